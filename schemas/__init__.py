@@ -1,0 +1,1 @@
+"""What is said: the messages of the contract, the settings and the errors. Pure; pydantic only."""

@@ -1,0 +1,29 @@
+"""What could not be used, whole, with what was wrong with it."""
+
+from base64 import b64encode
+from typing import Final
+
+from schemas.fields import LongText, Time
+from schemas.message import Message
+
+MAX_VALUE_BYTES: Final = 1024 * 1024
+"""What of a bad value is kept."""
+
+
+class DeadLetter(Message):
+    """A bad record: where it stood, what it was (base64), why it was rejected, and by which role."""
+
+    role: str
+    topic: str
+    partition: int
+    offset: int
+    key: str | None = None
+    value: str | None = None
+    truncated: bool = False
+    error: LongText
+    rejected_at: Time
+
+
+def encoded(data: bytes | None) -> str | None:
+    """Base64 of the first ``MAX_VALUE_BYTES``; None stays None."""
+    return None if data is None else b64encode(data[:MAX_VALUE_BYTES]).decode()

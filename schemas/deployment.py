@@ -1,0 +1,82 @@
+"""Deployments, what came of them, and the version that is current now."""
+
+from hashlib import sha256
+from typing import Literal
+from uuid import UUID
+
+from schemas.execution import ActivatedBy, Activation
+from schemas.fields import Code, Count, ImprovementType, LongText, Sha256, Time, ToolName, VersionId
+from schemas.message import Message
+
+Author = Literal["human", "autonomous"]
+
+
+def code_hash_of(code: str) -> str:
+    """SHA-256 of the code in UTF-8, in hex."""
+    return sha256(code.encode()).hexdigest()
+
+
+class Deployment(Message):
+    """A wish that this code be the current version of the tool."""
+
+    deployment_id: UUID
+    tool_name: ToolName
+    code: Code
+    created_by: Author
+    improvement_type: ImprovementType
+    improvement_reason: LongText | None = None
+    deployed_at: Time
+
+
+class DeploymentId(Message):
+    """As much of a bad deployment as its refusal needs."""
+
+    deployment_id: UUID
+
+
+class DeploymentOutcome(Message):
+    """What came of a deployment. ``refusal`` says what was wrong with a refused one."""
+
+    deployment_id: UUID
+    tool_name: str
+    status: Literal["created", "unchanged", "refused"]
+    refusal: str | None = None
+    version_id: VersionId | None = None
+    version_number: Count | None = None
+    activation: Count | None = None
+    is_breaking_change: bool | None = None
+    breaking_changes: list[str] | None = None
+    applied_at: Time
+
+
+class ToolVersion(Message):
+    """The version of a tool that is current now, code included: what engines load."""
+
+    tool_name: ToolName
+    version_id: VersionId
+    version_number: Count
+    code: str
+    code_hash: Sha256
+    created_by: Author
+    improvement_type: str
+    improvement_reason: str | None = None
+    previous_version_id: VersionId | None = None
+    is_breaking_change: bool
+    breaking_changes: list[str]
+    deployment_id: UUID
+    activation: Count
+    activated_at: Time
+    activated_by: ActivatedBy
+
+    def as_activation(self) -> Activation:
+        """The same fact as the tool's log states it."""
+        return Activation(
+            tool_name=self.tool_name,
+            version_id=self.version_id,
+            version_number=self.version_number,
+            previous_version_id=self.previous_version_id,
+            code_hash=self.code_hash,
+            activation=self.activation,
+            activated_at=self.activated_at,
+            activated_by=self.activated_by,
+        )

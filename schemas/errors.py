@@ -1,0 +1,27 @@
+"""Everything that Rollguard raises, by what the one who catches it has to do.
+
+    RollguardError
+    ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line)
+    ├── Retryable         may succeed later: wait in place and try again, in order
+    └── Misconfigured     an operator must mend it: say it and exit 1
+"""
+
+
+class RollguardError(Exception):
+    """Any error of Rollguard's own. Its text is one line for a person."""
+
+
+class Rejected(RollguardError):
+    """The input is wrong and stays wrong; the text says what."""
+
+
+class Retryable(RollguardError):
+    """Another part (``part``: 'Kafka' or 'Postgres') did not answer; the same call may succeed later."""
+
+    def __init__(self, part: str, cause: str) -> None:
+        super().__init__(f"{part}: {cause}")
+        self.part = part
+
+
+class Misconfigured(RollguardError):
+    """Settings, topics or schema do not fit; nothing gets better by waiting."""

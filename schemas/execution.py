@@ -1,0 +1,117 @@
+"""What stands in the one log of a tool, `tool-executions`: executions and activations."""
+
+import re
+from typing import Final, Literal
+from uuid import UUID
+
+from pydantic import Field, FiniteFloat
+
+from schemas.errors import Rejected
+from schemas.fields import Count, ErrorText, Sha256, ShortText, Time, ToolName, VersionId
+from schemas.message import Message
+
+SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
+"""The exceptions that a changed signature raises in its callers."""
+
+_CLASS_NAME: Final = re.compile(r"\s*((?:\w+\.)*[^\W\d]\w*)\s*(?:[(:]|$)")
+
+_TRACEBACK: Final = re.compile(r"^Traceback \(most recent call last\):", re.MULTILINE)
+
+
+class Execution(Message):
+    """One run of a tool: what came of it, and when.
+
+    Without ``version_id`` it belongs to the version that is current at its place in the log.
+    ``duration_ms`` is in milliseconds.
+    """
+
+    kind: Literal["execution"] | None = "execution"
+    execution_id: UUID
+    tool_name: ToolName
+    version_id: VersionId | None = None
+    success: bool
+    error: ErrorText | None = None
+    error_type: ErrorText | None = None
+    executed_at: Time
+    duration_ms: FiniteFloat | None = None
+    session_id: ShortText | None = None
+
+    @property
+    def error_class(self) -> str | None:
+        """The class name of the exception, without its module; None for a success.
+
+        ``error_type`` where it is given, else read from ``error``.
+        """
+        if self.success:
+            return None
+        if self.error_type:
+            return self.error_type.rpartition(".")[2].strip() or None
+        return class_named_by(self.error) if self.error else None
+
+    @property
+    def is_signature_error(self) -> bool:
+        """Whether it failed as a call fails whose signature was changed."""
+        return self.error_class in SIGNATURE_ERRORS
+
+
+class ActivatedBy(Message):
+    """What made a version current: a deployment or a rollback, by its id."""
+
+    kind: Literal["deployment", "rollback"]
+    id: UUID
+
+
+class Activation(Message):
+    """From this place in the log on, this version is the current one of its tool."""
+
+    kind: Literal["activation"] = "activation"
+    tool_name: ToolName
+    version_id: VersionId
+    version_number: Count
+    previous_version_id: VersionId | None = None
+    code_hash: Sha256
+    activation: Count = Field(description="which activation of this tool it is, from 1")
+    activated_at: Time
+    activated_by: ActivatedBy
+
+
+class _Kind(Message):
+    kind: str | None = None
+
+
+def read_log_entry(value: bytes | None) -> Execution | Activation:
+    """Read a value of `tool-executions`. Raises Rejected with what is wrong."""
+    if value is None or b'"kind"' not in value:
+        return Execution.from_bytes(value)
+    kind = _Kind.from_bytes(value).kind
+    if kind == "activation":
+        return Activation.from_bytes(value)
+    if kind not in (None, "execution"):
+        raise Rejected(f"kind: {kind!r} is neither 'execution' nor 'activation'")
+    return Execution.from_bytes(value)
+
+
+def class_named_by(error: str) -> str | None:
+    """The exception class that an error text names, without its module; None if it names none.
+
+    ``TypeError("…")``, ``TypeError: …``, a dotted name and the last line of a traceback do;
+    a word inside a message (``KeyError: 'TypeErrorCount'``) does not.
+    """
+    text = error.strip()
+    if _TRACEBACK.search(text):
+        text = _last_of_traceback(text)
+    match = _CLASS_NAME.match(text)
+    return match.group(1).rpartition(".")[2] if match else None
+
+
+def _last_of_traceback(text: str) -> str:
+    """The line of a traceback that names the exception: the last one that is not indented and
+    stands behind a frame, since a message may have several lines."""
+    named = ""
+    behind_frame = False
+    for line in text.splitlines():
+        if line.startswith((" ", "\t")):
+            behind_frame = True
+        elif line and behind_frame:
+            named, behind_frame = line, False
+    return named

@@ -1,0 +1,104 @@
+"""The field types that the messages share: what a name, a time, an id may look like.
+
+Sizes are in characters (code points) unless the name says bytes. All are strict: a number in a
+string is not a number. Source: contract, section 1, 'Validity'.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+MAX_ERROR_BYTES: Final = 8 * 1024
+"""What of an ``error`` is kept, in bytes of UTF-8."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def parse_time(value: object) -> datetime:
+    """Read an RFC 3339 time with an offset, from 1970 to 9999, as UTC.
+
+    A ``datetime`` with an offset is taken too (for callers in Python). Digits behind the
+    microsecond are dropped. Raises ValueError that says what is wrong.
+    """
+    if isinstance(value, str):
+        if not _RFC_3339.fullmatch(value):
+            raise ValueError("not an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z")
+        value = datetime.fromisoformat(value.upper())
+    if not isinstance(value, datetime):
+        raise ValueError("a time must be a string")
+    if value.tzinfo is None:
+        raise ValueError("a time needs an offset")
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time must lie in 1970 to 9999") from None
+    if utc < _EPOCH:
+        raise ValueError("a time must lie in 1970 to 9999")
+    return utc
+
+
+def format_time(value: datetime) -> str:
+    """RFC 3339 in UTC; microseconds only where there are any."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def micros_of(value: datetime) -> int:
+    """Microseconds since the epoch: exact, and cheap to compare and to store."""
+    delta = value - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def time_of(micros: int) -> datetime:
+    """The time of so many microseconds since the epoch, in UTC."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("NUL is not allowed")
+    return value
+
+
+def storable(value: str) -> str:
+    """Free text made fit for a database: NUL becomes U+2400, a lone surrogate U+FFFD."""
+    if "\0" in value:
+        value = value.replace("\0", "\u2400")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def error_text(value: str) -> str:
+    """An error message as it is kept: storable, and at most ``MAX_ERROR_BYTES``.
+
+    The cut never splits a character. A strange message must not hide a failure, so none is refused.
+    """
+    value = storable(value)
+    if len(value) * 4 > MAX_ERROR_BYTES:
+        value = value.encode()[:MAX_ERROR_BYTES].decode(errors="ignore")
+    return value
+
+
+Time = Annotated[
+    datetime,
+    PlainValidator(parse_time),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+ToolName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_no_nul)]
+ShortText = Annotated[str, Field(max_length=255), AfterValidator(storable)]
+LongText = Annotated[str, AfterValidator(storable)]
+ErrorText = Annotated[str, AfterValidator(error_text)]
+ImprovementType = Annotated[str, Field(max_length=50), AfterValidator(_no_nul)]
+Code = Annotated[str, AfterValidator(_no_nul)]
+VersionId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

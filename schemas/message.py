@@ -1,0 +1,55 @@
+"""The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
+
+import json
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.errors import Rejected
+
+
+class Message(BaseModel):
+    """One JSON object on a topic. Immutable; unknown fields are ignored, so that a newer
+    producer does not break an older consumer."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> Self:
+        """Read the value of a record. Raises Rejected with every field that is wrong."""
+        if value is None:
+            raise Rejected("the record has no value")
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            if b"\\u" in value and error.errors()[0]["type"] == "json_invalid":
+                return cls._from_surrogates(value, error)
+            raise Rejected(explain(error)) from error
+
+    @classmethod
+    def _from_surrogates(cls, value: bytes, first: ValidationError) -> Self:
+        """Read JSON in which ``error`` holds a lone surrogate, which JSON allows and UTF-8 does not."""
+        try:
+            fields = json.loads(value)
+            if not (isinstance(fields, dict) and isinstance(fields.get("error"), str)):
+                raise Rejected(explain(first)) from first
+            fields["error"] = fields["error"].encode("utf-16", "surrogatepass").decode(
+                "utf-16", "replace"
+            )
+            return cls.model_validate_json(json.dumps(fields))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, ValidationError):
+                raise Rejected(explain(error)) from error
+            raise Rejected(explain(first)) from error
+
+    def to_bytes(self) -> bytes:
+        """The value of a record: JSON in UTF-8, fields without a value left out."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line what was wrong: ``field: what``, separated by semicolons."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc']))}: {item['msg']}" if item["loc"] else item["msg"]
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    )

@@ -1,0 +1,66 @@
+"""Rollback commands and what came of them."""
+
+from typing import Any, Final, Literal
+from uuid import UUID, uuid5
+
+from pydantic import Field
+
+from schemas.fields import Count, LongText, Time, ToolName, VersionId
+from schemas.message import Message
+
+Tier = Literal["immediate", "fast", "standard", "manual"]
+Reason = Literal[
+    "consecutive_failures",
+    "signature_change",
+    "complete_failure",
+    "high_failure_rate",
+    "success_rate_drop",
+    "manual",
+]
+Rejection = Literal[
+    "unknown_version", "not_current", "already_current", "pinned", "no_previous_version"
+]
+
+_COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
+
+
+def automatic_command_id(tool_name: str, version_id: int, activation: int, attempt: int) -> UUID:
+    """The id of the detector's command: the same decision has the same id, whoever makes it.
+
+    ``attempt`` counts from 1 within an activation.
+    """
+    return uuid5(_COMMANDS, f"{version_id}/{activation}/{attempt}/{tool_name}")
+
+
+class RollbackCommand(Message):
+    """An order to put another version in the place of the current one.
+
+    An automatic one names the version and the activation that it is about, and leaves the target
+    to the applier.
+    """
+
+    command_id: UUID
+    tool_name: ToolName
+    from_version_id: VersionId | None = None
+    from_activation: Count | None = None
+    to_version_id: VersionId | None = None
+    tier: Tier
+    reason: Reason
+    details: dict[str, Any] = Field(default_factory=dict)
+    issued_by: LongText
+    issued_at: Time
+
+
+class RollbackOutcome(Message):
+    """What came of a command."""
+
+    command_id: UUID
+    tool_name: ToolName
+    status: Literal["applied", "rejected"]
+    rejection: Rejection | None = None
+    from_version_id: VersionId | None = None
+    to_version_id: VersionId | None = None
+    to_version_number: Count | None = None
+    reason: Reason
+    tier: Tier
+    applied_at: Time

@@ -1,0 +1,68 @@
+"""The numbers of the rules: when a version is rolled back (contract, section 2, policy `seed`)."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+Share = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+class Rules(BaseModel):
+    """Every number of the rules, for one tool. Durations are whole seconds of event time.
+
+    Rates are decimals, so that ``0.15`` means exactly 15 of 100. Inconsistent numbers are refused
+    with the names of those that do not fit together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ring_size: AtLeastOne = 10
+    """How many of the newest executions are kept one by one."""
+    recent_window_s: AtLeastOne = 300
+    """What of the ring is `recent`: not older than this before 'now'."""
+    consecutive_failures: AtLeastOne = 3
+    """Immediate: so many newest of `recent` all failed."""
+    signature_errors: AtLeastOne = 2
+    """Immediate: so many failures in `recent` are signature errors."""
+    complete_failure_recent: AtLeastOne = 5
+    """Immediate: `recent` holds at least so many and all failed."""
+    fast_window_s: AtLeastOne = 1_800
+    fast_bucket_s: AtLeastOne = 60
+    complete_failure_executions: AtLeastOne = 5
+    """Fast: at least so many executions in the fast window, all failed."""
+    high_failure_rate_executions: AtLeastOne = 5
+    """Fast: at least so many executions in the fast window…"""
+    high_failure_rate: Share = Decimal("0.8")
+    """…and a failure rate above this."""
+    standard_window_s: AtLeastOne = 86_400
+    standard_bucket_s: AtLeastOne = 3_600
+    standard_executions: AtLeastOne = 10
+    """Standard: at least so many executions in the standard window…"""
+    success_rate_drop: Share = Decimal("0.15")
+    """…and a success rate below the baseline by at least this."""
+    baseline_executions: AtLeastOne = 10
+    """How many executions of a version make a baseline for its successor."""
+    attempt_interval_s: AtLeastOne = 600
+    """An activation is commanded again after so long; the wait doubles with each attempt."""
+    attempt_interval_max_s: AtLeastOne = 86_400
+    remembered_versions: AtLeastOne = 16
+    """Of how many replaced versions of a tool the counts are kept for a baseline."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for small, large in (
+            ("consecutive_failures", "ring_size"),
+            ("signature_errors", "ring_size"),
+            ("complete_failure_recent", "ring_size"),
+            ("recent_window_s", "fast_window_s"),
+            ("fast_window_s", "standard_window_s"),
+            ("fast_bucket_s", "fast_window_s"),
+            ("standard_bucket_s", "standard_window_s"),
+            ("attempt_interval_s", "attempt_interval_max_s"),
+        ):
+            a, b = getattr(self, small), getattr(self, large)
+            if a > b:
+                raise ValueError(f"{small} ({a}) must not be greater than {large} ({b})")
+        return self

@@ -1,0 +1,107 @@
+"""All settings: environment variables ``ROLLGUARD_…``, and a ``.env`` in the working directory."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas.errors import Misconfigured
+from schemas.message import explain
+from schemas.rules import Rules
+
+
+class Settings(BaseSettings, Rules):
+    """Where the parts are, and the numbers of the rules (inherited: one variable for each).
+
+    ``tools`` changes rules for single tools: ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``.
+    Load it with :func:`load_settings`, which names what is wrong.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ROLLGUARD_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    kafka_brokers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1:9092",)
+    """Bootstrap servers, ``host:port``, comma separated."""
+    postgres_dsn: SecretStr = SecretStr("postgresql://rollguard@127.0.0.1:5432/rollguard")
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,150}$")
+    """Stands before every topic's name and every consumer group's, verbatim."""
+    partitions: int = Field(4, ge=1, le=10_000)
+    """Of every topic, when ``rollguard topics`` creates them."""
+    replication_factor: int = Field(1, ge=1)
+    data_dir: Path = Path(".rollguard")
+    """Where a worker keeps what it may lose."""
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(6066, ge=0, le=65_535)
+    """0 takes a free one."""
+    web_url: str | None = None
+    """How other detectors reach this one; without it, host and port."""
+    detector_url: str = "http://127.0.0.1:6066"
+    """Where ``check`` and ``health`` ask."""
+    max_code_bytes: int = Field(524_288, ge=1)
+    max_ahead_s: int = Field(60, ge=0)
+    """A time may be so far ahead of its record's Kafka timestamp."""
+    max_poll_records: int = Field(2_000, ge=1)
+    """How many records a worker takes at once."""
+    session_timeout_s: int = Field(10, ge=6)
+    """After so long without a sign of life Kafka gives a worker's partitions to another."""
+    wait_s: float = Field(30.0, gt=0)
+    """How long the command line and the client wait for an outcome."""
+    log_json: bool = False
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Rules that differ for single tools, by tool name."""
+
+    @field_validator("kafka_brokers", mode="before")
+    @classmethod
+    def _split_brokers(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        brokers = tuple(part.strip() for part in value.split(",") if part.strip())
+        for broker in brokers:
+            host, _, port = broker.rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError(f"{broker!r} is not host:port")
+        if not brokers:
+            raise ValueError("names no broker")
+        return brokers
+
+    @model_validator(mode="after")
+    def _tools_consistent(self) -> Self:
+        for tool in self.tools:
+            self.rules_of(tool)
+        return self
+
+    @cached_property
+    def _rules(self) -> dict[str, Rules]:
+        return {}
+
+    def rules_of(self, tool_name: str) -> Rules:
+        """The rules for this tool: the common ones with the tool's own numbers on top.
+
+        Raises ValueError that names the tool and the number where they do not fit.
+        """
+        if tool_name not in self.tools:
+            tool_name = ""
+        rules = self._rules.get(tool_name)
+        if rules is None:
+            common = {name: getattr(self, name) for name in Rules.model_fields}
+            try:
+                rules = Rules.model_validate(common | self.tools.get(tool_name, {}))
+            except ValidationError as error:
+                raise ValueError(f"tools.{tool_name}: {explain(error)}") from error
+            self._rules[tool_name] = rules
+        return rules
+
+
+def load_settings(**values: Any) -> Settings:
+    """Read the environment and ``.env``; ``values`` win. Raises Misconfigured that names each
+    variable that is wrong, and never shows a value that may be a secret."""
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise Misconfigured(f"settings: {explain(error)}") from None
+    except Exception as error:  # a source that cannot be read, such as JSON that is none
+        raise Misconfigured(f"settings: {error}") from None
