@@ -1,0 +1,1 @@
+"""What is decided: the verdict (pure), and the agents of the three roles."""

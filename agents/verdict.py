@@ -1,0 +1,124 @@
+"""What the rules say of a row, and the command that follows. Pure: no clock, no I/O.
+
+The rules in their order, the first that holds wins (contract, section 2, policy `seed`).
+"""
+
+from typing import Any, NamedTuple
+
+from schemas.fields import time_of
+from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rules import Rules
+from streams.windows import SECOND, Counts, Row, Seen
+
+ISSUED_BY = "detector"
+
+
+class Verdict(NamedTuple):
+    """A rule that holds, with the counts of the window that decided."""
+
+    tier: Tier
+    reason: Reason
+    counts: Counts
+
+
+def judge(row: Row, rules: Rules) -> Verdict | None:
+    """The first rule that holds for the current version, or None. O(ring)."""
+    if not row.standard.failures and not row.fast.failures and row.baseline is None:
+        if all(seen.success for seen in row.ring):
+            return None
+    return _immediate(row, rules) or _fast(row, rules) or _standard(row, rules)
+
+
+def _immediate(row: Row, rules: Rules) -> Verdict | None:
+    recent = row.recent(rules)
+    failures = sum(not seen.success for seen in recent)
+    counts = Counts(len(recent), failures)
+    newest = recent[-rules.consecutive_failures :]
+    if len(newest) >= rules.consecutive_failures and not any(seen.success for seen in newest):
+        return Verdict("immediate", "consecutive_failures", counts)
+    if sum(seen.is_signature_error for seen in recent) >= rules.signature_errors:
+        return Verdict("immediate", "signature_change", counts)
+    if len(recent) >= rules.complete_failure_recent and failures == len(recent):
+        return Verdict("immediate", "complete_failure", counts)
+    return None
+
+
+def _fast(row: Row, rules: Rules) -> Verdict | None:
+    counts = row.fast.counts
+    executions, failures = counts.executions, counts.failures
+    if executions >= rules.complete_failure_executions and failures == executions:
+        return Verdict("fast", "complete_failure", counts)
+    if executions >= rules.high_failure_rate_executions:
+        above, below = rules.high_failure_rate.as_integer_ratio()
+        if failures * below > above * executions:
+            return Verdict("fast", "high_failure_rate", counts)
+    return None
+
+
+def _standard(row: Row, rules: Rules) -> Verdict | None:
+    counts, baseline = row.standard.counts, row.baseline
+    if baseline is None or counts.executions < rules.standard_executions:
+        return None
+    above, below = rules.success_rate_drop.as_integer_ratio()
+    # baseline - rate >= above / below, in whole numbers
+    drop = baseline.successes * counts.executions - counts.successes * baseline.executions
+    if drop * below >= above * baseline.executions * counts.executions:
+        return Verdict("standard", "success_rate_drop", counts)
+    return None
+
+
+def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> RollbackCommand | None:
+    """The command that the execution just counted demands, noted in the row; None if none.
+
+    An activation is commanded once, and again only after an interval of event time that doubles
+    with each attempt. ``timestamp_us`` is the Kafka timestamp of the deciding record.
+    """
+    now_us = row.now_us
+    if now_us is None or (row.attempts and now_us < row.commanded_us + _interval_us(row, rules)):
+        return None
+    verdict = judge(row, rules)
+    if verdict is None:
+        return None
+    row.attempts += 1
+    row.commanded_us = now_us
+    command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
+    row.command_id = str(command_id)
+    return RollbackCommand(
+        command_id=command_id,
+        tool_name=tool_name,
+        from_version_id=row.version_id,
+        from_activation=row.activation,
+        tier=verdict.tier,
+        reason=verdict.reason,
+        details=details_of(row, verdict, rules),
+        issued_by=ISSUED_BY,
+        issued_at=time_of(min(now_us, timestamp_us)),
+    )
+
+
+def _interval_us(row: Row, rules: Rules) -> int:
+    doubled = rules.attempt_interval_s << min(row.attempts - 1, 64)
+    return min(doubled, rules.attempt_interval_max_s) * SECOND
+
+
+def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
+    """The evidence: the executions of `recent` (newest first), the counts that decided, the
+    baseline, and the errors of `recent`."""
+    recent: list[Seen] = row.recent(rules)[::-1]
+    return {
+        "recent": [seen.execution_id for seen in recent],
+        "executions": verdict.counts.executions,
+        "failures": verdict.counts.failures,
+        "success_rate": verdict.counts.success_rate,
+        "baseline": baseline_of(row),
+        "attempt": row.attempts,
+        "error_types": sorted({seen.error_class for seen in recent if seen.error_class}),
+    }
+
+
+def baseline_of(row: Row) -> dict[str, Any] | None:
+    """The baseline as messages show it."""
+    baseline = row.baseline
+    if baseline is None:
+        return None
+    return {"executions": baseline.executions, "success_rate": baseline.success_rate}

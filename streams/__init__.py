@@ -1,0 +1,1 @@
+"""Where it flows: topics, the Faust apps, batches, the table, and the windows as pure sums."""
