@@ -1,0 +1,91 @@
+"""The Faust app of a role, and its settings: each with the reason why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from yarl import URL
+
+from schemas.settings import Settings
+from streams.batches import BatchScheduler, FailedSends, install
+from streams.topics import MAX_REQUEST_BYTES, TABLE, Topics, group_of
+
+
+def create_app(
+    role: str,
+    settings: Settings,
+    source_topics: list[str],
+    on_failed_send: Callable[[BaseException], None],
+    *,
+    url: str | None = None,
+    **overrides: Any,
+) -> faust.App:
+    """An app of its own consumer group that reads ``source_topics`` in batches.
+
+    ``url`` is where other workers of the role reach this one. Nothing connects before it starts.
+    """
+
+    class Scheduler(BatchScheduler):
+        pass
+
+    Scheduler.source_topics = frozenset(source_topics)
+    options: dict[str, Any] = {
+        "broker": [URL(f"kafka://{broker}") for broker in settings.kafka_brokers],
+        "store": "memory://",
+        "datadir": str(settings.data_dir / role),
+        "ConsumerScheduler": Scheduler,
+        "processing_guarantee": "at_least_once",
+        "consumer_auto_offset_reset": "earliest",
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.session_timeout_s / 5,
+        # Judged by commits and health, not by polls: a worker that waits for Postgres is no zombie.
+        "broker_max_poll_interval": 7 * 86_400,
+        "broker_max_poll_records": settings.max_poll_records,
+        "broker_commit_interval": 0.5,
+        "consumer_max_fetch_size": MAX_REQUEST_BYTES,
+        # A batch is up to max_poll_records records: two in the queue are enough.
+        "stream_buffer_maxsize": 2,
+        # What is in hand at a rebalance is replayed by its next owner.
+        "stream_wait_empty": False,
+        "producer_acks": -1,
+        "producer_max_request_size": MAX_REQUEST_BYTES,
+        "table_standby_replicas": 0,
+        "topic_partitions": settings.partitions,
+        "topic_replication_factor": settings.replication_factor,
+        "topic_disable_leader": True,
+        "web_enabled": False,
+        "canonical_url": url or f"http://{settings.web_host}:{settings.web_port}",
+    }
+    app = faust.App(group_of(settings, role), **(options | overrides))
+    install(app)
+    app.sensors.add(FailedSends(on_failed_send))
+    return app
+
+
+def window_table(app: faust.App, partitions: int) -> Any:
+    """The detector's table: a row (bytes, see ``streams.windows``) for each tool.
+
+    Keys are the raw bytes of the tool's name, as on the source topic: only then is a row where
+    the router looks for it.
+    """
+    return app.Table(
+        TABLE,
+        default=None,
+        partitions=partitions,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        extra_topic_configs={},
+        help="what is known of each tool's current version",
+    )
+
+
+def source_channel(app: faust.App, topics: list[str]) -> Any:
+    """The topics as raw bytes: what does not decode must reach our own code, not Faust's."""
+    return app.topic(
+        *topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+
+__all__ = ["Topics", "create_app", "source_channel", "window_table"]

@@ -1,0 +1,71 @@
+"""Messages out, each acknowledged by the broker before anything else goes on."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import structlog
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from schemas.message import Message
+
+log = structlog.get_logger()
+
+
+class Outgoing(NamedTuple):
+    """One record to be sent; the default partitioner places it by its key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+
+    @classmethod
+    def of(cls, topic: str, tool_name: str, message: Message) -> "Outgoing":
+        return cls(topic, tool_name.encode(), message.to_bytes())
+
+
+class Outbox:
+    """Sends through the app's producer; a broker that is away is waited for, without limit."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.waiting_for: str | None = None
+        """'Kafka' while a send is being retried."""
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Send in order and return when all are acknowledged.
+
+        Retried as a whole: what was acknowledged already may be there twice. An error that no
+        retry mends (a record that is too large) is raised.
+        """
+        if not messages:
+            return
+        async for attempt in AsyncRetrying(
+            wait=wait_random_exponential(multiplier=0.1, max=10),
+            retry=retry_if_exception(_may_succeed_later),
+            before_sleep=self._note_wait,
+        ):
+            with attempt:
+                await self._send(messages)
+        self.waiting_for = None
+
+    async def _send(self, messages: Sequence[Outgoing]) -> None:
+        producer = self._app.producer
+        sent = [
+            await producer.send(topic, key, value, None, None, None)
+            for topic, key, value in messages
+        ]
+        await asyncio.gather(*sent)
+
+    def _note_wait(self, state: RetryCallState) -> None:
+        self.waiting_for = "Kafka"
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("waiting", part="Kafka", attempt=state.attempt_number, cause=repr(error))
+
+
+def _may_succeed_later(error: BaseException) -> bool:
+    if isinstance(error, ProducerSendError):
+        error = error.__cause__ or error
+    return isinstance(error, KafkaError) and bool(error.retriable)

@@ -1,0 +1,101 @@
+"""From a record to a message: what the value alone cannot say. What fails is a dead letter."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from schemas.dead_letter import MAX_VALUE_BYTES, DeadLetter, encoded
+from schemas.deployment import Deployment
+from schemas.errors import Rejected
+from schemas.execution import Activation, Execution, read_log_entry
+from schemas.fields import micros_of
+from schemas.rollback import RollbackCommand
+from schemas.settings import Settings
+from streams.partitions import partition_of
+
+
+class Record(Protocol):
+    """What a consumer hands over. ``timestamp`` is Kafka's, in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Guard:
+    """Reads the records of one role; ``partitions`` is how many each topic has.
+
+    Every method returns a message or raises Rejected that says what was wrong.
+    """
+
+    def __init__(self, settings: Settings, partitions: int) -> None:
+        self._partitions = partitions
+        self._ahead_us: Final = settings.max_ahead_s * 1_000_000
+        self._max_code_bytes = settings.max_code_bytes
+
+    def log_entry(self, record: Record) -> Execution | Activation:
+        """An entry of `tool-executions`."""
+        entry = read_log_entry(record.value)
+        self._require_place(record, entry.tool_name)
+        if isinstance(entry, Execution):
+            self._require_past(record, "executed_at", entry.executed_at)
+        return entry
+
+    def deployment(self, record: Record) -> Deployment:
+        """A record of `tool-deployments`."""
+        deployment = Deployment.from_bytes(record.value)
+        self._require_place(record, deployment.tool_name)
+        self._require_past(record, "deployed_at", deployment.deployed_at)
+        size = len(deployment.code.encode())
+        if size > self._max_code_bytes:
+            raise Rejected(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
+        return deployment
+
+    def command(self, record: Record) -> RollbackCommand:
+        """A record of `rollback-commands`."""
+        command = RollbackCommand.from_bytes(record.value)
+        self._require_place(record, command.tool_name)
+        self._require_past(record, "issued_at", command.issued_at)
+        return command
+
+    def _require_place(self, record: Record, tool_name: str) -> None:
+        key = record.key
+        if key is None:
+            raise Rejected("the record has no key: it must be the tool_name")
+        if key != tool_name.encode():
+            raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
+        partition = partition_of(key, self._partitions)
+        if record.partition != partition:
+            raise Rejected(
+                f"partition {record.partition} is not the key's, which is {partition}: the producer "
+                "uses another partitioner than Kafka's default murmur2 "
+                "(librdkafka: set partitioner=murmur2_random)"
+            )
+
+    def _require_past(self, record: Record, field: str, at: datetime) -> None:
+        ahead_us = micros_of(at) - record.timestamp * 1000
+        if ahead_us > self._ahead_us:
+            raise Rejected(
+                f"{field}: {ahead_us / 1e6:.0f} s ahead of the record's Kafka timestamp, "
+                f"at most {self._ahead_us // 1_000_000} are allowed"
+            )
+
+
+def dead_letter(
+    role: str, record: Record, error: Rejected, now: Callable[[], datetime] | None = None
+) -> DeadLetter:
+    """The dead letter of a record that was rejected."""
+    return DeadLetter(
+        role=role,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=encoded(record.key),
+        value=encoded(record.value),
+        truncated=record.value is not None and len(record.value) > MAX_VALUE_BYTES,
+        error=str(error),
+        rejected_at=now() if now else datetime.now(UTC),
+    )

@@ -1,0 +1,128 @@
+"""The topics: their names, how they are created, and whether they are there as they must be."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.errors import Misconfigured
+from schemas.settings import Settings
+
+MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
+"""The largest record on any topic."""
+MAX_REQUEST_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
+"""A record with what the protocol wraps around it."""
+
+TABLE: Final = "tool-windows"
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    # A stale record that a woken zombie wrote stays beside the newer one long enough to be seen.
+    "min.compaction.lag.ms": str(_DAY_MS),
+}
+
+
+def group_of(settings: Settings, role: str) -> str:
+    """The consumer group of a role; also the id of its Faust app."""
+    return f"{settings.topic_prefix}rollguard-{role}"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The names of all topics, prefix included."""
+
+    executions: str
+    deployments: str
+    deployment_outcomes: str
+    versions: str
+    commands: str
+    outcomes: str
+    dead_letters: str
+    changelog: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        prefix = settings.topic_prefix
+        return cls(
+            executions=f"{prefix}tool-executions",
+            deployments=f"{prefix}tool-deployments",
+            deployment_outcomes=f"{prefix}deployment-outcomes",
+            versions=f"{prefix}tool-versions",
+            commands=f"{prefix}rollback-commands",
+            outcomes=f"{prefix}rollback-outcomes",
+            dead_letters=f"{prefix}dead-letters",
+            changelog=f"{group_of(settings, 'detector')}-{TABLE}-changelog",
+        )
+
+    def all(self) -> list[str]:
+        return list(vars(self).values())
+
+    def config_of(self, topic: str) -> dict[str, str]:
+        """The topic's settings on the broker."""
+        config = {
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MAX_REQUEST_BYTES),
+        }
+        if topic in (self.versions, self.changelog):
+            config |= _COMPACTED
+        return config
+
+
+async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
+    """Create the topics that are not there; the names of those that were created.
+
+    Topics that are there stay as they are; where their number of partitions differs from the
+    settings', Misconfigured.
+    """
+    topics = Topics.of(settings)
+    there = await _partition_counts(admin, topics.all())
+    wanted = [
+        NewTopic(
+            name,
+            settings.partitions,
+            settings.replication_factor,
+            topic_configs=topics.config_of(name),
+        )
+        for name in topics.all()
+        if name not in there
+    ]
+    if wanted:
+        response = await admin.create_topics(wanted)
+        for name, code, *message in response.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise KafkaError(f"cannot create topic {name}: {error.__name__} {message}")
+    partitions_of(there | {topic.name: settings.partitions for topic in wanted}, settings.partitions)
+    return [topic.name for topic in wanted]
+
+
+async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
+    """How many partitions each topic has. Misconfigured where one is missing or differs."""
+    topics = Topics.of(settings).all()
+    there = await _partition_counts(admin, topics)
+    missing = [name for name in topics if name not in there]
+    if missing:
+        raise Misconfigured(
+            f"missing topics: {', '.join(missing)}: run `rollguard topics` "
+            f"(prefix {settings.topic_prefix!r})"
+        )
+    return partitions_of(there)
+
+
+def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
+    """The one number of partitions that all topics have. Misconfigured where they differ."""
+    numbers = set(counts.values()) | ({expected} if expected is not None else set())
+    if len(numbers) != 1:
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        wanted = f", ROLLGUARD_PARTITIONS {expected}" if expected is not None else ""
+        raise Misconfigured(
+            f"all topics must have the same number of partitions: {listed}{wanted}"
+        )
+    return numbers.pop()
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    existing = set(await admin.list_topics()) & set(names)
+    described = await admin.describe_topics(sorted(existing)) if existing else []
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
