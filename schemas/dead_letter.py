@@ -11,7 +11,7 @@ MAX_VALUE_BYTES: Final = 1024 * 1024
 
 
 class DeadLetter(Message):
-    """A bad record: where it stood, what it was (base64), why it was rejected, and by which role."""
+    """A bad record: where it stood, what it was (base64), why it was rejected, by which role."""
 
     role: str
     topic: str

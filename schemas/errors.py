@@ -1,9 +1,9 @@
 """Everything that Rollguard raises, by what the one who catches it has to do.
 
-    RollguardError
-    ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line)
-    ├── Retryable         may succeed later: wait in place and try again, in order
-    └── Misconfigured     an operator must mend it: say it and exit 1
+RollguardError
+├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line)
+├── Retryable         may succeed later: wait in place and try again, in order
+└── Misconfigured     an operator must mend it: say it and exit 1
 """
 
 
@@ -16,7 +16,10 @@ class Rejected(RollguardError):
 
 
 class Retryable(RollguardError):
-    """Another part (``part``: 'Kafka' or 'Postgres') did not answer; the same call may succeed later."""
+    """Another part did not answer; the same call may succeed later.
+
+    ``part`` is 'Kafka', 'Postgres', or the role that was waited for.
+    """
 
     def __init__(self, part: str, cause: str) -> None:
         super().__init__(f"{part}: {cause}")

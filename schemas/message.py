@@ -28,13 +28,13 @@ class Message(BaseModel):
 
     @classmethod
     def _from_surrogates(cls, value: bytes, first: ValidationError) -> Self:
-        """Read JSON in which ``error`` holds a lone surrogate, which JSON allows and UTF-8 does not."""
+        """Read JSON whose ``error`` holds a lone surrogate: JSON allows it, UTF-8 does not."""
         try:
             fields = json.loads(value)
             if not (isinstance(fields, dict) and isinstance(fields.get("error"), str)):
                 raise Rejected(explain(first)) from first
-            fields["error"] = fields["error"].encode("utf-16", "surrogatepass").decode(
-                "utf-16", "replace"
+            fields["error"] = (
+                fields["error"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             )
             return cls.model_validate_json(json.dumps(fields))
         except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from yarl import URL
 
 from schemas.settings import Settings
 from streams.batches import BatchScheduler, FailedSends, install
-from streams.topics import MAX_REQUEST_BYTES, TABLE, Topics, group_of
+from streams.topics import MAX_REQUEST_BYTES, TABLE, group_of
 
 
 def create_app(
@@ -86,6 +86,3 @@ def source_channel(app: faust.App, topics: list[str]) -> Any:
     return app.topic(
         *topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )
-
-
-__all__ = ["Topics", "create_app", "source_channel", "window_table"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.exceptions import ProducerSendError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -68,4 +68,6 @@ class Outbox:
 def _may_succeed_later(error: BaseException) -> bool:
     if isinstance(error, ProducerSendError):
         error = error.__cause__ or error
-    return isinstance(error, KafkaError) and bool(error.retriable)
+    return isinstance(error, KafkaTimeoutError) or (
+        isinstance(error, KafkaError) and bool(error.retriable)
+    )

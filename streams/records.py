@@ -70,8 +70,8 @@ class Guard:
         partition = partition_of(key, self._partitions)
         if record.partition != partition:
             raise Rejected(
-                f"partition {record.partition} is not the key's, which is {partition}: the producer "
-                "uses another partitioner than Kafka's default murmur2 "
+                f"partition {record.partition} is not the key's, which is {partition}: the "
+                "producer uses another partitioner than Kafka's default murmur2 "
                 "(librdkafka: set partitioner=murmur2_random)"
             )
 

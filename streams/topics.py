@@ -93,7 +93,9 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise KafkaError(f"cannot create topic {name}: {error.__name__} {message}")
-    partitions_of(there | {topic.name: settings.partitions for topic in wanted}, settings.partitions)
+    partitions_of(
+        there | {topic.name: settings.partitions for topic in wanted}, settings.partitions
+    )
     return [topic.name for topic in wanted]
 
 
@@ -116,9 +118,7 @@ def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
     if len(numbers) != 1:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         wanted = f", ROLLGUARD_PARTITIONS {expected}" if expected is not None else ""
-        raise Misconfigured(
-            f"all topics must have the same number of partitions: {listed}{wanted}"
-        )
+        raise Misconfigured(f"all topics must have the same number of partitions: {listed}{wanted}")
     return numbers.pop()
 
 

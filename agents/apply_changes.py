@@ -1,0 +1,158 @@
+"""The applier: deployments and rollback commands become versions in Postgres, then messages.
+
+One Postgres transaction for each, then, still under the tool's lock, what Postgres now says is
+published: the activation into the tool's log, the version, the outcome, each acknowledged before
+the next. A crash in between repeats it: the transaction knows the id and answers with the first
+outcome, and what is published again is current.
+"""
+
+import time
+from uuid import UUID
+
+import asyncpg
+import structlog
+from aiokafka.structs import ConsumerRecord
+
+from agents.role import Patience
+from db.pool import postgres_errors
+from db.rollbacks import roll_back
+from db.versions import current_version, deploy, refuse, tool_lock
+from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome
+from schemas.errors import Rejected
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.settings import Settings
+from streams.batches import Records
+from streams.outbox import Outbox, Outgoing
+from streams.records import Guard, dead_letter
+from streams.topics import Topics
+
+log = structlog.get_logger()
+
+ROLE = "applier"
+
+
+class ApplyChanges:
+    """Applies deployments and rollbacks, one after the other, and publishes what came of them."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        outbox: Outbox,
+        guard: Guard,
+        patience: Patience,
+        settings: Settings,
+    ) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._guard = guard
+        self._patience = patience
+        self._topics = Topics.of(settings)
+
+    async def handle(self, records: Records) -> None:
+        """Apply the records of one partition of either topic."""
+        for record in records:
+            try:
+                if record.topic == self._topics.deployments:
+                    await self._deploy(self._guard.deployment(record))
+                else:
+                    await self._roll_back(self._guard.command(record), record.timestamp)
+            except Rejected as error:
+                await self._reject(record, error)
+
+    async def _deploy(self, deployment: Deployment) -> None:
+        async def apply() -> DeploymentOutcome:
+            with postgres_errors():
+                async with self._pool.acquire() as conn, tool_lock(conn, deployment.tool_name):
+                    outcome = await deploy(conn, deployment)
+                    if outcome.status == "created":
+                        await self._publish_current(conn, deployment.tool_name)
+            await self._publish_deployment_outcome(outcome, deployment.tool_name.encode())
+            return outcome
+
+        outcome = await self._patience(apply)
+        log.info(
+            "deployment",
+            tool=deployment.tool_name,
+            status=outcome.status,
+            version=outcome.version_id,
+            number=outcome.version_number,
+            activation=outcome.activation,
+        )
+
+    async def _roll_back(self, command: RollbackCommand, commanded_ms: int) -> None:
+        async def apply() -> RollbackOutcome:
+            with postgres_errors():
+                async with self._pool.acquire() as conn, tool_lock(conn, command.tool_name):
+                    outcome = await roll_back(conn, command)
+                    if outcome.status == "applied":
+                        await self._publish_current(conn, command.tool_name)
+            await self._outbox.publish(
+                [Outgoing.of(self._topics.outcomes, command.tool_name, outcome)]
+            )
+            return outcome
+
+        outcome = await self._patience(apply)
+        _log_rollback(command, outcome, commanded_ms)
+
+    async def _publish_current(self, conn: asyncpg.pool.PoolConnectionProxy, tool: str) -> None:
+        """Publish what Postgres says now: it may be newer than what was just applied."""
+        version = await current_version(conn, tool)
+        if version is None:
+            raise RuntimeError(f"{tool} has no current version behind an applied change")
+        await self._outbox.publish(
+            [Outgoing.of(self._topics.executions, tool, version.as_activation())]
+        )
+        await self._outbox.publish([Outgoing.of(self._topics.versions, tool, version)])
+
+    async def _publish_deployment_outcome(
+        self, outcome: DeploymentOutcome, key: bytes | None
+    ) -> None:
+        await self._outbox.publish(
+            [Outgoing(self._topics.deployment_outcomes, key, outcome.to_bytes())]
+        )
+
+    async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
+        """A dead letter; for a deployment whose id can be read, the outcome `refused` as well."""
+        letter = dead_letter(ROLE, record, error)
+        log.warning(
+            "dead_letter", topic=record.topic, offset=record.offset, error=letter.error[:300]
+        )
+        await self._outbox.publish(
+            [Outgoing(self._topics.dead_letters, record.key, letter.to_bytes())]
+        )
+        if record.topic != self._topics.deployments:
+            return
+        try:
+            deployment_id = DeploymentId.from_bytes(record.value).deployment_id
+        except Rejected:
+            return
+        await self._refuse(deployment_id, record.key, str(error))
+
+    async def _refuse(self, deployment_id: UUID, key: bytes | None, refusal: str) -> None:
+        tool_name = (key or b"").decode(errors="replace").replace("\0", "\u2400")
+
+        async def apply() -> None:
+            with postgres_errors():
+                async with self._pool.acquire() as conn:
+                    outcome = await refuse(conn, deployment_id, tool_name, refusal)
+            await self._publish_deployment_outcome(outcome, key)
+
+        await self._patience(apply)
+
+
+def _log_rollback(command: RollbackCommand, outcome: RollbackOutcome, commanded_ms: int) -> None:
+    say = log.error if outcome.rejection == "no_previous_version" else log.info
+    say(
+        "rollback",
+        tool=command.tool_name,
+        status=outcome.status,
+        rejection=outcome.rejection,
+        from_version=outcome.from_version_id,
+        to_version=outcome.to_version_id,
+        tier=outcome.tier,
+        reason=outcome.reason,
+        executions=command.details.get("executions"),
+        failures=command.details.get("failures"),
+        command=str(command.command_id),
+        latency_ms=round(time.time() * 1000 - commanded_ms, 1),
+    )

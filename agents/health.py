@@ -1,0 +1,61 @@
+"""What a row says to a person: the answer to a table query. Pure."""
+
+from typing import Any
+
+from agents.verdict import baseline_of, details_of, judge
+from schemas.fields import format_time, time_of
+from schemas.rules import Rules
+from streams.windows import Row, Seen
+
+
+def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
+    """The windows of the current version and what the rules say (contract, section 7)."""
+    recent = row.recent(rules)[::-1]
+    verdict = judge(row, rules)
+    return {
+        "tool_name": tool_name,
+        "version_id": row.version_id,
+        "version_number": row.version_number,
+        "activation": row.activation,
+        "activated_at": format_time(time_of(row.activated_us)),
+        "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
+        "recent": [_seen(seen) for seen in recent],
+        "consecutive_failures": _leading_failures(recent),
+        "signature_errors": sum(seen.is_signature_error for seen in recent),
+        "windows": {
+            "fast": {
+                "window_s": rules.fast_window_s,
+                "executions": row.fast.executions,
+                "failures": row.fast.failures,
+            },
+            "standard": {
+                "window_s": rules.standard_window_s,
+                "executions": row.standard.executions,
+                "failures": row.standard.failures,
+            },
+        },
+        "baseline": baseline_of(row),
+        "needs_rollback": verdict is not None,
+        "tier": verdict.tier if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "details": details_of(row, verdict, rules) if verdict else {},
+        "command_id": row.command_id,
+    }
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {
+        "execution_id": seen.execution_id,
+        "executed_at": format_time(time_of(seen.executed_us)),
+        "success": seen.success,
+        "error_type": seen.error_class,
+    }
+
+
+def _leading_failures(newest_first: list[Seen]) -> int:
+    count = 0
+    for seen in newest_first:
+        if seen.success:
+            break
+        count += 1
+    return count

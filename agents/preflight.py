@@ -1,0 +1,97 @@
+"""Before a worker starts: is everything there that it needs? Waits for what may come, and raises
+Misconfigured for what an operator has to mend."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from schemas.errors import Misconfigured, Retryable
+from schemas.settings import Settings
+from streams.topics import group_of, require_topics
+
+T = TypeVar("T")
+
+
+async def when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``call``; while it raises Retryable, say so on stderr and try again."""
+    async for attempt in AsyncRetrying(
+        wait=wait_exponential_jitter(initial=0.5, max=10),
+        retry=retry_if_exception_type(Retryable),
+        before_sleep=_say_waiting,
+    ):
+        with attempt:
+            result = await call()
+    return result
+
+
+def _say_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    print(f"waiting for {error}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client. Retryable that names the address where none answers."""
+    brokers = ",".join(settings.kafka_brokers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.kafka_brokers))
+    try:
+        await admin.start()
+    except KafkaConnectionError:
+        raise Retryable("Kafka", f"{brokers} does not answer") from None
+    try:
+        yield admin
+    except KafkaConnectionError as error:
+        raise Retryable("Kafka", f"{brokers}: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def require_kafka(settings: Settings, role: str) -> int:
+    """How many partitions the topics have, once the broker answers and there is room for one more
+    worker of this role."""
+
+    async def ask() -> int:
+        async with kafka_admin(settings) as admin:
+            return await require_topics(admin, settings)
+
+    partitions = await when_it_answers(ask)
+    await _require_room(settings, role, partitions)
+    return partitions
+
+
+async def _require_room(settings: Settings, role: str, partitions: int) -> None:
+    """Misconfigured where the group has a member for each partition already.
+
+    A worker that died is a member until its session ends, so a full group is asked again until
+    then. A broker that does not say who is in a group is not asked further.
+    """
+    group = group_of(settings, role)
+    deadline = asyncio.get_running_loop().time() + settings.session_timeout_s + 2
+    while True:
+        try:
+            async with kafka_admin(settings) as admin:
+                members = await _members(admin, group)
+        except (KafkaError, Retryable, ValueError, NotImplementedError):
+            return
+        if members < partitions:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise Misconfigured(
+                f"{members} {role} workers are there for {partitions} partitions: one more would "
+                "have nothing to do"
+            )
+        await asyncio.sleep(1)
+
+
+async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    count = 0
+    for response in await admin.describe_consumer_groups([group]):
+        for _error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
+            count += len(members)
+    return count

@@ -1,0 +1,111 @@
+"""What the three roles share: one agent that takes batches, and the way in which it fails.
+
+Faust acknowledges a message when its agent raises, so nothing may leave the loop: what can never
+succeed is a dead letter, what may succeed later is waited for in place, and anything else is a bug
+of ours: the batch is not marked as done, and the process ends, loudly.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from faust.types import TP
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from schemas.errors import Retryable
+from streams.app import source_channel
+from streams.batches import Records
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class BatchHandler(Protocol):
+    """What a role does with the records of one partition, in their order."""
+
+    async def handle(self, records: Records) -> None:
+        """Returns when all is acknowledged and stored; raises only what is a bug."""
+
+
+class BatchAgent:
+    """Feeds a role's batches to its handler, one at a time, and marks what is done."""
+
+    def __init__(
+        self, app: Any, name: str, topics: list[str], handler: BatchHandler, fatal: "Fatal"
+    ) -> None:
+        self._app = app
+        self._handler = handler
+        self._fatal = fatal
+        self._in_hand = asyncio.Lock()
+        self._closing = False
+
+        async def agent(batches: Any) -> None:
+            async for records in batches:
+                await self._take(records)
+
+        agent.__name__ = name.replace("-", "_")
+        agent.__doc__ = handler.__doc__
+        app.agent(source_channel(app, topics), name=name, concurrency=1)(agent)
+
+    async def _take(self, records: Records) -> None:
+        async with self._in_hand:
+            if self._closing or self._fatal.error is not None:
+                return  # not marked as done: the next owner reads it again
+            last = records[-1]
+            try:
+                await self._handler.handle(records)
+            except Exception as error:
+                place = f"{last.topic}[{last.partition}] {records[0].offset}..{last.offset}"
+                log.exception("batch_failed", records=place)
+                self._fatal(error)
+                return
+            self._app.consumer.mark_done(TP(last.topic, last.partition), last.offset + 1)
+
+    async def close(self, timeout_s: float) -> None:
+        """Let the batch in hand finish, for at most so long, and take no other."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(timeout_s), self._in_hand:
+                pass
+        except TimeoutError:
+            log.warning("batch_abandoned", waited_s=timeout_s)
+
+
+class Fatal:
+    """Where anything reports that the process has to end; keeps the first error."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.raised = asyncio.Event()
+
+    def __call__(self, error: BaseException) -> None:
+        if self.error is None:
+            self.error = error
+            self.raised.set()
+
+
+class Patience:
+    """Tries again, with backoff and jitter, for as long as another part does not answer."""
+
+    def __init__(self) -> None:
+        self.waiting_for: str | None = None
+        """The part that is being waited for, as in ``Retryable.part``; None: nothing."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of ``call``; only Retryable is tried again."""
+        async for attempt in AsyncRetrying(
+            wait=wait_random_exponential(multiplier=0.1, max=10),
+            retry=retry_if_exception_type(Retryable),
+            before_sleep=self._note,
+        ):
+            with attempt:
+                result = await call()
+        self.waiting_for = None
+        return result
+
+    def _note(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, Retryable):
+            self.waiting_for = error.part
+        log.warning("waiting", attempt=state.attempt_number, cause=str(error))

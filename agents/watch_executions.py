@@ -1,0 +1,109 @@
+"""The detector: fold every execution into its tool's row, command a rollback when a rule holds.
+
+Order within a batch: fold all, send the commands and wait for the broker's acknowledgement, write
+each touched row once; the offset is committed after the changelog is flushed. A crash in between
+replays the batch: rows skip what they have read, a command that is sent again has the same id.
+"""
+
+import time
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from agents.fold import fold
+from schemas.errors import Misconfigured, Rejected
+from schemas.execution import Activation
+from schemas.rollback import RollbackCommand
+from schemas.settings import Settings
+from streams.batches import Records
+from streams.outbox import Outbox, Outgoing
+from streams.records import Guard, dead_letter
+from streams.topics import Topics
+from streams.windows import Row, decode, encode
+
+log = structlog.get_logger()
+
+ROLE = "detector"
+
+
+class WatchExecutions:
+    """Folds each execution into its tool's windows and commands a rollback where a rule holds."""
+
+    def __init__(
+        self, app: Any, table: Any, outbox: Outbox, guard: Guard, settings: Settings
+    ) -> None:
+        self._app = app
+        self._table = table
+        self._outbox = outbox
+        self._guard = guard
+        self._settings = settings
+        self._topics = Topics.of(settings)
+
+    async def handle(self, records: Records) -> None:
+        """Judge the records of one partition."""
+        rows: dict[bytes, Row | None] = {}
+        out: list[Outgoing] = []
+        commands: list[tuple[RollbackCommand, int]] = []
+        unknown = 0
+        for record in records:
+            try:
+                entry = self._guard.log_entry(record)
+            except Rejected as error:
+                letter = dead_letter(ROLE, record, error)
+                out.append(Outgoing(self._topics.dead_letters, record.key, letter.to_bytes()))
+                log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
+                continue
+            key: bytes = record.key
+            row = rows[key] if key in rows else self._row_of(key, records)
+            rules = self._settings.rules_of(entry.tool_name)
+            rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
+            if row is None and not isinstance(entry, Activation):
+                unknown += 1
+            if command is not None:
+                out.append(Outgoing.of(self._topics.commands, entry.tool_name, command))
+                commands.append((command, record.timestamp))
+        await self._outbox.publish(out)
+        for command, decided_ms in commands:
+            _log_command(command, decided_ms)
+        if unknown:
+            log.info("executions_of_unknown_tools", executions=unknown)
+        self._write(rows, records)
+
+    def _row_of(self, key: bytes, records: Records) -> Row | None:
+        data = self._table.get(key)
+        if data is None:
+            return None
+        row = decode(data)
+        last = records[-1]
+        highwater = self._app.consumer.highwater(TP(last.topic, last.partition))
+        if row.read_to > last.offset and highwater is not None and row.read_to >= highwater:
+            raise Misconfigured(
+                f"{last.topic}[{last.partition}] ends at {highwater}, but the table has read it to "
+                f"{row.read_to}: the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX"
+            )
+        return row
+
+    def _write(self, rows: dict[bytes, Row | None], records: Records) -> None:
+        last = records[-1]
+        if TP(last.topic, last.partition) not in self._app.consumer.assignment():
+            log.warning("partition_lost", partition=last.partition)
+            return  # its new owner folds the same records
+        for key, row in rows.items():
+            if row is not None:
+                self._table[key] = encode(row)
+
+
+def _log_command(command: RollbackCommand, decided_ms: int) -> None:
+    log.info(
+        "rollback_commanded",
+        tool=command.tool_name,
+        from_version=command.from_version_id,
+        activation=command.from_activation,
+        tier=command.tier,
+        reason=command.reason,
+        executions=command.details["executions"],
+        failures=command.details["failures"],
+        command=str(command.command_id),
+        latency_ms=round(time.time() * 1000 - decided_ms, 1),
+    )

@@ -1,0 +1,171 @@
+"""Wiring: everything that one role needs, put together, started, and stopped in good order."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+import asyncpg
+import structlog
+import uvloop
+
+from agents.apply_changes import ApplyChanges
+from agents.preflight import require_kafka, when_it_answers
+from agents.record_executions import RecordExecutions
+from agents.role import BatchAgent, BatchHandler, Fatal, Patience
+from agents.table_queries import TableQueries
+from agents.watch_executions import WatchExecutions
+from db.migrate import require_schema
+from db.pool import open_pool, postgres_errors
+from schemas.errors import Misconfigured
+from schemas.settings import Settings
+from streams.app import create_app, window_table
+from streams.logs import configure_logs
+from streams.outbox import Outbox
+from streams.records import Guard
+from streams.topics import Topics
+
+log = structlog.get_logger()
+
+Role = Literal["detector", "applier", "recorder"]
+
+_FINISH_S = 5.0
+"""How long the batch in hand may take when the worker is told to stop."""
+_STOP_S = 4.0
+"""How long leaving the group may take."""
+
+
+def run_worker(role: Role, settings: Settings) -> int:
+    """Run one role until SIGTERM or SIGINT; the exit code of the process."""
+    configure_logs(settings, role)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(role, settings))
+    except Misconfigured as error:
+        print(f"rollguard {role}: {error}", file=sys.stderr)
+        return 1
+
+
+async def _run(role: Role, settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    fatal = Fatal()
+    async with AsyncExitStack() as stack:
+        setup = asyncio.ensure_future(_start(role, settings, fatal, stack))
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not setup.done():
+            setup.cancel()
+            await asyncio.wait((setup,))
+            return 0
+        app = setup.result()
+        log.info("started", brokers=",".join(settings.kafka_brokers))
+        watchers = (
+            stopped,
+            asyncio.ensure_future(fatal.raised.wait()),
+            asyncio.ensure_future(_watch_crash(app, fatal)),
+            asyncio.ensure_future(_watch_stall(settings.session_timeout_s)),
+        )
+        await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        for watcher in watchers:
+            watcher.cancel()
+    if isinstance(fatal.error, Misconfigured):
+        raise fatal.error
+    if fatal.error is not None:
+        log.error("stopped", cause=repr(fatal.error))
+        return 1
+    log.info("stopped")
+    return 0
+
+
+async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitStack) -> Any:
+    """Start a role; what it opened is closed by the stack, the last first. Its Faust app."""
+    partitions = await require_kafka(settings, role)
+    topics = Topics.of(settings)
+    guard = Guard(settings, partitions)
+    if role == "detector":
+        queries = TableQueries(settings, partitions)
+        stack.push_async_callback(queries.stop)
+        try:
+            await queries.start()
+        except OSError as error:
+            raise Misconfigured(
+                f"cannot listen on {settings.web_host}:{settings.web_port}: {error.strerror}"
+            ) from None
+        app = create_app(role, settings, [topics.executions], fatal, url=queries.url)
+        table = window_table(app, partitions)
+        handler: BatchHandler = WatchExecutions(app, table, Outbox(app), guard, settings)
+        sources = [topics.executions]
+        queries.serve(app, table)
+    else:
+        pool = await _open_postgres(settings)
+        stack.push_async_callback(pool.close)
+        if role == "applier":
+            sources = [topics.deployments, topics.commands]
+            app = create_app(role, settings, sources, fatal)
+            handler = ApplyChanges(pool, Outbox(app), guard, Patience(), settings)
+        else:
+            sources = [topics.executions]
+            app = create_app(role, settings, sources, fatal)
+            handler = RecordExecutions(app, pool, guard, Patience())
+    agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
+    stack.push_async_callback(_stop_app, app, agent)
+    await app.start()
+    return app
+
+
+_AGENTS = {
+    "detector": "watch-executions",
+    "applier": "apply-changes",
+    "recorder": "record-executions",
+}
+
+
+async def _open_postgres(settings: Settings) -> asyncpg.Pool:
+    async def connect() -> asyncpg.Pool:
+        with postgres_errors():
+            pool = await open_pool(settings.postgres_dsn.get_secret_value())
+            try:
+                async with pool.acquire() as conn:
+                    await require_schema(conn)
+            except BaseException:
+                pool.terminate()
+                raise
+            return pool
+
+    return await when_it_answers(connect)
+
+
+async def _stop_app(app: Any, agent: BatchAgent) -> None:
+    """Finish the batch in hand, commit, leave the group; for a limited time."""
+    await agent.close(_FINISH_S)
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await app.stop()
+    except TimeoutError:
+        log.warning("stop_abandoned", waited_s=_STOP_S)
+
+
+async def _watch_crash(app: Any, fatal: Fatal) -> None:
+    """Report when Faust itself gives up."""
+    while not app.crashed and not app.should_stop:
+        await asyncio.sleep(0.2)
+    fatal(app.crash_reason or RuntimeError("the Faust app stopped by itself"))
+
+
+async def _watch_stall(session_timeout_s: float) -> None:
+    """End a process that stood still for longer than its session, before it sends anything:
+    its partitions belong to another worker, and its rows are old."""
+    clock = asyncio.get_running_loop().time
+    seen = clock()
+    while True:
+        await asyncio.sleep(0.25)
+        now = clock()
+        if now - seen > session_timeout_s:
+            print(f"stood still for {now - seen:.1f} s, longer than the session", file=sys.stderr)
+            os._exit(1)
+        seen = now

@@ -1,0 +1,193 @@
+"""The command line: ``rollguard VERB``. Exit 0 done, 1 refused or failed, 2 wrong usage."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from schemas.errors import RollguardError
+from schemas.settings import load_settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Watches every execution of every tool version, and rolls a broken version back.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Tool = Annotated[str, typer.Argument(help="The tool's name.", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; never a traceback for what a person can mend."""
+    try:
+        app()
+    except RollguardError as error:
+        print(f"rollguard: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(call: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(call)
+
+
+@app.command()
+def demo() -> None:
+    """Run real tools on an embedded stack, break some, and watch Rollguard put them right."""
+    from rollguard.demo import run_demo
+
+    raise typer.Exit(run_demo())
+
+
+@app.command()
+def up() -> None:
+    """Run the whole stack embedded, until Ctrl-C."""
+    from rollguard.local import run_up
+
+    raise typer.Exit(run_up(load_settings()))
+
+
+@app.command()
+def worker(role: Literal["detector", "applier", "recorder"]) -> None:
+    """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
+    from agents.worker import run_worker
+
+    raise typer.Exit(run_worker(role, load_settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Create or update the schema in Postgres."""
+    from rollguard.setup import migrate_database
+
+    for name in _run(migrate_database(load_settings())):
+        print(f"applied {name}")
+
+
+@app.command()
+def topics() -> None:
+    """Create the topics that are not there yet."""
+    from rollguard.setup import create_missing_topics
+
+    for name in _run(create_missing_topics(load_settings())):
+        print(f"created {name}")
+
+
+@app.command()
+def deploy(
+    tool: Tool,
+    file: Annotated[
+        typer.FileText, typer.Argument(encoding="utf-8", help="The code; - reads stdin.")
+    ],
+    by: Annotated[Literal["human", "autonomous"], typer.Option(help="Who made it.")] = "human",
+    type_: Annotated[str, typer.Option("--type", help="What kind of change.")] = "initial",
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Deploy code as the tool's version, wait for it, and print it."""
+    from rollguard import show, writes
+
+    try:
+        code = file.read()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
+    show.version(_run(writes.deploy(load_settings(), tool, code, by, type_, reason)), as_json)
+
+
+@app.command()
+def record(
+    tool: Annotated[str | None, typer.Argument(help="The tool's name.")] = None,
+    ok: Annotated[bool, typer.Option("--ok", help="It succeeded.")] = False,
+    error: Annotated[str | None, typer.Option(help="It failed with this error.")] = None,
+    version_id: Annotated[int | None, typer.Option(help="Of this version; else the current.")] = None,
+    duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
+    session_id: Annotated[str | None, typer.Option(help="In which session.")] = None,
+    jsonl: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Option(help="Executions from a file, one JSON object a line; - reads stdin."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish one execution, or a file of them."""
+    from rollguard import show, writes
+
+    if (tool is None) == (jsonl is None):
+        raise typer.BadParameter("give a tool, or --jsonl FILE, and not both")
+    settings = load_settings()
+    if jsonl is not None:
+        published, bad = _run(writes.record_lines(settings, jsonl))
+        show.recorded(published, bad, as_json)
+        raise typer.Exit(1 if bad else 0)
+    if ok == (error is not None):
+        raise typer.BadParameter("give either --ok or --error TEXT")
+    execution = writes.execution_of(str(tool), error, version_id, duration_ms, session_id)
+    _run(writes.record(settings, execution))
+    show.recorded([execution], [], as_json)
+
+
+@app.command()
+def current(tool: Tool, as_json: Json = False) -> None:
+    """Show the version that is current now."""
+    from rollguard import reads, show
+
+    show.version(_run(reads.current(load_settings(), tool)), as_json)
+
+
+@app.command()
+def history(
+    tool: Tool,
+    limit: Annotated[int, typer.Option(min=1, help="How many versions at the most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the versions of a tool, the newest first."""
+    from rollguard import reads, show
+
+    show.history(_run(reads.history_of(load_settings(), tool, limit)), as_json)
+
+
+@app.command("show")
+def show_version(tool: Tool, version_id: int, as_json: Json = False) -> None:
+    """Show one version, code included."""
+    from rollguard import reads, show
+
+    found = _run(reads.version_of(load_settings(), tool, version_id))
+    show.version(found, as_json, with_code=True)
+
+
+@app.command()
+def rollback(
+    tool: Tool,
+    version_id: int,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make any version in history current, and wait for the outcome."""
+    from rollguard import show, writes
+
+    outcome = _run(writes.roll_back(load_settings(), tool, version_id, reason))
+    show.outcome(outcome, as_json)
+    raise typer.Exit(0 if outcome.status == "applied" else 1)
+
+
+@app.command()
+def check(tool: Tool, as_json: Json = False) -> None:
+    """Say what the rules say now, from the stream's table."""
+    from rollguard import reads, show
+
+    show.check(_run(reads.health(load_settings(), tool)), as_json)
+
+
+@app.command()
+def health(tool: Tool, as_json: Json = False) -> None:
+    """Show the windows of a tool's current version, from the stream's table."""
+    from rollguard import reads, show
+
+    show.health(_run(reads.health(load_settings(), tool)), as_json)
+

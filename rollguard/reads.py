@@ -1,0 +1,77 @@
+"""What the command line reads: versions from Postgres, windows from the detector."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import asyncpg
+from yarl import URL
+
+from db.migrate import require_schema
+from db.pool import open_pool, postgres_errors
+from db.versions import VersionRecord, current_record, history, version
+from schemas.errors import Rejected, Retryable
+from schemas.settings import Settings
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def connection(settings: Settings) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+    """A connection to a migrated database."""
+    with postgres_errors():
+        pool = await open_pool(settings.postgres_dsn.get_secret_value(), size=1)
+        async with pool, pool.acquire() as conn:
+            await require_schema(conn)
+            yield conn
+
+
+async def current(settings: Settings, tool: str) -> VersionRecord:
+    """The tool's current version. Rejected where the tool has none."""
+    async with connection(settings) as conn:
+        return _found(await current_record(conn, tool), f"{tool!r} has no versions")
+
+
+async def version_of(settings: Settings, tool: str, version_id: int) -> VersionRecord:
+    """One version of the tool. Rejected where there is no such."""
+    async with connection(settings) as conn:
+        found = await version(conn, tool, version_id)
+        return _found(found, f"{tool!r} has no version with the id {version_id}")
+
+
+async def history_of(settings: Settings, tool: str, limit: int) -> list[VersionRecord]:
+    """The newest ``limit`` versions, the newest first. Rejected where there are none."""
+    async with connection(settings) as conn:
+        return _found(await history(conn, tool, limit) or None, f"{tool!r} has no versions")
+
+
+def _found(value: T | None, otherwise: str) -> T:
+    if value is None:
+        raise Rejected(otherwise)
+    return value
+
+
+async def health(settings: Settings, tool: str) -> dict[str, Any]:
+    """The windows of the tool's current version, from the detector that owns it.
+
+    Rejected where the tool was never activated; Retryable where no detector can say now.
+    """
+    url = f"{settings.detector_url.rstrip('/')}/tools/{quote(tool, safe='')}/health"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.wait_s)) as session,
+            session.get(URL(url, encoded=True)) as answer,
+        ):
+            body: dict[str, Any] = await answer.json()
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise Retryable(
+            "detector", f"{settings.detector_url} does not answer ({type(error).__name__})"
+        ) from error
+    if status == 404:
+        raise Rejected(body["error"])
+    if status != 200:
+        raise Retryable("detector", body.get("error", f"HTTP {status}"))
+    return body

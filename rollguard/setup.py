@@ -1,0 +1,35 @@
+"""What has to be there before the first worker: the schema and the topics."""
+
+from aiokafka.errors import KafkaError
+
+from agents.preflight import kafka_admin, when_it_answers
+from db.migrate import migrate
+from db.pool import open_pool, postgres_errors
+from schemas.errors import Misconfigured
+from schemas.settings import Settings
+from streams.topics import create_topics
+
+
+async def migrate_database(settings: Settings) -> list[str]:
+    """Bring the schema up to date; the migrations that were applied now. Waits for Postgres."""
+
+    async def apply() -> list[str]:
+        with postgres_errors():
+            pool = await open_pool(settings.postgres_dsn.get_secret_value(), size=1)
+            async with pool, pool.acquire() as conn:
+                return await migrate(conn)
+
+    return await when_it_answers(apply)
+
+
+async def create_missing_topics(settings: Settings) -> list[str]:
+    """Create the topics that are not there; their names. Waits for the broker."""
+
+    async def create() -> list[str]:
+        async with kafka_admin(settings) as admin:
+            try:
+                return await create_topics(admin, settings)
+            except KafkaError as error:
+                raise Misconfigured(str(error)) from error
+
+    return await when_it_answers(create)
