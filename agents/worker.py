@@ -84,6 +84,10 @@ async def _run(role: Role, settings: Settings) -> int:
 
 async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitStack) -> Any:
     """Start a role; what it opened is closed by the stack, the last first. Its Faust app."""
+    try:
+        (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
     partitions = await require_kafka(settings, role)
     topics = Topics.of(settings)
     guard = Guard(settings, partitions)

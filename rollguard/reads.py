@@ -11,7 +11,7 @@ from yarl import URL
 
 from db.migrate import require_schema
 from db.pool import open_pool, postgres_errors
-from db.versions import VersionRecord, current_record, history, version
+from db.versions import VersionRecord, current_version, history, version
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
 
@@ -31,7 +31,8 @@ async def connection(settings: Settings) -> AsyncIterator[asyncpg.pool.PoolConne
 async def current(settings: Settings, tool: str) -> VersionRecord:
     """The tool's current version. Rejected where the tool has none."""
     async with connection(settings) as conn:
-        return _found(await current_record(conn, tool), f"{tool!r} has no versions")
+        newest = _found(await current_version(conn, tool), f"{tool!r} has no versions")
+        return _found(await version(conn, tool, newest.version_id), f"{tool!r} has no versions")
 
 
 async def version_of(settings: Settings, tool: str, version_id: int) -> VersionRecord:

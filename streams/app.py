@@ -74,9 +74,6 @@ def window_table(app: faust.App, partitions: int) -> Any:
         partitions=partitions,
         key_type=bytes,
         value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        extra_topic_configs={},
         help="what is known of each tool's current version",
     )
 

@@ -45,5 +45,7 @@ def configure_logs(settings: Settings, role: str) -> None:
     root.setLevel(logging.WARNING)
     for name in ("schemas", "streams", "agents", "db", "rollguard"):
         logging.getLogger(name).setLevel(level)
+    # The services of Faust that are subclassed there say when they stop.
+    logging.getLogger("streams.batches").setLevel(logging.WARNING)
     # Says at every rebalance what is normal at a rebalance.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
