@@ -1,0 +1,49 @@
+# Each target sets up .venv from requirements.lock by itself, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV := .cache/uv/bin/uv
+
+.DEFAULT_GOAL := check
+.DELETE_ON_ERROR:
+.PHONY: demo up test check kafka-test lock setup
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Broker, Postgres, workers, a real engine: a bad version is put back while you watch.
+demo: $(STAMP)
+	$(BIN)/rollguard demo
+
+# The same stack, left running until Ctrl-C.
+up: $(STAMP)
+	$(BIN)/rollguard up
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/unit
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not kafka" -n 2
+
+# On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
+kafka-test: $(STAMP)
+	$(BIN)/pytest -m kafka -n 2
+
+lock: $(UV)
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \
+	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
+
+$(UV):
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet uv

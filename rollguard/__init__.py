@@ -1,0 +1,1 @@
+"""Rollguard's front door: the command line, the engine client and the embedded stack."""

@@ -1,0 +1,1 @@
+"""Unit, agent, integration and acceptance tests."""
