@@ -101,8 +101,8 @@ def _interval_us(row: Row, rules: Rules) -> int:
 
 
 def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
-    """The evidence: the executions of `recent` (newest first), the counts that decided, the
-    baseline, and the errors of `recent`."""
+    """The evidence: the executions of `recent` (newest first), the counts that decided, and the
+    baseline."""
     recent: list[Seen] = row.recent(rules)[::-1]
     return {
         "recent": [seen.execution_id for seen in recent],
@@ -111,7 +111,6 @@ def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
         "success_rate": verdict.counts.success_rate,
         "baseline": baseline_of(row),
         "attempt": row.attempts,
-        "error_types": sorted({seen.error_class for seen in recent if seen.error_class}),
     }
 
 

@@ -1,0 +1,102 @@
+"""The seed's four scenarios, as data: who deployed what, which attempts followed, what must happen.
+
+Minutes are event time from the deployment of the version that is watched. Scenario 3 stands twice:
+as the seed prints it, its first three attempts are three failures in a row within five minutes, so
+`consecutive_failures` decides earlier than the seed does; with attempts three minutes apart only
+the fast tier can see them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.rollback import Reason, Tier
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One execution, ``minutes`` after the deployment; ``error`` None is a success."""
+
+    minutes: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``version`` (its number) replaces the one before, is tried by ``attempts``, and must be
+    rolled back at attempt number ``decides`` by the rule ``tier`` and ``reason``."""
+
+    tool: str
+    title: str
+    version: int
+    attempts: Sequence[Attempt]
+    decides: int
+    tier: Tier
+    reason: Reason
+    predecessor: Sequence[Attempt] = ()
+    """What the version before was tried by: its minutes are before the deployment."""
+
+
+_SIGNATURE: Final = "TypeError(\"unexpected keyword argument 'limit'\")"
+_SERVER: Final = "500 Internal Server Error"
+_TIMEOUT: Final = "TimeoutError: no answer"
+
+
+def _pattern(marks: str, every: float, first: float, error: str) -> list[Attempt]:
+    """An attempt for each mark, ``every`` minutes apart: ``+`` a success, ``-`` a failure."""
+    return [
+        Attempt(first + place * every, None if mark == "+" else error)
+        for place, mark in enumerate(marks.replace(" ", ""))
+    ]
+
+
+SCENARIOS: Final = (
+    Scenario(
+        tool="scenario-1-signature",
+        title="1 signature change",
+        version=3,
+        attempts=_pattern("---", 1, 1, _SIGNATURE),
+        decides=2,
+        tier="immediate",
+        reason="signature_change",
+    ),
+    Scenario(
+        tool="scenario-2-consecutive",
+        title="2 consecutive failures",
+        version=4,
+        attempts=_pattern("----", 1, 1, _SERVER),
+        decides=3,
+        tier="immediate",
+        reason="consecutive_failures",
+    ),
+    Scenario(
+        tool="scenario-3-breakage",
+        title="3 complete breakage, as printed",
+        version=5,
+        attempts=_pattern("-----", 1, 1, _TIMEOUT) + _pattern("--", 2.5, 7.5, _TIMEOUT),
+        decides=3,
+        tier="immediate",
+        reason="consecutive_failures",
+    ),
+    Scenario(
+        tool="scenario-3-breakage-slow",
+        title="3 complete breakage, 3 minutes apart",
+        version=5,
+        attempts=_pattern("-------", 3, 3, _TIMEOUT),
+        decides=5,
+        tier="fast",
+        reason="complete_failure",
+    ),
+    Scenario(
+        tool="scenario-4-statistics",
+        title="4 wait for statistics",
+        version=6,
+        # 15 of 20, a baseline of 75 %
+        predecessor=_pattern("+++- +++- +++- +++- +++-", 4, -81, _SERVER),
+        # 3 of 4, 5 of 7, 8 of 12 as printed; then never 60 % or less before 18 of 30
+        attempts=_pattern("+++- ++- +-++- -++-+-++-+-++-+-+-", 4, 4, _SERVER),
+        decides=30,
+        tier="standard",
+        reason="success_rate_drop",
+    ),
+)
