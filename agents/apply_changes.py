@@ -14,7 +14,7 @@ import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.role import Patience
-from db.pool import postgres_errors
+from db.errors import postgres_errors
 from db.rollbacks import roll_back
 from db.versions import current_version, deploy, refuse, tool_lock
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from agents.role import Patience
 from db.executions import next_offset, record
-from db.pool import postgres_errors
+from db.errors import postgres_errors
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation, Execution
 from streams.batches import BatchConsumer, Records

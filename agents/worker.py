@@ -18,7 +18,8 @@ from agents.role import BatchAgent, BatchHandler, Fatal, Patience
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
 from db.migrate import require_schema
-from db.pool import open_pool, postgres_errors
+from db.errors import postgres_errors
+from db.pool import open_pool
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.app import create_app, window_table

@@ -10,7 +10,8 @@ import asyncpg
 from yarl import URL
 
 from db.migrate import require_schema
-from db.pool import open_pool, postgres_errors
+from db.errors import postgres_errors
+from db.pool import open_pool
 from db.versions import VersionRecord, current_version, history, version
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings

@@ -4,7 +4,8 @@ from aiokafka.errors import KafkaError
 
 from agents.preflight import kafka_admin, when_it_answers
 from db.migrate import migrate
-from db.pool import open_pool, postgres_errors
+from db.errors import postgres_errors
+from db.pool import open_pool
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.topics import create_topics
