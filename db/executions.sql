@@ -1,0 +1,75 @@
+-- name: next_offset
+select next_offset from recorder_offsets where topic = $1 and partition = $2
+
+-- name: move_offset
+insert into recorder_offsets (topic, partition, next_offset)
+values ($1, $2, $4)
+on conflict (topic, partition) do update
+set next_offset = excluded.next_offset
+where recorder_offsets.next_offset = $3
+returning next_offset
+
+-- name: current
+select tool_name, version_id, activation from recorder_current where tool_name = any($1::text[])
+
+-- name: remember
+insert into recorder_current (tool_name, version_id, activation)
+select * from unnest($1::text[], $2::int[], $3::int[])
+on conflict (tool_name) do update
+set version_id = excluded.version_id, activation = excluded.activation
+where recorder_current.activation < excluded.activation
+
+-- Once per connection: made anew in each transaction it would bloat the catalog.
+-- name: create_staging
+create temporary table if not exists staged_executions (
+    place bigint,
+    execution_id uuid,
+    tool_name text,
+    version_id int,
+    success boolean,
+    error text,
+    error_type text,
+    executed_at timestamptz,
+    duration_ms double precision,
+    session_id text
+) on commit delete rows
+
+-- In the order of the ids, so that two recorders never wait for each other in a circle.
+-- name: insert_staged
+with inserted as (
+    insert into tool_executions (
+        execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
+        session_id
+    )
+    select distinct on (execution_id)
+        execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
+        session_id
+    from staged_executions
+    order by execution_id, place
+    on conflict (execution_id) do nothing
+    returning tool_name, version_id, success
+)
+select
+    tool_name,
+    version_id,
+    count(*) as executions,
+    count(*) filter (where success) as successes
+from inserted
+group by tool_name, version_id
+
+-- name: lock_versions
+select version_id
+from tool_versions
+where version_id = any($1::int[])
+order by version_id
+for no key update
+
+-- name: count
+update tool_versions
+set total_executions = total_executions + executions,
+    successful_executions = successful_executions + successes,
+    success_rate = (successful_executions + successes)::double precision
+        / (total_executions + executions)
+from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[])
+    as added (version_id, tool_name, executions, successes)
+where tool_versions.version_id = added.version_id and tool_versions.tool_name = added.tool_name

@@ -1,0 +1,1 @@
+"""The schema, step by step: append only; an applied file never changes."""

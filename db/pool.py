@@ -1,0 +1,103 @@
+"""Connections to Postgres, and what every one of them can do."""
+
+import json
+import math
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+
+from db.errors import postgres_errors
+from schemas.errors import Misconfigured
+from schemas.fields import storable
+
+__all__ = ["Connection", "Pool", "connect", "open_pool", "postgres_errors"]
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+CONNECT_TIMEOUT_S: Final = 10.0
+COMMAND_TIMEOUT_S: Final = 60.0
+"""A server that is gone without a word is noticed after so long."""
+
+_SERVER_SETTINGS: Final = {"application_name": "rollguard"}
+
+_T = TypeVar("_T")
+
+
+async def open_pool(dsn: str, *, size: int = 4) -> Pool:
+    """Open a pool of up to ``size`` connections; one is made at once.
+
+    No statement takes longer than ``COMMAND_TIMEOUT_S``. Raises Retryable while the server does
+    not answer, Misconfigured if it refuses or ``dsn`` is none. No error shows the DSN.
+    """
+
+    async def opened() -> Pool:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            init=_init,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=_SERVER_SETTINGS,
+        )
+
+    return await _reached(opened())
+
+
+async def connect(dsn: str) -> Connection:
+    """Open a single connection, without a limit to its statements' time: for migrations.
+
+    Raises as :func:`open_pool`.
+    """
+
+    async def opened() -> Connection:
+        connection = await asyncpg.connect(
+            dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
+        )
+        await _init(connection)
+        return connection
+
+    return await _reached(opened())
+
+
+async def _reached(opening: Awaitable[_T]) -> _T:
+    with postgres_errors():
+        try:
+            return await opening
+        except ValueError:  # of reading the DSN; its text may hold the password
+            raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
+
+
+async def _init(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=to_jsonb, decoder=json.loads, format="text"
+    )
+
+
+def to_jsonb(value: Any) -> str:
+    """JSON that ``jsonb`` takes, whatever ``value`` holds.
+
+    NUL becomes U+2400, a lone surrogate U+FFFD, NaN and the infinities null; what JSON does not
+    know (times, UUIDs, decimals) its text.
+    """
+    return json.dumps(_clean(value), allow_nan=False, default=str)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {storable(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value

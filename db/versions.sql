@@ -1,0 +1,47 @@
+-- name: current
+select * from tool_versions where tool_name = $1 and is_current
+
+-- name: history
+select * from tool_versions where tool_name = $1 order by version_number desc limit $2
+
+-- name: version
+select * from tool_versions where tool_name = $1 and version_id = $2
+
+-- name: highest
+select coalesce(max(version_number), 0) as version_number, coalesce(max(activation), 0) as activation
+from tool_versions
+where tool_name = $1
+
+-- name: retire
+update tool_versions set is_current = false where version_id = $1
+
+-- name: create
+insert into tool_versions (
+    tool_name, version_number, code, code_hash, created_at, created_by, deployment_count,
+    is_current, is_breaking_change, breaking_changes, improvement_type, improvement_reason,
+    previous_version_id, deployment_id, activation, activated_at, activated_by_kind, activated_by_id
+) values (
+    $1, $2, $3, $4, $5, $6, 1,
+    true, $7, $8, $9, $10,
+    $11, $12, $13, $5, 'deployment', $12
+)
+returning *
+
+-- name: deploy_again
+update tool_versions set deployment_count = deployment_count + 1 where version_id = $1
+
+-- name: stored_outcome
+select outcome::text from deployments where deployment_id = $1
+
+-- name: store_outcome
+insert into deployments (deployment_id, tool_name, outcome, applied_at)
+values ($1, $2, $3::text::jsonb, $4)
+
+-- name: clock
+select clock_timestamp()
+
+-- name: tools_changed_since
+select tool_name from deployments where applied_at >= $1 and outcome ->> 'status' = 'created'
+union
+select tool_name from rollbacks where applied_at >= $1 and status = 'applied'
+order by tool_name
