@@ -1,0 +1,1 @@
+"""What Rollguard costs, measured on the broker and the database that are configured."""
