@@ -65,7 +65,7 @@ until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do
     sleep 0.1
 done
 """
-"""Removes the folder ``$1`` at the end of its stdin; tries again while children still write there."""
+"""Removes the folder ``$1`` at the end of its stdin, even while children still write there."""
 
 
 class EmbeddedStack:
