@@ -1,5 +1,6 @@
 """Postgres' errors, by what the one who catches them has to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -7,6 +8,14 @@ from typing import Final
 import asyncpg
 
 from schemas.errors import Misconfigured, Retryable, RollguardError
+
+POSTGRES_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # TimeoutError is one too
+)
+"""All that a call to Postgres may raise."""
 
 _RETRYABLE_CLASSES: Final = (
     "08",  # connection lost
@@ -32,18 +41,26 @@ _REFUSED_CLASSES: Final = ("28", "3D")
 _REFUSED_STATES: Final = frozenset({"42501"})
 """The user lacks a privilege."""
 
+_LOST: Final = OSError | asyncpg.InternalClientError
+"""The second is what asyncpg says between the server's farewell and the end of the connection."""
+
+_GONE: Final = re.compile(r"\bclos(ed|ing)\b|released back to the pool")
+"""asyncpg has no class of its own for a connection or a pool that is closed; a pool takes back a
+connection that is lost, under the hands of its user."""
+
 
 @contextmanager
 def postgres_errors() -> Iterator[None]:
     """Raise Retryable or Misconfigured in place of the errors of Postgres and of the way to it.
 
     Retryable: connection errors, timeouts, deadlocks, locks not granted in time, a server that
-    stops, is full or read-only. Misconfigured: a schema that is not migrated, a user, password or
-    database that the server does not accept. Everything else propagates: it is a bug of ours.
+    stops, is full or read-only; try again, on a connection acquired anew. Misconfigured: a schema
+    that is not migrated, a user, password or database that the server does not accept. Everything
+    else propagates: it is a bug of ours.
     """
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except POSTGRES_ERRORS as error:
         translated = translate(error)
         if translated is None:
             raise
@@ -53,13 +70,10 @@ def postgres_errors() -> Iterator[None]:
 def translate(error: Exception) -> RollguardError | None:
     """What Rollguard calls this error; None if it has no name for it."""
     text = str(error) or type(error).__name__
-    if isinstance(error, OSError):  # TimeoutError is one too
-        return Retryable("Postgres", text)
-    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration ran meanwhile
+    if isinstance(error, _LOST | asyncpg.InvalidCachedStatementError):  # a migration ran meanwhile
         return Retryable("Postgres", text)
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg has no class of its own for a connection or pool that is closed
-        return Retryable("Postgres", text) if "clos" in text else None
+        return Retryable("Postgres", text) if _GONE.search(text) else None
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(_RETRYABLE_CLASSES) or state in _RETRYABLE_STATES:
         return Retryable("Postgres", text)

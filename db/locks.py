@@ -1,12 +1,12 @@
 """One writer per tool: advisory locks by the tool's name, with a bounded wait."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import asyncpg
 
-from db.errors import postgres_errors
+from db.errors import POSTGRES_ERRORS, postgres_errors
 from db.pool import Connection
 from db.sql import blocks
 
@@ -51,12 +51,10 @@ async def tool_lock(conn: Connection, tool_name: str) -> AsyncIterator[None]:
 
 
 async def _unlock(conn: Connection, tool_name: str) -> None:
-    if conn.is_closed():
-        return
     try:
         await conn.execute(_SQL["unlock"], tool_name)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        conn.terminate()
-    except BaseException:  # cancelled
-        conn.terminate()
-        raise
+    except BaseException as error:
+        with suppress(asyncpg.InterfaceError):  # lost already, and out of its pool
+            conn.terminate()
+        if not isinstance(error, POSTGRES_ERRORS):
+            raise

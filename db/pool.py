@@ -2,16 +2,17 @@
 
 import json
 import math
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 
-from db.errors import postgres_errors
+from db.errors import POSTGRES_ERRORS, postgres_errors
 from schemas.errors import Misconfigured
 from schemas.fields import storable
 
-__all__ = ["Connection", "Pool", "connect", "open_pool", "postgres_errors"]
+__all__ = ["Connection", "Pool", "acquire", "connect", "open_pool", "postgres_errors"]
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -50,6 +51,22 @@ async def open_pool(dsn: str, *, size: int = 4) -> Pool:
         )
 
     return await _reached(opened())
+
+
+@asynccontextmanager
+async def acquire(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool for a while; errors of the body pass as they are.
+
+    Raises Retryable if none is free for ``CONNECT_TIMEOUT_S`` or a new one cannot be made. Giving
+    it back raises nothing: one that is broken is ended.
+    """
+    with postgres_errors():
+        connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
+    try:
+        yield connection
+    finally:
+        with suppress(*POSTGRES_ERRORS):
+            await pool.release(connection)
 
 
 async def connect(dsn: str) -> Connection:

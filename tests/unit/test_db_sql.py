@@ -1,6 +1,5 @@
 """The named blocks, and what can be said of errors and details without a database."""
 
-import asyncio
 import json
 import re
 from importlib.resources import files
@@ -41,8 +40,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 def _postgres_error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:
     error = asyncpg.PostgresError("the text")
-    error.sqlstate = sqlstate
-    for name, value in fields.items():
+    for name, value in {"sqlstate": sqlstate, **fields}.items():
         setattr(error, name, value)
     return error
 
@@ -52,10 +50,11 @@ def _postgres_error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:
     [
         (ConnectionRefusedError("refused"), Retryable),
         (TimeoutError(), Retryable),
-        (asyncio.TimeoutError(), Retryable),
         (asyncpg.InterfaceError("connection is closed"), Retryable),
         (asyncpg.InterfaceError("pool is closing"), Retryable),
+        (asyncpg.InterfaceError("connection has been released back to the pool"), Retryable),
         (asyncpg.InterfaceError("another operation is in progress"), type(None)),
+        (asyncpg.InternalClientError("cannot switch to state 15"), Retryable),
         (asyncpg.DataError("invalid input for query argument"), type(None)),
         (asyncpg.InvalidCachedStatementError("cached plan"), Retryable),
         (_postgres_error("08006"), Retryable),
