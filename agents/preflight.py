@@ -21,7 +21,7 @@ T = TypeVar("T")
 async def when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
     """The result of ``call``; while it raises Retryable, say so on stderr and try again."""
     async for attempt in AsyncRetrying(
-        wait=wait_exponential_jitter(initial=0.5, max=10),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
         retry=retry_if_exception_type(Retryable),
         before_sleep=_say_waiting,
     ):

@@ -1,0 +1,222 @@
+"""Each behaviour of Faust that ``streams.batches`` and the agents rely on, on a real broker.
+
+Every test runs an app of its own in this process, on topics of its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+
+from agents.role import BatchAgent, Fatal
+from rollguard.setup import create_missing_topics
+from schemas.settings import Settings, load_settings
+from streams.app import create_app, window_table
+from streams.batches import Records
+from streams.partitions import partition_of
+from streams.topics import MAX_REQUEST_BYTES, Topics, group_of
+from tests.system import until
+
+KEYS = [f"tool-{number}".encode() for number in range(8)]
+
+
+@pytest_asyncio.fixture
+async def settings(kafka: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    return await prepared(kafka, topic_prefix, tmp_path)
+
+
+async def prepared(brokers: str, prefix: str, folder: Path) -> Settings:
+    """Topics of this test, and small batches."""
+    found = load_settings(
+        kafka_brokers=brokers,
+        topic_prefix=prefix,
+        session_timeout_s=6,
+        data_dir=folder,
+        max_poll_records=7,
+    )
+    await create_missing_topics(found)
+    return found
+
+
+class Counting:
+    """Counts what it is handed, in a table."""
+
+    def __init__(self) -> None:
+        self.batches: list[Records] = []
+        self.table: Any = None
+        self.fail_at: int | None = None
+
+    async def handle(self, records: Records) -> None:
+        """Add one to the row of each record's key."""
+        self.batches.append(records)
+        if self.fail_at is not None and len(self.batches) >= self.fail_at:
+            raise ValueError("a bug")
+        for record in records:
+            count = int(self.table.get(record.key) or b"0")
+            self.table[record.key] = str(count + 1).encode()
+
+    @property
+    def seen(self) -> int:
+        return sum(len(batch) for batch in self.batches)
+
+
+@asynccontextmanager
+async def running(settings: Settings, handler: Counting, fatal: Fatal) -> AsyncIterator[Any]:
+    topics = Topics.of(settings)
+    app = create_app("detector", settings, [topics.executions], fatal)
+    (settings.data_dir / "detector").mkdir(exist_ok=True)
+    handler.table = window_table(app, settings.partitions)
+    agent = BatchAgent(app, "count", [topics.executions], handler, fatal)
+    await app.start()
+    try:
+        yield app
+    finally:
+        await agent.close(5)
+        await app.stop()
+
+
+async def publish(settings: Settings, count: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=list(settings.kafka_brokers))
+    await producer.start()
+    topic = Topics.of(settings).executions
+    for number in range(count):
+        await producer.send_and_wait(topic, b"%d" % number, key=KEYS[number % len(KEYS)])
+    await producer.stop()
+
+
+async def committed(settings: Settings) -> int:
+    """The sum of the group's committed offsets."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(settings.kafka_brokers),
+        group_id=group_of(settings, "detector"),
+        enable_auto_commit=False,
+    )
+    topic = Topics.of(settings).executions
+    await consumer.start()
+    try:
+        offsets = [
+            await consumer.committed(TopicPartition(topic, number))
+            for number in range(settings.partitions)
+        ]
+    finally:
+        await consumer.stop()
+    return sum(offset or 0 for offset in offsets)
+
+
+async def test_a_fetch_reaches_the_agent_whole_and_in_order(settings: Settings) -> None:
+    handler = Counting()
+    await publish(settings, 100)
+    async with running(settings, handler, Fatal()):
+
+        async def all_seen() -> bool:
+            return handler.seen == 100
+
+        await until(all_seen)
+    assert max(len(batch) for batch in handler.batches) > 1
+    by_partition: dict[int, list[int]] = {}
+    for batch in handler.batches:
+        assert len({record.partition for record in batch}) == 1
+        by_partition.setdefault(batch[0].partition, []).extend(r.offset for r in batch)
+    for offsets in by_partition.values():
+        assert offsets == list(range(len(offsets)))
+
+
+async def test_what_is_done_is_committed_and_not_read_again(settings: Settings) -> None:
+    await publish(settings, 50)
+    first, second = Counting(), Counting()
+    async with running(settings, first, Fatal()):
+
+        async def all_committed() -> bool:
+            return await committed(settings) == 50
+
+        await until(all_committed)
+    await publish(settings, 5)
+    async with running(settings, second, Fatal()):
+
+        async def rest_seen() -> bool:
+            return second.seen == 5
+
+        await until(rest_seen)
+    assert first.seen == 50
+    assert second.seen == 5
+
+
+async def test_a_bug_commits_nothing_of_its_batch_and_is_reported(settings: Settings) -> None:
+    handler, fatal = Counting(), Fatal()
+    handler.fail_at = 1
+    await publish(settings, 20)
+    async with running(settings, handler, fatal):
+        await asyncio.wait_for(fatal.raised.wait(), 30)
+    assert isinstance(fatal.error, ValueError)
+    assert await committed(settings) == 0
+    again = Counting()
+    async with running(settings, again, Fatal()):
+
+        async def all_seen() -> bool:
+            return again.seen == 20
+
+        await until(all_seen)
+
+
+@pytest.mark.kafka
+async def test_rows_come_back_after_a_restart(
+    apache_kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = await prepared(apache_kafka, topic_prefix, tmp_path)
+    await publish(settings, 80)
+    first, second = Counting(), Counting()
+    async with running(settings, first, Fatal()):
+
+        async def all_committed() -> bool:
+            return await committed(settings) == 80
+
+        await until(all_committed)
+    async with running(settings, second, Fatal()) as app:
+
+        async def recovered() -> bool:
+            return not app.rebalancing and all(second.table.get(key) == b"10" for key in KEYS)
+
+        await until(recovered)
+    assert second.seen == 0
+
+
+async def test_a_failed_send_is_reported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fatal = Fatal()
+    async with running(settings, Counting(), fatal) as app:
+
+        async def failing(*args: Any, **options: Any) -> "asyncio.Future[Any]":
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            future.set_exception(KafkaTimeoutError())
+            return future
+
+        monkeypatch.setattr(app.producer._producer, "send", failing)
+        channel = app.topic(Topics.of(settings).dead_letters, value_serializer="raw")
+        message = channel.send_soon(value=b"x")
+        await asyncio.wait_for(fatal.raised.wait(), 10)
+        assert isinstance(message.exception(), KafkaTimeoutError)
+    assert isinstance(fatal.error, KafkaTimeoutError)
+
+
+async def test_flush_waits_for_exactly_what_was_enqueued(settings: Settings) -> None:
+    handler = Counting()
+    async with running(settings, handler, Fatal()) as app:
+        topics = Topics.of(settings)
+        channel = app.topic(
+            topics.dead_letters, key_type=bytes, value_type=bytes, value_serializer="raw"
+        )
+        sent = [channel.send_soon(key=b"k", value=b"%d" % number) for number in range(500)]
+        await app.producer.flush()
+        assert all(message.done() for message in sent)
+
+
+def test_the_partitioner_is_the_one_of_java_and_aiokafka() -> None:
+    # murmur2 of the Java client's own test (UtilsTest.testMurmur2): "21" is -973932308
+    assert partition_of(b"21", 2**31) == (-973932308) & 0x7FFFFFFF
