@@ -1,11 +1,11 @@
 """The embedded stack: what it gives, and that it leaves nothing behind, however it ends."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -28,14 +28,13 @@ asyncio.run(main())
 
 
 @pytest.fixture(autouse=True)
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the stacks of this test make their folders; short, for the path of a socket."""
-    if os.getuid() == 0:  # Postgres runs as nobody, who has to pass
-        for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            folder.chmod(0o711)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
+    with tempfile.TemporaryDirectory(prefix="stacks-") as name:
+        Path(name).chmod(0o711)  # below root, Postgres runs as nobody, who has to pass
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
 
 
 def processes_of(folders: Path) -> list[str]:
