@@ -38,6 +38,7 @@ test: $(STAMP)
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
+	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m kafka -n 2
 
 lock: $(UV)
