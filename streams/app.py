@@ -79,7 +79,15 @@ def window_table(app: faust.App, partitions: int) -> Any:
 
 
 def source_channel(app: faust.App, topics: list[str]) -> Any:
-    """The topics as raw bytes: what does not decode must reach our own code, not Faust's."""
+    """The topics as raw bytes: what does not decode must reach our own code, not Faust's.
+
+    Faust acknowledges nothing of them: see ``BatchConsumer.mark_done``.
+    """
     return app.topic(
-        *topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        *topics,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        acks=False,
     )

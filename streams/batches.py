@@ -5,8 +5,8 @@ public ``ConsumerScheduler`` decides in which order fetched records reach the ag
 partition's whole fetch over as one record whose value is the list of records. Three things of
 Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 
-- Offsets. Faust takes the offsets inside a batch for a hole, and acknowledges a message when its
-  agent fails. Here an offset is committed when the agent says so (``mark_done``), and not else.
+- Offsets. Faust takes the offsets inside a batch for a hole, and acknowledges a message even when
+  its agent fails. Here an offset is committed when the agent says so (``mark_done``), and not else.
 - Flushing. ``ProducerBuffer.flush`` may return before everything is sent, and under load never
   returns; offsets would then be committed ahead of the table. Ours waits for exactly what was
   enqueued before.
@@ -65,35 +65,34 @@ class BatchScheduler(DefaultSchedulingStrategy):
 
 
 class BatchConsumer(driver.Consumer):
-    """Commits, for source topics, what ``mark_done`` was told, whatever Faust acknowledges."""
+    """Commits, for source topics, what ``mark_done`` was told.
 
-    def _is_source(self, topic: str) -> bool:
-        return topic in self.scheduler.source_topics
+    Faust's own acknowledgements are off for them (``acks=False`` in ``streams.app``).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._done: dict[TP, int] = {}
 
     def mark_done(self, tp: TP, next_offset: int) -> None:
         """All of the partition before ``next_offset`` is dealt with: it may be committed."""
         if tp in self.assignment():
-            self._acked[tp].append(next_offset)
+            self._done[tp] = next_offset
 
-    def ack(self, message: Any) -> bool:
-        if not self._is_source(message.topic):
-            return bool(super().ack(message))
-        message.acked = True
-        self._unacked_messages.discard(message)
-        return True
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._done.pop(tp, None)
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        if not self._is_source(tp.topic):
-            await super()._add_gap(tp, offset_from, offset_to)
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        yield from [tp for tp in self._done if topics is None or tp in topics or tp.topic in topics]
 
     def _new_offset(self, tp: TP) -> int | None:
-        if not self._is_source(tp.topic):
-            offset: int | None = super()._new_offset(tp)
-            return offset
-        done = self._acked[tp]
-        newest = max(done, default=None)
-        done.clear()
-        return newest
+        if tp in self._done:
+            return self._done.pop(tp)
+        offset: int | None = super()._new_offset(tp)
+        return offset
 
 
 class ExactBuffer(ProducerBuffer):
