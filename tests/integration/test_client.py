@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
+from aiokafka.structs import ConsumerRecord
 
 from rollguard.client import EngineClient
 from rollguard.embedded import free_port
@@ -135,7 +136,7 @@ class CodeLoader:
 
 async def test_executions_arrive_in_order_under_their_key(settings: Settings) -> None:
     sent = [execution(f"tool-{number % 3}-ü") for number in range(2_500)]
-    received = []
+    received: list[ConsumerRecord] = []
     topic = f"{settings.topic_prefix}tool-executions"
     async with (
         EngineClient(settings) as client,
@@ -215,7 +216,7 @@ async def test_bad_deployments_are_refused_before_they_are_sent(
 
 async def test_a_lone_surrogate_in_code_is_refused(settings: Settings) -> None:
     async with EngineClient(settings) as client:
-        with pytest.raises(Rejected, match="^code: "):
+        with pytest.raises(Rejected, match=r"^code: "):
             await client.deploy("parser", "x = '\ud800'")
 
 
@@ -240,7 +241,9 @@ async def test_the_registry_catches_up_and_follows(settings: Settings) -> None:
     old = [version(f"tool-{number}", 1, f"old {number}") for number in range(50)]
     new = [version(f"tool-{number}", 2, f"new {number}") for number in range(50)]
     async with PublishingClient(settings) as client:
-        await asyncio.gather(*(client.publish("tool-versions", *pair) for pair in zip(old, new)))
+        await asyncio.gather(
+            *(client.publish("tool-versions", *pair) for pair in zip(old, new, strict=True))
+        )
         seen: list[LoadedTool[str]] = []
         registry = ToolRegistry(settings, CodeLoader())
         registry.on_change.append(seen.append)

@@ -1,0 +1,128 @@
+"""Reading a topic to its end and on, without a consumer group: nothing is committed, none wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+from aiokafka.structs import ConsumerRecord
+
+from schemas.errors import Misconfigured, Rejected, Retryable
+from schemas.settings import Settings
+
+MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024 + 64 * 1024
+"""The largest record of the contract, with what the protocol wraps around it."""
+
+_POLL_MS: Final = 200
+_FETCH_WAIT_MS: Final = 500
+
+
+@contextmanager
+def kafka_errors(settings: Settings) -> Iterator[None]:
+    """aiokafka's errors as ours: Retryable where the broker may answer later, Misconfigured for a
+    topic that is not there, Rejected for a record that is too large."""
+    brokers = ",".join(settings.kafka_brokers)
+    try:
+        yield
+    except (KafkaConnectionError, KafkaTimeoutError) as error:
+        raise Retryable("Kafka", f"{brokers} does not answer") from error
+    except MessageSizeTooLargeError as error:
+        raise Rejected(f"the record is larger than {MAX_REQUEST_BYTES} bytes") from error
+    except UnknownTopicOrPartitionError as error:
+        raise Misconfigured(
+            f"a topic is missing at {brokers}: run `rollguard topics` "
+            f"(prefix {settings.topic_prefix!r})"
+        ) from error
+    except KafkaError as error:
+        raise Retryable("Kafka", f"{brokers}: {error!r}") from error
+
+
+class TopicReader:
+    """All partitions of one topic. Made by :func:`open_reader`."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        self._consumer = consumer
+        self._ends = ends
+
+    async def poll(self) -> list[ConsumerRecord]:
+        """The next records, in order within a partition; none where nothing came for 0.2 s.
+
+        Goes on by itself when the broker comes back.
+        """
+        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
+        return [record for records in fetched.values() for record in records]
+
+    async def caught_up(self) -> bool:
+        """Whether everything was polled that the topic held when this was opened.
+
+        The end comes from ListOffsets, and from the answers to fetches too: the embedded broker's
+        ListOffsets names the last batch's first offset + 1, which may be too early.
+        """
+        for partition, end in self._ends.items():
+            fetched_end = self._consumer.highwater(partition) or 0
+            if await self._consumer.position(partition) < max(end, fetched_end):
+                return False
+        return True
+
+
+@asynccontextmanager
+async def open_reader(
+    settings: Settings, topic: str, *, from_beginning: bool
+) -> AsyncIterator[TopicReader]:
+    """A reader of the topic (full name) from its beginning, or from its end as it is now.
+
+    What is published after this was entered is read. From the end, some older records may come
+    first (see :meth:`TopicReader.caught_up`). Partitions added later are not seen. Raises Retryable
+    where the broker does not answer, Misconfigured where the topic is missing.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(settings.kafka_brokers),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        request_timeout_ms=int(settings.wait_s * 1000) + _FETCH_WAIT_MS,
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+    )
+    try:
+        with kafka_errors(settings):
+            await consumer.start()
+            numbers = consumer.partitions_for_topic(topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError(topic)
+            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            for partition in partitions:
+                if not from_beginning:
+                    consumer.seek(partition, ends[partition])
+        if from_beginning:
+            await consumer.seek_to_beginning(*partitions)
+        yield TopicReader(consumer, ends)
+    finally:
+        await _stop(consumer)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop it, and close its connections whatever happens.
+
+    aiokafka lets the cancellation of its own tasks out of ``stop``, where one of them has not begun
+    (the sleep is against that) or waits to try a fetch again.
+    """
+    try:
+        await asyncio.sleep(0)
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+    finally:
+        await consumer._client.close()
