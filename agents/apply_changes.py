@@ -9,12 +9,12 @@ outcome, and what is published again is current.
 import time
 from uuid import UUID
 
-import asyncpg
 import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.role import Patience
 from db.errors import postgres_errors
+from db.pool import Connection, Pool, acquire
 from db.rollbacks import roll_back
 from db.versions import current_version, deploy, refuse, tool_lock
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome
@@ -36,7 +36,7 @@ class ApplyChanges:
 
     def __init__(
         self,
-        pool: asyncpg.Pool,
+        pool: Pool,
         outbox: Outbox,
         guard: Guard,
         patience: Patience,
@@ -62,7 +62,7 @@ class ApplyChanges:
     async def _deploy(self, deployment: Deployment) -> None:
         async def apply() -> DeploymentOutcome:
             with postgres_errors():
-                async with self._pool.acquire() as conn, tool_lock(conn, deployment.tool_name):
+                async with acquire(self._pool) as conn, tool_lock(conn, deployment.tool_name):
                     outcome = await deploy(conn, deployment)
                     if outcome.status == "created":
                         await self._publish_current(conn, deployment.tool_name)
@@ -82,7 +82,7 @@ class ApplyChanges:
     async def _roll_back(self, command: RollbackCommand, commanded_ms: int) -> None:
         async def apply() -> RollbackOutcome:
             with postgres_errors():
-                async with self._pool.acquire() as conn, tool_lock(conn, command.tool_name):
+                async with acquire(self._pool) as conn, tool_lock(conn, command.tool_name):
                     outcome = await roll_back(conn, command)
                     if outcome.status == "applied":
                         await self._publish_current(conn, command.tool_name)
@@ -94,7 +94,7 @@ class ApplyChanges:
         outcome = await self._patience(apply)
         _log_rollback(command, outcome, commanded_ms)
 
-    async def _publish_current(self, conn: asyncpg.pool.PoolConnectionProxy, tool: str) -> None:
+    async def _publish_current(self, conn: Connection, tool: str) -> None:
         """Publish what Postgres says now: it may be newer than what was just applied."""
         version = await current_version(conn, tool)
         if version is None:
@@ -133,7 +133,7 @@ class ApplyChanges:
 
         async def apply() -> None:
             with postgres_errors():
-                async with self._pool.acquire() as conn:
+                async with acquire(self._pool) as conn:
                     outcome = await refuse(conn, deployment_id, tool_name, refusal)
             await self._publish_deployment_outcome(outcome, key)
 

@@ -4,12 +4,12 @@ One transaction for a batch: the rows, what they add to the metrics, which versi
 this place of the log, and the partition's next offset by compare-and-set. A replay is skipped.
 """
 
-import asyncpg
 from faust.types import TP
 
 from agents.role import Patience
-from db.executions import next_offset, record
 from db.errors import postgres_errors
+from db.executions import next_offset, record
+from db.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation, Execution
 from streams.batches import BatchConsumer, Records
@@ -21,7 +21,7 @@ ROLE = "recorder"
 class RecordExecutions:
     """Writes executions and metrics. Bad records are passed over: the detector reports them."""
 
-    def __init__(self, app: object, pool: asyncpg.Pool, guard: Guard, patience: Patience) -> None:
+    def __init__(self, app: object, pool: Pool, guard: Guard, patience: Patience) -> None:
         self._app = app
         self._pool = pool
         self._guard = guard
@@ -41,7 +41,7 @@ class RecordExecutions:
 
         async def write() -> int:
             with postgres_errors():
-                async with self._pool.acquire() as conn:
+                async with acquire(self._pool) as conn:
                     return await record(
                         conn, last.topic, last.partition, first.offset, last.offset + 1, entries
                     )
@@ -57,7 +57,7 @@ class RecordExecutions:
 
         async def read() -> int:
             with postgres_errors():
-                async with self._pool.acquire() as conn:
+                async with acquire(self._pool) as conn:
                     return await next_offset(conn, last.topic, last.partition)
 
         expected = await self._patience(read)

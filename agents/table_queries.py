@@ -1,5 +1,6 @@
 """``GET /tools/{tool}/health`` on every detector, answered by the worker that owns the tool."""
 
+import socket
 from typing import Any, Final
 
 import aiohttp
@@ -44,7 +45,8 @@ class TableQueries:
         site = web.TCPSite(self._runner, host, self._settings.web_port)
         await site.start()
         port = self._runner.addresses[0][1]
-        self.url = self._settings.web_url or f"http://{host}:{port}"
+        reachable = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104
+        self.url = self._settings.web_url or f"http://{reachable}:{port}"
         self._client = aiohttp.ClientSession(timeout=_TIMEOUT)
         log.info("listening", url=self.url)
 

@@ -7,7 +7,6 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
-import asyncpg
 import structlog
 import uvloop
 
@@ -17,9 +16,9 @@ from agents.record_executions import RecordExecutions
 from agents.role import BatchAgent, BatchHandler, Fatal, Patience
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
-from db.migrate import require_schema
 from db.errors import postgres_errors
-from db.pool import open_pool
+from db.migrate import require_schema
+from db.pool import Pool, acquire, open_pool
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.app import create_app, window_table
@@ -69,7 +68,7 @@ async def _run(role: Role, settings: Settings) -> int:
             stopped,
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(app, fatal)),
-            asyncio.ensure_future(_watch_stall(settings.session_timeout_s)),
+            asyncio.ensure_future(_watch_stall(settings, role)),
         )
         await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
         for watcher in watchers:
@@ -130,12 +129,12 @@ _AGENTS = {
 }
 
 
-async def _open_postgres(settings: Settings) -> asyncpg.Pool:
-    async def connect() -> asyncpg.Pool:
+async def _open_postgres(settings: Settings) -> Pool:
+    async def connect() -> Pool:
         with postgres_errors():
             pool = await open_pool(settings.postgres_dsn.get_secret_value())
             try:
-                async with pool.acquire() as conn:
+                async with acquire(pool) as conn:
                     await require_schema(conn)
             except BaseException:
                 pool.terminate()
@@ -162,15 +161,21 @@ async def _watch_crash(app: Any, fatal: Fatal) -> None:
     fatal(app.crash_reason or RuntimeError("the Faust app stopped by itself"))
 
 
-async def _watch_stall(session_timeout_s: float) -> None:
-    """End a process that stood still for longer than its session, before it sends anything:
-    its partitions belong to another worker, and its rows are old."""
+async def _watch_stall(settings: Settings, role: Role) -> None:
+    """Touch the file ``alive`` in the data folder, as a sign of life for who supervises it.
+
+    End a process that stood still for longer than its session, before it sends anything: its
+    partitions belong to another worker, and its rows are old.
+    """
+    session_timeout_s = settings.session_timeout_s
+    alive = settings.data_dir / role / "alive"
     clock = asyncio.get_running_loop().time
     seen = clock()
     while True:
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1)
         now = clock()
         if now - seen > session_timeout_s:
             print(f"stood still for {now - seen:.1f} s, longer than the session", file=sys.stderr)
             os._exit(1)
         seen = now
+        alive.touch()

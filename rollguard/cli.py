@@ -106,7 +106,9 @@ def record(
     tool: Annotated[str | None, typer.Argument(help="The tool's name.")] = None,
     ok: Annotated[bool, typer.Option("--ok", help="It succeeded.")] = False,
     error: Annotated[str | None, typer.Option(help="It failed with this error.")] = None,
-    version_id: Annotated[int | None, typer.Option(help="Of this version; else the current.")] = None,
+    version_id: Annotated[
+        int | None, typer.Option(help="Of this version; else the current.")
+    ] = None,
     duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
     session_id: Annotated[str | None, typer.Option(help="In which session.")] = None,
     jsonl: Annotated[
@@ -190,4 +192,3 @@ def health(tool: Tool, as_json: Json = False) -> None:
     from rollguard import reads, show
 
     show.health(_run(reads.health(load_settings(), tool)), as_json)
-

@@ -6,12 +6,11 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-import asyncpg
 from yarl import URL
 
-from db.migrate import require_schema
 from db.errors import postgres_errors
-from db.pool import open_pool
+from db.migrate import require_schema
+from db.pool import Connection, connect
 from db.versions import VersionRecord, current_version, history, version
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
@@ -20,13 +19,15 @@ T = TypeVar("T")
 
 
 @asynccontextmanager
-async def connection(settings: Settings) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+async def connection(settings: Settings) -> AsyncIterator[Connection]:
     """A connection to a migrated database."""
-    with postgres_errors():
-        pool = await open_pool(settings.postgres_dsn.get_secret_value(), size=1)
-        async with pool, pool.acquire() as conn:
+    conn = await connect(settings.postgres_dsn.get_secret_value())
+    try:
+        with postgres_errors():
             await require_schema(conn)
             yield conn
+    finally:
+        await conn.close()
 
 
 async def current(settings: Settings, tool: str) -> VersionRecord:

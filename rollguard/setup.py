@@ -3,9 +3,9 @@
 from aiokafka.errors import KafkaError
 
 from agents.preflight import kafka_admin, when_it_answers
-from db.migrate import migrate
 from db.errors import postgres_errors
-from db.pool import open_pool
+from db.migrate import migrate
+from db.pool import connect
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.topics import create_topics
@@ -15,10 +15,12 @@ async def migrate_database(settings: Settings) -> list[str]:
     """Bring the schema up to date; the migrations that were applied now. Waits for Postgres."""
 
     async def apply() -> list[str]:
-        with postgres_errors():
-            pool = await open_pool(settings.postgres_dsn.get_secret_value(), size=1)
-            async with pool, pool.acquire() as conn:
-                return await migrate(conn)
+        connection = await connect(settings.postgres_dsn.get_secret_value())
+        try:
+            with postgres_errors():
+                return await migrate(connection)
+        finally:
+            await connection.close()
 
     return await when_it_answers(apply)
 

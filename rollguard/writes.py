@@ -38,9 +38,7 @@ async def deploy(
     return await version_of(settings, tool, outcome.version_id)
 
 
-async def roll_back(
-    settings: Settings, tool: str, version_id: int, reason: str
-) -> RollbackOutcome:
+async def roll_back(settings: Settings, tool: str, version_id: int, reason: str) -> RollbackOutcome:
     """Order a rollback and wait for its outcome."""
     async with EngineClient(settings) as client:
         return await client.rollback(tool, version_id, reason)

@@ -249,4 +249,3 @@ async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not await holds():
             await asyncio.sleep(0.05)
-

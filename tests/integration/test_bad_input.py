@@ -79,9 +79,7 @@ async def test_a_strange_message_does_not_hide_a_failure(detector: System) -> No
     await detector.send(detector.topics.executions, TOOL, activation(TOOL, 1, 1))
     strange = ["\0" * 10, "x" * 100_000, "lone \ud800 surrogate"]
     for error in strange:
-        await detector.send(
-            detector.topics.executions, TOOL, changed(success=False, error=error)
-        )
+        await detector.send(detector.topics.executions, TOOL, changed(success=False, error=error))
     [command] = await detector.records(detector.topics.commands, 1)
     assert json.loads(command.value)["details"]["failures"] == 3
 

@@ -20,7 +20,7 @@ from schemas.settings import Settings, load_settings
 from streams.app import create_app, window_table
 from streams.batches import Records
 from streams.partitions import partition_of
-from streams.topics import MAX_REQUEST_BYTES, Topics, group_of
+from streams.topics import Topics, group_of
 from tests.system import until
 
 KEYS = [f"tool-{number}".encode() for number in range(8)]

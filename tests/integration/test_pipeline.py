@@ -18,7 +18,8 @@ async def test_a_broken_version_is_rolled_back(system: System) -> None:
         RollbackCommand.from_bytes(record.value)
         for record in await system.records(system.topics.commands, 1)
     ]
-    assert bad.version_id and bad.activation
+    assert bad.version_id is not None
+    assert bad.activation is not None
     assert command.command_id == automatic_command_id("parser", bad.version_id, bad.activation, 1)
     assert (command.tier, command.reason) == ("immediate", "consecutive_failures")
     assert command.details["recent"] == [str(run.execution_id) for run in reversed(runs)]

@@ -38,7 +38,7 @@ def execution(attempt: Attempt) -> Execution:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
 def test_is_decided_by_the_attempt_that_it_names(scenario: Scenario) -> None:
     attempts = [execution(attempt) for attempt in scenario.attempts]
-    log = [
+    log: list[Activation | Execution] = [
         activation(1, DEPLOYED_AT - timedelta(days=1)),
         *map(execution, scenario.predecessor),
         activation(2, DEPLOYED_AT),

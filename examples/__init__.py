@@ -1,0 +1,1 @@
+"""How Rollguard is used."""
