@@ -1,6 +1,7 @@
 """The command line: ``rollguard VERB``. Exit 0 done, 1 refused or failed, 2 wrong usage."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, Literal, TypeVar
@@ -25,6 +26,7 @@ Tool = Annotated[str, typer.Argument(help="The tool's name.", show_default=False
 
 def main() -> None:
     """Run the command line; never a traceback for what a person can mend."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised as well
     try:
         app()
     except RollguardError as error:
@@ -83,9 +85,7 @@ def topics() -> None:
 @app.command()
 def deploy(
     tool: Tool,
-    file: Annotated[
-        typer.FileText, typer.Argument(encoding="utf-8", help="The code; - reads stdin.")
-    ],
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="The code; - reads stdin.")],
     by: Annotated[Literal["human", "autonomous"], typer.Option(help="Who made it.")] = "human",
     type_: Annotated[str, typer.Option("--type", help="What kind of change.")] = "initial",
     reason: Annotated[str | None, typer.Option(help="Why.")] = None,
@@ -95,7 +95,7 @@ def deploy(
     from rollguard import show, writes
 
     try:
-        code = file.read()
+        code = file.read().decode()
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
     show.version(_run(writes.deploy(load_settings(), tool, code, by, type_, reason)), as_json)

@@ -95,7 +95,9 @@ async def open_reader(
     try:
         with kafka_errors(settings):
             await consumer.start()
-            numbers = consumer.partitions_for_topic(topic)
+            # of all topics: to ask for one would create it where the broker allows that
+            cluster = await consumer._client.fetch_all_metadata()
+            numbers = cluster.partitions_for_topic(topic)
             if not numbers:
                 raise UnknownTopicOrPartitionError(topic)
             partitions = [TopicPartition(topic, number) for number in sorted(numbers)]

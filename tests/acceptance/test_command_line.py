@@ -1,0 +1,205 @@
+"""The command line as a subprocess: from `up` to `health`, and what it says when it cannot."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from rollguard.embedded import free_port
+from tests.system import System, until
+
+
+class Said(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def rollguard(
+    *words: str, env: Mapping[str, str], stdin: bytes | None = None, cwd: Path | None = None
+) -> Said:
+    """Run ``rollguard WORDS``."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **env},
+        cwd=cwd,
+    )
+    out, err = await asyncio.wait_for(process.communicate(stdin), 45)
+    return Said(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
+    """`rollguard up`, running; the variables that it prints."""
+    port = str(free_port())
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", "up"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**env, "ROLLGUARD_WEB_PORT": port},
+    )
+    assert process.stdout is not None
+    printed: dict[str, str] = {}
+    async with asyncio.timeout(50):
+        while (line := (await process.stdout.readline()).decode()) and "Ctrl-C" not in line:
+            if line.startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                printed[name] = value.strip("'")
+    yield printed
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.timeout(180)
+async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text("def execute(x):\n    return x\n# 数 🛡\r\n")
+    bad.write_text("def execute(x, limit):\n    return x\n")
+
+    first = await rollguard("deploy", "parser", str(good), "--json", env=up)
+    assert first.code == 0, first.err
+    version = json.loads(first.out)
+    assert (version["version_number"], version["is_current"]) == (1, True)
+    assert version["success_rate"] is None
+    second = await rollguard(
+        *("deploy", "parser", str(bad), "--by", "autonomous", "--type", "bug_fix"),
+        *("--reason", "faster", "--json"),
+        env=up,
+    )
+    broken = json.loads(second.out)
+    assert broken["improvement_reason"] == "faster"
+
+    assert (await rollguard("record", "parser", "--ok", env=up)).code == 0
+    lines = [
+        {
+            "execution_id": f"00000000-0000-4000-8000-00000000000{number}",
+            "tool_name": "parser",
+            "success": False,
+            "error": "TypeError: missing 1 required positional argument: 'limit'",
+            "executed_at": "2026-01-01T00:00:00Z",
+        }
+        for number in range(2)
+    ]
+    jsonl = "\n".join(json.dumps(line) for line in lines) + "\nnonsense\n"
+    recorded = await rollguard("record", "--jsonl", "-", env=up, stdin=jsonl.encode())
+    assert recorded.code == 1
+    assert "line 3" in recorded.err
+    for _ in range(2):
+        said = await rollguard("record", "parser", "--error", "TypeError: limit", env=up)
+        assert said.code == 0, said.err
+
+    async def rolled_back() -> bool:
+        current = await rollguard("current", "parser", "--json", env=up)
+        return bool(json.loads(current.out)["version_id"] == version["version_id"])
+
+    await until(rolled_back)
+    history = json.loads((await rollguard("history", "parser", "--json", env=up)).out)
+    assert [each["version_number"] for each in history] == [2, 1]
+    shown = await rollguard("show", "parser", str(version["version_id"]), "--json", env=up)
+    assert json.loads(shown.out)["code"] == good.read_bytes().decode()
+    health = json.loads((await rollguard("health", "parser", "--json", env=up)).out)
+    assert health["version_id"] == version["version_id"]
+    check = json.loads((await rollguard("check", "parser", "--json", env=up)).out)
+    assert check == {"needs_rollback": False, "tier": None, "reason": None, "details": {}}
+    forward = await rollguard(
+        *("rollback", "parser", str(broken["version_id"]), "--reason", "try again", "--json"),
+        env=up,
+    )
+    assert (forward.code, json.loads(forward.out)["status"]) == (0, "applied")
+    again = await rollguard("rollback", "parser", str(broken["version_id"]), env=up)
+    assert again.code == 1
+    assert "already_current" in again.err
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_cannot_be_done_is_said(up: dict[str, str], tmp_path: Path) -> None:
+    for words, code, told in (
+        (("current", "nobody"), 1, "'nobody' has no versions"),
+        (("show", "nobody", "7"), 1, "no version with the id 7"),
+        (("health", "nobody"), 1, "never activated"),
+        (("record", "t"), 2, "--ok"),
+        (("record", "", "--ok"), 1, "tool_name"),
+        (("deploy", "t", str(tmp_path / "missing")), 2, "missing"),
+        (("worker", "nobody"), 2, "nobody"),
+    ):
+        said = await rollguard(*words, env=up)
+        assert said.code == code, (words, said)
+        assert told in said.err, (words, said)
+        assert "Traceback" not in said.err
+        assert said.out == ""
+
+
+async def test_bad_settings_are_named(tmp_path: Path) -> None:
+    said = await rollguard("topics", env={"ROLLGUARD_RING_SIZE": "2"}, cwd=tmp_path)
+    assert said.code == 1
+    assert "consecutive_failures (3) must not be greater than ring_size (2)" in said.err
+    secret = {"ROLLGUARD_POSTGRES_DSN": "postgresql://me:hunter2@127.0.0.1:1/x?oops=1"}
+    said = await rollguard("current", "t", env=secret, cwd=tmp_path)
+    assert said.code == 1
+    assert "hunter2" not in said.err + said.out
+
+
+async def test_a_worker_waits_for_its_broker_and_stops_when_told(tmp_path: Path) -> None:
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", "worker", "detector"),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}"},
+        cwd=tmp_path,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        line = ""
+        while f"waiting for Kafka: 127.0.0.1:{port} does not answer" not in line:
+            line = (await process.stderr.readline()).decode()
+            assert line, "the worker ended"
+            assert "Traceback" not in line
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_missing_topics_and_schema_are_said(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
+        env = system.environment(ROLLGUARD_TOPIC_PREFIX=f"{topic_prefix}none-")
+        said = await rollguard("worker", "detector", env=env)
+        assert said.code == 1
+        assert "missing topics" in said.err
+        assert "rollguard topics" in said.err
+        await system.query("DROP TABLE schema_migrations CASCADE")
+        said = await rollguard("worker", "applier", env=system.environment())
+        assert said.code == 1
+        assert "rollguard migrate" in said.err
+        assert "Traceback" not in said.err
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(120)
+async def test_more_workers_than_partitions_are_refused(
+    apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    os.environ["ROLLGUARD_PARTITIONS"] = "1"
+    try:
+        async with System.started(
+            apache_kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
+        ) as system:
+            env = system.environment(ROLLGUARD_WEB_PORT=str(free_port()))
+            said = await rollguard("worker", "detector", env=env)
+            assert said.code == 1
+            assert "1 detector workers are there for 1 partitions" in said.err
+    finally:
+        del os.environ["ROLLGUARD_PARTITIONS"]
