@@ -7,7 +7,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test lock setup
+.PHONY: demo up test check kafka-test numbers lock setup
 
 setup: $(STAMP)
 
@@ -40,6 +40,10 @@ test: $(STAMP)
 kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m kafka -n 2
+
+# Latency and cost on that Apache Kafka; prints them.
+numbers: $(STAMP)
+	$(BIN)/python -m bench.spine
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \

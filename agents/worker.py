@@ -40,8 +40,10 @@ _STOP_S = 4.0
 def run_worker(role: Role, settings: Settings) -> int:
     """Run one role until SIGTERM or SIGINT; the exit code of the process."""
     configure_logs(settings, role)
+    # The policy as well: Faust's consumer makes a loop of its own, in a thread of its own.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner() as runner:
             return runner.run(_run(role, settings))
     except Misconfigured as error:
         print(f"rollguard {role}: {error}", file=sys.stderr)

@@ -10,11 +10,12 @@ Roles run as processes of their own, as in production; every part has topics of 
 """
 
 import asyncio
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -24,10 +25,11 @@ import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from rollguard.embedded import EmbeddedStack
+from rollguard.embedded import EmbeddedStack, free_port
 from schemas.execution import Execution, read_log_entry
 from schemas.settings import Settings
 from streams.topics import Topics, group_of
+from tests.kafka import APACHE, running_broker
 from tests.system import System, activation, deployment, execution
 
 TOOLS = 50
@@ -170,9 +172,20 @@ async def measure(brokers: str, rollbacks: int, executions: int) -> None:
         print(f"median ratio {statistics.median(ratios):.2f}")
 
 
-def main(brokers: str, rollbacks: int = 300, executions: int = 200_000) -> None:
-    """Measure on the Apache Kafka at BROKERS."""
-    asyncio.run(measure(brokers, rollbacks, executions))
+def main(rollbacks: int = 300, executions: int = 200_000) -> None:
+    """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
+    with ExitStack() as stack:
+        brokers = os.environ.get("ROLLGUARD_KAFKA_BROKERS") or stack.enter_context(_apache_kafka())
+        asyncio.run(measure(brokers, rollbacks, executions))
+
+
+@contextmanager
+def _apache_kafka() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        brokers = f"127.0.0.1:{free_port()}"
+        command = [str(APACHE), folder, brokers.rpartition(":")[2], str(free_port())]
+        with running_broker(command, brokers):
+            yield brokers
 
 
 if __name__ == "__main__":

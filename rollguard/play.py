@@ -1,4 +1,4 @@
-"""Plays a scenario of the seed on a running system, and says what was expected and what happened."""
+"""Plays a scenario of the seed on a running system: what was expected, and what happened."""
 
 import asyncio
 import time

@@ -19,7 +19,7 @@ import pytest
 from rollguard.embedded import broker_command, free_port, guarded, wait_for_kafka
 
 _GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
-_APACHE = Path(__file__).parents[1] / "compose" / "kafka" / "broker"
+APACHE = Path(__file__).parents[1] / "compose" / "kafka" / "broker"
 _TIMEOUT_S = 60.0
 
 
@@ -67,7 +67,7 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     port = free_port()
     folder = tmp_path_factory.mktemp("kafka")
-    command = [str(_APACHE), str(folder), str(port), str(free_port())]
+    command = [str(APACHE), str(folder), str(port), str(free_port())]
     with running_broker(command, f"127.0.0.1:{port}"):
         yield f"127.0.0.1:{port}"
 

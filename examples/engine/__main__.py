@@ -1,0 +1,65 @@
+"""``python -m examples.engine``: runs against the configured Kafka until Ctrl-C.
+
+Tools that no one has deployed yet are deployed in their first version.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import structlog
+
+from examples.engine.catalogue import TOOLS
+from examples.engine.child import ChildLoader
+from examples.engine.engine import Engine, Run
+from examples.engine.files import stdlib_files
+from rollguard.client import EngineClient, RollguardError, load_settings
+from rollguard.registry import ToolRegistry
+
+INTERVAL_S = 0.1
+
+log = structlog.get_logger()
+
+
+async def main() -> None:
+    """Deploy what is missing, then run all tools in turn."""
+    _cancel_on_signals()
+    settings = load_settings()
+    async with (
+        EngineClient(settings) as client,
+        ToolRegistry(settings, ChildLoader()) as registry,
+    ):
+        await registry.caught_up.wait()
+        for tool in TOOLS.values():
+            if registry.get(tool.name) is None:
+                await client.deploy(tool.name, tool.code(1))
+        engine = Engine(client, registry, stdlib_files())
+        engine.on_run.append(_say)
+        await engine.run(TOOLS, INTERVAL_S, asyncio.Event())
+
+
+def _cancel_on_signals() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _say(run: Run) -> None:
+    log.info(
+        "run",
+        tool=run.version.tool_name,
+        version=run.version.version_number,
+        file=run.path.name,
+        error=run.execution.error,
+        duration_ms=round(run.execution.duration_ms or 0, 1),
+    )
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(asyncio.CancelledError):
+        try:
+            asyncio.run(main())
+        except RollguardError as error:
+            sys.exit(str(error))

@@ -1,0 +1,119 @@
+"""The engine: calls tools on files, one after the other, and publishes what came of each call."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from examples.engine.catalogue import TOOLS, Call
+from examples.engine.child import Child, ToolFailed
+from rollguard.client import EngineClient, Execution, Retryable, ToolVersion
+from rollguard.registry import LoadedTool, ToolRegistry
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call: of which version, on which file, what was published, what it returned."""
+
+    version: ToolVersion
+    path: Path
+    execution: Execution
+    result: Any
+
+
+class Engine:
+    """Runs the tools of the catalogue in the versions that the registry says are current.
+
+    ``files`` are taken in turn, each tool from the first on. ``on_run`` callbacks get every run
+    after it was published; they must not block.
+    """
+
+    def __init__(
+        self,
+        client: EngineClient,
+        registry: ToolRegistry[Child],
+        files: Sequence[Path],
+        *,
+        session_id: str | None = None,
+    ) -> None:
+        self._client = client
+        self._registry = registry
+        self._files = {name: cycle(files) for name in TOOLS}
+        self._session_id = session_id or f"engine-{uuid4().hex[:8]}"
+        self.on_run: list[Callable[[Run], None]] = []
+
+    async def run_once(self, tool_name: str) -> Run | None:
+        """Call the tool on its next file and publish the execution; None while it has no version.
+
+        A tool that fails is a run like any other. Raises what ``publish_execution`` raises.
+        """
+        loaded = self._registry.get(tool_name)
+        if loaded is None:
+            return None
+        path = next(self._files[tool_name])
+        run = await self._call(loaded, path, TOOLS[tool_name].call(str(path)))
+        await self._client.publish_execution(run.execution)
+        for callback in self.on_run:
+            callback(run)
+        return run
+
+    async def run(self, tools: Iterable[str], interval_s: float, stop: asyncio.Event) -> None:
+        """Call all tools in turn until ``stop`` is set, ``interval_s`` seconds between two calls.
+
+        While Kafka does not answer, this is logged and the engine goes on; what could not be
+        published then is lost.
+        """
+        for tool_name in cycle(tuple(tools)):
+            try:
+                await self.run_once(tool_name)
+            except Retryable as error:
+                log.warning("execution_not_published", tool=tool_name, error=str(error))
+            if await _is_set_within(stop, interval_s):
+                return
+
+    async def _call(self, loaded: LoadedTool[Child], path: Path, call: Call) -> Run:
+        started, executed_at = time.perf_counter(), datetime.now(UTC)
+        result, failure = None, loaded.error
+        if loaded.tool is not None:
+            try:
+                result = await loaded.tool.call(*call.args, **call.kwargs)
+            except ToolFailed as error:
+                failure = error
+        execution = Execution(
+            execution_id=uuid4(),
+            tool_name=loaded.version.tool_name,
+            version_id=loaded.version.version_id,
+            success=failure is None,
+            error=None if failure is None else _text_of(failure),
+            error_type=None if failure is None else _class_of(failure),
+            executed_at=executed_at,
+            duration_ms=(time.perf_counter() - started) * 1000,
+            session_id=self._session_id,
+        )
+        return Run(loaded.version, path, execution, result)
+
+
+def _class_of(error: Exception) -> str:
+    return error.error_type if isinstance(error, ToolFailed) else type(error).__name__
+
+
+def _text_of(error: Exception) -> str:
+    return str(error) if isinstance(error, ToolFailed) else f"{type(error).__name__}: {error}"
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
