@@ -22,7 +22,6 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024 + 64 * 1024
 """The largest record of the contract, with what the protocol wraps around it."""
 
 _POLL_MS: Final = 200
-_FETCH_WAIT_MS: Final = 500
 
 
 @contextmanager
@@ -89,8 +88,8 @@ async def open_reader(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
-        request_timeout_ms=int(settings.wait_s * 1000) + _FETCH_WAIT_MS,
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
+        request_timeout_ms=int(settings.wait_s * 1000) + settings.fetch_wait_ms,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
     )
     try:
         with kafka_errors(settings):

@@ -19,6 +19,8 @@ ROLES = ("detector", "applier", "recorder")
 _READY_S = 40.0
 _SESSION_S = 6
 """Joining a group on the embedded broker takes half of the session timeout."""
+_FETCH_WAIT_MS = 20
+"""The embedded broker looks for something new only once or twice in this time."""
 
 
 def _say_nothing(_: str) -> None:
@@ -42,6 +44,7 @@ async def local_system(
             postgres_dsn=stack.postgres_dsn,
             detector_url=f"http://127.0.0.1:{port}",
             web_port=port,
+            fetch_wait_ms=_FETCH_WAIT_MS,
         )
         say("creating schema and topics")
         await migrate_database(settings)
@@ -53,6 +56,7 @@ async def local_system(
             "ROLLGUARD_WEB_HOST": "127.0.0.1",
             "ROLLGUARD_WEB_PORT": str(port),
             "ROLLGUARD_SESSION_TIMEOUT_S": str(_SESSION_S),
+            "ROLLGUARD_FETCH_WAIT_MS": str(_FETCH_WAIT_MS),
         }
         workers = {role: await stack.spawn_worker(role, environment) for role in ROLES}
         await _until_ready(settings, workers, stack)

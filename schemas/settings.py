@@ -47,6 +47,9 @@ class Settings(BaseSettings, Rules):
     """How many records a worker takes at once."""
     session_timeout_s: int = Field(10, ge=6)
     """After so long without a sign of life Kafka gives a worker's partitions to another."""
+    fetch_wait_ms: int = Field(500, ge=1)
+    """How long the broker may hold a fetch that finds nothing. Apache Kafka answers as soon as
+    there is something; the embedded broker looks again only now and then within this time."""
     wait_s: float = Field(30.0, gt=0)
     """How long the command line and the client wait for an outcome."""
     log_json: bool = False

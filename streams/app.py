@@ -29,6 +29,7 @@ def create_app(
         pass
 
     Scheduler.source_topics = frozenset(source_topics)
+    Scheduler.fetch_wait_ms = settings.fetch_wait_ms
     options: dict[str, Any] = {
         "broker": [URL(f"kafka://{broker}") for broker in settings.kafka_brokers],
         "store": "memory://",

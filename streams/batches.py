@@ -53,6 +53,7 @@ class BatchScheduler(DefaultSchedulingStrategy):
     """Hands over each fetch of a source topic whole; other topics (changelogs) as Faust does."""
 
     source_topics: ClassVar[frozenset[str]] = frozenset()
+    fetch_wait_ms: ClassVar[int] = 500
 
     def iterate(self, records: Mapping[TP, Records]) -> Iterator[tuple[TP, Any]]:
         others = {}
@@ -64,6 +65,15 @@ class BatchScheduler(DefaultSchedulingStrategy):
         yield from super().iterate(others)
 
 
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust holds every fetch for 1.5 s at most, and has no setting for it."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.consumer.scheduler.fetch_wait_ms
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Commits, for source topics, what ``mark_done`` was told.
 
@@ -73,6 +83,9 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._done: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def mark_done(self, tp: TP, next_offset: int) -> None:
         """All of the partition before ``next_offset`` is dealt with: it may be committed."""

@@ -89,6 +89,7 @@ class System:
             postgres_dsn=dsn,
             topic_prefix=prefix,
             session_timeout_s=6,
+            fetch_wait_ms=20,
             web_port=port,
             detector_url=f"http://127.0.0.1:{port}",
             data_dir=folder,
@@ -116,6 +117,7 @@ class System:
             "ROLLGUARD_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
             "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
             "ROLLGUARD_SESSION_TIMEOUT_S": str(settings.session_timeout_s),
+            "ROLLGUARD_FETCH_WAIT_MS": str(settings.fetch_wait_ms),
             "ROLLGUARD_WEB_PORT": str(settings.web_port),
             "ROLLGUARD_DETECTOR_URL": settings.detector_url,
             "ROLLGUARD_DATA_DIR": str(self.folder),
@@ -216,6 +218,7 @@ class System:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=list(self.settings.kafka_brokers),
             enable_auto_commit=False,
+            fetch_max_wait_ms=self.settings.fetch_wait_ms,
             max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         )
         await consumer.start()

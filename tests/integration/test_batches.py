@@ -39,6 +39,7 @@ async def prepared(brokers: str, prefix: str, folder: Path) -> Settings:
         session_timeout_s=6,
         data_dir=folder,
         max_poll_records=7,
+        fetch_wait_ms=20,
     )
     await create_missing_topics(found)
     return found
