@@ -40,7 +40,7 @@ ROUNDS = 3
 async def _system(brokers: str, dsn: str, *roles: str) -> AsyncIterator[System]:
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"bench-{uuid4().hex[:8]}-"
-        async with System.started(brokers, dsn, prefix, Path(folder), roles) as system:
+        async with System.started(brokers, dsn, prefix, Path(folder), roles, 500) as system:
             yield system
 
 
@@ -103,9 +103,7 @@ async def raw_limit(settings: Settings, executions: int) -> float:
         await consumer.seek_to_beginning()
         seen, started = 0, time.process_time()
         while seen < executions + TOOLS:
-            fetched = await consumer.getmany(
-                timeout_ms=1000, max_records=settings.max_poll_records
-            )
+            fetched = await consumer.getmany(timeout_ms=1000, max_records=settings.max_poll_records)
             for records in fetched.values():
                 for record in records:
                     read_log_entry(record.value)

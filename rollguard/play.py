@@ -30,6 +30,8 @@ class Played:
     expected: str
     happened: str
     latency_s: float | None
+    decided_by: str = ""
+    """The rule, where any may decide."""
 
     @property
     def as_expected(self) -> bool:
@@ -79,21 +81,25 @@ async def play(
     """Play one scenario so that its last attempt is before ``end``."""
     start = end - timedelta(minutes=max(attempt.minutes for attempt in scenario.attempts) + 1)
     tool = scenario.tool
+    good = None
     for number in range(1, scenario.version):
         code = f"def execute(text):\n    return len(text) + {number}\n"
         before = start - timedelta(days=1) + timedelta(minutes=number)
-        await client.deploy(tool, code, deployed_at=before)
+        deployed = await client.deploy(tool, code, deployed_at=before)
+        good = deployed.version_id
     await client.publish_executions(
-        [_execution(tool, attempt, start) for attempt in scenario.predecessor]
+        [_execution(tool, attempt, start, good) for attempt in scenario.predecessor]
     )
-    await client.deploy(
+    broken = await client.deploy(
         tool,
         "def execute(text):\n    return text[0]\n",
         created_by="autonomous",
         improvement_type="autonomous_improvement",
         deployed_at=start,
     )
-    attempts = [_execution(tool, attempt, start) for attempt in scenario.attempts]
+    attempts = [
+        _execution(tool, attempt, start, broken.version_id) for attempt in scenario.attempts
+    ]
     deciding = attempts[scenario.decides - 1]
     await client.publish_executions(attempts[: scenario.decides - 1])
     sent = time.perf_counter()
@@ -112,10 +118,11 @@ async def play(
     return Played(scenario.title, expected, happened, read - sent)
 
 
-def _execution(tool: str, attempt: Attempt, start: datetime) -> Execution:
+def _execution(tool: str, attempt: Attempt, start: datetime, version_id: int | None) -> Execution:
     return Execution(
         execution_id=uuid4(),
         tool_name=tool,
+        version_id=version_id,
         success=attempt.error is None,
         error=attempt.error,
         executed_at=start + timedelta(minutes=attempt.minutes),
@@ -123,16 +130,23 @@ def _execution(tool: str, attempt: Attempt, start: datetime) -> Execution:
     )
 
 
-async def _told(settings: Settings, outcome: RollbackOutcome, attempts: list[Execution]) -> str:
-    """What happened, from the record of the rollback in Postgres."""
+async def deciding_execution(settings: Settings, outcome: RollbackOutcome) -> UUID:
+    """The execution at which the rollback was decided, from its record in Postgres: the newest of
+    `recent`, where executions come in the order of their time."""
     async with connection(settings) as conn:
         details = await conn.fetchval(
             "SELECT details FROM rollbacks WHERE command_id = $1", outcome.command_id
         )
+    return UUID(details["recent"][0])
+
+
+async def _told(settings: Settings, outcome: RollbackOutcome, attempts: list[Execution]) -> str:
+    """What happened, from the record of the rollback in Postgres."""
+    deciding = await deciding_execution(settings, outcome)
     if outcome.status != "applied":
         return f"rejected: {outcome.rejection}"
     ids = [each.execution_id for each in attempts]
-    at = ids.index(UUID(details["recent"][0])) + 1
+    at = ids.index(deciding) + 1
     successes = sum(each.success for each in attempts[:at])
     current = next(v for v in await history_of(settings, outcome.tool_name, 50) if v.is_current)
     return (

@@ -70,7 +70,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.consumer.scheduler.fetch_wait_ms
+        scheduler: BatchScheduler = self.consumer.scheduler
+        consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
 
 

@@ -80,7 +80,13 @@ class System:
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, brokers: str, dsn: str, prefix: str, folder: Path, roles: Sequence[str]
+        cls,
+        brokers: str,
+        dsn: str,
+        prefix: str,
+        folder: Path,
+        roles: Sequence[str],
+        fetch_wait_ms: int = 20,
     ) -> AsyncIterator[Self]:
         """Topics and schema made, ``roles`` running and ready."""
         port = free_port()
@@ -89,7 +95,7 @@ class System:
             postgres_dsn=dsn,
             topic_prefix=prefix,
             session_timeout_s=6,
-            fetch_wait_ms=20,
+            fetch_wait_ms=fetch_wait_ms,
             web_port=port,
             detector_url=f"http://127.0.0.1:{port}",
             data_dir=folder,
