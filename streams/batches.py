@@ -70,7 +70,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        scheduler: BatchScheduler = self.consumer.scheduler
+        scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
 
