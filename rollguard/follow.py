@@ -22,6 +22,7 @@ MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024 + 64 * 1024
 """The largest record of the contract, with what the protocol wraps around it."""
 
 _POLL_MS: Final = 200
+_NEW_TOPIC_S: Final = 2.0
 
 
 @contextmanager
@@ -94,22 +95,31 @@ async def open_reader(
     try:
         with kafka_errors(settings):
             await consumer.start()
-            # of all topics: to ask for one would create it where the broker allows that
-            cluster = await consumer._client.fetch_all_metadata()
-            numbers = cluster.partitions_for_topic(topic)
-            if not numbers:
-                raise UnknownTopicOrPartitionError(topic)
-            partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+            partitions = await _partitions_of(consumer, topic)
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
-            for partition in partitions:
-                if not from_beginning:
-                    consumer.seek(partition, ends[partition])
-        if from_beginning:
-            await consumer.seek_to_beginning(*partitions)
+            if from_beginning:
+                await consumer.seek_to_beginning(*partitions)
+            else:
+                for partition, end in ends.items():
+                    consumer.seek(partition, end)
         yield TopicReader(consumer, ends)
     finally:
         await _stop(consumer)
+
+
+async def _partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """The topic's partitions. A topic just created is known to a broker only a moment later."""
+    deadline = asyncio.get_running_loop().time() + _NEW_TOPIC_S
+    while True:
+        # of all topics: to ask for one would create it where the broker allows that
+        cluster = await consumer._client.fetch_all_metadata()
+        numbers = cluster.partitions_for_topic(topic)
+        if numbers:
+            return [TopicPartition(topic, number) for number in sorted(numbers)]
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnknownTopicOrPartitionError(topic)
+        await asyncio.sleep(_NEW_TOPIC_S / 20)
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
