@@ -33,7 +33,7 @@ async def rollguard(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **env},
+        env={**os.environ, "COLUMNS": "200", **env},
         cwd=cwd,
     )
     out, err = await asyncio.wait_for(process.communicate(stdin), 45)
@@ -140,6 +140,33 @@ async def test_what_cannot_be_done_is_said(up: dict[str, str], tmp_path: Path) -
         assert told in said.err, (words, said)
         assert "Traceback" not in said.err
         assert said.out == ""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.timeout(120)
+async def test_the_readme_tells_the_truth(up: dict[str, str], tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
+    lines = [line.removeprefix("$ ") for line in block.splitlines()]
+    assert len(lines) == 8
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-ec", "\n".join(lines[:6])),
+        env={**os.environ, **up, "PATH": path},
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+    async def first_is_current_again() -> bool:
+        current = await rollguard("current", "words", "--json", env=up)
+        return bool(json.loads(current.out)["version_number"] == 1)
+
+    await until(first_is_current_again)
+    for line in lines[6:]:
+        said = await rollguard(*line.split()[1:], env=up)
+        assert said.code == 0
+        assert "words" in said.out or "number" in said.out
 
 
 async def test_bad_settings_are_named(tmp_path: Path) -> None:
