@@ -21,8 +21,8 @@ from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
-from streams.batches import Records
-from streams.outbox import Outbox, Outgoing
+from streams.batches import Batch
+from streams.outbox import Outbox, Outgoing, sendable_key
 from streams.records import Guard, dead_letter
 from streams.topics import Topics
 
@@ -48,9 +48,9 @@ class ApplyChanges:
         self._patience = patience
         self._topics = Topics.of(settings)
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, batch: Batch) -> None:
         """Apply the records of one partition of either topic."""
-        for record in records:
+        for record in batch.records:
             try:
                 if record.topic == self._topics.deployments:
                     await self._deploy(self._guard.deployment(record))
@@ -117,9 +117,7 @@ class ApplyChanges:
         log.warning(
             "dead_letter", topic=record.topic, offset=record.offset, error=letter.error[:300]
         )
-        await self._outbox.publish(
-            [Outgoing(self._topics.dead_letters, record.key, letter.to_bytes())]
-        )
+        await self._outbox.publish([Outgoing.letter(self._topics.dead_letters, record.key, letter)])
         if record.topic != self._topics.deployments:
             return
         try:
@@ -129,6 +127,7 @@ class ApplyChanges:
         await self._refuse(deployment_id, record.key, str(error))
 
     async def _refuse(self, deployment_id: UUID, key: bytes | None, refusal: str) -> None:
+        key = sendable_key(key)
         tool_name = (key or b"").decode(errors="replace").replace("\0", "\u2400")
 
         async def apply() -> None:

@@ -42,11 +42,13 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.kafka_brokers))
     try:
         await admin.start()
-    except KafkaConnectionError:
-        raise Retryable("Kafka", f"{brokers} does not answer") from None
+    except KafkaError as error:
+        await admin.close()
+        said = "" if isinstance(error, KafkaConnectionError) else f" ({error!r})"
+        raise Retryable("Kafka", f"{brokers} does not answer{said}") from None
     try:
         yield admin
-    except KafkaConnectionError as error:
+    except KafkaError as error:
         raise Retryable("Kafka", f"{brokers}: {error}") from error
     finally:
         await admin.close()

@@ -4,6 +4,9 @@ One transaction for a batch: the rows, what they add to the metrics, which versi
 this place of the log, and the partition's next offset by compare-and-set. A replay is skipped.
 """
 
+from typing import Any
+
+import structlog
 from faust.types import TP
 
 from agents.role import Patience
@@ -12,8 +15,10 @@ from db.executions import next_offset, record
 from db.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation, Execution
-from streams.batches import BatchConsumer, Records
+from streams.batches import Batch
 from streams.records import Guard
+
+log = structlog.get_logger()
 
 ROLE = "recorder"
 
@@ -21,23 +26,23 @@ ROLE = "recorder"
 class RecordExecutions:
     """Writes executions and metrics. Bad records are passed over: the detector reports them."""
 
-    def __init__(self, app: object, pool: Pool, guard: Guard, patience: Patience) -> None:
+    def __init__(self, app: Any, pool: Pool, guard: Guard, patience: Patience) -> None:
         self._app = app
         self._pool = pool
         self._guard = guard
         self._patience = patience
-        self._checked: set[tuple[str, int]] = set()
+        self._checked: set[TP] = set()
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, batch: Batch) -> None:
         """Record the entries of one partition."""
         entries: list[tuple[int, Execution | Activation]] = []
-        for item in records:
+        for item in batch.records:
             try:
                 entries.append((item.offset, self._guard.log_entry(item)))
             except Rejected:
                 continue
-        first, last = records[0], records[-1]
-        await self._require_same_topic(records)
+        first, last = batch.first, batch.last
+        await self._require_same_topic(batch)
 
         async def write() -> int:
             with postgres_errors():
@@ -48,24 +53,26 @@ class RecordExecutions:
 
         await self._patience(write)
 
-    async def _require_same_topic(self, records: Records) -> None:
+    async def _require_same_topic(self, batch: Batch) -> None:
         """Misconfigured where Postgres has read further than the log reaches."""
-        last = records[-1]
-        place = (last.topic, last.partition)
+        place = batch.place
         if place in self._checked:
             return
 
         async def read() -> int:
             with postgres_errors():
                 async with acquire(self._pool) as conn:
-                    return await next_offset(conn, last.topic, last.partition)
+                    return await next_offset(conn, place.topic, place.partition)
 
         expected = await self._patience(read)
-        consumer: BatchConsumer = self._app.consumer  # type: ignore[attr-defined]
-        end = consumer.highwater(TP(*place))
-        if expected > last.offset + 1 and end is not None and expected > end:
+        if not self._app.consumer.owns(batch):
+            return
+        end = self._app.consumer.highwater(place)
+        if expected > batch.last.offset + 1 and end is not None and expected > end:
             raise Misconfigured(
-                f"{last.topic}[{last.partition}] ends at {end}, but it was recorded to {expected}: "
+                f"{place.topic}[{place.partition}] ends at {end}, but it was recorded to {expected}: "
                 "the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX or database"
             )
+        if 0 < expected < batch.first.offset:
+            log.error("executions_skipped", partition=str(place), since=expected)
         self._checked.add(place)

@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from faust.types import TP
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schemas.errors import Retryable
 from streams.app import source_channel
-from streams.batches import Records
+from streams.batches import Batch, BatchConsumer
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -24,7 +23,7 @@ T = TypeVar("T")
 class BatchHandler(Protocol):
     """What a role does with the records of one partition, in their order."""
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, batch: Batch) -> None:
         """Returns when all is acknowledged and stored; raises only what is a bug."""
 
 
@@ -41,35 +40,36 @@ class BatchAgent:
         self._closing = False
 
         async def agent(batches: Any) -> None:
-            async for records in batches:
-                await self._take(records)
+            async for batch in batches:
+                await self._take(batch)
 
         agent.__name__ = name.replace("-", "_")
         agent.__doc__ = handler.__doc__
         app.agent(source_channel(app, topics), name=name, concurrency=1)(agent)
 
-    async def _take(self, records: Records) -> None:
+    async def _take(self, batch: Batch) -> None:
         async with self._in_hand:
-            if self._closing or self._fatal.error is not None:
-                return  # not marked as done: the next owner reads it again
-            last = records[-1]
+            consumer: BatchConsumer = self._app.consumer
+            if self._closing or self._fatal.error is not None or not consumer.owns(batch):
+                return  # not marked as done: its owner reads it again
             try:
-                await self._handler.handle(records)
+                await self._handler.handle(batch)
             except Exception as error:
-                place = f"{last.topic}[{last.partition}] {records[0].offset}..{last.offset}"
-                log.exception("batch_failed", records=place)
+                offsets = f"{batch.first.offset}..{batch.last.offset}"
+                log.exception("batch_failed", partition=str(batch.place), offsets=offsets)
                 self._fatal(error)
                 return
-            self._app.consumer.mark_done(TP(last.topic, last.partition), last.offset + 1)
+            consumer.mark_done(batch)
 
-    async def close(self, timeout_s: float) -> None:
-        """Let the batch in hand finish, for at most so long, and take no other."""
+    async def close(self, timeout_s: float) -> bool:
+        """Let the batch in hand finish, for at most so long, and take no other; whether it did."""
         self._closing = True
         try:
             async with asyncio.timeout(timeout_s), self._in_hand:
-                pass
+                return True
         except TimeoutError:
             log.warning("batch_abandoned", waited_s=timeout_s)
+            return False
 
 
 class Fatal:

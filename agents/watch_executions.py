@@ -9,14 +9,13 @@ import time
 from typing import Any
 
 import structlog
-from faust.types import TP
 
 from agents.fold import fold
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from streams.batches import Records
+from streams.batches import Batch
 from streams.outbox import Outbox, Outgoing
 from streams.records import Guard, dead_letter
 from streams.topics import Topics
@@ -40,22 +39,22 @@ class WatchExecutions:
         self._settings = settings
         self._topics = Topics.of(settings)
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         rows: dict[bytes, Row | None] = {}
         out: list[Outgoing] = []
         commands: list[tuple[RollbackCommand, int]] = []
         unknown = 0
-        for record in records:
+        for record in batch.records:
             try:
                 entry = self._guard.log_entry(record)
             except Rejected as error:
                 letter = dead_letter(ROLE, record, error)
-                out.append(Outgoing(self._topics.dead_letters, record.key, letter.to_bytes()))
+                out.append(Outgoing.letter(self._topics.dead_letters, record.key, letter))
                 log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
                 continue
             key: bytes = record.key
-            row = rows[key] if key in rows else self._row_of(key, records)
+            row = rows[key] if key in rows else self._row_of(key, batch)
             rules = self._settings.rules_of(entry.tool_name)
             rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
             if row is None and not isinstance(entry, Activation):
@@ -68,27 +67,27 @@ class WatchExecutions:
             _log_command(command, decided_ms)
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        self._write(rows, records)
+        self._write(rows, batch)
 
-    def _row_of(self, key: bytes, records: Records) -> Row | None:
+    def _row_of(self, key: bytes, batch: Batch) -> Row | None:
         data = self._table.get(key)
         if data is None:
             return None
         row = decode(data)
-        last = records[-1]
-        highwater = self._app.consumer.highwater(TP(last.topic, last.partition))
-        if row.read_to > last.offset and highwater is not None and row.read_to >= highwater:
-            raise Misconfigured(
-                f"{last.topic}[{last.partition}] ends at {highwater}, but the table has read it to "
-                f"{row.read_to}: the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX"
-            )
+        if row.read_to > batch.last.offset:
+            end = self._app.consumer.highwater(batch.place)
+            if end is not None and row.read_to >= end:
+                raise Misconfigured(
+                    f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table has "
+                    f"read it to {row.read_to}: the topic was made anew; use a new "
+                    "ROLLGUARD_TOPIC_PREFIX"
+                )
         return row
 
-    def _write(self, rows: dict[bytes, Row | None], records: Records) -> None:
-        last = records[-1]
-        if TP(last.topic, last.partition) not in self._app.consumer.assignment():
-            log.warning("partition_lost", partition=last.partition)
-            return  # its new owner folds the same records
+    def _write(self, rows: dict[bytes, Row | None], batch: Batch) -> None:
+        if not self._app.consumer.owns(batch):
+            log.warning("batch_lost", partition=batch.place.partition)
+            return  # its owner folds the same records, and may have read further
         for key, row in rows.items():
             if row is not None:
                 self._table[key] = encode(row)

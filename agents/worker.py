@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Literal
 
 import structlog
@@ -72,7 +72,10 @@ async def _run(role: Role, settings: Settings) -> int:
             asyncio.ensure_future(_watch_crash(app, fatal)),
             asyncio.ensure_future(_watch_stall(settings, role)),
         )
-        await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+        for watcher in done:
+            if (error := watcher.exception()) is not None:
+                fatal(error)
         for watcher in watchers:
             watcher.cancel()
     if isinstance(fatal.error, Misconfigured):
@@ -102,7 +105,7 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
             raise Misconfigured(
                 f"cannot listen on {settings.web_host}:{settings.web_port}: {error.strerror}"
             ) from None
-        app = create_app(role, settings, [topics.executions], fatal, url=queries.url)
+        app = create_app(role, settings, [topics.executions], partitions, fatal, url=queries.url)
         table = window_table(app, partitions)
         handler: BatchHandler = WatchExecutions(app, table, Outbox(app), guard, settings)
         sources = [topics.executions]
@@ -112,11 +115,11 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
         stack.push_async_callback(pool.close)
         if role == "applier":
             sources = [topics.deployments, topics.commands]
-            app = create_app(role, settings, sources, fatal)
+            app = create_app(role, settings, sources, partitions, fatal)
             handler = ApplyChanges(pool, Outbox(app), guard, Patience(), settings)
         else:
             sources = [topics.executions]
-            app = create_app(role, settings, sources, fatal)
+            app = create_app(role, settings, sources, partitions, fatal)
             handler = RecordExecutions(app, pool, guard, Patience())
     agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
     stack.push_async_callback(_stop_app, app, agent)
@@ -148,12 +151,17 @@ async def _open_postgres(settings: Settings) -> Pool:
 
 async def _stop_app(app: Any, agent: BatchAgent) -> None:
     """Finish the batch in hand, commit, leave the group; for a limited time."""
-    await agent.close(_FINISH_S)
+    finished = await agent.close(_FINISH_S)
     try:
         async with asyncio.timeout(_STOP_S):
             await app.stop()
     except TimeoutError:
-        log.warning("stop_abandoned", waited_s=_STOP_S)
+        finished = False
+    if not finished:
+        # What hangs waits for another part, holds connections and threads, and is not marked as
+        # done: the next owner reads it again.
+        log.warning("stop_abandoned")
+        os._exit(0)
 
 
 async def _watch_crash(app: Any, fatal: Fatal) -> None:
@@ -180,4 +188,5 @@ async def _watch_stall(settings: Settings, role: Role) -> None:
             print(f"stood still for {now - seen:.1f} s, longer than the session", file=sys.stderr)
             os._exit(1)
         seen = now
-        alive.touch()
+        with suppress(OSError):
+            alive.touch()

@@ -1,12 +1,9 @@
 """What has to be there before the first worker: the schema and the topics."""
 
-from aiokafka.errors import KafkaError
-
 from agents.preflight import kafka_admin, when_it_answers
 from db.errors import postgres_errors
 from db.migrate import migrate
 from db.pool import connect
-from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.topics import create_topics
 
@@ -30,9 +27,6 @@ async def create_missing_topics(settings: Settings) -> list[str]:
 
     async def create() -> list[str]:
         async with kafka_admin(settings) as admin:
-            try:
-                return await create_topics(admin, settings)
-            except KafkaError as error:
-                raise Misconfigured(str(error)) from error
+            return await create_topics(admin, settings)
 
     return await when_it_answers(create)

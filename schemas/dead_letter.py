@@ -3,11 +3,13 @@
 from base64 import b64encode
 from typing import Final
 
-from schemas.fields import LongText, Time
+from schemas.fields import ErrorText, Time
 from schemas.message import Message
 
 MAX_VALUE_BYTES: Final = 1024 * 1024
 """What of a bad value is kept."""
+MAX_KEY_BYTES: Final = 1024
+"""A name of 255 characters has at most 1,020 bytes; of a longer key so much is kept."""
 
 
 class DeadLetter(Message):
@@ -20,10 +22,10 @@ class DeadLetter(Message):
     key: str | None = None
     value: str | None = None
     truncated: bool = False
-    error: LongText
+    error: ErrorText
     rejected_at: Time
 
 
-def encoded(data: bytes | None) -> str | None:
-    """Base64 of the first ``MAX_VALUE_BYTES``; None stays None."""
-    return None if data is None else b64encode(data[:MAX_VALUE_BYTES]).decode()
+def encoded(data: bytes | None, most: int) -> str | None:
+    """Base64 of the first ``most`` bytes; None stays None."""
+    return None if data is None else b64encode(data[:most]).decode()

@@ -19,6 +19,8 @@ def code_hash_of(code: str) -> str:
 class Deployment(Message):
     """A wish that this code be the current version of the tool."""
 
+    cleaned = ("improvement_reason",)
+
     deployment_id: UUID
     tool_name: ToolName
     code: Code

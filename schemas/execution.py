@@ -25,6 +25,8 @@ class Execution(Message):
     ``duration_ms`` is in milliseconds.
     """
 
+    cleaned = ("error", "error_type", "session_id")
+
     kind: Literal["execution"] | None = "execution"
     execution_id: UUID
     tool_name: ToolName
@@ -87,7 +89,7 @@ def read_log_entry(value: bytes | None) -> Execution | Activation:
     if kind == "activation":
         return Activation.from_bytes(value)
     if kind not in (None, "execution"):
-        raise Rejected(f"kind: {kind!r} is neither 'execution' nor 'activation'")
+        raise Rejected(f"kind: {kind[:50]!r} is neither 'execution' nor 'activation'")
     return Execution.from_bytes(value)
 
 

@@ -1,11 +1,12 @@
 """The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
 
 import json
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import Rejected
+from schemas.fields import storable
 
 
 class Message(BaseModel):
@@ -13,6 +14,9 @@ class Message(BaseModel):
     producer does not break an older consumer."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    cleaned: ClassVar[tuple[str, ...]] = ()
+    """Fields of free text, in which nothing is refused that can be replaced."""
 
     @classmethod
     def from_bytes(cls, value: bytes | None) -> Self:
@@ -28,19 +32,23 @@ class Message(BaseModel):
 
     @classmethod
     def _from_surrogates(cls, value: bytes, first: ValidationError) -> Self:
-        """Read JSON whose ``error`` holds a lone surrogate: JSON allows it, UTF-8 does not."""
+        """Read JSON that holds a lone surrogate: JSON allows it, UTF-8 does not.
+
+        Fields that are ignored are dropped; in ``cleaned`` ones it becomes U+FFFD.
+        """
         try:
-            fields = json.loads(value)
-            if not (isinstance(fields, dict) and isinstance(fields.get("error"), str)):
+            data = json.loads(value)
+            if not isinstance(data, dict):
                 raise Rejected(explain(first)) from first
-            fields["error"] = (
-                fields["error"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            )
+            fields = {name: data[name] for name in cls.model_fields if name in data}
+            for name in cls.cleaned:
+                if isinstance(fields.get(name), str):
+                    fields[name] = storable(fields[name])
             return cls.model_validate_json(json.dumps(fields))
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, ValidationError):
-                raise Rejected(explain(error)) from error
-            raise Rejected(explain(first)) from error
+        except ValidationError as error:
+            raise Rejected(explain(error)) from error
+        except (ValueError, RecursionError):
+            raise Rejected(explain(first)) from first
 
     def to_bytes(self) -> bytes:
         """The value of a record: JSON in UTF-8, fields without a value left out."""

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
-from schemas.fields import Count, LongText, Time, ToolName, VersionId
+from schemas.fields import Count, ShortText, Time, ToolName, VersionId
 from schemas.message import Message
 
 Tier = Literal["immediate", "fast", "standard", "manual"]
@@ -47,7 +47,7 @@ class RollbackCommand(Message):
     tier: Tier
     reason: Reason
     details: dict[str, Any] = Field(default_factory=dict)
-    issued_by: LongText
+    issued_by: ShortText
     issued_at: Time
 
 

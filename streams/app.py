@@ -15,6 +15,7 @@ def create_app(
     role: str,
     settings: Settings,
     source_topics: list[str],
+    partitions: int,
     on_failed_send: Callable[[BaseException], None],
     *,
     url: str | None = None,
@@ -44,22 +45,22 @@ def create_app(
         "broker_max_poll_records": settings.max_poll_records,
         "broker_commit_interval": 0.5,
         "consumer_max_fetch_size": MAX_REQUEST_BYTES,
-        # A batch is up to max_poll_records records: two in the queue are enough.
-        "stream_buffer_maxsize": 2,
+        # Faust stops to fetch at 4/5 of this, and a fetch in hand may add a batch of each
+        # partition. It must never be full: who waits to put a batch then is not always woken.
+        "stream_buffer_maxsize": 8 * partitions * len(source_topics),
         # What is in hand at a rebalance is replayed by its next owner.
         "stream_wait_empty": False,
         "producer_acks": -1,
         "producer_max_request_size": MAX_REQUEST_BYTES,
         "table_standby_replicas": 0,
-        "topic_partitions": settings.partitions,
-        "topic_replication_factor": settings.replication_factor,
+        "topic_partitions": partitions,
         "topic_disable_leader": True,
         "web_enabled": False,
         "canonical_url": url or f"http://{settings.web_host}:{settings.web_port}",
     }
     app = faust.App(group_of(settings, role), **(options | overrides))
     install(app)
-    app.sensors.add(FailedSends(on_failed_send))
+    app.sensors.add(FailedSends(app, on_failed_send))
     return app
 
 

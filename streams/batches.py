@@ -14,7 +14,8 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import faust
@@ -25,18 +26,41 @@ from faust.transport.producer import ProducerBuffer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-Records = list[ConsumerRecord]
+
+@dataclass
+class Batch:
+    """What was fetched of one partition at once, in order; never empty.
+
+    ``epoch`` is of which assignment it is: what was fetched under an earlier one is read again by
+    the partition's owner, who may be this same worker, and must not be written by anyone else.
+    """
+
+    records: list[ConsumerRecord]
+    epoch: int = -1
+
+    @property
+    def first(self) -> ConsumerRecord:
+        return self.records[0]
+
+    @property
+    def last(self) -> ConsumerRecord:
+        return self.records[-1]
+
+    @property
+    def place(self) -> TP:
+        """The topic and partition."""
+        return TP(self.last.topic, self.last.partition)
 
 
 class _Fetch:
-    """A partition's fetch in the shape of one record, at the place of its last."""
+    """A batch in the shape of one record, at the place of its last."""
 
     __slots__ = (
         "checksum", "headers", "key", "offset", "partition", "serialized_key_size",
         "serialized_value_size", "timestamp", "timestamp_type", "topic", "value",
     )  # fmt: skip
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: list[ConsumerRecord]) -> None:
         last = records[-1]
         self.topic = last.topic
         self.partition = last.partition
@@ -45,7 +69,7 @@ class _Fetch:
         self.timestamp_type = last.timestamp_type
         self.headers = ()
         self.key = self.checksum = None
-        self.value = records
+        self.value = Batch(records)
         self.serialized_key_size = self.serialized_value_size = 0
 
 
@@ -55,7 +79,7 @@ class BatchScheduler(DefaultSchedulingStrategy):
     source_topics: ClassVar[frozenset[str]] = frozenset()
     fetch_wait_ms: ClassVar[int] = 500
 
-    def iterate(self, records: Mapping[TP, Records]) -> Iterator[tuple[TP, Any]]:
+    def iterate(self, records: Mapping[TP, list[ConsumerRecord]]) -> Iterator[tuple[TP, Any]]:
         others = {}
         for tp, fetched in records.items():
             if tp.topic not in self.source_topics:
@@ -84,19 +108,34 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._done: dict[TP, int] = {}
+        self._epoch = 0
+        self._commits_refused = False
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    def mark_done(self, tp: TP, next_offset: int) -> None:
-        """All of the partition before ``next_offset`` is dealt with: it may be committed."""
-        if tp in self.assignment():
-            self._done[tp] = next_offset
+    def owns(self, batch: Batch) -> bool:
+        """Whether the batch's partition has been ours without a break since it was fetched."""
+        return batch.epoch == self._epoch and batch.place in self.assignment()
+
+    def mark_done(self, batch: Batch) -> None:
+        """The batch is dealt with: what is behind it may be committed."""
+        if self.owns(batch):
+            self._done[batch.place] = batch.last.offset + 1
+
+    def refuse_commits(self) -> None:
+        """Commit nothing any more: something that was to be sent before is lost."""
+        self._commits_refused = True
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._epoch += 1
+        self._done.clear()
         await super().on_partitions_revoked(revoked)
-        for tp in revoked:
-            self._done.pop(tp, None)
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        if isinstance(record, _Fetch):
+            record.value.epoch = self._epoch
+        return super()._to_message(tp, record)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         yield from super()._filter_tps_with_pending_acks(topics)
@@ -104,9 +143,20 @@ class BatchConsumer(driver.Consumer):
 
     def _new_offset(self, tp: TP) -> int | None:
         if tp in self._done:
-            return self._done.pop(tp)
+            return self._done[tp]
         offset: int | None = super()._new_offset(tp)
         return offset
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        await asyncio.sleep(0)  # the callbacks of failed sends run before this goes on
+        if self._commits_refused:
+            return False
+        committed = bool(await super()._commit(offsets))
+        if committed:
+            for tp, offset in offsets.items():
+                if self._done.get(tp) == offset:
+                    del self._done[tp]
+        return committed
 
 
 class ExactBuffer(ProducerBuffer):
@@ -151,13 +201,16 @@ class ExactProducer(driver.Producer):
 
 
 class FailedSends(Sensor):
-    """Tells the role that a send failed for good, so that it ends before an offset is committed."""
+    """Ends the process when a send failed for good, and lets no offset be committed before that."""
 
-    def __init__(self, on_failed_send: Any) -> None:
+    def __init__(self, app: faust.App, on_failed_send: Callable[[BaseException], None]) -> None:
         super().__init__()
+        self._app = app
         self._on_failed_send = on_failed_send
 
     def on_send_error(self, producer: Any, exc: BaseException, state: Any) -> None:
+        consumer: Any = self._app.consumer
+        consumer.refuse_commits()
         self._on_failed_send(exc)
 
 

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.exceptions import ProducerSendError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
+from schemas.dead_letter import MAX_KEY_BYTES, DeadLetter
 from schemas.message import Message
 
 log = structlog.get_logger()
@@ -24,6 +25,16 @@ class Outgoing(NamedTuple):
     @classmethod
     def of(cls, topic: str, tool_name: str, message: Message) -> "Outgoing":
         return cls(topic, tool_name.encode(), message.to_bytes())
+
+    @classmethod
+    def letter(cls, topic: str, key: bytes | None, letter: DeadLetter) -> "Outgoing":
+        """A dead letter, by the key that the bad record had."""
+        return cls(topic, sendable_key(key), letter.to_bytes())
+
+
+def sendable_key(key: bytes | None) -> bytes | None:
+    """The key of a bad record as a key of ours; None where it is larger than any name can be."""
+    return key if key is not None and len(key) <= MAX_KEY_BYTES else None
 
 
 class Outbox:

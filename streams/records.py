@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from schemas.dead_letter import MAX_VALUE_BYTES, DeadLetter, encoded
+from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, read_log_entry
@@ -12,6 +12,7 @@ from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
+from streams.topics import MAX_RECORD_BYTES
 
 
 class Record(Protocol):
@@ -38,6 +39,7 @@ class Guard:
 
     def log_entry(self, record: Record) -> Execution | Activation:
         """An entry of `tool-executions`."""
+        _require_size(record)
         entry = read_log_entry(record.value)
         self._require_place(record, entry.tool_name)
         if isinstance(entry, Execution):
@@ -46,6 +48,7 @@ class Guard:
 
     def deployment(self, record: Record) -> Deployment:
         """A record of `tool-deployments`."""
+        _require_size(record)
         deployment = Deployment.from_bytes(record.value)
         self._require_place(record, deployment.tool_name)
         self._require_past(record, "deployed_at", deployment.deployed_at)
@@ -56,6 +59,7 @@ class Guard:
 
     def command(self, record: Record) -> RollbackCommand:
         """A record of `rollback-commands`."""
+        _require_size(record)
         command = RollbackCommand.from_bytes(record.value)
         self._require_place(record, command.tool_name)
         self._require_past(record, "issued_at", command.issued_at)
@@ -84,6 +88,13 @@ class Guard:
             )
 
 
+def _require_size(record: Record) -> None:
+    """A compressed record may hold more than a record may be when it is sent on."""
+    size = len(record.value or b"")
+    if size > MAX_RECORD_BYTES:
+        raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
+
+
 def dead_letter(
     role: str, record: Record, error: Rejected, now: Callable[[], datetime] | None = None
 ) -> DeadLetter:
@@ -93,8 +104,8 @@ def dead_letter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        key=encoded(record.key),
-        value=encoded(record.value),
+        key=encoded(record.key, MAX_KEY_BYTES),
+        value=encoded(record.value, MAX_VALUE_BYTES),
         truncated=record.value is not None and len(record.value) > MAX_VALUE_BYTES,
         error=str(error),
         rejected_at=now() if now else datetime.now(UTC),

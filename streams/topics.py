@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
@@ -92,7 +92,7 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
         for name, code, *message in response.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
-                raise KafkaError(f"cannot create topic {name}: {error.__name__} {message}")
+                raise Misconfigured(f"cannot create topic {name}: {error.__name__} {message}")
     partitions_of(
         there | {topic.name: settings.partitions for topic in wanted}, settings.partitions
     )

@@ -16,6 +16,8 @@ from schemas.rules import Rules
 
 SECOND: Final = 1_000_000
 """In microseconds."""
+MAX_CLASS_NAME: Final = 255
+"""What of the name of an exception's class a row keeps, in characters."""
 
 
 class Seen(msgspec.Struct, array_like=True, frozen=True):
@@ -184,9 +186,9 @@ def count(row: Row, execution: Execution, offset: int, rules: Rules) -> bool:
     place = len(ring)
     while place and ring[place - 1].executed_us > at_us:
         place -= 1
-    ring.insert(place, Seen(at_us, offset, execution_id, not failed, execution.error_class))
-    if len(ring) > rules.ring_size:
-        del ring[0]
+    error_class = (execution.error_class or "")[:MAX_CLASS_NAME] or None
+    ring.insert(place, Seen(at_us, offset, execution_id, not failed, error_class))
+    del ring[: -rules.ring_size]
     return True
 
 

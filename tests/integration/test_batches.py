@@ -13,12 +13,13 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import ConsumerRecord
 
 from agents.role import BatchAgent, Fatal
 from rollguard.setup import create_missing_topics
 from schemas.settings import Settings, load_settings
 from streams.app import create_app, window_table
-from streams.batches import Records
+from streams.batches import Batch
 from streams.partitions import partition_of
 from streams.topics import Topics, group_of
 from tests.system import until
@@ -49,16 +50,16 @@ class Counting:
     """Counts what it is handed, in a table."""
 
     def __init__(self) -> None:
-        self.batches: list[Records] = []
+        self.batches: list[list[ConsumerRecord]] = []
         self.table: Any = None
         self.fail_at: int | None = None
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, batch: Batch) -> None:
         """Add one to the row of each record's key."""
-        self.batches.append(records)
+        self.batches.append(batch.records)
         if self.fail_at is not None and len(self.batches) >= self.fail_at:
             raise ValueError("a bug")
-        for record in records:
+        for record in batch.records:
             count = int(self.table.get(record.key) or b"0")
             self.table[record.key] = str(count + 1).encode()
 
@@ -70,7 +71,7 @@ class Counting:
 @asynccontextmanager
 async def running(settings: Settings, handler: Counting, fatal: Fatal) -> AsyncIterator[Any]:
     topics = Topics.of(settings)
-    app = create_app("detector", settings, [topics.executions], fatal)
+    app = create_app("detector", settings, [topics.executions], settings.partitions, fatal)
     (settings.data_dir / "detector").mkdir(exist_ok=True)
     handler.table = window_table(app, settings.partitions)
     agent = BatchAgent(app, "count", [topics.executions], handler, fatal)
