@@ -70,8 +70,8 @@ class RecordExecutions:
         end = self._app.consumer.highwater(place)
         if expected > batch.last.offset + 1 and end is not None and expected > end:
             raise Misconfigured(
-                f"{place.topic}[{place.partition}] ends at {end}, but it was recorded to {expected}: "
-                "the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX or database"
+                f"{place.topic}[{place.partition}] ends at {end}, but it was recorded to "
+                f"{expected}: the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX or database"
             )
         if 0 < expected < batch.first.offset:
             log.error("executions_skipped", partition=str(place), since=expected)

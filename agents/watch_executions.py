@@ -78,8 +78,8 @@ class WatchExecutions:
             end = self._app.consumer.highwater(batch.place)
             if end is not None and row.read_to >= end:
                 raise Misconfigured(
-                    f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table has "
-                    f"read it to {row.read_to}: the topic was made anew; use a new "
+                    f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table "
+                    f"has read it to {row.read_to}: the topic was made anew; use a new "
                     "ROLLGUARD_TOPIC_PREFIX"
                 )
         return row

@@ -122,7 +122,7 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
             app = create_app(role, settings, sources, partitions, fatal)
             handler = RecordExecutions(app, pool, guard, Patience())
     agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
-    stack.push_async_callback(_stop_app, app, agent)
+    stack.push_async_callback(_stop_app, app, agent, fatal)
     await app.start()
     return app
 
@@ -149,7 +149,7 @@ async def _open_postgres(settings: Settings) -> Pool:
     return await when_it_answers(connect)
 
 
-async def _stop_app(app: Any, agent: BatchAgent) -> None:
+async def _stop_app(app: Any, agent: BatchAgent, fatal: Fatal) -> None:
     """Finish the batch in hand, commit, leave the group; for a limited time."""
     finished = await agent.close(_FINISH_S)
     try:
@@ -161,7 +161,7 @@ async def _stop_app(app: Any, agent: BatchAgent) -> None:
         # What hangs waits for another part, holds connections and threads, and is not marked as
         # done: the next owner reads it again.
         log.warning("stop_abandoned")
-        os._exit(0)
+        os._exit(0 if fatal.error is None else 1)
 
 
 async def _watch_crash(app: Any, fatal: Fatal) -> None:

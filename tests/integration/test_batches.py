@@ -14,6 +14,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord
+from faust.types import TP
 
 from agents.role import BatchAgent, Fatal
 from rollguard.setup import create_missing_topics
@@ -188,7 +189,7 @@ async def test_rows_come_back_after_a_restart(
     assert second.seen == 0
 
 
-async def test_a_failed_send_is_reported(
+async def test_after_a_failed_send_nothing_is_committed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fatal = Fatal()
@@ -204,7 +205,10 @@ async def test_a_failed_send_is_reported(
         message = channel.send_soon(value=b"x")
         await asyncio.wait_for(fatal.raised.wait(), 10)
         assert isinstance(message.exception(), KafkaTimeoutError)
+        monkeypatch.undo()
+        app.consumer._done[TP(Topics.of(settings).executions, 0)] = 1
     assert isinstance(fatal.error, KafkaTimeoutError)
+    assert await committed(settings) == 0
 
 
 async def test_flush_waits_for_exactly_what_was_enqueued(settings: Settings) -> None:
@@ -222,3 +226,21 @@ async def test_flush_waits_for_exactly_what_was_enqueued(settings: Settings) -> 
 def test_the_partitioner_is_the_one_of_java_and_aiokafka() -> None:
     # murmur2 of the Java client's own test (UtilsTest.testMurmur2): "21" is -973932308
     assert partition_of(b"21", 2**31) == (-973932308) & 0x7FFFFFFF
+
+
+async def test_a_batch_of_an_earlier_assignment_is_not_done(settings: Settings) -> None:
+    handler = Counting()
+    await publish(settings, 8)
+    async with running(settings, handler, Fatal()) as app:
+
+        async def all_seen() -> bool:
+            return handler.seen == 8
+
+        await until(all_seen)
+        consumer = app.consumer
+        batch = Batch(handler.batches[0], epoch=consumer._epoch)
+        assert consumer.owns(batch)
+        await consumer.on_partitions_revoked(set())
+        assert not consumer.owns(batch)
+        consumer.mark_done(batch)
+        assert batch.place not in consumer._done
