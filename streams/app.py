@@ -7,7 +7,7 @@ import faust
 from yarl import URL
 
 from schemas.settings import Settings
-from streams.batches import BatchScheduler, FailedSends, install
+from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
 from streams.topics import MAX_REQUEST_BYTES, TABLE, group_of
 
 
@@ -85,8 +85,9 @@ def source_channel(app: faust.App, topics: list[str]) -> Any:
 
     Faust acknowledges nothing of them: see ``BatchConsumer.mark_done``.
     """
-    return app.topic(
-        *topics,
+    return SourceTopic(
+        app,
+        topics=topics,
         key_type=bytes,
         value_type=bytes,
         key_serializer="raw",

@@ -2,7 +2,7 @@
 
 Faust costs about 70 µs for each event that it hands to an agent, whatever the agent does. Its
 public ``ConsumerScheduler`` decides in which order fetched records reach the agents; ours hands a
-partition's whole fetch over as one record whose value is the list of records. Three things of
+partition's whole fetch over as one record whose value is the list of records. Four things of
 Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 
 - Offsets. Faust takes the offsets inside a batch for a hole, and acknowledges a message even when
@@ -10,6 +10,8 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 - Flushing. ``ProducerBuffer.flush`` may return before everything is sent, and under load never
   returns; offsets would then be committed ahead of the table. Ours waits for exactly what was
   enqueued before.
+- Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
+  again (``SourceTopic``).
 - Failed sends. Faust logs them and goes on; here they end the process (``on_failed_send``).
 """
 
@@ -121,7 +123,9 @@ class BatchConsumer(driver.Consumer):
     def mark_done(self, batch: Batch) -> None:
         """The batch is dealt with: what is behind it may be committed."""
         if self.owns(batch):
-            self._done[batch.place] = batch.last.offset + 1
+            known = max(self._done.get(batch.place, 0), self._committed_offset[batch.place] or 0)
+            if batch.last.offset >= known:
+                self._done[batch.place] = batch.last.offset + 1
 
     def refuse_commits(self) -> None:
         """Commit nothing any more: something that was to be sent before is lost."""
@@ -212,6 +216,23 @@ class FailedSends(Sensor):
         consumer: Any = self._app.consumer
         consumer.refuse_commits()
         self._on_failed_send(exc)
+
+
+class SourceTopic(faust.Topic):
+    """A topic whose queue is not emptied when the flow is resumed after a rebalance.
+
+    Faust seeks to the committed offsets first and empties the queues then: what was fetched in
+    between was handed over, is gone, and is never fetched again. What must not be handled (of an
+    earlier assignment) is known by its epoch; what is handed over twice is harmless.
+    """
+
+    @property
+    def queue(self) -> Any:
+        if self._queue is None:
+            self._queue = self.app.FlowControlQueue(
+                maxsize=self.app.conf.stream_buffer_maxsize, clear_on_resume=False
+            )
+        return self._queue
 
 
 class BatchTransport(driver.Transport):

@@ -244,3 +244,23 @@ async def test_a_batch_of_an_earlier_assignment_is_not_done(settings: Settings) 
         assert not consumer.owns(batch)
         consumer.mark_done(batch)
         assert batch.place not in consumer._done
+
+
+async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) -> None:
+    """Several restarts with a backlog on all partitions: none of it is left lying."""
+    seen = 0
+    for round_number in range(4):
+        await publish(settings, 12)
+        handler = Counting()
+        async with running(settings, handler, Fatal()) as app:
+
+            async def all_committed(total: int = 12 * (round_number + 1)) -> bool:
+                return await committed(settings) == total
+
+            await until(all_committed)
+            [channel] = [c for c in app.topics._topics if "tool-executions" in c.topics[0]]
+            channel.queue.force_put_nowait("kept")
+            app.flow_control.resume()
+            assert channel.queue.get_nowait() == "kept"
+        seen += handler.seen
+    assert seen >= 48
