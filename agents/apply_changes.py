@@ -19,6 +19,7 @@ from db.rollbacks import roll_back
 from db.versions import current_version, deploy, refuse, tool_lock
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome
 from schemas.errors import Rejected
+from schemas.fields import storable
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from streams.batches import Batch
@@ -121,14 +122,20 @@ class ApplyChanges:
         if record.topic != self._topics.deployments:
             return
         try:
-            deployment_id = DeploymentId.from_bytes(record.value).deployment_id
+            wish = DeploymentId.from_bytes(record.value)
         except Rejected:
             return
-        await self._refuse(deployment_id, record.key, str(error))
+        key = sendable_key(record.key)
+        named = (
+            wish.tool_name
+            if isinstance(wish.tool_name, str)
+            else (key or b"").decode(errors="replace")
+        )
+        await self._refuse(wish.deployment_id, key, storable(named[:255]), str(error))
 
-    async def _refuse(self, deployment_id: UUID, key: bytes | None, refusal: str) -> None:
-        key = sendable_key(key)
-        tool_name = (key or b"").decode(errors="replace").replace("\0", "\u2400")
+    async def _refuse(
+        self, deployment_id: UUID, key: bytes | None, tool_name: str, refusal: str
+    ) -> None:
 
         async def apply() -> None:
             with postgres_errors():

@@ -38,7 +38,7 @@ class TableQueries:
     async def start(self) -> None:
         """Listen. Until :meth:`serve` every query is answered with 503."""
         site_app = web.Application()
-        site_app.router.add_get("/tools/{tool:.+}/health", self._health)
+        site_app.router.add_get("/tools/{tool:(?s:.+)}/health", self._health)
         self._runner = web.AppRunner(site_app, access_log=None)
         await self._runner.setup()
         host = self._settings.web_host

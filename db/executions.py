@@ -104,7 +104,6 @@ async def _insert(conn: Connection, executions: list[tuple[int, Execution, int |
 
 
 def _staged(place: int, execution: Execution, version_id: int | None) -> tuple[object, ...]:
-    error_type = execution.error_type
     return (
         place,
         execution.execution_id,
@@ -112,7 +111,7 @@ def _staged(place: int, execution: Execution, version_id: int | None) -> tuple[o
         version_id,
         execution.success,
         execution.error,
-        execution.error_class if error_type is None else error_type,
+        execution.error_type or execution.error_class,
         execution.executed_at,
         execution.duration_ms,
         execution.session_id,

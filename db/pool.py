@@ -5,11 +5,12 @@ import math
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
 from db.errors import POSTGRES_ERRORS, postgres_errors
-from schemas.errors import Misconfigured
+from schemas.errors import Misconfigured, Retryable
 from schemas.fields import storable
 
 __all__ = ["Connection", "Pool", "acquire", "connect", "open_pool", "postgres_errors"]
@@ -50,7 +51,7 @@ async def open_pool(dsn: str, *, size: int = 4) -> Pool:
             server_settings=_SERVER_SETTINGS,
         )
 
-    return await _reached(opened())
+    return await _reached(opened(), dsn)
 
 
 @asynccontextmanager
@@ -82,15 +83,25 @@ async def connect(dsn: str) -> Connection:
         await _init(connection)
         return connection
 
-    return await _reached(opened())
+    return await _reached(opened(), dsn)
 
 
-async def _reached(opening: Awaitable[_T]) -> _T:
-    with postgres_errors():
-        try:
-            return await opening
-        except ValueError:  # of reading the DSN; its text may hold the password
-            raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
+async def _reached(opening: Awaitable[_T], dsn: str) -> _T:
+    try:
+        with postgres_errors():
+            try:
+                return await opening
+            except ValueError:  # of reading the DSN; its text may hold the password
+                raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
+    except Retryable as error:
+        raise Retryable(error.part, f"{_address_of(dsn)}: {error.cause}") from error
+
+
+def _address_of(dsn: str) -> str:
+    """Where the DSN leads, without user and password."""
+    parts = urlsplit(dsn)
+    where = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["local"])[0]
+    return f"{where}{parts.path}"
 
 
 async def _init(connection: Connection) -> None:

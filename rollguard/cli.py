@@ -1,6 +1,7 @@
 """The command line: ``rollguard VERB``. Exit 0 done, 1 refused or failed, 2 wrong usage."""
 
 import asyncio
+import io
 import logging
 import sys
 from collections.abc import Coroutine
@@ -26,6 +27,9 @@ Tool = Annotated[str, typer.Argument(help="The tool's name.", show_default=False
 
 def main() -> None:
     """Run the command line; never a traceback for what a person can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised as well
     try:
         app()

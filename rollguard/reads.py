@@ -67,7 +67,7 @@ async def health(settings: Settings, tool: str) -> dict[str, Any]:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.wait_s)) as session,
             session.get(URL(url, encoded=True)) as answer,
         ):
-            body: dict[str, Any] = await answer.json()
+            body: dict[str, Any] = await answer.json(content_type=None)
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Retryable(

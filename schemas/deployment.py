@@ -1,7 +1,7 @@
 """Deployments, what came of them, and the version that is current now."""
 
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from schemas.execution import ActivatedBy, Activation
@@ -33,7 +33,10 @@ class Deployment(Message):
 class DeploymentId(Message):
     """As much of a bad deployment as its refusal needs."""
 
+    cleaned = ("tool_name",)
+
     deployment_id: UUID
+    tool_name: Any = None
 
 
 class DeploymentOutcome(Message):

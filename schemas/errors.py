@@ -24,6 +24,7 @@ class Retryable(RollguardError):
     def __init__(self, part: str, cause: str) -> None:
         super().__init__(f"{part}: {cause}")
         self.part = part
+        self.cause = cause
 
 
 class Misconfigured(RollguardError):

@@ -1,13 +1,23 @@
 """What stands in the one log of a tool, `tool-executions`: executions and activations."""
 
+import json
 import re
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, FiniteFloat
 
 from schemas.errors import Rejected
-from schemas.fields import Count, ErrorText, Sha256, ShortText, Time, ToolName, VersionId
+from schemas.fields import (
+    MAX_ERROR_BYTES,
+    Count,
+    ErrorText,
+    Sha256,
+    ShortText,
+    Time,
+    ToolName,
+    VersionId,
+)
 from schemas.message import Message
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
@@ -37,6 +47,18 @@ class Execution(Message):
     executed_at: Time
     duration_ms: FiniteFloat | None = None
     session_id: ShortText | None = None
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> Self:
+        """As for every message; the class is read from the whole error before that is cut."""
+        execution = super().from_bytes(value)
+        error = execution.error
+        if value is None or error is None or execution.error_type:
+            return execution
+        if len(error) * 4 < MAX_ERROR_BYTES or len(error.encode()) < MAX_ERROR_BYTES - 3:
+            return execution
+        named = class_named_by(json.loads(value)["error"])
+        return execution.model_copy(update={"error_type": named})
 
     @property
     def error_class(self) -> str | None:
@@ -107,13 +129,13 @@ def class_named_by(error: str) -> str | None:
 
 
 def _last_of_traceback(text: str) -> str:
-    """The line of a traceback that names the exception: the last one that is not indented and
-    stands behind a frame, since a message may have several lines."""
+    """The line of a traceback that names the exception: the first one that is not indented behind
+    the header or the frames, of the last traceback in the text; a message may have more lines."""
     named = ""
-    behind_frame = False
+    in_frames = False
     for line in text.splitlines():
-        if line.startswith((" ", "\t")):
-            behind_frame = True
-        elif line and behind_frame:
-            named, behind_frame = line, False
+        if line.startswith(("Traceback (most recent call last):", '  File "')):
+            in_frames = True
+        elif in_frames and line and not line.startswith((" ", "\t")):
+            named, in_frames = line, False
     return named

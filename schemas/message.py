@@ -1,7 +1,7 @@
 """The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
 
 import json
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,15 +26,16 @@ class Message(BaseModel):
         try:
             return cls.model_validate_json(value)
         except ValidationError as error:
-            if b"\\u" in value and error.errors()[0]["type"] == "json_invalid":
-                return cls._from_surrogates(value, error)
+            if error.errors()[0]["type"] == "json_invalid":
+                return cls._from_lenient(value, error)
             raise Rejected(explain(error)) from error
 
     @classmethod
-    def _from_surrogates(cls, value: bytes, first: ValidationError) -> Self:
-        """Read JSON that holds a lone surrogate: JSON allows it, UTF-8 does not.
+    def _from_lenient(cls, value: bytes, first: ValidationError) -> Self:
+        """Read what is JSON but too strange for pydantic's parser: lone surrogates (JSON allows
+        them, UTF-8 does not), huge numbers, deep nesting.
 
-        Fields that are ignored are dropped; in ``cleaned`` ones it becomes U+FFFD.
+        Fields that are ignored are dropped; in ``cleaned`` ones a surrogate becomes U+FFFD.
         """
         try:
             data = json.loads(value)
@@ -42,8 +43,8 @@ class Message(BaseModel):
                 raise Rejected(explain(first)) from first
             fields = {name: data[name] for name in cls.model_fields if name in data}
             for name in cls.cleaned:
-                if isinstance(fields.get(name), str):
-                    fields[name] = storable(fields[name])
+                if name in fields:
+                    fields[name] = _storable_throughout(fields[name])
             return cls.model_validate_json(json.dumps(fields))
         except ValidationError as error:
             raise Rejected(explain(error)) from error
@@ -53,6 +54,16 @@ class Message(BaseModel):
     def to_bytes(self) -> bytes:
         """The value of a record: JSON in UTF-8, fields without a value left out."""
         return self.model_dump_json(exclude_none=True).encode()
+
+
+def _storable_throughout(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable_throughout(each) for each in value]
+    if isinstance(value, dict):
+        return {storable(name): _storable_throughout(each) for name, each in value.items()}
+    return value
 
 
 def explain(error: ValidationError) -> str:

@@ -39,6 +39,8 @@ class RollbackCommand(Message):
     to the applier.
     """
 
+    cleaned = ("details", "issued_by")
+
     command_id: UUID
     tool_name: ToolName
     from_version_id: VersionId | None = None

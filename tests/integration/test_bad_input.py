@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from schemas.dead_letter import DeadLetter
 from streams.partitions import partition_of
@@ -113,3 +114,35 @@ async def test_a_bad_command_is_a_dead_letter(system: System) -> None:
     [record] = await system.records(system.topics.dead_letters, 1)
     assert "command_id" in DeadLetter.from_bytes(record.value).error
     assert (await system.deploy(TOOL, "b")).version_number == 2
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_batches_are_read(detector: System, codec: str) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=list(detector.settings.kafka_brokers), compression_type=codec
+    )
+    await producer.start()
+    entries = [activation(TOOL, 1, 1), *(execution(TOOL, "boom") for _ in range(3))]
+    for entry in entries:
+        await producer.send_and_wait(
+            detector.topics.executions, entry.to_bytes(), key=TOOL.encode()
+        )
+    await producer.stop()
+    assert len(await detector.records(detector.topics.commands, 1)) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_too_large_to_be_told_stops_nobody(system: System) -> None:
+    executions, deployments = system.topics.executions, system.topics.deployments
+    await system.deploy(TOOL, "a")
+    await system.deploy(TOOL, "b")
+    await system.send(executions, TOOL, changed(kind="x" * 3_600_000))
+    await system.producer.send_and_wait(executions, b"x" * 1_200_000, key=b"k" * 2_800_000)
+    await system.producer.send_and_wait(
+        deployments, deployment(TOOL, "c").to_bytes(), key=b"\xff" * 1_450_000
+    )
+    long = json.loads(deployment(TOOL, "d").to_bytes()) | {"improvement_reason": "y" * 100_000}
+    await system.send(deployments, TOOL, json.dumps(long).encode())
+    assert len(await system.records(system.topics.dead_letters, 4)) == 4
+    await system.run(*(execution(TOOL, "boom") for _ in range(3)))
+    assert len(await system.records(system.topics.outcomes, 1)) == 1

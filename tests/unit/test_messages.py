@@ -1,0 +1,128 @@
+"""What a message may say, and what becomes of a strange one."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from schemas.deployment import Deployment, DeploymentId
+from schemas.errors import Rejected
+from schemas.execution import Activation, Execution, class_named_by, read_log_entry
+from schemas.fields import MAX_ERROR_BYTES
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    f()\n'
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        ("TypeError(\"unexpected keyword argument 'limit'\")", "TypeError"),
+        ("TypeError: bad", "TypeError"),
+        ("TypeError", "TypeError"),
+        ("builtins.TypeError: bad", "TypeError"),
+        ("my_tool.errors.AttributeError", "AttributeError"),
+        (TRACEBACK + "TypeError: bad", "TypeError"),
+        (TRACEBACK + "TypeError: several\n  lines\nfoo: bar", "TypeError"),
+        (
+            TRACEBACK + "KeyError: 1\n\nDuring handling…\n\n" + TRACEBACK + "TypeError: 2",
+            "TypeError",
+        ),
+        ("Traceback (most recent call last):\nTypeError: no frames", "TypeError"),
+        ("it failed:\n" + TRACEBACK + "TypeError: bad", "TypeError"),
+        ("KeyError: 'TypeErrorCount'", "KeyError"),
+        ("a TypeError happened", None),
+        ("500 Internal Server Error", None),
+        ("", None),
+    ],
+)
+def test_the_class_is_read_from_the_error(error: str, named: str | None) -> None:
+    assert class_named_by(error) == named
+
+
+def execution(**fields: Any) -> bytes:
+    good = {
+        "execution_id": str(uuid4()),
+        "tool_name": "t",
+        "success": False,
+        "executed_at": "2026-01-01T00:00:00Z",
+    }
+    return json.dumps(good | fields).encode()
+
+
+def test_the_class_is_read_before_the_error_is_cut() -> None:
+    long = TRACEBACK + '  File "a.py", line 2, in g\n    g()\n' * 400 + "TypeError: bad\n"
+    read = Execution.from_bytes(execution(error=long))
+    assert read.error_class == "TypeError"
+    assert read.error is not None
+    assert len(read.error.encode()) <= MAX_ERROR_BYTES
+
+
+@pytest.mark.parametrize("field", ["error", "error_type", "session_id", "unknown"])
+def test_a_lone_surrogate_hides_no_failure(field: str) -> None:
+    read = Execution.from_bytes(execution(**{field: "a\ud800b"}))
+    assert not read.success
+    assert getattr(read, field, "a\ufffdb") == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "strange", [int("9" * 4_000), json.loads("[" * 300 + "]" * 300), {"a": "\ud800"}]
+)
+def test_a_strange_unknown_field_is_ignored(strange: Any) -> None:
+    assert not Execution.from_bytes(execution(unknown=strange)).success
+
+
+def test_a_lone_surrogate_in_a_name_or_in_code_is_rejected() -> None:
+    with pytest.raises(Rejected):
+        Execution.from_bytes(execution(tool_name="a\ud800"))
+    bad = json.dumps({"deployment_id": str(uuid4()), "code": "\ud800"}).encode()
+    with pytest.raises(Rejected):
+        Deployment.from_bytes(bad)
+    assert DeploymentId.from_bytes(bad).tool_name is None
+
+
+@pytest.mark.parametrize(
+    ("time", "good"),
+    [
+        ("2026-01-01T00:00:00Z", True),
+        ("2026-01-01t00:00:00.123456789+05:30", True),
+        ("1970-01-01T00:00:00Z", True),
+        ("9999-12-31T23:59:59Z", True),
+        ("1970-01-01T00:00:00+00:01", False),
+        ("9999-12-31T23:59:59-00:01", False),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("2026-01-01T00:00:00", False),
+        ("1767225600", False),
+        ("2026-W01-1T00:00:00Z", False),
+        (1767225600, False),
+    ],
+)
+def test_times_have_an_offset_and_lie_in_1970_to_9999(time: Any, good: bool) -> None:
+    if good:
+        Execution.from_bytes(execution(executed_at=time))
+    else:
+        with pytest.raises(Rejected, match="executed_at"):
+            Execution.from_bytes(execution(executed_at=time))
+
+
+def test_numbers_of_an_activation_are_bounded() -> None:
+    activation = {
+        "kind": "activation",
+        "tool_name": "t",
+        "version_id": 1,
+        "version_number": 1,
+        "code_hash": "0" * 64,
+        "activation": 1,
+        "activated_at": "2026-01-01T00:00:00Z",
+        "activated_by": {"kind": "deployment", "id": str(uuid4())},
+    }
+    assert isinstance(read_log_entry(json.dumps(activation).encode()), Activation)
+    for field in ("activation", "version_number", "version_id"):
+        with pytest.raises(Rejected, match=field):
+            read_log_entry(json.dumps(activation | {field: 2**31}).encode())
+
+
+def test_a_long_kind_is_not_repeated() -> None:
+    with pytest.raises(Rejected) as told:
+        read_log_entry(execution(kind="x" * 1_000_000))
+    assert len(str(told.value)) < 200
