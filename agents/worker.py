@@ -21,10 +21,11 @@ from db.migrate import require_schema
 from db.pool import Pool, acquire, open_pool
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
-from streams.app import create_app, window_table
+from streams.app import create_app
 from streams.logs import configure_logs
 from streams.outbox import Outbox
 from streams.records import Guard
+from streams.table import window_table
 from streams.topics import Topics
 
 log = structlog.get_logger()

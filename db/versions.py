@@ -1,7 +1,6 @@
 """The versions of each tool: what a deployment makes of them, and reading them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +21,6 @@ __all__ = [
     "history",
     "refuse",
     "tool_lock",
-    "tools_changed_since",
     "version",
 ]
 
@@ -108,13 +106,6 @@ async def version(conn: Connection, tool_name: str, version_id: int) -> VersionR
     with postgres_errors():
         row = await conn.fetchrow(_SQL["version"], tool_name, version_id)
     return None if row is None else VersionRecord.model_validate(_fields(row))
-
-
-async def tools_changed_since(conn: Connection, since: datetime) -> list[str]:
-    """The tools that got another current version at or after this time of the database's clock,
-    in order."""
-    with postgres_errors():
-        return [row["tool_name"] for row in await conn.fetch(_SQL["tools_changed_since"], since)]
 
 
 async def _create(

@@ -39,9 +39,3 @@ values ($1, $2, $3::text::jsonb, $4)
 
 -- name: clock
 select clock_timestamp()
-
--- name: tools_changed_since
-select tool_name from deployments where applied_at >= $1 and outcome ->> 'status' = 'created'
-union
-select tool_name from rollbacks where applied_at >= $1 and status = 'applied'
-order by tool_name

@@ -8,7 +8,7 @@ from yarl import URL
 
 from schemas.settings import Settings
 from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
-from streams.topics import MAX_REQUEST_BYTES, TABLE, group_of
+from streams.topics import MAX_REQUEST_BYTES, group_of
 
 
 def create_app(
@@ -62,22 +62,6 @@ def create_app(
     install(app)
     app.sensors.add(FailedSends(app, on_failed_send))
     return app
-
-
-def window_table(app: faust.App, partitions: int) -> Any:
-    """The detector's table: a row (bytes, see ``streams.windows``) for each tool.
-
-    Keys are the raw bytes of the tool's name, as on the source topic: only then is a row where
-    the router looks for it.
-    """
-    return app.Table(
-        TABLE,
-        default=None,
-        partitions=partitions,
-        key_type=bytes,
-        value_type=bytes,
-        help="what is known of each tool's current version",
-    )
 
 
 def source_channel(app: faust.App, topics: list[str]) -> Any:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from faust.types import TP
 from agents.role import BatchAgent, Fatal
 from rollguard.setup import create_missing_topics
 from schemas.settings import Settings, load_settings
-from streams.app import create_app, window_table
+from streams.app import create_app
 from streams.batches import Batch
 from streams.partitions import partition_of
+from streams.table import window_table
 from streams.topics import Topics, group_of
+from streams.windows import Row, decode, encode
 from tests.system import until
 
 KEYS = [f"tool-{number}".encode() for number in range(8)]
@@ -47,6 +50,19 @@ async def prepared(brokers: str, prefix: str, folder: Path) -> Settings:
     return found
 
 
+def empty_row() -> Row:
+    """A row in which ``attempts`` serves as a counter."""
+    return Row(
+        read_to=-1,
+        version_id=1,
+        version_number=1,
+        activation=1,
+        activated_us=0,
+        reactivated=False,
+        baseline=None,
+    )
+
+
 class Counting:
     """Counts what it is handed, in a table."""
 
@@ -61,8 +77,10 @@ class Counting:
         if self.fail_at is not None and len(self.batches) >= self.fail_at:
             raise ValueError("a bug")
         for record in batch.records:
-            count = int(self.table.get(record.key) or b"0")
-            self.table[record.key] = str(count + 1).encode()
+            data = self.table.get(record.key)
+            row = decode(data) if data else empty_row()
+            row.read_to, row.attempts = record.offset, row.attempts + 1
+            self.table[record.key] = encode(row)
 
     @property
     def seen(self) -> int:
@@ -183,7 +201,8 @@ async def test_rows_come_back_after_a_restart(
     async with running(settings, second, Fatal()) as app:
 
         async def recovered() -> bool:
-            return not app.rebalancing and all(second.table.get(key) == b"10" for key in KEYS)
+            rows = [second.table.get(key) for key in KEYS]
+            return not app.rebalancing and all(row and decode(row).attempts == 10 for row in rows)
 
         await until(recovered)
     assert second.seen == 0
@@ -264,3 +283,16 @@ async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) ->
             assert channel.queue.get_nowait() == "kept"
         seen += handler.seen
     assert seen >= 48
+
+
+async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings) -> None:
+    handler = Counting()
+    async with running(settings, handler, Fatal()):
+        rows = {}
+        for read_to in (5, 50, 6):
+            rows[read_to] = empty_row()
+            rows[read_to].read_to = read_to
+        messages = [SimpleNamespace(value=encode(row), partition=0) for row in rows.values()]
+        events = [SimpleNamespace(key=b"zombie", message=message) for message in messages]
+        handler.table.apply_changelog_batch(events)
+        assert decode(handler.table[b"zombie"]).read_to == 50

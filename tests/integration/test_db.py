@@ -24,7 +24,6 @@ from db.versions import (
     deploy,
     history,
     refuse,
-    tools_changed_since,
     version,
 )
 from schemas.deployment import Deployment, DeploymentOutcome
@@ -392,16 +391,6 @@ class TestDeploy:
         outcomes = await asyncio.gather(*map(one, ["a", "a", "b", "c", "b", "a"]))
         assert len({outcome.to_bytes() for outcome in outcomes}) == 1
         assert await pool.fetchval("select count(*) from tool_versions") == 1
-
-    async def test_tools_changed_since(self, conn: Connection) -> None:
-        await deploy_all(conn, "one", "two", tool="b")
-        await deploy_all(conn, "one", tool="a")
-        before = await conn.fetchval("select clock_timestamp()")
-        await deploy_all(conn, "one", tool="a")  # unchanged
-        assert await tools_changed_since(conn, NOW - timedelta(3650)) == ["a", "b"]
-        assert await tools_changed_since(conn, before) == []
-        await roll_back(conn, command("b"))
-        assert await tools_changed_since(conn, before) == ["b"]
 
 
 class TestToolLock:
