@@ -12,8 +12,7 @@ from uuid import UUID
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.role import Patience
-from db.errors import postgres_errors
+from agents.role import patiently
 from db.pool import Connection, Pool, acquire
 from db.rollbacks import roll_back
 from db.versions import current_version, deploy, refuse, tool_lock
@@ -40,13 +39,11 @@ class ApplyChanges:
         pool: Pool,
         outbox: Outbox,
         guard: Guard,
-        patience: Patience,
         settings: Settings,
     ) -> None:
         self._pool = pool
         self._outbox = outbox
         self._guard = guard
-        self._patience = patience
         self._topics = Topics.of(settings)
 
     async def handle(self, batch: Batch) -> None:
@@ -62,15 +59,14 @@ class ApplyChanges:
 
     async def _deploy(self, deployment: Deployment) -> None:
         async def apply() -> DeploymentOutcome:
-            with postgres_errors():
-                async with acquire(self._pool) as conn, tool_lock(conn, deployment.tool_name):
-                    outcome = await deploy(conn, deployment)
-                    if outcome.status == "created":
-                        await self._publish_current(conn, deployment.tool_name)
+            async with acquire(self._pool) as conn, tool_lock(conn, deployment.tool_name):
+                outcome = await deploy(conn, deployment)
+                if outcome.status == "created":
+                    await self._publish_current(conn, deployment.tool_name)
             await self._publish_deployment_outcome(outcome, deployment.tool_name.encode())
             return outcome
 
-        outcome = await self._patience(apply)
+        outcome = await patiently(apply)
         log.info(
             "deployment",
             tool=deployment.tool_name,
@@ -82,17 +78,16 @@ class ApplyChanges:
 
     async def _roll_back(self, command: RollbackCommand, commanded_ms: int) -> None:
         async def apply() -> RollbackOutcome:
-            with postgres_errors():
-                async with acquire(self._pool) as conn, tool_lock(conn, command.tool_name):
-                    outcome = await roll_back(conn, command)
-                    if outcome.status == "applied":
-                        await self._publish_current(conn, command.tool_name)
+            async with acquire(self._pool) as conn, tool_lock(conn, command.tool_name):
+                outcome = await roll_back(conn, command)
+                if outcome.status == "applied":
+                    await self._publish_current(conn, command.tool_name)
             await self._outbox.publish(
                 [Outgoing.of(self._topics.outcomes, command.tool_name, outcome)]
             )
             return outcome
 
-        outcome = await self._patience(apply)
+        outcome = await patiently(apply)
         _log_rollback(command, outcome, commanded_ms)
 
     async def _publish_current(self, conn: Connection, tool: str) -> None:
@@ -138,12 +133,11 @@ class ApplyChanges:
     ) -> None:
 
         async def apply() -> None:
-            with postgres_errors():
-                async with acquire(self._pool) as conn:
-                    outcome = await refuse(conn, deployment_id, tool_name, refusal)
+            async with acquire(self._pool) as conn:
+                outcome = await refuse(conn, deployment_id, tool_name, refusal)
             await self._publish_deployment_outcome(outcome, key)
 
-        await self._patience(apply)
+        await patiently(apply)
 
 
 def _log_rollback(command: RollbackCommand, outcome: RollbackOutcome, commanded_ms: int) -> None:

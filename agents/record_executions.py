@@ -9,8 +9,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from agents.role import Patience
-from db.errors import postgres_errors
+from agents.role import patiently
 from db.executions import next_offset, record
 from db.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
@@ -26,11 +25,10 @@ ROLE = "recorder"
 class RecordExecutions:
     """Writes executions and metrics. Bad records are passed over: the detector reports them."""
 
-    def __init__(self, app: Any, pool: Pool, guard: Guard, patience: Patience) -> None:
+    def __init__(self, app: Any, pool: Pool, guard: Guard) -> None:
         self._app = app
         self._pool = pool
         self._guard = guard
-        self._patience = patience
         self._checked: set[TP] = set()
 
     async def handle(self, batch: Batch) -> None:
@@ -45,13 +43,12 @@ class RecordExecutions:
         await self._require_same_topic(batch)
 
         async def write() -> int:
-            with postgres_errors():
-                async with acquire(self._pool) as conn:
-                    return await record(
-                        conn, last.topic, last.partition, first.offset, last.offset + 1, entries
-                    )
+            async with acquire(self._pool) as conn:
+                return await record(
+                    conn, last.topic, last.partition, first.offset, last.offset + 1, entries
+                )
 
-        await self._patience(write)
+        await patiently(write)
 
     async def _require_same_topic(self, batch: Batch) -> None:
         """Misconfigured where Postgres has read further than the log reaches."""
@@ -60,11 +57,10 @@ class RecordExecutions:
             return
 
         async def read() -> int:
-            with postgres_errors():
-                async with acquire(self._pool) as conn:
-                    return await next_offset(conn, place.topic, place.partition)
+            async with acquire(self._pool) as conn:
+                return await next_offset(conn, place.topic, place.partition)
 
-        expected = await self._patience(read)
+        expected = await patiently(read)
         if not self._app.consumer.owns(batch):
             return
         end = self._app.consumer.highwater(place)

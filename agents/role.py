@@ -85,27 +85,19 @@ class Fatal:
             self.raised.set()
 
 
-class Patience:
-    """Tries again, with backoff and jitter, for as long as another part does not answer."""
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``call``, tried again with backoff and jitter for as long as it raises
+    Retryable: without limit, in place, so that the order holds."""
+    async for attempt in AsyncRetrying(
+        wait=wait_random_exponential(multiplier=0.1, max=10),
+        retry=retry_if_exception_type(Retryable),
+        before_sleep=_say_waiting,
+    ):
+        with attempt:
+            result = await call()
+    return result
 
-    def __init__(self) -> None:
-        self.waiting_for: str | None = None
-        """The part that is being waited for, as in ``Retryable.part``; None: nothing."""
 
-    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``call``; only Retryable is tried again."""
-        async for attempt in AsyncRetrying(
-            wait=wait_random_exponential(multiplier=0.1, max=10),
-            retry=retry_if_exception_type(Retryable),
-            before_sleep=self._note,
-        ):
-            with attempt:
-                result = await call()
-        self.waiting_for = None
-        return result
-
-    def _note(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Retryable):
-            self.waiting_for = error.part
-        log.warning("waiting", attempt=state.attempt_number, cause=str(error))
+def _say_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("waiting", attempt=state.attempt_number, cause=str(error))

@@ -13,10 +13,9 @@ import uvloop
 from agents.apply_changes import ApplyChanges
 from agents.preflight import require_kafka, when_it_answers
 from agents.record_executions import RecordExecutions
-from agents.role import BatchAgent, BatchHandler, Fatal, Patience
+from agents.role import BatchAgent, BatchHandler, Fatal
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
-from db.errors import postgres_errors
 from db.migrate import require_schema
 from db.pool import Pool, acquire, open_pool
 from schemas.errors import Misconfigured
@@ -117,11 +116,11 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
         if role == "applier":
             sources = [topics.deployments, topics.commands]
             app = create_app(role, settings, sources, partitions, fatal)
-            handler = ApplyChanges(pool, Outbox(app), guard, Patience(), settings)
+            handler = ApplyChanges(pool, Outbox(app), guard, settings)
         else:
             sources = [topics.executions]
             app = create_app(role, settings, sources, partitions, fatal)
-            handler = RecordExecutions(app, pool, guard, Patience())
+            handler = RecordExecutions(app, pool, guard)
     agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
     stack.push_async_callback(_stop_app, app, agent, fatal)
     await app.start()
@@ -137,15 +136,14 @@ _AGENTS = {
 
 async def _open_postgres(settings: Settings) -> Pool:
     async def connect() -> Pool:
-        with postgres_errors():
-            pool = await open_pool(settings.postgres_dsn.get_secret_value())
-            try:
-                async with acquire(pool) as conn:
-                    await require_schema(conn)
-            except BaseException:
-                pool.terminate()
-                raise
-            return pool
+        pool = await open_pool(settings.postgres_dsn.get_secret_value())
+        try:
+            async with acquire(pool) as conn:
+                await require_schema(conn)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     return await when_it_answers(connect)
 

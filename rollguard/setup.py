@@ -1,7 +1,6 @@
 """What has to be there before the first worker: the schema and the topics."""
 
 from agents.preflight import kafka_admin, when_it_answers
-from db.errors import postgres_errors
 from db.migrate import migrate
 from db.pool import connect
 from schemas.settings import Settings
@@ -14,8 +13,7 @@ async def migrate_database(settings: Settings) -> list[str]:
     async def apply() -> list[str]:
         connection = await connect(settings.postgres_dsn.get_secret_value())
         try:
-            with postgres_errors():
-                return await migrate(connection)
+            return await migrate(connection)
         finally:
             await connection.close()
 

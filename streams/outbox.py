@@ -42,8 +42,6 @@ class Outbox:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self.waiting_for: str | None = None
-        """'Kafka' while a send is being retried."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send in order and return when all are acknowledged.
@@ -60,7 +58,6 @@ class Outbox:
         ):
             with attempt:
                 await self._send(messages)
-        self.waiting_for = None
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:
         producer = self._app.producer
@@ -71,7 +68,6 @@ class Outbox:
         await asyncio.gather(*sent)
 
     def _note_wait(self, state: RetryCallState) -> None:
-        self.waiting_for = "Kafka"
         error = state.outcome.exception() if state.outcome else None
         log.warning("waiting", part="Kafka", attempt=state.attempt_number, cause=repr(error))
 
