@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.role import patiently
+from agents.retries import patiently
 from db.pool import Connection, Pool, acquire
 from db.rollbacks import roll_back
 from db.versions import current_version, deploy, refuse, tool_lock
@@ -131,7 +131,6 @@ class ApplyChanges:
     async def _refuse(
         self, deployment_id: UUID, key: bytes | None, tool_name: str, refusal: str
     ) -> None:
-
         async def apply() -> None:
             async with acquire(self._pool) as conn:
                 outcome = await refuse(conn, deployment_id, tool_name, refusal)

@@ -2,37 +2,16 @@
 Misconfigured for what an operator has to mend."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
+from agents.retries import when_it_answers
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.topics import group_of, require_topics
-
-T = TypeVar("T")
-
-
-async def when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of ``call``; while it raises Retryable, say so on stderr and try again."""
-    async for attempt in AsyncRetrying(
-        wait=wait_exponential_jitter(multiplier=0.5, max=10),
-        retry=retry_if_exception_type(Retryable),
-        before_sleep=_say_waiting,
-    ):
-        with attempt:
-            result = await call()
-    return result
-
-
-def _say_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    print(f"waiting for {error}", file=sys.stderr, flush=True)
 
 
 @asynccontextmanager

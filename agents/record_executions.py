@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from agents.role import patiently
+from agents.retries import patiently
 from db.executions import next_offset, record
 from db.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected

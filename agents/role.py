@@ -6,18 +6,14 @@ of ours: the batch is not marked as done, and the process ends, loudly.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from schemas.errors import Retryable
 from streams.app import source_channel
 from streams.batches import Batch, BatchConsumer
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 
 class BatchHandler(Protocol):
@@ -83,21 +79,3 @@ class Fatal:
         if self.error is None:
             self.error = error
             self.raised.set()
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of ``call``, tried again with backoff and jitter for as long as it raises
-    Retryable: without limit, in place, so that the order holds."""
-    async for attempt in AsyncRetrying(
-        wait=wait_random_exponential(multiplier=0.1, max=10),
-        retry=retry_if_exception_type(Retryable),
-        before_sleep=_say_waiting,
-    ):
-        with attempt:
-            result = await call()
-    return result
-
-
-def _say_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("waiting", attempt=state.attempt_number, cause=str(error))

@@ -11,8 +11,9 @@ import structlog
 import uvloop
 
 from agents.apply_changes import ApplyChanges
-from agents.preflight import require_kafka, when_it_answers
+from agents.preflight import require_kafka
 from agents.record_executions import RecordExecutions
+from agents.retries import when_it_answers
 from agents.role import BatchAgent, BatchHandler, Fatal
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions

@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
-from rollguard.follow import MAX_REQUEST_BYTES, TopicReader, kafka_errors, open_reader
+from rollguard.follow import TopicReader, kafka_errors, open_reader
 from schemas.deployment import Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected, Retryable, RollguardError
 from schemas.execution import Execution
-from schemas.message import Message, explain
+from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 

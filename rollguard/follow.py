@@ -16,10 +16,8 @@ from aiokafka.errors import (
 from aiokafka.structs import ConsumerRecord
 
 from schemas.errors import Misconfigured, Rejected, Retryable
+from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
-
-MAX_REQUEST_BYTES: Final = 4 * 1024 * 1024 + 64 * 1024
-"""The largest record of the contract, with what the protocol wraps around it."""
 
 _POLL_MS: Final = 200
 _NEW_TOPIC_S: Final = 2.0

@@ -1,6 +1,7 @@
 """What has to be there before the first worker: the schema and the topics."""
 
-from agents.preflight import kafka_admin, when_it_answers
+from agents.preflight import kafka_admin
+from agents.retries import when_it_answers
 from db.migrate import migrate
 from db.pool import connect
 from schemas.settings import Settings

@@ -1,12 +1,17 @@
 """The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
 
 import json
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.errors import Rejected
 from schemas.fields import storable
+
+MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
+"""The largest record on any topic."""
+MAX_REQUEST_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
+"""A record with what the protocol wraps around it."""
 
 
 class Message(BaseModel):

@@ -6,9 +6,10 @@ from typing import Any
 import faust
 from yarl import URL
 
+from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
-from streams.topics import MAX_REQUEST_BYTES, group_of
+from streams.topics import group_of
 
 
 def create_app(

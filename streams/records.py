@@ -9,10 +9,10 @@ from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, read_log_entry
 from schemas.fields import micros_of
+from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from streams.topics import MAX_RECORD_BYTES
 
 
 class Record(Protocol):

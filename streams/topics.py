@@ -7,12 +7,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.errors import Misconfigured
+from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
-
-MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
-"""The largest record on any topic."""
-MAX_REQUEST_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
-"""A record with what the protocol wraps around it."""
 
 TABLE: Final = "tool-windows"
 _DAY_MS: Final = 24 * 60 * 60 * 1000

@@ -19,9 +19,9 @@ from rollguard.embedded import free_port
 from rollguard.setup import create_missing_topics, migrate_database
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
-from schemas.message import Message
+from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings, load_settings
-from streams.topics import MAX_REQUEST_BYTES, Topics
+from streams.topics import Topics
 
 WAIT_S = 30.0
 
