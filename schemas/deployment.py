@@ -1,12 +1,27 @@
 """Deployments, what came of them, and the version that is current now."""
 
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Final, Literal, Self
 from uuid import UUID
 
+from pydantic import Field, model_validator
+
 from schemas.execution import ActivatedBy, Activation
-from schemas.fields import Code, Count, ImprovementType, LongText, Sha256, Time, ToolName, VersionId
+from schemas.fields import (
+    Code,
+    Count,
+    ImprovementType,
+    LongText,
+    Sha256,
+    ShortText,
+    Time,
+    ToolName,
+    VersionId,
+)
 from schemas.message import Message
+
+MAX_ACCEPTED_BREAKS: Final = 50
+"""With these, its code and what it breaks a version still fits into one record."""
 
 Author = Literal["human", "autonomous"]
 
@@ -16,10 +31,27 @@ def code_hash_of(code: str) -> str:
     return sha256(code.encode()).hexdigest()
 
 
+class AcceptedBreak(Message):
+    """A change that breaks callers, and that its author means: of this ``kind``, of this
+    ``object``, or, where both are named, of this kind on this object. It is kept and shown beside
+    what was found; it takes nothing away from ``is_breaking_change``.
+    """
+
+    kind: ShortText | None = None
+    object: ShortText | None = None
+    reason: ShortText
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.kind and not self.object:
+            raise ValueError("names neither a kind nor an object")
+        return self
+
+
 class Deployment(Message):
     """A wish that this code be the current version of the tool."""
 
-    cleaned = ("improvement_reason",)
+    cleaned = ("improvement_reason", "accepted_breaks")
 
     deployment_id: UUID
     tool_name: ToolName
@@ -28,6 +60,7 @@ class Deployment(Message):
     improvement_type: ImprovementType
     improvement_reason: LongText | None = None
     deployed_at: Time
+    accepted_breaks: list[AcceptedBreak] | None = Field(None, max_length=MAX_ACCEPTED_BREAKS)
 
 
 class DeploymentId(Message):
@@ -68,6 +101,7 @@ class ToolVersion(Message):
     previous_version_id: VersionId | None = None
     is_breaking_change: bool
     breaking_changes: list[str]
+    accepted_breaks: list[AcceptedBreak] = Field(default_factory=list)
     deployment_id: UUID
     activation: Count
     activated_at: Time

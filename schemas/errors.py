@@ -1,7 +1,8 @@
 """Everything that Rollguard raises, by what the one who catches it has to do.
 
 RollguardError
-├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line)
+├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line);
+│                     in Python a ValueError too
 ├── Retryable         may succeed later: wait in place and try again, in order
 └── Misconfigured     an operator must mend it: say it and exit 1
 """
@@ -11,7 +12,7 @@ class RollguardError(Exception):
     """Any error of Rollguard's own. Its text is one line for a person."""
 
 
-class Rejected(RollguardError):
+class Rejected(RollguardError, ValueError):
     """The input is wrong and stays wrong; the text says what."""
 
 
