@@ -12,6 +12,8 @@ from uuid import UUID
 import structlog
 from aiokafka.structs import ConsumerRecord
 
+from agents.breaking.analyst import Analyst
+from agents.breaking.finding import Finding, is_breaking, sentences
 from agents.retries import patiently
 from db.pool import Connection, Pool, acquire
 from db.rollbacks import roll_back
@@ -39,9 +41,11 @@ class ApplyChanges:
         pool: Pool,
         outbox: Outbox,
         guard: Guard,
+        analyst: Analyst,
         settings: Settings,
     ) -> None:
         self._pool = pool
+        self._analyst = analyst
         self._outbox = outbox
         self._guard = guard
         self._topics = Topics.of(settings)
@@ -60,7 +64,9 @@ class ApplyChanges:
     async def _deploy(self, deployment: Deployment) -> None:
         async def apply() -> DeploymentOutcome:
             async with acquire(self._pool) as conn, tool_lock(conn, deployment.tool_name):
-                outcome = await deploy(conn, deployment)
+                # under the tool's lock: what is compared with is what is replaced
+                findings = await self._findings(conn, deployment)
+                outcome = await deploy(conn, deployment, sentences(findings), is_breaking(findings))
                 if outcome.status == "created":
                     await self._publish_current(conn, deployment.tool_name)
             await self._publish_deployment_outcome(outcome, deployment.tool_name.encode())
@@ -73,8 +79,17 @@ class ApplyChanges:
             status=outcome.status,
             version=outcome.version_id,
             number=outcome.version_number,
+            breaking=outcome.is_breaking_change,
             activation=outcome.activation,
         )
+
+    async def _findings(self, conn: Connection, deployment: Deployment) -> list[Finding]:
+        """What the code breaks against the current version's; that same code breaks nothing."""
+        current = await current_version(conn, deployment.tool_name)
+        if current is not None and current.code == deployment.code:
+            return []
+        replaced = None if current is None else current.code
+        return await self._analyst.compare(replaced, deployment.code)
 
     async def _roll_back(self, command: RollbackCommand, commanded_ms: int) -> None:
         async def apply() -> RollbackOutcome:

@@ -16,6 +16,7 @@ def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
         "tool_name": tool_name,
         "version_id": row.version_id,
         "version_number": row.version_number,
+        "activation": row.activation,
         "activated_at": format_time(time_of(row.activated_us)),
         "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
         "recent": [_seen(seen) for seen in recent],

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from agents.apply_changes import ApplyChanges
+from agents.breaking.analyst import Analyst
 from agents.preflight import require_kafka
 from agents.record_executions import RecordExecutions
 from agents.retries import when_it_answers
@@ -117,7 +118,8 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
         if role == "applier":
             sources = [topics.deployments, topics.commands]
             app = create_app(role, settings, sources, partitions, fatal)
-            handler = ApplyChanges(pool, Outbox(app), guard, settings)
+            analyst = await stack.enter_async_context(Analyst(_COMPARE_S))
+            handler = ApplyChanges(pool, Outbox(app), guard, analyst, settings)
         else:
             sources = [topics.executions]
             app = create_app(role, settings, sources, partitions, fatal)
@@ -127,6 +129,9 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
     await app.start()
     return app
 
+
+_COMPARE_S = 5.0
+"""No deployment holds up the rollbacks behind it for longer; its code is then not comparable."""
 
 _AGENTS = {
     "detector": "watch-executions",
