@@ -39,11 +39,11 @@ create temporary table if not exists staged_executions (
 with inserted as (
     insert into tool_executions (
         execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
-        session_id
+        session_id, log_offset
     )
     select distinct on (execution_id)
         execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
-        session_id
+        session_id, place
     from staged_executions
     order by execution_id, place
     on conflict (execution_id) do nothing

@@ -2,27 +2,14 @@
 select * from rollbacks where command_id = $1
 
 -- name: current
-select version_id, version_number, activation from tool_versions where tool_name = $1 and is_current
+select version_id, version_number, activation, code_hash
+from tool_versions
+where tool_name = $1 and is_current
 
 -- name: versions_among
-select version_id, version_number
+select version_id, version_number, code_hash
 from tool_versions
 where tool_name = $1 and version_id = any($2::int[])
-
--- The versions behind one another from the current one, nearest first. A version is always older
--- than the one that replaced it, so their ids fall and the walk ends.
--- name: way_back
-with recursive back as (
-    select version_id, version_number, previous_version_id
-    from tool_versions
-    where tool_name = $1 and version_id = $2
-    union all
-    select earlier.version_id, earlier.version_number, earlier.previous_version_id
-    from back
-    join tool_versions earlier on earlier.version_id = back.previous_version_id
-    where earlier.tool_name = $1 and earlier.version_id < back.version_id
-)
-select version_id, version_number from back where version_id <> $2 order by version_id desc
 
 -- In the order in which executions are counted, so that neither waits for the other in a circle.
 -- name: lock_versions
@@ -53,3 +40,26 @@ insert into rollbacks (
     $9, $10, $11, $12, clock_timestamp()
 )
 returning *
+
+-- name: newest
+select *
+from rollback_records
+where applied_at >= coalesce($1::timestamptz, '-infinity')
+order by applied_at desc
+limit $2
+
+-- name: newest_of_tool
+select *
+from rollback_records
+where tool_name = $3 and applied_at >= coalesce($1::timestamptz, '-infinity')
+order by applied_at desc
+limit $2
+
+-- name: among
+select * from rollback_records where command_id = any($1::uuid[])
+
+-- name: about
+select *
+from rollback_records
+where tool_name = $1 and from_version_id = any($2::int[])
+order by applied_at

@@ -8,8 +8,10 @@ import asyncpg
 
 from db.errors import postgres_errors
 from db.locks import tool_lock, tool_transaction
-from db.pool import Connection
+from db.pool import Connection, to_jsonb
+from db.rollbacks import RollbackRecord, rollbacks_about
 from db.sql import blocks
+from db.trust import give_trust
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy
 from schemas.fields import Time, storable
@@ -19,6 +21,8 @@ __all__ = [
     "current_version",
     "deploy",
     "history",
+    "outcome_of",
+    "possible_id",
     "refuse",
     "tool_lock",
     "version",
@@ -28,13 +32,20 @@ _SQL: Final = blocks("versions.sql")
 
 
 class VersionRecord(ToolVersion):
-    """A version with what became of it. ``success_rate`` is None until it was executed."""
+    """A version with what became of it. ``success_rate`` is None until it was executed.
+
+    ``trusted``: whether its code may be gone back to (:mod:`db.trust`). ``rollbacks`` are the
+    commands to replace this version, applied or rejected, the oldest first.
+    """
 
     success_rate: float | None
     total_executions: int
+    successful_executions: int
     deployment_count: int
     is_current: bool
     created_at: Time
+    trusted: bool
+    rollbacks: list[RollbackRecord]
 
 
 async def deploy(
@@ -45,7 +56,8 @@ async def deploy(
 ) -> DeploymentOutcome:
     """Make this code the current version of its tool, in one transaction.
 
-    The code that is current already: ``unchanged``, its ``deployment_count`` grows. A
+    The code that is current already: ``unchanged``, its ``deployment_count`` grows, it keeps its
+    ``accepted_breaks``. A person's deployment gives the code its trust again, unchanged or not. A
     ``deployment_id`` seen before changes nothing and gets its first outcome. ``breaking`` are the
     sentences on what this code breaks against the current one; to be sure which one that is, look
     under :func:`tool_lock` and deploy inside it. Raises Retryable.
@@ -62,6 +74,8 @@ async def deploy(
         else:
             created = await _create(conn, deployment, code_hash, current, breaking, is_breaking)
             outcome = await _outcome(conn, deployment, "created", created)
+        if deployment.created_by == "human":
+            await give_trust(conn, deployment.tool_name, code_hash)
         return await _store(conn, outcome)
 
 
@@ -96,16 +110,32 @@ async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionR
     """At most ``limit`` versions of the tool, the newest number first."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["history"], tool_name, limit)
-    return [VersionRecord.model_validate(_fields(row)) for row in rows]
+    return await _records(conn, tool_name, rows)
 
 
 async def version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord | None:
     """One version; None if this tool has none with this id."""
-    if not 1 <= version_id < 2**31:
+    if not possible_id(version_id):
         return None
     with postgres_errors():
-        row = await conn.fetchrow(_SQL["version"], tool_name, version_id)
-    return None if row is None else VersionRecord.model_validate(_fields(row))
+        rows = await conn.fetch(_SQL["version"], tool_name, version_id)
+    return next(iter(await _records(conn, tool_name, rows)), None)
+
+
+def possible_id(version_id: int) -> bool:
+    """Whether a version may have this id: what is asked for need not be one."""
+    return 1 <= version_id < 2**31
+
+
+async def _records(
+    conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
+) -> list[VersionRecord]:
+    """Versions with the commands about them, as they stand a moment later than the rows."""
+    about = await rollbacks_about(conn, tool_name, [row["version_id"] for row in rows])
+    return [
+        VersionRecord.model_validate(_fields(row) | {"rollbacks": about.get(row["version_id"], [])})
+        for row in rows
+    ]
 
 
 async def _create(
@@ -135,6 +165,7 @@ async def _create(
         current and current["version_id"],
         deployment.deployment_id,
         highest["activation"] + 1,
+        to_jsonb([each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]),
     )
     assert created is not None
     return created
@@ -154,6 +185,12 @@ async def _outcome(
         breaking_changes=row["breaking_changes"],
         applied_at=await conn.fetchval(_SQL["clock"]),
     )
+
+
+async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
+    """What came of a deployment; None while nothing has."""
+    with postgres_errors():
+        return await _stored_outcome(conn, deployment_id)
 
 
 async def _stored_outcome(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:

@@ -2,10 +2,18 @@
 select * from tool_versions where tool_name = $1 and is_current
 
 -- name: history
-select * from tool_versions where tool_name = $1 order by version_number desc limit $2
+select version.*, distrusted.code_hash is null as trusted
+from tool_versions version
+left join distrusted_code distrusted using (tool_name, code_hash)
+where version.tool_name = $1
+order by version.version_number desc
+limit $2
 
 -- name: version
-select * from tool_versions where tool_name = $1 and version_id = $2
+select version.*, distrusted.code_hash is null as trusted
+from tool_versions version
+left join distrusted_code distrusted using (tool_name, code_hash)
+where version.tool_name = $1 and version.version_id = $2
 
 -- name: highest
 select coalesce(max(version_number), 0) as version_number, coalesce(max(activation), 0) as activation
@@ -19,11 +27,13 @@ update tool_versions set is_current = false where version_id = $1
 insert into tool_versions (
     tool_name, version_number, code, code_hash, created_at, created_by, deployment_count,
     is_current, is_breaking_change, breaking_changes, improvement_type, improvement_reason,
-    previous_version_id, deployment_id, activation, activated_at, activated_by_kind, activated_by_id
+    previous_version_id, deployment_id, activation, activated_at, activated_by_kind,
+    activated_by_id, accepted_breaks
 ) values (
     $1, $2, $3, $4, $5, $6, 1,
     true, $7, $8, $9, $10,
-    $11, $12, $13, $5, 'deployment', $12
+    $11, $12, $13, $5, 'deployment',
+    $12, $14::text::jsonb
 )
 returning *
 

@@ -35,59 +35,6 @@ from tests.postgres import PostgresServer
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TOPIC = "tool-executions"
 
-SEED_QUERIES = [
-    """
-SELECT
-    tool_name,
-    version_number,
-    created_at,
-    created_by,
-    success_rate,
-    total_executions
-FROM tool_versions
-WHERE is_current = TRUE
-ORDER BY tool_name;
-    """,
-    """
-SELECT
-    tool_name,
-    version_number,
-    created_at,
-    improvement_reason
-FROM tool_versions
-WHERE is_breaking_change = TRUE
-ORDER BY created_at DESC;
-    """,
-    """
-SELECT
-    v1.tool_name,
-    v1.version_number as from_version,
-    v2.version_number as to_version,
-    v1.success_rate as old_success_rate,
-    v2.success_rate as new_success_rate,
-    v2.success_rate - v1.success_rate as improvement
-FROM tool_versions v1
-JOIN tool_versions v2 ON v1.tool_name = v2.tool_name
-                     AND v2.previous_version_id = v1.version_id
-WHERE v2.created_by = 'autonomous'
-ORDER BY improvement DESC;
-    """,
-    """
--- Query recent executions for fast rollback check
-SELECT
-    tool_name,
-    executed_at,
-    success,
-    error
-FROM tool_executions
-WHERE tool_name = 'my_tool'
-  AND executed_at > NOW() - INTERVAL '5 minutes'
-ORDER BY executed_at DESC
-LIMIT 10;
-    """,
-]
-"""As the seed prints them."""
-
 
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
@@ -215,41 +162,6 @@ class TestSchema:
             if file.name.endswith(".sql"):
                 for sql in blocks(file.name).values():
                     await conn.prepare(sql)
-
-    async def test_the_seeds_queries_run(self, conn: Connection) -> None:
-        await deploy_all(conn, "one", "two")
-        await record_all(conn, execution("my_tool", executed_at=datetime.now(UTC)))
-        counts = [len(await conn.fetch(query)) for query in SEED_QUERIES]
-        assert counts == [1, 0, 0, 1]
-        await conn.execute("update tool_versions set created_by = 'autonomous'")
-        await conn.execute("update tool_versions set is_breaking_change = is_current")
-        assert [len(await conn.fetch(query)) for query in SEED_QUERIES] == [1, 1, 1, 1]
-
-    async def test_views(self, conn: Connection) -> None:
-        first, second = await deploy_all(conn, "one", "two")
-        good, bad = execution(version_id=first), execution(version_id=second, success=False)
-        await record_all(conn, good, bad)
-        rows = await conn.fetch("select * from version_history_with_metrics")
-        assert [dict(row) for row in rows] == [
-            {
-                "tool_name": "parser",
-                "version_number": number,
-                "created_at": NOW,
-                "created_by": "human",
-                "success_rate": rate,
-                "improvement_type": "bug_fix",
-                "success_rate_change": change,
-            }
-            for number, rate, change in ((2, 0.0, -1.0), (1, 1.0, None))
-        ]
-        row = await conn.fetchrow("select * from version_stability")
-        assert row is not None
-        assert dict(row) == {
-            "tool_name": "parser",
-            "total_versions": 2,
-            "breaking_changes": 0,
-            "current_version": 2,
-        }
 
     async def test_never_two_current(self, conn: Connection) -> None:
         await deploy_all(conn, "one", "two")
@@ -631,6 +543,7 @@ class TestRecord:
             "executed_at": NOW,
             "duration_ms": 1.5,
             "session_id": "s",
+            "log_offset": 0,
         }
         error_types = await conn.fetch("select distinct error_type from tool_executions")
         assert {row["error_type"] for row in error_types} == {"TypeError", "a.KeyError", None}

@@ -1,0 +1,15 @@
+-- name: newest_of_version
+select *
+from tool_executions
+where tool_name = $1
+    and version_id = $2
+    and executed_at >= coalesce($4::timestamptz, '-infinity')
+    and executed_at <= coalesce($5::timestamptz, 'infinity')
+order by executed_at desc, log_offset desc nulls last
+limit $3
+
+-- name: by_id
+select *
+from tool_executions
+where execution_id = any($1::uuid[])
+order by executed_at desc, log_offset desc nulls last

@@ -1,0 +1,19 @@
+-- name: lock_version
+select total_executions, successful_executions, success_rate
+from tool_versions
+where tool_name = $1 and version_id = $2
+for no key update
+
+-- The rate as the recorder computes it, to the last bit.
+-- name: count
+select
+    count(*) as total_executions,
+    count(*) filter (where success) as successful_executions,
+    (count(*) filter (where success))::double precision / nullif(count(*), 0) as success_rate
+from tool_executions
+where tool_name = $1 and version_id = $2
+
+-- name: correct
+update tool_versions
+set total_executions = $2, successful_executions = $3, success_rate = $4
+where version_id = $1

@@ -1,0 +1,34 @@
+-- It ends at the first version that will do; `union` ends it in a circle too, as a version met again
+-- is the same row. $3: code that does not count as trusted.
+-- name: way_back
+with recursive back as (
+    select version_id, version_number, code_hash, previous_version_id, false as will_do
+    from tool_versions
+    where tool_name = $1 and version_id = $2
+    union
+    select
+        earlier.version_id,
+        earlier.version_number,
+        earlier.code_hash,
+        earlier.previous_version_id,
+        earlier.version_id <> $2
+            and earlier.code_hash is distinct from $3
+            and not exists (
+                select
+                from distrusted_code distrusted
+                where distrusted.tool_name = $1 and distrusted.code_hash = earlier.code_hash
+            )
+    from back
+    join tool_versions earlier on earlier.version_id = back.previous_version_id
+    where not back.will_do and earlier.tool_name = $1
+)
+select version_id, version_number, code_hash from back where will_do
+
+-- Code that lost it before keeps the rollback that took it first.
+-- name: take
+insert into distrusted_code (tool_name, code_hash, command_id, since)
+values ($1, $2, $3, $4)
+on conflict (tool_name, code_hash) do nothing
+
+-- name: give
+delete from distrusted_code where tool_name = $1 and code_hash = $2
