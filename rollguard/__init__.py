@@ -1,1 +1,22 @@
-"""Rollguard's front door: the command line, the engine client and the embedded stack."""
+"""Rollguard's front door: version management, the engine client, the command line."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rollguard.deployment_monitor import DeploymentMonitor
+    from rollguard.tool_version_manager import ToolVersionManager
+
+__all__ = ["DeploymentMonitor", "ToolVersionManager"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when asked for: an engine that only needs the client has no Postgres."""
+    if name == "ToolVersionManager":
+        from rollguard.tool_version_manager import ToolVersionManager
+
+        return ToolVersionManager
+    if name == "DeploymentMonitor":
+        from rollguard.deployment_monitor import DeploymentMonitor
+
+        return DeploymentMonitor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,16 +3,26 @@
 import asyncio
 import io
 import logging
+import re
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, TypeVar, get_args
+from uuid import UUID
 
 import typer
+from pydantic import ValidationError
 
+from agents.breaking.finding import Kind
+from schemas.deployment import AcceptedBreak
 from schemas.errors import RollguardError
+from schemas.fields import parse_time
+from schemas.message import explain as explain_wrong
 from schemas.settings import load_settings
 
 T = TypeVar("T")
+
+MAX_LIMIT = 2**31 - 1
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -93,6 +103,14 @@ def deploy(
     by: Annotated[Literal["human", "autonomous"], typer.Option(help="Who made it.")] = "human",
     type_: Annotated[str, typer.Option("--type", help="What kind of change.")] = "initial",
     reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=REASON",
+            help="A breaking change that is meant: a kind (parameter_removed) or an object "
+            "(execute), and why. May be repeated.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Deploy code as the tool's version, wait for it, and print it."""
@@ -102,7 +120,21 @@ def deploy(
         code = file.read().decode()
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
-    show.version(_run(writes.deploy(load_settings(), tool, code, by, type_, reason)), as_json)
+    accepted = [_accepted(each) for each in accept or ()]
+    deployed = _run(writes.deploy(load_settings(), tool, code, by, type_, reason, accepted))
+    show.version(deployed, as_json)
+
+
+def _accepted(text: str) -> AcceptedBreak:
+    what, is_given, reason = text.partition("=")
+    if not what or not is_given:
+        raise typer.BadParameter(f"--accept {text!r}: give WHAT=REASON")
+    try:
+        if what in get_args(Kind):
+            return AcceptedBreak(kind=what, reason=reason)
+        return AcceptedBreak(object=what, reason=reason)
+    except ValidationError as error:
+        raise typer.BadParameter(f"--accept {text[:50]!r}: {explain_wrong(error)}") from None
 
 
 @app.command()
@@ -149,7 +181,9 @@ def current(tool: Tool, as_json: Json = False) -> None:
 @app.command()
 def history(
     tool: Tool,
-    limit: Annotated[int, typer.Option(min=1, help="How many versions at the most.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_LIMIT, help="How many versions at the most.")
+    ] = 50,
     as_json: Json = False,
 ) -> None:
     """List the versions of a tool, the newest first."""
@@ -164,7 +198,65 @@ def show_version(tool: Tool, version_id: int, as_json: Json = False) -> None:
     from rollguard import reads, show
 
     found = _run(reads.version_of(load_settings(), tool, version_id))
-    show.version(found, as_json, with_code=True)
+    show.version(found, as_json, in_full=True)
+
+
+@app.command()
+def compare(tool: Tool, from_id: int, to_id: int, as_json: Json = False) -> None:
+    """Compare two versions: how each did, what breaks between them, and the diff of their code."""
+    from rollguard.show_comparison import comparison
+    from rollguard.tool_version_manager import ToolVersionManager
+
+    async def compared() -> dict[str, Any]:
+        async with ToolVersionManager(load_settings()) as manager:
+            return await manager.compare_versions(tool, from_id, to_id)
+
+    comparison(_run(compared()), as_json)
+
+
+@app.command()
+def rollbacks(
+    tool: Annotated[str | None, typer.Option(help="Of this tool alone.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="A time (2026-01-31T12:00:00Z), or how long ago: 90s, 15m, 2h, 7d."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many at the most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the rollbacks of all tools, applied and rejected, the newest first."""
+    from rollguard import reads, show_rollbacks
+
+    begin = None if since is None else _time(since)
+    found = _run(reads.rollbacks_of(load_settings(), tool, begin, limit))
+    show_rollbacks.rollbacks(found, as_json)
+
+
+@app.command()
+def explain(
+    command_id: Annotated[UUID, typer.Argument(help="As `rollbacks` prints it.")],
+    as_json: Json = False,
+) -> None:
+    """Say why a rollback was decided: the rule, the numbers, the executions and their errors."""
+    from rollguard import reads, show_rollbacks
+
+    show_rollbacks.explanation(_run(reads.explanation_of(load_settings(), command_id)), as_json)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _time(text: str) -> datetime:
+    """A time, or one that is so long ago."""
+    if re.fullmatch(r"\d{1,9}[smhd]", text, re.ASCII):
+        try:
+            return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+        except OverflowError:
+            return datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--since {text!r}: {error}") from None
 
 
 @app.command()

@@ -17,14 +17,16 @@ from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from rollguard.follow import TopicReader, kafka_errors, open_reader
-from schemas.deployment import Author, Deployment, DeploymentOutcome, ToolVersion
+from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected, Retryable, RollguardError
 from schemas.execution import Execution
+from schemas.fields import storable
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 
 __all__ = [
+    "AcceptedBreak",
     "DeploymentOutcome",
     "EngineClient",
     "Execution",
@@ -97,10 +99,12 @@ class EngineClient:
         improvement_reason: str | None = None,
         deployed_at: datetime | None = None,
         deployment_id: UUID | None = None,
+        accepted_breaks: Iterable[AcceptedBreak] = (),
     ) -> DeploymentOutcome:
         """Deploy and wait for the outcome, a refusal included (``status``).
 
-        ``deployed_at`` is now by default. The same ``deployment_id`` again changes nothing and
+        ``deployed_at`` is now by default. ``accepted_breaks`` name changes that break callers and
+        are meant; they are kept and shown. The same ``deployment_id`` again changes nothing and
         gets the first outcome. Retryable('applier') where none comes within ``wait_s`` seconds:
         the deployment stands in its topic and may still be applied.
         """
@@ -113,6 +117,7 @@ class EngineClient:
             improvement_type=improvement_type,
             improvement_reason=improvement_reason,
             deployed_at=deployed_at or datetime.now(UTC),
+            accepted_breaks=list(accepted_breaks) or None,
         )
         _require_size(code, self._settings.max_code_bytes)
         return await self._ask(
@@ -124,24 +129,35 @@ class EngineClient:
         )
 
     async def rollback(
-        self, tool_name: str, to_version_id: int, reason: str, *, issued_by: str = "human"
+        self,
+        tool_name: str,
+        to_version_id: int,
+        reason: str,
+        *,
+        issued_by: str = "human",
+        command_id: UUID | None = None,
     ) -> RollbackOutcome:
         """Order a person's rollback to any version of the tool, and wait for the outcome.
 
-        ``reason`` is free text. A rejection is an outcome, not an error. Retryable('applier') where
-        none comes within ``wait_s`` seconds: the command stands and may still be applied.
+        ``reason`` is free text. A rejection is an outcome, not an error. The same ``command_id``
+        again changes nothing and gets the first outcome. Raises as :meth:`command`.
         """
         command = _valid(
             RollbackCommand,
-            command_id=uuid4(),
+            command_id=command_id or uuid4(),
             tool_name=tool_name,
             to_version_id=to_version_id,
             tier="manual",
             reason="manual",
-            details={"reason": reason},
+            details={"reason": storable(reason)},
             issued_by=issued_by,
             issued_at=datetime.now(UTC),
         )
+        return await self.command(command)
+
+    async def command(self, command: RollbackCommand) -> RollbackOutcome:
+        """Issue a rollback command, and wait for its outcome. Retryable('applier') where none comes
+        within ``wait_s`` seconds: the command stands and may still be applied."""
         return await self._ask(
             "rollback-commands",
             command,

@@ -94,13 +94,14 @@ async def open_reader(
         with kafka_errors(settings):
             await consumer.start()
             partitions = await _partitions_of(consumer, topic)
-            consumer.assign(partitions)
+            await consumer._client.add_topic(topic)  # else the leaders are looked up after a wait
             ends = await consumer.end_offsets(partitions)
-            if from_beginning:
-                await consumer.seek_to_beginning(*partitions)
-            else:
-                for partition, end in ends.items():
-                    consumer.seek(partition, end)
+            begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
+            # Nothing is awaited between these: a partition without a place is looked up once more,
+            # and aiokafka may then wait 0.2 s before it fetches.
+            consumer.assign(partitions)
+            for partition, begin in begins.items():
+                consumer.seek(partition, begin)
         yield TopicReader(consumer, ends)
     finally:
         await _stop(consumer)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.engine.engine import Run
-from rollguard.show import percent
+from rollguard.printing import percent
 from schemas.deployment import ToolVersion
 
 LINES = 12

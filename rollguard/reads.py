@@ -2,15 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 import aiohttp
 from yarl import URL
 
+from agents.rule_texts import rule_text
 from db.errors import postgres_errors
+from db.evidence import ExecutionRecord, executions_by_id
 from db.migrate import require_schema
 from db.pool import Connection, connect
+from db.rollbacks import RollbackRecord, rollback_by_id, rollbacks
 from db.versions import VersionRecord, current_version, history, version
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
@@ -50,6 +56,54 @@ async def history_of(settings: Settings, tool: str, limit: int) -> list[VersionR
         return _found(await history(conn, tool, limit) or None, f"{tool!r} has no versions")
 
 
+async def rollbacks_of(
+    settings: Settings, tool: str | None, since: datetime | None, limit: int
+) -> list[RollbackRecord]:
+    """The newest ``limit`` rollbacks, of one tool or of all, since a time; the newest first."""
+    async with connection(settings) as conn:
+        return await rollbacks(conn, tool, since, limit)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A decision and what it rests on. ``rule`` is the rule's text with its numbers, as they are
+    set here and now; ``executions`` the recorded ones, the newest first, ``unrecorded`` the ids of
+    the others."""
+
+    command: RollbackRecord
+    rule: str
+    executions: list[ExecutionRecord]
+    unrecorded: list[str]
+
+
+async def explanation_of(settings: Settings, command_id: UUID) -> Explanation:
+    """The decision with this id. Rejected where none was applied or rejected."""
+    async with connection(settings) as conn:
+        command = _found(
+            await rollback_by_id(conn, command_id), f"no rollback has the id {command_id}"
+        )
+        ids = recent_of(command)
+        executions = await executions_by_id(conn, [UUID(each) for each in ids if _is_uuid(each)])
+    recorded = {str(each.execution_id) for each in executions}
+    rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
+    unrecorded = [each for each in ids if each not in recorded]
+    return Explanation(command, rule, executions, unrecorded)
+
+
+def recent_of(command: RollbackRecord) -> list[str]:
+    """The executions of `recent` that the command names; whoever issued it may say anything."""
+    recent = command.details.get("recent")
+    return [str(each) for each in recent] if isinstance(recent, list) else []
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:  # a command may come from anywhere
+        return False
+    return True
+
+
 def _found(value: T | None, otherwise: str) -> T:
     if value is None:
         raise Rejected(otherwise)
@@ -61,6 +115,8 @@ async def health(settings: Settings, tool: str) -> dict[str, Any]:
 
     Rejected where the tool was never activated; Retryable where no detector can say now.
     """
+    if not tool:
+        raise Rejected("tool: an empty name is not the name of a tool")
     url = f"{settings.detector_url.rstrip('/')}/tools/{quote(tool, safe='')}/health"
     try:
         async with (

@@ -1,6 +1,7 @@
 """The tools of an engine as they are current now: loaded, checked, and swapped while it runs."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class ToolRegistry(Generic[T]):
         self._newest: dict[str, ToolVersion] = {}
         self._to_load: dict[str, None] = {}  # in the order in which they became due
         self._change = asyncio.Condition()
-        self._loading = asyncio.Lock()
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self.caught_up = asyncio.Event()
         """Set when all was loaded that the topic held at the start."""
@@ -107,13 +108,13 @@ class ToolRegistry(Generic[T]):
                     return loaded
                 await self._change.wait()
 
-    async def reload(self, tool_name: str) -> LoadedTool[T]:
-        """Load the newest known version once more, such as after a load that failed.
-
-        KeyError where the tool is not known.
-        """
-        await self._swap(tool_name)
-        return self._loaded[tool_name]
+    async def reload(self, version: ToolVersion) -> None:
+        """Return when this version, or a newer one of its tool, is in use: by the word of whoever
+        made it current, without waiting for the topic. A load that failed is tried once more."""
+        self._take_in(version)
+        self._to_load.pop(version.tool_name, None)
+        if version.tool_name in self._newest:
+            await self._swap(version.tool_name)
 
     def offer(self, value: bytes | None) -> None:
         """Take in one value of `tool-versions`; :meth:`load_offered` loads what is new."""
@@ -122,6 +123,9 @@ class ToolRegistry(Generic[T]):
         except Rejected as error:
             log.error("tool_version_unreadable", error=str(error))
             return
+        self._take_in(version)
+
+    def _take_in(self, version: ToolVersion) -> None:
         newest = self._newest.get(version.tool_name)
         if newest is not None and version.activation <= newest.activation:
             return
@@ -137,11 +141,11 @@ class ToolRegistry(Generic[T]):
         self._to_load[version.tool_name] = None
 
     async def load_offered(self) -> None:
-        """Load every version that was offered and not loaded; of each tool only the newest."""
-        while self._to_load:
-            tool_name = next(iter(self._to_load))
-            del self._to_load[tool_name]
-            await self._swap(tool_name)
+        """Load every version that was offered and not loaded; of each tool only the newest, and
+        all side by side: a tool that loads slowly holds up no other."""
+        tools = tuple(self._to_load)
+        self._to_load.clear()
+        await asyncio.gather(*(self._swap(tool_name) for tool_name in tools))
 
     async def _follow(self, started: asyncio.Future[None]) -> None:
         """Read without end. What fails before ``started`` is its error; later it is tried again."""
@@ -164,17 +168,20 @@ class ToolRegistry(Generic[T]):
                 for record in await reader.poll():
                     self.offer(record.value)
                 if self.caught_up.is_set():
-                    await self.load_offered()
+                    if self._to_load:
+                        self._start(self.load_offered())
                 elif await reader.caught_up():
                     await self.load_offered()
                     self.caught_up.set()
 
     async def _swap(self, tool_name: str) -> None:
         """Load the newest version; use it from then on; give the old one back."""
-        async with self._loading:
+        async with self._loading[tool_name]:
             version = self._newest[tool_name]
-            new = await self._load(version)
             old = self._loaded.get(tool_name)
+            if old is not None and old.version == version and old.error is None:
+                return
+            new = await self._load(version)
             async with self._change:
                 self._loaded[tool_name] = new
                 self._change.notify_all()

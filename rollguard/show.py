@@ -1,85 +1,90 @@
 """What the command line prints: a table for a person, or one JSON document."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
 
+from db.rollbacks import RollbackRecord
 from db.versions import VersionRecord
+from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
+from rollguard.reads import recent_of
 from rollguard.writes import BadLine
 from schemas.execution import Execution
 from schemas.rollback import RollbackOutcome
 
 
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False))
-
-
-def _data(model: BaseModel) -> Any:
-    return model.model_dump(mode="json")
-
-
-def _pairs(values: Mapping[str, Any]) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in values.items():
-        table.add_row(name, "-" if value is None else str(value))
-    Console().print(table, markup=False)
-
-
-def percent(rate: float | None) -> str:
-    """``97.5 %``; a dash where there is nothing to have a rate of."""
-    return "-" if rate is None else f"{rate:.1%}".replace("%", " %")
-
-
-def version(found: VersionRecord, as_json: bool, *, with_code: bool = False) -> None:
-    """One version with its metrics."""
+def version(found: VersionRecord, as_json: bool, *, in_full: bool = False) -> None:
+    """One version with its metrics; in full also the commands about it and its code."""
     if as_json:
-        _print_json(_data(found))
+        print_json(data_of(found))
         return
-    data = _data(found)
+    data = data_of(found)
     code = data.pop("code")
+    del data["rollbacks"]
     data["success_rate"] = percent(found.success_rate)
-    _pairs(data)
-    if with_code:
-        Console().print(Syntax(code, "python", line_numbers=True))
+    data["breaking_changes"] = "\n".join(found.breaking_changes) or None
+    data["accepted_breaks"] = "\n".join(
+        f"{each.kind or ''} {each.object or ''}: {each.reason}" for each in found.accepted_breaks
+    )
+    data["activated_by"] = f"{found.activated_by.kind} {found.activated_by.id}"
+    data["rolled back"] = rolled_back(found)
+    pairs(data)
+    if in_full:
+        for command in found.rollbacks:
+            executions = "\n".join(recent_of(command))
+            pairs({"command": command.command_id, "executions": executions})
+        Console().print(Syntax(printable(code), "python", line_numbers=True))
 
 
 def history(versions: Sequence[VersionRecord], as_json: bool) -> None:
     """The versions of a tool, the newest first."""
     if as_json:
-        _print_json([_data(found) for found in versions])
+        print_json([data_of(found) for found in versions])
         return
-    table = Table()
-    for column in ("", "number", "id", "created", "by", "type", "executions", "success", "reason"):
-        table.add_column(column, overflow="fold")
-    for found in versions:
-        table.add_row(
-            "*" if found.is_current else "",
-            str(found.version_number),
-            str(found.version_id),
-            f"{found.created_at:%Y-%m-%d %H:%M:%S}",
-            found.created_by,
-            found.improvement_type,
-            str(found.total_executions),
-            percent(found.success_rate),
-            found.improvement_reason or "",
-        )
-    Console().print(table, markup=False)
+    columns = ("", "number", "id", "made", "success", "breaks and rollbacks")
+    print_table(columns, (_line_of(found) for found in versions))
+
+
+def _line_of(found: VersionRecord) -> tuple[Any, ...]:
+    """Few columns, each of some lines: a terminal has 80 characters."""
+    made = (
+        f"{found.created_at:%Y-%m-%d %H:%M:%S}",
+        f"{found.created_by}, {found.improvement_type}",
+        found.improvement_reason or "",
+    )
+    return (
+        "*" if found.is_current else "",
+        found.version_number,
+        found.version_id,
+        "\n".join(line for line in made if line),
+        f"{percent(found.success_rate)}\nof {found.total_executions}",
+        "\n".join(line for line in (*found.breaking_changes, rolled_back(found)) if line),
+    )
+
+
+def rolled_back(found: VersionRecord) -> str:
+    """When a version was replaced by a command, by which rule and for how many executions; and
+    what was rejected."""
+    return "\n".join(_rolled_back(command) for command in found.rollbacks)
+
+
+def _rolled_back(command: RollbackRecord) -> str:
+    rule = command.reason if command.tier == "manual" else f"{command.tier} {command.reason}"
+    executions = len(recent_of(command))
+    evidence = f", {executions} executions" if executions else ""
+    status = f", rejected: {command.rejection}" if command.rejection else ""
+    return f"{command.applied_at:%Y-%m-%d %H:%M:%S} {rule}{evidence}{status}"
 
 
 def outcome(found: RollbackOutcome, as_json: bool) -> None:
     """What came of a rollback; why it was rejected, on stderr."""
     if as_json:
-        _print_json(_data(found))
+        print_json(data_of(found))
     elif found.status == "applied":
-        print(f"{found.tool_name}: version {found.to_version_number} is current again")
+        print(f"{printable(found.tool_name)}: version {found.to_version_number} is current again")
     if found.status == "rejected":
         print(f"rollguard: rejected: {found.rejection}", file=sys.stderr)
 
@@ -88,36 +93,36 @@ def check(found: Mapping[str, Any], as_json: bool) -> None:
     """What the rules say."""
     said = {name: found[name] for name in ("needs_rollback", "tier", "reason", "details")}
     if as_json:
-        _print_json(said)
+        print_json(said)
     else:
-        _pairs(said)
+        pairs(said)
 
 
 def health(found: Mapping[str, Any], as_json: bool) -> None:
     """The windows themselves."""
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     flat = {name: value for name, value in found.items() if name not in ("recent", "windows")}
     for name, window in found["windows"].items():
         flat[f"{name} window"] = (
             f"{window['failures']} of {window['executions']} failed in {window['window_s']} s"
         )
-    _pairs(flat)
-    table = Table(title="recent, newest first")
-    for column in ("executed at", "success", "error", "execution"):
-        table.add_column(column, overflow="fold")
-    for seen in found["recent"]:
-        table.add_row(
-            seen["executed_at"], str(seen["success"]), seen["error_type"], seen["execution_id"]
-        )
-    Console().print(table, markup=False)
+    pairs(flat)
+    print_table(
+        ("executed at", "success", "error", "execution"),
+        (
+            (seen["executed_at"], seen["success"], seen["error_type"], seen["execution_id"])
+            for seen in found["recent"]
+        ),
+        title="recent, newest first",
+    )
 
 
 def recorded(published: Sequence[Execution], bad: Sequence[BadLine], as_json: bool) -> None:
     """How many executions were published; the lines that are none, on stderr."""
     if as_json:
-        _print_json(
+        print_json(
             {
                 "published": [str(execution.execution_id) for execution in published],
                 "rejected": [line._asdict() for line in bad],

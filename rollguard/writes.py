@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from db.versions import VersionRecord
 from rollguard.client import EngineClient
 from rollguard.reads import version_of
-from schemas.deployment import Author
+from schemas.deployment import AcceptedBreak, Author
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.message import explain
@@ -26,12 +26,23 @@ class BadLine(NamedTuple):
 
 
 async def deploy(
-    settings: Settings, tool: str, code: str, by: Author, kind: str, reason: str | None
+    settings: Settings,
+    tool: str,
+    code: str,
+    by: Author,
+    kind: str,
+    reason: str | None,
+    accepted: Iterable[AcceptedBreak] = (),
 ) -> VersionRecord:
     """Deploy and wait; the version that is current then. Rejected where it was refused."""
     async with EngineClient(settings) as client:
         outcome = await client.deploy(
-            tool, code, created_by=by, improvement_type=kind, improvement_reason=reason
+            tool,
+            code,
+            created_by=by,
+            improvement_type=kind,
+            improvement_reason=reason,
+            accepted_breaks=accepted,
         )
     if outcome.version_id is None:
         raise Rejected(f"refused: {outcome.refusal}")

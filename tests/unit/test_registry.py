@@ -143,13 +143,36 @@ async def test_a_version_that_does_not_load_is_current_with_its_error(given: Fix
     assert isinstance(loaded.error, SyntaxError)
 
 
-async def test_reload_loads_the_newest_once_more(given: Fixture) -> None:
+async def test_reload_brings_a_version_into_use_before_the_topic_does(given: Fixture) -> None:
     await given.take(version(1, "one"))
-    reloaded = await given.registry.reload("parser")
-    assert reloaded.tool == "ONE"
-    assert given.loader.loaded == ["one", "one"]
-    with pytest.raises(KeyError):
-        await given.registry.reload("unknown")
+    newer = version(2, "two")
+    await given.registry.reload(newer)
+    loaded = given.registry.get("parser")
+    assert loaded == LoadedTool(newer, "TWO")
+    assert await given.take(newer) == loaded
+    assert given.loader.loaded == ["one", "two"], "loaded once, whoever told first"
+
+
+async def test_reload_of_an_old_version_keeps_the_newest(given: Fixture) -> None:
+    loaded = await given.take(version(2, "two"))
+    await given.registry.reload(version(1, "one"))
+    assert given.registry.get("parser") == loaded
+    assert given.loader.loaded == ["two"]
+
+
+async def test_reload_tries_a_failed_load_once_more(given: Fixture) -> None:
+    bad = version(1, "bad")
+    await given.take(bad)
+    await given.registry.reload(bad)
+    loaded = given.registry.get("parser")
+    assert loaded is not None
+    assert loaded.error is not None
+    assert given.loader.loaded == ["bad", "bad"]
+
+
+async def test_reload_refuses_code_with_another_hash(given: Fixture) -> None:
+    await given.registry.reload(version(1, "forged", code_hash=code_hash_of("genuine")))
+    assert given.registry.get("parser") is None
 
 
 async def test_changes_are_told_and_a_bad_callback_does_no_harm(given: Fixture) -> None:
