@@ -41,9 +41,10 @@ kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m kafka -n 2
 
-# Latency and cost on that Apache Kafka; prints them.
+# Latency and cost on that Apache Kafka, and what version management takes; prints them.
 numbers: $(STAMP)
 	$(BIN)/python -m bench.spine
+	$(BIN)/python -m bench.versions
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \

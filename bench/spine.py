@@ -173,12 +173,13 @@ async def measure(brokers: str, rollbacks: int, executions: int) -> None:
 def main(rollbacks: int = 300, executions: int = 200_000) -> None:
     """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
     with ExitStack() as stack:
-        brokers = os.environ.get("ROLLGUARD_KAFKA_BROKERS") or stack.enter_context(_apache_kafka())
+        brokers = os.environ.get("ROLLGUARD_KAFKA_BROKERS") or stack.enter_context(apache_kafka())
         asyncio.run(measure(brokers, rollbacks, executions))
 
 
 @contextmanager
-def _apache_kafka() -> Iterator[str]:
+def apache_kafka() -> Iterator[str]:
+    """An Apache Kafka from Maven, for a while."""
     with tempfile.TemporaryDirectory() as folder:
         brokers = f"127.0.0.1:{free_port()}"
         command = [str(APACHE), folder, brokers.rpartition(":")[2], str(free_port())]

@@ -148,7 +148,7 @@ async def test_the_readme_tells_the_truth(up: dict[str, str], tmp_path: Path) ->
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     lines = [line.removeprefix("$ ") for line in block.splitlines()]
-    assert len(lines) == 8
+    assert len(lines) == 9
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = await asyncio.create_subprocess_exec(
         *("bash", "-ec", "\n".join(lines[:6])),

@@ -1,0 +1,54 @@
+"""``python -m examples.autonomous_loop [--embedded]``: improves the engine's tools, and reports.
+
+Against the configured Kafka and Postgres and the workers there, or, with ``--embedded``, against a
+stack of its own. It ends by itself; exit code 1 if anything went otherwise than it must. The tools
+of the catalogue are deployed in their first version, whatever is current.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+
+import structlog
+from rich.console import Console
+
+from examples.autonomous_loop.loop import run_loop
+from examples.autonomous_loop.manifest import load_candidates
+from examples.autonomous_loop.report import print_report
+from rollguard.client import RollguardError, Settings, load_settings
+from rollguard.local import local_system, until_told_to_stop
+
+
+async def main(embedded: bool) -> int:
+    """Run it; the exit code."""
+    console, started = Console(), time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"{time.monotonic() - started:5.1f} s  {text}", markup=False, highlight=False)
+
+    async def run(settings: Settings) -> int:
+        result = await run_loop(settings, load_candidates(), say)
+        print_report(console, result)
+        return 0 if result.as_it_must else 1
+
+    try:
+        if not embedded:
+            return await run(load_settings())
+        async with local_system(say=say) as settings:
+            return await run(settings)
+    except* (RollguardError, TimeoutError) as group:
+        for error in group.exceptions:
+            console.print(f"the loop did not come to its end: {error}", style="red", markup=False)
+    return 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m examples.autonomous_loop")
+    parser.add_argument(
+        "--embedded", action="store_true", help="bring up broker, Postgres and workers for it"
+    )
+    # tools that do not load and polls that come too early are what this is about
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    sys.exit(asyncio.run(until_told_to_stop(main(parser.parse_args().embedded))))

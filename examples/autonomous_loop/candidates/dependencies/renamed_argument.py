@@ -1,0 +1,24 @@
+"""Which modules a Python file imports."""
+
+import ast
+import sys
+import tokenize
+from collections.abc import Iterator
+
+
+def execute(path: str, *, include_stdlib: bool = True) -> dict[str, list[str]]:
+    """Top-level names of imported modules, sorted; without the standard library's if so asked."""
+    with tokenize.open(path) as source:
+        tree = ast.parse(source.read())
+    modules = {name.partition(".")[0] for name in imported(tree)}
+    if not include_stdlib:
+        modules -= sys.stdlib_module_names
+    return {"modules": sorted(modules)}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module

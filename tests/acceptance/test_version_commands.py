@@ -1,0 +1,171 @@
+"""The verbs of version management: compare, history, show, rollbacks, explain."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from tests.acceptance.test_command_line import rollguard
+from tests.system import System, execution, until
+
+TOOL = "数 parser"
+ONE = "def execute(x):\n    return x\n# 🛡 é\r\n"
+TWO = "def execute(x, limit):\n    return x\n# \x1b[31mred\n"
+
+
+@pytest.fixture
+def kafka(embedded_broker: str) -> str:
+    return embedded_broker
+
+
+@pytest_asyncio.fixture
+async def broken(system: System, tmp_path: Path) -> AsyncIterator[System]:
+    """A tool whose second version was rolled back by the detector; and one with one version."""
+    (tmp_path / "one.py").write_bytes(ONE.encode())
+    (tmp_path / "two.py").write_bytes(TWO.encode())
+    env = system.environment()
+    assert (await rollguard("deploy", TOOL, str(tmp_path / "one.py"), env=env)).code == 0
+    await system.run(*(execution(TOOL, None) for _ in range(4)))
+    await system.executions_recorded(TOOL, 4)
+    said = await rollguard(
+        *("deploy", TOOL, str(tmp_path / "two.py"), "--by", "autonomous", "--reason", "be quick"),
+        *("--accept", "execute=all callers pass it", "--accept", "parameter_removed=why not"),
+        env=env,
+    )
+    assert said.code == 0, said.err
+    await system.run(*(execution(TOOL, "TypeError: limit") for _ in range(2)))
+    await system.executions_recorded(TOOL, 6)
+    await system.deploy("other", ONE)
+
+    async def rolled_back() -> bool:
+        return bool(await system.query("SELECT FROM rollbacks WHERE status = 'applied'"))
+
+    await until(rolled_back)
+    yield system
+
+
+@pytest_asyncio.fixture
+async def system(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    roles = ("detector", "applier", "recorder")
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
+        yield running
+
+
+@pytest.mark.timeout(150)
+async def test_what_became_of_a_version(broken: System) -> None:
+    env = broken.environment()
+    [command] = await broken.query("SELECT * FROM rollbacks")
+    runs = await broken.query("SELECT * FROM tool_executions WHERE NOT success")
+    ids = {str(row["execution_id"]) for row in runs}
+
+    history = json.loads((await rollguard("history", TOOL, "--json", env=env)).out)
+    assert [version["version_number"] for version in history] == [2, 1]
+    newest = history[0]
+    assert newest["is_breaking_change"]
+    assert newest["trusted"] is False
+    assert newest["accepted_breaks"] == [
+        {"kind": None, "object": "execute", "reason": "all callers pass it"},
+        {"kind": "parameter_removed", "object": None, "reason": "why not"},
+    ]
+    assert [each["reason"] for each in newest["rollbacks"]] == ["signature_change"]
+    assert set(newest["rollbacks"][0]["details"]["recent"]) >= ids
+    said = (await rollguard("history", TOOL, env=env)).out
+    for word in ("be quick", "autonomous", "immediate", "signature_change", "100.0 %", "limit"):
+        assert word in said
+    said = (await rollguard("show", TOOL, "2", env=env)).out
+    assert all(each in said for each in ids), "for which executions"
+    assert "all callers pass it" in said
+    assert "␛[31mred" in said, "a terminal must not obey code"
+
+    listed = json.loads((await rollguard("rollbacks", "--json", env=env)).out)
+    assert [each["command_id"] for each in listed] == [str(command["command_id"])]
+    assert (
+        json.loads((await rollguard("rollbacks", "--tool", "other", "--json", env=env)).out) == []
+    )
+    for since, count in (("1h", 1), ("0s", 0), ("2020-01-01T00:00:00Z", 1), ("9999999d", 1)):
+        said = (await rollguard("rollbacks", "--since", since, "--json", env=env)).out
+        assert len(json.loads(said)) == count, since
+    assert "signature_change" in (await rollguard("rollbacks", env=env)).out
+    assert (await rollguard("rollbacks", "--since", "yesterday", env=env)).code == 2
+
+    words = ("explain", str(command["command_id"]))
+    explained = json.loads((await rollguard(*words, "--json", env=env)).out)
+    assert {each["execution_id"] for each in explained["executions"]} >= ids
+    assert explained["unrecorded"] == []
+    assert explained["executions"][0]["error"] == "TypeError: limit"
+    assert "at least 2 failures are TypeError or AttributeError" in explained["rule"]
+    said = (await rollguard(*words, env=env)).out
+    assert "TypeError: limit" in said
+    assert "at least 2 failures" in said
+    unknown = await rollguard("explain", str(UUID(int=1)), env=env)
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "no rollback has the id" in unknown.err
+    assert (await rollguard("explain", "nonsense", env=env)).code == 2
+
+
+@pytest.mark.timeout(150)
+async def test_compare(broken: System, tmp_path: Path) -> None:
+    env = broken.environment()
+    found = json.loads((await rollguard("compare", TOOL, "1", "2", "--json", env=env)).out)
+    assert found["is_breaking_change"]
+    assert found["code_diff"].endswith("-# 🛡 é\r\n+# \x1b[31mred\n")
+    assert found["metrics_comparison"]["success_rate_change"] == -1
+    assert {each["accepted"] for each in found["findings"]} == {"all callers pass it"}
+    said = await rollguard("compare", TOOL, "1", "2", env=env)
+    assert said.code == 0
+    assert "95% confidence interval" in said.out
+    assert said.out.endswith(found["code_diff"]), "patch takes it as it is"
+    assert "\x1b[32m" not in said.out
+    back = json.loads((await rollguard("compare", TOOL, "2", "1", "--json", env=env)).out)
+    assert back["metrics_comparison"]["success_rate_change"] == 1
+    for words in ((TOOL, "1", "77"), ("other", "1", "2"), ("none", "1", "2")):
+        wrong = await rollguard("compare", *words, env=env)
+        assert (wrong.code, wrong.out) == (1, "")
+        assert f"{words[0]!r} has no version with the id" in wrong.err
+    assert (await rollguard("compare", TOOL, "1", env=env)).code == 2
+
+
+@pytest.mark.timeout(150)
+async def test_colour_on_a_terminal(broken: System) -> None:
+    env = {**os.environ, **broken.environment(), "TERM": "xterm-256color"}
+    said = _in_a_terminal([sys.executable, "-m", "rollguard", "compare", TOOL, "1", "2"], env)
+    assert "\x1b[32m+def execute(x, limit):" in said
+    assert "\x1b[31m-def execute(x):" in said
+    assert "+# ␛[31mred" in said
+
+
+def _in_a_terminal(command: list[str], env: dict[str, str]) -> str:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        printed = b""
+        while True:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:  # the other side was closed
+                break
+            if not part:
+                break
+            printed += part
+        process.wait(30)
+    os.close(ours)
+    return printed.decode().replace("\r\n", "\n")
+
+
+async def test_an_accepted_break_needs_a_reason(system: System, tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("x = 1\n")
+    said = await rollguard(
+        *("deploy", "t", str(tmp_path / "one.py"), "--accept", str(uuid4())),
+        env=system.environment(),
+    )
+    assert said.code == 2
+    assert "WHAT=REASON" in said.err
