@@ -16,6 +16,7 @@ import pwd
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -285,11 +286,7 @@ async def _temporary_folder() -> AsyncIterator[Path]:
     """A new folder that a shell removes when this ends, or when this process does."""
     folder = Path(tempfile.mkdtemp(prefix="rollguard-"))
     try:
-        keeper = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", _KEEPER, "keeper", str(folder)),
-            stdin=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        keeper = _start_keeper(folder)
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -298,7 +295,17 @@ async def _temporary_folder() -> AsyncIterator[Path]:
     finally:
         assert keeper.stdin is not None
         keeper.stdin.close()
-        await keeper.wait()
+        await asyncio.to_thread(keeper.wait)
+
+
+def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
+    """The shell, started without asyncio.
+
+    asyncio kills a process whose start is cancelled, and waits for its end and that of its pipe,
+    which the shell's ``cat`` keeps open: a Ctrl-C at that moment hung (python/cpython#119710).
+    """
+    command = ["/bin/sh", "-c", _KEEPER, "keeper", str(folder)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 @asynccontextmanager

@@ -17,8 +17,9 @@ from rollguard.embedded import EmbeddedStack, free_port, wait_for_kafka
 from schemas.errors import Misconfigured
 
 _PROGRAM = """
-import asyncio
+import asyncio, signal
 from rollguard.embedded import EmbeddedStack
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts without it
 async def main():
     async with EmbeddedStack():
         print("up", flush=True)
