@@ -18,8 +18,8 @@ from agents.retries import when_it_answers
 from agents.role import BatchAgent, BatchHandler, Fatal
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
-from db.migrate import require_schema
-from db.pool import Pool, acquire, open_pool
+from db.migrate import open_migrated_pool
+from db.pool import Pool
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from streams.app import create_app
@@ -141,17 +141,8 @@ _AGENTS = {
 
 
 async def _open_postgres(settings: Settings) -> Pool:
-    async def connect() -> Pool:
-        pool = await open_pool(settings.postgres_dsn.get_secret_value())
-        try:
-            async with acquire(pool) as conn:
-                await require_schema(conn)
-        except BaseException:
-            pool.terminate()
-            raise
-        return pool
-
-    return await when_it_answers(connect)
+    dsn = settings.postgres_dsn.get_secret_value()
+    return await when_it_answers(lambda: open_migrated_pool(dsn))
 
 
 async def _stop_app(app: Any, agent: BatchAgent, fatal: Fatal) -> None:

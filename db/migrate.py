@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from db.errors import postgres_errors
-from db.pool import Connection
+from db.pool import Connection, Pool, acquire, open_pool
 from db.sql import blocks
 from schemas.errors import Misconfigured
 
@@ -46,6 +46,19 @@ async def require_schema(conn: Connection) -> None:
     with postgres_errors():
         if _pending(await _applied(conn)):
             raise Misconfigured("the schema is not migrated: run `rollguard migrate`")
+
+
+async def open_migrated_pool(dsn: str) -> Pool:
+    """A pool on a database with this program's schema; raises what :func:`db.pool.open_pool` and
+    :func:`require_schema` raise, and nothing is open then."""
+    pool = await open_pool(dsn)
+    try:
+        async with acquire(pool) as conn:
+            await require_schema(conn)
+    except BaseException:
+        pool.terminate()
+        raise
+    return pool
 
 
 @asynccontextmanager

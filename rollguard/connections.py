@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agents.breaking.analyst import Analyst
-from db.migrate import require_schema
-from db.pool import Connection, Pool, acquire, open_pool
+from db.migrate import open_migrated_pool
+from db.pool import Connection, Pool, acquire
 from rollguard.client import EngineClient
 from schemas.settings import Settings
 
@@ -51,12 +51,6 @@ class Connections:
         await self._open.aclose()
 
     async def _opened_pool(self) -> Pool:
-        pool = await open_pool(self.settings.postgres_dsn.get_secret_value())
-        try:
-            async with acquire(pool) as conn:
-                await require_schema(conn)
-        except BaseException:
-            pool.terminate()
-            raise
+        pool = await open_migrated_pool(self.settings.postgres_dsn.get_secret_value())
         self._open.push_async_callback(pool.close)
         return pool

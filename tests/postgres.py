@@ -8,7 +8,7 @@ import asyncio
 import os
 import tempfile
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ import asyncpg
 import pytest
 
 from db.migrate import migrate
-from db.pool import connect
+from db.pool import Connection, Pool, connect, open_pool
 
 _T = TypeVar("_T")
 
@@ -111,3 +111,18 @@ def database_dsn(postgres_server: PostgresServer) -> Iterator[str]:
     """The DSN of a migrated database that only this test uses."""
     with postgres_server.database() as dsn:
         yield dsn
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    """A pool on that database."""
+    pool = await open_pool(database_dsn, size=8)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def conn(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool."""
+    async with pool.acquire() as conn:
+        yield conn

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import aiohttp
 import asyncpg
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
@@ -258,3 +259,24 @@ async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not await holds():
             await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture
+async def system(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """All three roles, running and ready, on topics and a database of their own."""
+    roles = ("detector", "applier", "recorder")
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def detector(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """A detector alone: it must not need anything else."""
+    async with System.started(
+        kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
+    ) as running:
+        yield running

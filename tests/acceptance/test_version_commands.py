@@ -51,15 +51,6 @@ async def broken(system: System, tmp_path: Path) -> AsyncIterator[System]:
     yield system
 
 
-@pytest_asyncio.fixture
-async def system(
-    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[System]:
-    roles = ("detector", "applier", "recorder")
-    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
-        yield running
-
-
 @pytest.mark.timeout(150)
 async def test_what_became_of_a_version(broken: System) -> None:
     env = broken.environment()

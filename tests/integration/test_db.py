@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -34,19 +33,6 @@ from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TOPIC = "tool-executions"
-
-
-@pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    pool = await open_pool(database_dsn, size=8)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def conn(pool: Pool) -> AsyncIterator[Connection]:
-    async with pool.acquire() as conn:
-        yield conn
 
 
 def deployment(code: str = "one", tool: str = "parser", **fields: Any) -> Deployment:

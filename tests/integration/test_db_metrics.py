@@ -1,30 +1,16 @@
 """Metrics counted anew: exact whatever is recorded meanwhile, and nothing on a healthy system."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from db import executions
 from db.metrics import Metrics, Recount, recount
-from db.pool import Connection, Pool, open_pool
+from db.pool import Connection, Pool
 from tests.integration.test_db import deploy_all, execution, metrics, record_all
 
 NONE = Metrics(0, 0, None)
-
-
-@pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    pool = await open_pool(database_dsn, size=4)
-    yield pool
-    await pool.close()
-
-
-@pytest.fixture
-async def conn(pool: Pool) -> AsyncIterator[Connection]:
-    async with pool.acquire() as conn:
-        yield conn
 
 
 async def damage(conn: Connection, version_id: int, **columns: Any) -> None:
