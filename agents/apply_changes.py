@@ -26,6 +26,7 @@ from schemas.settings import Settings
 from streams.batches import Batch
 from streams.outbox import Outbox, Outgoing, sendable_key
 from streams.records import Guard, dead_letter
+from streams.steps import reached
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -67,9 +68,11 @@ class ApplyChanges:
                 # under the tool's lock: what is compared with is what is replaced
                 findings = await self._findings(conn, deployment)
                 outcome = await deploy(conn, deployment, sentences(findings), is_breaking(findings))
+                reached("applier.committed")
                 if outcome.status == "created":
                     await self._publish_current(conn, deployment.tool_name)
             await self._publish_deployment_outcome(outcome, deployment.tool_name.encode())
+            reached("applier.outcome_published")
             return outcome
 
         outcome = await patiently(apply)
@@ -95,11 +98,13 @@ class ApplyChanges:
         async def apply() -> RollbackOutcome:
             async with acquire(self._pool) as conn, tool_lock(conn, command.tool_name):
                 outcome = await roll_back(conn, command)
+                reached("applier.committed")
                 if outcome.status == "applied":
                     await self._publish_current(conn, command.tool_name)
             await self._outbox.publish(
                 [Outgoing.of(self._topics.outcomes, command.tool_name, outcome)]
             )
+            reached("applier.outcome_published")
             return outcome
 
         outcome = await patiently(apply)
@@ -113,7 +118,9 @@ class ApplyChanges:
         await self._outbox.publish(
             [Outgoing.of(self._topics.executions, tool, version.as_activation())]
         )
+        reached("applier.activation_published")
         await self._outbox.publish([Outgoing.of(self._topics.versions, tool, version)])
+        reached("applier.version_published")
 
     async def _publish_deployment_outcome(
         self, outcome: DeploymentOutcome, key: bytes | None
@@ -129,6 +136,7 @@ class ApplyChanges:
             "dead_letter", topic=record.topic, offset=record.offset, error=letter.error[:300]
         )
         await self._outbox.publish([Outgoing.letter(self._topics.dead_letters, record.key, letter)])
+        reached("applier.letter_published")
         if record.topic != self._topics.deployments:
             return
         try:
@@ -149,6 +157,7 @@ class ApplyChanges:
         async def apply() -> None:
             async with acquire(self._pool) as conn:
                 outcome = await refuse(conn, deployment_id, tool_name, refusal)
+            reached("applier.refusal_committed")
             await self._publish_deployment_outcome(outcome, key)
 
         await patiently(apply)

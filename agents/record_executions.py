@@ -16,6 +16,7 @@ from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation, Execution
 from streams.batches import Batch
 from streams.records import Guard
+from streams.steps import reached
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class RecordExecutions:
                 )
 
         await patiently(write)
+        reached("recorder.committed")
 
     async def _require_same_topic(self, batch: Batch) -> None:
         """Misconfigured where Postgres has read further than the log reaches."""

@@ -18,6 +18,7 @@ from schemas.settings import Settings
 from streams.batches import Batch
 from streams.outbox import Outbox, Outgoing
 from streams.records import Guard, dead_letter
+from streams.steps import reached
 from streams.topics import Topics
 from streams.windows import Row, decode, encode
 
@@ -62,12 +63,15 @@ class WatchExecutions:
             if command is not None:
                 out.append(Outgoing.of(self._topics.commands, entry.tool_name, command))
                 commands.append((command, record.timestamp))
+        reached("detector.folded")
         await self._outbox.publish(out)
+        reached("detector.commanded")
         for command, decided_ms in commands:
             _log_command(command, decided_ms)
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
         self._write(rows, batch)
+        reached("detector.rows_written")
 
     def _row_of(self, key: bytes, batch: Batch) -> Row | None:
         data = self._table.get(key)

@@ -26,6 +26,7 @@ from streams.app import create_app
 from streams.logs import configure_logs
 from streams.outbox import Outbox
 from streams.records import Guard
+from streams.steps import arm
 from streams.table import window_table
 from streams.topics import Topics
 
@@ -45,6 +46,7 @@ def run_worker(role: Role, settings: Settings) -> int:
     # The policy as well: Faust's consumer makes a loop of its own, in a thread of its own.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
+        arm(os.environ)
         with asyncio.Runner() as runner:
             return runner.run(_run(role, settings))
     except Misconfigured as error:

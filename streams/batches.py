@@ -28,6 +28,8 @@ from faust.transport.producer import ProducerBuffer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.steps import reached
+
 
 @dataclass
 class Batch:
@@ -155,8 +157,10 @@ class BatchConsumer(driver.Consumer):
         await asyncio.sleep(0)  # the callbacks of failed sends run before this goes on
         if self._commits_refused:
             return False
+        reached("offsets.flushed")
         committed = bool(await super()._commit(offsets))
         if committed:
+            reached("offsets.committed")
             for tp, offset in offsets.items():
                 if self._done.get(tp) == offset:
                     del self._done[tp]
