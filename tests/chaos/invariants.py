@@ -115,12 +115,13 @@ def decisions(books: Books) -> Iterator[Violation]:
             if demanded is None:
                 continue
             where = f"{record.partition}:{record.offset}"
-            command = there.pop(demanded.command_id, None)
+            command = there.get(demanded.command_id)
             if command is None:
                 text = f"{demanded.reason} demands {demanded.command_id}: not commanded"
                 yield Violation("decisions", tool, where, text)
             elif command != demanded:
                 yield Violation("decisions", tool, where, f"commanded {command}, not {demanded}")
+            there.pop(demanded.command_id, demanded)
         for command in there.values():
             yield Violation("decisions", tool, str(command.command_id), "no rule demands it")
         yield from _windows(tool, model, books.health.get(tool, {}))

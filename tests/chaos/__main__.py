@@ -1,0 +1,57 @@
+"""``python -m tests.chaos``: one run for each seed; exit 1 where an invariant broke."""
+
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.chaos.run import Plan, Report, run
+
+
+def main(
+    seed: Annotated[list[int] | None, typer.Option(help="May be repeated; else a new one.")] = None,
+    seconds: Annotated[float, typer.Option(help="For how long faults are dealt.")] = 120,
+    tools: int = 200,
+    rate: Annotated[float, typer.Option(help="Records a second.")] = 150,
+    refused_s: Annotated[float, typer.Option(help="How long Postgres is refused.")] = 60,
+    keep: Annotated[bool, typer.Option(help="Keep the folder of a run that passed too.")] = False,
+) -> None:
+    """Break everything, then check the books."""
+    failed = False
+    for each in seed or [random.SystemRandom().randrange(10**6)]:
+        plan = Plan(each, seconds, tools, rate, refused_s)
+        folder = Path(tempfile.mkdtemp(prefix=f"rollguard-chaos-{each}-"))
+        print(f"seed {each}: {plan}", flush=True)
+        begin = time.monotonic()
+        report = asyncio.run(run(plan, folder))
+        _print(report, time.monotonic() - begin)
+        if report.passed and not keep:
+            shutil.rmtree(folder)
+        else:
+            print(f"logs and ledger: {folder}")
+        failed = failed or not report.passed
+    sys.exit(failed)
+
+
+def _print(report: Report, took_s: float) -> None:
+    print(f"seed {report.plan.seed}, {took_s:.0f} s: {report.faults.total()} faults survived:")
+    for kind, count in sorted(report.faults.items()):
+        print(f"  {count:3} {kind}")
+    print(
+        f"checked {report.executions} executions of {report.records} records sent, "
+        f"{report.commands} rollback commands, {report.poison} poison; "
+        f"nothing behind after {report.catch_up_s or float('nan'):.1f} s"
+    )
+    for violation in report.violations[:50]:
+        print(f"  BROKEN {violation}")
+    print("every invariant held" if report.passed else f"{len(report.violations)} violations")
+
+
+if __name__ == "__main__":
+    typer.run(main)

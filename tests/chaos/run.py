@@ -1,0 +1,131 @@
+"""One run: a stack, the workload, the faults, then the books."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.books import read_books
+from tests.chaos.faults import Fault, inflict, schedule
+from tests.chaos.invariants import Violation, violations
+from tests.chaos.lag import until_none
+from tests.chaos.stack import ROLES, Stack
+from tests.chaos.workload import Workload
+
+CATCH_UP_S = 60.0
+"""How soon after the last fault nothing may be behind."""
+_CALM_S = 5.0
+"""The workload goes on for so long after the last fault."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is; the seed repeats its workload and its faults."""
+
+    seed: int
+    seconds: float
+    tools: int = 200
+    rate: float = 150.0
+    refused_s: float = 60.0
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    plan: Plan
+    faults: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    executions: int = 0
+    commands: int = 0
+    poison: int = 0
+    catch_up_s: float | None = None
+    violations: list[Violation] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.violations
+
+
+async def run(
+    plan: Plan, folder: Path, worker_program: Sequence[str] = ("-m", "rollguard", "worker")
+) -> Report:
+    """Run it in this folder, where logs and the ledger stay."""
+    report = Report(plan)
+    async with Stack(folder, worker_program) as stack:
+        begin = time.monotonic()
+        stack.say = lambda text: _say(report, begin, text)  # type: ignore[method-assign]
+        for role in ROLES:
+            stack.add(role)
+        workload = Workload(stack.settings, plan.seed, plan.tools, plan.rate)
+        working = asyncio.create_task(workload.run())
+        try:
+            await _faults(plan, stack, report)
+            await asyncio.sleep(_CALM_S)
+        finally:
+            workload.stop()
+            await working
+        await _judge(report, stack, workload)
+    _write_ledger(folder, report)
+    return report
+
+
+async def _faults(plan: Plan, stack: Stack, report: Report) -> None:
+    """Round after round until the time is up; the first round is always whole."""
+    dealt = schedule(plan.seed)
+    beside: list[asyncio.Task[None]] = []
+    end = time.monotonic() + plan.seconds
+    await asyncio.sleep(5)
+    first = True
+    while first or time.monotonic() < end:
+        for fault in dealt.round():
+            if not first and time.monotonic() > end:
+                break
+            stack.say(f"fault: {fault}")
+            report.faults[fault.kind] += 1
+            inflicted = inflict(fault, stack, plan.refused_s)
+            if fault.kind == "postgres refused":
+                beside.append(asyncio.create_task(inflicted))
+            else:
+                await inflicted
+            await asyncio.sleep(dealt.pause_s())
+        await asyncio.gather(*beside)
+        beside.clear()
+        first = False
+
+
+async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
+    stack.say("waiting until nothing is behind")
+    try:
+        report.catch_up_s = await until_none(stack.settings, CATCH_UP_S)
+    except TimeoutError:
+        text = f"not zero {CATCH_UP_S:.0f} s after the last fault"
+        report.violations.append(Violation("lag", "all", "the groups", text))
+    stack.say("reading the books")
+    books = await read_books(stack.settings, stack.postgres.socket_dsn, stack.one("detector").url)
+    report.records = workload.sent
+    report.executions = len(books.tables["executions"])
+    report.commands = len(books.tables["rollbacks"])
+    report.poison = len(books.poison)
+    report.violations += violations(books, workload.acknowledged)
+
+
+def _say(report: Report, begin: float, text: str) -> None:
+    line = f"{time.monotonic() - begin:7.1f} s  {text}"
+    report.said.append(line)
+    print(line, flush=True)
+
+
+def _write_ledger(folder: Path, report: Report) -> None:
+    """The run as lines of JSON: the plan, what happened when, what broke and where."""
+    with (folder / "ledger.jsonl").open("w") as ledger:
+        for line in (
+            {"seed": report.plan.seed, "plan": str(report.plan)},
+            *({"said": said} for said in report.said),
+            *({"violation": violation._asdict()} for violation in report.violations),
+        ):
+            print(json.dumps(line), file=ledger)
