@@ -47,6 +47,10 @@ class Settings(BaseSettings, Rules):
     """How many records a worker takes at once."""
     session_timeout_s: int = Field(10, ge=6)
     """After so long without a sign of life Kafka gives a worker's partitions to another."""
+    worker_name: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """The same at every start of a worker, and no other worker's of its role: Kafka then gives its
+    partitions back to it, without moving those of the others. A worker without a name is a new one
+    at every start."""
     fetch_wait_ms: int = Field(500, ge=1)
     """How long the broker may hold a fetch that finds nothing. Apache Kafka answers as soon as
     there is something; the embedded broker looks again only now and then within this time."""

@@ -59,6 +59,8 @@ def create_app(
         "web_enabled": False,
         "canonical_url": url or f"http://{settings.web_host}:{settings.web_port}",
     }
+    if settings.worker_name is not None:
+        options["consumer_group_instance_id"] = settings.worker_name
     app = faust.App(group_of(settings, role), **(options | overrides))
     install(app)
     app.sensors.add(FailedSends(app, on_failed_send))

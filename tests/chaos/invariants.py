@@ -115,12 +115,12 @@ def decisions(books: Books) -> Iterator[Violation]:
             if demanded is None:
                 continue
             where = f"{record.partition}:{record.offset}"
-            command = there.get(demanded.command_id)
-            if command is None:
+            answer = there.get(demanded.command_id)
+            if answer is None:
                 text = f"{demanded.reason} demands {demanded.command_id}: not commanded"
                 yield Violation("decisions", tool, where, text)
-            elif command != demanded:
-                yield Violation("decisions", tool, where, f"commanded {command}, not {demanded}")
+            elif answer != demanded:
+                yield Violation("decisions", tool, where, f"commanded {answer}, not {demanded}")
             there.pop(demanded.command_id, demanded)
         for command in there.values():
             yield Violation("decisions", tool, str(command.command_id), "no rule demands it")

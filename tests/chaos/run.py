@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.books import read_books
-from tests.chaos.faults import Fault, inflict, schedule
+from tests.chaos.faults import inflict, schedule
 from tests.chaos.invariants import Violation, violations
 from tests.chaos.lag import until_none
 from tests.chaos.stack import ROLES, Stack
