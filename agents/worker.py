@@ -14,6 +14,7 @@ from agents.apply_changes import ApplyChanges
 from agents.breaking.analyst import Analyst
 from agents.preflight import require_kafka
 from agents.record_executions import RecordExecutions
+from agents.refresh import Refresh, RefreshRows, RefreshVersions, again_and_again
 from agents.retries import when_it_answers
 from agents.role import BatchAgent, BatchHandler, Fatal
 from agents.table_queries import TableQueries
@@ -26,6 +27,7 @@ from streams.app import create_app
 from streams.logs import configure_logs
 from streams.outbox import Outbox
 from streams.records import Guard
+from streams.stall import TICK_S, StallGuard, limit_of
 from streams.steps import arm
 from streams.table import window_table
 from streams.topics import Topics
@@ -60,21 +62,24 @@ async def _run(role: Role, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     fatal = Fatal()
+    guard = StallGuard(limit_of(settings.session_timeout_s))
     async with AsyncExitStack() as stack:
-        setup = asyncio.ensure_future(_start(role, settings, fatal, stack))
+        stalled = asyncio.ensure_future(_watch_stall(settings, role, guard))
+        setup = asyncio.ensure_future(_start(role, settings, fatal, guard, stack))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not setup.done():
             setup.cancel()
             await asyncio.wait((setup,))
             return 0
-        app = setup.result()
+        app, refresh = setup.result()
         log.info("started", brokers=",".join(settings.kafka_brokers))
         watchers = (
             stopped,
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(app, fatal)),
-            asyncio.ensure_future(_watch_stall(settings, role)),
+            stalled,
+            asyncio.ensure_future(again_and_again(refresh, settings.refresh_s)),
         )
         done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
         for watcher in done:
@@ -91,8 +96,11 @@ async def _run(role: Role, settings: Settings) -> int:
     return 0
 
 
-async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitStack) -> Any:
-    """Start a role; what it opened is closed by the stack, the last first. Its Faust app."""
+async def _start(
+    role: Role, settings: Settings, fatal: Fatal, stalled: StallGuard, stack: AsyncExitStack
+) -> tuple[Any, Refresh | None]:
+    """Start a role; what it opened is closed by the stack, the last first. Its Faust app, and what
+    it has to refresh."""
     try:
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,6 +108,7 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
     partitions = await require_kafka(settings, role)
     topics = Topics.of(settings)
     guard = Guard(settings, partitions)
+    refresh: Refresh | None = None
     if role == "detector":
         queries = TableQueries(settings, partitions)
         stack.push_async_callback(queries.stop)
@@ -109,27 +118,29 @@ async def _start(role: Role, settings: Settings, fatal: Fatal, stack: AsyncExitS
             raise Misconfigured(
                 f"cannot listen on {settings.web_host}:{settings.web_port}: {error.strerror}"
             ) from None
-        app = create_app(role, settings, [topics.executions], partitions, fatal, url=queries.url)
+        sources = [topics.executions]
+        app = create_app(role, settings, sources, partitions, fatal, guard=stalled, url=queries.url)
         table = window_table(app, partitions)
         handler: BatchHandler = WatchExecutions(app, table, Outbox(app), guard, settings)
-        sources = [topics.executions]
+        refresh = RefreshRows(app, table, Outbox(app), settings)
         queries.serve(app, table)
     else:
         pool = await _open_postgres(settings)
         stack.push_async_callback(pool.close)
         if role == "applier":
             sources = [topics.deployments, topics.commands]
-            app = create_app(role, settings, sources, partitions, fatal)
+            app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
             analyst = await stack.enter_async_context(Analyst(_COMPARE_S))
             handler = ApplyChanges(pool, Outbox(app), guard, analyst, settings)
+            refresh = RefreshVersions(app, pool, Outbox(app), partitions, settings)
         else:
             sources = [topics.executions]
-            app = create_app(role, settings, sources, partitions, fatal)
+            app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
             handler = RecordExecutions(app, pool, guard)
     agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
     stack.push_async_callback(_stop_app, app, agent, fatal)
     await app.start()
-    return app
+    return app, refresh
 
 
 _COMPARE_S = 5.0
@@ -169,22 +180,12 @@ async def _watch_crash(app: Any, fatal: Fatal) -> None:
     fatal(app.crash_reason or RuntimeError("the Faust app stopped by itself"))
 
 
-async def _watch_stall(settings: Settings, role: Role) -> None:
-    """Touch the file ``alive`` in the data folder, as a sign of life for who supervises it.
-
-    End a process that stood still for longer than its session, before it sends anything: its
-    partitions belong to another worker, and its rows are old.
-    """
-    session_timeout_s = settings.session_timeout_s
+async def _watch_stall(settings: Settings, role: Role, guard: StallGuard) -> None:
+    """Tell the guard that the loop goes on, and touch the file ``alive`` in the data folder, as a
+    sign of life for who supervises it."""
     alive = settings.data_dir / role / "alive"
-    clock = asyncio.get_running_loop().time
-    seen = clock()
     while True:
-        await asyncio.sleep(1)
-        now = clock()
-        if now - seen > session_timeout_s:
-            print(f"stood still for {now - seen:.1f} s, longer than the session", file=sys.stderr)
-            os._exit(1)
-        seen = now
+        guard.tick()
         with suppress(OSError):
             alive.touch()
+        await asyncio.sleep(TICK_S)

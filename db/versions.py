@@ -1,6 +1,7 @@
 """The versions of each tool: what a deployment makes of them, and reading them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from schemas.fields import Time, storable
 
 __all__ = [
     "VersionRecord",
+    "activated_within",
     "current_version",
     "deploy",
     "history",
@@ -104,6 +106,13 @@ async def current_version(conn: Connection, tool_name: str) -> ToolVersion | Non
     with postgres_errors():
         row = await conn.fetchrow(_SQL["current"], tool_name)
     return None if row is None else ToolVersion.model_validate(_fields(row))
+
+
+async def activated_within(conn: Connection, span: timedelta) -> list[str]:
+    """The tools whose current version was made current so short a time ago, by Postgres' clock."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activated_since"], span)
+    return [row["tool_name"] for row in rows]
 
 
 async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionRecord]:

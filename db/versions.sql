@@ -49,3 +49,13 @@ values ($1, $2, $3::text::jsonb, $4)
 
 -- name: clock
 select clock_timestamp()
+
+-- Both are indexed by their time.
+-- name: activated_since
+select tool_name
+from deployments
+where applied_at >= clock_timestamp() - $1::interval and outcome ->> 'status' = 'created'
+union
+select tool_name
+from rollbacks
+where applied_at >= clock_timestamp() - $1::interval and status = 'applied'

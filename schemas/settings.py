@@ -51,6 +51,8 @@ class Settings(BaseSettings, Rules):
     """The same at every start of a worker, and no other worker's of its role: Kafka then gives its
     partitions back to it, without moving those of the others. A worker without a name is a new one
     at every start."""
+    refresh_s: float = Field(300.0, gt=0)
+    """How often a worker writes again what compaction keeps: the rows and versions that it owns."""
     fetch_wait_ms: int = Field(500, ge=1)
     """How long the broker may hold a fetch that finds nothing. Apache Kafka answers as soon as
     there is something; the embedded broker looks again only now and then within this time."""

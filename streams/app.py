@@ -9,6 +9,7 @@ from yarl import URL
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
+from streams.stall import StallGuard
 from streams.topics import group_of
 
 
@@ -19,12 +20,14 @@ def create_app(
     partitions: int,
     on_failed_send: Callable[[BaseException], None],
     *,
+    guard: StallGuard | None = None,
     url: str | None = None,
     **overrides: Any,
 ) -> faust.App:
     """An app of its own consumer group that reads ``source_topics`` in batches.
 
-    ``url`` is where other workers of the role reach this one. Nothing connects before it starts.
+    ``guard`` is asked before anything is sent; ``url`` is where other workers of the role reach
+    this one. Nothing connects before it starts.
     """
 
     class Scheduler(BatchScheduler):
@@ -62,7 +65,7 @@ def create_app(
     if settings.worker_name is not None:
         options["consumer_group_instance_id"] = settings.worker_name
     app = faust.App(group_of(settings, role), **(options | overrides))
-    install(app)
+    install(app, guard)
     app.sensors.add(FailedSends(app, on_failed_send))
     return app
 

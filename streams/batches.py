@@ -28,6 +28,7 @@ from faust.transport.producer import ProducerBuffer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
+from streams.stall import StallGuard
 from streams.steps import reached
 
 
@@ -195,12 +196,20 @@ class ExactBuffer(ProducerBuffer):
 
 
 class ExactProducer(driver.Producer):
-    """Faust's producer with an exact flush."""
+    """Faust's producer with an exact flush, and with the app's stall guard, if it has one."""
+
+    stall_guard: ClassVar[StallGuard | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.buffer = ExactBuffer(loop=self.loop, beacon=self.beacon)
         self.buffer.app = self.app
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        if self.stall_guard is not None:
+            self.stall_guard.before_requests_of(producer.client)
+        return producer
 
     async def flush(self) -> None:
         await self.buffer.flush()
@@ -246,6 +255,13 @@ class BatchTransport(driver.Transport):
     Producer: ClassVar[type[ExactProducer]] = ExactProducer
 
 
-def install(app: faust.App) -> None:
+def install(app: faust.App, guard: StallGuard | None = None) -> None:
     """Make an app that was created with a ``BatchScheduler`` use this transport."""
-    app.transport = BatchTransport(app.conf.broker, app)
+
+    class GuardedProducer(ExactProducer):
+        stall_guard = guard
+
+    class GuardedTransport(BatchTransport):
+        Producer = GuardedProducer
+
+    app.transport = GuardedTransport(app.conf.broker, app)

@@ -37,6 +37,10 @@ class FurthestRows(Store[bytes, bytes]):
 class WindowTable(faust.Table[bytes, bytes]):
     """A Faust table that recovers by ``FurthestRows``."""
 
+    def rows(self) -> list[tuple[bytes, bytes]]:
+        """All rows in memory, by key; some may be of partitions that are another worker's now."""
+        return list(self.data.items())
+
     def _new_store(self) -> FurthestRows:
         return FurthestRows(
             "memory://",

@@ -12,10 +12,20 @@ from schemas.settings import Settings
 
 TABLE: Final = "tool-windows"
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_COMPACTED: Final = {
+_MINUTE_MS: Final = 60 * 1000
+_VERSIONS: Final = {
     "cleanup.policy": "compact",
-    # A stale record that a woken zombie wrote stays beside the newer one long enough to be seen.
+    # A stale record that a woken zombie wrote stays beside the newer one, which is published again
+    # meanwhile (``agents.refresh``) and then is the last.
     "min.compaction.lag.ms": str(_DAY_MS),
+}
+_CHANGELOG: Final = {
+    "cleanup.policy": "compact",
+    # The same, but short: a worker that starts reads all of it.
+    "min.compaction.lag.ms": str(15 * _MINUTE_MS),
+    "max.compaction.lag.ms": str(30 * _MINUTE_MS),
+    "segment.ms": str(5 * _MINUTE_MS),
+    "min.cleanable.dirty.ratio": "0.1",
 }
 
 
@@ -60,8 +70,10 @@ class Topics:
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_REQUEST_BYTES),
         }
-        if topic in (self.versions, self.changelog):
-            config |= _COMPACTED
+        if topic == self.versions:
+            config |= _VERSIONS
+        elif topic == self.changelog:
+            config |= _CHANGELOG
         return config
 
 

@@ -1,0 +1,116 @@
+"""What compaction keeps is written again by its owner, every few minutes.
+
+A worker that stood still ends before it sends (``streams.stall``), but what its machine had begun
+to send may still arrive: an old row behind a newer one, an old version behind the current one. Who
+reads the whole topic is not misled; compaction would keep the old one alone. What is written again
+before compaction comes is the last.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final, Protocol
+
+import structlog
+from faust.types import TP
+
+from db.locks import tool_lock
+from db.pool import Pool, acquire
+from db.versions import activated_within, current_version
+from schemas.errors import Retryable
+from schemas.settings import Settings
+from streams.outbox import Outbox, Outgoing
+from streams.partitions import partition_of
+from streams.topics import Topics
+
+log = structlog.get_logger()
+
+RECENTLY: Final = timedelta(hours=1)
+"""Versions that became current before were published again often enough."""
+_AT_ONCE: Final = 500
+
+
+class Refresh(Protocol):
+    """What a role writes again."""
+
+    async def refresh(self) -> int:
+        """Write it; how many records. Raises Retryable."""
+
+
+async def again_and_again(refresh: Refresh | None, every_s: float) -> None:
+    """Without end, also where there is nothing to write. What fails is tried the next time."""
+    while True:
+        await asyncio.sleep(every_s)
+        if refresh is None:
+            continue
+        try:
+            written = await refresh.refresh()
+        except Retryable as error:
+            log.warning("not_refreshed", cause=str(error))
+        else:
+            log.debug("refreshed", records=written)
+
+
+class RefreshRows:
+    """The detector's rows, of the partitions that are its own."""
+
+    def __init__(self, app: Any, table: Any, outbox: Outbox, settings: Settings) -> None:
+        self._app = app
+        self._table = table
+        self._outbox = outbox
+        self._topics = Topics.of(settings)
+
+    async def refresh(self) -> int:
+        """Write all rows as they are now, some at a time."""
+        written = 0
+        keys = iter([key for key, _ in self._table.rows()])
+        while some := list(islice(self._owned(keys), _AT_ONCE)):
+            # A row that the agent writes at this moment may come in front of ours: the next round
+            # puts that right.
+            rows = [Outgoing(self._topics.changelog, key, self._table[key]) for key in some]
+            await self._outbox.publish(rows)
+            written += len(rows)
+        return written
+
+    def _owned(self, keys: Iterator[bytes]) -> Iterator[bytes]:
+        partitions = self._table.partitions
+        for key in keys:
+            source = TP(self._topics.executions, partition_of(key, partitions))
+            if (
+                not self._app.rebalancing
+                and not self._app.in_recovery
+                and source in self._app.consumer.assignment()
+            ):
+                yield key
+
+
+class RefreshVersions:
+    """The current versions of the tools whose deployments are the applier's own."""
+
+    def __init__(
+        self, app: Any, pool: Pool, outbox: Outbox, partitions: int, settings: Settings
+    ) -> None:
+        self._app = app
+        self._pool = pool
+        self._outbox = outbox
+        self._partitions = partitions
+        self._topics = Topics.of(settings)
+
+    async def refresh(self) -> int:
+        """Publish again what became current in the last hour, each under its tool's lock."""
+        async with acquire(self._pool) as conn:
+            tools = await activated_within(conn, RECENTLY)
+        written = 0
+        for tool in tools:
+            source = TP(self._topics.deployments, partition_of(tool.encode(), self._partitions))
+            if source in self._app.consumer.assignment():
+                await self._publish(tool)
+                written += 1
+        return written
+
+    async def _publish(self, tool: str) -> None:
+        async with acquire(self._pool) as conn, tool_lock(conn, tool):
+            version = await current_version(conn, tool)
+            if version is not None:
+                await self._outbox.publish([Outgoing.of(self._topics.versions, tool, version)])
