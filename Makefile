@@ -7,7 +7,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test numbers lock setup
+.PHONY: demo up test check kafka-test chaos numbers lock setup
 
 setup: $(STAMP)
 
@@ -34,12 +34,19 @@ check: $(STAMP)
 	$(BIN)/pytest tests/unit
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka" -n 2
+	$(BIN)/pytest -m "not kafka and not chaos" -n 2
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m kafka -n 2
+
+# Every fault at real workers, a real Apache Kafka and a real Postgres; then the books are checked.
+# First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.
+chaos: $(STAMP)
+	compose/kafka/broker --fetch
+	$(BIN)/pytest -m chaos -n 2
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # Latency and cost on that Apache Kafka, and what version management takes; prints them.
 numbers: $(STAMP)

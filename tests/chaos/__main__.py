@@ -1,6 +1,7 @@
 """``python -m tests.chaos``: one run for each seed; exit 1 where an invariant broke."""
 
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -27,6 +28,7 @@ def main(
     for each in seed or [random.SystemRandom().randrange(10**6)]:
         plan = Plan(each, seconds, tools, rate, refused_s)
         folder = Path(tempfile.mkdtemp(prefix=f"rollguard-chaos-{each}-"))
+        logging.basicConfig(filename=folder / "harness.log", force=True)
         print(f"seed {each}: {plan}", flush=True)
         begin = time.monotonic()
         report = asyncio.run(run(plan, folder))

@@ -82,7 +82,7 @@ async def _kill_at_step(stack: Stack, step: str) -> None:
     worker.arm(f"kill:{step}@{1 + len(worker.ends) % 3}")
     worker.send_signal(signal.SIGKILL)
     before = len(worker.ends) + 1
-    await _wait(lambda: len(worker.ends) > before, 15.0)
+    await wait_until(lambda: len(worker.ends) > before, 15.0)
 
 
 async def _stop_at_step(stack: Stack, step: str) -> None:
@@ -91,7 +91,7 @@ async def _stop_at_step(stack: Stack, step: str) -> None:
     helper = stack.add(worker.role)
     worker.arm(f"stop:{step}")
     worker.send_signal(signal.SIGKILL)
-    await _wait(lambda: _stands_still(worker), 15.0)
+    await wait_until(lambda: stands_still(worker), 15.0)
     await asyncio.sleep(SESSION_S + 3)
     worker.send_signal(signal.SIGCONT)
     await asyncio.sleep(_SETTLE_S)
@@ -110,8 +110,10 @@ async def _zombie(stack: Stack, role: str) -> None:
 
 async def _kill_broker(stack: Stack) -> None:
     stack.broker.kill()
+    stack.broker.door.shut()
     await asyncio.sleep(1)
     await stack.broker.start()
+    await stack.broker.door.open()
 
 
 async def _cut_kafka(stack: Stack) -> None:
@@ -160,14 +162,16 @@ async def _restart_all(stack: Stack) -> None:
     await asyncio.sleep(_SETTLE_S)
 
 
-def _stands_still(worker: Worker) -> bool:
+def stands_still(worker: Worker) -> bool:
+    """Whether a signal has stopped it."""
     try:
         return psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
         return False
 
 
-async def _wait(holds: Callable[[], bool], at_most_s: float) -> bool:
+async def wait_until(holds: Callable[[], bool], at_most_s: float) -> bool:
+    """Whether it came to hold in time."""
     clock = asyncio.get_running_loop().time
     end = clock() + at_most_s
     while not holds():

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+from aiokafka.structs import ConsumerRecord
+
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
@@ -230,6 +233,22 @@ def versions(books: Books) -> Iterator[Violation]:
                 yield Violation("versions", tool, name, f"says {shown}, Postgres {kept}")
 
 
+def rows(books: Books) -> Iterator[Violation]:
+    """What compaction keeps of the detector's table, each tool's last row, is the one that has read
+    furthest. A row is an array that begins with the offset."""
+    furthest: dict[bytes, int] = {}
+    last: dict[bytes, tuple[int, ConsumerRecord]] = {}
+    for record in books.rows:
+        read_to = msgspec.msgpack.decode(record.value)[0]
+        furthest[record.key] = max(read_to, furthest.get(record.key, -1))
+        last[record.key] = read_to, record
+    for key, (read_to, record) in last.items():
+        if read_to != furthest[key]:
+            where = f"{record.partition}:{record.offset} of the changelog"
+            text = f"has read to {read_to}, an earlier row to {furthest[key]}"
+            yield Violation("rows", key.decode(), where, text)
+
+
 def dead_letters(books: Books) -> Iterator[Violation]:
     """Exactly the poison, each at least once, with the right cause."""
     causes = defaultdict(list)
@@ -248,4 +267,4 @@ def dead_letters(books: Books) -> Iterator[Violation]:
         yield Violation("dead letters", place[0], where, f"good, but rejected: {errors[0]}")
 
 
-CHECKS: Final[tuple[Check, ...]] = (metrics, decisions, outcomes, versions, dead_letters)
+CHECKS: Final[tuple[Check, ...]] = (metrics, decisions, outcomes, versions, rows, dead_letters)

@@ -12,7 +12,7 @@ from tests.chaos.books import read_books
 from tests.chaos.faults import inflict, schedule
 from tests.chaos.invariants import Violation, violations
 from tests.chaos.lag import until_none
-from tests.chaos.stack import ROLES, Stack
+from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import Workload
 
 CATCH_UP_S = 60.0
@@ -51,9 +51,7 @@ class Report:
         return not self.violations
 
 
-async def run(
-    plan: Plan, folder: Path, worker_program: Sequence[str] = ("-m", "rollguard", "worker")
-) -> Report:
+async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT) -> Report:
     """Run it in this folder, where logs and the ledger stay."""
     report = Report(plan)
     async with Stack(folder, worker_program) as stack:
@@ -105,6 +103,7 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
     except TimeoutError:
         text = f"not zero {CATCH_UP_S:.0f} s after the last fault"
         report.violations.append(Violation("lag", "all", "the groups", text))
+    await asyncio.sleep(stack.refresh_s if stack.refresh_s < CATCH_UP_S else 0)
     stack.say("reading the books")
     books = await read_books(stack.settings, stack.postgres.socket_dsn, stack.one("detector").url)
     report.records = workload.sent

@@ -28,6 +28,7 @@ from tests.kafka import APACHE
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
+PRODUCT = ("-m", "rollguard", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
 """How long the supervisor waits before it starts a worker again."""
@@ -127,7 +128,7 @@ class Postgres:
 class Worker:
     """One worker under a name that it keeps; started again whenever it ends by itself."""
 
-    def __init__(self, stack: "Stack", role: str, number: int) -> None:
+    def __init__(self, stack: "Stack", role: str, number: int, step: str = "") -> None:
         self.role, self.number = role, number
         self.name = f"{role}-{number}"
         self.ends: list[int] = []
@@ -136,7 +137,7 @@ class Worker:
         """Whether its next end is meant."""
         self._stack = stack
         self._port = free_port()
-        self._step = ""
+        self._step = step
         self._wanted = True
         self._process = self._start()
         self._supervisor = asyncio.create_task(self._supervise())
@@ -199,9 +200,10 @@ class Stack:
     """
 
     def __init__(
-        self, folder: Path, worker_program: Sequence[str] = ("-m", "rollguard", "worker")
+        self, folder: Path, worker_program: Sequence[str] = PRODUCT, refresh_s: float = 5.0
     ) -> None:
         self.folder = folder
+        self.refresh_s = refresh_s
         self.worker_program = tuple(worker_program)
         self.broker, self.postgres = Broker(folder), Postgres(folder)
         self.workers: list[Worker] = []
@@ -245,14 +247,15 @@ class Stack:
             "ROLLGUARD_WORKER_NAME": name,
             "ROLLGUARD_DATA_DIR": str(self.folder / name),
             "ROLLGUARD_WEB_PORT": str(port),
+            "ROLLGUARD_REFRESH_S": str(self.refresh_s),
             "ROLLGUARD_LOG_JSON": "true",
         }
 
-    def add(self, role: str) -> Worker:
-        """One more worker of the role, under the first name that is free."""
+    def add(self, role: str, step: str = "") -> Worker:
+        """One more worker of the role, under the first name that is free; armed, if with a step."""
         taken = {each.number for each in self.of(role)}
         number = next(number for number in range(1, PARTITIONS + 1) if number not in taken)
-        worker = Worker(self, role, number)
+        worker = Worker(self, role, number, step)
         self.workers.append(worker)
         return worker
 

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -27,7 +28,7 @@ from tests.chaos.topic_reader import follow
 HEADER: Final = "poison"
 """The header by which the books know a record that must become a dead letter, and why."""
 
-_KINDS: Final = {
+KINDS: Final = {
     "execute": 920,
     "repeat": 20,
     "deploy": 30,
@@ -41,8 +42,16 @@ class Workload:
     """``await run(...)`` while faults happen. ``acknowledged`` is by topic: the ids of all that the
     broker has taken."""
 
-    def __init__(self, settings: Settings, seed: int, tools: int, rate: float) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        tools: int,
+        rate: float,
+        kinds: Mapping[str, int] = KINDS,
+    ) -> None:
         self._settings = settings
+        self._kinds = kinds
         self._random = Random(seed)
         self._tools = [f"tool-{number:03}" for number in range(tools)]
         self._rate = rate
@@ -94,7 +103,7 @@ class Workload:
     async def _act(self, producer: AIOKafkaProducer) -> None:
         random = self._random
         tool = random.choice(self._tools)
-        kind = random.choices(list(_KINDS), list(_KINDS.values()))[0]
+        kind = random.choices(list(self._kinds), list(self._kinds.values()))[0]
         # Drawn here whatever the kind, so that what follows is the same whatever was known by now.
         luck, draw = random.random(), Random(random.getrandbits(64))
         if kind == "execute":

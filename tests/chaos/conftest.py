@@ -1,0 +1,30 @@
+"""A folder for each run, kept where the test failed."""
+
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Not pytest's own: Postgres, run as nobody, could not enter that."""
+    made = Path(tempfile.mkdtemp(prefix="rollguard-chaos-"))
+    yield made
+    if request.node.stash.get(_FAILED, True):
+        print(f"logs: {made}")
+    else:
+        shutil.rmtree(made)

@@ -1,0 +1,139 @@
+"""A worker with a known fault planted: ``python -m tests.chaos.planted FAULT ROLE``.
+
+The harness must catch every one of them: a harness that finds nothing proves nothing.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import agents.apply_changes
+import agents.fold
+import agents.watch_executions
+import agents.worker
+from agents.worker import run_worker
+from schemas.settings import load_settings
+from streams import batches
+from streams.outbox import Outbox, Outgoing
+from streams.stall import StallGuard
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    setattr(owner, name, value)
+
+
+def no_watermark() -> None:
+    """Rows fold in what they have read already."""
+    fold = agents.fold.fold
+
+    def forgetful(row: Any, *rest: Any) -> Any:
+        if row is not None:
+            row.read_to = -1
+        return fold(row, *rest)
+
+    _replace(agents.watch_executions, "fold", forgetful)
+
+
+def row_before_command() -> None:
+    """Rows are in the changelog before the command is sent; the worker dies in between, once."""
+    handler = agents.watch_executions.WatchExecutions
+    handled, publish = handler.handle, Outbox.publish
+
+    async def handle(self: Any, batch: Any) -> None:
+        # the fold as it is, with its command held back until its rows are written
+        held: list[Sequence[Outgoing]] = []
+
+        async def hold(_: Outbox, messages: Sequence[Outgoing]) -> None:
+            held.append(messages)
+
+        _replace(Outbox, "publish", hold)
+        try:
+            await handled(self, batch)
+        finally:
+            _replace(Outbox, "publish", publish)
+        for messages in held:
+            if any(message.topic.endswith("rollback-commands") for message in messages):
+                await self._app.producer.flush()
+                _die_once()
+            await publish(self._outbox, messages)
+
+    _replace(handler, "handle", handle)
+
+
+def commit_before_flush() -> None:
+    """Offsets are committed while the rows still wait to be sent."""
+    send_pending = batches.ExactBuffer._send_pending
+
+    async def slowly(self: Any, future: Any) -> None:
+        await asyncio.sleep(0.05)
+        await send_pending(self, future)
+
+    async def flush(_: Any) -> None:
+        return
+
+    _replace(batches.ExactBuffer, "_send_pending", slowly)
+    _replace(batches.ExactProducer, "flush", flush)
+
+
+def no_lock() -> None:
+    """Versions are published without the tool's lock, by one who is slow."""
+
+    @asynccontextmanager
+    async def unlocked(*_: Any) -> AsyncIterator[None]:
+        yield
+
+    _replace(agents.apply_changes, "tool_lock", unlocked)
+    slow_publisher()
+
+
+def slow_publisher() -> None:
+    """No fault: the first applier takes its time between reading a version and publishing it."""
+    publish = Outbox.publish
+
+    async def slowly(self: Any, messages: Sequence[Outgoing]) -> None:
+        is_first = os.environ["ROLLGUARD_WORKER_NAME"] == "applier-1"
+        if is_first and any(message.topic.endswith("tool-versions") for message in messages):
+            await asyncio.sleep(float(os.environ.get("PLANTED_SLOW_S", "0")))
+        await publish(self, messages)
+
+    _replace(Outbox, "publish", slowly)
+
+
+def no_stall_guard() -> None:
+    """A woken zombie goes on where it stood."""
+
+    def unchecked(_: Any) -> None:
+        return
+
+    _replace(StallGuard, "check", unchecked)
+
+
+PLANTS: Final[dict[str, Callable[[], None]]] = {
+    plant.__name__: plant
+    for plant in (
+        no_watermark,
+        row_before_command,
+        commit_before_flush,
+        no_lock,
+        slow_publisher,
+        no_stall_guard,
+    )
+}
+
+
+def _die_once() -> None:
+    mark = Path(os.environ["ROLLGUARD_DATA_DIR"]) / "died"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    plant, role = sys.argv[1:]
+    PLANTS[plant]()
+    sys.exit(run_worker(role, load_settings()))  # type: ignore[arg-type]

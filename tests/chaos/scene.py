@@ -1,0 +1,43 @@
+"""A short run with one fault of its own, for tests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from tests.chaos.books import read_books
+from tests.chaos.invariants import Violation, violations
+from tests.chaos.lag import until_none
+from tests.chaos.run import CATCH_UP_S
+from tests.chaos.stack import PRODUCT, ROLES, Stack
+from tests.chaos.workload import KINDS, Workload
+
+Act = Callable[[Stack], Awaitable[None]]
+
+
+async def play(
+    folder: Path,
+    act: Act,
+    *,
+    armed: Mapping[str, str] | None = None,
+    program: Sequence[str] = PRODUCT,
+    refresh_s: float = 300.0,
+    tools: int = 12,
+    rate: float = 80.0,
+    kinds: Mapping[str, int] = KINDS,
+) -> list[Violation]:
+    """What broke in a run in which ``act`` happens; ``armed`` names a step for a role's worker."""
+    async with Stack(folder, program, refresh_s) as stack:
+        for role in ROLES:
+            stack.add(role, (armed or {}).get(role, ""))
+        workload = Workload(stack.settings, 1, tools, rate, kinds)
+        working = asyncio.create_task(workload.run())
+        try:
+            await act(stack)
+            await asyncio.sleep(2)
+        finally:
+            workload.stop()
+            await working
+        await until_none(stack.settings, CATCH_UP_S)
+        url = stack.one("detector").url
+        books = await read_books(stack.settings, stack.postgres.socket_dsn, url)
+        return violations(books, workload.acknowledged)
