@@ -28,7 +28,13 @@ CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
 """A server that is gone without a word is noticed after so long."""
 
-_SERVER_SETTINGS: Final = {"application_name": "rollguard"}
+_SERVER_SETTINGS: Final = {
+    "application_name": "rollguard",
+    # A machine that is gone without a word gives its tools' locks back after half a minute.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "4",
+}
 
 _T = TypeVar("_T")
 

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Any, Final
 import agents.apply_changes
 import agents.fold
 import agents.watch_executions
-import agents.worker
+import streams.steps
 from agents.worker import run_worker
 from schemas.settings import load_settings
 from streams import batches
 from streams.outbox import Outbox, Outgoing
 from streams.stall import StallGuard
+from streams.steps import Step
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -80,37 +82,36 @@ def commit_before_flush() -> None:
     _replace(batches.ExactProducer, "flush", flush)
 
 
+def no_stall_guard() -> None:
+    """A woken zombie goes on where it stood, to the next step: an applier that has more in hand
+    would publish what is current again, and so mend what it did."""
+    reached = streams.steps.reached
+    woken = False
+
+    def to_the_next(step: Step) -> None:
+        nonlocal woken
+        if woken:
+            os.kill(os.getpid(), signal.SIGKILL)
+        begin = time.monotonic()
+        reached(step)
+        woken = time.monotonic() - begin > _STOOD_STILL_S
+
+    def unchecked(_: Any) -> None:
+        return
+
+    _replace(StallGuard, "check", unchecked)
+    _replace(agents.apply_changes, "reached", to_the_next)
+
+
 def no_lock() -> None:
-    """Versions are published without the tool's lock, by one who is slow."""
+    """Versions are published without the tool's lock, by a woken zombie too."""
 
     @asynccontextmanager
     async def unlocked(*_: Any) -> AsyncIterator[None]:
         yield
 
     _replace(agents.apply_changes, "tool_lock", unlocked)
-    slow_publisher()
-
-
-def slow_publisher() -> None:
-    """No fault: the first applier takes its time between reading a version and publishing it."""
-    publish = Outbox.publish
-
-    async def slowly(self: Any, messages: Sequence[Outgoing]) -> None:
-        is_first = os.environ["ROLLGUARD_WORKER_NAME"] == "applier-1"
-        if is_first and any(message.topic.endswith("tool-versions") for message in messages):
-            await asyncio.sleep(float(os.environ.get("PLANTED_SLOW_S", "0")))
-        await publish(self, messages)
-
-    _replace(Outbox, "publish", slowly)
-
-
-def no_stall_guard() -> None:
-    """A woken zombie goes on where it stood."""
-
-    def unchecked(_: Any) -> None:
-        return
-
-    _replace(StallGuard, "check", unchecked)
+    no_stall_guard()
 
 
 PLANTS: Final[dict[str, Callable[[], None]]] = {
@@ -120,10 +121,12 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         row_before_command,
         commit_before_flush,
         no_lock,
-        slow_publisher,
         no_stall_guard,
     )
 }
+
+
+_STOOD_STILL_S: Final = 3.0
 
 
 def _die_once() -> None:

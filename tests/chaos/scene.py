@@ -11,7 +11,7 @@ from tests.chaos.run import CATCH_UP_S
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import KINDS, Workload
 
-Act = Callable[[Stack], Awaitable[None]]
+Act = Callable[[Stack, Workload], Awaitable[None]]
 
 
 async def play(
@@ -32,7 +32,7 @@ async def play(
         workload = Workload(stack.settings, 1, tools, rate, kinds)
         working = asyncio.create_task(workload.run())
         try:
-            await act(stack)
+            await act(stack, workload)
             await asyncio.sleep(2)
         finally:
             workload.stop()

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.faults import stands_still, wait_until
 from tests.chaos.scene import play
-from tests.chaos.stack import SESSION_S, Stack
+from tests.chaos.stack import PRODUCT, SESSION_S, Stack
+from tests.chaos.workload import Workload
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
 
@@ -20,7 +22,7 @@ def planted(fault: str) -> tuple[str, ...]:
     return ("-m", "tests.chaos.planted", fault)
 
 
-async def dies_again_and_again(stack: Stack) -> None:
+async def dies_again_and_again(stack: Stack, _: Workload) -> None:
     """The detector, each time with what it wrote not yet committed."""
     worker = stack.one("detector")
     for times in range(1, 4):
@@ -54,7 +56,7 @@ async def test_with_the_watermark_they_do_not(folder: Path) -> None:
 
 
 async def test_a_row_before_its_command_loses_the_command(folder: Path) -> None:
-    async def dies(stack: Stack) -> None:
+    async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one("detector")
         assert await wait_until(lambda: bool(worker.ends), 60)
 
@@ -63,7 +65,7 @@ async def test_a_row_before_its_command_loses_the_command(folder: Path) -> None:
 
 
 async def test_a_commit_before_the_flush_loses_rows(folder: Path) -> None:
-    async def dies(stack: Stack) -> None:
+    async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one("detector")
         assert await wait_until(lambda: bool(worker.ends), 60)
 
@@ -77,75 +79,61 @@ async def test_a_commit_before_the_flush_loses_rows(folder: Path) -> None:
     assert {each.invariant for each in found} & {"windows", "decisions"}
 
 
-async def a_second_applier_takes_over(stack: Stack) -> None:
-    await asyncio.sleep(8)
-    stack.add("applier")
-    await asyncio.sleep(16)
-
-
-@pytest.mark.parametrize("plant", ["no_lock", "slow_publisher"])
-async def test_publishing_without_the_lock(
-    plant: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Caught without the lock; with it, the same slowness does no harm."""
-    monkeypatch.setenv("PLANTED_SLOW_S", "3")
-    found = await play(
-        folder,
-        a_second_applier_takes_over,
-        program=planted(plant),
-        tools=3,
-        rate=10,
-        kinds={"execute": 1, "deploy": 20},
-    )
-    caught = [each for each in found if each.where == "its last record"]
-    assert bool(caught) == (plant == "no_lock"), found
-
-
 class Stops:
     """The first worker of the step's role stands still there until its session is over; another
-    takes its place. Postgres starts anew meanwhile, so that the lock it held is free."""
+    takes its place; it wakes when all is quiet, so that what it sends is the last of its tool."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, *, lock_is_lost: bool) -> None:
         self.step = step
         self.role = step.partition(".")[0]
+        self._lock_is_lost = lock_is_lost
 
-    async def __call__(self, stack: Stack) -> None:
+    async def __call__(self, stack: Stack, workload: Workload) -> None:
         worker = stack.one(self.role)
         assert await wait_until(lambda: stands_still(worker), 60), "the step was not reached"
         stack.add(self.role)
-        if self.role == "applier":
+        if self._lock_is_lost:
             stack.postgres.kill()
             await stack.postgres.start()
         await asyncio.sleep(SESSION_S + 8)
+        workload.stop()
+        await asyncio.sleep(3)
         os.kill(worker.pid, signal.SIGCONT)
         await asyncio.sleep(3)
 
 
-_ZOMBIES = {"detector.commanded": "rows", "applier.activation_published": "versions"}
-
-
-@pytest.mark.parametrize("step", _ZOMBIES)
-async def test_a_woken_zombie_without_the_guard_is_caught(step: str, folder: Path) -> None:
-    stops = Stops(step)
+async def played_with_a_zombie(folder: Path, stops: Stops, program: Sequence[str]) -> set[str]:
+    """The invariants that broke."""
     found = await play(
         folder,
         stops,
-        armed={stops.role: f"stop:{step}@8"},
-        program=planted("no_stall_guard"),
+        armed={stops.role: f"stop:{stops.step}@6"},
+        program=program,
         tools=3,
-        kinds={"execute": 20, "deploy": 1},
+        kinds={"execute": 60, "deploy": 1},
     )
-    assert _ZOMBIES[step] in {each.invariant for each in found}
+    return {each.invariant for each in found}
 
 
-@pytest.mark.parametrize("step", _ZOMBIES)
-async def test_a_woken_zombie_with_the_guard_does_no_harm(step: str, folder: Path) -> None:
-    stops = Stops(step)
-    found = await play(
-        folder,
-        stops,
-        armed={stops.role: f"stop:{step}@8"},
-        tools=3,
-        kinds={"execute": 20, "deploy": 1},
-    )
-    assert found == []
+DETECTOR, APPLIER = "detector.commanded", "applier.activation_published"
+
+
+@pytest.mark.parametrize(("step", "broken"), [(DETECTOR, "rows"), (APPLIER, "versions")])
+async def test_a_woken_zombie_without_the_guard(step: str, broken: str, folder: Path) -> None:
+    stops = Stops(step, lock_is_lost=True)
+    assert broken in await played_with_a_zombie(folder, stops, planted("no_stall_guard"))
+
+
+@pytest.mark.parametrize("step", [DETECTOR, APPLIER])
+async def test_a_woken_zombie_does_no_harm(step: str, folder: Path) -> None:
+    stops = Stops(step, lock_is_lost=True)
+    assert await played_with_a_zombie(folder, stops, PRODUCT) == set()
+
+
+@pytest.mark.parametrize(
+    ("plant", "broken"), [("no_lock", {"versions"}), ("no_stall_guard", set())]
+)
+async def test_publishing_without_the_lock(plant: str, broken: set[str], folder: Path) -> None:
+    """The lock alone keeps the versions in order, for as long as it is held."""
+    stops = Stops(APPLIER, lock_is_lost=False)
+    assert await played_with_a_zombie(folder, stops, planted(plant)) == broken

@@ -9,6 +9,7 @@ from streams.steps import STEPS
 from tests.chaos.faults import wait_until
 from tests.chaos.scene import play
 from tests.chaos.stack import ROLES, Stack
+from tests.chaos.workload import Workload
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
 
@@ -22,7 +23,7 @@ _CASES = [
 
 @pytest.mark.parametrize(("role", "step"), _CASES)
 async def test_a_worker_dies_at_this_step(role: str, step: str, folder: Path) -> None:
-    async def dies(stack: Stack) -> None:
+    async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one(role)
         assert await wait_until(lambda: bool(worker.ends), 60), f"{step} was not reached"
         assert worker.ends[0] == -signal.SIGKILL
