@@ -1,12 +1,13 @@
 """The metrics of a version, counted anew from its executions."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Final
 
 from db.locks import bounded_transaction
 from db.pool import Connection
 from db.sql import blocks
 from db.versions import possible_id
+from schemas.errors import Rejected
 
 _SQL: Final = blocks("metrics.sql")
 
@@ -33,7 +34,8 @@ async def recount(conn: Connection, tool_name: str, version_id: int) -> Recount 
     """Count the version's executions and correct its metrics if they differ, in one transaction.
 
     Exact while executions are being recorded; the recorder waits as long as it takes. None if the
-    tool has no such version. Raises Retryable.
+    tool has no such version. Rejected where executions of it were pruned: what is left would make
+    the metrics smaller than they are. Raises Retryable.
     """
     if not possible_id(version_id):
         return None
@@ -45,9 +47,15 @@ async def recount(conn: Connection, tool_name: str, version_id: int) -> Recount 
         locked = await conn.fetchrow(_SQL["lock_version"], tool_name, version_id)
         if locked is None:
             return None
+        before = Metrics(*(locked[field.name] for field in fields(Metrics)))
+        if pruned := locked["pruned_executions"]:
+            raise Rejected(
+                f"{pruned} executions of version {version_id} of {tool_name!r} were pruned: its "
+                f"metrics cannot be counted anew and stay ({before.total_executions} executions)"
+            )
         counted = await conn.fetchrow(_SQL["count"], tool_name, version_id)
         assert counted is not None
-        before, after = Metrics(**locked), Metrics(**counted)
+        after = Metrics(**counted)
         if before != after:
             await conn.execute(_SQL["correct"], version_id, *astuple(after))
         return Recount(before, after, changed=before != after)

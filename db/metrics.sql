@@ -1,5 +1,5 @@
 -- name: lock_version
-select total_executions, successful_executions, success_rate
+select total_executions, successful_executions, success_rate, pruned_executions
 from tool_versions
 where tool_name = $1 and version_id = $2
 for no key update

@@ -37,12 +37,14 @@ class VersionRecord(ToolVersion):
     """A version with what became of it. ``success_rate`` is None until it was executed.
 
     ``trusted``: whether its code may be gone back to (:mod:`db.trust`). ``rollbacks`` are the
-    commands to replace this version, applied or rejected, the oldest first.
+    commands to replace this version, applied or rejected, the oldest first. ``pruned_executions``
+    of ``total_executions`` were removed since they were counted.
     """
 
     success_rate: float | None
     total_executions: int
     successful_executions: int
+    pruned_executions: int = 0
     deployment_count: int
     is_current: bool
     created_at: Time

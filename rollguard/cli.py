@@ -227,7 +227,7 @@ def rollbacks(
     """List the rollbacks of all tools, applied and rejected, the newest first."""
     from rollguard import reads, show_rollbacks
 
-    begin = None if since is None else _time(since)
+    begin = None if since is None else _time("--since", since)
     found = _run(reads.rollbacks_of(load_settings(), tool, begin, limit))
     show_rollbacks.rollbacks(found, as_json)
 
@@ -246,7 +246,7 @@ def explain(
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _time(text: str) -> datetime:
+def _time(option: str, text: str) -> datetime:
     """A time, or one that is so long ago."""
     if re.fullmatch(r"\d{1,9}[smhd]", text, re.ASCII):
         try:
@@ -256,7 +256,7 @@ def _time(text: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise typer.BadParameter(f"--since {text!r}: {error}") from None
+        raise typer.BadParameter(f"{option} {text!r}: {error}") from None
 
 
 @app.command()
@@ -288,3 +288,27 @@ def health(tool: Tool, as_json: Json = False) -> None:
     from rollguard import reads, show
 
     show.health(_run(reads.health(load_settings(), tool)), as_json)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option(help="How long ago (90s, 15m, 2h, 30d), or a time.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Remove executions that are older from Postgres, in small batches; metrics stay."""
+    from rollguard import show
+    from rollguard.prune import Pruned
+    from rollguard.prune import prune as remove
+
+    before = _time("--older-than", older_than)
+    if before > datetime.now(UTC):
+        raise typer.BadParameter(f"--older-than {older_than!r}: lies in the future")
+    pruned = Pruned(before)
+    try:
+        _run(remove(load_settings(), pruned))
+    except BaseException:
+        print(f"rollguard: removed until then: {pruned.executions} executions", file=sys.stderr)
+        raise
+    show.pruned(pruned, as_json)

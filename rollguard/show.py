@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from db.rollbacks import RollbackRecord
 from db.versions import VersionRecord
 from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
+from rollguard.prune import Pruned
 from rollguard.reads import recent_of
 from rollguard.writes import BadLine
 from schemas.execution import Execution
@@ -134,3 +135,14 @@ def recorded(published: Sequence[Execution], bad: Sequence[BadLine], as_json: bo
         print(f"published {len(published)} executions")
     for line in bad:
         print(f"rollguard: line {line.number}: {line.error}", file=sys.stderr)
+
+
+def pruned(found: Pruned, as_json: bool) -> None:
+    """What was removed."""
+    if as_json:
+        print_json({"before": found.before, "executions": found.executions, "tools": found.by_tool})
+        return
+    print(
+        f"removed {found.executions} executions of {len(found.by_tool)} tools, executed before "
+        f"{found.before:%Y-%m-%d %H:%M:%S} UTC; metrics stay"
+    )

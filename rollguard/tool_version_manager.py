@@ -200,7 +200,8 @@ class ToolVersionManager:
     ) -> dict[str, Any]:
         """Count a version's executions anew (the current one's without ``version_id``), and correct
         its metrics if they differ: ``changed``, and the metrics ``before`` and ``after``. On a
-        healthy system nothing changes. Rejected where the tool has no such version."""
+        healthy system nothing changes. Rejected where the tool has no such version, and where
+        executions of it were pruned: its metrics stay."""
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
             if version_id is None:

@@ -31,6 +31,11 @@ class Settings(BaseSettings, Rules):
     partitions: int = Field(4, ge=1, le=10_000)
     """Of every topic, when ``rollguard topics`` creates them."""
     replication_factor: int = Field(1, ge=1)
+    retention_days: int = Field(7, ge=1, le=36_500)
+    """How long Kafka keeps what is kept by time (executions, deployments, commands, outcomes), when
+    ``rollguard topics`` creates the topics. A role that is away for longer misses what is gone."""
+    dead_letter_retention_days: int = Field(30, ge=1, le=36_500)
+    """The same for `dead-letters`."""
     data_dir: Path = Path(".rollguard")
     """Where a worker keeps what it may lose."""
     web_host: str = "127.0.0.1"

@@ -64,17 +64,19 @@ class Topics:
     def all(self) -> list[str]:
         return list(vars(self).values())
 
-    def config_of(self, topic: str) -> dict[str, str]:
+    def config_of(self, topic: str, settings: Settings) -> dict[str, str]:
         """The topic's settings on the broker."""
         config = {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_REQUEST_BYTES),
         }
         if topic == self.versions:
-            config |= _VERSIONS
-        elif topic == self.changelog:
-            config |= _CHANGELOG
-        return config
+            return config | _VERSIONS
+        if topic == self.changelog:
+            return config | _CHANGELOG
+        is_letters = topic == self.dead_letters
+        days = settings.dead_letter_retention_days if is_letters else settings.retention_days
+        return config | {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
 
 
 async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
@@ -90,7 +92,7 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
             name,
             settings.partitions,
             settings.replication_factor,
-            topic_configs=topics.config_of(name),
+            topic_configs=topics.config_of(name, settings),
         )
         for name in topics.all()
         if name not in there

@@ -1,0 +1,58 @@
+-- name: lock
+select pg_try_advisory_lock(7655, 2)
+
+-- name: unlock
+select pg_advisory_unlock(7655, 2)
+
+-- From name to name along the index: the executions themselves are not read.
+-- name: tools
+with recursive tools as (
+    (select tool_name from tool_executions order by tool_name limit 1)
+    union all
+    select (
+        select execution.tool_name
+        from tool_executions execution
+        where execution.tool_name > tools.tool_name
+        order by execution.tool_name
+        limit 1
+    )
+    from tools
+    where tools.tool_name is not null
+)
+select tool_name
+from tools
+where exists (
+    select
+    from tool_executions execution
+    where execution.tool_name = tools.tool_name and execution.executed_at < $1
+)
+order by tool_name
+
+-- name: remove
+with old as (
+    select execution_id
+    from tool_executions
+    where tool_name = $1 and executed_at < $2
+    order by executed_at
+    limit $3
+),
+removed as (
+    delete from tool_executions
+    using old
+    where tool_executions.execution_id = old.execution_id
+    returning tool_executions.version_id
+)
+select version_id, count(*) as executions from removed group by version_id
+
+-- name: lock_versions
+select version_id
+from tool_versions
+where version_id = any($1::int[])
+order by version_id
+for no key update
+
+-- name: remember
+update tool_versions
+set pruned_executions = pruned_executions + executions
+from unnest($1::int[], $2::bigint[]) as removed (version_id, executions)
+where tool_versions.version_id = removed.version_id and tool_versions.tool_name = $3
