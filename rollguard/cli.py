@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import typer
@@ -19,6 +19,9 @@ from schemas.errors import RollguardError
 from schemas.fields import parse_time
 from schemas.message import explain as explain_wrong
 from schemas.settings import load_settings
+
+if TYPE_CHECKING:
+    from rollguard.dead_letters import Wanted
 
 T = TypeVar("T")
 
@@ -312,3 +315,89 @@ def prune(
         print(f"rollguard: removed until then: {pruned.executions} executions", file=sys.stderr)
         raise
     show.pruned(pruned, as_json)
+
+
+OfTopic = Annotated[str | None, typer.Option("--topic", help="Of this topic alone.")]
+OfTool = Annotated[str | None, typer.Option("--tool", help="With this tool as the key.")]
+OfError = Annotated[str | None, typer.Option("--error", help="With this in the cause.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", help="Rejected since a time, or so long ago: 90s, 15m, 2h, 7d."),
+]
+
+
+@app.command("dead-letters")
+def dead_letters(
+    record_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show this one whole.")
+    ] = None,
+    topic: OfTopic = None,
+    tool: OfTool = None,
+    error: OfError = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many at the most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the bad records with what was wrong, the last rejected first; or show one whole."""
+    from rollguard import show_dead_letters
+    from rollguard.dead_letters import listed, whole
+
+    wanted = _wanted(record_id, topic, tool, error, since)
+    settings = load_settings()
+    if wanted.place is not None:
+        show_dead_letters.dead_letter(_run(whole(settings, wanted.place)), as_json)
+    else:
+        show_dead_letters.dead_letters(_run(listed(settings, wanted, limit)), as_json)
+
+
+@app.command()
+def replay(
+    record_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="As `dead-letters` prints it.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that were not replayed yet.")] = False,
+    topic: OfTopic = None,
+    tool: OfTool = None,
+    error: OfError = None,
+    since: Since = None,
+    force: Annotated[
+        bool, typer.Option(help="Also what would be rejected again, or was overtaken; none twice.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish bad records again, into the topics they came from, after the cause was mended."""
+    from rollguard import show_dead_letters
+    from rollguard.replay import Replays, replay_wanted
+
+    if (record_id is None) != all_:
+        raise typer.BadParameter("give an ID or --all, and not both")
+    wanted = _wanted(record_id, topic, tool, error, since)
+    done = Replays()
+    try:
+        _run(replay_wanted(load_settings(), wanted, done, force=force))
+    except BaseException:
+        if done.replayed:  # what is done is done
+            show_dead_letters.replays(done, as_json)
+        raise
+    show_dead_letters.replays(done, as_json)
+    raise typer.Exit(1 if done.refused else 0)
+
+
+def _wanted(
+    record_id: str | None,
+    topic: str | None,
+    tool: str | None,
+    error: str | None,
+    since: str | None,
+) -> "Wanted":
+    from rollguard.dead_letters import Wanted, parse_place
+
+    if record_id is None:
+        begin = None if since is None else _time("--since", since)
+        return Wanted(None, topic, tool, error, begin)
+    if (topic, tool, error, since) != (None, None, None, None):
+        raise typer.BadParameter("give an ID or options that select, and not both")
+    try:
+        return Wanted(parse_place(record_id))
+    except ValueError:
+        raise typer.BadParameter(f"{record_id!r} is not TOPIC:PARTITION:OFFSET") from None

@@ -70,6 +70,22 @@ class TopicReader:
                 return False
         return True
 
+    async def read_at(self, partition: int, offset: int, timeout_s: float) -> ConsumerRecord | None:
+        """The record at this place; None where it is gone, or none is there within so long.
+
+        Reading goes on from there, in this partition alone.
+        """
+        place = next((each for each in self._ends if each.partition == partition), None)
+        if place is None:
+            return None
+        self._consumer.assign([place])
+        self._consumer.seek(place, offset)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while asyncio.get_running_loop().time() < deadline:
+            for record in await self.poll():
+                return record if record.offset == offset else None
+        return None
+
 
 @asynccontextmanager
 async def open_reader(

@@ -64,6 +64,10 @@ class Topics:
     def all(self) -> list[str]:
         return list(vars(self).values())
 
+    def sources(self) -> tuple[str, ...]:
+        """What workers read and judge: where bad records stand."""
+        return (self.executions, self.deployments, self.commands)
+
     def config_of(self, topic: str, settings: Settings) -> dict[str, str]:
         """The topic's settings on the broker."""
         config = {
