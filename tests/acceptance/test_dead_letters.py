@@ -1,0 +1,254 @@
+"""The verbs for bad input: `dead-letters` lists and shows, `replay` publishes again, once."""
+
+import json
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka.structs import RecordMetadata
+
+from schemas.dead_letter import DeadLetter, encoded
+from schemas.message import Message
+from schemas.rollback import RollbackCommand
+from streams.partitions import partition_of
+from tests.acceptance.test_command_line import Said, rollguard
+from tests.system import System, deployment, execution, until
+
+TOOL = "数 parser"
+
+
+@pytest.fixture
+def kafka(embedded_broker: str) -> str:
+    return embedded_broker
+
+
+async def misplaced(system: System, topic: str, message: Message | bytes) -> str:
+    """Publish it where another partitioner would, and return its id."""
+    value = message if isinstance(message, bytes) else message.to_bytes()
+    home = partition_of(TOOL.encode(), system.settings.partitions)
+    elsewhere = (home + 1) % system.settings.partitions
+    sent: RecordMetadata = await system.producer.send_and_wait(
+        topic, value, key=TOOL.encode(), partition=elsewhere
+    )
+    return f"{topic}:{sent.partition}:{sent.offset}"
+
+
+async def listed(system: System, *words: str) -> list[dict[str, Any]]:
+    said = await rollguard("dead-letters", "--json", *words, env=system.environment())
+    assert said.code == 0, said.err
+    found: list[dict[str, Any]] = json.loads(said.out)
+    return found
+
+
+async def letters_about(system: System, *ids: str) -> None:
+    """Return when each of these is a dead letter."""
+
+    async def there() -> bool:
+        return {each["id"] for each in await listed(system, "--limit", "1000")} >= set(ids)
+
+    await until(there)
+
+
+async def replay(system: System, *words: str) -> Said:
+    return await rollguard("replay", *words, env=system.environment())
+
+
+@pytest.mark.timeout(150)
+async def test_list_and_show(system: System) -> None:
+    topic, letters = system.topics.executions, system.topics.dead_letters
+    lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
+    binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
+    binary_id = f"{topic}:{binary.partition}:{binary.offset}"
+    await letters_about(system, lost, binary_id)
+    [record] = [
+        each
+        for each in await system.records(letters, 2)
+        if DeadLetter.from_bytes(each.value).key == encoded(TOOL.encode(), 1024)
+    ]
+    for value in (record.value, b"{}", None, record.value.replace(b'"value":"', b'"value":"?')):
+        await system.producer.send_and_wait(letters, value, key=record.key)
+
+    said = await rollguard("dead-letters", "--json", env=system.environment())
+    assert said.err == "rollguard: 3 records are no dead letters\n"
+    found = {each["id"]: each for each in json.loads(said.out)}
+    assert found.keys() == {lost, binary_id}
+    assert "murmur2" in found[lost]["error"]
+    assert (found[lost]["times"], found[lost]["key"], found[lost]["role"]) == (2, TOOL, "detector")
+    assert (found[binary_id]["times"], found[binary_id]["key"]) == (1, None)
+    assert found[lost]["replayed_at"] is None
+
+    for words, ids in (
+        (("--tool", TOOL), [lost]),
+        (("--topic", topic, "--error", "Invalid JSON"), [binary_id]),
+        (("--topic", "tool-executions", "--since", "1h", "--limit", "1"), [binary_id]),
+        (("--topic", "tool-deployments"), []),
+        (("--since", "0s"), []),
+    ):
+        assert [each["id"] for each in await listed(system, *words)] == ids, words
+    table = (await rollguard("dead-letters", env=system.environment())).out
+    assert "2 of 2 bad records" in table
+    assert "murmur2" in table
+    assert lost in table
+
+    [whole] = [await rollguard("dead-letters", lost, "--json", env=system.environment())]
+    shown = json.loads(whole.out)
+    assert json.loads(shown["value"])["error"] == "TypeError: \x1b[31m"
+    assert b64decode(shown["key_base64"]) == TOOL.encode()
+    for_a_person = (await rollguard("dead-letters", lost, env=system.environment())).out
+    assert '"error":"TypeError: \\u001b[31m"' in for_a_person
+    assert (
+        "ff 00 7b (hex)"
+        in (await rollguard("dead-letters", binary_id, env=system.environment())).out
+    )
+    for words, code in (
+        (("nonsense",), 2),
+        ((f"{topic}:-1:0",), 2),
+        ((lost, "--tool", "x"), 2),
+        ((f"{topic}:0:999",), 1),
+    ):
+        assert (await rollguard("dead-letters", *words, env=system.environment())).code == code
+
+    nowhere = {"ROLLGUARD_POSTGRES_DSN": f"postgresql:///x?host={system.folder}"}
+    said = await rollguard("dead-letters", "--json", env=system.environment() | nowhere)
+    assert (said.code, len(json.loads(said.out))) == (0, 2)
+    assert "what was replayed is not known" in said.err
+
+
+@pytest.mark.timeout(150)
+async def test_executions_are_replayed_once_and_count(system: System) -> None:
+    topic = system.topics.executions
+    version = await system.deploy(TOOL, "one")
+    failed = json.loads(execution(TOOL, "boom", version_id=version.version_id).to_bytes())
+    large = json.dumps(failed | {"error": "x" * 1_100_000}).encode()
+    lost = await misplaced(system, topic, large)
+    there = execution(TOOL)
+    twice = await misplaced(system, topic, there)
+    await system.run(there)  # the engine has sent it again by itself
+    ahead = execution(TOOL, executed_at=datetime.now(UTC) + timedelta(hours=1))
+    await system.run(ahead)
+    await system.producer.send_and_wait(topic, b"{nonsense", key=TOOL.encode())
+    await letters_about(system, lost, twice)
+    await system.executions_recorded(TOOL, 1)
+
+    said = await replay(system, lost)
+    assert (said.code, said.err) == (0, ""), said
+    await system.executions_recorded(TOOL, 2)
+    [row] = await system.query("SELECT total_executions, success_rate FROM tool_versions")
+    assert tuple(row) == (2, 0.5)
+    again = await replay(system, lost)
+    assert again.code == 1
+    assert "was replayed at 20" in again.err
+    assert again.out == "replayed 0 records\n"
+    assert (await replay(system, lost, "--force")).code == 1
+    [known] = [each for each in await listed(system) if each["id"] == lost]
+    assert known["replayed_to"].startswith(f"{topic}:")
+    assert known["truncated"]
+
+    rest = await replay(system, "--all", "--json")
+    assert rest.code == 1
+    document = json.loads(rest.out)
+    assert document["replayed"] == []
+    reasons = {each["id"]: each["reason"] for each in document["refused"]}
+    assert len(reasons) == 3
+    assert "recorded already" in reasons.pop(twice)
+    assert all(reason.startswith("would be rejected again: ") for reason in reasons.values())
+    assert any("ahead of the record's" in reason for reason in reasons.values())
+
+    # Whoever forces it gets what the workers make of it: one more dead letter.
+    forced = await replay(system, "--all", "--force", "--error", "Invalid JSON")
+    assert (forced.code, "replayed 1 records" in forced.out) == (0, True)
+    await until(lambda: _has(system, 2, "Invalid JSON"))
+    [row] = await system.query("SELECT total_executions FROM tool_versions")
+    assert row["total_executions"] == 2
+
+
+async def _has(system: System, count: int, error: str) -> bool:
+    return len(await listed(system, "--error", error)) == count
+
+
+@pytest.mark.timeout(150)
+async def test_deployments_and_commands(system: System) -> None:
+    topics = system.topics
+    wish = deployment(TOOL, "def f(): ...")
+    refused = await misplaced(system, topics.deployments, wish)
+    await letters_about(system, refused)
+    said = await replay(system, refused, "--json")
+    assert said.code == 0, said.err
+    [replayed] = json.loads(said.out)["replayed"]
+    assert replayed["deployment_id"] != str(wish.deployment_id)
+
+    async def created() -> bool:
+        sql = "SELECT FROM tool_versions WHERE deployment_id = $1"
+        return bool(await system.query(sql, replayed["deployment_id"]))
+
+    await until(created)
+    outcomes = await system.query("SELECT deployment_id, outcome ->> 'status' FROM deployments")
+    assert {str(row[0]): row[1] for row in outcomes} == {
+        str(wish.deployment_id): "refused",
+        replayed["deployment_id"]: "created",
+    }
+
+    late = await misplaced(system, topics.deployments, deployment(TOOL, "def late(): ..."))
+    order = RollbackCommand(
+        command_id=uuid4(),
+        tool_name=TOOL,
+        to_version_id=1,
+        tier="manual",
+        reason="manual",
+        issued_by="someone",
+        issued_at=datetime.now(UTC),
+    )
+    command = await misplaced(system, topics.commands, order)
+    await letters_about(system, late, command)
+    second = await system.deploy(TOOL, "def g(): ...")
+    for each in (late, command):
+        said = await replay(system, each)
+        assert said.code == 1
+        assert "overtaken: '数 parser' was changed at 20" in said.err
+    assert (await replay(system, command, "--force")).code == 0
+
+    async def rolled_back() -> bool:
+        [row] = await system.query("SELECT version_id FROM tool_versions WHERE is_current")
+        return bool(row["version_id"] != second.version_id)
+
+    await until(rolled_back)
+    assert (await replay(system, command, "--force")).code == 1
+    count = await system.query("SELECT count(*) FROM tool_versions")
+    assert count[0][0] == 2
+
+
+@pytest.mark.timeout(150)
+async def test_what_cannot_be_replayed(system: System) -> None:
+    def letter(**fields: Any) -> DeadLetter:
+        given: dict[str, Any] = {
+            "role": "detector",
+            "topic": system.topics.executions,
+            "partition": 0,
+            "offset": 10_000,
+            "key": encoded(TOOL.encode(), 1024),
+            "value": encoded(execution(TOOL).to_bytes(), 1024),
+            "error": "a cause",
+            "rejected_at": datetime.now(UTC),
+        }
+        return DeadLetter(**(given | fields))
+
+    foreign = letter(topic="tool-executions", offset=1)
+    gone = letter(offset=2, truncated=True)
+    cut_key = letter(offset=3, key=encoded(b"k" * 2000, 1024))
+    no_key = letter(offset=4, key=None)
+    for each in (foreign, gone, cut_key, no_key):
+        await system.send(system.topics.dead_letters, TOOL, each)
+    env = {"ROLLGUARD_WAIT_S": "3"}
+    said = await rollguard("replay", "--all", "--json", env=system.environment() | env)
+    assert said.code == 1
+    reasons = [each["reason"] for each in json.loads(said.out)["refused"]]
+    assert len(reasons) == 4
+    assert f"prefix '{system.settings.topic_prefix}'" in reasons[0]
+    assert "cut to 1048576 bytes" in reasons[1]
+    assert "the first 1024 bytes are kept" in reasons[2]
+    assert "no key" in reasons[3]
+    assert await system.query("SELECT FROM replayed_records") == []
+    for words in ((), ("--all", "tool-executions:0:1"), ("x",)):
+        assert (await rollguard("replay", *words, env=system.environment())).code == 2
