@@ -1,6 +1,5 @@
 """What stands in the one log of a tool, `tool-executions`: executions and activations."""
 
-import json
 import re
 from typing import Final, Literal, Self
 from uuid import UUID
@@ -18,7 +17,7 @@ from schemas.fields import (
     ToolName,
     VersionId,
 )
-from schemas.message import Message
+from schemas.message import Message, parse_json
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
 """The exceptions that a changed signature raises in its callers."""
@@ -57,7 +56,7 @@ class Execution(Message):
             return execution
         if len(error) * 4 < MAX_ERROR_BYTES or len(error.encode()) < MAX_ERROR_BYTES - 3:
             return execution
-        named = class_named_by(json.loads(value)["error"])
+        named = class_named_by(parse_json(value)["error"])
         return execution.model_copy(update={"error_type": named})
 
     @property

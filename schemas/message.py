@@ -1,6 +1,7 @@
 """The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +13,9 @@ MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 """The largest record on any topic."""
 MAX_REQUEST_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
 """A record with what the protocol wraps around it."""
+MAX_DEPTH: Final = 500
+"""What is nested deeper is bad. A parser's own limit depends on how deep its caller stands, so that
+one role could read what another one rejects."""
 
 
 class Message(BaseModel):
@@ -43,7 +47,7 @@ class Message(BaseModel):
         Fields that are ignored are dropped; in ``cleaned`` ones a surrogate becomes U+FFFD.
         """
         try:
-            data = json.loads(value)
+            data = parse_json(value)
             if not isinstance(data, dict):
                 raise Rejected(explain(first)) from first
             fields = {name: data[name] for name in cls.model_fields if name in data}
@@ -59,6 +63,27 @@ class Message(BaseModel):
     def to_bytes(self) -> bytes:
         """The value of a record: JSON in UTF-8, fields without a value left out."""
         return self.model_dump_json(exclude_none=True).encode()
+
+
+def parse_json(value: bytes) -> Any:
+    """What Python's parser makes of JSON in UTF-8, with or without a byte order mark; surrogates
+    may be in it. Raises ValueError, also for what is nested deeper than ``MAX_DEPTH``."""
+    try:
+        data = json.loads(value.decode("utf-8-sig", "surrogatepass"))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return data
+    raise ValueError("nested too deep")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _storable_throughout(value: Any) -> Any:
