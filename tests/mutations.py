@@ -92,8 +92,8 @@ WRONG_TYPES: Final[dict[str, list[Any]]] = {
 
 RIGHT: Final[dict[str, list[Any]]] = {
     "text?": [None, "", "plain", "x" * 255, "数" * 255, "\0", "\ud800 alone", "\u202e\x1b[31m"],
-    "error?": [None, "", "TypeError: no", "\0" * 10, "x" * 100_000, "\ud800\udc00 \udfff", "é" * 9000,
-               "Traceback (most recent call last):\n  x\nKeyError: 'TypeErrorCount'"],
+    "error?": [None, "", "TypeError: no", "\0" * 10, "x" * 100_000, "\ud800\udc00 \udfff",
+               "é" * 9000, "Traceback (most recent call last):\n  x\nKeyError: 'TypeErrorCount'"],
     "version?": [None, 2**31 - 1],
     "number?": [None, 0, Raw("-0"), Raw("-0.0"), 1e308, 5e-324, Raw("1e-400"), 10**15, 10**300,
                 Raw("1E+2"), -5.5],
@@ -104,8 +104,8 @@ RIGHT: Final[dict[str, list[Any]]] = {
              "1970-01-01T12:00:00+12:00"],
     "kind?": [None, "execution"],
     "reason?": [None, "", "why", "w" * 60_000, "\0", "lone \ud800"],
-    "code": ["", "\n", "def execute(:\n", "(" * 5_000, "x = 1\r\n", "# 🛡 é", "'\\\\x00'", "x" * 524_288,
-             "[" * 200 + "]" * 200, "\ufeffx = 1", "async def f(): yield\n\tbad"],
+    "code": ["", "\n", "def execute(:\n", "(" * 5_000, "x = 1\r\n", "# 🛡 é", "'\\\\x00'",
+             "x" * 524_288, "[" * 200 + "]" * 200, "\ufeffx = 1", "async def f(): yield\n\tbad"],
     "author": ["human", "autonomous"],
     "improvement": ["", "bug_fix", "i" * 50, "数" * 50],
     "breaks?": [None, [], [{"kind": "k", "reason": "r"}], [{"object": "o", "reason": "\0\ud800"}]],
@@ -402,9 +402,9 @@ def tombstone(kind: Kind, fields: Fields, random: Random) -> Mutant:
 def wrong_key(kind: Kind, fields: Fields, random: Random) -> Mutant:
     tool: str = fields["tool_name"]
     keys: list[bytes | None] = [
-        None, b"", b"\0", tool.encode() + b"\0", tool.upper().encode() + b"x", json.dumps(tool).encode(),
-        tool.encode("utf-16"), b"\xff\xfe", b"other", fields[ID_OF[kind]].encode(), b" " + tool.encode(),
-        b"k" * 2_000,
+        None, b"", b"\0", b"\xff\xfe", b"other", b"k" * 2_000, tool.encode() + b"\0",
+        b" " + tool.encode(), tool.upper().encode() + b"x", json.dumps(tool).encode(),
+        tool.encode("utf-16"), fields[ID_OF[kind]].encode(),
     ]  # fmt: skip
     key = random.choice(keys)
     return Mutant(f"key {key!r:.30}", "bad", fields, key=key, has_key=True)
