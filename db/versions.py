@@ -27,6 +27,7 @@ __all__ = [
     "possible_id",
     "refuse",
     "tool_lock",
+    "tools",
     "version",
 ]
 
@@ -108,6 +109,13 @@ async def current_version(conn: Connection, tool_name: str) -> ToolVersion | Non
     with postgres_errors():
         row = await conn.fetchrow(_SQL["current"], tool_name)
     return None if row is None else ToolVersion.model_validate(_fields(row))
+
+
+async def tools(conn: Connection) -> list[str]:
+    """The names of all tools that have versions."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["tools"])
+    return [row["tool_name"] for row in rows]
 
 
 async def activated_within(conn: Connection, span: timedelta) -> list[str]:

@@ -59,3 +59,6 @@ union
 select tool_name
 from rollbacks
 where applied_at >= clock_timestamp() - $1::interval and status = 'applied'
+
+-- name: tools
+select tool_name from tool_versions where is_current order by tool_name

@@ -91,12 +91,25 @@ def migrate() -> None:
 
 
 @app.command()
-def topics() -> None:
+def topics(
+    republish: Annotated[
+        bool,
+        typer.Option(
+            "--republish",
+            help="Then publish the current version of every tool from Postgres: for topics that "
+            "were lost or are new.",
+        ),
+    ] = False,
+) -> None:
     """Create the topics that are not there yet."""
+    from rollguard.republish import republish_versions
     from rollguard.setup import create_missing_topics
 
-    for name in _run(create_missing_topics(load_settings())):
+    settings = load_settings()
+    for name in _run(create_missing_topics(settings)):
         print(f"created {name}")
+    if republish:
+        print(f"published {_run(republish_versions(settings))} versions")
 
 
 @app.command()

@@ -1,5 +1,5 @@
-"""`tool-versions` and the activations once more, from what Postgres says: for topics made anew, with
-another prefix or more partitions, or lost."""
+"""`tool-versions` and the activations once more, from what Postgres says: for topics that are new,
+with another prefix or more partitions, or that were lost."""
 
 from db.locks import tool_lock
 from db.versions import current_version, tools
@@ -9,7 +9,7 @@ from schemas.settings import Settings
 from streams.topics import Topics
 
 
-async def republish(settings: Settings) -> int:
+async def republish_versions(settings: Settings) -> int:
     """Publish the current version of every tool, its activation in front; how many tools.
 
     Each under its tool's lock, so that no applier publishes another one in between. Harmless where

@@ -263,7 +263,7 @@ def too_long(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def unknown_fields(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    unknown = [
+    unknown: list[Any] = [
         None, {}, [], "x" * 5_000, "\ud800", "\0", 10**400, Raw("1e400"), Raw("-0"), 1e308,
         Raw("[" * 100 + "]" * 100), {"tool_name": "other", "success": "no"}, True,
     ]  # fmt: skip

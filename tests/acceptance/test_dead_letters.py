@@ -102,12 +102,13 @@ async def test_list_and_show(system: System) -> None:
         "ff 00 7b (hex)"
         in (await rollguard("dead-letters", binary_id, env=system.environment())).out
     )
-    for words, code in (
+    cases: list[tuple[tuple[str, ...], int]] = [
         (("nonsense",), 2),
         ((f"{topic}:-1:0",), 2),
         ((lost, "--tool", "x"), 2),
         ((f"{topic}:0:999",), 1),
-    ):
+    ]
+    for words, code in cases:
         assert (await rollguard("dead-letters", *words, env=system.environment())).code == code
 
     nowhere = {"ROLLGUARD_POSTGRES_DSN": f"postgresql:///x?host={system.folder}"}

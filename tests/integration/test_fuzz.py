@@ -234,7 +234,9 @@ async def check_executions(fuzz: Fuzz) -> None:
 
 def _check_row(row: asyncpg.Record, case: Case, version_ids: dict[str, int]) -> None:
     """What a good execution says stands in its row; without a version it is the current one's."""
-    said = {name: None if isinstance(each, Raw) else each for name, each in case.fields.items()}
+    said: dict[str, Any] = {
+        name: None if isinstance(each, Raw) else each for name, each in case.fields.items()
+    }
     assert row["execution_id"] == UUID(said["execution_id"]), case.name
     assert row["tool_name"] == said["tool_name"]
     assert row["success"] == said["success"]
@@ -310,7 +312,7 @@ def _names_its_deployment(case: Case) -> bool:
     if any(isinstance(value, Raw) for value in case.fields.values()):
         return False
     try:
-        return str(UUID(case.fields["deployment_id"])) == case.fields["deployment_id"]
+        return bool(str(UUID(case.fields["deployment_id"])) == case.fields["deployment_id"])
     except (ValueError, TypeError, AttributeError):
         return False
 
