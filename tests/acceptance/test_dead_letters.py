@@ -108,8 +108,8 @@ async def test_list_and_show(system: System) -> None:
         ((lost, "--tool", "x"), 2),
         ((f"{topic}:0:999",), 1),
     ]
-    for words, code in cases:
-        assert (await rollguard("dead-letters", *words, env=system.environment())).code == code
+    for arguments, code in cases:
+        assert (await rollguard("dead-letters", *arguments, env=system.environment())).code == code
 
     nowhere = {"ROLLGUARD_POSTGRES_DSN": f"postgresql:///x?host={system.folder}"}
     said = await rollguard("dead-letters", "--json", env=system.environment() | nowhere)
