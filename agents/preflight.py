@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from agents.retries import when_it_answers
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
+from streams.access import kafka_options, require_welcome
 from streams.topics import group_of, require_topics
 
 
@@ -18,11 +19,12 @@ from streams.topics import group_of, require_topics
 async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A connected admin client. Retryable that names the address where none answers."""
     brokers = ",".join(settings.kafka_brokers)
-    admin = AIOKafkaAdminClient(bootstrap_servers=list(settings.kafka_brokers))
+    admin = AIOKafkaAdminClient(**kafka_options(settings))
     try:
         await admin.start()
     except KafkaError as error:
         await admin.close()
+        await require_welcome(settings)
         said = "" if isinstance(error, KafkaConnectionError) else f" ({error!r})"
         raise Retryable("Kafka", f"{brokers} does not answer{said}") from None
     try:

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
-from rollguard.follow import TopicReader, kafka_errors, open_reader
+from rollguard.follow import TopicReader, connecting, kafka_errors, open_reader
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected, Retryable, RollguardError
 from schemas.execution import Execution
@@ -24,6 +24,7 @@ from schemas.fields import storable
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
+from streams.access import kafka_options
 
 __all__ = [
     "AcceptedBreak",
@@ -59,13 +60,13 @@ class EngineClient:
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=list(self._settings.kafka_brokers),
+            **kafka_options(self._settings),
             acks="all",
             max_request_size=MAX_REQUEST_BYTES,
             request_timeout_ms=int(self._settings.wait_s * 1000),
         )
         try:
-            with kafka_errors(self._settings):
+            async with connecting(self._settings):
                 await self._producer.start()
         except BaseException:
             await self._producer.stop()

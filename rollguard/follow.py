@@ -7,10 +7,12 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
+    GroupAuthorizationFailedError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 from aiokafka.structs import ConsumerRecord
@@ -18,6 +20,7 @@ from aiokafka.structs import ConsumerRecord
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
+from streams.access import kafka_options, require_welcome
 
 _POLL_MS: Final = 200
 _NEW_TOPIC_S: Final = 2.0
@@ -39,8 +42,24 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
             f"a topic is missing at {brokers}: run `rollguard topics` "
             f"(prefix {settings.topic_prefix!r})"
         ) from error
+    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
+        raise Misconfigured(
+            f"Kafka at {brokers} does not allow {settings.kafka_username!r} this: {error}"
+        ) from error
     except KafkaError as error:
         raise Retryable("Kafka", f"{brokers}: {error!r}") from error
+
+
+@asynccontextmanager
+async def connecting(settings: Settings) -> AsyncIterator[None]:
+    """As :func:`kafka_errors`, around a start: Misconfigured where a broker is there, but refuses
+    us or is not trusted."""
+    try:
+        with kafka_errors(settings):
+            yield
+    except Retryable:
+        await require_welcome(settings)
+        raise
 
 
 class TopicReader:
@@ -98,7 +117,7 @@ async def open_reader(
     where the broker does not answer, Misconfigured where the topic is missing.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(settings.kafka_brokers),
+        **kafka_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -107,8 +126,9 @@ async def open_reader(
         fetch_max_wait_ms=settings.fetch_wait_ms,
     )
     try:
-        with kafka_errors(settings):
+        async with connecting(settings):
             await consumer.start()
+        with kafka_errors(settings):
             partitions = await _partitions_of(consumer, topic)
             await consumer._client.add_topic(topic)  # else the leaders are looked up after a wait
             ends = await consumer.end_offsets(partitions)

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -25,6 +25,16 @@ class Settings(BaseSettings, Rules):
 
     kafka_brokers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1:9092",)
     """Bootstrap servers, ``host:port``, comma separated."""
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    """The authorities whose certificates are accepted; without it, the system's."""
+    kafka_cert_file: Path | None = None
+    """Our own certificate, where the broker asks for one."""
+    kafka_key_file: Path | None = None
+    """Its key, unencrypted; without it, the key stands in the certificate's file."""
     postgres_dsn: SecretStr = SecretStr("postgresql://rollguard@127.0.0.1:5432/rollguard")
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,150}$")
     """Stands before every topic's name and every consumer group's, verbatim."""
@@ -81,6 +91,21 @@ class Settings(BaseSettings, Rules):
         if not brokers:
             raise ValueError("names no broker")
         return brokers
+
+    @model_validator(mode="after")
+    def _kafka_access_consistent(self) -> Self:
+        named = self.kafka_username is not None, self.kafka_password is not None
+        if self.kafka_security.startswith("sasl"):
+            if not all(named):
+                raise ValueError("kafka_security with SASL needs kafka_username, kafka_password")
+        elif any(named):
+            raise ValueError("kafka_username and kafka_password need kafka_security with SASL")
+        files = self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file
+        if not self.kafka_security.endswith("ssl") and any(files):
+            raise ValueError("kafka_ca_file, …_cert_file, …_key_file need kafka_security with SSL")
+        if self.kafka_key_file is not None and self.kafka_cert_file is None:
+            raise ValueError("kafka_key_file needs kafka_cert_file")
+        return self
 
     @model_validator(mode="after")
     def _tools_consistent(self) -> Self:

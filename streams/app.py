@@ -8,6 +8,7 @@ from yarl import URL
 
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
+from streams.access import ssl_context
 from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
 from streams.stall import StallGuard
 from streams.topics import group_of
@@ -62,12 +63,27 @@ def create_app(
         "web_enabled": False,
         "canonical_url": url or f"http://{settings.web_host}:{settings.web_port}",
     }
+    options["broker_credentials"] = _credentials(settings)
     if settings.worker_name is not None:
         options["consumer_group_instance_id"] = settings.worker_name
     app = faust.App(group_of(settings, role), **(options | overrides))
     install(app, guard)
     app.sensors.add(FailedSends(app, on_failed_send))
     return app
+
+
+def _credentials(settings: Settings) -> Any:
+    """As `streams.access` has them for other clients; None for plain text."""
+    context = ssl_context(settings) if settings.kafka_security.endswith("ssl") else None
+    if settings.kafka_security.startswith("sasl"):
+        assert settings.kafka_password is not None
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return context and faust.SSLCredentials(context)
 
 
 def source_channel(app: faust.App, topics: list[str]) -> Any:
