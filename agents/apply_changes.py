@@ -28,6 +28,7 @@ from streams.outbox import Outbox, Outgoing, sendable_key
 from streams.records import Guard, dead_letter
 from streams.steps import reached
 from streams.topics import Topics
+from streams.waits import Waits
 
 log = structlog.get_logger()
 
@@ -44,8 +45,10 @@ class ApplyChanges:
         guard: Guard,
         analyst: Analyst,
         settings: Settings,
+        waits: Waits,
     ) -> None:
         self._pool = pool
+        self._waits = waits
         self._analyst = analyst
         self._outbox = outbox
         self._guard = guard
@@ -75,7 +78,7 @@ class ApplyChanges:
             reached("applier.outcome_published")
             return outcome
 
-        outcome = await patiently(apply)
+        outcome = await patiently(apply, self._waits)
         log.info(
             "deployment",
             tool=deployment.tool_name,
@@ -107,7 +110,7 @@ class ApplyChanges:
             reached("applier.outcome_published")
             return outcome
 
-        outcome = await patiently(apply)
+        outcome = await patiently(apply, self._waits)
         _log_rollback(command, outcome, commanded_ms)
 
     async def _publish_current(self, conn: Connection, tool: str) -> None:
@@ -160,7 +163,7 @@ class ApplyChanges:
             reached("applier.refusal_committed")
             await self._publish_deployment_outcome(outcome, key)
 
-        await patiently(apply)
+        await patiently(apply, self._waits)
 
 
 def _log_rollback(command: RollbackCommand, outcome: RollbackOutcome, commanded_ms: int) -> None:

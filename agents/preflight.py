@@ -13,6 +13,7 @@ from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.access import kafka_options, require_welcome
 from streams.topics import group_of, require_topics
+from streams.waits import Waits
 
 
 @asynccontextmanager
@@ -35,7 +36,7 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def require_kafka(settings: Settings, role: str) -> int:
+async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
     """How many partitions the topics have, once the broker answers and there is room for one more
     worker of this role."""
 
@@ -43,7 +44,7 @@ async def require_kafka(settings: Settings, role: str) -> int:
         async with kafka_admin(settings) as admin:
             return await require_topics(admin, settings)
 
-    partitions = await when_it_answers(ask)
+    partitions = await when_it_answers(ask, waits)
     await _require_room(settings, role, partitions)
     return partitions
 

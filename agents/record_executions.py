@@ -17,6 +17,7 @@ from schemas.execution import Activation, Execution
 from streams.batches import Batch
 from streams.records import Guard
 from streams.steps import reached
+from streams.waits import Waits
 
 log = structlog.get_logger()
 
@@ -26,10 +27,11 @@ ROLE = "recorder"
 class RecordExecutions:
     """Writes executions and metrics. Bad records are passed over: the detector reports them."""
 
-    def __init__(self, app: Any, pool: Pool, guard: Guard) -> None:
+    def __init__(self, app: Any, pool: Pool, guard: Guard, waits: Waits) -> None:
         self._app = app
         self._pool = pool
         self._guard = guard
+        self._waits = waits
         self._checked: set[TP] = set()
 
     async def handle(self, batch: Batch) -> None:
@@ -49,7 +51,7 @@ class RecordExecutions:
                     conn, last.topic, last.partition, first.offset, last.offset + 1, entries
                 )
 
-        await patiently(write)
+        await patiently(write, self._waits)
         reached("recorder.committed")
 
     async def _require_same_topic(self, batch: Batch) -> None:
@@ -62,7 +64,7 @@ class RecordExecutions:
             async with acquire(self._pool) as conn:
                 return await next_offset(conn, place.topic, place.partition)
 
-        expected = await patiently(read)
+        expected = await patiently(read, self._waits)
         if not self._app.consumer.owns(batch):
             return
         end = self._app.consumer.highwater(place)

@@ -15,31 +15,51 @@ from tenacity import (
 from tenacity.wait import wait_base
 
 from schemas.errors import Retryable
+from streams.waits import Ticket, Waits
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
 
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+async def patiently(call: Callable[[], Awaitable[T]], waits: Waits) -> T:
     """The result of ``call`` while work is in hand: without limit, so that the order holds; each
     wait is logged."""
-    return await _again(call, wait_random_exponential(multiplier=0.1, max=10), _log_waiting)
+    return await _again(call, wait_random_exponential(multiplier=0.1, max=10), _log_waiting, waits)
 
 
-async def when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
+async def when_it_answers(call: Callable[[], Awaitable[T]], waits: Waits | None = None) -> T:
     """The result of ``call`` at start, without limit; each wait is said on stderr."""
-    return await _again(call, wait_exponential_jitter(multiplier=0.5, max=10), _say_waiting)
+    return await _again(
+        call, wait_exponential_jitter(multiplier=0.5, max=10), _say_waiting, waits or Waits()
+    )
 
 
 async def _again(
-    call: Callable[[], Awaitable[T]], wait: wait_base, tell: Callable[[RetryCallState], None]
+    call: Callable[[], Awaitable[T]],
+    wait: wait_base,
+    tell: Callable[[RetryCallState], None],
+    waits: Waits,
 ) -> T:
-    async for attempt in AsyncRetrying(
-        wait=wait, retry=retry_if_exception_type(Retryable), before_sleep=tell
-    ):
-        with attempt:
-            result = await call()
+    ticket = waits.ticket()
+
+    def note(state: RetryCallState) -> None:
+        tell(state)
+        _note(ticket, _cause(state))
+
+    try:
+        async for attempt in AsyncRetrying(
+            wait=wait, retry=retry_if_exception_type(Retryable), before_sleep=note
+        ):
+            with attempt:
+                result = await call()
+    finally:
+        ticket.over()
     return result
+
+
+def _note(ticket: Ticket, cause: BaseException | None) -> None:
+    if isinstance(cause, Retryable):
+        ticket.failed(cause.part, cause.cause)
 
 
 def _log_waiting(state: RetryCallState) -> None:

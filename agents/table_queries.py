@@ -1,10 +1,8 @@
 """``GET /tools/{tool}/health`` on every detector, answered by the worker that owns the tool."""
 
-import socket
 from typing import Any, Final
 
 import aiohttp
-import structlog
 from aiohttp import web
 from yarl import URL
 
@@ -14,51 +12,35 @@ from streams.partitions import partition_of
 from streams.topics import Topics
 from streams.windows import decode
 
-log = structlog.get_logger()
-
 _FORWARDED: Final = "X-Rollguard-Forwarded"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
 class TableQueries:
-    """A small web server beside the detector's app. Start it before the app: the address that it
-    listens on is what other workers are told."""
+    """Answers from the table of this worker, or asks the one that owns the tool."""
 
-    def __init__(self, settings: Settings, partitions: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._partitions = partitions
         self._changelog = Topics.of(settings).changelog
+        self._partitions = 0
         self._app: Any = None
         self._table: Any = None
-        self._recovered = False
-        self._runner: web.AppRunner | None = None
+        self._url = ""
         self._client: aiohttp.ClientSession | None = None
-        self.url = ""
 
-    async def start(self) -> None:
-        """Listen. Until :meth:`serve` every query is answered with 503."""
-        site_app = web.Application()
-        site_app.router.add_get("/tools/{tool:(?s:.+)}/health", self._health)
-        self._runner = web.AppRunner(site_app, access_log=None)
-        await self._runner.setup()
-        host = self._settings.web_host
-        site = web.TCPSite(self._runner, host, self._settings.web_port)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        reachable = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104
-        self.url = self._settings.web_url or f"http://{reachable}:{port}"
-        self._client = aiohttp.ClientSession(timeout=_TIMEOUT)
-        log.info("listening", url=self.url)
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/tools/{tool:(?s:.+)}/health", self._health)]
 
-    def serve(self, app: Any, table: Any) -> None:
-        """Answer from this app's table."""
+    def serve(self, app: Any, table: Any, partitions: int, url: str) -> None:
+        """Answer from this app's table; until then every query is answered with 503. ``url`` is
+        what other workers were told of this one."""
+        self._client = aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._settings.web_headers())
+        self._partitions, self._url = partitions, url.rstrip("/")
         self._app, self._table = app, table
 
     async def stop(self) -> None:
         if self._client is not None:
             await self._client.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     async def _health(self, request: web.Request) -> web.Response:
         tool = request.match_info["tool"]
@@ -67,7 +49,7 @@ class TableQueries:
         owner = self._owner_of(tool)
         if owner is None:
             return _error(503, "which worker owns the tool is not known yet")
-        if owner != self.url.rstrip("/"):
+        if owner != self._url:
             return await self._forward(request, owner)
         if self._app.rebalancing or self._app.in_recovery:
             return _error(503, "the worker that owns the tool is recovering its table")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 import structlog
@@ -12,6 +12,8 @@ import uvloop
 
 from agents.apply_changes import ApplyChanges
 from agents.breaking.analyst import Analyst
+from agents.health_monitor import HealthMonitor
+from agents.health_pages import OPEN, HealthPages
 from agents.preflight import require_kafka
 from agents.record_executions import RecordExecutions
 from agents.refresh import Refresh, RefreshRows, RefreshVersions, again_and_again
@@ -19,6 +21,7 @@ from agents.retries import when_it_answers
 from agents.role import BatchAgent, BatchHandler, Fatal
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
+from agents.web import WebServer
 from db.migrate import open_migrated_pool
 from db.pool import Pool
 from schemas.errors import Misconfigured
@@ -31,6 +34,7 @@ from streams.stall import TICK_S, StallGuard, limit_of
 from streams.steps import arm
 from streams.table import window_table
 from streams.topics import Topics
+from streams.waits import Waits
 
 log = structlog.get_logger()
 
@@ -64,8 +68,11 @@ async def _run(role: Role, settings: Settings) -> int:
     fatal = Fatal()
     guard = StallGuard(limit_of(settings.session_timeout_s))
     async with AsyncExitStack() as stack:
-        stalled = asyncio.ensure_future(_watch_stall(settings, role, guard))
-        setup = asyncio.ensure_future(_start(role, settings, fatal, guard, stack))
+        monitor = HealthMonitor(role, settings)
+        samples = asyncio.ensure_future(monitor.run())
+        stack.push_async_callback(_end, samples)
+        stalled = asyncio.ensure_future(_watch_stall(guard))
+        setup = asyncio.ensure_future(_start(role, settings, fatal, guard, monitor, stack))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not setup.done():
@@ -79,6 +86,7 @@ async def _run(role: Role, settings: Settings) -> int:
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(app, fatal)),
             stalled,
+            samples,
             asyncio.ensure_future(again_and_again(refresh, settings.refresh_s)),
         )
         done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +105,12 @@ async def _run(role: Role, settings: Settings) -> int:
 
 
 async def _start(
-    role: Role, settings: Settings, fatal: Fatal, stalled: StallGuard, stack: AsyncExitStack
+    role: Role,
+    settings: Settings,
+    fatal: Fatal,
+    stalled: StallGuard,
+    monitor: HealthMonitor,
+    stack: AsyncExitStack,
 ) -> tuple[Any, Refresh | None]:
     """Start a role; what it opened is closed by the stack, the last first. Its Faust app, and what
     it has to refresh."""
@@ -105,42 +118,73 @@ async def _start(
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
-    partitions = await require_kafka(settings, role)
+    waits, started = monitor.waits, asyncio.Event()
+    queries = TableQueries(settings)
+    url = await _open_pages(role, settings, stack, monitor, queries, started)
+    partitions = await require_kafka(settings, role, waits)
     topics = Topics.of(settings)
     guard = Guard(settings, partitions)
     refresh: Refresh | None = None
+    pool: Pool | None = None
     if role == "detector":
-        queries = TableQueries(settings, partitions)
-        stack.push_async_callback(queries.stop)
-        try:
-            await queries.start()
-        except OSError as error:
-            raise Misconfigured(
-                f"cannot listen on {settings.web_host}:{settings.web_port}: {error.strerror}"
-            ) from None
         sources = [topics.executions]
-        app = create_app(role, settings, sources, partitions, fatal, guard=stalled, url=queries.url)
+        app = create_app(role, settings, sources, partitions, fatal, guard=stalled, url=url)
         table = window_table(app, partitions)
-        handler: BatchHandler = WatchExecutions(app, table, Outbox(app), guard, settings)
-        refresh = RefreshRows(app, table, Outbox(app), settings)
-        queries.serve(app, table)
+        outbox = Outbox(app, waits)
+        handler: BatchHandler = WatchExecutions(app, table, outbox, guard, settings)
+        refresh = RefreshRows(app, table, outbox, settings)
+        queries.serve(app, table, partitions, url)
+        stack.push_async_callback(queries.stop)
     else:
-        pool = await _open_postgres(settings)
+        pool = await _open_postgres(settings, waits)
         stack.push_async_callback(pool.close)
         if role == "applier":
             sources = [topics.deployments, topics.commands]
             app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
             analyst = await stack.enter_async_context(Analyst(_COMPARE_S))
-            handler = ApplyChanges(pool, Outbox(app), guard, analyst, settings)
-            refresh = RefreshVersions(app, pool, Outbox(app), partitions, settings)
+            outbox = Outbox(app, waits)
+            handler = ApplyChanges(pool, outbox, guard, analyst, settings, waits)
+            refresh = RefreshVersions(app, pool, outbox, partitions, settings)
         else:
             sources = [topics.executions]
             app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
-            handler = RecordExecutions(app, pool, guard)
+            handler = RecordExecutions(app, pool, guard, waits)
     agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
+    monitor.watch(app, sources, partitions, pool)
     stack.push_async_callback(_stop_app, app, agent, fatal)
     await app.start()
+    monitor.started()
+    started.set()
     return app, refresh
+
+
+async def _open_pages(
+    role: Role,
+    settings: Settings,
+    stack: AsyncExitStack,
+    monitor: HealthMonitor,
+    queries: TableQueries,
+    started: asyncio.Event,
+) -> str:
+    """Serve the role's pages, before anything else: who waits for Kafka says so there. The
+    address at which other detectors reach this one; "" for a role that nobody asks."""
+    routes = HealthPages(role, monitor).routes()
+    if role == "detector":
+        routes += queries.routes()
+    server = WebServer(role, settings, routes, OPEN)
+    stack.push_async_callback(server.stop)
+    if role == "detector":
+        await server.listen()
+    else:
+        listening = asyncio.ensure_future(server.listen_if_free(started))
+        stack.push_async_callback(_end, listening)
+    return server.url
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    """Cancel a task and wait for its end; what it raised was reported before."""
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 _COMPARE_S = 5.0
@@ -153,9 +197,9 @@ _AGENTS = {
 }
 
 
-async def _open_postgres(settings: Settings) -> Pool:
+async def _open_postgres(settings: Settings, waits: Waits) -> Pool:
     dsn = settings.postgres_dsn.get_secret_value()
-    return await when_it_answers(lambda: open_migrated_pool(dsn))
+    return await when_it_answers(lambda: open_migrated_pool(dsn), waits)
 
 
 async def _stop_app(app: Any, agent: BatchAgent, fatal: Fatal) -> None:
@@ -180,12 +224,8 @@ async def _watch_crash(app: Any, fatal: Fatal) -> None:
     fatal(app.crash_reason or RuntimeError("the Faust app stopped by itself"))
 
 
-async def _watch_stall(settings: Settings, role: Role, guard: StallGuard) -> None:
-    """Tell the guard that the loop goes on, and touch the file ``alive`` in the data folder, as a
-    sign of life for who supervises it."""
-    alive = settings.data_dir / role / "alive"
+async def _watch_stall(guard: StallGuard) -> None:
+    """Tell the guard that the loop goes on."""
     while True:
         guard.tick()
-        with suppress(OSError):
-            alive.touch()
         await asyncio.sleep(TICK_S)

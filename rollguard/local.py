@@ -38,12 +38,12 @@ async def local_system(
     """
     say("starting broker and Postgres")
     async with EmbeddedStack() as stack:
-        port = web_port or free_port()
+        ports = {role: free_port() for role in ROLES}
+        ports["detector"] = web_port or ports["detector"]
         settings = load_settings(
             kafka_brokers=(stack.kafka_brokers,),
             postgres_dsn=stack.postgres_dsn,
-            detector_url=f"http://127.0.0.1:{port}",
-            web_port=port,
+            detector_url=f"http://127.0.0.1:{ports['detector']}",
             fetch_wait_ms=_FETCH_WAIT_MS,
         )
         say("creating schema and topics")
@@ -54,37 +54,60 @@ async def local_system(
             "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
             "ROLLGUARD_PARTITIONS": str(settings.partitions),
             "ROLLGUARD_WEB_HOST": "127.0.0.1",
-            "ROLLGUARD_WEB_PORT": str(port),
             "ROLLGUARD_SESSION_TIMEOUT_S": str(_SESSION_S),
             "ROLLGUARD_FETCH_WAIT_MS": str(_FETCH_WAIT_MS),
         }
-        workers = {role: await stack.spawn_worker(role, environment) for role in ROLES}
-        await _until_ready(settings, workers, stack)
-        yield settings
+        workers = {
+            role: await stack.spawn_worker(
+                role, environment | {"ROLLGUARD_WEB_PORT": str(ports[role])}
+            )
+            for role in ROLES
+        }
+        for role in ROLES:
+            await _until_ready(role, ports[role], workers[role], stack)
+        watch = asyncio.gather(*(_say_its_end(role, workers[role], stack, say) for role in ROLES))
+        try:
+            yield settings
+        finally:
+            watch.cancel()
 
 
 async def _until_ready(
-    settings: Settings, workers: dict[str, asyncio.subprocess.Process], stack: EmbeddedStack
+    role: str, port: int, worker: asyncio.subprocess.Process, stack: EmbeddedStack
 ) -> None:
-    """Return when the detector answers for its table; raise where a worker ends before that."""
+    """Return when the worker says that it is ready; raise where it ends before that."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         deadline = asyncio.get_running_loop().time() + _READY_S
-        while not await _table_answers(settings, session):
-            for role, worker in workers.items():
-                if worker.returncode is not None:
-                    log = stack.log_path(role).read_text(errors="replace")
-                    raise Misconfigured(f"the {role} did not start: {log.strip()[-2000:]}")
+        while (said := await _not_ready(port, session)) is not None:
+            if worker.returncode is not None:
+                raise Misconfigured(f"the {role} did not start: {_end_of_log(role, stack)}")
             if asyncio.get_running_loop().time() > deadline:
-                raise Retryable("detector", f"not ready after {_READY_S:.0f} s")
+                raise Retryable(role, f"not ready after {_READY_S:.0f} s: {said}")
             await asyncio.sleep(0.05)
 
 
-async def _table_answers(settings: Settings, session: aiohttp.ClientSession) -> bool:
+async def _not_ready(port: int, session: aiohttp.ClientSession) -> str | None:
+    """Why not; None where it is ready."""
     try:
-        async with session.get(f"{settings.detector_url}/tools/none/health") as answer:
-            return answer.status == 404
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            return None if answer.status == 200 else "; ".join((await answer.json())["reasons"])
     except (aiohttp.ClientError, TimeoutError):
-        return False
+        return "no answer"
+
+
+async def _say_its_end(
+    role: str,
+    worker: asyncio.subprocess.Process,
+    stack: EmbeddedStack,
+    say: Callable[[str], None],
+) -> None:
+    """Wait for a worker that is to run on; the others go on without it."""
+    code = await worker.wait()
+    say(f"the {role} ended with {code}: {_end_of_log(role, stack)}")
+
+
+def _end_of_log(role: str, stack: EmbeddedStack) -> str:
+    return stack.log_path(role).read_text(errors="replace").strip()[-2000:]
 
 
 def run_up(settings: Settings) -> int:
@@ -109,7 +132,7 @@ async def _up(settings: Settings) -> int:
         print(text, file=sys.stderr, flush=True)
 
     try:
-        async with local_system(settings.web_port, say) as running:
+        async with local_system(settings.port_of("detector"), say) as running:
             console = Console(soft_wrap=True, highlight=False)
             console.print("Rollguard is up. In another terminal:\n")
             for name, value in (

@@ -18,7 +18,7 @@ from db.migrate import require_schema
 from db.pool import Connection, connect
 from db.rollbacks import RollbackRecord, rollback_by_id, rollbacks
 from db.versions import VersionRecord, current_version, history, version
-from schemas.errors import Rejected, Retryable
+from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.settings import Settings
 
 T = TypeVar("T")
@@ -113,7 +113,8 @@ def _found(value: T | None, otherwise: str) -> T:
 async def health(settings: Settings, tool: str) -> dict[str, Any]:
     """The windows of the tool's current version, from the detector that owns it.
 
-    Rejected where the tool was never activated; Retryable where no detector can say now.
+    Rejected where the tool was never activated; Retryable where no detector can say now;
+    Misconfigured where the detector asks for another ``web_token`` than ours.
     """
     if not tool:
         raise Rejected("tool: an empty name is not the name of a tool")
@@ -121,8 +122,14 @@ async def health(settings: Settings, tool: str) -> dict[str, Any]:
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.wait_s)) as session,
-            session.get(URL(url, encoded=True)) as answer,
+            session.get(URL(url, encoded=True), headers=settings.web_headers()) as answer,
         ):
+            if answer.status == 401:
+                raise Misconfigured(
+                    f"{settings.detector_url} wants another ROLLGUARD_WEB_TOKEN than is set here"
+                    if settings.web_token
+                    else f"{settings.detector_url} wants a token: set ROLLGUARD_WEB_TOKEN"
+                )
             body: dict[str, Any] = await answer.json(content_type=None)
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

@@ -1,8 +1,9 @@
 """All settings: environment variables ``ROLLGUARD_…``, and a ``.env`` in the working directory."""
 
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -10,6 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from schemas.errors import Misconfigured
 from schemas.message import explain
 from schemas.rules import Rules
+
+_WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 
 
 class Settings(BaseSettings, Rules):
@@ -49,8 +52,13 @@ class Settings(BaseSettings, Rules):
     data_dir: Path = Path(".rollguard")
     """Where a worker keeps what it may lose."""
     web_host: str = "127.0.0.1"
-    web_port: int = Field(6066, ge=0, le=65_535)
-    """0 takes a free one."""
+    """Where a worker's pages are; anything but loopback needs ``web_token``."""
+    web_port: int | None = Field(None, ge=0, le=65_535)
+    """Without it the detector takes 6066, the applier 6067, the recorder 6068; 0 takes a free
+    one."""
+    web_token: SecretStr | None = None
+    """What all pages but ``/healthz`` and ``/readyz`` ask for (``Authorization: Bearer …``), and
+    what ``check`` and ``health`` send."""
     web_url: str | None = None
     """How other detectors reach this one; without it, host and port."""
     detector_url: str = "http://127.0.0.1:6066"
@@ -68,6 +76,9 @@ class Settings(BaseSettings, Rules):
     at every start."""
     refresh_s: float = Field(300.0, gt=0)
     """How often a worker writes again what compaction keeps: the rows and versions that it owns."""
+    max_poll_interval_s: int = Field(7 * 86_400, ge=1, le=2_000_000)
+    """A worker that asks Kafka for nothing for so long leaves its group. Long, because workers are
+    judged by their health: one that waits for Postgres is no zombie."""
     fetch_wait_ms: int = Field(500, ge=1)
     """How long the broker may hold a fetch that finds nothing. Apache Kafka answers as soon as
     there is something; the embedded broker looks again only now and then within this time."""
@@ -92,6 +103,15 @@ class Settings(BaseSettings, Rules):
             raise ValueError("names no broker")
         return brokers
 
+    @field_validator("web_token")
+    @classmethod
+    def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None  # set to nothing is not set: nobody means an empty token
+        if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces, to fit into a header")
+        return value
+
     @model_validator(mode="after")
     def _kafka_access_consistent(self) -> Self:
         named = self.kafka_username is not None, self.kafka_password is not None
@@ -112,6 +132,15 @@ class Settings(BaseSettings, Rules):
         for tool in self.tools:
             self.rules_of(tool)
         return self
+
+    def port_of(self, role: str) -> int:
+        """Where the pages of a worker of this role are; 0 is any free port."""
+        return _WEB_PORTS[role] if self.web_port is None else self.web_port
+
+    def web_headers(self) -> dict[str, str]:
+        """What a request to a worker's pages has to carry."""
+        token = self.web_token
+        return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
 
     @cached_property
     def _rules(self) -> dict[str, Rules]:

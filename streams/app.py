@@ -45,8 +45,7 @@ def create_app(
         "consumer_auto_offset_reset": "earliest",
         "broker_session_timeout": settings.session_timeout_s,
         "broker_heartbeat_interval": settings.session_timeout_s / 5,
-        # Judged by commits and health, not by polls: a worker that waits for Postgres is no zombie.
-        "broker_max_poll_interval": 7 * 86_400,
+        "broker_max_poll_interval": settings.max_poll_interval_s,
         "broker_max_poll_records": settings.max_poll_records,
         "broker_commit_interval": 0.5,
         "consumer_max_fetch_size": MAX_REQUEST_BYTES,
@@ -61,7 +60,7 @@ def create_app(
         "topic_partitions": partitions,
         "topic_disable_leader": True,
         "web_enabled": False,
-        "canonical_url": url or f"http://{settings.web_host}:{settings.web_port}",
+        "canonical_url": url or f"http://{settings.web_host}:{settings.port_of(role)}",
     }
     options["broker_credentials"] = _credentials(settings)
     if settings.worker_name is not None:

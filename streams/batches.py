@@ -103,6 +103,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
 
+    async def note_poll(self) -> None:
+        """Count as a poll that nothing is to be fetched now."""
+        await self.call_thread(self._note_poll, self._ensure_consumer())
+
+    async def _note_poll(self, consumer: Any) -> None:
+        with consumer._subscription.fetch_context():
+            pass
+
 
 class BatchConsumer(driver.Consumer):
     """Commits, for source topics, what ``mark_done`` was told.
@@ -118,6 +126,21 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Go on polling, in name, while all buffers are full or no partition is ours.
+
+        Faust does not fetch then, and aiokafka takes that for a consumer that is stuck: after
+        ``max_poll_interval_s`` it leaves the group.
+        """
+        if self.flow_active and not self._get_active_partitions():
+            thread: Any = self._thread
+            await thread.note_poll()
+        return await super()._wait_next_records(timeout)
+
+    def committed_here(self, place: TP) -> int:
+        """What this worker itself has committed of a partition, or started from."""
+        return self._committed_offset.get(place) or 0
 
     def owns(self, batch: Batch) -> bool:
         """Whether the batch's partition has been ours without a break since it was fetched."""

@@ -11,6 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from schemas.dead_letter import MAX_KEY_BYTES, DeadLetter
 from schemas.message import Message
+from streams.waits import Ticket, Waits
 
 log = structlog.get_logger()
 
@@ -40,8 +41,9 @@ def sendable_key(key: bytes | None) -> bytes | None:
 class Outbox:
     """Sends through the app's producer; a broker that is away is waited for, without limit."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, waits: Waits) -> None:
         self._app = app
+        self._waits = waits
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send in order and return when all are acknowledged.
@@ -51,13 +53,17 @@ class Outbox:
         """
         if not messages:
             return
-        async for attempt in AsyncRetrying(
-            wait=wait_random_exponential(multiplier=0.1, max=10),
-            retry=retry_if_exception(_may_succeed_later),
-            before_sleep=self._note_wait,
-        ):
-            with attempt:
-                await self._send(messages)
+        ticket = self._waits.ticket()
+        try:
+            async for attempt in AsyncRetrying(
+                wait=wait_random_exponential(multiplier=0.1, max=10),
+                retry=retry_if_exception(_may_succeed_later),
+                before_sleep=lambda state: _note_wait(ticket, state),
+            ):
+                with attempt:
+                    await self._send(messages)
+        finally:
+            ticket.over()
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:
         producer = self._app.producer
@@ -67,9 +73,11 @@ class Outbox:
         ]
         await asyncio.gather(*sent)
 
-    def _note_wait(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("waiting", part="Kafka", attempt=state.attempt_number, cause=repr(error))
+
+def _note_wait(ticket: Ticket, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    ticket.failed("Kafka", repr(error))
+    log.warning("waiting", part="Kafka", attempt=state.attempt_number, cause=repr(error))
 
 
 def _may_succeed_later(error: BaseException) -> bool:

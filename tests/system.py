@@ -74,6 +74,10 @@ class System:
         self.topics = Topics.of(settings)
         self.folder = folder
         self.workers: list[asyncio.subprocess.Process] = []
+        self.ports = {"applier": free_port(), "recorder": free_port()}
+        """Where the pages of each role's first worker are."""
+        if settings.web_port is not None:
+            self.ports["detector"] = settings.web_port
         self.producer = AIOKafkaProducer(
             bootstrap_servers=list(settings.kafka_brokers), max_request_size=MAX_REQUEST_BYTES
         )
@@ -88,8 +92,9 @@ class System:
         folder: Path,
         roles: Sequence[str],
         fetch_wait_ms: int = 20,
+        **more: str,
     ) -> AsyncIterator[Self]:
-        """Topics and schema made, ``roles`` running and ready."""
+        """Topics and schema made, ``roles`` running and ready; ``more``: their environment."""
         port = free_port()
         settings = load_settings(
             kafka_brokers=brokers,
@@ -107,7 +112,7 @@ class System:
         await system.producer.start()
         try:
             for role in roles:
-                await system.spawn(role)
+                await system.spawn(role, **more)
             if "detector" in roles:
                 await system.detector_ready()
             yield system
@@ -132,11 +137,14 @@ class System:
             **more,
         }
 
-    async def spawn(self, role: str, **more: str) -> asyncio.subprocess.Process:
-        """Start one worker; its output goes to ``ROLE.log``."""
+    async def spawn(
+        self, role: str, module: str = "rollguard", **more: str
+    ) -> asyncio.subprocess.Process:
+        """Start one worker; its output goes to ``ROLE.log``. ``module`` is run as a program."""
+        more = {"ROLLGUARD_WEB_PORT": str(self.ports[role]), **more}
         with (self.folder / f"{role}.log").open("ab") as log:
             worker = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "rollguard", "worker", role),
+                *(sys.executable, "-m", module, "worker", role),
                 stdout=log,
                 stderr=log,
                 env=self.environment(**more),
@@ -161,6 +169,19 @@ class System:
             return (await self.health("none"))[0] == 404
 
         await until(answers)
+
+    async def page(self, role: str, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a page of a role's worker; status 0 where nobody answers."""
+        url = f"http://127.0.0.1:{self.ports[role]}{path}"
+        timeout = aiohttp.ClientTimeout(total=5)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(url, headers=headers) as answer,
+            ):
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, {}
 
     async def health(self, tool: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a table query; status 0 where nobody answers."""

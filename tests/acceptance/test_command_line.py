@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -58,6 +59,31 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str
                 name, _, value = line.removeprefix("export ").strip().partition("=")
                 printed[name] = value.strip("'")
     yield printed
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+@pytest.mark.timeout(90)
+async def test_up_says_when_a_worker_ends() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", "up"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "ROLLGUARD_WEB_PORT": "0"},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(70):
+        while "Ctrl-C" not in (await process.stdout.readline()).decode():
+            assert process.returncode is None
+        for child in psutil.Process(process.pid).children():
+            if child.cmdline()[-2:] == ["worker", "recorder"]:
+                child.kill()
+        line = ""
+        while "the recorder ended" not in line:
+            line = (await process.stderr.readline()).decode()
+            assert line, "it ended"
+    assert "the recorder ended with -9" in line
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), 20) == 0
 
@@ -184,7 +210,11 @@ async def test_a_worker_waits_for_its_broker_and_stops_when_told(tmp_path: Path)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rollguard", "worker", "detector"),
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}"},
+        env={
+            **os.environ,
+            "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}",
+            "ROLLGUARD_WEB_PORT": "0",
+        },
         cwd=tmp_path,
     )
     assert process.stderr is not None

@@ -27,7 +27,8 @@ def test_it_is_a_compose_file() -> None:
 def test_each_role_runs_after_the_setup(services: dict[str, Any], role: str) -> None:
     service = services[role]
     assert service["command"] == ["worker", role]
-    assert service["healthcheck"]["test"]
+    assert "/healthz" in service["healthcheck"]["test"][-1]
+    assert service["environment"]["ROLLGUARD_WEB_TOKEN"]
     assert service["restart"] == "unless-stopped"
     assert service["volumes"] == [f"{role}:/var/lib/rollguard"]
     assert service["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}

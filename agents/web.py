@@ -1,0 +1,134 @@
+"""The web server of a worker: where it listens, and whom it answers."""
+
+import asyncio
+import hmac
+import logging
+import socket
+from collections.abc import Collection, Iterable
+from ipaddress import ip_address
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler, Middleware
+from pydantic import SecretStr
+
+from schemas.errors import Misconfigured
+from schemas.settings import Settings
+
+log = structlog.get_logger()
+
+
+class _WithoutRequests(logging.Filter):
+    """aiohttp logs the header that it cannot read, and the token may stand in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.exc_info, record.exc_text = None, None
+        return True
+
+
+_server_log: Final = logging.getLogger(f"{__name__}.server")
+_server_log.addFilter(_WithoutRequests())
+
+_YIELD_S: Final = 5.0
+"""How long an applier or a recorder leaves its port to a detector that starts at the same time."""
+
+
+def require_token(settings: Settings) -> None:
+    """Misconfigured where pages are for others than this machine, and there is no token."""
+    if settings.web_token is None and not _is_loopback(settings.web_host):
+        raise Misconfigured(
+            f"ROLLGUARD_WEB_HOST {settings.web_host!r} is not loopback: set ROLLGUARD_WEB_TOKEN, "
+            "which all pages but /healthz and /readyz then ask for"
+        )
+
+
+class WebServer:
+    """Serves ``routes``; all but ``open_paths`` ask for the token, where there is one.
+
+    Raises Misconfigured where the settings let others in without a token.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        settings: Settings,
+        routes: Iterable[web.RouteDef],
+        open_paths: Collection[str],
+    ) -> None:
+        require_token(settings)
+        self._role = role
+        self._settings = settings
+        site = web.Application(middlewares=[_asks_for(settings.web_token, open_paths)])
+        site.add_routes(routes)
+        self._runner = web.AppRunner(site, access_log=None, logger=_server_log, shutdown_timeout=1)
+        self.url = ""
+        """Where others reach this worker, once it listens."""
+
+    async def listen(self) -> None:
+        """Listen. Misconfigured where that cannot be had."""
+        host, port = self._settings.web_host, self._settings.port_of(self._role)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        port = self._runner.addresses[0][1]
+        reachable = socket.gethostname() if host in ("", "0.0.0.0", "::") else host  # noqa: S104
+        if ":" in reachable:
+            reachable = f"[{reachable}]"
+        self.url = self._settings.web_url or f"http://{reachable}:{port}"
+        log.info("listening", url=self.url)
+
+    async def listen_if_free(self, started: asyncio.Event) -> None:
+        """Listen, or say that the port is taken and leave it at that.
+
+        One ``ROLLGUARD_WEB_PORT`` for all roles of a machine was right while the detector alone
+        had pages, and the detector cannot do without its port. So a port that was asked for is
+        left to it until our own app has started, or for a few seconds at the most.
+        """
+        if self._settings.web_port:
+            try:
+                async with asyncio.timeout(_YIELD_S):
+                    await started.wait()
+            except TimeoutError:
+                pass
+        try:
+            await self.listen()
+        except Misconfigured as error:
+            log.warning("no_pages", port=self._settings.port_of(self._role), cause=str(error))
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _asks_for(token: SecretStr | None, open_paths: Collection[str]) -> Middleware:
+    """A middleware that lets through who has the token, or wants an open path."""
+    expected = None if token is None else token.get_secret_value().encode()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource  # what the router took the path for
+        is_open = resource is not None and resource.canonical in open_paths
+        if expected is None or is_open:
+            return await handler(request)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        is_right = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected)
+        if is_right and scheme.lower() == "bearer":
+            return await handler(request)
+        return web.json_response(
+            {"error": "a token is needed: Authorization: Bearer …"},
+            status=401,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+    return check
