@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +24,11 @@ _TIMEOUT_S = 60.0
 
 
 @contextmanager
-def running_broker(command: Sequence[str], brokers: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_broker(
+    command: Sequence[str], brokers: str, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """The command, running and answering at ``brokers``; SIGTERM, then SIGKILL, at the end.
+    ``environment`` is added to ours.
 
     Raises RuntimeError where it exits first (the port was taken) and TimeoutError.
     """
@@ -35,6 +38,7 @@ def running_broker(command: Sequence[str], brokers: str) -> Iterator[subprocess.
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, **(environment or {})},
     )
     try:
         with ThreadPoolExecutor(1) as thread:  # a loop may be running in ours
