@@ -182,9 +182,9 @@ async def _open_pages(
 
 
 async def _end(task: "asyncio.Future[None]") -> None:
-    """Cancel a task and wait for its end; what it raised was reported before."""
+    """Cancel a task and wait for its end, but not for long; what it raised was reported before."""
     task.cancel()
-    await asyncio.wait((task,))
+    await asyncio.wait((task,), timeout=_STOP_S)
 
 
 _COMPARE_S = 5.0
