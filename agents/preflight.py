@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError
 
 from agents.retries import when_it_answers
 from schemas.errors import Misconfigured, Retryable
@@ -76,6 +76,8 @@ async def _require_room(settings: Settings, role: str, partitions: int) -> None:
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
     count = 0
     for response in await admin.describe_consumer_groups([group]):
-        for _error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
+        for error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
+            if error == GroupAuthorizationFailedError.errno:
+                raise Misconfigured(f"Kafka does not allow this user to read as the group {group}")
             count += len(members)
     return count

@@ -59,6 +59,8 @@ def create_app(
         "table_standby_replicas": 0,
         "topic_partitions": partitions,
         "topic_disable_leader": True,
+        # They are made by `rollguard topics` alone; a worker needs no right to create any.
+        "topic_allow_declare": False,
         "web_enabled": False,
         "canonical_url": url or f"http://{settings.web_host}:{settings.port_of(role)}",
     }
