@@ -2,8 +2,10 @@
 
 import json
 import math
+import ssl
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -97,10 +99,27 @@ async def _reached(opening: Awaitable[_T], dsn: str) -> _T:
         with postgres_errors():
             try:
                 return await opening
+            except ssl.SSLCertVerificationError as error:  # a ValueError too
+                text = f"Postgres at {_address_of(dsn)} is not trusted: {error.verify_message}"
+                raise Misconfigured(text) from None
+            except FileNotFoundError:  # a socket's, of a server that is away, or a certificate's
+                _require_tls_files(dsn)
+                raise
+            except ssl.SSLError as error:
+                raise Misconfigured(f"TLS to Postgres at {_address_of(dsn)}: {error}") from None
             except ValueError:  # of reading the DSN; its text may hold the password
                 raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
     except Retryable as error:
         raise Retryable(error.part, f"{_address_of(dsn)}: {error.cause}") from error
+
+
+def _require_tls_files(dsn: str) -> None:
+    """Misconfigured that names the first file of the DSN that is not there."""
+    given = parse_qs(urlsplit(dsn).query)
+    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        for path in given.get(name, ()):
+            if not Path(path).exists():
+                raise Misconfigured(f"ROLLGUARD_POSTGRES_DSN: {name}={path} is not there")
 
 
 def _address_of(dsn: str) -> str:
