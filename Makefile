@@ -45,13 +45,14 @@ kafka-test: $(STAMP)
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.
 chaos: $(STAMP)
 	compose/kafka/broker --fetch
-	$(BIN)/pytest -m chaos -n 2
+	$(BIN)/pytest -m chaos -n 4
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # Latency and cost on that Apache Kafka, and what version management takes; prints them.
 numbers: $(STAMP)
 	$(BIN)/python -m bench.spine
 	$(BIN)/python -m bench.versions
+	$(BIN)/python -m bench.recovery
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import agents.apply_changes
 import agents.fold
 import agents.watch_executions
+import streams.records
 import streams.steps
 from agents.worker import run_worker
 from schemas.settings import load_settings
@@ -114,6 +116,22 @@ def no_lock() -> None:
     no_stall_guard()
 
 
+def clock_steps() -> None:
+    """No fault: the wall clock jumps an hour ahead, and an hour back, every two seconds."""
+    real, begin = time.time, time.monotonic()
+
+    def ahead_s() -> float:
+        return (0, 3600, 0, -3600)[int((time.monotonic() - begin) / 2) % 4]
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(seconds=ahead_s())
+
+    _replace(time, "time", lambda: real() + ahead_s())
+    _replace(streams.records, "datetime", Stepped)
+
+
 PLANTS: Final[dict[str, Callable[[], None]]] = {
     plant.__name__: plant
     for plant in (
@@ -122,6 +140,7 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         commit_before_flush,
         no_lock,
         no_stall_guard,
+        clock_steps,
     )
 }
 

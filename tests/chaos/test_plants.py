@@ -137,3 +137,12 @@ async def test_publishing_without_the_lock(plant: str, broken: set[str], folder:
     """The lock alone keeps the versions in order, for as long as it is held."""
     stops = Stops(APPLIER, lock_is_lost=False)
     assert await played_with_a_zombie(folder, stops, planted(plant)) == broken
+
+
+async def test_a_stepped_wall_clock_changes_no_decision(folder: Path) -> None:
+    """Time is that of the executions and of the broker; the workers' own clocks may jump."""
+
+    async def runs_on(_: Stack, __: Workload) -> None:
+        await asyncio.sleep(16)
+
+    assert await play(folder, runs_on, program=planted("clock_steps")) == []

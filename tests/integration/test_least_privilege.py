@@ -101,6 +101,7 @@ async def restricted(
                 f"ROLLGUARD_{name.upper()}": value for name, value in doors.access(role).items()
             }
             dsn = dsns.get(role, "postgresql://nobody@127.0.0.1:1/none")
+            access["ROLLGUARD_LOG_LEVEL"] = "debug"
             await system.spawn(role, **access, ROLLGUARD_POSTGRES_DSN=dsn)
         await system.detector_ready()
         yield system, dsns
