@@ -1,0 +1,31 @@
+"""`topics --republish`: new topics learn from Postgres which version of each tool is current."""
+
+import pytest
+
+from schemas.deployment import ToolVersion
+from schemas.execution import Activation
+from tests.acceptance.test_command_line import rollguard
+from tests.system import System
+
+
+@pytest.mark.timeout(120)
+async def test_new_topics_say_what_postgres_says(system: System) -> None:
+    first = await system.deploy("parser", "a")
+    await system.deploy("parser", "b")
+    await system.deploy("lexer", "x")
+    assert first.version_number == 1
+    prefix = f"new-{system.settings.topic_prefix}"
+
+    env = system.environment(ROLLGUARD_TOPIC_PREFIX=prefix)
+    said = await rollguard("topics", "--republish", env=env)
+    assert (said.code, said.err) == (0, "")
+    assert f"created {prefix}tool-versions" in said.out
+    assert said.out.endswith("published 2 versions\n")
+
+    records = await system.records(f"{prefix}tool-versions", 2)
+    versions = {v.tool_name: v for v in (ToolVersion.from_bytes(each.value) for each in records)}
+    assert (versions["parser"].version_number, versions["parser"].code) == (2, "b")
+    assert versions["lexer"].version_number == 1
+    for record in await system.records(f"{prefix}tool-executions", 2):
+        activation = Activation.from_bytes(record.value)
+        assert activation == versions[activation.tool_name].as_activation()
