@@ -342,9 +342,9 @@ async def test_some_hundreds_on_the_embedded_broker(
 
 @pytest.mark.kafka
 @pytest.mark.timeout(240)
-async def test_five_thousand_on_apache_kafka(
+async def test_five_thousand_bad_ones_on_apache_kafka(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    counts: dict[Kind, int] = {"execution": 3_600, "deployment": 700, "command": 1_100}
+    counts: dict[Kind, int] = {"execution": 6_800, "deployment": 1_200, "command": 2_000}
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ROLES) as system:
         await run_fuzz(system, counts, large=4)
