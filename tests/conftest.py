@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.kafka", "tests.doors", "tests.postgres", "tests.system"]
+pytest_plugins = ["tests.kafka", "tests.secure_kafka", "tests.postgres", "tests.system"]
 
 
 @pytest.fixture(autouse=True)

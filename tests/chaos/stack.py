@@ -22,7 +22,7 @@ from rollguard.embedded import (
 )
 from rollguard.setup import create_missing_topics, migrate_database
 from schemas.settings import Settings, load_settings
-from tests.chaos.doors import Door, to_port, to_socket
+from tests.door import Door, to_port, to_socket
 from tests.kafka import APACHE
 
 ROLES = ("detector", "applier", "recorder")

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -17,7 +16,7 @@ from rollguard.embedded import free_port
 from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
-from tests.integration.test_outage import Door
+from tests.door import door_to_postgres
 from tests.kafka import APACHE, running_broker
 from tests.system import System, execution, until
 
@@ -191,25 +190,19 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
 ) -> None:
     """A backlog as well, larger than what a worker buffers."""
     poll_interval_s = 5
-    connection = await asyncpg.connect(database_dsn)
-    address = await connection.fetchval("SHOW unix_socket_directories")
-    port = await connection.fetchval("SHOW port")
-    name = await connection.fetchval("SELECT current_database()")
-    user = await connection.fetchval("SELECT current_user")
-    await connection.close()
-    door = Door(f"{address}/.s.PGSQL.{port}")
-    await door.open()
-    dsn = f"postgresql://{user}@127.0.0.1:{door.port}/{name}"
     roles = ("applier", "recorder")
-    async with System.started(
-        apache_kafka,
-        dsn,
-        topic_prefix,
-        tmp_path,
-        roles,
-        ROLLGUARD_MAX_POLL_INTERVAL_S=str(poll_interval_s),
-        ROLLGUARD_MAX_POLL_RECORDS="1",
-    ) as system:
+    async with (
+        door_to_postgres(database_dsn) as (door, dsn),
+        System.started(
+            apache_kafka,
+            dsn,
+            topic_prefix,
+            tmp_path,
+            roles,
+            ROLLGUARD_MAX_POLL_INTERVAL_S=str(poll_interval_s),
+            ROLLGUARD_MAX_POLL_RECORDS="1",
+        ) as system,
+    ):
         await all_ready(system, *roles)
         await system.deploy("parser", "a")
         before = {role: await members(system, role) for role in roles}
@@ -239,7 +232,6 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
         await all_ready(system, *roles)
         assert {role: await members(system, role) for role in roles} == before
         assert [worker.returncode for worker in system.workers] == [None, None]
-    door.shut()
 
 
 @pytest.mark.kafka

@@ -10,7 +10,7 @@ from rollguard.setup import create_missing_topics
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings, load_settings
 from streams.topics import Topics
-from tests.doors import SecureKafka, make_authority
+from tests.secure_kafka import SecureKafka, make_authority
 
 pytestmark = pytest.mark.kafka
 

@@ -22,8 +22,8 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
-from tests.doors import SecureKafka, password_of
 from tests.kafka import APACHE
+from tests.secure_kafka import SecureKafka, password_of
 from tests.system import System, execution, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from db.pool import connect, open_pool
 from rollguard.reads import history_of
 from schemas.errors import Misconfigured, Rejected
 from schemas.settings import load_settings
-from tests.doors import make_authority, make_certificate
+from tests.door import way_to
+from tests.secure_kafka import make_authority, make_certificate
 
 _SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
 
@@ -68,15 +68,11 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.fixture
 async def door(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
     """A DSN without TLS parameters that leads to the door, and the authority of its certificate."""
-    connection = await asyncpg.connect(database_dsn)
-    folder = await connection.fetchval("show unix_socket_directories")
-    port = await connection.fetchval("show port")
-    user = await connection.fetchval("select current_user")
-    await connection.close()
+    user, socket = await way_to(database_dsn)
     ca = make_authority(tmp_path, "authority")
     cert, key = make_certificate(ca, tmp_path, "IP:127.0.0.1")
     database = urlsplit(database_dsn).path
-    async with tls_door(f"{folder}/.s.PGSQL.{port}", cert, key) as at:
+    async with tls_door(socket, cert, key) as at:
         yield f"postgresql://{user}:s3cret@127.0.0.1:{at}{database}", ca
 
 

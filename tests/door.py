@@ -1,8 +1,13 @@
 """A port on loopback that leads to a server, and can be shut, cut or slowed down."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from rollguard.embedded import free_port
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -84,3 +89,27 @@ class Door:
             await writer.drain()
         with suppress(OSError):
             writer.write_eof()
+
+
+@asynccontextmanager
+async def door_to_postgres(dsn: str) -> AsyncIterator[tuple[Door, str]]:
+    """An open door to the server at this DSN (a unix socket's), and the DSN through it."""
+    user, socket = await way_to(dsn)
+    door = Door(free_port(), to_socket(socket))
+    await door.open()
+    try:
+        yield door, f"postgresql://{user}@127.0.0.1:{door.port}{urlsplit(dsn).path}"
+    finally:
+        await door.close()
+
+
+async def way_to(dsn: str) -> tuple[str, str]:
+    """The user of a DSN, and the path of the socket that it leads to."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        folder = await connection.fetchval("show unix_socket_directories")
+        port = await connection.fetchval("show port")
+        user: str = await connection.fetchval("select current_user")
+        return user, f"{folder}/.s.PGSQL.{port}"
+    finally:
+        await connection.close()
