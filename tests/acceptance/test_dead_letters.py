@@ -59,7 +59,6 @@ async def replay(system: System, *words: str) -> Said:
 async def test_list_and_show(system: System) -> None:
     topic, letters = system.topics.executions, system.topics.dead_letters
     lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
-    await letters_about(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
     binary_id = f"{topic}:{binary.partition}:{binary.offset}"
     await letters_about(system, lost, binary_id)
@@ -80,20 +79,21 @@ async def test_list_and_show(system: System) -> None:
     assert (found[binary_id]["times"], found[binary_id]["key"]) == (1, None)
     assert found[lost]["replayed_at"] is None
 
-    for words, ids in (
+    selections: list[tuple[tuple[str, ...], list[str]]] = [
         (("--tool", TOOL), [lost]),
         (("--topic", topic, "--error", "Invalid JSON"), [binary_id]),
         (("--topic", "tool-executions", "--since", "1h", "--limit", "1"), [binary_id]),
         (("--topic", "tool-deployments"), []),
         (("--since", "0s"), []),
-    ):
+    ]
+    for words, ids in selections:
         assert [each["id"] for each in await listed(system, *words)] == ids, words
     table = (await rollguard("dead-letters", env=system.environment())).out
     assert "2 of 2 bad records" in table
     assert "murmur2" in table
     assert lost in table
 
-    [whole] = [await rollguard("dead-letters", lost, "--json", env=system.environment())]
+    whole = await rollguard("dead-letters", lost, "--json", env=system.environment())
     shown = json.loads(whole.out)
     assert json.loads(shown["value"])["error"] == "TypeError: \x1b[31m"
     assert b64decode(shown["key_base64"]) == TOOL.encode()
@@ -103,14 +103,14 @@ async def test_list_and_show(system: System) -> None:
         "ff 00 7b (hex)"
         in (await rollguard("dead-letters", binary_id, env=system.environment())).out
     )
-    cases: list[tuple[tuple[str, ...], int]] = [
+    wrong: list[tuple[tuple[str, ...], int]] = [
         (("nonsense",), 2),
         ((f"{topic}:-1:0",), 2),
         ((lost, "--tool", "x"), 2),
         ((f"{topic}:0:999",), 1),
     ]
-    for arguments, code in cases:
-        assert (await rollguard("dead-letters", *arguments, env=system.environment())).code == code
+    for words, code in wrong:
+        assert (await rollguard("dead-letters", *words, env=system.environment())).code == code
 
     nowhere = {"ROLLGUARD_POSTGRES_DSN": f"postgresql:///x?host={system.folder}"}
     said = await rollguard("dead-letters", "--json", env=system.environment() | nowhere)

@@ -160,3 +160,30 @@ async def test_an_accepted_break_needs_a_reason(system: System, tmp_path: Path) 
     )
     assert said.code == 2
     assert "WHAT=REASON" in said.err
+
+
+@pytest.mark.timeout(150)
+async def test_prune(broken: System) -> None:
+    env = broken.environment()
+    await broken.query("UPDATE tool_executions SET executed_at = executed_at - interval '40 days'")
+    said = await rollguard("prune", "--older-than", "50d", "--json", env=env)
+    assert json.loads(said.out)["executions"] == 0
+    said = await rollguard("prune", "--older-than", "30d", "--json", env=env)
+    assert (said.code, said.err) == (0, "")
+    done = json.loads(said.out)
+    assert (done["executions"], done["tools"]) == (6, {TOOL: 6})
+    shown = json.loads((await rollguard("show", TOOL, "1", "--json", env=env)).out)
+    assert (shown["total_executions"], shown["success_rate"], shown["pruned_executions"]) == (
+        4,
+        1.0,
+        4,
+    )
+    [command] = await broken.query("SELECT command_id FROM rollbacks")
+    words = ("explain", str(command["command_id"]), "--json")
+    explained = json.loads((await rollguard(*words, env=env)).out)
+    assert explained["executions"] == []
+    assert len(explained["unrecorded"]) >= 2
+    assert (await rollguard("prune", "--older-than", "0s", env=env)).code == 0
+    for wrong in ("tomorrow", "2999-01-01T00:00:00Z"):
+        assert (await rollguard("prune", "--older-than", wrong, env=env)).code == 2
+    assert (await rollguard("prune", env=env)).code == 2
