@@ -374,7 +374,10 @@ def replay(
     error: OfError = None,
     since: Since = None,
     force: Annotated[
-        bool, typer.Option(help="Also what would be rejected again, or was overtaken; none twice.")
+        bool,
+        typer.Option(
+            "--force", help="Also what would be rejected again, or was overtaken; none twice."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

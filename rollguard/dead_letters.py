@@ -202,10 +202,12 @@ async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter
     async with open_reader(settings, topic, from_beginning=True) as reader:
         heard = clock()
         while not await reader.caught_up():
-            for record in await reader.poll():
-                heard = clock()
+            records = await reader.poll()
+            for record in records:
                 yield Place(topic, record.partition, record.offset), _letter_of(record.value)
-            if clock() - heard > settings.wait_s:
+            if records:
+                heard = clock()  # behind them: who takes them may take long
+            elif clock() - heard > settings.wait_s:
                 raise Retryable("Kafka", f"nothing more of {topic} for {settings.wait_s:g} s")
 
 

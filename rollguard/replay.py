@@ -1,7 +1,8 @@
 """Bad records once more, after the cause was mended: each at most once, and only where that helps.
 
 A claim in Postgres comes before publishing: whoever runs this twice, or at once, or is killed in
-between publishes no record a second time.
+between publishes no record a second time. (The producer itself sends again where an acknowledgement
+is lost on its way; that is harmless, as the ids in the record are the same.)
 """
 
 from collections.abc import Sequence
@@ -220,8 +221,8 @@ async def _publish(
     record is too large, which gives the claim back."""
     deployment_id, value = None, again.value
     if isinstance(message, Deployment):
-        # The id's first outcome is `refused` and holds; the wish is one of its own now.
-        deployment_id = uuid5(message.deployment_id, str(record.place))
+        # The id's first outcome is `refused` and holds; the same wish, sent twice, stays one.
+        deployment_id = uuid5(message.deployment_id, "replay")
         value = message.model_copy(update={"deployment_id": deployment_id}).to_bytes()
     if not await claim(conn, record.place):
         raise Rejected("is being replayed by someone else")

@@ -126,3 +126,30 @@ def test_a_long_kind_is_not_repeated() -> None:
     with pytest.raises(Rejected) as told:
         read_log_entry(execution(kind="x" * 1_000_000))
     assert len(str(told.value)) < 200
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_json_is_utf_8(codec: str) -> None:
+    """Python's parser would take the others too."""
+    good = execution().decode()
+    with pytest.raises(Rejected):
+        read_log_entry(good.encode(codec))
+    assert read_log_entry(good.encode("utf-8-sig")) == read_log_entry(good.encode())
+
+
+@pytest.mark.parametrize(("depth", "is_good"), [(199, True), (499, True), (500, False)])
+def test_nesting_has_a_limit_of_its_own(depth: int, is_good: bool) -> None:
+    """In fields that are ignored, too; wherever in the stack it is read."""
+
+    def read(frames: int) -> bool:
+        if frames:
+            return read(frames - 1)
+        try:
+            read_log_entry(value)
+        except Rejected:
+            return False
+        return True
+
+    fields = execution().decode()[:-1]
+    value = f'{fields}, "extra": {"[" * depth}{"]" * depth}}}'.encode()
+    assert [read(0), read(300)] == [is_good, is_good]
