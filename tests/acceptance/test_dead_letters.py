@@ -59,6 +59,7 @@ async def replay(system: System, *words: str) -> Said:
 async def test_list_and_show(system: System) -> None:
     topic, letters = system.topics.executions, system.topics.dead_letters
     lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
+    await letters_about(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
     binary_id = f"{topic}:{binary.partition}:{binary.offset}"
     await letters_about(system, lost, binary_id)
