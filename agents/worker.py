@@ -68,10 +68,11 @@ async def _run(role: Role, settings: Settings) -> int:
     fatal = Fatal()
     guard = StallGuard(limit_of(settings.session_timeout_s))
     async with AsyncExitStack() as stack:
+        stalled = asyncio.ensure_future(_watch_stall(guard))
+        stack.push_async_callback(_end, stalled)  # the last: a worker that stops may still send
         monitor = HealthMonitor(role, settings)
         samples = asyncio.ensure_future(monitor.run())
         stack.push_async_callback(_end, samples)
-        stalled = asyncio.ensure_future(_watch_stall(guard))
         setup = asyncio.ensure_future(_start(role, settings, fatal, guard, monitor, stack))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +86,6 @@ async def _run(role: Role, settings: Settings) -> int:
             stopped,
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(app, fatal)),
-            stalled,
             samples,
             asyncio.ensure_future(again_and_again(refresh, settings.refresh_s)),
         )
