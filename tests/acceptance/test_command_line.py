@@ -34,7 +34,7 @@ async def rollguard(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "COLUMNS": "200", **env},
+        env={**os.environ, **env, "COLUMNS": "200"},
         cwd=cwd,
     )
     out, err = await asyncio.wait_for(process.communicate(stdin), 45)
