@@ -45,7 +45,7 @@ kafka-test: $(STAMP)
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.
 chaos: $(STAMP)
 	compose/kafka/broker --fetch
-	$(BIN)/pytest -m chaos -n 4
+	$(BIN)/pytest -m chaos -n 3
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # Latency and cost on that Apache Kafka, and what version management takes; prints them.
