@@ -338,8 +338,9 @@ def no_json(kind: Kind, fields: Fields, random: Random) -> Mutant:
         text + "\0", "// x\n" + text, text[:-1] + ', "x": 007}', text[:-1] + ', "x": +1}',
         text[:-1] + ', "x": .5}', text[:-1] + ', "x": 0x10}', text[:-1] + ', "x": tru}',
         text[:-1] + ', "x": "a\nb"}', text[:-1] + ', "x": "\0"}', text[:-1] + ', "x": "\\q"}',
-        text[:-1] + ', "x": "\\u12"}', text[:-1] + ', x: 1}', text[:-1] + ', 1: 1}', text * (2 + 200_000 // len(text)),
-        json.dumps(text), text[:-1] + ', "x"}', text.replace(":", "="),
+        text[:-1] + ', "x": "\\u12"}', text[:-1] + ', x: 1}', text[:-1] + ', 1: 1}',
+        text * (2 + 200_000 // len(text)), json.dumps(text),
+        text[:-1] + ', "x"}', text.replace(":", "="),
     ]  # fmt: skip
     place = random.randrange(len(texts) + 5)
     if place >= len(texts):  # cut anywhere
