@@ -1,44 +1,30 @@
-"""Wiring: everything that one role needs, put together, started, and stopped in good order."""
+"""One process of one role: started, watched, and stopped in good order."""
 
 import asyncio
 import os
 import signal
 import sys
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 import uvloop
 
-from agents.apply_changes import ApplyChanges
-from agents.breaking.analyst import Analyst
 from agents.health_monitor import HealthMonitor
 from agents.health_pages import OPEN, HealthPages
 from agents.preflight import require_kafka
-from agents.record_executions import RecordExecutions
-from agents.refresh import Refresh, RefreshRows, RefreshVersions, again_and_again
-from agents.retries import when_it_answers
-from agents.role import BatchAgent, BatchHandler, Fatal
+from agents.refresh import again_and_again
+from agents.role import BatchAgent, Fatal
 from agents.table_queries import TableQueries
-from agents.watch_executions import WatchExecutions
 from agents.web import WebServer
-from db.migrate import open_migrated_pool
-from db.pool import Pool
+from agents.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
-from streams.app import create_app
 from streams.logs import configure_logs
-from streams.outbox import Outbox
-from streams.records import Guard
 from streams.stall import TICK_S, StallGuard, limit_of
 from streams.steps import arm
-from streams.table import window_table
-from streams.topics import Topics
-from streams.waits import Waits
 
 log = structlog.get_logger()
-
-Role = Literal["detector", "applier", "recorder"]
 
 _FINISH_S = 5.0
 """How long the batch in hand may take when the worker is told to stop."""
@@ -80,14 +66,14 @@ async def _run(role: Role, settings: Settings) -> int:
             setup.cancel()
             await asyncio.wait((setup,))
             return 0
-        app, refresh = setup.result()
+        wired = setup.result()
         log.info("started", brokers=",".join(settings.kafka_brokers))
         watchers = (
             stopped,
             asyncio.ensure_future(fatal.raised.wait()),
-            asyncio.ensure_future(_watch_crash(app, fatal)),
+            asyncio.ensure_future(_watch_crash(wired.app, fatal)),
             samples,
-            asyncio.ensure_future(again_and_again(refresh, settings.refresh_s)),
+            asyncio.ensure_future(again_and_again(wired.refresh, settings.refresh_s)),
         )
         done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
         for watcher in done:
@@ -108,54 +94,26 @@ async def _start(
     role: Role,
     settings: Settings,
     fatal: Fatal,
-    stalled: StallGuard,
+    stall: StallGuard,
     monitor: HealthMonitor,
     stack: AsyncExitStack,
-) -> tuple[Any, Refresh | None]:
-    """Start a role; what it opened is closed by the stack, the last first. Its Faust app, and what
-    it has to refresh."""
+) -> Wired:
+    """Start a role; what it opened is closed by the stack, the last first."""
     try:
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
-    waits, started = monitor.waits, asyncio.Event()
-    queries = TableQueries(settings)
+    queries, started = TableQueries(settings), asyncio.Event()
     url = await _open_pages(role, settings, stack, monitor, queries, started)
-    partitions = await require_kafka(settings, role, waits)
-    topics = Topics.of(settings)
-    guard = Guard(settings, partitions)
-    refresh: Refresh | None = None
-    pool: Pool | None = None
-    if role == "detector":
-        sources = [topics.executions]
-        app = create_app(role, settings, sources, partitions, fatal, guard=stalled, url=url)
-        table = window_table(app, partitions)
-        outbox = Outbox(app, waits)
-        handler: BatchHandler = WatchExecutions(app, table, outbox, guard, settings)
-        refresh = RefreshRows(app, table, outbox, settings)
-        queries.serve(app, table, partitions, url)
-        stack.push_async_callback(queries.stop)
-    else:
-        pool = await _open_postgres(settings, waits)
-        stack.push_async_callback(pool.close)
-        if role == "applier":
-            sources = [topics.deployments, topics.commands]
-            app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
-            analyst = await stack.enter_async_context(Analyst(_COMPARE_S))
-            outbox = Outbox(app, waits)
-            handler = ApplyChanges(pool, outbox, guard, analyst, settings, waits)
-            refresh = RefreshVersions(app, pool, outbox, partitions, settings)
-        else:
-            sources = [topics.executions]
-            app = create_app(role, settings, sources, partitions, fatal, guard=stalled)
-            handler = RecordExecutions(app, pool, guard, waits)
-    agent = BatchAgent(app, _AGENTS[role], sources, handler, fatal)
-    monitor.watch(app, sources, partitions, pool)
-    stack.push_async_callback(_stop_app, app, agent, fatal)
-    await app.start()
+    partitions = await require_kafka(settings, role, monitor.waits)
+    wiring = Wiring(settings, partitions, fatal, stall, monitor.waits, queries, url, stack)
+    wired = await wiring.wire(role)
+    monitor.watch(wired.app, wired.sources, partitions, wired.pool)
+    stack.push_async_callback(_stop_app, wired.app, wired.agent, fatal)
+    await wired.app.start()
     monitor.started()
     started.set()
-    return app, refresh
+    return wired
 
 
 async def _open_pages(
@@ -185,21 +143,6 @@ async def _end(task: "asyncio.Future[None]") -> None:
     """Cancel a task and wait for its end, but not for long; what it raised was reported before."""
     task.cancel()
     await asyncio.wait((task,), timeout=_STOP_S)
-
-
-_COMPARE_S = 5.0
-"""No deployment holds up the rollbacks behind it for longer; its code is then not comparable."""
-
-_AGENTS = {
-    "detector": "watch-executions",
-    "applier": "apply-changes",
-    "recorder": "record-executions",
-}
-
-
-async def _open_postgres(settings: Settings, waits: Waits) -> Pool:
-    dsn = settings.postgres_dsn.get_secret_value()
-    return await when_it_answers(lambda: open_migrated_pool(dsn), waits)
 
 
 async def _stop_app(app: Any, agent: BatchAgent, fatal: Fatal) -> None:

@@ -11,7 +11,8 @@ import time
 from typing import Any, get_args
 
 from agents.role import BatchAgent
-from agents.worker import Role, run_worker
+from agents.wiring import Role
+from agents.worker import run_worker
 from schemas.settings import load_settings
 from streams.batches import BatchConsumer
 

@@ -1,0 +1,124 @@
+"""What each role is made of: its topics, its Faust app, what it does with a batch."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from agents.apply_changes import ApplyChanges
+from agents.breaking.analyst import Analyst
+from agents.record_executions import RecordExecutions
+from agents.refresh import Refresh, RefreshRows, RefreshVersions
+from agents.retries import when_it_answers
+from agents.role import BatchAgent, Fatal
+from agents.table_queries import TableQueries
+from agents.watch_executions import WatchExecutions
+from db.migrate import open_migrated_pool
+from db.pool import Pool
+from schemas.settings import Settings
+from streams.app import create_app
+from streams.outbox import Outbox
+from streams.records import Guard
+from streams.stall import StallGuard
+from streams.table import window_table
+from streams.topics import Topics
+from streams.waits import Waits
+
+Role = Literal["detector", "applier", "recorder"]
+
+_COMPARE_S: Final = 5.0
+"""No deployment holds up the rollbacks behind it for longer; its code is then not comparable."""
+
+
+class Wired(NamedTuple):
+    """A role, put together and not yet started."""
+
+    app: Any
+    """Its Faust app."""
+    agent: BatchAgent
+    sources: list[str]
+    """The topics that it reads."""
+    pool: Pool | None
+    refresh: Refresh | None
+    """What it has to write again, if anything."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What every role is put together from. What a role opens is closed by ``stack``."""
+
+    settings: Settings
+    partitions: int
+    fatal: Fatal
+    stall: StallGuard
+    waits: Waits
+    queries: TableQueries
+    """Where others ask for the detector's rows."""
+    url: str
+    """Where other detectors reach this one; "" for a role that nobody asks."""
+    stack: AsyncExitStack
+
+    async def wire(self, role: Role) -> Wired:
+        """Put a role together. Raises Misconfigured; waits for a Postgres that is away."""
+        match role:
+            case "detector":
+                return self._detector()
+            case "applier":
+                return await self._applier()
+            case "recorder":
+                return await self._recorder()
+
+    def _detector(self) -> Wired:
+        sources = [self._topics.executions]
+        app = self._app("detector", sources)
+        table = window_table(app, self.partitions)
+        outbox = Outbox(app, self.waits)
+        handler = WatchExecutions(app, table, outbox, self._guard, self.settings)
+        self.queries.serve(app, table, self.partitions, self.url)
+        self.stack.push_async_callback(self.queries.stop)
+        agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
+        refresh = RefreshRows(app, table, outbox, self.settings)
+        return Wired(app, agent, sources, pool=None, refresh=refresh)
+
+    async def _applier(self) -> Wired:
+        sources = [self._topics.deployments, self._topics.commands]
+        pool = await self._postgres()
+        app = self._app("applier", sources)
+        analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
+        outbox = Outbox(app, self.waits)
+        handler = ApplyChanges(pool, outbox, self._guard, analyst, self.settings, self.waits)
+        agent = BatchAgent(app, "apply-changes", sources, handler, self.fatal)
+        refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
+        return Wired(app, agent, sources, pool, refresh)
+
+    async def _recorder(self) -> Wired:
+        sources = [self._topics.executions]
+        pool = await self._postgres()
+        app = self._app("recorder", sources)
+        handler = RecordExecutions(app, pool, self._guard, self.waits)
+        agent = BatchAgent(app, "record-executions", sources, handler, self.fatal)
+        return Wired(app, agent, sources, pool, refresh=None)
+
+    @property
+    def _topics(self) -> Topics:
+        return Topics.of(self.settings)
+
+    @property
+    def _guard(self) -> Guard:
+        return Guard(self.settings, self.partitions)
+
+    def _app(self, role: Role, sources: list[str]) -> Any:
+        return create_app(
+            role,
+            self.settings,
+            sources,
+            self.partitions,
+            self.fatal,
+            guard=self.stall,
+            url=self.url or None,
+        )
+
+    async def _postgres(self) -> Pool:
+        dsn = self.settings.postgres_dsn.get_secret_value()
+        pool = await when_it_answers(lambda: open_migrated_pool(dsn), self.waits)
+        self.stack.push_async_callback(pool.close)
+        return pool
