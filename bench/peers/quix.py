@@ -34,7 +34,9 @@ def application(
     )
     rules = Rules()
 
-    def judge(value: bytes, key: Any, timestamp_ms: int, headers: Any, state: State) -> Any:
+    def judge(
+        value: bytes, key: Any, timestamp_ms: int, headers: Any, state: State[str, bytes]
+    ) -> Any:
         """Fold an execution into its tool's row; the command's bytes where a rule holds."""
         entry = read_log_entry(value)
         known = state.get_bytes(ROW)

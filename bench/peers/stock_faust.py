@@ -42,8 +42,8 @@ def application(
         topic_disable_leader=True,
         web_enabled=False,
     )
-    executions = app.topic(topic, key_type=bytes, value_type=bytes)
-    rollbacks = app.topic(commands, key_type=bytes, value_type=bytes)
+    executions = app.topic(topic, key_type=bytes, value_serializer="raw")
+    rollbacks = app.topic(commands, key_type=bytes, value_serializer="raw")
     windows = app.Table("windows", partitions=partitions, key_type=bytes, value_type=bytes)
     rules = Rules()
 

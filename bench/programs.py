@@ -1,0 +1,167 @@
+"""The processes that judge a log: the product's detector and its peers in other frameworks."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from agents.preflight import kafka_admin
+from bench.stage import Stage
+from bench.usage import Usage
+from rollguard.embedded import free_port, guarded
+from streams.topics import Topics, group_of
+
+LIMIT_S = 600.0
+"""How long a program may take for a log."""
+_POLL_S = 0.05
+_STOP_S = 15.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """How a judge of a stage's log is started, its consumer group, and where its commands go."""
+
+    name: str
+    arguments: list[str]
+    group: str
+    commands: str
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Its process; ended by SIGTERM, then by SIGKILL. Its output is in ``self.output``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.output.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *guarded([sys.executable, "-m", *self.arguments]),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self.environment},
+            )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), _STOP_S)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+
+Start = Callable[[Stage, Path], Awaitable[Program]]
+"""Makes the program for a stage, and what has to be there before it."""
+
+
+async def detector(stage: Stage, folder: Path) -> Program:
+    """``rollguard worker detector``."""
+    settings = stage.settings
+    environment = {
+        "ROLLGUARD_KAFKA_BROKERS": stage.brokers,
+        "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
+        "ROLLGUARD_DATA_DIR": str(folder),
+        "ROLLGUARD_WEB_PORT": str(free_port()),
+    }
+    arguments = ["rollguard", "worker", "detector"]
+    group, commands = group_of(settings, "detector"), Topics.of(settings).commands
+    return Program("detector", arguments, group, commands, folder, environment)
+
+
+async def stock_faust(stage: Stage, folder: Path) -> Program:
+    """``bench.peers.stock_faust``."""
+    return await _peer("stock_faust", stage, folder)
+
+
+async def quix_streams(stage: Stage, folder: Path) -> Program:
+    """``bench.peers.quix``."""
+    return await _peer("quix", stage, folder)
+
+
+async def _peer(module: str, stage: Stage, folder: Path) -> Program:
+    group, commands = f"{stage.prefix}{module}", f"{stage.prefix}{module}-commands"
+    await stage.create(commands)
+    arguments = [f"bench.peers.{module}", "--brokers", stage.brokers, "--topic", stage.topic]
+    arguments += ["--commands", commands, "--group", group, "--state-dir", str(folder)]
+    return Program(module, arguments, group, commands, folder)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """How a program got through a log: seconds of CPU time since its start, and seconds of wall
+    time for the records behind its first commit."""
+
+    cpu_s: float
+    wall_s: float
+    records_in_it: int
+
+
+async def passage(program: Program, stage: Stage) -> Passage:
+    """Start a program and wait until its group has committed the whole log.
+
+    The commands must be those that the log demands; AssertionError that says how they differ.
+    RuntimeError with its output where the program ends before that, TimeoutError.
+    """
+    total = len(stage.log.records)
+    first: tuple[float, int] | None = None
+    async with program.running() as process, kafka_admin(stage.settings) as admin:
+        running = psutil.Process(process.pid)
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                if process.returncode is not None:
+                    raise RuntimeError(f"{program.name} ended: {program.output.read_text()}")
+                done = await _committed(admin, program.group, stage)
+                now_s = time.perf_counter()
+                if first is None and done:
+                    first = now_s, done
+                if done >= total:
+                    break
+                await asyncio.sleep(_POLL_S)
+        used = running.cpu_times()
+    assert first is not None
+    await require_commands(program, stage)
+    return Passage(used.user + used.system, now_s - first[0], total - first[1])
+
+
+async def require_commands(program: Program, stage: Stage) -> None:
+    """AssertionError where a program's commands are not those that its log demands."""
+    expected = stage.log.command_ids
+    found = {command.command_id for command in await stage.commands(program.commands)}
+    assert found == expected, (
+        f"{program.name} decided otherwise: {len(expected - found)} of {len(expected)} commands "
+        f"are missing, {len(found - expected)} are too many"
+    )
+
+
+async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
+    """What a program takes for an execution. What it takes to start, to join its group and to read
+    ``idle``, a log of activations alone, is measured too and taken off."""
+    starting = await passage(await start(idle, folder / "idle"), idle)
+    whole = await passage(await start(full, folder / "full"), full)
+    executions = len(full.log.records) - len(idle.log.records)
+    cpu_s = whole.cpu_s - starting.cpu_s
+    return Usage.of(cpu_s, executions, whole.wall_s, whole.records_in_it)
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str, stage: Stage) -> int:
+    """How many records of the log the group has committed; 0 while there is no such group."""
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except KafkaError:
+        return 0
+    places = stage.places(stage.topic)
+    return sum(max(offsets[place].offset, 0) for place in places if place in offsets)

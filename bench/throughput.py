@@ -1,0 +1,124 @@
+"""Executions a second: the detector beside the raw limit, stock Faust and Quix Streams.
+
+All judge the same log in the same run, one after the other, several rounds; each must come to the
+decisions that the log demands. CPU time counts all threads, and what a program takes to start is
+taken off; wall time begins with its first commit. Stock Faust gets a part of the log, because it
+takes so long.
+"""
+
+import asyncio
+import os
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bench.programs import detector, quix_streams, stock_faust, usage
+from bench.raw_limit import raw_limit, read_plain_entry
+from bench.spine import apache_kafka
+from bench.stage import Stage
+from bench.traffic import Log, Traffic
+from bench.usage import Usage
+from schemas.execution import read_log_entry
+
+STOCK_FAUST_SHARE: Final = 4
+"""Stock Faust gets one of so many executions."""
+RAW_LIMIT: Final = "raw limit: getmany and a plain pydantic model"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one contender took for an execution, in each round."""
+
+    name: str
+    executions: int
+    rounds: tuple[Usage, ...]
+
+    @property
+    def cpu_us(self) -> tuple[float, float, float]:
+        """Median, least and most CPU time, in microseconds."""
+        return _spread([each.cpu_us for each in self.rounds])
+
+    @property
+    def wall_us(self) -> tuple[float, float, float]:
+        """Median, least and most wall time, in microseconds."""
+        return _spread([each.wall_us for each in self.rounds])
+
+
+def _spread(values: list[float]) -> tuple[float, float, float]:
+    return statistics.median(values), min(values), max(values)
+
+
+async def detector_throughput(
+    brokers: str, tools: int, executions: int, rounds: int, zipf: float = 0.0
+) -> list[Result]:
+    """A result for each contender, the raw limit first; ``zipf`` as in ``Traffic``.
+
+    AssertionError where one of them decides otherwise than the log demands.
+    """
+    logs = [Log.of(Traffic(tools, count, zipf)) for count in _sizes(executions)]
+    measured: dict[str, list[Usage]] = {}
+    with tempfile.TemporaryDirectory(prefix="rollguard-bench-") as folder:
+        for number in range(rounds):
+            full, part, idle = [await Stage.published(brokers, log) for log in logs]
+            for name, measure in _contenders(full, part, idle, Path(folder) / str(number)).items():
+                measured.setdefault(name, []).append(await measure())
+    judged = dict.fromkeys(measured, executions) | {"stock Faust": _sizes(executions)[1]}
+    return [Result(name, judged[name], tuple(values)) for name, values in measured.items()]
+
+
+def _sizes(executions: int) -> tuple[int, int, int]:
+    return executions, executions // STOCK_FAUST_SHARE, 0
+
+
+def _contenders(
+    full: Stage, part: Stage, idle: Stage, folder: Path
+) -> dict[str, Callable[[], Awaitable[Usage]]]:
+    return {
+        RAW_LIMIT: lambda: raw_limit(full, read_plain_entry),
+        "the same with the product's models": lambda: raw_limit(full, read_log_entry),
+        "detector": lambda: usage(detector, full, idle, folder / "detector"),
+        "Quix Streams": lambda: usage(quix_streams, full, idle, folder / "quix"),
+        "stock Faust": lambda: usage(stock_faust, part, idle, folder / "faust"),
+    }
+
+
+def print_results(results: list[Result], console: Console | None = None) -> None:
+    """A table of them; each beside the first."""
+    limit = results[0].cpu_us[0]
+    table = Table("", title="Judging an execution (median, least and most of the rounds)")
+    for heading in ("executions", "CPU µs", "of the first", "wall µs", "a second"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        cpu, wall = result.cpu_us, result.wall_us
+        table.add_row(
+            result.name,
+            f"{result.executions:,}",
+            f"{cpu[0]:.1f} ({cpu[1]:.1f} to {cpu[2]:.1f})",
+            f"{cpu[0] / limit:.1f} ×",
+            f"{wall[0]:.1f} ({wall[1]:.1f} to {wall[2]:.1f})",
+            f"{1e6 / wall[0]:,.0f}",
+        )
+    (console or Console()).print(table)
+
+
+def main(tools: int = 50, executions: int = 200_000, rounds: int = 3, zipf: float = 0.0) -> None:
+    """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
+    # All contenders in Python run on uvloop, so the raw limit, which is in this process, does too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    with ExitStack() as stack:
+        brokers = os.environ.get("ROLLGUARD_KAFKA_BROKERS") or stack.enter_context(apache_kafka())
+        results = asyncio.run(detector_throughput(brokers, tools, executions, rounds, zipf))
+    print_results(results)
+
+
+if __name__ == "__main__":
+    typer.run(main)
