@@ -11,6 +11,7 @@ UV := .cache/uv/bin/uv
 
 setup: $(STAMP)
 
+# --no-deps: the lock names all there is, and overrides a cap (pyproject.toml) that pip would insist on.
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
 	$(PYTHON) -m venv --clear $(VENV)
@@ -56,8 +57,7 @@ numbers: $(STAMP)
 
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \
-	    --group bench \
-	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
+	    --group bench $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 
 $(UV):
 	$(PYTHON) -m venv .cache/uv
