@@ -100,41 +100,31 @@ async def _peer(module: str, stage: Stage, folder: Path) -> Program:
     return Program(module, arguments, group, commands, folder)
 
 
-@dataclass(frozen=True)
-class Passage:
-    """How a program got through a log: seconds of CPU time since its start, and seconds of wall
-    time for the records behind its first commit."""
-
-    cpu_s: float
-    wall_s: float
-    records_in_it: int
+async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
+    """Of an execution. What it takes to start, to join the group and to read ``idle``, a log of
+    activations alone, is measured too and taken off."""
+    starting = await passage(await start(idle, folder / "idle"), idle)
+    whole = await passage(await start(full, folder / "full"), full)
+    return (whole - starting) / (len(full.log.records) - len(idle.log.records))
 
 
-async def passage(program: Program, stage: Stage) -> Passage:
-    """Start a program and wait until its group has committed the whole log.
+async def passage(program: Program, stage: Stage) -> Usage:
+    """Of a program from its start until its group has committed the whole log.
 
-    The commands must be those that the log demands; AssertionError that says how they differ.
-    RuntimeError with its output where the program ends before that, TimeoutError.
+    Its commands must be those that the log demands; AssertionError that says how they differ.
+    RuntimeError with its output where it ends before that, TimeoutError.
     """
-    total = len(stage.log.records)
-    first: tuple[float, int] | None = None
+    start_s = time.perf_counter()
     async with program.running() as process, kafka_admin(stage.settings) as admin:
         running = psutil.Process(process.pid)
         async with asyncio.timeout(LIMIT_S):
-            while True:
+            while await _committed(admin, program.group, stage) < len(stage.log.records):
                 if process.returncode is not None:
                     raise RuntimeError(f"{program.name} ended: {program.output.read_text()}")
-                done = await _committed(admin, program.group, stage)
-                now_s = time.perf_counter()
-                if first is None and done:
-                    first = now_s, done
-                if done >= total:
-                    break
                 await asyncio.sleep(_POLL_S)
-        used = running.cpu_times()
-    assert first is not None
+        used, end_s = running.cpu_times(), time.perf_counter()
     await require_commands(program, stage)
-    return Passage(used.user + used.system, now_s - first[0], total - first[1])
+    return Usage.of_seconds(used.user + used.system, end_s - start_s)
 
 
 async def require_commands(program: Program, stage: Stage) -> None:
@@ -145,16 +135,6 @@ async def require_commands(program: Program, stage: Stage) -> None:
         f"{program.name} decided otherwise: {len(expected - found)} of {len(expected)} commands "
         f"are missing, {len(found - expected)} are too many"
     )
-
-
-async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
-    """What a program takes for an execution. What it takes to start, to join its group and to read
-    ``idle``, a log of activations alone, is measured too and taken off."""
-    starting = await passage(await start(idle, folder / "idle"), idle)
-    whole = await passage(await start(full, folder / "full"), full)
-    executions = len(full.log.records) - len(idle.log.records)
-    cpu_s = whole.cpu_s - starting.cpu_s
-    return Usage.of(cpu_s, executions, whole.wall_s, whole.records_in_it)
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str, stage: Stage) -> int:

@@ -1,9 +1,9 @@
 """Executions a second: the detector beside the raw limit, stock Faust and Quix Streams.
 
 All judge the same log in the same run, one after the other, several rounds; each must come to the
-decisions that the log demands. CPU time counts all threads, and what a program takes to start is
-taken off; wall time begins with its first commit. Stock Faust gets a part of the log, because it
-takes so long.
+decisions that the log demands. A program has judged a log when all of it is committed; what it
+takes to start and to join its group is measured on a log without executions, and taken off. Stock
+Faust gets a part of the log, because it takes so long.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from schemas.execution import read_log_entry
 
 STOCK_FAUST_SHARE: Final = 4
 """Stock Faust gets one of so many executions."""
-RAW_LIMIT: Final = "raw limit: getmany and a plain pydantic model"
+RAW_LIMIT: Final = "raw limit, plain models"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _contenders(
 ) -> dict[str, Callable[[], Awaitable[Usage]]]:
     return {
         RAW_LIMIT: lambda: raw_limit(full, read_plain_entry),
-        "the same with the product's models": lambda: raw_limit(full, read_log_entry),
+        "raw limit, our models": lambda: raw_limit(full, read_log_entry),
         "detector": lambda: usage(detector, full, idle, folder / "detector"),
         "Quix Streams": lambda: usage(quix_streams, full, idle, folder / "quix"),
         "stock Faust": lambda: usage(stock_faust, part, idle, folder / "faust"),
@@ -92,22 +92,28 @@ def _contenders(
 
 
 def print_results(results: list[Result], console: Console | None = None) -> None:
-    """A table of them; each beside the first."""
+    """A table of them: what each takes, and how many times what the first takes."""
     limit = results[0].cpu_us[0]
-    table = Table("", title="Judging an execution (median, least and most of the rounds)")
-    for heading in ("executions", "CPU µs", "of the first", "wall µs", "a second"):
-        table.add_column(heading, justify="right")
+    table = Table(title="One execution: median (least–most) of the rounds")
+    table.add_column(no_wrap=True)
+    for heading in ("executions", "CPU µs", "times", "wall µs", "a second"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         cpu, wall = result.cpu_us, result.wall_us
         table.add_row(
             result.name,
             f"{result.executions:,}",
-            f"{cpu[0]:.1f} ({cpu[1]:.1f} to {cpu[2]:.1f})",
-            f"{cpu[0] / limit:.1f} ×",
-            f"{wall[0]:.1f} ({wall[1]:.1f} to {wall[2]:.1f})",
+            _shown(cpu),
+            f"{cpu[0] / limit:.1f}",
+            _shown(wall),
             f"{1e6 / wall[0]:,.0f}",
         )
     (console or Console()).print(table)
+
+
+def _shown(spread: tuple[float, float, float]) -> str:
+    median, least, most = (f"{each:.{0 if each >= 100 else 1}f}" for each in spread)
+    return f"{median} ({least}–{most})"
 
 
 def main(tools: int = 50, executions: int = 200_000, rounds: int = 3, zipf: float = 0.0) -> None:

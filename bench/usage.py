@@ -1,21 +1,25 @@
-"""What an execution costs whoever judges it."""
+"""What judging takes, whoever does it."""
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Microseconds for one record: of CPU time, in user and kernel mode and in all threads, and of
-    wall time, from when the first records are done, so that starting does not count (NaN where
-    the log was too short to say)."""
+    """Microseconds, for a whole log or for one execution of it.
+
+    CPU time counts user and kernel mode and all threads. It may be more than the wall time.
+    """
 
     cpu_us: float
     wall_us: float
 
     @classmethod
-    def of(cls, cpu_s: float, records: int, wall_s: float, records_in_it: int) -> Self:
-        """From seconds for so many records."""
-        wall_us = 1e6 * wall_s / records_in_it if records_in_it else math.nan
-        return cls(1e6 * cpu_s / records, wall_us)
+    def of_seconds(cls, cpu_s: float, wall_s: float) -> Self:
+        return cls(1e6 * cpu_s, 1e6 * wall_s)
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(self.cpu_us - other.cpu_us, self.wall_us - other.wall_us)
+
+    def __truediv__(self, executions: int) -> "Usage":
+        return Usage(self.cpu_us / executions, self.wall_us / executions)
