@@ -18,6 +18,7 @@ from typing import Final
 
 import typer
 import uvloop
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,7 @@ from schemas.execution import read_log_entry
 
 STOCK_FAUST_SHARE: Final = 4
 """Stock Faust gets one of so many executions."""
-RAW_LIMIT: Final = "raw limit, plain models"
+RAW_LIMIT: Final = "raw limit, plain"
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ def _contenders(
 def print_results(results: list[Result], console: Console | None = None) -> None:
     """A table of them: what each takes, and how many times what the first takes."""
     limit = results[0].cpu_us[0]
-    table = Table(title="One execution: median (least–most) of the rounds")
+    table = Table(box=SIMPLE, title="One execution: median (least–most) of the rounds")
     table.add_column(no_wrap=True)
-    for heading in ("executions", "CPU µs", "times", "wall µs", "a second"):
+    for heading in ("executions", "CPU µs", "times", "wall µs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         cpu, wall = result.cpu_us, result.wall_us
@@ -106,7 +107,6 @@ def print_results(results: list[Result], console: Console | None = None) -> None
             _shown(cpu),
             f"{cpu[0] / limit:.1f}",
             _shown(wall),
-            f"{1e6 / wall[0]:,.0f}",
         )
     (console or Console()).print(table)
 
