@@ -1,6 +1,7 @@
 """What a row says to a person: the answer to a table query. Pure."""
 
 from typing import Any
+from uuid import UUID
 
 from agents.verdict import baseline_of, details_of, judge
 from schemas.fields import format_time, time_of
@@ -45,7 +46,7 @@ def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
 
 def _seen(seen: Seen) -> dict[str, Any]:
     return {
-        "execution_id": seen.execution_id,
+        "execution_id": str(UUID(bytes=seen.execution_id)),
         "executed_at": format_time(time_of(seen.executed_us)),
         "success": seen.success,
         "error_type": seen.error_class,

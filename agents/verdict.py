@@ -4,6 +4,7 @@ The rules in their order, the first that holds wins (contract, section 2, policy
 """
 
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from schemas.fields import time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
@@ -105,7 +106,7 @@ def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
     baseline."""
     recent: list[Seen] = row.recent(rules)[::-1]
     return {
-        "recent": [seen.execution_id for seen in recent],
+        "recent": [str(UUID(bytes=seen.execution_id)) for seen in recent],
         "executions": verdict.counts.executions,
         "failures": verdict.counts.failures,
         "success_rate": verdict.counts.success_rate,

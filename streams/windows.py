@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
-from schemas.execution import SIGNATURE_ERRORS, Activation, Execution
+from schemas.execution import SIGNATURE_ERRORS, Activation
 from schemas.fields import micros_of
 from schemas.rules import Rules
+from schemas.run import Run
 
 SECOND: Final = 1_000_000
 """In microseconds."""
@@ -21,11 +22,12 @@ MAX_CLASS_NAME: Final = 255
 
 
 class Seen(msgspec.Struct, array_like=True, frozen=True):
-    """One execution in the ring. ``offset`` is its place in the log: it breaks ties."""
+    """One execution in the ring. ``offset`` is its place in the log: it breaks ties.
+    ``execution_id`` are the bytes of the UUID."""
 
     executed_us: int
     offset: int
-    execution_id: str
+    execution_id: bytes
     success: bool
     error_class: str | None
 
@@ -162,31 +164,31 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
     )
 
 
-def count(row: Row, execution: Execution, offset: int, rules: Rules) -> bool:
+def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     """Fold an execution into the row of its tool; whether it counted, and so is to be judged.
 
     It does not where it belongs to another version, was executed before a rollback activated the
     version again, or is in the ring already.
     """
     row.read_to = offset
-    if execution.version_id is not None and execution.version_id != row.version_id:
+    if run.version_id is not None and run.version_id != row.version_id:
         return False
-    at_us = micros_of(execution.executed_at)
+    at_us = run.executed_us
     if row.reactivated and at_us < row.activated_us:
         return False
-    execution_id = str(execution.execution_id)
+    execution_id = run.execution_id.bytes
     ring = row.ring
     for seen in ring:
         if seen.execution_id == execution_id:
             return False
     now_us = row.now_us = at_us if row.now_us is None else max(row.now_us, at_us)
-    failed = not execution.success
+    failed = not run.success
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)
     place = len(ring)
     while place and ring[place - 1].executed_us > at_us:
         place -= 1
-    error_class = (execution.error_class or "")[:MAX_CLASS_NAME] or None
+    error_class = (run.error_class or "")[:MAX_CLASS_NAME] or None if failed else None
     ring.insert(place, Seen(at_us, offset, execution_id, not failed, error_class))
     del ring[: -rules.ring_size]
     return True
