@@ -70,11 +70,11 @@ class WatchExecutions:
             _log_command(command, decided_ms)
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        self._write(rows, batch)
+        await self._write(rows, batch)
         reached("detector.rows_written")
 
     def _row_of(self, key: bytes, batch: Batch) -> Row | None:
-        data = self._table.get(key)
+        data = self._table.rows_of(batch.place.partition).get(key)
         if data is None:
             return None
         row = decode(data)
@@ -88,13 +88,12 @@ class WatchExecutions:
                 )
         return row
 
-    def _write(self, rows: dict[bytes, Row | None], batch: Batch) -> None:
+    async def _write(self, rows: dict[bytes, Row | None], batch: Batch) -> None:
         if not self._app.consumer.owns(batch):
             log.warning("batch_lost", partition=batch.place.partition)
             return  # its owner folds the same records, and may have read further
-        for key, row in rows.items():
-            if row is not None:
-                self._table[key] = encode(row)
+        encoded = {key: encode(row) for key, row in rows.items() if row is not None}
+        await self._table.write(batch.place.partition, encoded)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

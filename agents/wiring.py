@@ -70,13 +70,13 @@ class Wiring:
     def _detector(self) -> Wired:
         sources = [self._topics.executions]
         app = self._app("detector", sources)
-        table = window_table(app, self.partitions)
+        table = window_table(app, self.partitions, self.fatal)
         outbox = Outbox(app, self.waits)
         handler = WatchExecutions(app, table, outbox, self._guard, self.settings)
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
-        refresh = RefreshRows(app, table, outbox, self.settings)
+        refresh = RefreshRows(app, table, self.settings)
         return Wired(app, agent, sources, pool=None, refresh=refresh)
 
     async def _applier(self) -> Wired:
@@ -108,13 +108,7 @@ class Wiring:
 
     def _app(self, role: Role, sources: list[str]) -> Any:
         return create_app(
-            role,
-            self.settings,
-            sources,
-            self.partitions,
-            self.fatal,
-            guard=self.stall,
-            url=self.url or None,
+            role, self.settings, sources, self.partitions, guard=self.stall, url=self.url or None
         )
 
     async def _postgres(self) -> Pool:
