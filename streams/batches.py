@@ -2,7 +2,7 @@
 
 Faust costs about 70 µs for each event that it hands to an agent, whatever the agent does. Its
 public ``ConsumerScheduler`` decides in which order fetched records reach the agents; ours hands a
-partition's whole fetch over as one record whose value is the list of records. Four things of
+partition's whole fetch over as one record whose value is the list of records. Five things of
 Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 
 - Offsets. Faust takes the offsets inside a batch for a hole, and acknowledges a message even when
@@ -12,6 +12,8 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
   enqueued before.
 - Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
   again (``SourceTopic``).
+- Seeks. After a rebalance a partition without a commit is not read again from its beginning, though
+  records of it may have been thrown away (``seek_to_committed``).
 - Failed sends. Faust logs them and goes on; here they end the process (``on_failed_send``).
 """
 
@@ -102,6 +104,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Also a partition of which nothing was ever committed goes back to where it begins.
+
+        aiokafka leaves that one where it stands, and what Faust has fetched and thrown away when
+        the flow stopped for a rebalance would never be read.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        scheduler: Any = self.consumer.scheduler
+        unread = [
+            place
+            for place, offset in committed.items()
+            if not offset and place.topic in scheduler.source_topics
+        ]
+        if unread:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *unread)
+        return committed
 
     async def note_poll(self) -> None:
         """Count as a poll that nothing is to be fetched now."""
