@@ -12,6 +12,8 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
   the table. Ours waits for exactly what the producer was given before.
 - Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
   again (``SourceTopic``).
+- Seeks. After a rebalance a partition without a commit is not read again from its beginning, though
+  records of it may have been thrown away (``seek_to_committed``).
 """
 
 import asyncio
@@ -96,6 +98,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Also a partition of which nothing was ever committed goes back to where it begins.
+
+        aiokafka leaves that one where it stands, and what Faust has fetched and thrown away when
+        the flow stopped for a rebalance would never be read.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        scheduler: Any = self.consumer.scheduler
+        unread = [
+            place
+            for place, offset in committed.items()
+            if not offset and place.topic in scheduler.source_topics
+        ]
+        if unread:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *unread)
+        return committed
 
     async def note_poll(self) -> None:
         """Count as a poll that nothing is to be fetched now."""

@@ -292,6 +292,21 @@ async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) ->
     assert seen >= 48
 
 
+async def test_what_was_never_committed_is_read_again(settings: Settings) -> None:
+    """Faust seeks after a rebalance, for it may have thrown away what it had fetched."""
+    handler = Counting()
+    await publish(settings, 20)
+    async with running(settings, handler, Fatal()) as app:
+        app.consumer.refuse_commits()
+
+        async def seen(times: int) -> bool:
+            return handler.seen == 20 * times
+
+        await until(lambda: seen(1))
+        await app.consumer.perform_seek()
+        await until(lambda: seen(2))
+
+
 async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings) -> None:
     handler = Counting()
     async with running(settings, handler, Fatal()):
