@@ -1,6 +1,6 @@
 """From a record to a message: what the value alone cannot say. What fails is a dead letter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -38,14 +38,15 @@ class Guard:
         self._ahead_us: Final = settings.max_ahead_s * 1_000_000
         self._max_code_bytes = settings.max_code_bytes
 
-    def log_entry(self, record: Record) -> Run | Activation:
-        """An entry of `tool-executions`."""
+    def log_entry(self, record: Record, known: Container[bytes] = ()) -> Run | Activation:
+        """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
+        for certain: to find that out takes 5 µs."""
         _require_size(record)
         entry: Run | Activation | None = read_run(record.value) if record.value else None
         if entry is None:
             read = read_log_entry(record.value)
             entry = Run.of(read) if isinstance(read, Execution) else read
-        self._require_place(record, entry.tool_name)
+        self._require_place(record, entry.tool_name, known)
         if isinstance(entry, Run):
             self._require_past(record, "executed_at", entry.executed_us)
         return entry
@@ -69,12 +70,14 @@ class Guard:
         self._require_past(record, "issued_at", micros_of(command.issued_at))
         return command
 
-    def _require_place(self, record: Record, tool_name: str) -> None:
+    def _require_place(self, record: Record, tool_name: str, known: Container[bytes] = ()) -> None:
         key = record.key
         if key is None:
             raise Rejected("the record has no key: it must be the tool_name")
         if key != tool_name.encode():
             raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
+        if key in known:
+            return
         partition = partition_of(key, self._partitions)
         if record.partition != partition:
             raise Rejected(

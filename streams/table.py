@@ -5,8 +5,8 @@ costs 160 µs; here a row is a dictionary's entry, and a batch's rows go to the 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import faust
 from faust.stores.memory import Store
@@ -14,10 +14,13 @@ from faust.types import TP
 
 from streams.batches import Batch
 from streams.topics import TABLE
-from streams.windows import read_to_of
+from streams.windows import Row, decode, encode, read_to_of
 
 Rows = dict[bytes, bytes]
 """Encoded rows by the tool's name in UTF-8."""
+
+_DECODED: Final = 16_384
+"""So many rows are kept decoded as well: those of the tools that run often."""
 
 
 class FurthestRows(Store[bytes, bytes]):
@@ -67,6 +70,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         super().__init__(*args, **kwargs)
         self._on_failed_send = on_failed_send
         self._writing = asyncio.Lock()
+        self._decoded: dict[bytes, tuple[bytes, Row]] = {}
 
     def rows_of(self, partition: int) -> Rows:
         """The rows of one partition, to be read."""
@@ -74,15 +78,29 @@ class WindowTable(faust.Table[bytes, bytes]):
         found: Rows = store.rows_of(partition)
         return found
 
-    async def write(self, partition: int, rows: Rows) -> None:
+    def row(self, partition: int, key: bytes) -> Row | None:
+        """The row of a tool, to be changed by whoever writes it next. Raises ValueError where it is
+        of another version of Rollguard."""
+        data = self.rows_of(partition).get(key)
+        if data is None:
+            return None
+        known = self._decoded.pop(key, None)  # what is changed and not written must not be found
+        return known[1] if known is not None and known[0] is data else decode(data)
+
+    async def write(self, partition: int, changed: Mapping[bytes, Row]) -> None:
         """Keep these rows, and send them to the changelog, behind all that was sent before.
 
         Returns when they are on their way; a flush of the producer waits until they are there. A
         failed send ends the process, and no offset is committed before.
         """
         async with self._writing:
-            self.rows_of(partition).update(rows)
-            await self._send(partition, rows.items())
+            rows, decoded = self.rows_of(partition), self._decoded
+            if len(decoded) + len(changed) > _DECODED:
+                decoded.clear()
+            for key, row in changed.items():
+                rows[key] = data = encode(row)
+                decoded[key] = data, row
+            await self._send(partition, [(key, rows[key]) for key in changed])
 
     async def write_again(self, partition: int, keys: Iterable[bytes]) -> None:
         """Send rows to the changelog once more, as they are now."""

@@ -13,6 +13,7 @@ from db.executions import record
 from db.migrate import open_migrated_pool
 from db.pool import acquire
 from schemas.errors import Retryable
+from schemas.run import Run
 from tests.door import door_to_postgres
 from tests.system import System, execution, until
 
@@ -53,7 +54,7 @@ def test_a_connection_that_ends_at_any_moment_is_waited_for(ends: str, database_
 
 async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
     random = Random(1)
-    entries = [(offset, execution("parser")) for offset in range(1_000)]
+    entries = [(offset, Run.of(execution("parser"))) for offset in range(1_000)]
     outcomes: Counter[str] = Counter()
     admin = await asyncpg.connect(database_dsn)
     async with door_to_postgres(database_dsn) as (door, dsn):
