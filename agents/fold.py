@@ -6,11 +6,12 @@ from agents.verdict import decide
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
+from schemas.run import Run
 from streams.windows import Row, activate, count
 
 
 def fold(
-    row: Row | None, offset: int, timestamp_ms: int, entry: Execution | Activation, rules: Rules
+    row: Row | None, offset: int, timestamp_ms: int, entry: Run | Activation, rules: Rules
 ) -> tuple[Row | None, RollbackCommand | None]:
     """The row of the entry's tool behind this entry, and the command that it demands.
 
@@ -33,7 +34,8 @@ def commands_of_log(
     row: Row | None = None
     commands = []
     for offset, timestamp_ms, entry in log:
-        row, command = fold(row, offset, timestamp_ms, entry, rules)
+        read = Run.of(entry) if isinstance(entry, Execution) else entry
+        row, command = fold(row, offset, timestamp_ms, read, rules)
         if command is not None:
             commands.append(command)
     return commands

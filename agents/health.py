@@ -5,7 +5,7 @@ from typing import Any
 from agents.verdict import baseline_of, details_of, judge
 from schemas.fields import format_time, time_of
 from schemas.rules import Rules
-from streams.windows import Row, Seen
+from streams.windows import Row, Seen, is_signature_error
 
 
 def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
         "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
         "recent": [_seen(seen) for seen in recent],
         "consecutive_failures": _leading_failures(recent),
-        "signature_errors": sum(seen.is_signature_error for seen in recent),
+        "signature_errors": sum(is_signature_error(seen.error_class) for seen in recent),
         "windows": {
             "fast": {
                 "window_s": rules.fast_window_s,
@@ -45,7 +45,7 @@ def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
 
 def _seen(seen: Seen) -> dict[str, Any]:
     return {
-        "execution_id": seen.execution_id,
+        "execution_id": str(seen.execution_id),
         "executed_at": format_time(time_of(seen.executed_us)),
         "success": seen.success,
         "error_type": seen.error_class,

@@ -8,6 +8,7 @@ from schemas.deployment import ToolVersion
 from schemas.execution import Execution
 from schemas.fields import micros_of
 from schemas.rules import Rules
+from schemas.run import Run
 from streams.windows import Row, activate, count
 
 
@@ -22,7 +23,7 @@ def rebuild(
     """
     row = activate(None, version.as_activation(), -1, rules)
     for offset, execution in enumerate(executions):
-        count(row, execution, offset, rules)
+        count(row, Run.of(execution), offset, rules)
     if at is not None and row.now_us is not None:
         row.now_us = max(row.now_us, micros_of(at))
     return row

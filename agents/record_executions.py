@@ -13,7 +13,8 @@ from agents.retries import patiently
 from db.executions import next_offset, record
 from db.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
-from schemas.execution import Activation, Execution
+from schemas.execution import Activation
+from schemas.run import Run
 from streams.batches import Batch
 from streams.records import Guard
 from streams.steps import reached
@@ -36,7 +37,7 @@ class RecordExecutions:
 
     async def handle(self, batch: Batch) -> None:
         """Record the entries of one partition."""
-        entries: list[tuple[int, Execution | Activation]] = []
+        entries: list[tuple[int, Run | Activation]] = []
         for item in batch.records:
             try:
                 entries.append((item.offset, self._guard.log_entry(item)))

@@ -7,7 +7,6 @@ before compaction comes is the last.
 """
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -22,6 +21,7 @@ from schemas.errors import Retryable
 from schemas.settings import Settings
 from streams.outbox import Outbox, Outgoing
 from streams.partitions import partition_of
+from streams.table import WindowTable
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -55,34 +55,28 @@ async def again_and_again(refresh: Refresh | None, every_s: float) -> None:
 class RefreshRows:
     """The detector's rows, of the partitions that are its own."""
 
-    def __init__(self, app: Any, table: Any, outbox: Outbox, settings: Settings) -> None:
+    def __init__(self, app: Any, table: WindowTable, settings: Settings) -> None:
         self._app = app
         self._table = table
-        self._outbox = outbox
         self._topics = Topics.of(settings)
 
     async def refresh(self) -> int:
         """Write all rows as they are now, some at a time."""
         written = 0
-        keys = iter([key for key, _ in self._table.rows()])
-        while some := list(islice(self._owned(keys), _AT_ONCE)):
-            # A row that the agent writes at this moment may come in front of ours: the next round
-            # puts that right.
-            rows = [Outgoing(self._topics.changelog, key, self._table[key]) for key in some]
-            await self._outbox.publish(rows)
-            written += len(rows)
+        for partition in range(self._table.partitions or 0):
+            keys = iter(list(self._table.rows_of(partition)))
+            while self._owns(partition) and (some := list(islice(keys, _AT_ONCE))):
+                await self._table.write_again(partition, some)
+                written += len(some)
         return written
 
-    def _owned(self, keys: Iterator[bytes]) -> Iterator[bytes]:
-        partitions = self._table.partitions
-        for key in keys:
-            source = TP(self._topics.executions, partition_of(key, partitions))
-            if (
-                not self._app.rebalancing
-                and not self._app.in_recovery
-                and source in self._app.consumer.assignment()
-            ):
-                yield key
+    def _owns(self, partition: int) -> bool:
+        source = TP(self._topics.executions, partition)
+        return (
+            not self._app.rebalancing
+            and not self._app.in_recovery
+            and source in self._app.consumer.assignment()
+        )
 
 
 class RefreshVersions:

@@ -53,7 +53,8 @@ class TableQueries:
             return await self._forward(request, owner)
         if self._app.rebalancing or self._app.in_recovery:
             return _error(503, "the worker that owns the tool is recovering its table")
-        data = self._table.get(tool.encode())
+        key = tool.encode()
+        data = self._table.rows_of(partition_of(key, self._partitions)).get(key)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
         return web.json_response(health_of(decode(data), tool, self._settings.rules_of(tool)))

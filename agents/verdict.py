@@ -3,12 +3,14 @@
 The rules in their order, the first that holds wins (contract, section 2, policy `seed`).
 """
 
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas.fields import time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
-from streams.windows import SECOND, Counts, Row, Seen
+from streams.windows import SECOND, Counts, Row, is_signature_error
 
 ISSUED_BY = "detector"
 
@@ -22,48 +24,62 @@ class Verdict(NamedTuple):
 
 
 def judge(row: Row, rules: Rules) -> Verdict | None:
-    """The first rule that holds for the current version, or None. O(ring)."""
-    if not row.standard.failures and not row.fast.failures:
-        return None  # what is `recent` is in the fast window too, and no rule blames a success
-    return _immediate(row, rules) or _fast(row, rules) or _standard(row, rules)
+    """The first rule that holds for the current version, or None. O(ring).
+
+    No rule blames a success, and what is `recent` is in the fast window too: a version without
+    failures costs nothing.
+    """
+    if row.fast.failures:
+        return _immediate(row, rules) or _fast(row, rules) or _standard(row, rules)
+    return _standard(row, rules) if row.standard.failures else None
 
 
 def _immediate(row: Row, rules: Rules) -> Verdict | None:
-    recent = row.recent(rules)
-    failures = sum(not seen.success for seen in recent)
-    counts = Counts(len(recent), failures)
-    newest = recent[-rules.consecutive_failures :]
-    if len(newest) >= rules.consecutive_failures and not any(seen.success for seen in newest):
+    errors = row.recent_errors(rules)  # None is a success; the newest last
+    size = len(errors)
+    failures = size - errors.count(None)
+    if not failures:
+        return None
+    counts = Counts(size, failures)
+    newest = errors[-rules.consecutive_failures :]
+    if len(newest) >= rules.consecutive_failures and None not in newest:
         return Verdict("immediate", "consecutive_failures", counts)
-    if sum(seen.is_signature_error for seen in recent) >= rules.signature_errors:
+    if failures >= rules.signature_errors and (
+        sum(map(is_signature_error, errors)) >= rules.signature_errors
+    ):
         return Verdict("immediate", "signature_change", counts)
-    if len(recent) >= rules.complete_failure_recent and failures == len(recent):
+    if size >= rules.complete_failure_recent and failures == size:
         return Verdict("immediate", "complete_failure", counts)
     return None
 
 
 def _fast(row: Row, rules: Rules) -> Verdict | None:
-    counts = row.fast.counts
-    executions, failures = counts.executions, counts.failures
+    executions, failures = row.fast.executions, row.fast.failures
     if executions >= rules.complete_failure_executions and failures == executions:
-        return Verdict("fast", "complete_failure", counts)
+        return Verdict("fast", "complete_failure", row.fast.counts)
     if executions >= rules.high_failure_rate_executions:
-        above, below = rules.high_failure_rate.as_integer_ratio()
+        above, below = _ratio(rules.high_failure_rate)
         if failures * below > above * executions:
-            return Verdict("fast", "high_failure_rate", counts)
+            return Verdict("fast", "high_failure_rate", row.fast.counts)
     return None
 
 
 def _standard(row: Row, rules: Rules) -> Verdict | None:
-    counts, baseline = row.standard.counts, row.baseline
-    if baseline is None or counts.executions < rules.standard_executions:
+    baseline = row.baseline
+    if baseline is None or row.standard.executions < rules.standard_executions:
         return None
-    above, below = rules.success_rate_drop.as_integer_ratio()
+    counts = row.standard.counts
+    above, below = _ratio(rules.success_rate_drop)
     # baseline - rate >= above / below, in whole numbers
     drop = baseline.successes * counts.executions - counts.successes * baseline.executions
     if drop * below >= above * baseline.executions * counts.executions:
         return Verdict("standard", "success_rate_drop", counts)
     return None
+
+
+@lru_cache(maxsize=256)
+def _ratio(rate: Decimal) -> tuple[int, int]:
+    return rate.as_integer_ratio()
 
 
 def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> RollbackCommand | None:
@@ -103,9 +119,8 @@ def _interval_us(row: Row, rules: Rules) -> int:
 def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
     """The evidence: the executions of `recent` (newest first), the counts that decided, and the
     baseline."""
-    recent: list[Seen] = row.recent(rules)[::-1]
     return {
-        "recent": [seen.execution_id for seen in recent],
+        "recent": [str(seen.execution_id) for seen in reversed(row.recent(rules))],
         "executions": verdict.counts.executions,
         "failures": verdict.counts.failures,
         "success_rate": verdict.counts.success_rate,

@@ -19,8 +19,9 @@ from streams.batches import Batch
 from streams.outbox import Outbox, Outgoing
 from streams.records import Guard, dead_letter
 from streams.steps import reached
+from streams.table import WindowTable
 from streams.topics import Topics
-from streams.windows import Row, decode, encode
+from streams.windows import Row
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ class WatchExecutions:
     """Folds each execution into its tool's windows and commands a rollback where a rule holds."""
 
     def __init__(
-        self, app: Any, table: Any, outbox: Outbox, guard: Guard, settings: Settings
+        self, app: Any, table: WindowTable, outbox: Outbox, guard: Guard, settings: Settings
     ) -> None:
         self._app = app
         self._table = table
@@ -42,19 +43,21 @@ class WatchExecutions:
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
+        partition = batch.place.partition
+        known = self._table.rows_of(partition)
         rows: dict[bytes, Row | None] = {}
         out: list[Outgoing] = []
         commands: list[tuple[RollbackCommand, int]] = []
         unknown = 0
         for record in batch.records:
+            key: bytes = record.key
             try:
-                entry = self._guard.log_entry(record)
+                entry = self._guard.log_entry(record, known)
             except Rejected as error:
                 letter = dead_letter(ROLE, record, error)
-                out.append(Outgoing.letter(self._topics.dead_letters, record.key, letter))
+                out.append(Outgoing.letter(self._topics.dead_letters, key, letter))
                 log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
                 continue
-            key: bytes = record.key
             row = rows[key] if key in rows else self._row_of(key, batch)
             rules = self._settings.rules_of(entry.tool_name)
             rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
@@ -70,15 +73,16 @@ class WatchExecutions:
             _log_command(command, decided_ms)
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        self._write(rows, batch)
+        if self._app.consumer.owns(batch):
+            changed = {key: row for key, row in rows.items() if row is not None}
+            await self._table.write(partition, changed)
+        else:  # its owner folds the same records, and may have read further
+            log.warning("batch_lost", partition=partition)
         reached("detector.rows_written")
 
     def _row_of(self, key: bytes, batch: Batch) -> Row | None:
-        data = self._table.get(key)
-        if data is None:
-            return None
-        row = decode(data)
-        if row.read_to > batch.last.offset:
+        row = self._table.row(batch.place.partition, key)
+        if row is not None and row.read_to > batch.last.offset:
             end = self._app.consumer.highwater(batch.place)
             if end is not None and row.read_to >= end:
                 raise Misconfigured(
@@ -87,14 +91,6 @@ class WatchExecutions:
                     "ROLLGUARD_TOPIC_PREFIX"
                 )
         return row
-
-    def _write(self, rows: dict[bytes, Row | None], batch: Batch) -> None:
-        if not self._app.consumer.owns(batch):
-            log.warning("batch_lost", partition=batch.place.partition)
-            return  # its owner folds the same records, and may have read further
-        for key, row in rows.items():
-            if row is not None:
-                self._table[key] = encode(row)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

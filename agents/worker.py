@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 import uvloop
+from aiokafka.errors import KafkaError
 
 from agents.health_monitor import HealthMonitor
 from agents.health_pages import OPEN, HealthPages
@@ -18,7 +19,7 @@ from agents.role import BatchAgent, Fatal
 from agents.table_queries import TableQueries
 from agents.web import WebServer
 from agents.wiring import Role, Wired, Wiring
-from schemas.errors import Misconfigured
+from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.logs import configure_logs
 from streams.stall import TICK_S, StallGuard, limit_of
@@ -41,7 +42,7 @@ def run_worker(role: Role, settings: Settings) -> int:
         arm(os.environ)
         with asyncio.Runner() as runner:
             return runner.run(_run(role, settings))
-    except Misconfigured as error:
+    except (Misconfigured, Retryable) as error:
         print(f"rollguard {role}: {error}", file=sys.stderr)
         return 1
 
@@ -110,7 +111,10 @@ async def _start(
     wired = await wiring.wire(role)
     monitor.watch(wired.app, wired.sources, partitions, wired.pool)
     stack.push_async_callback(_stop_app, wired.app, wired.agent, fatal)
-    await wired.app.start()
+    try:
+        await wired.app.start()
+    except KafkaError as error:  # such an app cannot be started twice, a process can
+        raise Retryable("Kafka", f"went away while the worker started: {error!r}") from error
     monitor.started()
     started.set()
     return wired

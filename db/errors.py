@@ -67,13 +67,20 @@ def postgres_errors() -> Iterator[None]:
         raise translated from error
 
 
+def _follows_loss(error: Exception) -> bool:
+    """Whether it was raised while a transaction was rolled back on a connection that is lost:
+    asyncpg then complains of the operation that was cut off, which it takes to be under way."""
+    cause = error.__context__
+    return isinstance(cause, POSTGRES_ERRORS) and isinstance(translate(cause), Retryable)
+
+
 def translate(error: Exception) -> RollguardError | None:
     """What Rollguard calls this error; None if it has no name for it."""
     text = str(error) or type(error).__name__
     if isinstance(error, _LOST | asyncpg.InvalidCachedStatementError):  # a migration ran meanwhile
         return Retryable("Postgres", text)
     if isinstance(error, asyncpg.InterfaceError):
-        return Retryable("Postgres", text) if _GONE.search(text) else None
+        return Retryable("Postgres", text) if _GONE.search(text) or _follows_loss(error) else None
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(_RETRYABLE_CLASSES) or state in _RETRYABLE_STATES:
         return Retryable("Postgres", text)

@@ -10,11 +10,13 @@ from db.locks import bounded_transaction
 from db.pool import Connection
 from db.sql import blocks
 from schemas.errors import Retryable
-from schemas.execution import Activation, Execution
+from schemas.execution import Activation
+from schemas.fields import time_of
+from schemas.run import Run
 
 _SQL: Final = blocks("executions.sql")
 
-Entry = tuple[int, Execution | Activation]
+Entry = tuple[int, Run | Activation]
 """An offset and what stands there."""
 
 
@@ -56,14 +58,14 @@ async def record(
 
 async def _attribute(
     conn: Connection, entries: Sequence[Entry]
-) -> list[tuple[int, Execution, int | None]]:
+) -> list[tuple[int, Run, int | None]]:
     """Offset, execution and version of each execution; activations are remembered."""
     current = await _current(conn, entries)
     activated = set()
     executions = []
     for offset, entry in entries:
         tool = entry.tool_name
-        if isinstance(entry, Execution):
+        if isinstance(entry, Run):
             known = current.get(tool)
             version_id = entry.version_id or (known[0] if known else None)
             executions.append((offset, entry, version_id))
@@ -91,7 +93,7 @@ async def _current(conn: Connection, entries: Iterable[Entry]) -> dict[str, tupl
     return {row["tool_name"]: (row["version_id"], row["activation"]) for row in rows}
 
 
-async def _insert(conn: Connection, executions: list[tuple[int, Execution, int | None]]) -> int:
+async def _insert(conn: Connection, executions: list[tuple[int, Run, int | None]]) -> int:
     await conn.execute(_SQL["create_staging"])
     await conn.copy_records_to_table(
         "staged_executions",
@@ -103,18 +105,18 @@ async def _insert(conn: Connection, executions: list[tuple[int, Execution, int |
     return sum(row["executions"] for row in inserted)
 
 
-def _staged(place: int, execution: Execution, version_id: int | None) -> tuple[object, ...]:
+def _staged(place: int, run: Run, version_id: int | None) -> tuple[object, ...]:
     return (
         place,
-        execution.execution_id,
-        execution.tool_name,
+        run.execution_id,
+        run.tool_name,
         version_id,
-        execution.success,
-        execution.error,
-        execution.error_type or execution.error_class,
-        execution.executed_at,
-        execution.duration_ms,
-        execution.session_id,
+        run.success,
+        run.error,
+        run.error_type or run.error_class,
+        time_of(run.executed_us),
+        run.duration_ms,
+        run.session_id,
     )
 
 

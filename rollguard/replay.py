@@ -32,14 +32,15 @@ from rollguard.reads import connection
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
-from schemas.execution import Activation, Execution
+from schemas.execution import Activation
 from schemas.rollback import RollbackCommand
+from schemas.run import Run
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.records import Guard
 from streams.topics import Topics, require_topics
 
-Change = Execution | Activation | Deployment | RollbackCommand
+Change = Run | Activation | Deployment | RollbackCommand
 
 
 @dataclass
@@ -189,7 +190,7 @@ async def _require_use(conn: Connection, record: BadRecord, message: Change) -> 
     """
     if isinstance(message, Activation):
         raise Rejected("an activation: only the applier says which version is current")
-    if isinstance(message, Execution):
+    if isinstance(message, Run):
         if await executions_by_id(conn, [message.execution_id]):
             raise Rejected(f"the execution {message.execution_id} is recorded already")
         return

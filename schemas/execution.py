@@ -65,11 +65,7 @@ class Execution(Message):
 
         ``error_type`` where it is given, else read from ``error``.
         """
-        if self.success:
-            return None
-        if self.error_type:
-            return self.error_type.rpartition(".")[2].strip() or None
-        return class_named_by(self.error) if self.error else None
+        return None if self.success else class_of(self.error_type, self.error)
 
     @property
     def is_signature_error(self) -> bool:
@@ -112,6 +108,14 @@ def read_log_entry(value: bytes | None) -> Execution | Activation:
     if kind not in (None, "execution"):
         raise Rejected(f"kind: {kind[:50]!r} is neither 'execution' nor 'activation'")
     return Execution.from_bytes(value)
+
+
+def class_of(error_type: str | None, error: str | None) -> str | None:
+    """The class name of a failure's exception, without its module: as given, else as the error
+    names it."""
+    if error_type:
+        return error_type.rpartition(".")[2].strip() or None
+    return class_named_by(error) if error else None
 
 
 def class_named_by(error: str) -> str | None:

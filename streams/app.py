@@ -1,6 +1,5 @@
 """The Faust app of a role, and its settings: each with the reason why."""
 
-from collections.abc import Callable
 from typing import Any
 
 import faust
@@ -9,7 +8,7 @@ from yarl import URL
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.access import ssl_context
-from streams.batches import BatchScheduler, FailedSends, SourceTopic, install
+from streams.batches import BatchScheduler, SourceTopic, install
 from streams.stall import StallGuard
 from streams.topics import group_of
 
@@ -19,7 +18,6 @@ def create_app(
     settings: Settings,
     source_topics: list[str],
     partitions: int,
-    on_failed_send: Callable[[BaseException], None],
     *,
     guard: StallGuard | None = None,
     url: str | None = None,
@@ -56,6 +54,8 @@ def create_app(
         "stream_wait_empty": False,
         "producer_acks": -1,
         "producer_max_request_size": MAX_REQUEST_BYTES,
+        # The rows that a batch touched go to the changelog in few batches of their own.
+        "producer_max_batch_size": 1_000_000,
         "table_standby_replicas": 0,
         "topic_partitions": partitions,
         "topic_disable_leader": True,
@@ -69,7 +69,6 @@ def create_app(
         options["consumer_group_instance_id"] = settings.worker_name
     app = faust.App(group_of(settings, role), **(options | overrides))
     install(app, guard)
-    app.sensors.add(FailedSends(app, on_failed_send))
     return app
 
 

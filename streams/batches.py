@@ -1,30 +1,29 @@
 """Faust, one fetch at a time: a partition's fetched records reach the agent as one batch.
 
-Faust costs about 70 µs for each event that it hands to an agent, whatever the agent does. Its
+Faust costs about 70 µs for each event that it hands to an agent or a table, whatever they do. Its
 public ``ConsumerScheduler`` decides in which order fetched records reach the agents; ours hands a
 partition's whole fetch over as one record whose value is the list of records. Four things of
 Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 
 - Offsets. Faust takes the offsets inside a batch for a hole, and acknowledges a message even when
   its agent fails. Here an offset is committed when the agent says so (``mark_done``), and not else.
-- Flushing. ``ProducerBuffer.flush`` may return before everything is sent, and under load never
-  returns; offsets would then be committed ahead of the table. Ours waits for exactly what was
-  enqueued before.
+- Flushing. Faust's flush waits for a buffer of its own in front of the producer: it may return
+  before everything is sent, and under load never returns; offsets would then be committed ahead of
+  the table. Ours waits for exactly what the producer was given before.
 - Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
   again (``SourceTopic``).
-- Failed sends. Faust logs them and goes on; here they end the process (``on_failed_send``).
+- Seeks. After a rebalance a partition without a commit is not read again from its beginning, though
+  records of it may have been thrown away (``seek_to_committed``).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import faust
 from aiokafka.structs import ConsumerRecord
-from faust.sensors.base import Sensor
 from faust.transport.drivers import aiokafka as driver
-from faust.transport.producer import ProducerBuffer
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
@@ -79,19 +78,16 @@ class _Fetch:
 
 
 class BatchScheduler(DefaultSchedulingStrategy):
-    """Hands over each fetch of a source topic whole; other topics (changelogs) as Faust does."""
+    """Hands over each fetch of a partition whole: of source topics to the agent, of changelogs to
+    the table that recovers."""
 
     source_topics: ClassVar[frozenset[str]] = frozenset()
     fetch_wait_ms: ClassVar[int] = 500
 
     def iterate(self, records: Mapping[TP, list[ConsumerRecord]]) -> Iterator[tuple[TP, Any]]:
-        others = {}
         for tp, fetched in records.items():
-            if tp.topic not in self.source_topics:
-                others[tp] = fetched
-            elif fetched:
+            if fetched:
                 yield tp, _Fetch(fetched)
-        yield from super().iterate(others)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -102,6 +98,23 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Also a partition of which nothing was ever committed goes back to where it begins.
+
+        aiokafka leaves that one where it stands, and what Faust has fetched and thrown away when
+        the flow stopped for a rebalance would never be read.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        scheduler: Any = self.consumer.scheduler
+        unread = [
+            place
+            for place, offset in committed.items()
+            if not offset and place.topic in scheduler.source_topics
+        ]
+        if unread:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *unread)
+        return committed
 
     async def note_poll(self) -> None:
         """Count as a poll that nothing is to be fetched now."""
@@ -191,42 +204,13 @@ class BatchConsumer(driver.Consumer):
         return committed
 
 
-class ExactBuffer(ProducerBuffer):
-    """A producer buffer whose flush waits for exactly what was enqueued before it."""
+class Producer(driver.Producer):
+    """Faust's producer with an exact flush, and with the app's stall guard, if it has one.
 
-    async def flush(self) -> None:
-        if self.should_stop:
-            while not self.pending.empty():
-                await self._send_pending(self.pending.get_nowait())
-            return
-        passed = asyncio.Event()
-        self.pending.put_nowait(passed)
-        await passed.wait()
-
-    async def flush_atmost(self, max_messages: int | None) -> int:
-        await self.flush()
-        return 0
-
-    async def wait_until_ebb(self) -> None:
-        if self.size > 10_000:
-            await self.flush()
-
-    async def _send_pending(self, fut: Any) -> None:
-        if isinstance(fut, asyncio.Event):
-            fut.set()
-        else:
-            await super()._send_pending(fut)
-
-
-class ExactProducer(driver.Producer):
-    """Faust's producer with an exact flush, and with the app's stall guard, if it has one."""
+    Nothing of ours goes through the buffer in front of it.
+    """
 
     stall_guard: ClassVar[StallGuard | None] = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.buffer = ExactBuffer(loop=self.loop, beacon=self.beacon)
-        self.buffer.app = self.app
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
@@ -235,23 +219,8 @@ class ExactProducer(driver.Producer):
         return producer
 
     async def flush(self) -> None:
-        await self.buffer.flush()
         if self._producer is not None:
             await self._producer.flush()
-
-
-class FailedSends(Sensor):
-    """Ends the process when a send failed for good, and lets no offset be committed before that."""
-
-    def __init__(self, app: faust.App, on_failed_send: Callable[[BaseException], None]) -> None:
-        super().__init__()
-        self._app = app
-        self._on_failed_send = on_failed_send
-
-    def on_send_error(self, producer: Any, exc: BaseException, state: Any) -> None:
-        consumer: Any = self._app.consumer
-        consumer.refuse_commits()
-        self._on_failed_send(exc)
 
 
 class SourceTopic(faust.Topic):
@@ -275,13 +244,13 @@ class BatchTransport(driver.Transport):
     """aiokafka's transport with the consumer and the producer of this file."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
-    Producer: ClassVar[type[ExactProducer]] = ExactProducer
+    Producer: ClassVar[type[Producer]] = Producer
 
 
 def install(app: faust.App, guard: StallGuard | None = None) -> None:
     """Make an app that was created with a ``BatchScheduler`` use this transport."""
 
-    class GuardedProducer(ExactProducer):
+    class GuardedProducer(Producer):
         stall_guard = guard
 
     class GuardedTransport(BatchTransport):

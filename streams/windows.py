@@ -2,17 +2,20 @@
 
 A row belongs to one tool. It holds what the rules need of the current version (a ring of the
 newest executions, two windows counted in buckets), its baseline, what was already commanded, and
-the baselines that its replaced versions leave behind. All times are microseconds since the epoch.
-Rows are changed in place; whoever folds owns the row until it is written.
+the baselines that its replaced versions leave behind. Times are microseconds since the epoch.
+Rows are changed in place; whoever folds owns the row until it is written. They are written and read
+by the thousand a second, so they hold flat lists of numbers and bytes.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
-from schemas.execution import SIGNATURE_ERRORS, Activation, Execution
+from schemas.execution import SIGNATURE_ERRORS, Activation
 from schemas.fields import micros_of
 from schemas.rules import Rules
+from schemas.run import Run
 
 SECOND: Final = 1_000_000
 """In microseconds."""
@@ -20,21 +23,17 @@ MAX_CLASS_NAME: Final = 255
 """What of the name of an exception's class a row keeps, in characters."""
 
 
-class Seen(msgspec.Struct, array_like=True, frozen=True):
-    """One execution in the ring. ``offset`` is its place in the log: it breaks ties."""
+class Seen(NamedTuple):
+    """One execution of the ring. ``error_class`` is None for a success, and for a failure whose
+    class is not known."""
 
     executed_us: int
-    offset: int
-    execution_id: str
+    execution_id: UUID
     success: bool
     error_class: str | None
 
-    @property
-    def is_signature_error(self) -> bool:
-        return self.error_class in SIGNATURE_ERRORS
 
-
-class Counts(msgspec.Struct, array_like=True, frozen=True):
+class Counts(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How many executions, and how many of them failed."""
 
     executions: int
@@ -50,50 +49,77 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
         return self.successes / self.executions if self.executions else None
 
 
-class Buckets(msgspec.Struct, array_like=True):
+class Ring(msgspec.Struct, array_like=True, gc=False):
+    """The newest executions by ``executed_at``, arrival breaking ties; the newest last.
+
+    Three lists of the same length: ``ids`` are the bytes of UUIDs; in ``errors`` a success is None,
+    a failure whose class is not known "".
+    """
+
+    times_us: list[int] = []
+    ids: list[bytes] = []
+    errors: list[str | None] = []
+
+    def add(self, at_us: int, execution_id: bytes, error: str | None, size: int) -> None:
+        """Put one where its time puts it, behind those of the same time; keep the newest."""
+        times = self.times_us
+        place = len(times)
+        while place and times[place - 1] > at_us:
+            place -= 1
+        times.insert(place, at_us)
+        self.ids.insert(place, execution_id)
+        self.errors.insert(place, error)
+        if len(times) > size:
+            del times[:-size], self.ids[:-size], self.errors[:-size]
+
+    def errors_since(self, since_us: int) -> list[str | None]:
+        """Of those that were executed at this time or later."""
+        times = self.times_us
+        if not times or times[0] >= since_us:
+            return self.errors
+        return [error for at, error in zip(times, self.errors, strict=True) if at >= since_us]
+
+
+class Buckets(msgspec.Struct, array_like=True, gc=False):
     """A sliding window counted in buckets that are aligned to the epoch.
 
-    A bucket [b, b + size) counts while b + size > now - window. ``expires_us`` is the smallest
-    'now' at which a bucket stops to count: until then the totals hold as they are.
+    A bucket [b, b + size) counts while b + size > now - window. ``buckets`` are the bucket's begin
+    in seconds, its executions and its failures, three numbers for each, the oldest bucket first.
     """
 
     executions: int = 0
     failures: int = 0
-    expires_us: int = 0
-    buckets: dict[int, tuple[int, int]] = {}
+    buckets: list[int] = []
 
     def add(self, at_us: int, failed: bool, now_us: int, size_s: int, window_s: int) -> None:
         """Count one execution at ``at_us`` and drop what ``now_us`` leaves behind."""
-        self.expire(now_us, size_s, window_s)
-        size = size_s * SECOND
-        start = at_us - at_us % size
-        expires = start + size + window_s * SECOND
-        if expires <= now_us:
+        buckets = self.buckets
+        dead_s = now_us // SECOND - size_s - window_s  # what begins then or before counts no more
+        while buckets and buckets[0] <= dead_s:
+            self.executions -= buckets[1]
+            self.failures -= buckets[2]
+            del buckets[:3]
+        at_s = at_us // SECOND
+        start_s = at_s - at_s % size_s
+        if start_s <= dead_s:
             return
-        executions, failures = self.buckets.get(start, (0, 0))
-        self.buckets[start] = (executions + 1, failures + failed)
+        place = len(buckets)
+        while place and buckets[place - 3] > start_s:
+            place -= 3
+        if place and buckets[place - 3] == start_s:
+            buckets[place - 2] += 1
+            buckets[place - 1] += failed
+        else:
+            buckets[place:place] = (start_s, 1, int(failed))
         self.executions += 1
         self.failures += failed
-        if expires < self.expires_us or len(self.buckets) == 1:
-            self.expires_us = expires
-
-    def expire(self, now_us: int, size_s: int, window_s: int) -> None:
-        """Drop the buckets that no longer count at ``now_us``."""
-        if not self.buckets or now_us < self.expires_us:
-            return
-        life = (size_s + window_s) * SECOND
-        for start in [start for start in self.buckets if start + life <= now_us]:
-            executions, failures = self.buckets.pop(start)
-            self.executions -= executions
-            self.failures -= failures
-        self.expires_us = min(self.buckets, default=0) + life
 
     @property
     def counts(self) -> Counts:
         return Counts(self.executions, self.failures)
 
 
-class Row(msgspec.Struct, array_like=True):
+class Row(msgspec.Struct, array_like=True, gc=False):
     """All that is known of one tool. ``read_to`` is the offset of the last record folded in."""
 
     read_to: int
@@ -106,8 +132,7 @@ class Row(msgspec.Struct, array_like=True):
     baseline: Counts | None
     now_us: int | None = None
     """The newest ``executed_at`` that counts."""
-    ring: list[Seen] = []
-    """The newest executions by (executed_us, offset), the newest last."""
+    ring: Ring = msgspec.field(default_factory=Ring)
     fast: Buckets = msgspec.field(default_factory=Buckets)
     standard: Buckets = msgspec.field(default_factory=Buckets)
     attempts: int = 0
@@ -124,15 +149,19 @@ class Row(msgspec.Struct, array_like=True):
             return self.standard.counts
         return self.baseline
 
-    def recent(self, rules: Rules) -> list[Seen]:
-        """What of the ring is at most ``recent_window_s`` older than 'now', the newest last."""
+    def recent_errors(self, rules: Rules) -> list[str | None]:
+        """As ``Ring.errors``, of what is at most ``recent_window_s`` older than 'now'."""
         if self.now_us is None:
             return []
-        since = self.now_us - rules.recent_window_s * SECOND
-        ring = self.ring
-        if ring[0].executed_us >= since:
-            return ring
-        return [seen for seen in ring if seen.executed_us >= since]
+        return self.ring.errors_since(self.now_us - rules.recent_window_s * SECOND)
+
+    def recent(self, rules: Rules) -> list[Seen]:
+        """What of the ring is at most ``recent_window_s`` older than 'now', the newest last."""
+        ring, length = self.ring, len(self.recent_errors(rules))
+        return [
+            Seen(at_us, UUID(bytes=execution_id), error is None, error or None)
+            for at_us, execution_id, error in zip(ring.times_us, ring.ids, ring.errors, strict=True)
+        ][len(ring.errors) - length :]
 
 
 def activate(row: Row | None, activation: Activation, offset: int, rules: Rules) -> Row:
@@ -162,34 +191,35 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
     )
 
 
-def count(row: Row, execution: Execution, offset: int, rules: Rules) -> bool:
+def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     """Fold an execution into the row of its tool; whether it counted, and so is to be judged.
 
     It does not where it belongs to another version, was executed before a rollback activated the
     version again, or is in the ring already.
     """
     row.read_to = offset
-    if execution.version_id is not None and execution.version_id != row.version_id:
+    if run.version_id is not None and run.version_id != row.version_id:
         return False
-    at_us = micros_of(execution.executed_at)
+    at_us = run.executed_us
     if row.reactivated and at_us < row.activated_us:
         return False
-    execution_id = str(execution.execution_id)
-    ring = row.ring
-    for seen in ring:
-        if seen.execution_id == execution_id:
-            return False
-    now_us = row.now_us = at_us if row.now_us is None else max(row.now_us, at_us)
-    failed = not execution.success
+    execution_id = run.execution_id.bytes
+    if execution_id in row.ring.ids:
+        return False
+    now_us = row.now_us
+    if now_us is None or at_us > now_us:
+        now_us = row.now_us = at_us
+    failed = not run.success
+    error = (run.error_class or "")[:MAX_CLASS_NAME] if failed else None
+    row.ring.add(at_us, execution_id, error, rules.ring_size)
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)
-    place = len(ring)
-    while place and ring[place - 1].executed_us > at_us:
-        place -= 1
-    error_class = (execution.error_class or "")[:MAX_CLASS_NAME] or None
-    ring.insert(place, Seen(at_us, offset, execution_id, not failed, error_class))
-    del ring[: -rules.ring_size]
     return True
+
+
+def is_signature_error(error: str | None) -> bool:
+    """Of an error in a ring."""
+    return error in SIGNATURE_ERRORS
 
 
 def encode(row: Row) -> bytes:
@@ -205,5 +235,15 @@ def decode(data: bytes) -> Row:
         raise ValueError(f"not a row of this version: {error}") from error
 
 
+class _ReadTo(msgspec.Struct, array_like=True):
+    offset: int
+
+
+def read_to_of(data: bytes) -> int:
+    """``read_to`` of an encoded row, without the rest of it."""
+    return _READ_TO_DECODER.decode(data).offset
+
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Row)
+_READ_TO_DECODER: Final = msgspec.msgpack.Decoder(_ReadTo)

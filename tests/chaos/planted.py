@@ -21,7 +21,7 @@ import streams.records
 import streams.steps
 from agents.worker import run_worker
 from schemas.settings import load_settings
-from streams import batches
+from streams import table
 from streams.outbox import Outbox, Outgoing
 from streams.stall import StallGuard
 from streams.steps import Step
@@ -71,17 +71,19 @@ def row_before_command() -> None:
 
 def commit_before_flush() -> None:
     """Offsets are committed while the rows still wait to be sent."""
-    send_pending = batches.ExactBuffer._send_pending
+    send = table.WindowTable._send
+    waiting = set()
 
-    async def slowly(self: Any, future: Any) -> None:
-        await asyncio.sleep(0.05)
-        await send_pending(self, future)
+    async def later(self: Any, partition: int, rows: Any) -> None:
+        await asyncio.sleep(2)
+        await send(self, partition, rows)
 
-    async def flush(_: Any) -> None:
-        return
+    async def put_off(self: Any, partition: int, rows: Any) -> None:
+        task = asyncio.ensure_future(later(self, partition, list(rows)))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
 
-    _replace(batches.ExactBuffer, "_send_pending", slowly)
-    _replace(batches.ExactProducer, "flush", flush)
+    _replace(table.WindowTable, "_send", put_off)
 
 
 def no_stall_guard() -> None:

@@ -111,6 +111,9 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
     report.commands = len(books.tables["rollbacks"])
     report.poison = len(books.poison)
     report.violations += violations(books, workload.acknowledged)
+    report.violations += [
+        Violation("restarts", *end, "ended by itself") for end in stack.unasked_ends
+    ]
 
 
 def _say(report: Report, begin: float, text: str) -> None:

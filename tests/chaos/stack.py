@@ -32,6 +32,7 @@ PRODUCT = ("-m", "rollguard", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
 """How long the supervisor waits before it starts a worker again."""
+_REASONS_TO_END = ("stood still", "went away while the worker started")
 
 
 def start(
@@ -176,13 +177,17 @@ class Worker:
         command = [sys.executable, *stack.worker_program, self.role]
         return start(command, stack.folder / f"{self.name}.log", None, **environment)
 
+    def _last_words(self) -> str:
+        log = self._stack.folder / f"{self.name}.log"
+        return log.read_text(errors="replace")[-1_000:].strip().rpartition("\n")[2]
+
     async def _supervise(self) -> None:
         while True:
             while self._process.poll() is None:
                 await asyncio.sleep(0.05)
             self.ends.append(self._process.returncode)
             if self._process.returncode not in (0, -signal.SIGKILL) and not self.expected:
-                self._stack.say(f"{self.name} ended by itself: {self._process.returncode}")
+                self._stack.note_end(self.name, self._last_words())
             self.expected = False
             if not self._wanted:
                 return
@@ -213,7 +218,8 @@ class Stack:
             partitions=PARTITIONS,
             session_timeout_s=SESSION_S,
         )
-        self.said: list[str] = []
+        self.unasked_ends: list[tuple[str, str]] = []
+        """Workers that ended though nobody told them to, with their last words."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -236,7 +242,12 @@ class Stack:
 
     def say(self, text: str) -> None:
         """A line for whoever reads the run."""
-        self.said.append(text)
+
+    def note_end(self, worker: str, last_words: str) -> None:
+        """A worker ended by itself: for one of two reasons, or that is a violation."""
+        self.say(f"{worker} ended by itself: {last_words}")
+        if not any(reason in last_words for reason in _REASONS_TO_END):
+            self.unasked_ends.append((worker, last_words))
 
     def environment(self, name: str, port: int) -> dict[str, str]:
         """What a worker needs to find this stack."""

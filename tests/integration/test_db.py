@@ -29,6 +29,7 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.errors import Misconfigured, Retryable
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.run import Run
 from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -87,10 +88,16 @@ async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> lis
     return [outcome.version_id or 0 for outcome in outcomes]
 
 
+def run(**fields: Any) -> Run:
+    """The same as the recorder reads it."""
+    return Run.of(execution(**fields))
+
+
 async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
     start = await next_offset(conn, TOPIC, 0)
     end = start + len(entries)
-    return await record(conn, TOPIC, 0, start, end, list(enumerate(entries, start)))
+    read = [Run.of(entry) if isinstance(entry, Execution) else entry for entry in entries]
+    return await record(conn, TOPIC, 0, start, end, list(enumerate(read, start)))
 
 
 async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | None]:
@@ -548,12 +555,12 @@ class TestRecord:
 
     async def test_what_was_read_is_skipped(self, conn: Connection) -> None:
         (first,) = await deploy_all(conn, "one")
-        entries = [(offset, execution(version_id=first)) for offset in range(10, 20, 2)]
+        entries = [(offset, run(version_id=first)) for offset in range(10, 20, 2)]
         assert await next_offset(conn, TOPIC, 0) == 0
         assert await record(conn, TOPIC, 0, 10, 15, entries[:3]) == 3
         assert await next_offset(conn, TOPIC, 0) == 15
         assert await record(conn, TOPIC, 0, 10, 15, entries[:3]) == 0
-        others = [(offset, execution(version_id=first)) for offset in range(10, 20)]
+        others = [(offset, run(version_id=first)) for offset in range(10, 20)]
         assert await record(conn, TOPIC, 0, 10, 20, others) == 5  # 15 … 19
         assert await next_offset(conn, TOPIC, 0) == 20
         assert await record(conn, TOPIC, 0, 5, 12, others[:2]) == 0
@@ -568,7 +575,7 @@ class TestRecord:
     async def test_a_concurrent_mover(self, pool: Pool, conn: Connection) -> None:
         """Of two with the same batch one records; the other is told to try again."""
         await record_all(conn, execution())
-        entries = [(1, execution()), (2, execution())]
+        entries = [(1, run()), (2, run())]
 
         async def one() -> int | Retryable:
             async with pool.acquire() as other:
@@ -591,7 +598,7 @@ class TestRecord:
         assert await conn.fetchval("select count(*) from tool_executions") == 3
 
     async def test_the_first_batch_of_a_partition_twice_at_once(self, pool: Pool) -> None:
-        entries = [(offset, execution()) for offset in range(50)]
+        entries = [(offset, run()) for offset in range(50)]
 
         async def one(_: int) -> int:
             async with pool.acquire() as conn:
@@ -606,7 +613,7 @@ class TestRecord:
         """In whatever order: no deadlock, each is counted once."""
         async with pool.acquire() as conn:
             (first,) = await deploy_all(conn, "one")
-        same = [execution(version_id=first) for _ in range(2_000)]
+        same = [run(version_id=first) for _ in range(2_000)]
 
         async def one(partition: int) -> int:
             shuffled = random.Random(partition).sample(same, len(same))

@@ -1,6 +1,7 @@
 """The guard agrees with the contract, as the mutations know it, on thousands of messages."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from time import time
@@ -33,7 +34,7 @@ def rejection(guard: Guard, case: Case) -> str | None:
     if partition is None:
         partition = partition_of(case.key or b"", 4)
     record = Read("t", partition, 0, int(time() * 1000), case.key, case.value)
-    read = {
+    read: dict[Kind, Callable[[Read], object]] = {
         "execution": guard.log_entry,
         "deployment": guard.deployment,
         "command": guard.command,

@@ -12,6 +12,7 @@ from agents.verdict import details_of
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Execution
 from schemas.rules import Rules
+from schemas.run import Run
 from streams.windows import Row
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -70,7 +71,7 @@ def test_the_immediate_rules_say_what_the_detector_says(
     row: Row | None
     row, _ = fold(None, 0, 0, current.as_activation(), rules)
     for offset, each in enumerate(log, 1):
-        row, _ = fold(row, offset, 0, each, rules)
+        row, _ = fold(row, offset, 0, Run.of(each), rules)
     assert row is not None
     rebuilt = rebuild(current, recorded(log, current, rules), rules)
     expected, verdict = immediate(row, rules), immediate(rebuilt, rules)
