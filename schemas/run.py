@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from schemas.execution import Execution, class_of
+from schemas.execution import Activation, Execution, class_of, read_log_entry
 from schemas.fields import micros_of
 
 _MOST_BYTES: Final = 4_096
@@ -114,6 +114,15 @@ def read_run(value: bytes) -> Run | None:
         duration_ms,
         wire.session_id,
     )
+
+
+def read_entry(value: bytes | None) -> Run | Activation:
+    """Read a value of `tool-executions`. Raises Rejected with what is wrong."""
+    run = read_run(value) if value else None
+    if run is not None:
+        return run
+    entry = read_log_entry(value)
+    return Run.of(entry) if isinstance(entry, Execution) else entry
 
 
 def _micros_of(text: str) -> int | None:

@@ -7,11 +7,11 @@ from typing import Final, Protocol
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
-from schemas.execution import Activation, Execution, read_log_entry
+from schemas.execution import Activation
 from schemas.fields import micros_of
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
-from schemas.run import Run, read_run
+from schemas.run import Run, read_entry
 from schemas.settings import Settings
 from streams.partitions import partition_of
 
@@ -42,10 +42,7 @@ class Guard:
         """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
         for certain: to find that out takes 5 µs."""
         _require_size(record)
-        entry: Run | Activation | None = read_run(record.value) if record.value else None
-        if entry is None:
-            read = read_log_entry(record.value)
-            entry = Run.of(read) if isinstance(read, Execution) else read
+        entry = read_entry(record.value)
         self._require_place(record, entry.tool_name, known)
         if isinstance(entry, Run):
             self._require_past(record, "executed_at", entry.executed_us)
