@@ -3,19 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
 UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test chaos numbers lock setup
+.PHONY: demo up test check kafka-test chaos numbers peers peers-test lock setup
 
 setup: $(STAMP)
 
-# --no-deps: the lock names all there is, and overrides a cap (pyproject.toml) that pip would insist on.
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -35,7 +36,7 @@ check: $(STAMP)
 	$(BIN)/pytest tests/unit
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos" -n 2
+	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 2
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
@@ -55,9 +56,24 @@ numbers: $(STAMP)
 	$(BIN)/python -m bench.versions
 	$(BIN)/python -m bench.recovery
 
+# What the detector is measured beside (bench/throughput.py), where it does not fit into .venv.
+peers: $(PEERS_STAMP)
+
+$(PEERS_STAMP): bench/peers/requirements.lock
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# It decides as the detector does, on that Apache Kafka.
+peers-test: $(STAMP) $(PEERS_STAMP)
+	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
+	$(BIN)/pytest -m peers
+
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \
-	    --group bench $(LOCK_FLAGS) pyproject.toml -o requirements.lock
+	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	    $(LOCK_FLAGS) bench/peers/requirements.in -o bench/peers/requirements.lock
 
 $(UV):
 	$(PYTHON) -m venv .cache/uv

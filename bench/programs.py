@@ -6,8 +6,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import psutil
 from aiokafka.admin import AIOKafkaAdminClient
@@ -21,6 +22,9 @@ from streams.topics import Topics, group_of
 
 LIMIT_S = 600.0
 """How long a program may take for a log."""
+ROOT: Final = Path(__file__).parents[1]
+PEERS_PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
+"""Of the environment that ``make peers`` makes."""
 _POLL_S = 0.05
 _STOP_S = 15.0
 
@@ -35,6 +39,7 @@ class Program:
     commands: str
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: Path = Path(sys.executable)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -42,7 +47,7 @@ class Program:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.output.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *guarded([sys.executable, "-m", *self.arguments]),
+                *guarded([str(self.python), "-m", *self.arguments]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -88,8 +93,15 @@ async def stock_faust(stage: Stage, folder: Path) -> Program:
 
 
 async def quix_streams(stage: Stage, folder: Path) -> Program:
-    """``bench.peers.quix``."""
-    return await _peer("quix", stage, folder)
+    """``bench.peers.quix``, in the environment of the peers."""
+    program = await _peer("quix", stage, folder)
+    return replace(program, python=PEERS_PYTHON, environment={"PYTHONPATH": str(ROOT)})
+
+
+def require_peers() -> None:
+    """RuntimeError where the environment of the peers is not made."""
+    if not PEERS_PYTHON.exists():
+        raise RuntimeError(f"{PEERS_PYTHON} is missing: make peers")
 
 
 async def _peer(module: str, stage: Stage, folder: Path) -> Program:

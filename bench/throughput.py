@@ -22,13 +22,13 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bench.programs import detector, quix_streams, stock_faust, usage
+from bench.programs import detector, quix_streams, require_peers, stock_faust, usage
 from bench.raw_limit import raw_limit, read_plain_entry
 from bench.spine import apache_kafka
 from bench.stage import Stage
 from bench.traffic import Log, Traffic
 from bench.usage import Usage
-from schemas.execution import read_log_entry
+from schemas.run import read_entry
 
 STOCK_FAUST_SHARE: Final = 4
 """Stock Faust gets one of so many executions."""
@@ -62,9 +62,11 @@ async def detector_throughput(
 ) -> list[Result]:
     """A result for each contender, the raw limit first; ``zipf`` as in ``Traffic``.
 
-    AssertionError where one of them decides otherwise than the log demands. To be run on uvloop, as
-    all programs are: the raw limit is measured in this process.
+    AssertionError where one of them decides otherwise than the log demands, RuntimeError where
+    ``make peers`` is still to be run. To be run on uvloop, as all programs are: the raw limit is
+    measured in this process.
     """
+    require_peers()
     logs = [Log.of(Traffic(tools, count, zipf)) for count in _sizes(executions)]
     measured: dict[str, list[Usage]] = {}
     with tempfile.TemporaryDirectory(prefix="rollguard-bench-") as folder:
@@ -85,7 +87,7 @@ def _contenders(
 ) -> dict[str, Callable[[], Awaitable[Usage]]]:
     return {
         "raw limit, plain model": lambda: raw_limit(full, read_plain_entry),
-        "raw limit, our model": lambda: raw_limit(full, read_log_entry),
+        "raw limit, our model": lambda: raw_limit(full, read_entry),
         "detector": lambda: usage(detector, full, idle, folder / "detector"),
         "Quix Streams": lambda: usage(quix_streams, full, idle, folder / "quix"),
         "stock Faust": lambda: usage(stock_faust, part, idle, folder / "faust"),

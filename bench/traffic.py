@@ -115,16 +115,16 @@ class _Tool:
             activated_by=ActivatedBy.model_validate({"kind": kind, "id": self._id()}),
         )
 
-    def _error(self, run: int) -> str | None:
-        """Of the run of a version, from 0: all fail, every other call does not fit, or a quarter
-        of the runs fails."""
+    def _error(self, nth: int) -> str | None:
+        """Of the n-th execution of a version, from 0: all fail, every other call does not fit, or a
+        quarter fails."""
         if self._version == 1:
             return "ValueError: by chance" if self._random.random() < 0.002 else None
         if self._version % 3 == 0:
             return "ValueError: always"
         if self._version % 3 == 1:
-            return "TypeError: missing argument" if run % 2 == 0 else None
-        return "ValueError: now and then" if run % 4 == 3 else None
+            return "TypeError: missing argument" if nth % 2 == 0 else None
+        return "ValueError: now and then" if nth % 4 == 3 else None
 
     def _id(self) -> UUID:
         return UUID(int=self._random.getrandbits(128), version=4)

@@ -12,8 +12,8 @@ from quixstreams import Application, State, message_context
 
 from agents.fold import fold
 from bench.peers import COMMIT_INTERVAL_S
-from schemas.execution import read_log_entry
 from schemas.rules import Rules
+from schemas.run import read_entry
 from streams.windows import decode, encode
 
 ROW = "row"
@@ -38,7 +38,7 @@ def application(
         value: bytes, key: Any, timestamp_ms: int, headers: Any, state: State[str, bytes]
     ) -> Any:
         """Fold an execution into its tool's row; the command's bytes where a rule holds."""
-        entry = read_log_entry(value)
+        entry = read_entry(value)
         known = state.get_bytes(ROW)
         row = decode(known) if known is not None else None
         row, command = fold(row, message_context().offset, timestamp_ms, entry, rules)

@@ -22,8 +22,8 @@ from yarl import URL
 
 from agents.fold import fold
 from bench.peers import COMMIT_INTERVAL_S
-from schemas.execution import read_log_entry
 from schemas.rules import Rules
+from schemas.run import read_entry
 from streams.windows import decode, encode
 
 
@@ -54,7 +54,7 @@ def application(
         """Fold each execution into its tool's row; command a rollback where a rule holds."""
         async for event in stream.events():
             message = event.message
-            entry = read_log_entry(event.value)
+            entry = read_entry(event.value)
             known = windows.get(event.key)
             row = decode(known) if known is not None else None
             timestamp_ms = round(message.timestamp * 1000)

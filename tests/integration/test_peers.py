@@ -12,9 +12,14 @@ from bench.traffic import Log, Traffic
 from schemas.rollback import RollbackCommand
 
 
-@pytest.mark.kafka
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("start", [stock_faust, quix_streams])
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(stock_faust, marks=pytest.mark.kafka),
+        pytest.param(quix_streams, marks=pytest.mark.peers),
+    ],
+)
 async def test_a_peer_commands_what_the_rules_demand(
     start: Start, apache_kafka: str, tmp_path: Path
 ) -> None:
