@@ -20,7 +20,7 @@ def fold(
     """
     if row is not None and offset <= row.read_to:
         return row, None
-    if isinstance(entry, Activation):
+    if not isinstance(entry, Run):
         return activate(row, entry, offset, rules), None
     if row is None or not count(row, entry, offset, rules):
         return row, None

@@ -30,7 +30,9 @@ def judge(row: Row, rules: Rules) -> Verdict | None:
     failures costs nothing.
     """
     if row.fast.failures:
-        return _immediate(row, rules) or _fast(row, rules) or _standard(row, rules)
+        errors = row.ring.errors
+        immediate = _immediate(row, rules) if errors.count(None) < len(errors) else None
+        return immediate or _fast(row, rules) or _standard(row, rules)
     return _standard(row, rules) if row.standard.failures else None
 
 
@@ -88,11 +90,11 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
     An activation is commanded once, and again only after an interval of event time that doubles
     with each attempt. ``timestamp_us`` is the Kafka timestamp of the deciding record.
     """
-    now_us = row.now_us
-    if now_us is None or (row.attempts and now_us < row.commanded_us + _interval_us(row, rules)):
-        return None
     verdict = judge(row, rules)
     if verdict is None:
+        return None
+    now_us = row.now_us
+    if now_us is None or (row.attempts and now_us < row.commanded_us + _interval_us(row, rules)):
         return None
     row.attempts += 1
     row.commanded_us = now_us

@@ -12,8 +12,8 @@ import structlog
 
 from agents.fold import fold
 from schemas.errors import Misconfigured, Rejected
-from schemas.execution import Activation
 from schemas.rollback import RollbackCommand
+from schemas.run import Run
 from schemas.settings import Settings
 from streams.batches import Batch
 from streams.outbox import Outbox, Outgoing
@@ -61,7 +61,7 @@ class WatchExecutions:
             row = rows[key] if key in rows else self._row_of(key, batch)
             rules = self._settings.rules_of(entry.tool_name)
             rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
-            if row is None and not isinstance(entry, Activation):
+            if row is None and isinstance(entry, Run):
                 unknown += 1
             if command is not None:
                 out.append(Outgoing.of(self._topics.commands, entry.tool_name, command))

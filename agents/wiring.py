@@ -72,7 +72,9 @@ class Wiring:
     def _detector(self) -> Wired:
         sources = [self._topics.executions]
         app = self._app("detector", sources)
-        table = window_table(app, self.partitions, self.fatal)
+        folder = self.settings.data_dir / "detector" / self._topics.changelog
+        kept_in = folder if self.settings.keep_rows else None
+        table = window_table(app, self.partitions, self.fatal, kept_in)
         outbox = Outbox(app, self.waits)
         handler = WatchExecutions(app, table, outbox, self._guard, self.settings)
         self.queries.serve(app, table, self.partitions, self.url)

@@ -1,6 +1,7 @@
 """One process of one role: started, watched, and stopped in good order."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -117,7 +118,16 @@ async def _start(
         raise Retryable("Kafka", f"went away while the worker started: {error!r}") from error
     monitor.started()
     started.set()
+    _spare_the_collector()
     return wired
+
+
+def _spare_the_collector() -> None:
+    """What is there after the start stays, and what work makes has no cycles: looking for some
+    costs a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 async def _open_pages(

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from schemas.execution import Activation, Execution, class_of, read_log_entry
+from schemas.execution import Execution, class_of
 from schemas.fields import micros_of
 
 _MOST_BYTES: Final = 4_096
@@ -26,19 +26,26 @@ _FLAT_BYTES: Final = 1_000
 _SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
-class Run(msgspec.Struct, gc=False):
-    """One execution of the log. ``executed_us`` is in microseconds since the epoch; the rest is as
-    in ``Execution``."""
+_Name = Annotated[str, Meta(min_length=1, max_length=255)]
+_Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
-    tool_name: str
+
+class Run(msgspec.Struct, gc=False):
+    """One execution of the log. ``executed_us`` is in microseconds since the epoch; ``written_at``
+    is the same as its sender wrote it, if it was read the quick way. The rest is as in
+    ``Execution``."""
+
     execution_id: UUID
-    version_id: int | None
+    tool_name: _Name
     success: bool
-    error: str | None
-    error_type: str | None
-    executed_us: int
+    written_at: str = msgspec.field(name="executed_at")
+    version_id: _Version | None = None
+    error: str | None = None
+    error_type: str | None = None
     duration_ms: float | None = None
-    session_id: str | None = None
+    session_id: Annotated[str, Meta(max_length=255)] | None = None
+    kind: Literal["execution"] | None = None
+    executed_us: int = 0
 
     @property
     def error_class(self) -> str | None:
@@ -48,95 +55,59 @@ class Run(msgspec.Struct, gc=False):
     @classmethod
     def of(cls, execution: Execution) -> Self:
         return cls(
-            execution.tool_name,
             execution.execution_id,
-            execution.version_id,
+            execution.tool_name,
             execution.success,
+            "",
+            execution.version_id,
             execution.error,
             execution.error_type,
-            micros_of(execution.executed_at),
             execution.duration_ms,
             execution.session_id,
+            executed_us=micros_of(execution.executed_at),
         )
 
 
-_Name = Annotated[str, Meta(min_length=1, max_length=255)]
-_Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-
-
-class _Wire(msgspec.Struct, gc=False):
-    execution_id: UUID
-    tool_name: _Name
-    success: bool
-    executed_at: str
-    kind: Literal["execution"] | None = None
-    version_id: _Version | None = None
-    error: str | None = None
-    error_type: str | None = None
-    duration_ms: float | None = None
-    session_id: Annotated[str, Meta(max_length=255)] | None = None
-
-
-_decode: Final = msgspec.json.Decoder(_Wire).decode
+_decode: Final = msgspec.json.Decoder(Run).decode
 
 
 def read_run(value: bytes) -> Run | None:
-    """The execution in a value of `tool-executions`; None where that is for ``Execution`` to say.
+    """The execution in a value of `tool-executions`; None where it is for ``Execution`` to say.
 
     Never raises. None for anything unusual: a time that is not UTC, a NUL, a long text.
     """
     size = len(value)
-    if size > _MOST_BYTES or (
-        size > _FLAT_BYTES and value.count(b"[") + value.count(b"{") > _FLAT_BYTES // 2
+    if size > _FLAT_BYTES and (
+        size > _MOST_BYTES or value.count(b"[") + value.count(b"{") > _FLAT_BYTES // 2
     ):
         return None
     try:
         # The decoder does not look at bytes that it passes over: they must be UTF-8, too.
-        wire = _decode(value if value.isascii() else value.decode())
+        run = _decode(value if value.isascii() else value.decode())
     except (ValueError, RecursionError):  # those of msgspec and of decoding are ValueErrors
         return None
-    executed_us = _micros_of(wire.executed_at)
-    duration_ms = wire.duration_ms
-    if (
-        executed_us is None
-        or (duration_ms is not None and not isfinite(duration_ms))
-        or (b"\\u0000" in value)  # no other way to write a NUL in JSON
-    ):
+    executed_us = _micros_of(run.written_at)
+    if executed_us is None or "\0" in run.tool_name:
         return None
-    return Run(
-        wire.tool_name,
-        wire.execution_id,
-        wire.version_id,
-        wire.success,
-        wire.error,
-        wire.error_type,
-        executed_us,
-        duration_ms,
-        wire.session_id,
-    )
-
-
-def read_entry(value: bytes | None) -> Run | Activation:
-    """Read a value of `tool-executions`. Raises Rejected with what is wrong."""
-    run = read_run(value) if value else None
-    if run is not None:
-        return run
-    entry = read_log_entry(value)
-    return Run.of(entry) if isinstance(entry, Execution) else entry
+    for text in (run.error, run.error_type, run.session_id):
+        if text is not None and "\0" in text:
+            return None
+    if run.duration_ms is not None and not isfinite(run.duration_ms):
+        return None
+    run.executed_us = executed_us
+    return run
 
 
 def _micros_of(text: str) -> int | None:
     """Microseconds since the epoch of an RFC 3339 time in UTC, as most are written; else None."""
-    begin = _second(text[:19])
-    if begin is None:
-        return None
     if text.endswith("Z"):
         fraction = text[19:-1]
     elif text.endswith("+00:00"):
         fraction = text[19:-6]
     else:
         return None
-    if not fraction:
+    begin = _second(text[:19])
+    if begin is None or not fraction:
         return begin
     digits = fraction[1:]
     if fraction[0] != "." or len(digits) > 6 or not (digits.isascii() and digits.isdigit()):

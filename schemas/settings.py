@@ -74,6 +74,9 @@ class Settings(BaseSettings, Rules):
     """The same at every start of a worker, and no other worker's of its role: Kafka then gives its
     partitions back to it, without moving those of the others. A worker without a name is a new one
     at every start."""
+    keep_rows: bool = False
+    """Whether a detector keeps its rows in ``data_dir`` as well: where that survives a restart, it
+    reads from its changelog only what is new."""
     refresh_s: float = Field(300.0, gt=0)
     """How often a worker writes again what compaction keeps: the rows and versions that it owns."""
     max_poll_interval_s: int = Field(7 * 86_400, ge=1, le=2_000_000)

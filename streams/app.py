@@ -57,6 +57,8 @@ def create_app(
         # The rows that a batch touched go to the changelog in few batches of their own.
         "producer_max_batch_size": 1_000_000,
         "table_standby_replicas": 0,
+        # Rows kept on disk that are beyond their changelog are found when they are first read.
+        "recovery_consistency_check": False,
         "topic_partitions": partitions,
         "topic_disable_leader": True,
         # They are made by `rollguard topics` alone; a worker needs no right to create any.

@@ -7,11 +7,11 @@ from typing import Final, Protocol
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
-from schemas.execution import Activation
+from schemas.execution import Activation, read_log_entry
 from schemas.fields import micros_of
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
-from schemas.run import Run, read_entry
+from schemas.run import Run, read_run
 from schemas.settings import Settings
 from streams.partitions import partition_of
 
@@ -41,12 +41,20 @@ class Guard:
     def log_entry(self, record: Record, known: Container[bytes] = ()) -> Run | Activation:
         """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
         for certain: to find that out takes 5 µs."""
-        _require_size(record)
-        entry = read_entry(record.value)
-        self._require_place(record, entry.tool_name, known)
-        if isinstance(entry, Run):
-            self._require_past(record, "executed_at", entry.executed_us)
-        return entry
+        run = read_run(record.value) if record.value else None
+        if run is None:
+            _require_size(record)
+            entry = read_log_entry(record.value)
+            if isinstance(entry, Activation):
+                self._require_place(record, entry.tool_name)
+                return entry
+            run = Run.of(entry)
+        key = record.key
+        if key not in known or key != run.tool_name.encode():
+            self._require_place(record, run.tool_name)
+        if run.executed_us - record.timestamp * 1000 > self._ahead_us:
+            self._require_past(record, "executed_at", run.executed_us)
+        return run
 
     def deployment(self, record: Record) -> Deployment:
         """A record of `tool-deployments`."""
@@ -73,8 +81,6 @@ class Guard:
             raise Rejected("the record has no key: it must be the tool_name")
         if key != tool_name.encode():
             raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
-        if key in known:
-            return
         partition = partition_of(key, self._partitions)
         if record.partition != partition:
             raise Rejected(

@@ -6,6 +6,7 @@ costs 160 µs; here a row is a dictionary's entry, and a batch's rows go to the 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -13,6 +14,7 @@ from faust.stores.memory import Store
 from faust.types import TP
 
 from streams.batches import Batch
+from streams.kept_rows import KeptRows
 from streams.topics import TABLE
 from streams.windows import Row, decode, encode, read_to_of
 
@@ -24,19 +26,41 @@ _DECODED: Final = 16_384
 
 
 class FurthestRows(Store[bytes, bytes]):
-    """In memory, by partition. Recovers, for each tool, the row that has read furthest, wherever it
-    stands.
+    """In memory, by partition, and kept on disk as well, if ``folder`` says where. Recovers, for
+    each tool, the row that has read furthest, wherever it stands.
 
     A worker that lost its partition without noticing may have written an old row behind a newer
     one; Faust would take the last.
     """
 
+    folder: Path | None = None
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.partitions: dict[int, Rows] = {}
+        self._kept: dict[int, KeptRows] = {}
+        self.recovered = 0
+        """How many records were read from the changelog."""
 
     def rows_of(self, partition: int) -> Rows:
         return self.partitions.setdefault(partition, {})
+
+    def keep(self, partition: int, rows: Iterable[tuple[bytes, bytes]], offset: int) -> None:
+        """These rows are in the changelog, the last of them at ``offset``."""
+        kept = self._kept.get(partition)
+        if kept is not None:
+            kept.write(rows, offset)
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """How far the rows on disk have read the changelog; from there it is recovered. Brings them
+        into memory when it is first asked for a partition."""
+        if self.folder is None:
+            return None
+        kept = self._kept.get(tp.partition)
+        if kept is None:
+            kept = self._kept[tp.partition] = KeptRows.open(self.folder, tp.partition)
+            self.partitions[tp.partition] = kept.load()
+        return kept.offset
 
     def apply_changelog_batch(
         self,
@@ -48,27 +72,43 @@ class FurthestRows(Store[bytes, bytes]):
         old."""
         for event in batch:
             fetched: Batch = event.message.value
-            rows = self.rows_of(fetched.place.partition)
+            rows, newer = self.rows_of(fetched.place.partition), {}
+            self.recovered += len(fetched.records)
             for record in fetched.records:
                 if record.value is None:
                     continue
                 known = rows.get(record.key)
                 if known is None or read_to_of(known) <= read_to_of(record.value):
-                    rows[record.key] = record.value
+                    rows[record.key] = newer[record.key] = record.value
+            self.keep(fetched.place.partition, newer.items(), fetched.last.offset)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Forget the partitions that are another worker's now."""
         mine = {place.partition for place in active_tps}
         for partition in self.partitions.keys() - mine:
             del self.partitions[partition]
+        for partition in self._kept.keys() - mine:
+            self._kept.pop(partition).close()
+
+    async def on_stop(self) -> None:
+        """Close what is kept on disk."""
+        while self._kept:
+            self._kept.popitem()[1].close()
 
 
 class WindowTable(faust.Table[bytes, bytes]):
     """A Faust table that recovers by ``FurthestRows`` and is written in batches."""
 
-    def __init__(self, *args: Any, on_failed_send: Callable[[BaseException], None], **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        on_failed_send: Callable[[BaseException], None],
+        folder: Path | None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._on_failed_send = on_failed_send
+        self._folder = folder
         self._writing = asyncio.Lock()
         self._decoded: dict[bytes, tuple[bytes, Row]] = {}
 
@@ -112,33 +152,47 @@ class WindowTable(faust.Table[bytes, bytes]):
         faust_producer: Any = self.app.producer
         producer = faust_producer._ensure_producer()
         batch = producer.create_batch()
+        sent: list[tuple[bytes, bytes]] = []
         for key, value in rows:
             if batch.append(timestamp=None, key=key, value=value) is None:  # it is full
-                await self._submit(producer, batch, partition)
-                batch = producer.create_batch()
+                await self._submit(producer, batch, partition, sent)
+                batch, sent = producer.create_batch(), []
                 batch.append(timestamp=None, key=key, value=value)
-        if batch.record_count():
-            await self._submit(producer, batch, partition)
+            sent.append((key, value))
+        if sent:
+            await self._submit(producer, batch, partition, sent)
 
-    async def _submit(self, producer: Any, batch: Any, partition: int) -> None:
+    async def _submit(
+        self, producer: Any, batch: Any, partition: int, rows: list[tuple[bytes, bytes]]
+    ) -> None:
         sent = await producer.send_batch(batch, self.changelog_topic_name, partition=partition)
-        sent.add_done_callback(self._note_sent)
+        sent.add_done_callback(lambda done: self._note_sent(done, partition, rows))
 
-    def _note_sent(self, sent: "asyncio.Future[Any]") -> None:
+    def _note_sent(
+        self, sent: "asyncio.Future[Any]", partition: int, rows: list[tuple[bytes, bytes]]
+    ) -> None:
         error = None if sent.cancelled() else sent.exception()
         if error is not None:
             consumer: Any = self.app.consumer
             consumer.refuse_commits()
             self._on_failed_send(error)
+        elif not sent.cancelled():
+            store: Any = self.data
+            store.keep(partition, rows, sent.result().offset + len(rows) - 1)
 
     def _new_store(self) -> FurthestRows:
-        return FurthestRows("memory://", self.app, self, table_name=self.name, loop=self.loop)
+        store = FurthestRows("memory://", self.app, self, table_name=self.name, loop=self.loop)
+        store.folder = self._folder
+        return store
 
 
 def window_table(
-    app: faust.App, partitions: int, on_failed_send: Callable[[BaseException], None]
+    app: faust.App,
+    partitions: int,
+    on_failed_send: Callable[[BaseException], None],
+    folder: Path | None = None,
 ) -> WindowTable:
-    """Make the table and register it with the app.
+    """Make the table and register it with the app. With a ``folder`` its rows are kept there, too.
 
     Keys are the raw bytes of the tool's name, as on the source topic: only then is a row where
     the router looks for it.
@@ -153,6 +207,7 @@ def window_table(
         # In batches of the changelog; 1 means another thing to Faust.
         recovery_buffer_size=2,
         on_failed_send=on_failed_send,
+        folder=folder,
         help="what is known of each tool's current version",
     )
     app.tables.add(table)

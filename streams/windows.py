@@ -7,6 +7,7 @@ Rows are changed in place; whoever folds owns the row until it is written. They 
 by the thousand a second, so they hold flat lists of numbers and bytes.
 """
 
+from bisect import bisect_right
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -62,15 +63,18 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, at_us: int, execution_id: bytes, error: str | None, size: int) -> None:
         """Put one where its time puts it, behind those of the same time; keep the newest."""
-        times = self.times_us
-        place = len(times)
-        while place and times[place - 1] > at_us:
-            place -= 1
-        times.insert(place, at_us)
-        self.ids.insert(place, execution_id)
-        self.errors.insert(place, error)
+        times, ids, errors = self.times_us, self.ids, self.errors
+        if not times or times[-1] <= at_us:
+            times.append(at_us)
+            ids.append(execution_id)
+            errors.append(error)
+        else:
+            place = bisect_right(times, at_us)
+            times.insert(place, at_us)
+            ids.insert(place, execution_id)
+            errors.insert(place, error)
         if len(times) > size:
-            del times[:-size], self.ids[:-size], self.errors[:-size]
+            del times[:-size], ids[:-size], errors[:-size]
 
     def errors_since(self, since_us: int) -> list[str | None]:
         """Of those that were executed at this time or later."""
@@ -95,24 +99,33 @@ class Buckets(msgspec.Struct, array_like=True, gc=False):
         """Count one execution at ``at_us`` and drop what ``now_us`` leaves behind."""
         buckets = self.buckets
         dead_s = now_us // SECOND - size_s - window_s  # what begins then or before counts no more
+        start_s = at_us // (size_s * SECOND) * size_s
+        if not buckets or buckets[0] <= dead_s or buckets[-3] != start_s:
+            self._drop(dead_s)
+            if start_s <= dead_s:
+                return
+            place = len(buckets)
+            while place and buckets[place - 3] > start_s:
+                place -= 3
+            if not place or buckets[place - 3] != start_s:
+                buckets[place:place] = (start_s, 0, 0)
+                place += 3
+            buckets[place - 2] += 1
+            buckets[place - 1] += failed
+        else:  # nearly always: the newest bucket, and none to drop
+            buckets[-2] += 1
+            if failed:
+                buckets[-1] += 1
+        self.executions += 1
+        if failed:
+            self.failures += 1
+
+    def _drop(self, dead_s: int) -> None:
+        buckets = self.buckets
         while buckets and buckets[0] <= dead_s:
             self.executions -= buckets[1]
             self.failures -= buckets[2]
             del buckets[:3]
-        at_s = at_us // SECOND
-        start_s = at_s - at_s % size_s
-        if start_s <= dead_s:
-            return
-        place = len(buckets)
-        while place and buckets[place - 3] > start_s:
-            place -= 3
-        if place and buckets[place - 3] == start_s:
-            buckets[place - 2] += 1
-            buckets[place - 1] += failed
-        else:
-            buckets[place:place] = (start_s, 1, int(failed))
-        self.executions += 1
-        self.failures += failed
 
     @property
     def counts(self) -> Counts:
@@ -203,15 +216,16 @@ def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     at_us = run.executed_us
     if row.reactivated and at_us < row.activated_us:
         return False
-    execution_id = run.execution_id.bytes
-    if execution_id in row.ring.ids:
+    ring = row.ring
+    execution_id = run.execution_id.int.to_bytes(16, "big")
+    if execution_id in ring.ids:
         return False
     now_us = row.now_us
     if now_us is None or at_us > now_us:
         now_us = row.now_us = at_us
     failed = not run.success
     error = (run.error_class or "")[:MAX_CLASS_NAME] if failed else None
-    row.ring.add(at_us, execution_id, error, rules.ring_size)
+    ring.add(at_us, execution_id, error, rules.ring_size)
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)
     return True

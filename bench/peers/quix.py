@@ -12,8 +12,8 @@ from quixstreams import Application, State, message_context
 
 from agents.fold import fold
 from bench.peers import COMMIT_INTERVAL_S
+from bench.reading import read_entry
 from schemas.rules import Rules
-from schemas.run import read_entry
 from streams.windows import decode, encode
 
 ROW = "row"

@@ -22,8 +22,8 @@ from yarl import URL
 
 from agents.fold import fold
 from bench.peers import COMMIT_INTERVAL_S
+from bench.reading import read_entry
 from schemas.rules import Rules
-from schemas.run import read_entry
 from streams.windows import decode, encode
 
 

@@ -205,9 +205,14 @@ class Stack:
     """
 
     def __init__(
-        self, folder: Path, worker_program: Sequence[str] = PRODUCT, refresh_s: float = 5.0
+        self,
+        folder: Path,
+        worker_program: Sequence[str] = PRODUCT,
+        refresh_s: float = 5.0,
+        keep_rows: bool = False,
     ) -> None:
         self.folder = folder
+        self.keep_rows = keep_rows
         self.refresh_s = refresh_s
         self.worker_program = tuple(worker_program)
         self.broker, self.postgres = Broker(folder), Postgres(folder)
@@ -259,6 +264,7 @@ class Stack:
             "ROLLGUARD_DATA_DIR": str(self.folder / name),
             "ROLLGUARD_WEB_PORT": str(port),
             "ROLLGUARD_REFRESH_S": str(self.refresh_s),
+            "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
         }
 

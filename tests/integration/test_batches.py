@@ -19,9 +19,11 @@ from faust.types import TP
 
 from agents.role import BatchAgent, Fatal
 from rollguard.setup import create_missing_topics
+from schemas.errors import Misconfigured
 from schemas.settings import Settings, load_settings
 from streams.app import create_app
 from streams.batches import Batch
+from streams.kept_rows import KeptRows
 from streams.partitions import partition_of
 from streams.table import window_table
 from streams.topics import Topics, group_of
@@ -96,11 +98,13 @@ class Counting:
 
 
 @asynccontextmanager
-async def running(settings: Settings, handler: Counting, fatal: Fatal) -> AsyncIterator[Any]:
+async def running(
+    settings: Settings, handler: Counting, fatal: Fatal, folder: Path | None = None
+) -> AsyncIterator[Any]:
     topics = Topics.of(settings)
     app = create_app("detector", settings, [topics.executions], settings.partitions)
     (settings.data_dir / "detector").mkdir(exist_ok=True)
-    handler.table = window_table(app, settings.partitions, fatal)
+    handler.table = window_table(app, settings.partitions, fatal, folder)
     agent = BatchAgent(app, "count", [topics.executions], handler, fatal)
     await app.start()
     try:
@@ -194,26 +198,52 @@ async def test_a_bug_commits_nothing_of_its_batch_and_is_reported(settings: Sett
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("kept", [False, True])
 async def test_rows_come_back_after_a_restart(
-    apache_kafka: str, topic_prefix: str, tmp_path: Path
+    kept: bool, apache_kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
+    """From the changelog; where they are kept on disk, only what is new is read from there."""
     settings = await prepared(apache_kafka, topic_prefix, tmp_path)
+    folder = tmp_path / "rows" if kept else None
     await publish(settings, 80)
-    first, second = Counting(), Counting()
-    async with running(settings, first, Fatal()):
+    first, second, third = Counting(), Counting(), Counting()
+    async with running(settings, first, Fatal(), folder):
 
         async def all_committed() -> bool:
             return await committed(settings) == 80
 
         await until(all_committed)
-    async with running(settings, second, Fatal()) as app:
+    async with running(settings, second, Fatal()) as app:  # elsewhere
+        await publish(settings, 8)
+
+        async def counted() -> bool:
+            return await committed(settings) == 88
+
+        await until(counted)
+    async with running(settings, third, Fatal(), folder) as app:
 
         async def recovered() -> bool:
-            rows = [row_of(second.table, key) for key in KEYS]
-            return not app.rebalancing and all(row and decode(row).attempts == 10 for row in rows)
+            rows = [row_of(third.table, key) for key in KEYS]
+            return not app.rebalancing and all(row and decode(row).attempts == 11 for row in rows)
 
         await until(recovered)
-    assert second.seen == 0
+    assert (second.seen, third.seen) == (8, 0)
+    read = third.table.data.recovered
+    most = 8 + settings.partitions  # Faust begins with the last that is known
+    assert 8 <= read <= most if kept else read > most
+
+
+def test_rows_on_disk(tmp_path: Path) -> None:
+    kept = KeptRows.open(tmp_path, 3)
+    assert (kept.offset, kept.load()) == (None, {})
+    kept.write([(b"a", b"1"), (b"b", b"2")], 7)
+    kept.write([(b"a", b"3")], 9)
+    with pytest.raises(Misconfigured, match=r"rows kept in .*3"):
+        KeptRows.open(tmp_path, 3)
+    kept.close()
+    again = KeptRows.open(tmp_path, 3)
+    assert (again.offset, again.load()) == (9, {b"a": b"3", b"b": b"2"})
+    again.close()
 
 
 async def test_after_a_failed_send_nothing_is_committed(

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.execution import Execution
-from schemas.run import Run, read_entry, read_run
+from schemas.run import Run, read_run
 from tests.mutations import cases
-from tests.system import activation, execution
+from tests.system import execution
 
 
 def strictly(value: bytes) -> Run | None:
@@ -26,6 +26,7 @@ def agree(value: bytes) -> bool:
     """Whether it was read the quick way; where it was, the strict way says the same."""
     quick = read_run(value)
     if quick is not None:
+        quick.written_at, quick.kind = "", None
         assert quick == strictly(value), value
     return quick is not None
 
@@ -110,16 +111,3 @@ def test_what_is_passed_over_must_be_utf_8() -> None:
     value = execution("parser").to_bytes()[:-1]
     for more in (b', "x": "\xff"}', b', "\xff": 1}', b', "x": "\xed\xa0\x80"}', b', "x": 1e999}'):
         agree(value + more)
-
-
-def test_an_entry_is_read_either_way() -> None:
-    usual, switch = execution("parser"), activation("parser", 1, 1)
-    unusual = usual.to_bytes().replace(b'Z"', b'+01:00"')
-    assert read_run(usual.to_bytes()) is not None
-    assert read_entry(usual.to_bytes()) == Run.of(usual)
-    assert read_run(unusual) is None
-    assert read_entry(unusual) == strictly(unusual) is not None
-    assert read_entry(switch.to_bytes()) == switch
-    for value in (None, b"", b"{}"):
-        with pytest.raises(Rejected):
-            read_entry(value)

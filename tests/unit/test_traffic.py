@@ -1,8 +1,23 @@
 """The log that throughput is measured with."""
 
+from dataclasses import dataclass
 from statistics import mean
 
+from bench.reading import read_entry
 from bench.traffic import Log, Traffic
+from schemas.settings import Settings
+from streams.partitions import partition_of
+from streams.records import Guard
+
+
+@dataclass
+class Record:
+    key: bytes | None
+    value: bytes | None
+    partition: int
+    timestamp: int
+    topic: str = "tool-executions"
+    offset: int = 0
 
 
 def test_the_same_seed_gives_the_same_decisions() -> None:
@@ -27,3 +42,11 @@ def test_with_zipf_the_first_tool_has_most_of_the_executions() -> None:
     log = Log.of(Traffic(tools=20, executions=2_000, zipf=1.1))
     keys = [key for key, _ in log.records]
     assert keys.count(b"tool-0") > 3 * keys.count(b"tool-5") > 0
+
+
+def test_who_is_measured_beside_the_detector_reads_as_it_does() -> None:
+    guard = Guard(Settings(), 4)
+    for key, value in Log.of(Traffic(tools=10, executions=1_000)).records:
+        for written in (value, value.replace(b'Z"', b'+00:30"')):  # the quick way does not take it
+            record = Record(key, written, partition_of(key, 4), 2**42)
+            assert read_entry(written) == guard.log_entry(record)
