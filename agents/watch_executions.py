@@ -45,6 +45,7 @@ class WatchExecutions:
         """Judge the records of one partition."""
         partition = batch.place.partition
         known = self._table.rows_of(partition)
+        log_entry, rules_of = self._guard.log_entry, self._settings.rules_of
         rows: dict[bytes, Row | None] = {}
         out: list[Outgoing] = []
         commands: list[tuple[RollbackCommand, int]] = []
@@ -52,14 +53,14 @@ class WatchExecutions:
         for record in batch.records:
             key: bytes = record.key
             try:
-                entry = self._guard.log_entry(record, known)
+                entry = log_entry(record, known)
             except Rejected as error:
                 letter = dead_letter(ROLE, record, error)
                 out.append(Outgoing.letter(self._topics.dead_letters, key, letter))
                 log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
                 continue
             row = rows[key] if key in rows else self._row_of(key, batch)
-            rules = self._settings.rules_of(entry.tool_name)
+            rules = rules_of(entry.tool_name)
             rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
             if row is None and isinstance(entry, Run):
                 unknown += 1

@@ -89,9 +89,12 @@ def read_run(value: bytes) -> Run | None:
     executed_us = _micros_of(run.written_at)
     if executed_us is None or "\0" in run.tool_name:
         return None
-    for text in (run.error, run.error_type, run.session_id):
-        if text is not None and "\0" in text:
-            return None
+    if run.error is not None and "\0" in run.error:
+        return None
+    if run.session_id is not None and "\0" in run.session_id:
+        return None
+    if run.error_type is not None and "\0" in run.error_type:
+        return None
     if run.duration_ms is not None and not isfinite(run.duration_ms):
         return None
     run.executed_us = executed_us
@@ -100,19 +103,21 @@ def read_run(value: bytes) -> Run | None:
 
 def _micros_of(text: str) -> int | None:
     """Microseconds since the epoch of an RFC 3339 time in UTC, as most are written; else None."""
-    if text.endswith("Z"):
-        fraction = text[19:-1]
-    elif text.endswith("+00:00"):
-        fraction = text[19:-6]
-    else:
-        return None
     begin = _second(text[:19])
-    if begin is None or not fraction:
-        return begin
-    digits = fraction[1:]
-    if fraction[0] != "." or len(digits) > 6 or not (digits.isascii() and digits.isdigit()):
+    if begin is None:
         return None
-    return begin + int(digits.ljust(6, "0"))
+    rest = text[19:]
+    digits = rest[1:-1] if rest[-1:] == "Z" else rest[1:-6] if rest[-6:] == "+00:00" else None
+    if digits is None:
+        return None
+    if not digits:
+        return begin if rest in ("Z", "+00:00") else None
+    if rest[0] != "." or not digits.isdigit() or not digits.isascii():
+        return None
+    size = len(digits)
+    if size == 6:
+        return begin + int(digits)
+    return begin + int(digits.ljust(6, "0")) if size < 6 else None
 
 
 @lru_cache(maxsize=4_096)

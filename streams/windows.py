@@ -99,33 +99,30 @@ class Buckets(msgspec.Struct, array_like=True, gc=False):
         """Count one execution at ``at_us`` and drop what ``now_us`` leaves behind."""
         buckets = self.buckets
         dead_s = now_us // SECOND - size_s - window_s  # what begins then or before counts no more
-        start_s = at_us // (size_s * SECOND) * size_s
-        if not buckets or buckets[0] <= dead_s or buckets[-3] != start_s:
-            self._drop(dead_s)
-            if start_s <= dead_s:
-                return
-            place = len(buckets)
-            while place and buckets[place - 3] > start_s:
-                place -= 3
-            if not place or buckets[place - 3] != start_s:
-                buckets[place:place] = (start_s, 0, 0)
-                place += 3
-            buckets[place - 2] += 1
-            buckets[place - 1] += failed
-        else:  # nearly always: the newest bucket, and none to drop
-            buckets[-2] += 1
+        start_s = at_us // SECOND // size_s * size_s
+        if buckets and buckets[-3] == start_s and buckets[0] > dead_s:
+            buckets[-2] += 1  # nearly always: the newest bucket, and none to drop
+            self.executions += 1
             if failed:
                 buckets[-1] += 1
-        self.executions += 1
-        if failed:
-            self.failures += 1
-
-    def _drop(self, dead_s: int) -> None:
-        buckets = self.buckets
+                self.failures += 1
+            return
         while buckets and buckets[0] <= dead_s:
             self.executions -= buckets[1]
             self.failures -= buckets[2]
             del buckets[:3]
+        if start_s <= dead_s:
+            return
+        place = len(buckets)
+        while place and buckets[place - 3] > start_s:
+            place -= 3
+        if not place or buckets[place - 3] != start_s:
+            buckets[place:place] = (start_s, 0, 0)
+            place += 3
+        buckets[place - 2] += 1
+        buckets[place - 1] += failed
+        self.executions += 1
+        self.failures += failed
 
     @property
     def counts(self) -> Counts:
