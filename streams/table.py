@@ -171,14 +171,16 @@ class WindowTable(faust.Table[bytes, bytes]):
     def _note_sent(
         self, sent: "asyncio.Future[Any]", partition: int, rows: list[tuple[bytes, bytes]]
     ) -> None:
-        error = None if sent.cancelled() else sent.exception()
-        if error is not None:
+        if sent.cancelled():
+            return
+        try:
+            place = sent.result()
+            store: Any = self.data
+            store.keep(partition, rows, place.offset + len(rows) - 1)
+        except Exception as error:
             consumer: Any = self.app.consumer
             consumer.refuse_commits()
             self._on_failed_send(error)
-        elif not sent.cancelled():
-            store: Any = self.data
-            store.keep(partition, rows, sent.result().offset + len(rows) - 1)
 
     def _new_store(self) -> FurthestRows:
         store = FurthestRows("memory://", self.app, self, table_name=self.name, loop=self.loop)

@@ -270,7 +270,7 @@ async def test_flush_waits_for_what_was_sent_before(settings: Settings) -> None:
     handler = Counting()
     acknowledged: list[Any] = []
     async with running(settings, handler, Fatal()) as app:
-        handler.table._note_sent = acknowledged.append
+        handler.table._note_sent = lambda *sent: acknowledged.append(sent)
         for _ in range(50):
             await handler.table.write(0, {key: empty_row() for key in KEYS})
         await app.producer.flush()
@@ -344,7 +344,7 @@ async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings)
             rows[read_to] = empty_row()
             rows[read_to].read_to = read_to
         records = [
-            SimpleNamespace(topic="t", partition=0, key=b"zombie", value=encode(row))
+            SimpleNamespace(topic="t", partition=0, offset=0, key=b"zombie", value=encode(row))
             for row in rows.values()
         ]
         batch = Batch(cast(list[ConsumerRecord], records))
