@@ -9,7 +9,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test chaos numbers peers peers-test lock setup
+.PHONY: demo up test check kafka-test chaos bench peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -50,11 +50,11 @@ chaos: $(STAMP)
 	$(BIN)/pytest -m chaos -n 3
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-# Latency and cost on that Apache Kafka, and what version management takes; prints them.
-numbers: $(STAMP)
-	$(BIN)/python -m bench.spine
-	$(BIN)/python -m bench.versions
-	$(BIN)/python -m bench.recovery
+# What it takes, measured side by side on that Apache Kafka, into docs/bench.md; PART=latency for one
+# part. All of them take hours; `python -m bench.latency --help` has the sizes of a short run.
+bench: $(STAMP) $(PEERS_STAMP)
+	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
+	$(BIN)/python -m bench $(PART)
 
 # What the detector is measured beside (bench/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)

@@ -25,7 +25,7 @@ from rich.table import Table
 from bench.programs import detector, quix_streams, require_peers, stock_faust, usage
 from bench.raw_limit import raw_limit, read_plain_entry
 from bench.reading import read_entry
-from bench.spine import apache_kafka
+from bench.servers import apache_kafka
 from bench.stage import Stage
 from bench.traffic import Log, Traffic
 from bench.usage import Usage

@@ -1,35 +1,26 @@
-"""What version management takes on a real Kafka and Postgres: ``make numbers``.
-
-*Reads*: `get_version_history` and `compare_versions` of a tool with 10,000 versions, beside
-1,000,000 executions of it.
-
-*Create*: from the call of `create_version` until an engine that follows `tool-versions` has loaded
-the version, one at a time, idle.
-"""
+"""What version management takes: to read versions, and to create one."""
 
 import asyncio
-import os
-import statistics
-import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from random import Random
-from uuid import uuid4
+from typing import Final
 
+import asyncpg
 import typer
 
-from bench.spine import apache_kafka
+from bench.bed import Bed
+from bench.report import Result, quantiles, show
+from bench.servers import with_servers
 from rollguard import ToolVersionManager
-from rollguard.embedded import EmbeddedStack
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import ToolVersion
 from schemas.settings import Settings
-from tests.system import System
 
-TOOL = "benched"
+PART: Final = "versions"
+TOOL: Final = "benched"
 
 _FILL = (
     """
@@ -60,12 +51,42 @@ _FILL = (
 )
 
 
-async def fill(system: System, versions: int, executions: int) -> None:
+async def versions(
+    brokers: str,
+    dsn: str,
+    count: int = 10_000,
+    executions: int = 1_000_000,
+    times: int = 500,
+    rounds: int = 3,
+) -> list[Result]:
+    """From the call of `create_version` until an engine that follows `tool-versions` has loaded the
+    version, and until the call returns, one at a time, idle; `get_version_history` of 50 and
+    `compare_versions` of any two of a tool with 10,000 versions of 40 functions each, beside
+    1,000,000 executions of it."""
+    found: dict[str, list[list[float]]] = defaultdict(list)
+    async with Bed.made(brokers, dsn) as bed:
+        await bed.start("applier")
+        for number in range(rounds):
+            for what, taken in (await creates(bed.settings, times, number)).items():
+                found[what].append(taken)
+        await fill(bed.settings, count, executions)
+        for _ in range(rounds):
+            for what, taken in (await reads(bed.settings, count, times)).items():
+                found[what].append(taken)
+    return [result for what, rounds_ in found.items() for result in quantiles(PART, what, rounds_)]
+
+
+async def fill(settings: Settings, versions: int, executions: int) -> None:
     """A tool with so many versions of 40 functions, and so many executions of them in turn."""
-    await system.query(_FILL[0], TOOL, versions)
-    await system.query(_FILL[1], TOOL, versions, executions)
-    await system.query("vacuum analyze tool_versions")
-    await system.query("vacuum analyze tool_executions")
+    connection = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
+    try:
+        await connection.execute("truncate tool_versions, tool_executions restart identity")
+        await connection.execute(_FILL[0], TOOL, versions)
+        await connection.execute(_FILL[1], TOOL, versions, executions)
+        await connection.execute("vacuum analyze tool_versions")
+        await connection.execute("vacuum analyze tool_executions")
+    finally:
+        await connection.close()
 
 
 async def timed(times: int, call: Callable[[], Awaitable[object]]) -> list[float]:
@@ -78,34 +99,20 @@ async def timed(times: int, call: Callable[[], Awaitable[object]]) -> list[float
     return taken
 
 
-def say(what: str, taken: list[float]) -> None:
-    cuts = statistics.quantiles(taken, n=100)
-    print(
-        f"{what}, {len(taken)} times: p50 {1000 * cuts[49]:.1f} ms, p99 {1000 * cuts[98]:.1f} ms, "
-        f"max {1000 * max(taken):.1f} ms",
-        flush=True,
-    )
-
-
-async def reads(system: System, versions: int, executions: int, times: int) -> None:
-    """Print what the reads take."""
-    await fill(system, versions, executions)
+async def reads(settings: Settings, versions: int, times: int) -> dict[str, list[float]]:
+    """Seconds that each of the reads took."""
     chance = Random(4)
-    async with ToolVersionManager(system.settings) as manager:
+    async with ToolVersionManager(settings) as manager:
         await manager.compare_versions(TOOL, 1, 2)  # opens what is kept open
-        say(
-            "get_version_history of 50",
-            await timed(times, lambda: manager.get_version_history(TOOL)),
-        )
-        say(
-            "compare_versions",
-            await timed(
+        return {
+            "get_version_history": await timed(times, lambda: manager.get_version_history(TOOL)),
+            "compare_versions": await timed(
                 times,
                 lambda: manager.compare_versions(
                     TOOL, chance.randint(1, versions), chance.randint(1, versions)
                 ),
             ),
-        )
+        }
 
 
 class _Loader:
@@ -121,46 +128,33 @@ def _runs(code: str, loaded: LoadedTool[str]) -> bool:
     return loaded.version.code == code
 
 
-async def creates(settings: Settings, times: int) -> None:
-    """Print what a new version takes until an engine has loaded it."""
+async def creates(settings: Settings, times: int, number: int) -> dict[str, list[float]]:
+    """Seconds that new versions of a tool of this number took until an engine had loaded them."""
+    tool = f"created-{number}"
     async with (
         ToolVersionManager(settings) as manager,
         ToolRegistry(settings, _Loader()) as registry,
     ):
-        await manager.create_version("created", "x = 0\n")
+        await manager.create_version(tool, "x = 0\n")
         loaded, returned = [], []
-        for number in range(times):
-            code = f"def execute(text):\n    return text + '{number}'\n"
+        for value in range(times):
+            code = f"def execute(text):\n    return text + '{value}'\n"
             started = time.perf_counter()
-            creating = asyncio.create_task(manager.create_version("created", code))
-            await registry.wait_for("created", partial(_runs, code), 30)
+            creating = asyncio.create_task(manager.create_version(tool, code))
+            await registry.wait_for(tool, partial(_runs, code), 30)
             loaded.append(time.perf_counter() - started)
             await creating
             returned.append(time.perf_counter() - started)
             await asyncio.sleep(0.02)
-    say("create_version until an engine has loaded it", loaded)
-    say("create_version until it returns", returned)
+    return {"create_version, loaded": loaded, "create_version, returned": returned}
 
 
-async def measure(brokers: str, versions: int, executions: int, times: int) -> None:
-    """Print all."""
-    async with EmbeddedStack() as stack:
-        with tempfile.TemporaryDirectory() as folder:
-            prefix = f"bench-{uuid4().hex[:8]}-"
-            dsn = stack.postgres_dsn
-            async with System.started(
-                brokers, dsn, prefix, Path(folder), ("applier",), 500
-            ) as system:
-                await creates(system.settings, times)
-                await system.query("truncate tool_versions, tool_executions restart identity")
-                await reads(system, versions, executions, times)
-
-
-def main(versions: int = 10_000, executions: int = 1_000_000, times: int = 500) -> None:
-    """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
-    with ExitStack() as stack:
-        brokers = os.environ.get("ROLLGUARD_KAFKA_BROKERS") or stack.enter_context(apache_kafka())
-        asyncio.run(measure(brokers, versions, executions, times))
+def main(
+    count: int = 10_000, executions: int = 1_000_000, times: int = 500, rounds: int = 3
+) -> None:
+    """Measure, and print the table."""
+    measure = partial(versions, count=count, executions=executions, times=times, rounds=rounds)
+    show(PART, with_servers(measure))
 
 
 if __name__ == "__main__":

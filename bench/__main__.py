@@ -1,0 +1,64 @@
+"""``make bench``: all parts, or one by its name, printed and written to ``docs/bench.md``."""
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from bench.growth import growth
+from bench.latency import latency
+from bench.others import throughput
+from bench.pressure import pressure
+from bench.report import Result, section, show, write
+from bench.scaling import scaling
+from bench.servers import machine, with_servers
+from bench.versions import versions
+
+Part = Callable[[str, str], Awaitable[list[Result]]]
+"""Of the brokers and a Postgres DSN. Its docstring stands above its table. AssertionError where
+something did not hold."""
+
+PARTS: Final[dict[str, Part]] = {
+    "throughput": throughput,
+    "latency": latency,
+    "growth": growth,
+    "scaling": scaling,
+    "pressure": pressure,
+    "versions": versions,
+}
+DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "bench.md"
+
+
+async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
+    """Run the parts and put each into the document when it is done; the names of those in which
+    something did not hold."""
+    failed = []
+    for name in names:
+        about = " ".join((inspect.getdoc(PARTS[name]) or "").split())
+        try:
+            results = await PARTS[name](brokers, dsn)
+        except AssertionError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed.append(name)
+            continue
+        show(name, results)
+        where = f"{await machine(brokers, dsn)}; {datetime.now(UTC):%Y-%m-%d}."
+        write(DOCUMENT, name, section(name, about, where, results), list(PARTS))
+    return failed
+
+
+def main(part: str = typer.Argument("", help=f"one of: {', '.join(PARTS)}; else all")) -> None:
+    """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
+    if part and part not in PARTS:
+        raise typer.BadParameter(f"one of: {', '.join(PARTS)}")
+    if with_servers(partial(measure, [part] if part else list(PARTS))):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
