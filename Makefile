@@ -50,11 +50,12 @@ chaos: $(STAMP)
 	$(BIN)/pytest -m chaos -n 3
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-# Latency and cost on that Apache Kafka, and what version management takes; prints them.
+# Latency and cost on that Apache Kafka, the recorder, and what version management takes; prints them.
 numbers: $(STAMP)
 	$(BIN)/python -m bench.spine
 	$(BIN)/python -m bench.versions
 	$(BIN)/python -m bench.recovery
+	$(BIN)/python -m bench.recorder
 
 # What the detector is measured beside (bench/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)
