@@ -32,8 +32,8 @@ _RETRYABLE_STATES: Final = frozenset(
         "57014",  # statement timeout
     }
 )
-_IDEMPOTENCY_KEYS: Final = frozenset({"deployments_pkey", "rollbacks_pkey"})
-"""The same id was stored by another connection just now: the next try finds its outcome."""
+_IDEMPOTENCY_KEYS: Final = frozenset({"deployments_pkey", "rollbacks_pkey", "tool_executions_pkey"})
+"""The same id was stored by another connection just now: the next try finds it."""
 _NOT_MIGRATED: Final = frozenset({"42P01", "42703"})
 """Undefined table, undefined column."""
 _REFUSED_CLASSES: Final = ("28", "3D")

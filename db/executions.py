@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import asyncpg
-
 from db.errors import postgres_errors
 from db.locks import bounded_transaction
 from db.pool import Connection
@@ -16,8 +14,17 @@ from schemas.run import Run
 
 _SQL: Final = blocks("executions.sql")
 
+_COLUMNS: Final = (
+    *("execution_id", "tool_name", "version_id", "success", "error", "error_type", "executed_at"),
+    *("duration_ms", "session_id", "log_offset"),
+)
+
 Entry = tuple[int, Run | Activation]
 """An offset and what stands there."""
+Attributed = tuple[int, Run, int | None]
+"""An execution, in front of it its offset, behind it the version that it belongs to."""
+Added = tuple[int, str, int, int]
+"""Version, tool, and how many executions of it and successes among them."""
 
 
 async def next_offset(conn: Connection, topic: str, partition: int) -> int:
@@ -40,7 +47,8 @@ async def record(
     ``entries`` are in the log's order; those recorded before are skipped, and so is an
     ``execution_id`` that is there already: it is neither stored nor counted again. An execution
     without version belongs to the one that is current at its place in the log. Raises Retryable,
-    also when another recorder has moved this partition's offset meanwhile.
+    also when another recorder has moved this partition's offset meanwhile, or stored one of the
+    ids: the next try finds it.
     """
     if not all(start <= offset < end for offset, _ in entries):
         raise ValueError(f"an offset is not in [{start}, {end})")
@@ -51,15 +59,14 @@ async def record(
         if await conn.fetchval(_SQL["move_offset"], topic, partition, done, end) is None:
             raise Retryable("Postgres", f"another recorder is at work on {topic}/{partition}")
         executions = await _attribute(conn, [entry for entry in entries if entry[0] >= done])
-        if not executions:
-            return 0
-        return await _insert(conn, executions)
+        new = await _unknown(conn, executions)
+        await _insert(conn, new)
+        await _count(conn, _added(new))
+        return len(new)
 
 
-async def _attribute(
-    conn: Connection, entries: Sequence[Entry]
-) -> list[tuple[int, Run, int | None]]:
-    """Offset, execution and version of each execution; activations are remembered."""
+async def _attribute(conn: Connection, entries: Sequence[Entry]) -> list[Attributed]:
+    """The executions among the entries; activations are remembered."""
     current = await _current(conn, entries)
     activated = set()
     executions = []
@@ -93,21 +100,29 @@ async def _current(conn: Connection, entries: Iterable[Entry]) -> dict[str, tupl
     return {row["tool_name"]: (row["version_id"], row["activation"]) for row in rows}
 
 
-async def _insert(conn: Connection, executions: list[tuple[int, Run, int | None]]) -> int:
-    await conn.execute(_SQL["create_staging"])
-    await conn.copy_records_to_table(
-        "staged_executions",
-        records=[_staged(*execution) for execution in executions],
-        schema_name="pg_temp",
-    )
-    inserted = await conn.fetch(_SQL["insert_staged"])
-    await _count(conn, [row for row in inserted if row["version_id"] is not None])
-    return sum(row["executions"] for row in inserted)
+async def _unknown(conn: Connection, executions: Sequence[Attributed]) -> list[Attributed]:
+    """Those whose ids are not stored yet, in the order of the ids; of each id the first."""
+    by_id: dict[int, Attributed] = {}
+    for execution in executions:
+        by_id.setdefault(execution[1].execution_id.int, execution)
+    if by_id:
+        await conn.execute(_SQL["read_by_index"])
+        ids = [run.execution_id for _, run, _ in by_id.values()]
+        for known in await conn.fetch(_SQL["known"], ids):
+            del by_id[known["execution_id"].int]
+    return [by_id[number] for number in sorted(by_id)]
 
 
-def _staged(place: int, run: Run, version_id: int | None) -> tuple[object, ...]:
+async def _insert(conn: Connection, executions: Sequence[Attributed]) -> None:
+    """Store them in the order of their ids, so that two recorders never wait for each other in a
+    circle. An id that another one has stored since is Retryable (``db.errors``)."""
+    if executions:
+        rows = [_row(*execution) for execution in executions]
+        await conn.copy_records_to_table("tool_executions", columns=_COLUMNS, records=rows)
+
+
+def _row(offset: int, run: Run, version_id: int | None) -> tuple[object, ...]:
     return (
-        place,
         run.execution_id,
         run.tool_name,
         version_id,
@@ -117,13 +132,22 @@ def _staged(place: int, run: Run, version_id: int | None) -> tuple[object, ...]:
         time_of(run.executed_us),
         run.duration_ms,
         run.session_id,
+        offset,
     )
 
 
-async def _count(conn: Connection, added: list[asyncpg.Record]) -> None:
-    """Add to the metrics what was inserted, of the versions that are this tool's."""
-    if not added:
-        return
-    await conn.execute(_SQL["lock_versions"], [row["version_id"] for row in added])
-    columns = ("version_id", "tool_name", "executions", "successes")
-    await conn.execute(_SQL["count"], *([row[name] for row in added] for name in columns))
+def _added(executions: Sequence[Attributed]) -> list[Added]:
+    """What they add to versions."""
+    outcomes: dict[tuple[int, str], list[bool]] = {}
+    for _, run, version_id in executions:
+        if version_id is not None:
+            outcomes.setdefault((version_id, run.tool_name), []).append(run.success)
+    return [(*of, len(each), sum(each)) for of, each in outcomes.items()]
+
+
+async def _count(conn: Connection, added: Sequence[Added]) -> None:
+    """Add to the metrics, of the versions that are this tool's."""
+    if added:
+        columns = list(zip(*added, strict=True))
+        await conn.execute(_SQL["lock_versions"], columns[0])
+        await conn.execute(_SQL["count"], *columns)

@@ -19,43 +19,12 @@ on conflict (tool_name) do update
 set version_id = excluded.version_id, activation = excluded.activation
 where recorder_current.activation < excluded.activation
 
--- Once per connection: made anew in each transaction it would bloat the catalog.
--- name: create_staging
-create temporary table if not exists staged_executions (
-    place bigint,
-    execution_id uuid,
-    tool_name text,
-    version_id int,
-    success boolean,
-    error text,
-    error_type text,
-    executed_at timestamptz,
-    duration_ms double precision,
-    session_id text
-) on commit delete rows
+-- Thousands of ids: a plan from when the table was empty would read all of it for each batch.
+-- name: read_by_index
+set local enable_seqscan = off
 
--- In the order of the ids, so that two recorders never wait for each other in a circle.
--- name: insert_staged
-with inserted as (
-    insert into tool_executions (
-        execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
-        session_id, log_offset
-    )
-    select distinct on (execution_id)
-        execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
-        session_id, place
-    from staged_executions
-    order by execution_id, place
-    on conflict (execution_id) do nothing
-    returning tool_name, version_id, success
-)
-select
-    tool_name,
-    version_id,
-    count(*) as executions,
-    count(*) filter (where success) as successes
-from inserted
-group by tool_name, version_id
+-- name: known
+select execution_id from tool_executions where execution_id = any($1::uuid[])
 
 -- name: lock_versions
 select version_id

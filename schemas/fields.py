@@ -5,7 +5,7 @@ string is not a number. Source: contract, section 1, 'Validity'.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -55,8 +55,7 @@ def micros_of(value: datetime) -> int:
 
 def time_of(micros: int) -> datetime:
     """The time of so many microseconds since the epoch, in UTC."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 def _no_nul(value: str) -> str:

@@ -1,7 +1,6 @@
 """The database: what is stored, once, and what it refuses. On a real Postgres."""
 
 import asyncio
-import random
 import time
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -150,7 +149,6 @@ class TestMigrations:
 
 class TestSchema:
     async def test_every_block_prepares(self, conn: Connection) -> None:
-        await conn.execute(blocks("executions.sql")["create_staging"])
         for file in files("db").iterdir():
             if file.name.endswith(".sql"):
                 for sql in blocks(file.name).values():
@@ -608,21 +606,6 @@ class TestRecord:
                     return 0
 
         assert sum(await asyncio.gather(*map(one, range(6)))) == 50
-
-    async def test_the_same_executions_on_two_partitions(self, pool: Pool) -> None:
-        """In whatever order: no deadlock, each is counted once."""
-        async with pool.acquire() as conn:
-            (first,) = await deploy_all(conn, "one")
-        same = [run(version_id=first) for _ in range(2_000)]
-
-        async def one(partition: int) -> int:
-            shuffled = random.Random(partition).sample(same, len(same))
-            async with pool.acquire() as conn:
-                return await record(conn, TOPIC, partition, 0, len(same), list(enumerate(shuffled)))
-
-        assert sum(await asyncio.gather(*map(one, range(4)))) == 2_000
-        async with pool.acquire() as conn:
-            assert await metrics(conn, first) == (2_000, 2_000, 1.0)
 
     async def test_attribution_by_place(self, conn: Connection) -> None:
         first, second = await deploy_all(conn, "one", "two")

@@ -73,7 +73,6 @@ async def grant(dsn: str) -> dict[str, str]:
             await connection.execute(f"create role {name} login")
             await connection.execute(f"grant connect on database {database} to {name}")
         await connection.execute(statements)
-        await connection.execute(f"grant temporary on database {database} to {names['recorder']}")
     finally:
         await connection.close()
     return {role: _as_user(dsn, name) for role, name in names.items()}

@@ -303,6 +303,7 @@ NEWEST: Final = blocks("evidence.sql")["newest_of_version"]
 READS: Final = {
     "newest_executions": (NEWEST, "my_tool", 5_000, 10, None, None),
     "newest_executions of a time": (NEWEST, "my_tool", 5_000, 50, NOW, NOW),
+    "known": (blocks("executions.sql")["known"], f"{{{ID},{ID}}}"),
     "executions_by_id": (blocks("evidence.sql")["by_id"], f"{{{ID},{ID}}}"),
     "recount": (blocks("metrics.sql")["count"], "my_tool", 5_000),
     "history": (blocks("versions.sql")["history"], "my_tool", 50),

@@ -72,6 +72,7 @@ def _postgres_error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:
         (_postgres_error("42501"), Misconfigured),
         (_postgres_error("42601"), type(None)),
         (_postgres_error("23505", constraint_name="rollbacks_pkey"), Retryable),
+        (_postgres_error("23505", constraint_name="tool_executions_pkey"), Retryable),
         (_postgres_error("23505", constraint_name="tool_versions_one_current"), type(None)),
     ],
 )
