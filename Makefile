@@ -48,9 +48,10 @@ chaos: $(STAMP)
 	$(BIN)/pytest -m chaos -n 3
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-# Latency and cost on that Apache Kafka, and what version management takes; prints them.
+# Latency, throughput and cost on that Apache Kafka, and what version management takes; prints them.
 numbers: $(STAMP)
 	$(BIN)/python -m bench.spine
+	$(BIN)/python -m bench.applier
 	$(BIN)/python -m bench.versions
 	$(BIN)/python -m bench.recovery
 
