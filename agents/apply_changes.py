@@ -29,7 +29,8 @@ log = structlog.get_logger()
 
 ROLE: Final = "applier"
 AT_ONCE: Final = 64
-"""A group has at most so many members."""
+"""So many members a group has at most, and a batch too: a crash repeats the batch in hand, and a
+change takes milliseconds, where an execution takes none."""
 
 Wish = TypeVar("Wish", Deployment, RollbackCommand)
 

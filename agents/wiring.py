@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from agents.apply_changes import ApplyChanges, Changes, Wish
+from agents.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
 from agents.breaking.analyst import Analyst
@@ -31,8 +31,6 @@ Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
 """No deployment holds up those behind it for longer; its code is then not comparable."""
-_CHANGES_AT_ONCE: Final = 64
-"""A crash repeats the batch in hand; a change takes milliseconds, where an execution takes none."""
 
 
 class Wired(NamedTuple):
@@ -88,7 +86,7 @@ class Wiring:
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
-        app = self._app("applier", sources, broker_max_poll_records=_CHANGES_AT_ONCE)
+        app = self._app("applier", sources, broker_max_poll_records=AT_ONCE)
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
