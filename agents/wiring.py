@@ -1,11 +1,15 @@
 """What each role is made of: its topics, its Faust app, what it does with a batch."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from agents.apply_changes import ApplyChanges
+from agents.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
+from agents.apply_deployments import Deployments
+from agents.apply_rollbacks import Rollbacks
 from agents.breaking.analyst import Analyst
+from agents.publish_changes import PublishChanges
 from agents.record_executions import RecordExecutions
 from agents.refresh import Refresh, RefreshRows, RefreshVersions
 from agents.retries import when_it_answers
@@ -26,9 +30,7 @@ from streams.waits import Waits
 Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
-"""No deployment holds up the rollbacks behind it for longer; its code is then not comparable."""
-_CHANGES_AT_ONCE: Final = 64
-"""A crash repeats the batch in hand; a change takes milliseconds, where an execution takes none."""
+"""No deployment holds up those behind it for longer; its code is then not comparable."""
 
 
 class Wired(NamedTuple):
@@ -36,7 +38,7 @@ class Wired(NamedTuple):
 
     app: Any
     """Its Faust app."""
-    agent: BatchAgent
+    agents: Sequence[BatchAgent]
     sources: list[str]
     """The topics that it reads."""
     pool: Pool | None
@@ -81,18 +83,31 @@ class Wiring:
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
         refresh = RefreshRows(app, table, self.settings)
-        return Wired(app, agent, sources, pool=None, refresh=refresh)
+        return Wired(app, [agent], sources, pool=None, refresh=refresh)
 
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
-        app = self._app("applier", sources, broker_max_poll_records=_CHANGES_AT_ONCE)
+        app = self._app("applier", sources, broker_max_poll_records=AT_ONCE)
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
-        handler = ApplyChanges(pool, outbox, self._guard, analyst, self.settings, self.waits)
-        agent = BatchAgent(app, "apply-changes", sources, handler, self.fatal)
+        publish = PublishChanges(pool, outbox, self._topics)
+        rollbacks = Rollbacks(publish, self._guard, self._topics)
+        deployments = Deployments(
+            publish, pool, outbox, self._guard, analyst, self._topics, self.waits
+        )
+        agents = [
+            self._applying("apply-deployments", self._topics.deployments, deployments, app, outbox),
+            self._applying("apply-rollbacks", self._topics.commands, rollbacks, app, outbox),
+        ]
         refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
-        return Wired(app, agent, sources, pool, refresh)
+        return Wired(app, agents, sources, pool, refresh)
+
+    def _applying(
+        self, name: str, topic: str, changes: Changes[Wish], app: Any, outbox: Outbox
+    ) -> BatchAgent:
+        handler = ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
+        return BatchAgent(app, name, [topic], handler, self.fatal)
 
     async def _recorder(self) -> Wired:
         sources = [self._topics.executions]
@@ -100,7 +115,7 @@ class Wiring:
         app = self._app("recorder", sources)
         handler = RecordExecutions(app, pool, self._guard, self.waits)
         agent = BatchAgent(app, "record-executions", sources, handler, self.fatal)
-        return Wired(app, agent, sources, pool, refresh=None)
+        return Wired(app, [agent], sources, pool, refresh=None)
 
     @property
     def _topics(self) -> Topics:

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -111,7 +112,7 @@ async def _start(
     wiring = Wiring(settings, partitions, fatal, stall, monitor.waits, queries, url, stack)
     wired = await wiring.wire(role)
     monitor.watch(wired.app, wired.sources, partitions, wired.pool)
-    stack.push_async_callback(_stop_app, wired.app, wired.agent, fatal)
+    stack.push_async_callback(_stop_app, wired.app, wired.agents, fatal)
     try:
         await wired.app.start()
     except KafkaError as error:  # such an app cannot be started twice, a process can
@@ -159,9 +160,9 @@ async def _end(task: "asyncio.Future[None]") -> None:
     await asyncio.wait((task,), timeout=_STOP_S)
 
 
-async def _stop_app(app: Any, agent: BatchAgent, fatal: Fatal) -> None:
-    """Finish the batch in hand, commit, leave the group; for a limited time."""
-    finished = await agent.close(_FINISH_S)
+async def _stop_app(app: Any, agents: Sequence[BatchAgent], fatal: Fatal) -> None:
+    """Finish the batches in hand, commit, leave the group; for a limited time."""
+    finished = all(await asyncio.gather(*(agent.close(_FINISH_S) for agent in agents)))
     try:
         async with asyncio.timeout(_STOP_S):
             await app.stop()

@@ -12,7 +12,7 @@ import typer
 
 from bench.growth import growth
 from bench.latency import latency
-from bench.others import throughput
+from bench.others import applier, recorder, throughput
 from bench.pressure import pressure
 from bench.report import Result, section, show, write
 from bench.scaling import scaling
@@ -25,6 +25,8 @@ something did not hold."""
 
 PARTS: Final[dict[str, Part]] = {
     "throughput": throughput,
+    "recorder": recorder,
+    "applier": applier,
     "latency": latency,
     "growth": growth,
     "scaling": scaling,

@@ -1,6 +1,6 @@
 """One writer per tool: advisory locks by the tool's name, with a bounded wait."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -16,43 +16,55 @@ _SQL: Final = blocks("locks.sql")
 
 
 @asynccontextmanager
-async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
-    """A transaction in which no lock is waited for longer than ``LOCK_TIMEOUT_MS``, and each
-    statement sees what is committed when it starts. Raises what Postgres' errors mean."""
+async def _transaction(conn: Connection) -> AsyncIterator[None]:
     with postgres_errors():
         async with conn.transaction(isolation="read_committed"):
-            await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
             yield
 
 
 @asynccontextmanager
-async def tool_transaction(conn: Connection, tool_name: str) -> AsyncIterator[None]:
-    """A transaction that is the only one to change this tool. Raises Retryable when another one
-    holds the tool for too long."""
-    async with bounded_transaction(conn):
-        await conn.execute(_SQL["lock_until_commit"], tool_name)
+async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
+    """A transaction in which no lock is waited for longer than ``LOCK_TIMEOUT_MS``, and each
+    statement sees what is committed when it starts. Raises what Postgres' errors mean."""
+    async with _transaction(conn):
+        await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
         yield
 
 
 @asynccontextmanager
-async def tool_lock(conn: Connection, tool_name: str) -> AsyncIterator[None]:
-    """Hold the tool beyond a transaction: to publish what was committed before anyone changes it
+async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
+    """A :func:`bounded_transaction` that is the only one to change these tools. Raises Retryable
+    when another one holds one of them for too long."""
+    async with _transaction(conn):
+        await conn.execute(_SQL["lock_until_commit"], tool_names, str(LOCK_TIMEOUT_MS))
+        yield
+
+
+async def lock_versions(conn: Connection, version_ids: Sequence[int]) -> None:
+    """Let nobody else change these versions until the transaction ends."""
+    await conn.execute(_SQL["lock_versions"], version_ids)
+
+
+@asynccontextmanager
+async def tool_lock(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
+    """Hold the tools beyond a transaction: to publish what was committed before anyone changes them
     again. The functions that change a tool may be called inside, on this same connection.
 
-    Not inside a transaction. Raises Retryable when another one holds the tool for too long. It
-    is always given back: where that cannot be said to the server, by ending the connection.
+    Not inside a transaction. Raises Retryable when another one holds one of them for too long, or
+    all together for longer than ``COMMAND_TIMEOUT_S``. They are always given back: where that
+    cannot be said to the server, by ending the connection.
     """
     try:
-        async with bounded_transaction(conn):  # a session's lock outlives the transaction
-            await conn.execute(_SQL["lock"], tool_name)
+        with postgres_errors():
+            await conn.execute(_SQL["lock"], tool_names, str(LOCK_TIMEOUT_MS))
         yield
     finally:
-        await _unlock(conn, tool_name)
+        await _unlock(conn, tool_names)
 
 
-async def _unlock(conn: Connection, tool_name: str) -> None:
+async def _unlock(conn: Connection, tool_names: Sequence[str]) -> None:
     try:
-        await conn.execute(_SQL["unlock"], tool_name)
+        await conn.execute(_SQL["unlock"], tool_names)
     except BaseException as error:
         with suppress(asyncpg.InterfaceError):  # lost already, and out of its pool
             conn.terminate()

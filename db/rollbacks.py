@@ -3,16 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from db.errors import postgres_errors
-from db.locks import tool_transaction
+from db.locks import lock_versions, tool_transaction
 from db.pool import Connection, to_jsonb
 from db.sql import blocks
-from db.trust import Target, find_target, give_trust, take_trust
+from db.trust import Leaving, Loss, Target, find_targets, give_trust, take_trust
 from schemas.fields import Count, Time, VersionId
 from schemas.message import Message
 from schemas.rollback import Reason, Rejection, RollbackCommand, RollbackOutcome, Tier
@@ -43,6 +43,23 @@ class RollbackRecord(Message):
     applied_at: Time
 
 
+class _Decision(NamedTuple):
+    """A command, the version of its tool that is current, and where it leads: to a version, or to
+    the first rejection that holds."""
+
+    command: RollbackCommand
+    current: asyncpg.Record | None
+    to: Target | Rejection
+
+
+class _Change(NamedTuple):
+    """A command that is applied: which version it replaces, and by which."""
+
+    command: RollbackCommand
+    replaced: asyncpg.Record
+    target: Target
+
+
 async def roll_back(conn: Connection, command: RollbackCommand) -> RollbackOutcome:
     """Put another version in the place of the current one, or say why not; in one transaction.
 
@@ -51,19 +68,24 @@ async def roll_back(conn: Connection, command: RollbackCommand) -> RollbackOutco
     applied takes the trust of the code that it replaced; a manual one gives trust to the code that
     it activated. Raises Retryable.
     """
-    async with tool_transaction(conn, command.tool_name):
-        stored = await conn.fetchrow(_SQL["stored"], command.command_id)
-        if stored is None:
-            current = await conn.fetchrow(_SQL["current"], command.tool_name)
-            decided = await _decide(conn, command, current)
-            if isinstance(decided, Target):
-                assert current is not None
-                await _apply(conn, command, current["version_id"], decided)
-                stored = await _store(conn, command, current["version_id"], decided)
-                await _settle_trust(conn, stored, current["code_hash"], decided.code_hash)
-            else:
-                stored = await _store_rejected(conn, command, decided)
-        return _outcome(stored)
+    [outcome] = await roll_back_each(conn, [command])
+    return outcome
+
+
+async def roll_back_each(
+    conn: Connection, commands: Sequence[RollbackCommand]
+) -> list[RollbackOutcome]:
+    """:func:`roll_back` of several tools, one command for each, in one transaction: all of them or
+    none. Raises Retryable also where one id stands for two commands."""
+    tools = [command.tool_name for command in commands]
+    assert len(set(tools)) == len(tools), "commands of one tool need an order"
+    async with tool_transaction(conn, *tools):
+        rows = await conn.fetch(_SQL["stored"], [command.command_id for command in commands])
+        stored = {row["command_id"]: row for row in rows}
+        new = [command for command in commands if command.command_id not in stored]
+        if new:
+            stored |= await _apply(conn, await _decide(conn, new))
+        return [_outcome(stored[command.command_id]) for command in commands]
 
 
 async def rollbacks(
@@ -105,31 +127,62 @@ async def rollbacks_about(
     return about
 
 
-async def _decide(
-    conn: Connection, command: RollbackCommand, current: asyncpg.Record | None
-) -> Target | Rejection:
-    """Where the command leads: to a version, or to the first rejection that holds."""
-    versions = await _named_versions(conn, command)
-    named = {command.from_version_id, command.to_version_id} - {None}
-    if named - versions.keys():
+async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list[_Decision]:
+    rows = await conn.fetch(_SQL["current"], [command.tool_name for command in commands])
+    current = {row["tool_name"]: row for row in rows}
+    named = await _named_versions(conn, commands)
+    judged = [_judge(command, current.get(command.tool_name), named) for command in commands]
+    leaving = [
+        _leaving(command, current[command.tool_name])
+        for command, to in zip(commands, judged, strict=True)
+        if to is None
+    ]
+    back = await find_targets(conn, leaving)
+    return [
+        _Decision(
+            command,
+            current.get(command.tool_name),
+            back.get(command.tool_name, "no_previous_version") if to is None else to,
+        )
+        for command, to in zip(commands, judged, strict=True)
+    ]
+
+
+async def _named_versions(
+    conn: Connection, commands: Sequence[RollbackCommand]
+) -> dict[tuple[str, int], Target]:
+    """What the commands name, as far as the tools have such versions; by tool and id."""
+    named = [
+        (command.tool_name, version_id) for command in commands for version_id in _ids(command)
+    ]
+    if not named:
+        return {}
+    rows = await conn.fetch(_SQL["named"], *zip(*named, strict=True))
+    return {(row["tool_name"], row["version_id"]): Target.of(row) for row in rows}
+
+
+def _ids(command: RollbackCommand) -> list[int]:
+    named = command.from_version_id, command.to_version_id
+    return [version_id for version_id in named if version_id is not None]
+
+
+def _judge(
+    command: RollbackCommand,
+    current: asyncpg.Record | None,
+    named: Mapping[tuple[str, int], Target],
+) -> Target | Rejection | None:
+    """Where the command leads; None: to wherever the way back leads from the current version."""
+    if any((command.tool_name, version_id) not in named for version_id in _ids(command)):
         return "unknown_version"
     if not _is_about(command, current):
         return "not_current"
     if current is None:
         return "no_previous_version"
+    if command.to_version_id is None:
+        return None
     if command.to_version_id == current["version_id"]:
         return "already_current"
-    if command.to_version_id is not None:
-        return versions[command.to_version_id]
-    losing = None if command.tier == "manual" else current["code_hash"]
-    target = await find_target(conn, command.tool_name, current["version_id"], losing)
-    return "no_previous_version" if target is None else target
-
-
-async def _named_versions(conn: Connection, command: RollbackCommand) -> dict[int, Target]:
-    named = [command.from_version_id, command.to_version_id]
-    rows = await conn.fetch(_SQL["versions_among"], command.tool_name, named)
-    return {row["version_id"]: Target(**row) for row in rows}
+    return named[command.tool_name, command.to_version_id]
 
 
 def _is_about(command: RollbackCommand, current: asyncpg.Record | None) -> bool:
@@ -139,61 +192,70 @@ def _is_about(command: RollbackCommand, current: asyncpg.Record | None) -> bool:
     )
 
 
-async def _apply(
-    conn: Connection, command: RollbackCommand, current_id: int, target: Target
-) -> None:
-    await conn.execute(_SQL["lock_versions"], [current_id, target.version_id])
-    await conn.execute(_SQL["retire"], current_id)
+def _leaving(command: RollbackCommand, current: asyncpg.Record) -> Leaving:
+    losing = None if command.tier == "manual" else current["code_hash"]
+    return Leaving(command.tool_name, current["version_id"], losing)
+
+
+async def _apply(conn: Connection, decisions: Sequence[_Decision]) -> dict[UUID, asyncpg.Record]:
+    """Make the changes, and store what came of each command; by the commands' ids."""
+    changes = [
+        _Change(command, current, to)
+        for command, current, to in decisions
+        if isinstance(to, Target) and current is not None
+    ]
+    if changes:
+        await _activate(conn, changes)
+    rows = await conn.fetchmany(_SQL["store"], [_row(decision) for decision in decisions])
+    stored = {row["command_id"]: row for row in rows}
+    await _settle_trust(conn, changes, stored)
+    return stored
+
+
+async def _activate(conn: Connection, changes: Sequence[_Change]) -> None:
+    replaced = [change.replaced["version_id"] for change in changes]
+    activated = [change.target.version_id for change in changes]
+    await lock_versions(conn, replaced + activated)
+    await conn.execute(_SQL["retire"], replaced)
     await conn.execute(
         _SQL["activate"],
-        command.tool_name,
-        target.version_id,
-        command.issued_at,
-        command.command_id,
+        activated,
+        [change.command.issued_at for change in changes],
+        [change.command.command_id for change in changes],
     )
 
 
 async def _settle_trust(
-    conn: Connection, stored: asyncpg.Record, from_hash: str, to_hash: str
+    conn: Connection, changes: Sequence[_Change], stored: Mapping[UUID, asyncpg.Record]
 ) -> None:
-    """What an applied command does to the trust of the code that it replaced or activated."""
-    if stored["tier"] == "manual":
-        await give_trust(conn, stored["tool_name"], to_hash)
+    """What applied commands do to the trust of the code that they replaced or activated."""
+    losses, given = [], []
+    for command, replaced, target in changes:
+        if command.tier == "manual":
+            given.append((command.tool_name, target.code_hash))
+        else:
+            since = stored[command.command_id]["applied_at"]
+            code_hash = replaced["code_hash"]
+            losses.append(Loss(command.tool_name, code_hash, command.command_id, since))
+    await take_trust(conn, losses)
+    await give_trust(conn, given)
+
+
+def _row(decision: _Decision) -> tuple[Any, ...]:
+    """What is stored. An applied command's versions are those that are changed, a rejected one's
+    those that it named."""
+    command, current, to = decision
+    if isinstance(to, Target):
+        assert current is not None
+        came: tuple[Any, ...] = current["version_id"], to.version_id, to.version_number
+        status, rejection = "applied", None
     else:
-        since = stored["applied_at"]
-        await take_trust(conn, stored["tool_name"], from_hash, stored["command_id"], since)
-
-
-async def _store(
-    conn: Connection, command: RollbackCommand, from_id: int, target: Target
-) -> asyncpg.Record:
-    to_id, to_number, _ = target
-    return await _insert(conn, command, from_id, to_id, to_number, "applied", None)
-
-
-async def _store_rejected(
-    conn: Connection, command: RollbackCommand, rejection: Rejection
-) -> asyncpg.Record:
-    named = (command.from_version_id, command.to_version_id)
-    return await _insert(conn, command, *named, None, "rejected", rejection)
-
-
-async def _insert(
-    conn: Connection,
-    command: RollbackCommand,
-    from_id: int | None,
-    to_id: int | None,
-    to_number: int | None,
-    status: str,
-    rejection: Rejection | None,
-) -> asyncpg.Record:
-    row = await conn.fetchrow(
-        _SQL["store"],
+        came = command.from_version_id, command.to_version_id, None
+        status, rejection = "rejected", to
+    return (
         command.command_id,
         command.tool_name,
-        from_id,
-        to_id,
-        to_number,
+        *came,
         command.tier,
         command.reason,
         to_jsonb(command.details),
@@ -202,8 +264,6 @@ async def _insert(
         status,
         rejection,
     )
-    assert row is not None
-    return row
 
 
 def _outcome(row: asyncpg.Record) -> RollbackOutcome:

@@ -1,35 +1,32 @@
 -- name: stored
-select * from rollbacks where command_id = $1
+select * from rollbacks where command_id = any($1::uuid[])
 
 -- name: current
-select version_id, version_number, activation, code_hash
+select tool_name, version_id, version_number, activation, code_hash
 from tool_versions
-where tool_name = $1 and is_current
+where tool_name = any($1::text[]) and is_current
 
--- name: versions_among
-select version_id, version_number, code_hash
-from tool_versions
-where tool_name = $1 and version_id = any($2::int[])
-
--- In the order in which executions are counted, so that neither waits for the other in a circle.
--- name: lock_versions
-select version_id
-from tool_versions
-where version_id = any($1::int[])
-order by version_id
-for no key update
+-- name: named
+select version.tool_name, version.version_id, version.version_number, version.code_hash
+from unnest($1::text[], $2::int[]) as named (tool_name, version_id)
+join tool_versions version using (tool_name, version_id)
 
 -- name: retire
-update tool_versions set is_current = false where version_id = $1
+update tool_versions set is_current = false where version_id = any($1::int[])
 
 -- name: activate
-update tool_versions
+update tool_versions version
 set is_current = true,
-    activation = 1 + (select max(other.activation) from tool_versions other where other.tool_name = $1),
-    activated_at = $3,
+    activation = 1 + (
+        select max(other.activation)
+        from tool_versions other
+        where other.tool_name = version.tool_name
+    ),
+    activated_at = activated.at,
     activated_by_kind = 'rollback',
-    activated_by_id = $4
-where tool_name = $1 and version_id = $2
+    activated_by_id = activated.by_id
+from unnest($1::int[], $2::timestamptz[], $3::uuid[]) as activated (version_id, at, by_id)
+where version.version_id = activated.version_id
 
 -- name: store
 insert into rollbacks (

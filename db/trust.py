@@ -5,9 +5,12 @@ lost it, until a person deploys that code or activates a version of it. All func
 inside the transaction that changes the tool.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 from uuid import UUID
+
+import asyncpg
 
 from db.pool import Connection
 from db.sql import blocks
@@ -22,27 +25,47 @@ class Target(NamedTuple):
     version_number: int
     code_hash: str
 
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Self:
+        return cls(row["version_id"], row["version_number"], row["code_hash"])
 
-async def find_target(
-    conn: Connection, tool_name: str, current_id: int, losing: str | None = None
-) -> Target | None:
-    """The nearest version back along ``previous_version_id`` that is trusted and is not the current
-    one; None if there is none.
 
-    ``losing`` is the hash of the code that is about to lose its trust: the same code under another
-    version is no way out. Circles in the history end the walk.
+class Leaving(NamedTuple):
+    """A version that is to be left, and the hash of the code that loses its trust with that, if
+    any: the same code under another version is no way out."""
+
+    tool_name: str
+    version_id: int
+    losing: str | None = None
+
+
+class Loss(NamedTuple):
+    """Code that is not trusted from ``since`` on, when this command was applied."""
+
+    tool_name: str
+    code_hash: str
+    command_id: UUID
+    since: datetime
+
+
+async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
+    """For each tool the nearest version back along ``previous_version_id`` that is trusted and is
+    not the one that is left; tools that have none are missing. Circles in the history end the walk.
     """
-    row = await conn.fetchrow(_SQL["way_back"], tool_name, current_id, losing)
-    return None if row is None else Target(**row)
+    if not leaving:
+        return {}
+    rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True))
+    return {row["tool_name"]: Target.of(row) for row in rows}
 
 
-async def take_trust(
-    conn: Connection, tool_name: str, code_hash: str, command_id: UUID, since: datetime
-) -> None:
-    """From ``since`` on, when this command was applied, the code is not trusted."""
-    await conn.execute(_SQL["take"], tool_name, code_hash, command_id, since)
+async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:
+    """This code is not trusted any more. What lost its trust before keeps its first loss."""
+    if losses:
+        await conn.executemany(_SQL["take"], losses)
 
 
-async def give_trust(conn: Connection, tool_name: str, code_hash: str) -> None:
-    """A person has made this code current: it is trusted, whatever happened to it before."""
-    await conn.execute(_SQL["give"], tool_name, code_hash)
+async def give_trust(conn: Connection, code: Sequence[tuple[str, str]]) -> None:
+    """A person has made this code (of a tool, by its hash) current: it is trusted, whatever
+    happened to it before."""
+    if code:
+        await conn.executemany(_SQL["give"], code)

@@ -1,14 +1,14 @@
 """The versions of each tool: what a deployment makes of them, and reading them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from db.errors import postgres_errors
-from db.locks import tool_lock, tool_transaction
+from db.locks import lock_versions, tool_lock, tool_transaction
 from db.pool import Connection, to_jsonb
 from db.rollbacks import RollbackRecord, rollbacks_about
 from db.sql import blocks
@@ -18,10 +18,13 @@ from schemas.execution import ActivatedBy
 from schemas.fields import Time, storable
 
 __all__ = [
+    "Compared",
     "VersionRecord",
     "activated_within",
     "current_version",
+    "current_versions",
     "deploy",
+    "deploy_each",
     "history",
     "outcome_of",
     "possible_id",
@@ -53,6 +56,19 @@ class VersionRecord(ToolVersion):
     rollbacks: list[RollbackRecord]
 
 
+class Compared(NamedTuple):
+    """A deployment, and what its code breaks against the current one: the sentences, and whether
+    one of them is of a break."""
+
+    deployment: Deployment
+    breaking: Sequence[str] = ()
+    is_breaking: bool = False
+
+    @property
+    def tool_name(self) -> str:
+        return self.deployment.tool_name
+
+
 async def deploy(
     conn: Connection,
     deployment: Deployment,
@@ -67,21 +83,23 @@ async def deploy(
     sentences on what this code breaks against the current one; to be sure which one that is, look
     under :func:`tool_lock` and deploy inside it. Raises Retryable.
     """
-    async with tool_transaction(conn, deployment.tool_name):
-        stored = await _stored_outcome(conn, deployment.deployment_id)
-        if stored is not None:
-            return stored
-        current = await conn.fetchrow(_SQL["current"], deployment.tool_name)
-        code_hash = code_hash_of(deployment.code)
-        if current is not None and current["code_hash"] == code_hash:
-            await conn.execute(_SQL["deploy_again"], current["version_id"])
-            outcome = await _outcome(conn, deployment, "unchanged", current)
-        else:
-            created = await _create(conn, deployment, code_hash, current, breaking, is_breaking)
-            outcome = await _outcome(conn, deployment, "created", created)
-        if deployment.created_by == "human":
-            await give_trust(conn, deployment.tool_name, code_hash)
-        return await _store(conn, outcome)
+    [outcome] = await deploy_each(conn, [Compared(deployment, breaking, is_breaking)])
+    return outcome
+
+
+async def deploy_each(conn: Connection, wishes: Sequence[Compared]) -> list[DeploymentOutcome]:
+    """:func:`deploy` for several tools, one deployment for each, in one transaction: all of them or
+    none. Raises Retryable also where one id stands for two deployments."""
+    tools = [wish.tool_name for wish in wishes]
+    assert len(set(tools)) == len(tools), "deployments of one tool need an order"
+    async with tool_transaction(conn, *tools):
+        known = await _stored_outcomes(conn, [wish.deployment.deployment_id for wish in wishes])
+        new = [wish for wish in wishes if wish.deployment.deployment_id not in known]
+        if new:
+            outcomes = await _deploy_new(conn, new)
+            await _store(conn, outcomes)
+            known |= {outcome.deployment_id: outcome for outcome in outcomes}
+        return [known[wish.deployment.deployment_id] for wish in wishes]
 
 
 async def refuse(
@@ -91,9 +109,9 @@ async def refuse(
     holds and is returned. ``tool_name`` may be no valid name. Raises Retryable."""
     tool_name = storable(tool_name)
     async with tool_transaction(conn, tool_name):
-        stored = await _stored_outcome(conn, deployment_id)
-        if stored is not None:
-            return stored
+        stored = await _stored_outcomes(conn, [deployment_id])
+        if stored:
+            return stored[deployment_id]
         outcome = DeploymentOutcome(
             deployment_id=deployment_id,
             tool_name=tool_name,
@@ -101,14 +119,20 @@ async def refuse(
             refusal=storable(refusal),
             applied_at=await conn.fetchval(_SQL["clock"]),
         )
-        return await _store(conn, outcome)
+        await _store(conn, [outcome])
+        return outcome
 
 
 async def current_version(conn: Connection, tool_name: str) -> ToolVersion | None:
     """The version of the tool that is current now; None for a tool without versions."""
+    return (await current_versions(conn, [tool_name])).get(tool_name)
+
+
+async def current_versions(conn: Connection, tool_names: Sequence[str]) -> dict[str, ToolVersion]:
+    """The versions that are current now, by tool; tools without versions are missing."""
     with postgres_errors():
-        row = await conn.fetchrow(_SQL["current"], tool_name)
-    return None if row is None else ToolVersion.model_validate(_fields(row))
+        rows = await conn.fetch(_SQL["current"], tool_names)
+    return {row["tool_name"]: ToolVersion.model_validate(_fields(row)) for row in rows}
 
 
 async def tools(conn: Connection) -> list[str]:
@@ -157,75 +181,93 @@ async def _records(
     ]
 
 
+async def _deploy_new(conn: Connection, wishes: Sequence[Compared]) -> list[DeploymentOutcome]:
+    """Make the versions; those whose code is current already are not made again."""
+    rows = await conn.fetch(_SQL["standing"], [wish.tool_name for wish in wishes])
+    standing = {row["tool_name"]: row for row in rows}
+    hashes = {wish.tool_name: code_hash_of(wish.deployment.code) for wish in wishes}
+    is_new = {tool: standing[tool]["code_hash"] != code_hash for tool, code_hash in hashes.items()}
+    await lock_versions(conn, [row["version_id"] for row in rows if row["version_id"] is not None])
+    created = await _create(conn, [wish for wish in wishes if is_new[wish.tool_name]], standing)
+    again = [row["version_id"] for row in rows if not is_new[row["tool_name"]]]
+    if again:
+        await conn.execute(_SQL["deploy_again"], again)
+    by_people = [wish.tool_name for wish in wishes if wish.deployment.created_by == "human"]
+    await give_trust(conn, [(tool, hashes[tool]) for tool in by_people])
+    return [
+        DeploymentOutcome(
+            deployment_id=wish.deployment.deployment_id,
+            tool_name=wish.tool_name,
+            status="created" if is_new[wish.tool_name] else "unchanged",
+            version_id=made["version_id"],
+            version_number=made["version_number"],
+            activation=made["activation"],
+            is_breaking_change=made["is_breaking_change"],
+            breaking_changes=made["breaking_changes"],
+            applied_at=standing[wish.tool_name]["now"],
+        )
+        for wish in wishes
+        for made in [created.get(wish.tool_name, standing[wish.tool_name])]
+    ]
+
+
 async def _create(
-    conn: Connection,
-    deployment: Deployment,
-    code_hash: str,
-    current: asyncpg.Record | None,
-    breaking: Sequence[str],
-    is_breaking: bool,
-) -> asyncpg.Record:
-    highest = await conn.fetchrow(_SQL["highest"], deployment.tool_name)
-    assert highest is not None
-    if current is not None:
-        await conn.execute(_SQL["retire"], current["version_id"])
-    created = await conn.fetchrow(
-        _SQL["create"],
+    conn: Connection, wishes: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
+) -> dict[str, asyncpg.Record]:
+    """New versions in the place of the current ones; by tool."""
+    if not wishes:
+        return {}
+    current = [standing[wish.tool_name]["version_id"] for wish in wishes]
+    replaced = [version_id for version_id in current if version_id is not None]
+    if replaced:
+        await conn.execute(_SQL["retire"], replaced)
+    made = [_row(wish, standing[wish.tool_name]) for wish in wishes]
+    rows = await conn.fetchmany(_SQL["create"], made)
+    return {row["tool_name"]: row for row in rows}
+
+
+def _row(wish: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
+    deployment = wish.deployment
+    accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
+    return (
         deployment.tool_name,
-        highest["version_number"] + 1,
+        standing["highest_number"] + 1,
         deployment.code,
-        code_hash,
+        code_hash_of(deployment.code),
         deployment.deployed_at,
         deployment.created_by,
-        is_breaking,
-        [storable(sentence) for sentence in breaking],
+        wish.is_breaking,
+        [storable(sentence) for sentence in wish.breaking],
         deployment.improvement_type,
         deployment.improvement_reason,
-        current and current["version_id"],
+        standing["version_id"],
         deployment.deployment_id,
-        highest["activation"] + 1,
-        to_jsonb([each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]),
-    )
-    assert created is not None
-    return created
-
-
-async def _outcome(
-    conn: Connection, deployment: Deployment, status: Any, row: asyncpg.Record
-) -> DeploymentOutcome:
-    return DeploymentOutcome(
-        deployment_id=deployment.deployment_id,
-        tool_name=deployment.tool_name,
-        status=status,
-        version_id=row["version_id"],
-        version_number=row["version_number"],
-        activation=row["activation"],
-        is_breaking_change=row["is_breaking_change"],
-        breaking_changes=row["breaking_changes"],
-        applied_at=await conn.fetchval(_SQL["clock"]),
+        standing["highest_activation"] + 1,
+        to_jsonb(accepted),
     )
 
 
 async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
     """What came of a deployment; None while nothing has."""
     with postgres_errors():
-        return await _stored_outcome(conn, deployment_id)
+        return (await _stored_outcomes(conn, [deployment_id])).get(deployment_id)
 
 
-async def _stored_outcome(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
-    text = await conn.fetchval(_SQL["stored_outcome"], deployment_id)
-    return None if text is None else DeploymentOutcome.model_validate_json(text)
+async def _stored_outcomes(
+    conn: Connection, deployment_ids: Sequence[UUID]
+) -> dict[UUID, DeploymentOutcome]:
+    rows = await conn.fetch(_SQL["stored_outcomes"], deployment_ids)
+    return {
+        row["deployment_id"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows
+    }
 
 
-async def _store(conn: Connection, outcome: DeploymentOutcome) -> DeploymentOutcome:
-    await conn.execute(
-        _SQL["store_outcome"],
-        outcome.deployment_id,
-        outcome.tool_name,
-        outcome.model_dump_json(),
-        outcome.applied_at,
-    )
-    return outcome
+async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:
+    rows = [
+        (outcome.deployment_id, outcome.tool_name, outcome.model_dump_json(), outcome.applied_at)
+        for outcome in outcomes
+    ]
+    await conn.executemany(_SQL["store_outcome"], rows)
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 -- name: current
-select * from tool_versions where tool_name = $1 and is_current
+select * from tool_versions where tool_name = any($1::text[]) and is_current
 
 -- name: history
 select version.*, distrusted.code_hash is null as trusted
@@ -15,13 +15,29 @@ from tool_versions version
 left join distrusted_code distrusted using (tool_name, code_hash)
 where version.tool_name = $1 and version.version_id = $2
 
--- name: highest
-select coalesce(max(version_number), 0) as version_number, coalesce(max(activation), 0) as activation
-from tool_versions
-where tool_name = $1
+-- A tool without versions has nulls. The time is the same for all.
+-- name: standing
+select
+    tool.tool_name,
+    coalesce((
+        select max(version_number) from tool_versions where tool_name = tool.tool_name
+    ), 0) as highest_number,
+    coalesce((
+        select max(activation) from tool_versions where tool_name = tool.tool_name
+    ), 0) as highest_activation,
+    current.version_id,
+    current.version_number,
+    current.activation,
+    current.code_hash,
+    current.is_breaking_change,
+    current.breaking_changes,
+    clock.now
+from unnest($1::text[]) as tool (tool_name)
+cross join clock_timestamp() as clock (now)
+left join tool_versions current on current.tool_name = tool.tool_name and current.is_current
 
 -- name: retire
-update tool_versions set is_current = false where version_id = $1
+update tool_versions set is_current = false where version_id = any($1::int[])
 
 -- name: create
 insert into tool_versions (
@@ -35,13 +51,14 @@ insert into tool_versions (
     $11, $12, $13, $5, 'deployment',
     $12, $14::text::jsonb
 )
-returning *
+returning tool_name, version_id, version_number, activation, is_breaking_change, breaking_changes
 
 -- name: deploy_again
-update tool_versions set deployment_count = deployment_count + 1 where version_id = $1
+update tool_versions set deployment_count = deployment_count + 1
+where version_id = any($1::int[])
 
--- name: stored_outcome
-select outcome::text from deployments where deployment_id = $1
+-- name: stored_outcomes
+select deployment_id, outcome::text from deployments where deployment_id = any($1::uuid[])
 
 -- name: store_outcome
 insert into deployments (deployment_id, tool_name, outcome, applied_at)

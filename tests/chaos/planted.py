@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import agents.apply_changes
 import agents.fold
+import agents.publish_changes
 import agents.watch_executions
 import streams.records
 import streams.steps
@@ -104,7 +104,7 @@ def no_stall_guard() -> None:
         return
 
     _replace(StallGuard, "check", unchecked)
-    _replace(agents.apply_changes, "reached", to_the_next)
+    _replace(agents.publish_changes, "reached", to_the_next)
 
 
 def no_lock() -> None:
@@ -114,7 +114,7 @@ def no_lock() -> None:
     async def unlocked(*_: Any) -> AsyncIterator[None]:
         yield
 
-    _replace(agents.apply_changes, "tool_lock", unlocked)
+    _replace(agents.publish_changes, "tool_lock", unlocked)
     no_stall_guard()
 
 

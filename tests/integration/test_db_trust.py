@@ -1,7 +1,7 @@
 """Trust: which code may be gone back to, and where a rollback without a named target leads."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from db.pool import Connection, connect
 from db.rollbacks import roll_back
 from db.sql import blocks
-from db.trust import find_target
+from db.trust import Leaving, Target, find_targets
 from db.versions import current_version, deploy, history, version
 from schemas.rollback import RollbackOutcome
 from tests.integration.test_db import command, deploy_all, deployment
@@ -45,6 +45,16 @@ async def autonomous(conn: Connection, *codes: str) -> None:
 async def trusted(conn: Connection, tool: str = "parser") -> list[bool]:
     """Whether each version is trusted, by number."""
     return [found.trusted for found in reversed(await history(conn, tool, 100))]
+
+
+async def target_of(conn: Connection, tool: str, version_id: int) -> Target | None:
+    return (await find_targets(conn, [Leaving(tool, version_id)])).get(tool)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
 
 
 async def link(conn: Connection, version_id: int, previous_id: int) -> None:
@@ -196,16 +206,16 @@ class TestTarget:
             "insert into distrusted_code select tool_name, code_hash, gen_random_uuid(), now()"
             " from tool_versions where version_number = 1"
         )
-        target = await find_target(conn, "parser", second)
+        target = await target_of(conn, "parser", second)
         assert target is not None
         assert target.version_id == third  # 2, 1, 3: the way goes forward here
         await conn.execute(
             "insert into distrusted_code select tool_name, code_hash, gen_random_uuid(), now()"
             " from tool_versions where version_number > 1"
         )
-        assert await find_target(conn, "parser", second) is None
+        assert await target_of(conn, "parser", second) is None
         await link(conn, second, second)
-        assert await find_target(conn, "parser", second) is None
+        assert await target_of(conn, "parser", second) is None
 
     async def test_a_circle_that_does_not_lead_back(self, conn: Connection) -> None:
         first, second, third = await deploy_all(conn, "one", "two", "three")
@@ -214,17 +224,18 @@ class TestTarget:
             "insert into distrusted_code select tool_name, code_hash, gen_random_uuid(), now()"
             " from tool_versions"
         )
-        assert await find_target(conn, "parser", third) is None
+        assert await target_of(conn, "parser", third) is None
 
     async def test_is_never_of_another_tool(self, conn: Connection) -> None:
         (alien,) = await deploy_all(conn, "one", tool="other")
         (first,) = await deploy_all(conn, "one")
         await link(conn, first, alien)
-        assert await find_target(conn, "parser", first) is None
+        assert await target_of(conn, "parser", first) is None
 
     async def test_no_more_is_read_than_needed(self, conn: Connection) -> None:
         ids = await deploy_all(conn, *(f"code {number}" for number in range(50)))
         explain = f"explain (analyze, format json) {blocks('trust.sql')['way_back']}"
-        plan = json.loads(await conn.fetchval(explain, "parser", ids[-1], None))[0]["Plan"]
-        (walk,) = (each for each in plan["Plans"] if each["Node Type"] == "Recursive Union")
+        asked = ["parser"], [ids[-1]], [None]
+        plan = json.loads(await conn.fetchval(explain, *asked))[0]["Plan"]
+        (walk,) = (each for each in _nodes(plan) if each["Node Type"] == "Recursive Union")
         assert walk["Actual Rows"] == 2  # the current version and the target

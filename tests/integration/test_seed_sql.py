@@ -307,12 +307,16 @@ READS: Final = {
     "executions_by_id": (blocks("evidence.sql")["by_id"], f"{{{ID},{ID}}}"),
     "recount": (blocks("metrics.sql")["count"], "my_tool", 5_000),
     "history": (blocks("versions.sql")["history"], "my_tool", 50),
-    "highest": (blocks("versions.sql")["highest"], "my_tool"),
+    "current": (blocks("versions.sql")["current"], "{my_tool,other}"),
+    "standing": (blocks("versions.sql")["standing"], "{my_tool,other}"),
     "rollbacks": (blocks("rollbacks.sql")["newest"], None, 50),
     "rollbacks of a tool": (blocks("rollbacks.sql")["newest_of_tool"], None, 50, "my_tool"),
     "rollbacks about versions": (blocks("rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
     "rollbacks by id": (blocks("rollbacks.sql")["among"], f"{{{ID}}}"),
-    "target": (blocks("trust.sql")["way_back"], "my_tool", 5_000, None),
+    "current for a rollback": (blocks("rollbacks.sql")["current"], "{my_tool,other}"),
+    "named by commands": (blocks("rollbacks.sql")["named"], "{my_tool,other}", "{5000,7}"),
+    "commands known": (blocks("rollbacks.sql")["stored"], f"{{{ID}}}"),
+    "targets": (blocks("trust.sql")["way_back"], "{my_tool,other}", "{5000,7}", "{null,null}"),
 }
 
 

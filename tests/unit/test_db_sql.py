@@ -29,7 +29,8 @@ def test_each_block_is_one_statement_and_is_used(file: str) -> None:
 
 
 def test_what_stands_before_the_first_heading_is_for_people() -> None:
-    assert list(blocks("locks.sql")) == ["limit_waits", "lock", "lock_until_commit", "unlock"]
+    names = ["limit_waits", "lock", "lock_until_commit", "unlock", "lock_versions"]
+    assert list(blocks("locks.sql")) == names
     assert blocks("locks.sql")["limit_waits"] == "select set_config('lock_timeout', $1, true)"
 
 
