@@ -9,7 +9,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test chaos bench peers peers-test lock setup
+.PHONY: demo up test check kafka-test chaos chaos-scenes chaos-run bench peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -45,9 +45,14 @@ kafka-test: $(STAMP)
 
 # Every fault at real workers, a real Apache Kafka and a real Postgres; then the books are checked.
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.
-chaos: $(STAMP)
+chaos: chaos-scenes chaos-run
+
+chaos-scenes: $(STAMP)
 	compose/kafka/broker --fetch
 	$(BIN)/pytest -m chaos -n 3
+
+chaos-run: $(STAMP)
+	compose/kafka/broker --fetch
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # What it takes, measured side by side on that Apache Kafka, into docs/bench.md; PART=latency for one
