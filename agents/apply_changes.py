@@ -40,6 +40,7 @@ class Asked(NamedTuple, Generic[Wish]):
 
     wish: Wish
     at_ms: int
+    offset: int
 
 
 class Changes(Protocol[Wish]):
@@ -48,9 +49,10 @@ class Changes(Protocol[Wish]):
     def read(self, record: ConsumerRecord) -> Wish:
         """Raises Rejected."""
 
-    async def apply(self, group: Sequence[Asked[Wish]]) -> None:
+    async def apply(self, group: Sequence[Asked[Wish]]) -> int:
         """Make the changes, each of another tool, and publish and log what came of them. Again is
-        the same. Raises Retryable."""
+        the same. How many of them, the first ones: those that did not take too long together, but
+        at least one. Raises Retryable."""
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """What else is said of a record that is a dead letter now."""
@@ -74,27 +76,33 @@ class ApplyChanges(Generic[Wish]):
             try:
                 wish = self._changes.read(record)
             except Rejected as error:
-                await self._apply(group)
+                await self._apply(group, batch)
                 await self._reject(record, error)
                 continue
             if wish.tool_name in group or len(group) == AT_ONCE:
-                await self._apply(group)
-            group[wish.tool_name] = Asked(wish, record.timestamp)
-        await self._apply(group)
+                await self._apply(group, batch)
+            group[wish.tool_name] = Asked(wish, record.timestamp, record.offset)
+        await self._apply(group, batch)
 
-    async def _apply(self, group: dict[str, Asked[Wish]]) -> None:
+    async def _apply(self, group: dict[str, Asked[Wish]], batch: Batch) -> None:
         """Apply a group, and empty it."""
         members = list(group.values())
         group.clear()
+        while members:
+            done = await self._apply_some(members)
+            batch.done_to(members[done - 1].offset)
+            del members[:done]
+
+    async def _apply_some(self, members: list[Asked[Wish]]) -> int:
+        """Apply the first of them, together or one by one; how many."""
         if len(members) > 1:
             try:
-                await self._changes.apply(members)
+                return await self._changes.apply(members)
             except Exception as error:
                 log.warning("one_by_one", members=len(members), cause=str(error))
-            else:
-                return
         for member in members:
             await patiently(partial(self._changes.apply, [member]), self._waits)
+        return len(members)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
         letter = dead_letter(ROLE, record, error)

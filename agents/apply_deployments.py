@@ -1,6 +1,8 @@
 """Deployments: compared with what they replace, made versions, each with its outcome."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -23,6 +25,9 @@ from streams.topics import Topics
 from streams.waits import Waits
 
 log = structlog.get_logger()
+
+COMPARE_GROUP_S: Final = 5.0
+"""A group is cut where comparing its code has taken so long."""
 
 
 class Deployments:
@@ -49,13 +54,14 @@ class Deployments:
     def read(self, record: ConsumerRecord) -> Deployment:
         return self._guard.deployment(record)
 
-    async def apply(self, group: Sequence[Asked[Deployment]]) -> None:
-        wishes = [each.wish for each in group]
-        tools = [wish.tool_name for wish in wishes]
-        comparison = _Comparison(self._analyst, wishes)
+    async def apply(self, group: Sequence[Asked[Deployment]]) -> int:
+        """Those of the group that could be compared in ``COMPARE_GROUP_S``: a worker that commits
+        nothing for long is taken to be stuck."""
+        comparison = _Comparison(self._analyst, [each.wish for each in group])
         async with acquire(self._pool) as conn:
-            current = await current_versions(conn, tools)
-        await comparison.with_those(current)
+            current = await current_versions(conn, [each.wish.tool_name for each in group])
+        wishes = await comparison.begin(current)
+        tools = [wish.tool_name for wish in wishes]
 
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
             # Under the tools' locks: what is compared with is what is replaced. It is known
@@ -66,6 +72,7 @@ class Deployments:
         outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
         for wish, outcome in zip(wishes, outcomes, strict=True):
             _log(wish, outcome)
+        return len(wishes)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """The outcome `refused`, where the deployment's id can be read."""
@@ -102,6 +109,18 @@ class _Comparison:
         self._wishes = wishes
         self._known: dict[tuple[str, int | None], list[Finding]] = {}
         """By tool and the id of the version that was current."""
+
+    async def begin(self, current: Mapping[str, ToolVersion]) -> Sequence[Deployment]:
+        """Compare for ``COMPARE_GROUP_S``; leave those that were not come to, and return the
+        others."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + COMPARE_GROUP_S
+        for done, wish in enumerate(self._wishes, 1):
+            await self._findings(wish, current.get(wish.tool_name))
+            if clock() > end:
+                self._wishes = self._wishes[:done]
+                break
+        return self._wishes
 
     async def with_those(self, current: Mapping[str, ToolVersion]) -> list[Compared]:
         """What each of them breaks; what was asked before is known."""

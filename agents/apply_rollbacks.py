@@ -29,7 +29,7 @@ class Rollbacks:
     def read(self, record: ConsumerRecord) -> RollbackCommand:
         return self._guard.command(record)
 
-    async def apply(self, group: Sequence[Asked[RollbackCommand]]) -> None:
+    async def apply(self, group: Sequence[Asked[RollbackCommand]]) -> int:
         commands = [each.wish for each in group]
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:
@@ -39,6 +39,7 @@ class Rollbacks:
         outcomes = await self._publish.make(tools, roll_back, self._topics.outcomes)
         for each, outcome in zip(group, outcomes, strict=True):
             _log(each, outcome)
+        return len(group)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Nothing: a bad command has no outcome."""

@@ -6,6 +6,7 @@ of ours: the batch is not marked as done, and the process ends, loudly.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -48,6 +49,7 @@ class BatchAgent:
             consumer: BatchConsumer = self._app.consumer
             if self._closing or self._fatal.error is not None or not consumer.owns(batch):
                 return  # not marked as done: its owner reads it again
+            batch.done_to = partial(consumer.mark_done, batch)
             try:
                 await self._handler.handle(batch)
             except Exception as error:

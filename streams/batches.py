@@ -17,7 +17,7 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,6 +41,8 @@ class Batch:
 
     records: list[ConsumerRecord]
     epoch: int = -1
+    done_to: Callable[[int], None] = lambda _: None
+    """Say that the records up to this offset are dealt with, before all are."""
 
     @property
     def first(self) -> ConsumerRecord:
@@ -159,12 +161,13 @@ class BatchConsumer(driver.Consumer):
         """Whether the batch's partition has been ours without a break since it was fetched."""
         return batch.epoch == self._epoch and batch.place in self.assignment()
 
-    def mark_done(self, batch: Batch) -> None:
-        """The batch is dealt with: what is behind it may be committed."""
+    def mark_done(self, batch: Batch, offset: int | None = None) -> None:
+        """The batch is dealt with, all or up to this offset: what is behind may be committed."""
+        last = batch.last.offset if offset is None else offset
         if self.owns(batch):
             known = max(self._done.get(batch.place, 0), self._committed_offset[batch.place] or 0)
-            if batch.last.offset >= known:
-                self._done[batch.place] = batch.last.offset + 1
+            if last >= known:
+                self._done[batch.place] = last + 1
 
     def refuse_commits(self) -> None:
         """Commit nothing any more: something that was to be sent before is lost."""

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from aiokafka.structs import ConsumerRecord
 
-from agents import apply_changes
+from agents import apply_changes, apply_deployments
 from agents.apply_changes import ApplyChanges
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
@@ -95,12 +95,12 @@ class Applier:
         publish = PublishChanges(pool, outbox, TOPICS)
         deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
         letters = TOPICS.dead_letters
-        self._deployments = ApplyChanges(deployments, outbox, letters, self.waits)
+        self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
         rollbacks = Rollbacks(publish, guard, TOPICS)
         self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:
-        await self._deployments.handle(batch(TOPICS.deployments, *wishes))
+        await self.deployments.handle(batch(TOPICS.deployments, *wishes))
 
     async def roll_back(self, *wishes: RollbackCommand | bytes) -> None:
         await self._rollbacks.handle(batch(TOPICS.commands, *wishes))
@@ -170,6 +170,19 @@ async def test_a_group_has_a_limit(applier: Applier, monkeypatch: pytest.MonkeyP
     await applier.deploy(*(deployment("one", tool) for tool in "abcde"))
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
     assert together == [["a", "b"], ["c", "d"], ["e"]]
+
+
+async def test_what_takes_long_to_compare_is_applied_and_done_before_the_rest(
+    applier: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply_deployments, "COMPARE_GROUP_S", -1.0)
+    wishes = batch(TOPICS.deployments, *(deployment("one", tool) for tool in "abc"))
+    done: list[int] = []
+    wishes.done_to = done.append
+    await applier.deployments.handle(wishes)
+    together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
+    assert together == [["a"], ["b"], ["c"]]
+    assert done == [0, 1, 2]
 
 
 async def test_a_bad_record_keeps_its_place(applier: Applier) -> None:
