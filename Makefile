@@ -36,12 +36,12 @@ check: $(STAMP)
 	$(BIN)/pytest tests/unit
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 2
+	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 3
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
-	$(BIN)/pytest -m kafka -n 2
+	$(BIN)/pytest -m kafka -n 3
 
 # Every fault at real workers, a real Apache Kafka and a real Postgres; then the books are checked.
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.

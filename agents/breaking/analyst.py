@@ -87,11 +87,11 @@ class Analyst:
         is_new = self._process is None
         line = await self._ask(question)
         if not line and not is_new:  # perhaps it had died before the question
-            await self._kill()
+            await self._ended()
             line = await self._ask(question)
         if line:
             return json.loads(line)
-        status = await self._kill()
+        status = await self._ended()
         if self._closed:
             raise RuntimeError("the analyst was closed")
         return f"its process ended with status {status}"
@@ -121,12 +121,21 @@ class Analyst:
             limit=_MAX_ANSWER_BYTES,
         )
 
-    async def _kill(self) -> int | None:
-        """End the child; its status, None if there was none."""
-        process, self._process = self._process, None
+    async def _ended(self) -> int | None:
+        """The status of a child that is dying: a signal to it now could take its status away from
+        asyncio, which then makes one up (255)."""
+        process = self._process
         if process is None:
             return None
+        await process.communicate()  # reads to the end, so that its pipes are closed
+        self._process = None
+        return process.returncode
+
+    async def _kill(self) -> None:
+        """End the child, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
         if process.returncode is None:
             process.kill()
-        await process.communicate()  # reads to the end, so that its pipes are closed
-        return process.returncode
+        await process.communicate()
