@@ -20,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from random import SystemRandom
 from types import MappingProxyType, TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from urllib.parse import quote
 
 import asyncpg
@@ -149,12 +150,21 @@ def guarded(
     return [sys.executable, "-I", "-S", "-c", _GUARD, *numbers, *command]
 
 
+_CHANCE: Final = SystemRandom()
+"""Processes that were seeded alike must not find the same ports."""
+
+
 def free_port() -> int:
-    """A TCP port that was free on loopback a moment ago; another process may take it first."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that was free on loopback a moment ago; another server may take it first.
+
+    Below those that systems give to outgoing connections, any of which could take it, also while a
+    broker is restarted.
+    """
+    while True:
+        port = _CHANCE.randrange(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def broker_command(port: int) -> list[str]:
