@@ -33,7 +33,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -n 2
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 3
