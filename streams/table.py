@@ -45,11 +45,19 @@ class FurthestRows(Store[bytes, bytes]):
     def rows_of(self, partition: int) -> Rows:
         return self.partitions.setdefault(partition, {})
 
-    def keep(self, partition: int, rows: Iterable[tuple[bytes, bytes]], offset: int) -> None:
-        """These rows are in the changelog, the last of them at ``offset``."""
+    def keep(self, partition: int, rows: list[tuple[bytes, bytes]], first: int) -> None:
+        """These rows are in the changelog, one behind the other, from the offset ``first`` on.
+
+        Where they do not follow what is kept, somebody else's stand in between: nothing more is
+        kept then, and the next recovery begins in front of them.
+        """
         kept = self._kept.get(partition)
-        if kept is not None:
-            kept.write(rows, offset)
+        if kept is None:
+            return
+        if first == (0 if kept.offset is None else kept.offset + 1):
+            kept.write(rows, first + len(rows) - 1)
+        else:
+            self._kept.pop(partition).close()
 
     def persisted_offset(self, tp: TP) -> int | None:
         """How far the rows on disk have read the changelog; from there it is recovered. Brings them
@@ -72,7 +80,8 @@ class FurthestRows(Store[bytes, bytes]):
         old."""
         for event in batch:
             fetched: Batch = event.message.value
-            rows, newer = self.rows_of(fetched.place.partition), {}
+            partition = fetched.place.partition
+            rows, newer = self.rows_of(partition), {}
             self.recovered += len(fetched.records)
             for record in fetched.records:
                 if record.value is None:
@@ -80,7 +89,8 @@ class FurthestRows(Store[bytes, bytes]):
                 known = rows.get(record.key)
                 if known is None or read_to_of(known) <= read_to_of(record.value):
                     rows[record.key] = newer[record.key] = record.value
-            self.keep(fetched.place.partition, newer.items(), fetched.last.offset)
+            if partition in self._kept:
+                self._kept[partition].write(newer.items(), fetched.last.offset)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Forget the partitions that are another worker's now."""
@@ -176,7 +186,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         try:
             place = sent.result()
             store: Any = self.data
-            store.keep(partition, rows, place.offset + len(rows) - 1)
+            store.keep(partition, rows, place.offset)
         except Exception as error:
             consumer: Any = self.app.consumer
             consumer.refuse_commits()

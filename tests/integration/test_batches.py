@@ -233,6 +233,24 @@ async def test_rows_come_back_after_a_restart(
     assert 8 <= read <= most if kept else read > most
 
 
+async def test_nothing_is_kept_behind_rows_of_somebody_else(
+    settings: Settings, tmp_path: Path
+) -> None:
+    handler = Counting()
+    async with running(settings, handler, Fatal(), tmp_path / "rows"):
+        store = handler.table.data
+        kept = KeptRows.open(tmp_path / "other", 9)
+        store._kept[9] = kept
+        store.keep(9, [(b"a", b"1"), (b"b", b"2")], 0)
+        store.keep(9, [(b"a", b"3")], 2)
+        assert kept.offset == 2
+        store.keep(9, [(b"a", b"9")], 4)  # what is at 3 was not ours
+        assert 9 not in store._kept
+    again = KeptRows.open(tmp_path / "other", 9)
+    assert (again.offset, again.load()) == (2, {b"a": b"3", b"b": b"2"})
+    again.close()
+
+
 def test_rows_on_disk(tmp_path: Path) -> None:
     kept = KeptRows.open(tmp_path, 3)
     assert (kept.offset, kept.load()) == (None, {})
