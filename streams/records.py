@@ -75,7 +75,7 @@ class Guard:
         self._require_past(record, "issued_at", micros_of(command.issued_at))
         return command
 
-    def _require_place(self, record: Record, tool_name: str, known: Container[bytes] = ()) -> None:
+    def _require_place(self, record: Record, tool_name: str) -> None:
         key = record.key
         if key is None:
             raise Rejected("the record has no key: it must be the tool_name")
