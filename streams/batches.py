@@ -12,16 +12,19 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
   the table. Ours waits for exactly what the producer was given before.
 - Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
   again (``SourceTopic``).
-- Seeks. After a rebalance a partition without a commit is not read again from its beginning, though
-  records of it may have been thrown away (``seek_to_committed``).
+- Fetches. What is fetched around a rebalance may be thrown away, and the position moved past it:
+  also of a partition without a commit (``seek_to_committed``), also by a fetch that nobody waits
+  for any more, behind the seek to what is committed (``getmany``).
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import faust
+from aiokafka.errors import IllegalStateError
 from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -93,13 +96,50 @@ class BatchScheduler(DefaultSchedulingStrategy):
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust holds every fetch for 1.5 s at most, and has no setting for it."""
+    """Loses nothing between the broker and the agent, and holds a fetch for as long as it is told:
+    Faust has no setting for its 1.5 s."""
+
+    _wanted: object | None = None
+    """Of the fetch that somebody waits for."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         return consumer
+
+    async def getmany(
+        self, active_partitions: set[TP] | None, timeout: float
+    ) -> Mapping[TP, list[ConsumerRecord]]:
+        """What is fetched for nobody goes back.
+
+        Faust may stop to wait for a fetch (a rebalance), which then goes on in this thread and
+        moves the position, also behind the seek to what is committed; or it throws away what comes
+        while the flow is stopped. Those records would never be read.
+        """
+        wanted = self._wanted = object()
+        try:
+            fetched: Mapping[TP, list[ConsumerRecord]] = await self.call_thread(
+                self._fetch_wanted, wanted, active_partitions, timeout
+            )
+            return fetched
+        finally:
+            if self._wanted is wanted:
+                self._wanted = None
+
+    async def _fetch_wanted(
+        self, wanted: object, active_partitions: Any, timeout: float
+    ) -> Mapping[TP, list[ConsumerRecord]]:
+        consumer = self._ensure_consumer()
+        fetched: Mapping[TP, list[ConsumerRecord]] = await self._fetch_records(
+            consumer, active_partitions, timeout=timeout, max_records=consumer._max_poll_records
+        )
+        if self._wanted is wanted and self.consumer.flow_active:
+            return fetched
+        for place, records in fetched.items():
+            with suppress(IllegalStateError):  # not ours any more
+                consumer.seek(place, records[0].offset)
+        return {}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Also a partition of which nothing was ever committed goes back to where it begins.

@@ -354,6 +354,31 @@ async def test_what_was_never_committed_is_read_again(settings: Settings) -> Non
         await until(lambda: seen(2))
 
 
+async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None:
+    """A fetch that is not waited for any more goes on in the consumer's thread."""
+    handler = Counting()
+    topic = Topics.of(settings).executions
+    places = {TP(topic, number) for number in range(settings.partitions)}
+    async with running(settings, handler, Fatal()) as app:
+        await publish(settings, 8)
+
+        async def seen(count: int) -> bool:
+            return handler.seen >= count
+
+        await until(lambda: seen(8))
+        for _ in range(3):
+            left = asyncio.ensure_future(app.consumer._thread.getmany(places, 5.0))
+            await asyncio.sleep(0.2)
+            left.cancel()
+            await asyncio.gather(left, return_exceptions=True)
+        await publish(settings, 40)
+        await until(lambda: seen(48))
+    offsets = {
+        (record.partition, record.offset) for records in handler.batches for record in records
+    }
+    assert len(offsets) == 48
+
+
 async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings) -> None:
     handler = Counting()
     async with running(settings, handler, Fatal()):
