@@ -103,7 +103,10 @@ class HealthMonitor:
         return "rebalancing" if self._app.rebalancing else "running"
 
     def _recovered(self) -> int:
-        return sum(self._app.tables.recovery.active_offsets.values()) if self._started else 0
+        if not self._started:
+            return 0
+        offsets = self._app.tables.recovery.active_offsets.values()
+        return sum(offset or 0 for offset in offsets)  # None: not known yet
 
     def _assigned(self) -> list[TopicPartition]:
         """The partitions of our topics that Faust says are ours."""

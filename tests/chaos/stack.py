@@ -175,11 +175,14 @@ class Worker:
             {"ROLLGUARD_TEST_STEP": step} if step else {}
         )
         command = [sys.executable, *stack.worker_program, self.role]
-        return start(command, stack.folder / f"{self.name}.log", None, **environment)
+        log = stack.folder / f"{self.name}.log"
+        self._log_begin = log.stat().st_size if log.exists() else 0
+        return start(command, log, None, **environment)
 
-    def _last_words(self) -> str:
-        log = self._stack.folder / f"{self.name}.log"
-        return log.read_text(errors="replace")[-1_000:].strip().rpartition("\n")[2]
+    def _words(self) -> str:
+        """What it has said since it was started."""
+        log = (self._stack.folder / f"{self.name}.log").read_bytes()
+        return log[self._log_begin :].decode(errors="replace").strip()
 
     async def _supervise(self) -> None:
         while True:
@@ -187,7 +190,7 @@ class Worker:
                 await asyncio.sleep(0.05)
             self.ends.append(self._process.returncode)
             if self._process.returncode not in (0, -signal.SIGKILL) and not self.expected:
-                self._stack.note_end(self.name, self._last_words())
+                self._stack.note_end(self.name, self._words())
             self.expected = False
             if not self._wanted:
                 return
@@ -248,11 +251,13 @@ class Stack:
     def say(self, text: str) -> None:
         """A line for whoever reads the run."""
 
-    def note_end(self, worker: str, last_words: str) -> None:
+    def note_end(self, worker: str, words: str) -> None:
         """A worker ended by itself: for one of two reasons, or that is a violation."""
-        self.say(f"{worker} ended by itself: {last_words}")
-        if not any(reason in last_words for reason in _REASONS_TO_END):
-            self.unasked_ends.append((worker, last_words))
+        reasons = [reason for reason in _REASONS_TO_END if reason in words]
+        last = words.rpartition("\n")[2]
+        self.say(f"{worker} ended by itself: {reasons[0] if reasons else last}")
+        if not reasons:
+            self.unasked_ends.append((worker, last))
 
     def environment(self, name: str, port: int) -> dict[str, str]:
         """What a worker needs to find this stack."""
