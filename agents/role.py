@@ -47,8 +47,8 @@ class BatchAgent:
     async def _take(self, batch: Batch) -> None:
         async with self._in_hand:
             consumer: BatchConsumer = self._app.consumer
-            if self._closing or self._fatal.error is not None or not consumer.owns(batch):
-                return  # not marked as done: its owner reads it again
+            if self._closing or self._fatal.error is not None or not consumer.take(batch):
+                return  # not marked as done: whoever owns it reads it again
             batch.done_to = partial(consumer.mark_done, batch)
             try:
                 await self._handler.handle(batch)

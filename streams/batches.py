@@ -12,18 +12,19 @@ Faust have to fit that, and are pinned by ``tests/integration/test_batches.py``:
   the table. Ours waits for exactly what the producer was given before.
 - Queues. Faust empties them after a rebalance at a moment when they hold what is never fetched
   again (``SourceTopic``).
-- Fetches. What is fetched around a rebalance may be thrown away, and the position moved past it:
-  also of a partition without a commit (``seek_to_committed``), also by a fetch that nobody waits
-  for any more, behind the seek to what is committed (``getmany``).
+- Fetches. What is fetched around a rebalance may be thrown away, and the position moved past it, or
+  be handed over before the seek to what is committed. So each batch says from where to where it was
+  read, and one that leaves something out, or came too early, is read again (``take``).
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import faust
+import structlog
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
@@ -32,6 +33,8 @@ from faust.types import TP
 
 from streams.stall import StallGuard
 from streams.steps import reached
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -43,6 +46,11 @@ class Batch:
     """
 
     records: list[ConsumerRecord]
+    begins: int | None = None
+    """The offset from which it was read, which may be before its first record's (transactions'
+    markers, what retention removed); None if nothing says that all before it was read."""
+    ends: int = 0
+    """The offset from which is read on."""
     epoch: int = -1
     done_to: Callable[[int], None] = lambda _: None
     """Say that the records up to this offset are dealt with, before all are."""
@@ -69,8 +77,8 @@ class _Fetch:
         "serialized_value_size", "timestamp", "timestamp_type", "topic", "value",
     )  # fmt: skip
 
-    def __init__(self, records: list[ConsumerRecord]) -> None:
-        last = records[-1]
+    def __init__(self, batch: Batch) -> None:
+        last = batch.last
         self.topic = last.topic
         self.partition = last.partition
         self.offset = last.offset
@@ -78,7 +86,7 @@ class _Fetch:
         self.timestamp_type = last.timestamp_type
         self.headers = ()
         self.key = self.checksum = None
-        self.value = Batch(records)
+        self.value = batch
         self.serialized_key_size = self.serialized_value_size = 0
 
 
@@ -89,18 +97,25 @@ class BatchScheduler(DefaultSchedulingStrategy):
     source_topics: ClassVar[frozenset[str]] = frozenset()
     fetch_wait_ms: ClassVar[int] = 500
 
-    def iterate(self, records: Mapping[TP, list[ConsumerRecord]]) -> Iterator[tuple[TP, Any]]:
-        for tp, fetched in records.items():
-            if fetched:
-                yield tp, _Fetch(fetched)
+    def iterate(self, records: Mapping[TP, list[Batch]]) -> Iterator[tuple[TP, Any]]:
+        for tp, batches in records.items():
+            for batch in batches:
+                yield tp, _Fetch(batch)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """Loses nothing between the broker and the agent, and holds a fetch for as long as it is told:
-    Faust has no setting for its 1.5 s."""
+    """Knows what was read of each partition, and holds a fetch for as long as it is told: Faust has
+    no setting for its 1.5 s.
 
-    _wanted: object | None = None
-    """Of the fetch that somebody waits for."""
+    Whatever is private here is called in this thread's own loop.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._wanted: object | None = None
+        """Of the fetch that somebody waits for."""
+        self._read_to: dict[TP, int] = {}
+        """How far the source partitions were read, without a hole, from what is committed on."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -110,16 +125,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def getmany(
         self, active_partitions: set[TP] | None, timeout: float
-    ) -> Mapping[TP, list[ConsumerRecord]]:
+    ) -> Mapping[TP, list[Batch]]:
         """What is fetched for nobody goes back.
 
         Faust may stop to wait for a fetch (a rebalance), which then goes on in this thread and
         moves the position, also behind the seek to what is committed; or it throws away what comes
-        while the flow is stopped. Those records would never be read.
+        while the flow is stopped. If nothing came behind it, it would never be missed.
         """
         wanted = self._wanted = object()
         try:
-            fetched: Mapping[TP, list[ConsumerRecord]] = await self.call_thread(
+            fetched: Mapping[TP, list[Batch]] = await self.call_thread(
                 self._fetch_wanted, wanted, active_partitions, timeout
             )
             return fetched
@@ -129,34 +144,59 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch_wanted(
         self, wanted: object, active_partitions: Any, timeout: float
-    ) -> Mapping[TP, list[ConsumerRecord]]:
+    ) -> Mapping[TP, list[Batch]]:
         consumer = self._ensure_consumer()
         fetched: Mapping[TP, list[ConsumerRecord]] = await self._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=consumer._max_poll_records
         )
         if self._wanted is wanted and self.consumer.flow_active:
-            return fetched
+            return {at: [self._batch(at, records)] for at, records in fetched.items()}
         for place, records in fetched.items():
             with suppress(IllegalStateError):  # not ours any more
                 consumer.seek(place, records[0].offset)
         return {}
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Also a partition of which nothing was ever committed goes back to where it begins.
+    def _batch(self, place: TP, records: list[ConsumerRecord]) -> Batch:
+        """What was fetched this moment, before anything else can move the position."""
+        assignment: Any = self._ensure_consumer()._subscription.subscription.assignment
+        ends: int = assignment.state_value(place).position
+        begins = self._read_to.get(place)
+        if begins is not None:
+            self._read_to[place] = ends
+        return Batch(records, begins, ends)
 
-        aiokafka leaves that one where it stands, and what Faust has fetched and thrown away when
-        the flow stopped for a rebalance would never be read.
-        """
-        committed: Mapping[TP, int] = await super().seek_to_committed()
-        scheduler: Any = self.consumer.scheduler
-        unread = [
-            place
-            for place, offset in committed.items()
-            if not offset and place.topic in scheduler.source_topics
-        ]
-        if unread:
-            await self.call_thread(self._ensure_consumer().seek_to_beginning, *unread)
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Also a partition of which nothing was ever committed goes back to where it begins, which
+        aiokafka leaves where it stands. Gives what is committed; 0 for nothing."""
+        committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
         return committed
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        consumer, scheduler = self._ensure_consumer(), cast(Any, self.consumer).scheduler
+        places = [at for at in consumer.assignment() if at.topic in scheduler.source_topics]
+        offsets = await asyncio.gather(*map(consumer.committed, places))
+        committed = {place: offset or 0 for place, offset in zip(places, offsets, strict=True)}
+        for place, offset in committed.items():
+            if self._read_from(place, offset):
+                cast(BatchConsumer, self.consumer).begin_at(place, offset)
+        return committed
+
+    def read_again(self, place: TP, offset: int) -> None:
+        """Read a partition from this offset on, soon. Of another thread."""
+        self.thread_loop.call_soon_threadsafe(self._read_from, place, offset)
+
+    def _read_from(self, place: TP, offset: int) -> bool:
+        """Set the position; whether the partition is still ours."""
+        try:
+            self._ensure_consumer().seek(place, offset)
+        except IllegalStateError:
+            return False
+        self._read_to[place] = offset
+        return True
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._read_to.clear()
+        await super().on_partitions_revoked(revoked)
 
     async def note_poll(self) -> None:
         """Count as a poll that nothing is to be fetched now."""
@@ -165,6 +205,20 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _note_poll(self, consumer: Any) -> None:
         with consumer._subscription.fetch_context():
             pass
+
+
+class _Unread(dict[TP, int | None]):
+    """Faust drops in silence what it takes for read already, by offsets that it may note behind a
+    seek. What comes twice is harmless, so it notes nothing."""
+
+    def __missing__(self, place: TP) -> None:
+        return None
+
+    def __setitem__(self, place: TP, offset: int | None) -> None:
+        pass
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        pass
 
 
 class BatchConsumer(driver.Consumer):
@@ -176,6 +230,9 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._done: dict[TP, int] = {}
+        self._next: dict[TP, int] = {}
+        """Where the next batch of a partition has to begin, at the latest."""
+        self._read_offset = _Unread()
         self._epoch = 0
         self._commits_refused = False
 
@@ -201,10 +258,34 @@ class BatchConsumer(driver.Consumer):
         """Whether the batch's partition has been ours without a break since it was fetched."""
         return batch.epoch == self._epoch and batch.place in self.assignment()
 
+    def begin_at(self, place: TP, offset: int) -> None:
+        """The position was set to this offset, which is committed. It counts once for an
+        assignment: what is done after it need not be committed yet when it is set again."""
+        self._next.setdefault(place, offset)
+
+    def take(self, batch: Batch) -> bool:
+        """Whether to deal with a batch: it is ours, and leaves nothing out.
+
+        One that came before the seek to what is committed is read again after it. Where something
+        before a batch is missing, it is read again from there on.
+        """
+        if not self.owns(batch) or batch.begins is None or batch.place not in self._next:
+            return False
+        expected = self._next[batch.place]
+        if batch.begins > expected:
+            log.warning(
+                "read_again", partition=str(batch.place), begins=expected, came=batch.begins
+            )
+            cast(BatchConsumerThread, self._thread).read_again(batch.place, expected)
+            return False
+        return True
+
     def mark_done(self, batch: Batch, offset: int | None = None) -> None:
         """The batch is dealt with, all or up to this offset: what is behind may be committed."""
         last = batch.last.offset if offset is None else offset
         if self.owns(batch):
+            if offset is None:
+                self._next[batch.place] = max(batch.ends, self._next.get(batch.place, 0))
             known = max(self._done.get(batch.place, 0), self._committed_offset[batch.place] or 0)
             if last >= known:
                 self._done[batch.place] = last + 1
@@ -216,6 +297,7 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         self._epoch += 1
         self._done.clear()
+        self._next.clear()
         await super().on_partitions_revoked(revoked)
 
     def _to_message(self, tp: TP, record: Any) -> Any:

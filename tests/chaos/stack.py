@@ -154,7 +154,8 @@ class Worker:
     def send_signal(self, number: signal.Signals) -> None:
         """To the process as it runs now."""
         if self._process.returncode is None:
-            self.expected = number in (signal.SIGKILL, signal.SIGTERM)
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                self.expected = True  # whatever it is sent while it is leaving
             os.kill(self._process.pid, number)
 
     def arm(self, step: str) -> None:

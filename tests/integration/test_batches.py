@@ -97,6 +97,15 @@ class Counting:
         return sum(len(batch) for batch in self.batches)
 
 
+def assert_in_order(handler: Counting) -> None:
+    """Each partition was handled from its beginning on, each offset once."""
+    by_partition: dict[int, list[int]] = {}
+    for record in (record for batch in handler.batches for record in batch):
+        by_partition.setdefault(record.partition, []).append(record.offset)
+    for offsets in by_partition.values():
+        assert offsets == list(range(len(offsets)))
+
+
 @asynccontextmanager
 async def running(
     settings: Settings, handler: Counting, fatal: Fatal, folder: Path | None = None
@@ -152,12 +161,8 @@ async def test_a_fetch_reaches_the_agent_whole_and_in_order(settings: Settings) 
 
         await until(all_seen)
     assert max(len(batch) for batch in handler.batches) > 1
-    by_partition: dict[int, list[int]] = {}
-    for batch in handler.batches:
-        assert len({record.partition for record in batch}) == 1
-        by_partition.setdefault(batch[0].partition, []).extend(r.offset for r in batch)
-    for offsets in by_partition.values():
-        assert offsets == list(range(len(offsets)))
+    assert all(len({record.partition for record in batch}) == 1 for batch in handler.batches)
+    assert_in_order(handler)
 
 
 async def test_what_is_done_is_committed_and_not_read_again(settings: Settings) -> None:
@@ -377,6 +382,57 @@ async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None
         (record.partition, record.offset) for records in handler.batches for record in records
     }
     assert len(offsets) == 48
+
+
+async def test_what_is_lost_on_the_way_is_missed_by_the_next_batch(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever throws a fetch away: it is read again before what is behind it."""
+    handler, lost = Counting(), set[int]()
+    async with running(settings, handler, Fatal()) as app:
+        to_message = app.consumer._to_message
+
+        def losing(place: TP, record: Any) -> Any:
+            message = to_message(place, record)
+            if place.topic == Topics.of(settings).executions and place.partition not in lost:
+                lost.add(place.partition)
+                message.value.epoch = -1  # refused, as if thrown away
+            return message
+
+        monkeypatch.setattr(app.consumer, "_to_message", losing)
+        await publish(settings, 40)
+
+        async def all_lost_once() -> bool:
+            return len(lost) == settings.partitions
+
+        await until(all_lost_once)
+        await publish(settings, 40)
+
+        async def all_seen() -> bool:
+            return handler.seen == 80
+
+        await until(all_seen)
+    assert_in_order(handler)
+
+
+async def test_what_comes_before_the_seek_to_what_is_committed_waits(settings: Settings) -> None:
+    """Faust lets source partitions be fetched a moment earlier, from wherever they stand."""
+    handler = Counting()
+    async with running(settings, handler, Fatal()) as app:
+
+        async def seen(count: int) -> bool:
+            return handler.seen >= count
+
+        await publish(settings, 8)
+        await until(lambda: seen(8))
+        app.consumer._next.clear()  # as at a revocation
+        app.consumer._thread._read_to.clear()
+        await publish(settings, 16)
+        await asyncio.sleep(1)
+        assert handler.seen == 8
+        await app.consumer.perform_seek()
+        await until(lambda: seen(24))
+    assert_in_order(handler)
 
 
 async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings) -> None:
