@@ -1,13 +1,14 @@
-"""One entry of a tool's log after the other: what becomes of the row, what is commanded. Pure."""
+"""A tool's log: what becomes of the row, and what is commanded. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from agents.verdict import decide
+from agents.verdict import decide, is_silent
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from schemas.run import Run
-from streams.windows import Row, activate, count
+from streams.windows import Row, activate, count, count_successes, counts_as_success
 
 
 def fold(
@@ -25,6 +26,64 @@ def fold(
     if row is None or not count(row, entry, offset, rules):
         return row, None
     return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
+
+
+Numbered = tuple[int, int, Run | Activation]
+"""An entry with its offset and its Kafka timestamp in milliseconds."""
+Decided = tuple[int, int, RollbackCommand]
+"""A command with the offset and the timestamp of the entry that demanded it."""
+
+_AT_ONCE: Final = 4
+"""Fewer successes are counted one by one in less time."""
+
+
+def fold_all(
+    row: Row | None, log: Sequence[Numbered], rules: Rules
+) -> tuple[Row | None, list[Decided]]:
+    """As :func:`fold` for one entry after the other.
+
+    Nearly all executions are successes that no rule minds: those are counted at once.
+    """
+    if len(log) < _AT_ONCE:
+        return _fold_each(row, log, rules)
+    commands: list[Decided] = []
+    done = 0
+    while done < len(log):
+        begun, done = done, _end_of_part(row, log, done)
+        part = log[begun:done]
+        if row is None or len(part) < _AT_ONCE or not _count_silently(row, part, rules):
+            row, found = _fold_each(row, part, rules)
+            commands += found
+    return row, commands
+
+
+def _fold_each(
+    row: Row | None, log: Sequence[Numbered], rules: Rules
+) -> tuple[Row | None, list[Decided]]:
+    commands: list[Decided] = []
+    for offset, timestamp_ms, entry in log:
+        row, command = fold(row, offset, timestamp_ms, entry, rules)
+        if command is not None:
+            commands.append((offset, timestamp_ms, command))
+    return row, commands
+
+
+def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
+    """Behind the last of the successes that begin here, and count; else behind one entry."""
+    if row is None or log[begin][0] <= row.read_to:
+        return begin + 1
+    for place in range(begin, len(log)):
+        entry = log[place][2]
+        if not isinstance(entry, Run) or not counts_as_success(row, entry):
+            return max(place, begin + 1)
+    return len(log)
+
+
+def _count_silently(row: Row, log: Sequence[Numbered], rules: Rules) -> bool:
+    """Count these successes, if no rule can hold on the way; whether it was done."""
+    runs = [entry for _, _, entry in log if isinstance(entry, Run)]  # all are
+    now_us = max(run.executed_us for run in runs)
+    return is_silent(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)
 
 
 def commands_of_log(

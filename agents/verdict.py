@@ -36,6 +36,28 @@ def judge(row: Row, rules: Rules) -> Verdict | None:
     return _standard(row, rules) if row.standard.failures else None
 
 
+def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
+    """Whether no rule can hold while successes are counted, of which the newest is at ``now_us``.
+
+    By itself a success brings no rule about, and while one is in a window not all have failed. But
+    time drops older successes, and each one brings a window nearer to the number of executions that
+    a rule asks for: so a rate is judged by the fewest executions with which its rule may meet the
+    failures that are there.
+    """
+    if judge(row, rules) is not None:
+        return False
+    fast = row.fast.fewest(now_us, rules.fast_bucket_s, rules.fast_window_s)
+    if fast.failures:
+        executions = max(fast.executions, rules.high_failure_rate_executions)
+        if _fails_often(Counts(executions, fast.failures), rules):
+            return False
+    standard = row.standard.fewest(now_us, rules.standard_bucket_s, rules.standard_window_s)
+    if not standard.failures:
+        return True
+    executions = max(standard.executions, rules.standard_executions)
+    return not _has_dropped(Counts(executions, standard.failures), row, rules)
+
+
 def _immediate(row: Row, rules: Rules) -> Verdict | None:
     errors = row.recent_errors(rules)  # None is a success; the newest last
     size = len(errors)
@@ -56,27 +78,34 @@ def _immediate(row: Row, rules: Rules) -> Verdict | None:
 
 
 def _fast(row: Row, rules: Rules) -> Verdict | None:
-    executions, failures = row.fast.executions, row.fast.failures
-    if executions >= rules.complete_failure_executions and failures == executions:
-        return Verdict("fast", "complete_failure", row.fast.counts)
-    if executions >= rules.high_failure_rate_executions:
-        above, below = _ratio(rules.high_failure_rate)
-        if failures * below > above * executions:
-            return Verdict("fast", "high_failure_rate", row.fast.counts)
+    counts = row.fast.counts
+    if counts.executions >= rules.complete_failure_executions and not counts.successes:
+        return Verdict("fast", "complete_failure", counts)
+    if counts.executions >= rules.high_failure_rate_executions and _fails_often(counts, rules):
+        return Verdict("fast", "high_failure_rate", counts)
     return None
+
+
+def _fails_often(counts: Counts, rules: Rules) -> bool:
+    above, below = _ratio(rules.high_failure_rate)
+    return counts.failures * below > above * counts.executions
 
 
 def _standard(row: Row, rules: Rules) -> Verdict | None:
-    baseline = row.baseline
-    if baseline is None or row.standard.executions < rules.standard_executions:
-        return None
     counts = row.standard.counts
+    if counts.executions < rules.standard_executions or not _has_dropped(counts, row, rules):
+        return None
+    return Verdict("standard", "success_rate_drop", counts)
+
+
+def _has_dropped(counts: Counts, row: Row, rules: Rules) -> bool:
+    baseline = row.baseline
+    if baseline is None:
+        return False
     above, below = _ratio(rules.success_rate_drop)
     # baseline - rate >= above / below, in whole numbers
     drop = baseline.successes * counts.executions - counts.successes * baseline.executions
-    if drop * below >= above * baseline.executions * counts.executions:
-        return Verdict("standard", "success_rate_drop", counts)
-    return None
+    return drop * below >= above * baseline.executions * counts.executions
 
 
 @lru_cache(maxsize=256)

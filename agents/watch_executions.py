@@ -6,11 +6,13 @@ replays the batch: rows skip what they have read, a command that is sent again h
 """
 
 import time
+from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 import structlog
 
-from agents.fold import fold
+from agents.fold import Decided, Numbered, fold_all
 from schemas.errors import Misconfigured, Rejected
 from schemas.rollback import RollbackCommand
 from schemas.run import Run
@@ -44,42 +46,62 @@ class WatchExecutions:
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.place.partition
-        known = self._table.rows_of(partition)
-        log_entry, rules_of = self._guard.log_entry, self._settings.rules_of
-        rows: dict[bytes, Row | None] = {}
-        out: list[Outgoing] = []
-        commands: list[tuple[RollbackCommand, int]] = []
-        unknown = 0
+        logs, letters = self._read(batch)
+        rows, commands = self._fold(batch, logs)
+        reached("detector.folded")
+        sent = [Outgoing.of(self._topics.commands, each.tool_name, each) for each, _ in commands]
+        await self._outbox.publish(letters + sent)
+        reached("detector.commanded")
+        for command, decided_ms in commands:
+            _log_command(command, decided_ms)
+        if self._app.consumer.owns(batch):
+            await self._table.write(partition, rows)
+        else:  # its owner folds the same records, and may have read further
+            log.warning("batch_lost", partition=partition)
+        reached("detector.rows_written")
+
+    def _read(self, batch: Batch) -> tuple[dict[bytes, list[Numbered]], list[Outgoing]]:
+        """The log of each tool, by its key, and the dead letters of what is none."""
+        known, log_entry = self._table.rows_of(batch.place.partition), self._guard.log_entry
+        logs: dict[bytes, list[Numbered]] = {}
+        letters = []
         for record in batch.records:
-            key: bytes = record.key
             try:
                 entry = log_entry(record, known)
             except Rejected as error:
                 letter = dead_letter(ROLE, record, error)
-                out.append(Outgoing.letter(self._topics.dead_letters, key, letter))
+                letters.append(Outgoing.letter(self._topics.dead_letters, record.key, letter))
                 log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
                 continue
-            row = rows[key] if key in rows else self._row_of(key, batch)
-            rules = rules_of(entry.tool_name)
-            rows[key], command = fold(row, record.offset, record.timestamp, entry, rules)
-            if row is None and isinstance(entry, Run):
-                unknown += 1
-            if command is not None:
-                out.append(Outgoing.of(self._topics.commands, entry.tool_name, command))
-                commands.append((command, record.timestamp))
-        reached("detector.folded")
-        await self._outbox.publish(out)
-        reached("detector.commanded")
-        for command, decided_ms in commands:
-            _log_command(command, decided_ms)
+            numbered = record.offset, record.timestamp, entry
+            key: bytes = record.key
+            if key in logs:
+                logs[key].append(numbered)
+            else:
+                logs[key] = [numbered]
+        return logs, letters
+
+    def _fold(
+        self, batch: Batch, logs: dict[bytes, list[Numbered]]
+    ) -> tuple[dict[bytes, Row], list[tuple[RollbackCommand, int]]]:
+        """The row of each tool behind its log, and the commands in the order of the log, each with
+        the Kafka timestamp of what decided it."""
+        rows: dict[bytes, Row] = {}
+        commands: list[Decided] = []
+        unknown = 0
+        for key, tool_log in logs.items():
+            row = self._row_of(key, batch)
+            if row is None:
+                unknown += sum(1 for _ in takewhile(_is_run, tool_log))
+            rules = self._settings.rules_of(tool_log[0][2].tool_name)
+            row, found = fold_all(row, tool_log, rules)
+            commands += found
+            if row is not None:
+                rows[key] = row
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        if self._app.consumer.owns(batch):
-            changed = {key: row for key, row in rows.items() if row is not None}
-            await self._table.write(partition, changed)
-        else:  # its owner folds the same records, and may have read further
-            log.warning("batch_lost", partition=partition)
-        reached("detector.rows_written")
+        commands.sort(key=itemgetter(0))
+        return rows, [(command, decided_ms) for _, decided_ms, command in commands]
 
     def _row_of(self, key: bytes, batch: Batch) -> Row | None:
         row = self._table.row(batch.place.partition, key)
@@ -92,6 +114,10 @@ class WatchExecutions:
                     "ROLLGUARD_TOPIC_PREFIX"
                 )
         return row
+
+
+def _is_run(numbered: Numbered) -> bool:
+    return isinstance(numbered[2], Run)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

@@ -7,7 +7,8 @@ Rows are changed in place; whoever folds owns the row until it is written. They 
 by the thousand a second, so they hold flat lists of numbers and bytes.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -76,6 +77,16 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
         if len(times) > size:
             del times[:-size], ids[:-size], errors[:-size]
 
+    def add_successes(self, times_us: list[int], ids: list[bytes], size: int) -> None:
+        """As ``add`` for each of these successes; their times ascend."""
+        if self.times_us and self.times_us[-1] > times_us[0]:
+            for at_us, execution_id in zip(times_us, ids, strict=True):
+                self.add(at_us, execution_id, None, size)
+            return
+        self.times_us = (self.times_us + times_us[-size:])[-size:]
+        self.ids = (self.ids + ids[-size:])[-size:]
+        self.errors = (self.errors + [None] * min(len(ids), size))[-size:]
+
     def errors_since(self, since_us: int) -> list[str | None]:
         """Of those that were executed at this time or later."""
         times = self.times_us
@@ -107,22 +118,55 @@ class Buckets(msgspec.Struct, array_like=True, gc=False):
                 buckets[-1] += 1
                 self.failures += 1
             return
+        self._drop(dead_s)
+        if start_s > dead_s:
+            self._put(start_s, 1, int(failed))
+
+    def add_successes(self, times_us: list[int], now_us: int, size_s: int, window_s: int) -> None:
+        """As ``add`` for each of these successes; their times ascend."""
+        dead_s = now_us // SECOND - size_s - window_s
+        self._drop(dead_s)
+        done, end = 0, len(times_us)
+        while done < end:
+            begun, start_s = done, times_us[done] // SECOND // size_s * size_s
+            next_us = (start_s + size_s) * SECOND
+            done = end if times_us[-1] < next_us else bisect_left(times_us, next_us, begun)
+            if start_s > dead_s:
+                self._put(start_s, done - begun, 0)
+
+    def fewest(self, now_us: int, size_s: int, window_s: int) -> Counts:
+        """What is left of the executions when ``now_us`` has dropped what it leaves behind, beside
+        all the failures of before."""
+        dead_s, executions, buckets = (
+            now_us // SECOND - size_s - window_s,
+            self.executions,
+            self.buckets,
+        )
+        for place in range(0, len(buckets), 3):
+            if buckets[place] > dead_s:
+                break
+            executions -= buckets[place + 1]
+        return Counts(executions, self.failures)
+
+    def _drop(self, dead_s: int) -> None:
+        buckets = self.buckets
         while buckets and buckets[0] <= dead_s:
             self.executions -= buckets[1]
             self.failures -= buckets[2]
             del buckets[:3]
-        if start_s <= dead_s:
-            return
+
+    def _put(self, start_s: int, executions: int, failures: int) -> None:
+        buckets = self.buckets
         place = len(buckets)
         while place and buckets[place - 3] > start_s:
             place -= 3
         if not place or buckets[place - 3] != start_s:
             buckets[place:place] = (start_s, 0, 0)
             place += 3
-        buckets[place - 2] += 1
-        buckets[place - 1] += failed
-        self.executions += 1
-        self.failures += failed
+        buckets[place - 2] += executions
+        buckets[place - 1] += failures
+        self.executions += executions
+        self.failures += failures
 
     @property
     def counts(self) -> Counts:
@@ -225,6 +269,35 @@ def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     ring.add(at_us, execution_id, error, rules.ring_size)
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)
+    return True
+
+
+def counts_as_success(row: Row, run: Run) -> bool:
+    """Whether it is a success of the current version, which counts unless it is a repeat."""
+    return (
+        run.success
+        and (run.version_id is None or run.version_id == row.version_id)
+        and (not row.reactivated or run.executed_us >= row.activated_us)
+    )
+
+
+def count_successes(row: Row, runs: Sequence[Run], offset: int, rules: Rules) -> bool:
+    """As :func:`count` for each of these executions, for all of which ``counts_as_success`` holds,
+    the last at ``offset``. False, and nothing is changed, where one may be a repeat."""
+    ids = [run.execution_id.int.to_bytes(16, "big") for run in runs]
+    ring = row.ring
+    if len({*ring.ids, *ids}) < len(ring.ids) + len(ids):
+        return False
+    times_us = [run.executed_us for run in runs]
+    ascending = sorted(times_us)
+    if ascending != times_us:
+        # Of the same time the one that arrived first comes first.
+        ids = [ids[place] for place in sorted(range(len(ids)), key=times_us.__getitem__)]
+    row.read_to = offset
+    row.now_us = now_us = max(ascending[-1], row.now_us or 0)
+    ring.add_successes(ascending, ids, rules.ring_size)
+    row.fast.add_successes(ascending, now_us, rules.fast_bucket_s, rules.fast_window_s)
+    row.standard.add_successes(ascending, now_us, rules.standard_bucket_s, rules.standard_window_s)
     return True
 
 

@@ -18,11 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
-from agents.fold import commands_of_log
+import agents.fold
+from agents.fold import Numbered, commands_of_log, fold, fold_all
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.rules import Rules
+from schemas.run import Run
+from streams.windows import Row, count_successes, encode
 from tests.oracle import Entry, commands_of
 
 T = TypeVar("T")
@@ -369,6 +372,88 @@ def test_they_agree_on_many_logs_and_each_rule_is_reached(which: int) -> None:
     assert again >= 3
     assert with_baseline >= 3
     assert at_timestamp >= 3
+
+
+@pytest.mark.parametrize("which", range(len(RULES)))
+def test_counting_successes_at_once_changes_nothing(
+    which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches of any length: the same rows, byte for byte, and the same commands."""
+    rules, at_once = RULES[which], []
+
+    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
+        at_once.append(len(runs))
+        return count_successes(row, runs, *rest)
+
+    monkeypatch.setattr(agents.fold, "count_successes", noting)
+    for seed in range(LOGS_EACH):
+        random = Random(f"{which}/{seed}")
+        assert_same_in_batches(LogBuilder(random.choice, rules).build(), rules, random)
+    assert sum(at_once) > LOGS_EACH
+
+
+def test_a_success_by_which_a_rule_holds_is_not_overlooked() -> None:
+    """Time drops older successes, or a window reaches the number that a rule asks for."""
+    rules = Rules.model_validate(
+        RULES[4].model_dump() | {"high_failure_rate": "0.5", "high_failure_rate_executions": 9}
+    )
+    by_success: Counter[str] = Counter()
+    for seed in range(1_500):
+        random = Random(seed)
+        script, before, begin = Script().deploy(0), random.randint(3, 8), 145
+        if random.random() < 0.5:  # with a baseline: the standard window decides
+            script.run("." * 12, *range(12)).deploy(20)
+            before, begin = 25, 655
+        script.run("." * before, *range(21, 21 + before))
+        for second in sorted(random.sample(range(60, 140), random.randint(3, 7))):
+            script.run("F", second)
+        after, step = random.randint(2, 9), random.choice((0, 1, 2, 20))
+        begin += random.randint(0, 15)
+        script.run(
+            "." * after, *range(begin, begin + after * step, step) if step else [begin] * after
+        )
+        found = assert_same_in_batches(script.log, rules, random)
+        ends = {each.timestamp_ms: each.entry for each in script.log}
+        for timestamp_ms, command in found:
+            entry = ends[timestamp_ms]
+            if isinstance(entry, Execution) and entry.success:
+                by_success[command.tier] += 1
+    assert min(by_success["fast"], by_success["standard"]) >= 20, by_success
+
+
+def assert_same_in_batches(
+    log: Sequence[Entry], rules: Rules, random: Random
+) -> list[tuple[int, RollbackCommand]]:
+    """Fold it in batches and one by one, some entries twice; the commands with their timestamps."""
+    rest = [numbered(each) for each in log]
+    together = apart = None
+    commands = []
+    while rest:
+        length = random.choice((1, 2, 5, 20, 100))
+        together, found = fold_all(together, rest[:length], rules)
+        expected = []
+        for offset, timestamp_ms, entry in rest[:length]:
+            apart, command = fold(apart, offset, timestamp_ms, entry, rules)
+            if command is not None:
+                expected.append((offset, timestamp_ms, command))
+        assert found == expected
+        assert encode_or_none(together) == encode_or_none(apart)
+        commands += [(timestamp_ms, command) for _, timestamp_ms, command in found]
+        del rest[: random.choice((length, length, max(length - 3, 1)))]
+    return commands
+
+
+def numbered(each: Entry) -> Numbered:
+    entry = each.entry
+    return (
+        each.offset,
+        each.timestamp_ms,
+        Run.of(entry) if isinstance(entry, Execution) else entry,
+    )
+
+
+def encode_or_none(row: Row | None) -> bytes | None:
+    return None if row is None else encode(row)
 
 
 # By hand, from the contract. Times are seconds after START, which is an edge of every bucket.
