@@ -39,7 +39,7 @@ class Worker:
         self.name = name
         self._port = free_port()
         self.output = folder / f"{name}.log"
-        self._environment = {
+        self.environment = {
             "ROLLGUARD_KAFKA_BROKERS": ",".join(settings.kafka_brokers),
             "ROLLGUARD_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
             "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
@@ -60,7 +60,7 @@ class Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.environment},
             )
 
     async def ready(self) -> None:

@@ -51,8 +51,9 @@ async def growth(
     """A detector that knows so many tools, each with one current version and two executions: its
     memory when nothing is in flight, and by how much it has grown for each tool; the time from its
     kill -9, started again after 0.3 s, until an execution that was sent at once is in the windows,
-    and its memory then; and its CPU time for a further execution, with all tools alike and by
-    Zipf's law (the n-th has 1/n of the first's executions)."""
+    and its memory then; its CPU time for a further execution, with all tools alike and by Zipf's
+    law (the n-th has 1/n of the first's executions); and the time of recovery once more, with rows
+    kept on disk."""
     found: dict[tuple[int, str, str], list[float]] = defaultdict(list)
     random = Random(1)
     async with AsyncExitStack() as stack:
@@ -76,6 +77,14 @@ async def growth(
                     of = chosen(field.tools, executions, zipf, random)
                     took = await drain(field.bed, [field.detector], field.load, of)
                     found[field.tools, f"CPU, {name}", "µs"].append(took.cpu_us)
+        for field in fields:
+            await field.detector.end()
+            field.detector.environment["ROLLGUARD_KEEP_ROWS"] = "true"
+            await field.detector.start()
+            await field.detector.ready()
+            for _ in range(rounds):
+                found[field.tools, "recovery, rows kept", "s"].append(await _judged_again(field))
+                await field.detector.ready()
     return [
         Result(PART, f"{count:,} tools", measure, unit, tuple(values))
         for (count, measure, unit), values in found.items()
