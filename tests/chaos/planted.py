@@ -28,19 +28,20 @@ from streams.steps import Step
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
+    assert hasattr(owner, name), f"{owner} has no {name} to be replaced"
     setattr(owner, name, value)
 
 
 def no_watermark() -> None:
     """Rows fold in what they have read already."""
-    fold = agents.fold.fold
+    fold_all = agents.fold.fold_all
 
     def forgetful(row: Any, *rest: Any) -> Any:
         if row is not None:
             row.read_to = -1
-        return fold(row, *rest)
+        return fold_all(row, *rest)
 
-    _replace(agents.watch_executions, "fold", forgetful)
+    _replace(agents.watch_executions, "fold_all", forgetful)
 
 
 def row_before_command() -> None:
