@@ -23,7 +23,7 @@ from streams.records import Guard, dead_letter
 from streams.steps import reached
 from streams.table import WindowTable
 from streams.topics import Topics
-from streams.windows import Row
+from streams.windows import Row, decode, encode
 
 log = structlog.get_logger()
 
@@ -49,10 +49,11 @@ class WatchExecutions:
         logs, letters = self._read(batch)
         rows, commands = self._fold(batch, logs)
         reached("detector.folded")
-        sent = [Outgoing.of(self._topics.commands, each.tool_name, each) for each, _ in commands]
+        topic = self._topics.commands
+        sent = [Outgoing.of(topic, command.tool_name, command) for _, _, command in commands]
         await self._outbox.publish(letters + sent)
         reached("detector.commanded")
-        for command, decided_ms in commands:
+        for _, decided_ms, command in commands:
             _log_command(command, decided_ms)
         if self._app.consumer.owns(batch):
             await self._table.write(partition, rows)
@@ -83,37 +84,42 @@ class WatchExecutions:
 
     def _fold(
         self, batch: Batch, logs: dict[bytes, list[Numbered]]
-    ) -> tuple[dict[bytes, Row], list[tuple[RollbackCommand, int]]]:
-        """The row of each tool behind its log, and the commands in the order of the log, each with
-        the Kafka timestamp of what decided it."""
-        rows: dict[bytes, Row] = {}
+    ) -> tuple[list[tuple[bytes, bytes]], list[Decided]]:
+        """The row of each tool behind its log, by its key, and the commands in the order of the
+        log.
+
+        Each row is decoded, folded and encoded before the next: all of a batch at once would not
+        stay in the processor's caches, and with many tools that costs more than the rest.
+        """
+        known, last = self._table.rows_of(batch.place.partition), batch.last.offset
+        rows: list[tuple[bytes, bytes]] = []
         commands: list[Decided] = []
         unknown = 0
         for key, tool_log in logs.items():
-            row = self._row_of(key, batch)
+            data = known.get(key)
+            row = None if data is None else decode(data)
             if row is None:
                 unknown += sum(1 for _ in takewhile(_is_run, tool_log))
+            elif row.read_to > last:
+                self._require_same_topic(batch, row)
             rules = self._settings.rules_of(tool_log[0][2].tool_name)
             row, found = fold_all(row, tool_log, rules)
             commands += found
             if row is not None:
-                rows[key] = row
+                rows.append((key, encode(row)))
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        commands.sort(key=itemgetter(0))
-        return rows, [(command, decided_ms) for _, decided_ms, command in commands]
+        return rows, sorted(commands, key=itemgetter(0))
 
-    def _row_of(self, key: bytes, batch: Batch) -> Row | None:
-        row = self._table.row(batch.place.partition, key)
-        if row is not None and row.read_to > batch.last.offset:
-            end = self._app.consumer.highwater(batch.place)
-            if end is not None and row.read_to >= end:
-                raise Misconfigured(
-                    f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table "
-                    f"has read it to {row.read_to}: the topic was made anew; use a new "
-                    "ROLLGUARD_TOPIC_PREFIX"
-                )
-        return row
+    def _require_same_topic(self, batch: Batch, row: Row) -> None:
+        """Of a row that has read further than the batch."""
+        end = self._app.consumer.highwater(batch.place)
+        if end is not None and row.read_to >= end:
+            raise Misconfigured(
+                f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table "
+                f"has read it to {row.read_to}: the topic was made anew; use a new "
+                "ROLLGUARD_TOPIC_PREFIX"
+            )
 
 
 def _is_run(numbered: Numbered) -> bool:

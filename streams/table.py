@@ -5,9 +5,9 @@ costs 160 µs; here a row is a dictionary's entry, and a batch's rows go to the 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import faust
 from faust.stores.memory import Store
@@ -16,13 +16,10 @@ from faust.types import TP
 from streams.batches import Batch
 from streams.kept_rows import KeptRows
 from streams.topics import TABLE
-from streams.windows import Row, decode, encode, read_to_of
+from streams.windows import read_to_of
 
 Rows = dict[bytes, bytes]
 """Encoded rows by the tool's name in UTF-8."""
-
-_DECODED: Final = 16_384
-"""So many rows are kept decoded as well: those of the tools that run often."""
 
 
 class FurthestRows(Store[bytes, bytes]):
@@ -120,37 +117,22 @@ class WindowTable(faust.Table[bytes, bytes]):
         self._on_failed_send = on_failed_send
         self._folder = folder
         self._writing = asyncio.Lock()
-        self._decoded: dict[bytes, tuple[bytes, Row]] = {}
 
     def rows_of(self, partition: int) -> Rows:
-        """The rows of one partition, to be read."""
+        """The rows of one partition, to be read (``streams.windows.decode``)."""
         store: Any = self.data
         found: Rows = store.rows_of(partition)
         return found
 
-    def row(self, partition: int, key: bytes) -> Row | None:
-        """The row of a tool, to be changed by whoever writes it next. Raises ValueError where it is
-        of another version of Rollguard."""
-        data = self.rows_of(partition).get(key)
-        if data is None:
-            return None
-        known = self._decoded.pop(key, None)  # what is changed and not written must not be found
-        return known[1] if known is not None and known[0] is data else decode(data)
-
-    async def write(self, partition: int, changed: Mapping[bytes, Row]) -> None:
+    async def write(self, partition: int, changed: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep these rows, and send them to the changelog, behind all that was sent before.
 
         Returns when they are on their way; a flush of the producer waits until they are there. A
         failed send ends the process, and no offset is committed before.
         """
         async with self._writing:
-            rows, decoded = self.rows_of(partition), self._decoded
-            if len(decoded) + len(changed) > _DECODED:
-                decoded.clear()
-            for key, row in changed.items():
-                rows[key] = data = encode(row)
-                decoded[key] = data, row
-            await self._send(partition, [(key, rows[key]) for key in changed])
+            self.rows_of(partition).update(changed)
+            await self._send(partition, changed)
 
     async def write_again(self, partition: int, keys: Iterable[bytes]) -> None:
         """Send rows to the changelog once more, as they are now."""

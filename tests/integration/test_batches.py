@@ -87,10 +87,11 @@ class Counting:
         partition = batch.place.partition
         rows: dict[bytes, Row] = {}
         for record in batch.records:
-            row = rows.get(record.key) or self.table.row(partition, record.key) or empty_row()
+            data = self.table.rows_of(partition).get(record.key)
+            row = rows.get(record.key) or (decode(data) if data else empty_row())
             row.read_to, row.attempts = record.offset, row.attempts + 1
             rows[record.key] = row
-        await self.table.write(partition, rows)
+        await self.table.write(partition, [(key, encode(row)) for key, row in rows.items()])
 
     @property
     def seen(self) -> int:
@@ -295,7 +296,7 @@ async def test_flush_waits_for_what_was_sent_before(settings: Settings) -> None:
     async with running(settings, handler, Fatal()) as app:
         handler.table._note_sent = lambda *sent: acknowledged.append(sent)
         for _ in range(50):
-            await handler.table.write(0, {key: empty_row() for key in KEYS})
+            await handler.table.write(0, [(key, encode(empty_row())) for key in KEYS])
         await app.producer.flush()
         await asyncio.sleep(0)  # callbacks run after their futures are done
         assert len(acknowledged) == 50
