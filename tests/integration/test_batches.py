@@ -4,6 +4,8 @@ Every test runs an app of its own in this process, on topics of its own.
 """
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -122,6 +124,9 @@ async def running(
     finally:
         await agent.close(5)
         await app.stop()
+        with warnings.catch_warnings():  # aiokafka may leave a connection that it was opening
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 async def publish(settings: Settings, count: int) -> None:
