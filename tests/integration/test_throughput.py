@@ -18,7 +18,7 @@ from bench.raw_limit import read_plain_entry
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-MOST_TIMES: Final = 4.0
+MOST_TIMES: Final = 2.6
 """What an execution may cost the detector, in times of the raw limit. Between what it does cost
 (see docs/bench.md) and the double."""
 TOOLS: Final = 50
