@@ -8,7 +8,7 @@ from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from schemas.run import Run
-from streams.windows import Row, activate, count, count_successes, counts_as_success
+from streams.windows import Row, activate, count, count_successes, is_of_current
 
 
 def fold(
@@ -74,7 +74,7 @@ def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
         return begin + 1
     for place in range(begin, len(log)):
         entry = log[place][2]
-        if not isinstance(entry, Run) or not counts_as_success(row, entry):
+        if not (isinstance(entry, Run) and entry.success and is_of_current(row, entry)):
             return max(place, begin + 1)
     return len(log)
 
@@ -90,11 +90,9 @@ def commands_of_log(
     log: Iterable[tuple[int, int, Execution | Activation]], rules: Rules
 ) -> list[RollbackCommand]:
     """The commands that one tool's log of (offset, Kafka timestamp in ms, entry) demands."""
-    row: Row | None = None
-    commands = []
-    for offset, timestamp_ms, entry in log:
-        read = Run.of(entry) if isinstance(entry, Execution) else entry
-        row, command = fold(row, offset, timestamp_ms, read, rules)
-        if command is not None:
-            commands.append(command)
-    return commands
+    read = [
+        (offset, timestamp_ms, Run.of(entry) if isinstance(entry, Execution) else entry)
+        for offset, timestamp_ms, entry in log
+    ]
+    _, commands = _fold_each(None, read, rules)
+    return [command for _, _, command in commands]

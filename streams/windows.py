@@ -137,11 +137,8 @@ class Buckets(msgspec.Struct, array_like=True, gc=False):
     def fewest(self, now_us: int, size_s: int, window_s: int) -> Counts:
         """What is left of the executions when ``now_us`` has dropped what it leaves behind, beside
         all the failures of before."""
-        dead_s, executions, buckets = (
-            now_us // SECOND - size_s - window_s,
-            self.executions,
-            self.buckets,
-        )
+        dead_s = now_us // SECOND - size_s - window_s
+        executions, buckets = self.executions, self.buckets
         for place in range(0, len(buckets), 3):
             if buckets[place] > dead_s:
                 break
@@ -252,12 +249,9 @@ def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     version again, or is in the ring already.
     """
     row.read_to = offset
-    if run.version_id is not None and run.version_id != row.version_id:
+    if not is_of_current(row, run):
         return False
-    at_us = run.executed_us
-    if row.reactivated and at_us < row.activated_us:
-        return False
-    ring = row.ring
+    at_us, ring = run.executed_us, row.ring
     execution_id = run.execution_id.int.to_bytes(16, "big")
     if execution_id in ring.ids:
         return False
@@ -272,18 +266,17 @@ def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     return True
 
 
-def counts_as_success(row: Row, run: Run) -> bool:
-    """Whether it is a success of the current version, which counts unless it is a repeat."""
-    return (
-        run.success
-        and (run.version_id is None or run.version_id == row.version_id)
-        and (not row.reactivated or run.executed_us >= row.activated_us)
+def is_of_current(row: Row, run: Run) -> bool:
+    """Whether it is of the current version, since that is current; it counts unless it is a
+    repeat."""
+    return (run.version_id is None or run.version_id == row.version_id) and (
+        not row.reactivated or run.executed_us >= row.activated_us
     )
 
 
 def count_successes(row: Row, runs: Sequence[Run], offset: int, rules: Rules) -> bool:
-    """As :func:`count` for each of these executions, for all of which ``counts_as_success`` holds,
-    the last at ``offset``. False, and nothing is changed, where one may be a repeat."""
+    """As :func:`count` for each of these successes of the current version, the last at ``offset``.
+    False, and nothing is changed, where one may be a repeat."""
     ids = [run.execution_id.int.to_bytes(16, "big") for run in runs]
     ring = row.ring
     if len({*ring.ids, *ids}) < len(ring.ids) + len(ids):
