@@ -1,0 +1,501 @@
+"""How far what was seen of a version speaks against it, beside what its target did. Pure.
+
+Three tests, each a bet against 'this version fails no more often than its target did', each at a
+price that a version which is no worse cannot win on average: however often one looks, at odds of n
+to 1 it is wrongly condemned at most once in n (Ville, Étude critique de la notion de collectif,
+1939). The numbers chosen, what they reach and what else was tried: docs/decisions/0010-evidence.md.
+
+1. The *rate*, from the first execution on. Failures come in runs, so a failure that follows one is
+   held against another rate than one that follows a success: a chain of first order.
+2. *Signature errors*, from the first execution on, against the target's share of them.
+3. A *break* at any time: a Shiryaev-Roberts detector, which restarts at every execution (Shin,
+   Ramdas and Rinaldo, E-detectors, New England Journal of Statistics in Data Science, 2023).
+
+The target's rates are not taken as known: Clopper and Pearson's bounds stand for them (The use of
+confidence or fiducial limits, Biometrika 26, 1934), at several levels, of which the most lenient
+decides.
+
+The state is whole numbers, and floats that change at failures only: n successes counted at once
+leave the same bits as n successes one by one.
+"""
+
+from functools import lru_cache
+from math import ceil, exp, floor, fsum, lgamma, log, log1p
+from typing import Final, NamedTuple
+
+import msgspec
+
+
+class Level(NamedTuple):
+    """One of the bounds that stand for the target's rates, and how much less is asked against it.
+
+    A bound at a greater confidence is passed wrongly less often, so evidence against it may weigh
+    ``factor`` times as much.
+    """
+
+    confidence: float
+    """That the target's rate of failures after a success is below its bound."""
+    repeat_confidence: float
+    """The same of its rate of failures after a failure, on either side."""
+    factor: float
+
+
+class EvidencePolicy(NamedTuple):
+    """The numbers of the three tests."""
+
+    alpha: float = 0.01
+    """Condemned by its rate at odds of 1/alpha; in (0, 1)."""
+    signature_alpha: float = 0.003
+    """Condemned by its signature errors at odds of 1/signature_alpha; in (0, 1)."""
+    false_alarm_executions: float = 100_000.0
+    """Executions between two false alarms of the break, on average at least; greater than 1. Within
+    n executions a false alarm has a probability of at most n divided by it."""
+    baseline_executions: int = 10
+    """With fewer of the target, the assumed rate stands for its rates; at least 1."""
+    assumed_success_rate: float = 0.8
+    """Of a target of which too little is known; in (0, 1). What is no better than this is not
+    protected by any bound."""
+    assumed_repeat_rate: float = 0.5
+    """How many failures are followed by another one, as far as the target's executions allow it;
+    in [0, 1). 0.5 are runs of two on average."""
+    tolerated_drop: float = 0.0
+    """By how much the rate of success may be below the target's, in [0, 1)."""
+    levels: tuple[Level, ...] = (
+        Level(0.80, 0.70, 1.0),
+        Level(0.95, 0.80, 4.0),
+        Level(0.99, 0.90, 12.0),
+    )
+    """Of the rate; the least confidence first."""
+
+
+class Bet(NamedTuple):
+    """An alternative: of the successes that were expected, this share fails, after a success and
+    after a failure. ``weight`` is the share of the stake."""
+
+    weight: float
+    lost: float
+    lost_after_failure: float
+
+
+RATE_BETS: Final = (
+    Bet(0.30, 1.0, 1.0),
+    Bet(0.15, 0.6, 0.6),
+    Bet(0.20, 0.4, 0.2),
+    Bet(0.20, 0.2, 0.1),
+    Bet(0.15, 0.15, 0.0),
+)
+"""A total break is worth a third of the stake; the last bets on failures after a success alone, so
+that a lasting drop shows however little is known of the target's runs."""
+SIGNATURE_BETS: Final = (Bet(0.50, 1.0, 1.0), Bet(0.25, 0.6, 0.6), Bet(0.25, 0.2, 0.2))
+BREAK_BETS: Final = (Bet(0.60, 1.0, 1.0), Bet(0.20, 0.7, 0.7), Bet(0.20, 0.4, 0.4))
+SIGNATURE_LEVELS: Final = ((0.80, 1.0), (0.95, 3.0), (0.995, 10.0), (0.9995, 30.0))
+"""Confidence and factor."""
+BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
+
+_NEVER: Final = -1e9
+"""Stands for log 0: times none it is 0, times one or more its exponential is 0."""
+_MOST: Final = 690.0
+_MOST_WON: Final = 1e300
+"""Greater odds than these, about the same, are not told apart; so nothing becomes infinite."""
+
+
+class Baseline(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What was seen of the target, in the order of its log."""
+
+    executions: int
+    failures: int
+    signature_errors: int
+    after_failure: int
+    """Executions whose predecessor failed."""
+    failures_after_failure: int
+
+    @property
+    def successes(self) -> int:
+        return self.executions - self.failures
+
+
+class Evidence(msgspec.Struct, array_like=True, gc=False):
+    """What was seen of one activation, in the order of its log. At most 70 bytes in a row."""
+
+    successes: int = 0
+    failures: int = 0
+    failures_after_failure: int = 0
+    signature_errors: int = 0
+    since_failure: int = 0
+    """Successes since the last failure, or since the beginning."""
+    breaks: list[float] = []
+    """What each bet of the break had won at the last failure; empty before the first."""
+
+    @property
+    def executions(self) -> int:
+        return self.successes + self.failures
+
+    @property
+    def last_failed(self) -> bool:
+        return self.failures > 0 and not self.since_failure
+
+    @property
+    def after_failure(self) -> int:
+        """Executions whose predecessor failed."""
+        return self.failures - self.last_failed
+
+    @property
+    def baseline(self) -> Baseline:
+        """What this activation is to those that are measured by it."""
+        return Baseline(
+            self.executions,
+            self.failures,
+            self.signature_errors,
+            self.after_failure,
+            self.failures_after_failure,
+        )
+
+    def add_success(self, number: int = 1) -> None:
+        """Count so many successes in a row. No verdict can come of it (``reached``)."""
+        self.successes += number
+        self.since_failure += number
+
+    def add_failure(self, is_signature_error: bool, stakes: "Stakes") -> None:
+        """Count one failure. ``stakes`` are those of the activation (``stakes_of``)."""
+        after_failure = self.last_failed
+        factors = stakes.break_factors[after_failure]
+        self.breaks = [
+            min((won + 1.0) * factor, _MOST_WON)
+            for won, factor in zip(self.breaks_now(), factors, strict=True)
+        ]
+        self.failures += 1
+        self.failures_after_failure += after_failure
+        self.signature_errors += is_signature_error
+        self.since_failure = 0
+
+    def breaks_now(self) -> list[float]:
+        """What each bet of the break has won by now.
+
+        Each execution adds a stake of 1, then a success keeps r = 1 - lost of all of it. So n
+        successes make of M: M rⁿ + r (1 - rⁿ) / (1 - r).
+        """
+        number = self.since_failure
+        won = self.breaks or [0.0] * len(BREAK_BETS)
+        if not number:
+            return won
+        now = []
+        for bet, before in zip(BREAK_BETS, won, strict=True):
+            kept = 1.0 - bet.lost
+            power: float = kept**number
+            now.append(before * power + kept * (1.0 - power) / bet.lost)
+        return now
+
+
+class Expected(NamedTuple):
+    """Bounds that stand for the target's rates, at one level."""
+
+    confidence: float | None
+    """None where the assumed rate stands for the bounds."""
+    failure_rate: float
+    """After a success, and at the beginning."""
+    repeat_rate: float
+    """After a failure."""
+
+    @property
+    def success_rate(self) -> float:
+        """Of all executions in the long run, if the two rates are as these."""
+        return (1 - self.repeat_rate) / (1 - self.repeat_rate + self.failure_rate)
+
+
+class Terms(NamedTuple):
+    """What one bet wins, as logarithms: by its weight, by a success and by a failure, each after a
+    success and after a failure."""
+
+    weight: float
+    success: float
+    success_after_failure: float
+    failure: float
+    failure_after_failure: float
+
+
+class Side(NamedTuple):
+    """A test at one level."""
+
+    expected: Expected
+    log_factor: float
+    terms: tuple[Terms, ...]
+
+
+class Stakes(NamedTuple):
+    """All that the baseline and the policy say to the tests, worked out once (``stakes_of``)."""
+
+    rate: tuple[Side, ...]
+    signature: tuple[Side, ...]
+    break_expected: Expected
+    break_factors: tuple[tuple[float, ...], tuple[float, ...]]
+    """What a failure makes of each bet of the break: after a success, and after a failure."""
+    has_baseline: bool
+
+
+@lru_cache(maxsize=4096)
+def stakes_of(baseline: Baseline | None, policy: EvidencePolicy) -> Stakes:
+    """The stakes of an activation: its target's baseline does not change while it lasts.
+
+    The first call for a baseline takes about a millisecond.
+    """
+    known = baseline if baseline and baseline.executions >= policy.baseline_executions else None
+    at_break = _expected(known, BREAK_LEVEL, policy)
+    return Stakes(
+        tuple(
+            _side(_expected(known, level, policy), level.factor, RATE_BETS)
+            for level in policy.levels
+        ),
+        tuple(
+            _side(_expected_signature_errors(known, confidence, policy), factor, SIGNATURE_BETS)
+            for confidence, factor in SIGNATURE_LEVELS
+        ),
+        at_break,
+        (
+            tuple(_gain(bet.lost, at_break.failure_rate) for bet in BREAK_BETS),
+            tuple(_gain(bet.lost_after_failure, at_break.repeat_rate) for bet in BREAK_BETS),
+        ),
+        known is not None,
+    )
+
+
+def _expected(known: Baseline | None, level: Level, policy: EvidencePolicy) -> Expected:
+    """After a failure the assumed rate of repeats counts as far as the baseline allows it, and
+    another failure is never expected less than after a success."""
+    drop = policy.tolerated_drop
+    if known is None:
+        failure_rate, repeat_rate, confidence = (
+            1 - policy.assumed_success_rate,
+            policy.assumed_repeat_rate,
+            None,
+        )
+    else:
+        after_failure, repeats = known.after_failure, known.failures_after_failure
+        failure_rate = upper_bound(
+            known.failures - repeats, known.executions - after_failure, level.confidence
+        )
+        most = upper_bound(repeats, after_failure, level.repeat_confidence)
+        least = lower_bound(repeats, after_failure, level.repeat_confidence)
+        repeat_rate = min(max(policy.assumed_repeat_rate, least), most)
+        confidence = level.confidence
+    failure_rate, repeat_rate = failure_rate + drop, max(repeat_rate, failure_rate) + drop
+    return Expected(confidence, min(failure_rate, 1.0), min(repeat_rate, 1.0))
+
+
+def _expected_signature_errors(
+    known: Baseline | None, confidence: float, policy: EvidencePolicy
+) -> Expected:
+    """Without a baseline any failure may be one."""
+    if known is None:
+        rate = 1 - policy.assumed_success_rate
+        return Expected(None, rate, rate)
+    rate = upper_bound(known.signature_errors, known.executions, confidence)
+    return Expected(confidence, rate, rate)
+
+
+def _side(expected: Expected, factor: float, bets: tuple[Bet, ...]) -> Side:
+    terms = tuple(
+        Terms(
+            log(bet.weight),
+            _log_kept(bet.lost),
+            _log_kept(bet.lost_after_failure),
+            log(_gain(bet.lost, expected.failure_rate)),
+            log(_gain(bet.lost_after_failure, expected.repeat_rate)),
+        )
+        for bet in bets
+    )
+    return Side(expected, log(factor), terms)
+
+
+def _log_kept(lost: float) -> float:
+    return log1p(-lost) if lost < 1 else _NEVER
+
+
+def _gain(lost: float, failure_rate: float) -> float:
+    """What a failure makes of a bet: its rate under the bet over the one that was expected."""
+    return 1.0 + lost * (1.0 - failure_rate) / failure_rate
+
+
+class Weight(NamedTuple):
+    """What one test says. ``odds`` to 1 speak against the version, and ``limit`` condemns it."""
+
+    odds: float
+    limit: float
+    expected: Expected
+    """At the level that decides: the most lenient."""
+
+    @property
+    def share(self) -> float:
+        """Of what condemns; at 1 or more it does."""
+        return self.odds / self.limit
+
+
+class Weighed(NamedTuple):
+    """What the three tests say, with the numbers that they say it of."""
+
+    rate: Weight
+    signature: Weight
+    at_break: Weight
+    seen: Baseline
+    """Of the version that is judged."""
+    baseline: Baseline | None
+    """Of its target; None where too little is known of it."""
+
+    @property
+    def greatest(self) -> tuple[str, Weight]:
+        """The test that is nearest to its limit, by name: `rate`, `signature` or `break`."""
+        named = (("rate", self.rate), ("signature", self.signature), ("break", self.at_break))
+        return max(named, key=lambda named: named[1].share)
+
+
+def weigh(evidence: Evidence, baseline: Baseline | None, policy: EvidencePolicy) -> Weighed:
+    """What the tests say by now, with every number of it."""
+    stakes = stakes_of(baseline, policy)
+    return Weighed(
+        _weight(_rate_counts(evidence), stakes.rate, policy.alpha),
+        _weight(_signature_counts(evidence), stakes.signature, policy.signature_alpha),
+        Weight(_break(evidence), policy.false_alarm_executions, stakes.break_expected),
+        evidence.baseline,
+        baseline if stakes.has_baseline else None,
+    )
+
+
+def reached(evidence: Evidence, baseline: Baseline | None, policy: EvidencePolicy) -> bool:
+    """Whether the execution just counted condemns the version; only a failure can.
+
+    A success leaves 1 - lost of every bet, so it lowers the rate and the signature errors. Of the
+    break, a bet that has won M falls, or rises to (1 - lost) / lost at most, which is far from any
+    limit; their sum might yet be lifted over its own by less than 1. That does not count: to leave
+    out looks costs nothing of the bound. So successes condemn nobody, and need no judging.
+    """
+    if not evidence.last_failed:
+        return False
+    stakes = stakes_of(baseline, policy)
+    if _break(evidence) >= policy.false_alarm_executions:
+        return True
+    counts = _rate_counts(evidence)
+    if _is_worse(counts, stakes.rate[0].expected) and _odds(counts, stakes.rate)[0] >= (
+        1 / policy.alpha
+    ):
+        return True
+    if not evidence.signature_errors:
+        return False
+    return _odds(_signature_counts(evidence), stakes.signature)[0] >= 1 / policy.signature_alpha
+
+
+class _Counts(NamedTuple):
+    success: int
+    success_after_failure: int
+    failure: int
+    failure_after_failure: int
+
+
+def _rate_counts(evidence: Evidence) -> _Counts:
+    repeats = evidence.failures_after_failure
+    recovered = evidence.after_failure - repeats
+    return _Counts(evidence.successes - recovered, recovered, evidence.failures - repeats, repeats)
+
+
+def _signature_counts(evidence: Evidence) -> _Counts:
+    """Whatever is no signature error is a success to them; runs are not told apart."""
+    errors = evidence.signature_errors
+    return _Counts(evidence.executions - errors, 0, errors, 0)
+
+
+def _is_worse(counts: _Counts, expected: Expected) -> bool:
+    """Whether more failed than expected after a success, or after a failure. If not, every bet has
+    lost: its rates are farther from what was seen than the expected ones."""
+    after_success = counts.success + counts.failure
+    after_failure = counts.success_after_failure + counts.failure_after_failure
+    return (
+        counts.failure > expected.failure_rate * after_success
+        or counts.failure_after_failure > expected.repeat_rate * after_failure
+    )
+
+
+def _weight(counts: _Counts, sides: tuple[Side, ...], alpha: float) -> Weight:
+    odds, expected = _odds(counts, sides)
+    return Weight(odds, 1 / alpha, expected)
+
+
+def _odds(counts: _Counts, sides: tuple[Side, ...]) -> tuple[float, Expected]:
+    """The least odds of all levels, and what that level expected."""
+    least, expected = _MOST, sides[0].expected
+    for side in sides:
+        odds = _log_mixture(counts, side.terms) + side.log_factor
+        if odds < least:
+            least, expected = odds, side.expected
+    return exp(least), expected
+
+
+def _log_mixture(counts: _Counts, terms: tuple[Terms, ...]) -> float:
+    """The logarithm of what all bets together have made of 1."""
+    success, recovered, failure, repeated = counts
+    won = [
+        weight + success * a + recovered * b + failure * c + repeated * d
+        for weight, a, b, c, d in terms
+    ]
+    most = max(won)
+    return most + log(fsum([exp(one - most) for one in won]))
+
+
+def _break(evidence: Evidence) -> float:
+    return fsum(
+        bet.weight * won for bet, won in zip(BREAK_BETS, evidence.breaks_now(), strict=True)
+    )
+
+
+def upper_bound(found: int, executions: int, confidence: float) -> float:
+    """Clopper and Pearson's one-sided upper bound of a rate of which ``found`` were seen.
+
+    The rate at which so few or fewer have a probability of 1 - ``confidence``, rounded up to nine
+    digits, so that the last bit of a machine's logarithm decides nothing. 1 without executions.
+    """
+    if found >= executions:
+        return 1.0
+    return min(ceil(_quantile(found + 1, executions - found, confidence) * 1e9) / 1e9, 1.0)
+
+
+def lower_bound(found: int, executions: int, confidence: float) -> float:
+    """The same on the other side, rounded down; 0 without executions."""
+    if found <= 0:
+        return 0.0
+    return floor(_quantile(found, executions - found + 1, 1 - confidence) * 1e9) / 1e9
+
+
+@lru_cache(maxsize=4096)
+def _quantile(a: int, b: int, probability: float) -> float:
+    """Of the beta distribution, by halving."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        if _incomplete_beta(a, b, middle) < probability:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _incomplete_beta(a: int, b: int, x: float) -> float:
+    """The distribution function of the beta distribution, for x in (0, 1), by its continued
+    fraction on the side where that converges quickly (Abramowitz and Stegun, 26.5.8)."""
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _continued_fraction(a, b, x) / a
+    return 1.0 - front * _continued_fraction(b, a, 1.0 - x) / b
+
+
+def _continued_fraction(a: int, b: int, x: float) -> float:
+    """By Lentz's method; about the root of a + b steps at most."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 / ((1.0 - (a + b) * x / (a + 1)) or tiny)
+    value = d
+    for step in range(1, 100_000):
+        even = step * (b - step) * x / ((a + 2 * step - 1) * (a + 2 * step))
+        odd = -(a + step) * (a + b + step) * x / ((a + 2 * step) * (a + 2 * step + 1))
+        for term in (even, odd):
+            d = 1.0 / ((1.0 + term * d) or tiny)
+            c = (1.0 + term / c) or tiny
+            value *= c * d
+        if abs(c * d - 1.0) < 1e-15:
+            break
+    return value
