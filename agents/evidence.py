@@ -45,7 +45,7 @@ class EvidencePolicy(NamedTuple):
 
     alpha: float = 0.01
     """Condemned by its rate at odds of 1/alpha; in (0, 1)."""
-    signature_alpha: float = 0.003
+    signature_alpha: float = 0.007
     """Condemned by its signature errors at odds of 1/signature_alpha; in (0, 1)."""
     false_alarm_executions: float = 100_000.0
     """Executions between two false alarms of the break, on average at least; greater than 1. Within
@@ -86,9 +86,9 @@ RATE_BETS: Final = (
 )
 """A total break is worth a third of the stake; the last bets on failures after a success alone, so
 that a lasting drop shows however little is known of the target's runs."""
-SIGNATURE_BETS: Final = (Bet(0.50, 1.0, 1.0), Bet(0.25, 0.6, 0.6), Bet(0.25, 0.2, 0.2))
+SIGNATURE_BETS: Final = (Bet(0.25, 1.0, 1.0), Bet(0.50, 0.5, 0.5), Bet(0.25, 0.2, 0.2))
 BREAK_BETS: Final = (Bet(0.60, 1.0, 1.0), Bet(0.20, 0.7, 0.7), Bet(0.20, 0.4, 0.4))
-SIGNATURE_LEVELS: Final = ((0.80, 1.0), (0.95, 3.0), (0.995, 10.0), (0.9995, 30.0))
+SIGNATURE_LEVELS: Final = ((0.80, 1.0), (0.95, 4.0), (0.995, 15.0), (0.9995, 50.0))
 """Confidence and factor."""
 BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
 
@@ -464,21 +464,32 @@ def lower_bound(found: int, executions: int, confidence: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _quantile(a: int, b: int, probability: float) -> float:
-    """Of the beta distribution, by halving."""
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        if _incomplete_beta(a, b, middle) < probability:
-            low = middle
+    """Of the beta distribution, by Newton's steps; where one leads out of what is known to hold the
+    quantile, by halving that."""
+    low, high, x = 0.0, 1.0, a / (a + b)
+    for _ in range(200):
+        below = _incomplete_beta(a, b, x)
+        if below < probability:
+            low = x
         else:
-            high = middle
-    return (low + high) / 2
+            high = x
+        density = exp(_log_front(a, b, x)) / (x * (1.0 - x))
+        before, x = x, x - (below - probability) / density if density > 0 else low
+        if not low < x < high:
+            x = (low + high) / 2
+        if abs(x - before) < 1e-13:
+            break
+    return x
+
+
+def _log_front(a: int, b: int, x: float) -> float:
+    return lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)
 
 
 def _incomplete_beta(a: int, b: int, x: float) -> float:
     """The distribution function of the beta distribution, for x in (0, 1), by its continued
     fraction on the side where that converges quickly (Abramowitz and Stegun, 26.5.8)."""
-    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    front = exp(_log_front(a, b, x))
     if x < (a + 1) / (a + b + 2):
         return front * _continued_fraction(a, b, x) / a
     return 1.0 - front * _continued_fraction(b, a, 1.0 - x) / b
@@ -496,6 +507,6 @@ def _continued_fraction(a: int, b: int, x: float) -> float:
             d = 1.0 / ((1.0 + term * d) or tiny)
             c = (1.0 + term / c) or tiny
             value *= c * d
-        if abs(c * d - 1.0) < 1e-15:
+        if abs(c * d - 1.0) < 1e-14:
             break
     return value
