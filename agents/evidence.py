@@ -15,15 +15,15 @@ The target's rates are not taken as known: Clopper and Pearson's bounds stand fo
 confidence or fiducial limits, Biometrika 26, 1934), at several levels, of which the most lenient
 decides.
 
-The state is whole numbers, and floats that change at failures only: n successes counted at once
-leave the same bits as n successes one by one.
+What is counted, and how, is in ``streams/evidence.py``: it is kept in the row of the tool.
 """
 
 from functools import lru_cache
 from math import ceil, exp, floor, fsum, lgamma, log, log1p
 from typing import Final, NamedTuple
 
-import msgspec
+from schemas.rules import Rules
+from streams.evidence import Baseline, BreakBets, Evidence
 
 
 class Level(NamedTuple):
@@ -68,6 +68,20 @@ class EvidencePolicy(NamedTuple):
     """Of the rate; the least confidence first."""
 
 
+@lru_cache(maxsize=1024)
+def policy_of(rules: Rules) -> EvidencePolicy:
+    """The numbers of the tests as a tool's rules set them."""
+    return EvidencePolicy(
+        alpha=rules.alpha,
+        signature_alpha=rules.signature_alpha,
+        false_alarm_executions=rules.false_alarm_executions,
+        baseline_executions=rules.baseline_executions,
+        assumed_success_rate=rules.assumed_success_rate,
+        assumed_repeat_rate=rules.assumed_repeat_rate,
+        tolerated_drop=rules.tolerated_drop,
+    )
+
+
 class Bet(NamedTuple):
     """An alternative: of the successes that were expected, this share fails, after a success and
     after a failure. ``weight`` is the share of the stake."""
@@ -91,99 +105,12 @@ BREAK_BETS: Final = (Bet(0.60, 1.0, 1.0), Bet(0.20, 0.7, 0.7), Bet(0.20, 0.4, 0.
 SIGNATURE_LEVELS: Final = ((0.80, 1.0), (0.95, 4.0), (0.995, 15.0), (0.9995, 50.0))
 """Confidence and factor."""
 BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
+_BREAK_LOST: Final = tuple(bet.lost for bet in BREAK_BETS)
 
 _NEVER: Final = -1e9
 """Stands for log 0: times none it is 0, times one or more its exponential is 0."""
 _MOST: Final = 690.0
-_MOST_WON: Final = 1e300
-"""Greater odds than these, about the same, are not told apart; so nothing becomes infinite."""
-
-
-class Baseline(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What was seen of the target, in the order of its log."""
-
-    executions: int
-    failures: int
-    signature_errors: int
-    after_failure: int
-    """Executions whose predecessor failed."""
-    failures_after_failure: int
-
-    @property
-    def successes(self) -> int:
-        return self.executions - self.failures
-
-
-class Evidence(msgspec.Struct, array_like=True, gc=False):
-    """What was seen of one activation, in the order of its log. At most 70 bytes in a row."""
-
-    successes: int = 0
-    failures: int = 0
-    failures_after_failure: int = 0
-    signature_errors: int = 0
-    since_failure: int = 0
-    """Successes since the last failure, or since the beginning."""
-    breaks: list[float] = []
-    """What each bet of the break had won at the last failure; empty before the first."""
-
-    @property
-    def executions(self) -> int:
-        return self.successes + self.failures
-
-    @property
-    def last_failed(self) -> bool:
-        return self.failures > 0 and not self.since_failure
-
-    @property
-    def after_failure(self) -> int:
-        """Executions whose predecessor failed."""
-        return self.failures - self.last_failed
-
-    @property
-    def baseline(self) -> Baseline:
-        """What this activation is to those that are measured by it."""
-        return Baseline(
-            self.executions,
-            self.failures,
-            self.signature_errors,
-            self.after_failure,
-            self.failures_after_failure,
-        )
-
-    def add_success(self, number: int = 1) -> None:
-        """Count so many successes in a row. No verdict can come of it (``reached``)."""
-        self.successes += number
-        self.since_failure += number
-
-    def add_failure(self, is_signature_error: bool, stakes: "Stakes") -> None:
-        """Count one failure. ``stakes`` are those of the activation (``stakes_of``)."""
-        after_failure = self.last_failed
-        factors = stakes.break_factors[after_failure]
-        self.breaks = [
-            min((won + 1.0) * factor, _MOST_WON)
-            for won, factor in zip(self.breaks_now(), factors, strict=True)
-        ]
-        self.failures += 1
-        self.failures_after_failure += after_failure
-        self.signature_errors += is_signature_error
-        self.since_failure = 0
-
-    def breaks_now(self) -> list[float]:
-        """What each bet of the break has won by now.
-
-        Each execution adds a stake of 1, then a success keeps r = 1 - lost of all of it. So n
-        successes make of M: M rⁿ + r (1 - rⁿ) / (1 - r).
-        """
-        number = self.since_failure
-        won = self.breaks or [0.0] * len(BREAK_BETS)
-        if not number:
-            return won
-        now = []
-        for bet, before in zip(BREAK_BETS, won, strict=True):
-            kept = 1.0 - bet.lost
-            power: float = kept**number
-            now.append(before * power + kept * (1.0 - power) / bet.lost)
-        return now
+"""Greater odds than these, as a logarithm, are not told apart; so nothing becomes infinite."""
 
 
 class Expected(NamedTuple):
@@ -227,8 +154,7 @@ class Stakes(NamedTuple):
     rate: tuple[Side, ...]
     signature: tuple[Side, ...]
     break_expected: Expected
-    break_factors: tuple[tuple[float, ...], tuple[float, ...]]
-    """What a failure makes of each bet of the break: after a success, and after a failure."""
+    break_bets: BreakBets
     has_baseline: bool
 
 
@@ -250,7 +176,8 @@ def stakes_of(baseline: Baseline | None, policy: EvidencePolicy) -> Stakes:
             for confidence, factor in SIGNATURE_LEVELS
         ),
         at_break,
-        (
+        BreakBets(
+            _BREAK_LOST,
             tuple(_gain(bet.lost, at_break.failure_rate) for bet in BREAK_BETS),
             tuple(_gain(bet.lost_after_failure, at_break.repeat_rate) for bet in BREAK_BETS),
         ),
@@ -439,9 +366,8 @@ def _log_mixture(counts: _Counts, terms: tuple[Terms, ...]) -> float:
 
 
 def _break(evidence: Evidence) -> float:
-    return fsum(
-        bet.weight * won for bet, won in zip(BREAK_BETS, evidence.breaks_now(), strict=True)
-    )
+    won = evidence.breaks_now(_BREAK_LOST)
+    return fsum(bet.weight * each for bet, each in zip(BREAK_BETS, won, strict=True))
 
 
 def upper_bound(found: int, executions: int, confidence: float) -> float:

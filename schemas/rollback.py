@@ -15,6 +15,7 @@ Reason = Literal[
     "complete_failure",
     "high_failure_rate",
     "success_rate_drop",
+    "regression",
     "manual",
 ]
 Rejection = Literal[

@@ -1,12 +1,14 @@
-"""The numbers of the rules: when a version is rolled back (contract, section 2, policy `seed`)."""
+"""The policy and its numbers: when a version is rolled back (contract, section 2)."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
+Risk = Annotated[float, Field(ge=1e-12, lt=1)]
+"""A probability of being wrong; its inverse are odds that are never out of reach of a float."""
 
 
 class Rules(BaseModel):
@@ -18,6 +20,9 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    policy: Literal["seed", "guarded"] = "seed"
+    """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
+    replaced does, and a rule only names the reason (``docs/guarded.md``)."""
     ring_size: AtLeastOne = 10
     """How many of the newest executions are kept one by one."""
     recent_window_s: AtLeastOne = 300
@@ -43,12 +48,28 @@ class Rules(BaseModel):
     success_rate_drop: Share = Decimal("0.15")
     """…and a success rate below the baseline by at least this."""
     baseline_executions: AtLeastOne = 10
-    """How many executions of a version make a baseline for its successor."""
+    """How many executions of a version make a baseline for its successor. Under `guarded` of its
+    whole activation, and with fewer `assumed_success_rate` stands for it."""
     attempt_interval_s: AtLeastOne = 600
     """An activation is commanded again after so long; the wait doubles with each attempt."""
     attempt_interval_max_s: AtLeastOne = 86_400
     remembered_versions: AtLeastOne = 16
     """Of how many replaced versions of a tool the counts are kept for a baseline."""
+    alpha: Risk = 0.01
+    """Guarded: condemned by its success rate at odds of 1/alpha to 1, which a version that is no
+    worse than its baseline reaches with this probability at most."""
+    signature_alpha: Risk = 0.007
+    """Guarded: the same of its signature errors."""
+    false_alarm_executions: Annotated[float, Field(gt=1, le=1e15)] = 100_000.0
+    """Guarded: a version that broke after a healthy life: executions between two false alarms, on
+    average at least."""
+    assumed_success_rate: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    """Guarded: of a version without a baseline, nothing below this is wrong."""
+    assumed_repeat_rate: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Guarded: the share of failures that another one follows, as far as the baseline's own
+    executions allow it; 0.5 are runs of two on average."""
+    tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Guarded: the success rate may be below the baseline's by so much; 0.05 are five points."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

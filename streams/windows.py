@@ -18,6 +18,7 @@ from schemas.execution import SIGNATURE_ERRORS, Activation
 from schemas.fields import micros_of
 from schemas.rules import Rules
 from schemas.run import Run
+from streams.evidence import Dossier
 
 SECOND: Final = 1_000_000
 """In microseconds."""
@@ -193,6 +194,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     command_id: str | None = None
     legacies: dict[int, Counts | None] = {}
     """The baseline that each replaced version left, by version, the last replaced last."""
+    dossier: Dossier | None = None
+    """What policy `guarded` weighs; None under `seed`, and where nothing was counted since the
+    policy was changed."""
 
     def legacy(self, rules: Rules) -> Counts | None:
         """The baseline that the current version leaves: its own window if that holds enough."""
@@ -218,6 +222,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 def activate(row: Row | None, activation: Activation, offset: int, rules: Rules) -> Row:
     """The row as it stands behind an activation; an old or repeated one only moves ``read_to``."""
     reactivated = activation.activated_by.kind == "rollback"
+    dossier = Dossier() if rules.policy == "guarded" else None
     if row is None:
         baseline, legacies = None, {}
     elif activation.activation <= row.activation:
@@ -230,6 +235,10 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
         while len(legacies) > rules.remembered_versions:
             del legacies[next(iter(legacies))]
         baseline = legacies.get(activation.version_id) if reactivated else legacy
+        if dossier is not None:
+            dossier = (row.dossier or dossier).replaced(
+                row.version_id, activation.version_id, reactivated, rules
+            )
     return Row(
         read_to=offset,
         version_id=activation.version_id,
@@ -239,6 +248,7 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
         reactivated=reactivated,
         baseline=baseline,
         legacies=legacies,
+        dossier=dossier,
     )
 
 

@@ -111,7 +111,7 @@ RIGHT: Final[dict[str, list[Any]]] = {
     "breaks?": [None, [], [{"kind": "k", "reason": "r"}], [{"object": "o", "reason": "\0\ud800"}]],
     "tier": ["immediate", "fast", "standard", "manual"],
     "reason": ["consecutive_failures", "signature_change", "complete_failure", "high_failure_rate",
-               "success_rate_drop", "manual"],
+               "success_rate_drop", "regression", "manual"],
     "activation?": [None, 1, 2**31 - 1],
     "details": [{}, {"recent": "no list"}, {"recent": ["x", 7, None]}, {"\0": "\ud800"},
                 {"n": 10**400, "f": 1e308}, {"deep": [[[[[[{}]]]]]]}, {"": {"": ""}}],

@@ -16,9 +16,7 @@ from agents.evidence import (
     RATE_BETS,
     SIGNATURE_BETS,
     SIGNATURE_LEVELS,
-    Baseline,
     Bet,
-    Evidence,
     EvidencePolicy,
     Expected,
     lower_bound,
@@ -27,6 +25,7 @@ from agents.evidence import (
     upper_bound,
     weigh,
 )
+from streams.evidence import Baseline, Evidence
 
 POLICY = EvidencePolicy()
 ENOUGH = Baseline(100, 10, 0, 10, 1)
@@ -42,7 +41,7 @@ def evidence_of(log: str, baseline: Baseline | None, policy: EvidencePolicy = PO
         if outcome == "S":
             evidence.add_success()
         else:
-            evidence.add_failure(outcome == "T", stakes)
+            evidence.add_failure(outcome == "T", stakes.break_bets)
     return evidence
 
 
@@ -167,7 +166,7 @@ def test_successes_at_once_leave_the_same_bits(
             at_once.add_success(run)
             place += run
         else:
-            at_once.add_failure(log[place] == "T", stakes)
+            at_once.add_failure(log[place] == "T", stakes.break_bets)
             place += 1
     one_by_one = evidence_of(log, baseline)
     assert msgspec.msgpack.encode(at_once) == msgspec.msgpack.encode(one_by_one)
@@ -345,7 +344,7 @@ def test_nothing_becomes_infinite() -> None:
     baseline = Baseline(100_000, 0, 0, 0, 0)
     evidence = evidence_of("T" * 2_000, baseline)
     evidence.add_success()
-    evidence.add_failure(True, stakes_of(baseline, POLICY))
+    evidence.add_failure(True, stakes_of(baseline, POLICY).break_bets)
     for weight in weigh(evidence, baseline, POLICY)[:3]:
         assert isfinite(weight.odds)
     assert all(map(isfinite, evidence.breaks))
@@ -381,7 +380,7 @@ def executions_until_condemned(log: str, baseline: Baseline, begin: int = 0) -> 
         if outcome == "S":
             evidence.add_success()
         else:
-            evidence.add_failure(outcome == "T", stakes)
+            evidence.add_failure(outcome == "T", stakes.break_bets)
             if number >= begin and reached(evidence, baseline, POLICY):
                 return number + 1 - begin
     return len(log) + 1
