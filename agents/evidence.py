@@ -20,10 +20,12 @@ What is counted, and how, is in ``streams/evidence.py``: it is kept in the row o
 
 from functools import lru_cache
 from math import ceil, exp, floor, fsum, lgamma, log, log1p
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from schemas.rules import Rules
 from streams.evidence import Baseline, BreakBets, Evidence
+
+Test = Literal["rate", "signature", "break"]
 
 
 class Level(NamedTuple):
@@ -268,9 +270,13 @@ class Weighed(NamedTuple):
     """Of its target; None where too little is known of it."""
 
     @property
-    def greatest(self) -> tuple[str, Weight]:
-        """The test that is nearest to its limit, by name: `rate`, `signature` or `break`."""
-        named = (("rate", self.rate), ("signature", self.signature), ("break", self.at_break))
+    def greatest(self) -> tuple[Test, Weight]:
+        """The test that is nearest to its limit."""
+        named: tuple[tuple[Test, Weight], ...] = (
+            ("rate", self.rate),
+            ("signature", self.signature),
+            ("break", self.at_break),
+        )
         return max(named, key=lambda named: named[1].share)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from agents.guarded import add_run, dossier_of
 from agents.verdict import decide, is_silent
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
@@ -25,6 +26,8 @@ def fold(
         return activate(row, entry, offset, rules), None
     if row is None or not count(row, entry, offset, rules):
         return row, None
+    if rules.policy == "guarded":
+        add_run(row, entry, rules)
     return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
 
 
@@ -80,10 +83,14 @@ def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
 
 
 def _count_silently(row: Row, log: Sequence[Numbered], rules: Rules) -> bool:
-    """Count these successes, if no rule can hold on the way; whether it was done."""
+    """Count these successes, if none of them can condemn; whether it was done."""
     runs = [entry for _, _, entry in log if isinstance(entry, Run)]  # all are
     now_us = max(run.executed_us for run in runs)
-    return is_silent(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)
+    if not (is_silent(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)):
+        return False
+    if rules.policy == "guarded":
+        dossier_of(row).evidence.add_success(len(runs))
+    return True
 
 
 def commands_of_log(

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from agents.verdict import baseline_of, details_of, judge
+from agents.verdict import baseline_of, details_of, stands
 from schemas.fields import format_time, time_of
 from schemas.rules import Rules
 from streams.windows import Row, Seen, is_signature_error
 
 
 def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
-    """The windows of the current version and what the rules say (contract, section 7)."""
+    """The windows of the current version and what the policy says (contract, section 7)."""
     recent = row.recent(rules)[::-1]
-    verdict = judge(row, rules)
+    verdict = stands(row, rules)
     return {
         "tool_name": tool_name,
         "version_id": row.version_id,

@@ -1,12 +1,14 @@
 """What the rules say of a row, and the command that follows. Pure: no clock, no I/O.
 
-The rules in their order, the first that holds wins (contract, section 2, policy `seed`).
+The rules in their order, the first that holds wins (contract, section 2, policy `seed`). Under
+policy `guarded` the evidence decides (``agents/guarded.py``), and the rule is only named.
 """
 
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from agents.guarded import evidence_details, has_reached, stands_condemned
 from schemas.fields import time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
@@ -16,7 +18,7 @@ ISSUED_BY = "detector"
 
 
 class Verdict(NamedTuple):
-    """A rule that holds, with the counts of the window that decided."""
+    """A rule that holds, or `regression`, with the counts of the window that decided."""
 
     tier: Tier
     reason: Reason
@@ -42,8 +44,10 @@ def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
     By itself a success brings no rule about, and while one is in a window not all have failed. But
     time drops older successes, and each one brings a window nearer to the number of executions that
     a rule asks for: so a rate is judged by the fewest executions with which its rule may meet the
-    failures that are there.
+    failures that are there. Under `guarded` only failures condemn.
     """
+    if rules.policy == "guarded":
+        return True
     if judge(row, rules) is not None:
         return False
     fast = row.fast.fewest(now_us, rules.fast_bucket_s, rules.fast_window_s)
@@ -56,6 +60,24 @@ def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
         return True
     executions = max(standard.executions, rules.standard_executions)
     return not _has_dropped(Counts(executions, standard.failures), row, rules)
+
+
+def stands(row: Row, rules: Rules) -> Verdict | None:
+    """What the policy says of the current version by now, whatever execution came last."""
+    if rules.policy == "seed":
+        return judge(row, rules)
+    return _named(row, rules) if stands_condemned(row, rules) else None
+
+
+def _named(row: Row, rules: Rules) -> Verdict:
+    """Why the evidence is against a version: the rule that holds at this moment, if one does."""
+    return judge(row, rules) or Verdict("standard", "regression", _seen(row))
+
+
+def _seen(row: Row) -> Counts:
+    """All that the evidence has counted of this activation."""
+    evidence = row.dossier and row.dossier.evidence
+    return Counts(evidence.executions, evidence.failures) if evidence else Counts(0, 0)
 
 
 def _immediate(row: Row, rules: Rules) -> Verdict | None:
@@ -119,7 +141,10 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
     An activation is commanded once, and again only after an interval of event time that doubles
     with each attempt. ``timestamp_us`` is the Kafka timestamp of the deciding record.
     """
-    verdict = judge(row, rules)
+    if rules.policy == "seed":
+        verdict = judge(row, rules)
+    else:
+        verdict = _named(row, rules) if has_reached(row, rules) else None
     if verdict is None:
         return None
     now_us = row.now_us
@@ -149,8 +174,8 @@ def _interval_us(row: Row, rules: Rules) -> int:
 
 def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
     """The evidence: the executions of `recent` (newest first), the counts that decided, and the
-    baseline."""
-    return {
+    baseline; under `guarded` what the tests say, with every number of it."""
+    details = {
         "recent": [str(seen.execution_id) for seen in reversed(row.recent(rules))],
         "executions": verdict.counts.executions,
         "failures": verdict.counts.failures,
@@ -158,6 +183,9 @@ def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
         "baseline": baseline_of(row),
         "attempt": row.attempts,
     }
+    if rules.policy == "guarded":
+        details["evidence"] = evidence_details(row, rules)
+    return details
 
 
 def baseline_of(row: Row) -> dict[str, Any] | None:

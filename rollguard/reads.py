@@ -11,7 +11,8 @@ from uuid import UUID
 import aiohttp
 from yarl import URL
 
-from agents.rule_texts import rule_text
+from agents.guarded import evidence_of
+from agents.rule_texts import evidence_text, rule_text
 from db.errors import postgres_errors
 from db.evidence import ExecutionRecord, executions_by_id
 from db.migrate import require_schema
@@ -67,11 +68,12 @@ async def rollbacks_of(
 @dataclass(frozen=True)
 class Explanation:
     """A decision and what it rests on. ``rule`` is the rule's text with its numbers, as they are
-    set here and now; ``executions`` the recorded ones, the newest first, ``unrecorded`` the ids of
-    the others."""
+    set here and now; ``evidence`` what was weighed, of a command of policy `guarded`;
+    ``executions`` the recorded ones, the newest first, ``unrecorded`` the ids of the others."""
 
     command: RollbackRecord
     rule: str
+    evidence: str | None
     executions: list[ExecutionRecord]
     unrecorded: list[str]
 
@@ -87,7 +89,9 @@ async def explanation_of(settings: Settings, command_id: UUID) -> Explanation:
     recorded = {str(each.execution_id) for each in executions}
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
     unrecorded = [each for each in ids if each not in recorded]
-    return Explanation(command, rule, executions, unrecorded)
+    said = evidence_of(command.details)
+    evidence = None if said is None else evidence_text(said)
+    return Explanation(command, rule, evidence, executions, unrecorded)
 
 
 def recent_of(command: RollbackRecord) -> list[str]:

@@ -44,6 +44,7 @@ def explanation(found: Explanation, as_json: bool) -> None:
             "tier": command.tier,
             "reason": command.reason,
             "rule": found.rule,
+            **({} if found.evidence is None else {"evidence": found.evidence}),
             "issued by": command.issued_by,
             "issued at": command.issued_at,
             "applied at": command.applied_at,
@@ -78,6 +79,7 @@ def _document(found: Explanation) -> dict[str, Any]:
     return {
         **data_of(found.command),
         "rule": found.rule,
+        "evidence": found.evidence,
         "executions": [data_of(each) for each in found.executions],
         "unrecorded": list(found.unrecorded),
     }

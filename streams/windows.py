@@ -195,8 +195,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     legacies: dict[int, Counts | None] = {}
     """The baseline that each replaced version left, by version, the last replaced last."""
     dossier: Dossier | None = None
-    """What policy `guarded` weighs; None under `seed`, and where nothing was counted since the
-    policy was changed."""
+    """What policy `guarded` weighs; None where `seed` is the policy since the activation."""
 
     def legacy(self, rules: Rules) -> Counts | None:
         """The baseline that the current version leaves: its own window if that holds enough."""

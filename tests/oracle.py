@@ -1,18 +1,23 @@
 """The rules of the contract, section 2, as slowly and as plainly as they can be written.
 
 At every execution all is computed anew from the whole log up to there. Nothing is carried along
-but the commands that were issued. Nothing here knows how the product keeps its windows.
+but the commands that were issued. Nothing here knows how the product keeps its windows, or what it
+counts under policy `guarded`; what the counts weigh is held against exact fractions elsewhere
+(``tests/unit/test_evidence.py``).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from agents.evidence import Weighed, policy_of, stakes_of, weigh
 from schemas.execution import Activation, Execution
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
+from streams.evidence import Baseline, Evidence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,6 +46,25 @@ class Counts(NamedTuple):
     @property
     def success_rate(self) -> Fraction:
         return Fraction(self.executions - self.failures, self.executions)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """All of an activation, as they came."""
+
+    executions: int
+    failures: int
+    signature_errors: int
+    after_failure: int
+    failures_after_failure: int
+
+
+class _Counted(Protocol):
+    @property
+    def executions(self) -> int: ...
+
+
+C = TypeVar("C", bound=_Counted)
 
 
 class Decision(NamedTuple):
@@ -80,8 +104,17 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     assert isinstance(current, Activation)
     now = max(run.executed_at for run in runs)
     recent = _recent(runs, rules)
-    baseline = _baseline(log, place, rules)
+    baseline = _baseline(log, place, rules, lambda runs: _in_standard_window(runs, rules))
     decision = _first_rule_that_holds(runs, recent, baseline, rules)
+    weighed = None
+    if rules.policy == "guarded":
+        weighed = _weighed(runs, _baseline(log, place, rules, _tally), rules)
+        tally = _tally(runs)
+        if runs[-1].execution.success or weighed.greatest[1].share < 1:
+            decision = None
+        elif decision is None:
+            all_of_it = Counts(tally.executions, tally.failures)
+            decision = Decision("standard", "regression", all_of_it)
     if decision is None:
         return None
     earlier = [each for each in issued if each.command.from_activation == current.activation]
@@ -106,6 +139,8 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         },
         "attempt": attempt,
     }
+    if weighed is not None:
+        details["evidence"] = _evidence_said(weighed, _tally(runs))
     command = RollbackCommand(
         command_id=automatic_command_id(
             current.tool_name, current.version_id, current.activation, attempt
@@ -120,6 +155,49 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         issued_at=min(now, EPOCH + timedelta(milliseconds=log[-1].timestamp_ms)),
     )
     return Issued(command, now)
+
+
+def _weighed(runs: Sequence[Run], baseline: Tally | None, rules: Rules) -> Weighed:
+    """The tests, after these executions of an activation, one after the other."""
+    policy = policy_of(rules)
+    target = None if baseline is None else Baseline(**asdict(baseline))
+    evidence = Evidence()
+    for run in runs:
+        if run.execution.success:
+            evidence.add_success()
+        else:
+            bets = stakes_of(target, policy).break_bets
+            evidence.add_failure(run.execution.is_signature_error, bets)
+    return weigh(evidence, target, policy)
+
+
+def _evidence_said(weighed: Weighed, seen: Tally) -> dict[str, Any]:
+    test, weight = weighed.greatest
+    known = weighed.baseline
+    fields = Tally.__dataclass_fields__
+    return {
+        "test": test,
+        "odds": weight.odds,
+        "limit": weight.limit,
+        "expected_success_rate": weight.expected.success_rate,
+        "expected_failure_rate": weight.expected.failure_rate,
+        "expected_repeat_rate": weight.expected.repeat_rate,
+        "confidence": weight.expected.confidence,
+        "assumed": known is None,
+        "baseline": None if known is None else {name: getattr(known, name) for name in fields},
+        "seen": asdict(seen),
+    }
+
+
+def _tally(runs: Sequence[Run]) -> Tally:
+    failed = [not run.execution.success for run in runs]
+    return Tally(
+        len(runs),
+        sum(failed),
+        sum(not run.execution.success and run.execution.is_signature_error for run in runs),
+        sum(before for before, _ in pairwise(failed)),
+        sum(before and after for before, after in pairwise(failed)),
+    )
 
 
 def _first_rule_that_holds(
@@ -225,8 +303,14 @@ def _counts(runs: Sequence[Run]) -> Counts:
     return Counts(len(runs), sum(not run.execution.success for run in runs))
 
 
-def _baseline(log: Sequence[Entry], place: int, rules: Rules) -> Counts | None:
-    """What the activation at ``place`` is compared with."""
+def _in_standard_window(runs: Sequence[Run], rules: Rules) -> Counts:
+    return _in_window(runs, rules.standard_window_s, rules.standard_bucket_s)
+
+
+def _baseline(
+    log: Sequence[Entry], place: int, rules: Rules, count: Callable[[Sequence[Run]], C]
+) -> C | None:
+    """What the activation at ``place`` is compared with, if ``count`` counts executions."""
     activations = _real_activations(log[: place + 1])
     current = log[place].entry
     assert isinstance(current, Activation)
@@ -246,8 +330,7 @@ def _baseline(log: Sequence[Entry], place: int, rules: Rules) -> Counts | None:
         if index not in remembered:
             return None
     start, end = activations[index], activations[index + 1]
-    runs = _counted(log, start, end, rules)
-    counts = _in_window(runs, rules.standard_window_s, rules.standard_bucket_s)
+    counts = count(_counted(log, start, end, rules))
     if counts.executions >= rules.baseline_executions:
         return counts
-    return _baseline(log, start, rules)
+    return _baseline(log, start, rules, count)

@@ -43,6 +43,11 @@ from schemas.rules import Rules
             "at least 10 executions in the last 86400 s, and a success rate at least 15 points "
             "below the baseline",
         ),
+        (
+            ("standard", "regression"),
+            {"policy": "guarded"},
+            "the evidence against the version reached its limit, and no other rule held",
+        ),
         (("manual", "manual"), {}, "a person's order"),
     ],
 )
