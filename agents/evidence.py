@@ -306,13 +306,11 @@ def reached(evidence: Evidence, baseline: Baseline | None, policy: EvidencePolic
     if _break(evidence) >= policy.false_alarm_executions:
         return True
     counts = _rate_counts(evidence)
-    if _is_worse(counts, stakes.rate[0].expected) and _odds(counts, stakes.rate)[0] >= (
-        1 / policy.alpha
-    ):
+    if _is_worse(counts, stakes.rate[0].expected) and _reach(counts, stakes.rate, 1 / policy.alpha):
         return True
     if not evidence.signature_errors:
         return False
-    return _odds(_signature_counts(evidence), stakes.signature)[0] >= 1 / policy.signature_alpha
+    return _reach(_signature_counts(evidence), stakes.signature, 1 / policy.signature_alpha)
 
 
 class _Counts(NamedTuple):
@@ -348,6 +346,14 @@ def _is_worse(counts: _Counts, expected: Expected) -> bool:
 def _weight(counts: _Counts, sides: tuple[Side, ...], alpha: float) -> Weight:
     odds, expected = _odds(counts, sides)
     return Weight(odds, 1 / alpha, expected)
+
+
+def _reach(counts: _Counts, sides: tuple[Side, ...], limit: float) -> bool:
+    """Whether the odds of every level do; most often the first one that is asked says no."""
+    return all(
+        exp(min(_log_mixture(counts, side.terms) + side.log_factor, _MOST)) >= limit
+        for side in sides
+    )
 
 
 def _odds(counts: _Counts, sides: tuple[Side, ...]) -> tuple[float, Expected]:

@@ -37,7 +37,9 @@ def dossier_of(row: Row) -> Dossier:
 def has_reached(row: Row, rules: Rules) -> bool:
     """Whether the execution just counted condemns the version; only a failure can."""
     dossier = row.dossier
-    return dossier is not None and reached(dossier.evidence, dossier.baseline, policy_of(rules))
+    if dossier is None or not dossier.evidence.last_failed:
+        return False
+    return reached(dossier.evidence, dossier.baseline, policy_of(rules))
 
 
 def stands_condemned(row: Row, rules: Rules) -> bool:
