@@ -43,14 +43,14 @@ class PublishChanges:
             outcomes = await change(conn)
             reached("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))
-        await self._outbox.publish(
-            [
-                Outgoing.of(outcomes_topic, tool, outcome)
-                for tool, outcome in zip(tools, outcomes, strict=True)
-            ]
-        )
-        reached("applier.outcome_published")
-        return outcomes
+            await self._outbox.publish(
+                [
+                    Outgoing.of(outcomes_topic, tool, outcome)
+                    for tool, outcome in zip(tools, outcomes, strict=True)
+                ]
+            )
+            reached("applier.outcome_published")
+            return outcomes
 
     async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
         """Publish what Postgres says now: it may be newer than what was just applied."""

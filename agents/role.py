@@ -6,7 +6,6 @@ of ours: the batch is not marked as done, and the process ends, loudly.
 """
 
 import asyncio
-from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -49,7 +48,7 @@ class BatchAgent:
             consumer: BatchConsumer = self._app.consumer
             if self._closing or self._fatal.error is not None or not consumer.take(batch):
                 return  # not marked as done: whoever owns it reads it again
-            batch.done_to = partial(consumer.mark_done, batch)
+            batch.mark_done = consumer.mark_done
             try:
                 await self._handler.handle(batch)
             except Exception as error:

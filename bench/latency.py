@@ -17,6 +17,7 @@ from bench.deploying import deploy
 from bench.drain import drain
 from bench.load import Load, Tools, chosen, spawn
 from bench.marks import STAGES, Marks
+from bench.raw_chain import raw_chain
 from bench.report import Result, quantiles, show
 from bench.servers import with_servers
 from tests.system import execution
@@ -44,7 +45,8 @@ async def latency(
     once the command was seen); its outcome; the old version in use in an engine that follows
     `tool-versions`. 200 rollbacks a round, 10 a second, whether or not those before are done, while
     the three roles judge, apply and record executions of 50 other tools: none, and 25, 50 and 80 %
-    of what the whole pipeline takes of a backlog."""
+    of what the whole pipeline takes of a backlog. The raw chain is the same hops between as many
+    processes, one insert and the same acknowledgements, and nothing done with any."""
     async with Bed.made(brokers, dsn) as bed:
         workers = await bed.start(*ROLES)
         names = [f"load-{number}" for number in range(_TOOLS)]
@@ -57,6 +59,8 @@ async def latency(
         found: dict[tuple[int, str], list[list[float]]] = defaultdict(list)
         async with Marks.followed(bed.settings) as marks:
             for number in range(rounds):
+                async with Bed.made(brokers, dsn) as bare:
+                    found[0, "raw chain"].append(await raw_chain(bare, rollbacks, every_s))
                 for share in SHARES:
                     rate = statistics.median(rates) * share / 100
                     broken = [f"broken-{number}-{share}-{each}" for each in range(rollbacks)]

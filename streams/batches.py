@@ -52,8 +52,13 @@ class Batch:
     ends: int = 0
     """The offset from which is read on."""
     epoch: int = -1
-    done_to: Callable[[int], None] = lambda _: None
-    """Say that the records up to this offset are dealt with, before all are."""
+    mark_done: Callable[["Batch", int], None] = lambda _batch, _offset: None
+    """Of the consumer. It must not hold the batch: in a cycle the records would wait for the
+    garbage collector, which stops everything for a quarter of a second when it finds many."""
+
+    def done_to(self, offset: int) -> None:
+        """Say that the records up to this offset are dealt with, before all are."""
+        self.mark_done(self, offset)
 
     @property
     def first(self) -> ConsumerRecord:

@@ -178,7 +178,7 @@ async def test_what_takes_long_to_compare_is_applied_and_done_before_the_rest(
     monkeypatch.setattr(apply_deployments, "COMPARE_GROUP_S", -1.0)
     wishes = batch(TOPICS.deployments, *(deployment("one", tool) for tool in "abc"))
     done: list[int] = []
-    wishes.done_to = done.append
+    wishes.mark_done = lambda _, offset: done.append(offset)
     await applier.deployments.handle(wishes)
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
     assert together == [["a"], ["b"], ["c"]]

@@ -6,6 +6,7 @@ Every test runs an app of its own in this process, on topics of its own.
 import asyncio
 import gc
 import warnings
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -100,6 +101,17 @@ class Counting:
         return sum(len(batch) for batch in self.batches)
 
 
+class Forgetting(Counting):
+    """Keeps nothing of what it is handed, but knows whether somebody else does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handed: list[weakref.ref[Batch]] = []
+
+    async def handle(self, batch: Batch) -> None:
+        self.handed.append(weakref.ref(batch))
+
+
 def assert_in_order(handler: Counting) -> None:
     """Each partition was handled from its beginning on, each offset once."""
     by_partition: dict[int, list[int]] = {}
@@ -169,6 +181,22 @@ async def test_a_fetch_reaches_the_agent_whole_and_in_order(settings: Settings) 
     assert max(len(batch) for batch in handler.batches) > 1
     assert all(len({record.partition for record in batch}) == 1 for batch in handler.batches)
     assert_in_order(handler)
+
+
+async def test_what_is_done_needs_no_garbage_collector(settings: Settings) -> None:
+    handler = Forgetting()
+    await publish(settings, 100)
+    gc.disable()
+    try:
+        async with running(settings, handler, Fatal()):
+
+            async def all_gone_but_the_last() -> bool:
+                held = [each for each in handler.handed if each() is not None]
+                return len(handler.handed) >= settings.partitions and len(held) <= 1
+
+            await until(all_gone_but_the_last)
+    finally:
+        gc.enable()
 
 
 async def test_what_is_done_is_committed_and_not_read_again(settings: Settings) -> None:
