@@ -117,6 +117,24 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
         assert found["again"] >= 1, found
 
 
+def test_successes_are_counted_at_once_whatever_a_rule_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_once: list[int] = []
+
+    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
+        at_once.append(len(runs))
+        return count_successes(row, runs, *rest)
+
+    monkeypatch.setattr(agents.fold, "count_successes", noting)
+    script = Script().deploy(0).run("FFF" + "." * 7, *every(0, 10, 0), error="TypeError")
+    entries = [numbered(each) for each in script.log]
+    fold_all(None, entries, Rules())
+    assert at_once == []
+    fold_all(None, entries, DEFAULT)
+    assert at_once == [7]
+
+
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
     rules = RULES[which]
