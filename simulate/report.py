@@ -95,7 +95,8 @@ def share(found: int, repetitions: int) -> str:
 
 def _percent(share: float) -> str:
     percent = 100 * share
-    return f"{percent:.2f}" if 0 < percent < 9.995 else f"{percent:.0f}"
+    digits = 0 if not share or percent >= 9.95 else 1 if percent >= 0.995 else 2
+    return f"{percent:.{digits}f}"
 
 
 def document(cells: Sequence[Cell], how: str) -> str:

@@ -43,7 +43,8 @@ def svg(
     for place, column in enumerate(columns):
         x = _LEFT + (place + 0.5) * step
         parts.append(
-            f'<text x="{x:.1f}" y="{_HEIGHT - 15}" text-anchor="middle">{escape(column)}</text>'
+            f'<text x="{x:.1f}" y="{_HEIGHT - 15}" text-anchor="middle" font-size="10">'
+            f"{escape(column)}</text>"
         )
     for number, (name, dots) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
