@@ -9,7 +9,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test chaos chaos-scenes chaos-run bench peers peers-test lock setup
+.PHONY: demo up test check kafka-test chaos chaos-scenes chaos-run bench simulate peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -60,6 +60,11 @@ chaos-run: $(STAMP)
 bench: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/python -m bench $(PART)
+
+# What each policy does to versions whose truth is known, into docs/simulation.md, in some minutes;
+# SIMULATE="--repetitions 400" for less.
+simulate: $(STAMP)
+	$(BIN)/python -m simulate $(SIMULATE)
 
 # What the detector is measured beside (bench/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)

@@ -1,0 +1,144 @@
+"""What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
+short, and the simulation itself."""
+
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from statistics import mean
+from xml.etree import ElementTree
+
+import pytest
+
+from simulate.cells import Cell, rolled_back_at, simulate
+from simulate.draws import SIGNATURE_ERROR, Phase, outcomes, steady
+from simulate.policies import POLICIES
+from simulate.report import text, write
+from simulate.scenarios import (
+    Scenario,
+    all_scenarios,
+    drop,
+    healthy,
+    late_break,
+    signature_break,
+    total_break,
+)
+
+SEED = 1
+MOST_FALSE = 0.03
+"""What the upper end of the 95 % interval may be with so few repetitions: of one in 200 it is
+0.028. `make simulate` has enough of them for the 0.01 that is promised."""
+
+
+def cell(scenario: Scenario, policy: str, repetitions: int) -> Cell:
+    [found] = simulate([(scenario, policy, repetitions)], SEED, 1)
+    return found
+
+
+@pytest.mark.parametrize(("rate", "baseline"), [(0.8, 30), (0.9, 100), (0.95, 500)])
+def test_guarded_leaves_healthy_versions_alone_and_seed_does_not(
+    rate: float, baseline: int
+) -> None:
+    scenario = healthy(rate, baseline)
+    assert cell(scenario, "guarded", 200).bounds[1] <= MOST_FALSE
+    assert cell(scenario, "seed", 100).bounds[0] > 3 * MOST_FALSE
+
+
+@pytest.mark.parametrize(
+    ("scenario", "most"),
+    [
+        (total_break(0.9, 100), 4),
+        (total_break(0.99, 500), 3),
+        (signature_break(1.0, 100), 2),
+        (drop(0.9, 0.6, 500), 25),  # 20 with more repetitions
+        (late_break(0.95, 500), 6),
+    ],
+    ids=lambda value: value.name if isinstance(value, Scenario) else str(value),
+)
+def test_guarded_finds_what_is_broken(scenario: Scenario, most: int) -> None:
+    found = cell(scenario, "guarded", 50)
+    assert found.median is not None
+    assert found.median <= most
+    assert found.never == 0
+
+
+def test_the_same_seed_says_the_same_in_any_order_and_with_any_number_of_processes() -> None:
+    wanted = [
+        (scenario, policy, 30)
+        for scenario in (healthy(0.8, 10), total_break(0.9, 0))
+        for policy in ("guarded", "seed", "repeated test")
+    ]
+    cells = simulate(wanted, SEED, 1)
+    assert simulate(wanted, SEED, 2) == cells
+    assert simulate(wanted[::-1], SEED, 1) == cells[::-1]
+    assert simulate(wanted, SEED + 1, 1) != cells
+
+
+def test_names_tell_the_scenarios_apart() -> None:
+    names = [(scenario.part, scenario.name) for scenario in all_scenarios()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.95])
+def test_bursts_have_runs_of_the_length_asked_for_at_the_rate_asked_for(rate: float) -> None:
+    drawn = list(outcomes([steady(20_000, rate)], 2.0, Random(SEED)))
+    runs = [len(list(run)) for failed, run in groupby(o is not None for o in drawn) if failed]
+    assert mean(runs) == pytest.approx(2.0, rel=0.08)
+    assert drawn.count(None) / len(drawn) == pytest.approx(rate, abs=0.015)
+
+
+def test_a_phase_goes_from_one_rate_to_the_other() -> None:
+    drawn = list(outcomes([Phase(20_000, 0.0, 1.0, 0.5)], None, Random(SEED)))
+    assert drawn[:10_000].count(None) / 10_000 == pytest.approx(0.25, abs=0.02)
+    failures = len(drawn) - drawn.count(None)
+    assert drawn.count(SIGNATURE_ERROR) / failures == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("policy", "at"),
+    [("guarded", 7), ("seed", 3), ("threshold", 20), ("consecutive", 5), ("repeated test", None)],
+)
+def test_where_each_policy_rolls_back_a_first_version_that_always_fails(
+    policy: str, at: int | None
+) -> None:
+    phases = (steady(100, 0.0, 0.0),)
+    scenario = Scenario("broken", "fails always", steady(0, 0.9), phases)
+    assert rolled_back_at(scenario, policy, "0") == at
+
+
+def test_a_comparison_is_by_hand() -> None:
+    """90 of 100 before; the third failure of ten is z = 2.4 (pooled 0.882), the second 1.0 of
+    nine, which is too few to be looked at."""
+    judging = POLICIES["repeated test"]([None] * 90 + ["E"] * 10)
+    assert [judging.judge(o) for o in [None] * 7 + ["E"] * 3] == [False] * 9 + [True]
+
+
+def test_growthbook_says_nothing_without_a_variance_and_something_of_a_lasting_drop() -> None:
+    target = [None] * 450 + ["E"] * 50
+    never = POLICIES["GrowthBook"](target)
+    assert not any(never.judge("E") for _ in range(1_000))
+    half = POLICIES["GrowthBook"](target)
+    assert any(half.judge("E" if number % 2 else None) for number in range(500))
+
+
+def test_a_cell_counts_what_was_too_early_apart() -> None:
+    scenario = late_break(0.8, 100)
+    found = Cell(scenario, "seed", (10, 1_000, 1_003, 1_005, None))
+    assert (found.too_early, found.median) == (2, 5.0)
+    assert found.never == pytest.approx(1 / 3)
+    assert text(found) == "5; 33 never (40 before)"
+    assert text(Cell(scenario, "seed", (1, 2))) == "all before"
+
+
+def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
+    scenarios = all_scenarios()
+    cells = [
+        Cell(scenario, policy, (None, 3, 1_200)) for scenario in scenarios for policy in POLICIES
+    ]
+    write(tmp_path / "simulation.md", cells, "3 repetitions.")
+    document = (tmp_path / "simulation.md").read_text()
+    assert all(f"| {scenario.name} |" in document for scenario in scenarios)
+    plots = list((tmp_path / "simulation").iterdir())
+    assert len(plots) == 3
+    for plot in plots:
+        assert f"simulation/{plot.name}" in document
+        ElementTree.fromstring(plot.read_text())
