@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from agents.evidence import Baseline, Evidence, EvidencePolicy, Stakes, reached, stakes_of
+from agents.evidence import EvidencePolicy, Stakes, reached, stakes_of
 from schemas.execution import SIGNATURE_ERRORS
 from simulate.draws import Outcome
+from streams.evidence import Baseline, Evidence
 
 _POLICY: Final = EvidencePolicy()
 
@@ -37,4 +38,4 @@ def _count(evidence: Evidence, outcome: Outcome, stakes: Stakes) -> None:
     if outcome is None:
         evidence.add_success()
     else:
-        evidence.add_failure(outcome in SIGNATURE_ERRORS, stakes)
+        evidence.add_failure(outcome in SIGNATURE_ERRORS, stakes.break_bets)
