@@ -7,7 +7,7 @@ import asyncio
 import gc
 import warnings
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +34,19 @@ from streams.windows import Row, decode, encode
 from tests.system import until
 
 KEYS = [f"tool-{number}".encode() for number in range(8)]
+
+
+# aiokafka may leave a connection that it was opening when it was stopped. It is found only when the
+# loop of its test is gone, in the middle of any other test.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_open_for_other_modules() -> Iterator[None]:
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest_asyncio.fixture
@@ -136,9 +149,6 @@ async def running(
     finally:
         await agent.close(5)
         await app.stop()
-        with warnings.catch_warnings():  # aiokafka may leave a connection that it was opening
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
 
 
 async def publish(settings: Settings, count: int) -> None:
