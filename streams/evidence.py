@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from schemas.rules import Rules
+from streams.legacies import remember
 
 _MOST_WON: Final = 1e300
 """Greater odds than these, about the same, are not told apart; so nothing becomes infinite."""
@@ -135,11 +136,8 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
         the one that was rolled back is nobody's baseline, unless it is activated again. Takes this
         dossier's ``legacies`` over.
         """
-        legacies = self.legacies
-        legacies.pop(version_id, None)
-        legacies[version_id] = legacy = self.legacy(rules)
-        while len(legacies) > rules.remembered_versions:
-            del legacies[next(iter(legacies))]
+        legacies, legacy = self.legacies, self.legacy(rules)
+        remember(legacies, version_id, legacy, rules.remembered_versions)
         return type(self)(
             baseline=legacies.get(by) if reactivated else legacy,
             legacies=legacies,

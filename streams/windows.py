@@ -19,6 +19,7 @@ from schemas.fields import micros_of
 from schemas.rules import Rules
 from schemas.run import Run
 from streams.evidence import Dossier
+from streams.legacies import remember
 
 SECOND: Final = 1_000_000
 """In microseconds."""
@@ -228,11 +229,8 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
         row.read_to = offset
         return row
     else:
-        legacies = row.legacies
-        legacies.pop(row.version_id, None)
-        legacies[row.version_id] = legacy = row.legacy(rules)
-        while len(legacies) > rules.remembered_versions:
-            del legacies[next(iter(legacies))]
+        legacies, legacy = row.legacies, row.legacy(rules)
+        remember(legacies, row.version_id, legacy, rules.remembered_versions)
         baseline = legacies.get(activation.version_id) if reactivated else legacy
         if dossier is not None:
             dossier = (row.dossier or dossier).replaced(

@@ -35,6 +35,7 @@ from tests.unit.test_rules_oracle import (
     assert_same_in_batches,
     dumped,
     every,
+    noting_stretches,
     numbered,
     product,
 )
@@ -89,14 +90,8 @@ def test_the_oracle_issues_the_same_commands_in_batches_of_any_length(
 def test_they_agree_on_many_logs_and_each_test_condemns(
     which: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules, at_once = GUARDED[which], []
+    rules, at_once = GUARDED[which], noting_stretches(monkeypatch)
     found: Counter[str] = Counter()
-
-    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
-        at_once.append(len(runs))
-        return count_successes(row, runs, *rest)
-
-    monkeypatch.setattr(agents.fold, "count_successes", noting)
     for seed in range(LOGS_EACH):
         random = Random(f"{which}/{seed}")
         log = LogBuilder(random.choice, rules).build()

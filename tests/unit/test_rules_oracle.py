@@ -379,13 +379,7 @@ def test_counting_successes_at_once_changes_nothing(
     which: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In batches of any length: the same rows, byte for byte, and the same commands."""
-    rules, at_once = RULES[which], []
-
-    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
-        at_once.append(len(runs))
-        return count_successes(row, runs, *rest)
-
-    monkeypatch.setattr(agents.fold, "count_successes", noting)
+    rules, at_once = RULES[which], noting_stretches(monkeypatch)
     for seed in range(LOGS_EACH):
         random = Random(f"{which}/{seed}")
         assert_same_in_batches(LogBuilder(random.choice, rules).build(), rules, random)
@@ -419,6 +413,18 @@ def test_a_success_by_which_a_rule_holds_is_not_overlooked() -> None:
             if isinstance(entry, Execution) and entry.success:
                 by_success[command.tier] += 1
     assert min(by_success["fast"], by_success["standard"]) >= 20, by_success
+
+
+def noting_stretches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows: how many successes the product was asked to count at once."""
+    at_once: list[int] = []
+
+    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
+        at_once.append(len(runs))
+        return count_successes(row, runs, *rest)
+
+    monkeypatch.setattr(agents.fold, "count_successes", noting)
+    return at_once
 
 
 def assert_same_in_batches(

@@ -1,0 +1,16 @@
+"""What the replaced versions of a tool left to be measured by, of a limited number. Pure."""
+
+from typing import TypeVar
+
+Legacy = TypeVar("Legacy")
+
+
+def remember(
+    legacies: dict[int, Legacy], version_id: int, legacy: Legacy, most_versions: int
+) -> None:
+    """Put what this version leaves behind all others, in place of what it left before; beyond
+    ``most_versions`` those that were replaced first are forgotten."""
+    legacies.pop(version_id, None)
+    legacies[version_id] = legacy
+    while len(legacies) > most_versions:
+        del legacies[next(iter(legacies))]
