@@ -31,10 +31,11 @@ class Execution(Message):
     """One run of a tool: what came of it, and when.
 
     Without ``version_id`` it belongs to the version that is current at its place in the log.
-    ``duration_ms`` is in milliseconds.
+    ``duration_ms`` is in milliseconds. ``caller`` is who called the tool, ``input_hash`` a hash of
+    what it was called with: by them policy `guarded` knows repeats of one call.
     """
 
-    cleaned = ("error", "error_type", "session_id")
+    cleaned = ("error", "error_type", "session_id", "caller", "input_hash")
 
     kind: Literal["execution"] | None = "execution"
     execution_id: UUID
@@ -46,6 +47,8 @@ class Execution(Message):
     executed_at: Time
     duration_ms: FiniteFloat | None = None
     session_id: ShortText | None = None
+    caller: ShortText | None = None
+    input_hash: ShortText | None = None
 
     @classmethod
     def from_bytes(cls, value: bytes | None) -> Self:

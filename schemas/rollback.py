@@ -19,8 +19,20 @@ Reason = Literal[
     "manual",
 ]
 Rejection = Literal[
-    "unknown_version", "not_current", "already_current", "pinned", "no_previous_version"
+    "unknown_version",
+    "not_current",
+    "already_current",
+    "pinned",
+    "no_previous_version",
+    "budget",
+    "cooldown",
+    "expired",
+    "dismissed",
 ]
+Mode = Literal["hold", "observe"]
+"""What becomes of a decision that is not to be carried out at once: a person is asked, or it is
+only published."""
+Status = Literal["applied", "rejected", "held", "observed"]
 
 _COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
 
@@ -40,7 +52,7 @@ class RollbackCommand(Message):
     to the applier.
     """
 
-    cleaned = ("details", "issued_by")
+    cleaned = ("details", "issued_by", "approved_by", "dismissed_by")
 
     command_id: UUID
     tool_name: ToolName
@@ -49,9 +61,14 @@ class RollbackCommand(Message):
     to_version_id: VersionId | None = None
     tier: Tier
     reason: Reason
+    mode: Mode | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     issued_by: ShortText
     issued_at: Time
+    approved_by: ShortText | None = None
+    """Who says that this command, which is held, is to be carried out."""
+    dismissed_by: ShortText | None = None
+    """Who says that it is not."""
 
 
 class RollbackOutcome(Message):
@@ -59,7 +76,7 @@ class RollbackOutcome(Message):
 
     command_id: UUID
     tool_name: ToolName
-    status: Literal["applied", "rejected"]
+    status: Status
     rejection: Rejection | None = None
     from_version_id: VersionId | None = None
     to_version_id: VersionId | None = None

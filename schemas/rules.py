@@ -3,12 +3,17 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from schemas.rollback import Reason
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
 """A probability of being wrong; its inverse are odds that are never out of reach of a float."""
+Reasons = Annotated[tuple[Reason, ...], NoDecode]
+"""In the environment comma separated."""
 
 
 class Rules(BaseModel):
@@ -70,6 +75,40 @@ class Rules(BaseModel):
     executions allow it; 0.5 are runs of two on average."""
     tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Guarded: the success rate may be below the baseline's by so much; 0.05 are five points."""
+    repeat_span_s: Annotated[int, Field(ge=0)] = 60
+    """Guarded: failures of the same call within so long of the first count once; 0: all count."""
+    repeat_others_s: Annotated[int, Field(ge=0)] = 600
+    """Guarded: …if another call of the tool was seen so long ago at most: a tool that has one
+    caller alone is judged by all that this one sees."""
+    observe: Reasons = ()
+    """For these reasons rollbacks are decided and published, and change nothing."""
+    hold: Reasons = ()
+    """For these reasons rollbacks wait for a person (`rollguard holds`)."""
+    enforced_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The share of activations whose decisions are carried out; those of the others are only
+    published. Which ones is drawn by the activation itself, the same each time."""
+    hold_expires_s: AtLeastOne = 86_400
+    """What waits for a person for so long is rejected, `expired`."""
+    hold_breaking_targets: bool = False
+    """Guarded: a rollback whose target breaks calls that the current version allows waits for a
+    person."""
+    rollback_budget: AtLeastOne = 10
+    """Guarded: so many automatic rollbacks of a tool at most…"""
+    rollback_budget_s: AtLeastOne = 86_400
+    """…within so long."""
+    cooldown_s: Annotated[int, Field(ge=0)] = 5
+    """Guarded: after an automatic rollback of a tool the next one is rejected for so long; the time
+    doubles with each further one. 0: none."""
+    cooldown_max_s: Annotated[int, Field(ge=0)] = 3_600
+    cooldown_decay_s: AtLeastOne = 3_600
+    """Guarded: for each such time without a rollback one of them is forgotten by the cooldown."""
+
+    @field_validator("observe", "hold", mode="before")
+    @classmethod
+    def _split_reasons(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -82,8 +121,13 @@ class Rules(BaseModel):
             ("fast_bucket_s", "fast_window_s"),
             ("standard_bucket_s", "standard_window_s"),
             ("attempt_interval_s", "attempt_interval_max_s"),
+            ("cooldown_s", "cooldown_max_s"),
         ):
             a, b = getattr(self, small), getattr(self, large)
             if a > b:
                 raise ValueError(f"{small} ({a}) must not be greater than {large} ({b})")
+        if both := set(self.observe) & set(self.hold):
+            raise ValueError(f"{sorted(both)} cannot be observed and held")
+        if "manual" in (*self.observe, *self.hold):
+            raise ValueError("a manual rollback is neither observed nor held")
         return self

@@ -27,6 +27,7 @@ _SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
+_Short = Annotated[str, Meta(max_length=255)]
 _Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
@@ -43,7 +44,9 @@ class Run(msgspec.Struct, gc=False):
     error: str | None = None
     error_type: str | None = None
     duration_ms: float | None = None
-    session_id: Annotated[str, Meta(max_length=255)] | None = None
+    session_id: _Short | None = None
+    caller: _Short | None = None
+    input_hash: _Short | None = None
     kind: Literal["execution"] | None = None
     executed_us: int = 0
 
@@ -64,6 +67,8 @@ class Run(msgspec.Struct, gc=False):
             execution.error_type,
             execution.duration_ms,
             execution.session_id,
+            execution.caller,
+            execution.input_hash,
             executed_us=micros_of(execution.executed_at),
         )
 
@@ -92,6 +97,10 @@ def read_run(value: bytes) -> Run | None:
     if run.error is not None and "\0" in run.error:
         return None
     if run.session_id is not None and "\0" in run.session_id:
+        return None
+    if run.caller is not None and "\0" in run.caller:
+        return None
+    if run.input_hash is not None and "\0" in run.input_hash:
         return None
     if run.error_type is not None and "\0" in run.error_type:
         return None
