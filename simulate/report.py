@@ -8,6 +8,7 @@ from typing import Final
 
 from agents.intervals import wilson
 from bench.report import Result, section
+from simulate.bounds import PROMISED, said
 from simulate.cells import Cell, of_part
 from simulate.plots import PLOTS, plots
 from simulate.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
@@ -104,7 +105,8 @@ def document(cells: Sequence[Cell], how: str) -> str:
     texts = [HEADER]
     for part, about in ABOUT.items():
         drawn = f"![{part}](simulation/{part}.svg)\n" if part in PLOTS else ""
-        about = " ".join(about.split())
+        promise = f" {said(cells, part)}" if part in PROMISED else ""
+        about = " ".join(about.split()) + promise
         texts += [section(part, about, how, results(cells, part)), drawn]
     return "\n".join(text for text in texts if text)
 
