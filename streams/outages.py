@@ -1,0 +1,245 @@
+"""Outages of a partition: many of its tools fail at once, so failures blame no version. Pure.
+
+What is known of them is a row of its own in the partition's table, and changes record by record: it
+follows from the partition's log alone, in whatever batches that is read. Time is the broker's
+(``timestamp_ms`` of a record), which does not go back within a partition.
+
+Tools are told apart by 64 cells, which a hash of their name chooses. A cell knows when one of its
+tools was executed last, and whether that failed. So the row is small, however many tools there are;
+with many tools to a cell it is a sample of them, weighed by how often they are executed.
+
+A version that has not succeeded yet since it was activated says nothing about an outage: several
+broken versions that are deployed at once are no outage.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import ceil, comb
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from schemas.execution import Activation
+from schemas.outages import OutageRules
+from schemas.run import Run
+
+KEY: Final = b"\0outages"
+"""Of the row among those of the tools, whose names have no NUL."""
+
+_CELLS: Final = 64
+_GOOD, _FAILING, _NEW = 1, 2, 3
+"""What the last two bits of a cell say: the others are the second of its last execution. NEW: it
+was activated, and has not succeeded since."""
+_SPANS: Final = 8
+"""So many outages are remembered: for tools that failed in one and were not executed since."""
+_LASTING: Final = 10
+"""While an outage lasts, a tool counts for so many windows: who calls less often because of the
+outage does not end it."""
+_BY_CHANCE: Final = 0.001
+"""An outage is what happens by chance less often than this, as executions usually fail here."""
+_DOUBT: Final = 0.05
+"""The same of what lets a decision wait."""
+_FORGET_AT: Final = 4_096
+"""Executions of which it is known how they usually fail; behind them half is forgotten."""
+
+
+class Span(NamedTuple):
+    """An outage, in the broker's milliseconds: from what belongs to it; ``end_ms`` is None while it
+    lasts."""
+
+    begin_ms: int
+    end_ms: int | None
+
+    def holds(self, at_ms: int) -> bool:
+        return self.begin_ms <= at_ms and (self.end_ms is None or at_ms <= self.end_ms)
+
+
+class Course(NamedTuple):
+    """What was known of outages at each record of a stretch of the log."""
+
+    changes: tuple[int, ...] = ()
+    """Offsets from which on something else is known; the first is before all records."""
+    known: tuple[tuple[Span, ...], ...] = ((),)
+    """The last outages, the newest last; one more than there are ``changes``."""
+    doubtful: frozenset[int] = frozenset()
+    """The offsets of failures at which a decision waits: many others fail, and it is no outage
+    yet."""
+
+    def spans_at(self, offset: int) -> tuple[Span, ...]:
+        return self.known[bisect_right(self.changes, offset)]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether no outage begins, ends or lasts here."""
+        return not self.changes and not is_lasting(self.known[0])
+
+
+CALM: Final = Course()
+
+
+def is_lasting(spans: Sequence[Span]) -> bool:
+    """Whether the last of these outages is not over."""
+    return bool(spans) and spans[-1].end_ms is None
+
+
+class Shares(NamedTuple):
+    """Tools (cells) that were executed lately, and those of them whose last execution failed."""
+
+    tools: int
+    failing: int
+
+
+class OutageWatch(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one partition. ``read_to`` is the offset of the last record taken in."""
+
+    read_to: int = -1
+    now_ms: int = 0
+    cells: list[int] = msgspec.field(default_factory=lambda: [0] * _CELLS)
+    executions: int = 0
+    """Outside of outages, with those of before forgotten by and by."""
+    failures: int = 0
+    doubt_ms: int | None = None
+    """Since when decisions wait; None while there is no doubt."""
+    checked_s: int = 0
+    """The second in which it was last looked whether there still is."""
+    spans: list[tuple[int, int | None]] = []
+    """The last outages (``Span``), the newest last."""
+
+    def follow(
+        self, log: Iterable[tuple[bytes, tuple[int, int, Run | Activation]]], rules: OutageRules
+    ) -> Course:
+        """Take in records in the order of the partition's log, each with its tool's name in UTF-8.
+
+        Those that were taken in before are passed over; of them nothing can be said any more, and
+        the rows of their tools have read them too.
+        """
+        changes: list[int] = []
+        known = [self._known]
+        doubtful: list[int] = []
+        cells = self.cells
+        for key, (offset, timestamp_ms, entry) in log:
+            if offset <= self.read_to:
+                continue
+            self.read_to = offset
+            now_ms = self.now_ms = max(self.now_ms, timestamp_ms)
+            cell = crc32(key) % _CELLS
+            if not isinstance(entry, Run):
+                cells[cell] = _packed(now_ms, _NEW)
+                continue
+            lasts = self.lasts
+            if entry.success:
+                cells[cell] = _packed(now_ms, _GOOD)
+                if lasts or self.doubt_ms is not None:
+                    self._look(rules)
+            else:
+                cells[cell] = _packed(now_ms, _NEW if cells[cell] & 3 == _NEW else _FAILING)
+                self._look(rules)
+                if not self.lasts and self._is_doubtful(cell, rules):
+                    doubtful.append(offset)
+            if not self.lasts:
+                self._count(not entry.success)
+            if lasts != self.lasts:
+                changes.append(offset)
+                known.append(self._known)
+        return Course(tuple(changes), tuple(known), frozenset(doubtful))
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is an outage now."""
+        return bool(self.spans) and self.spans[-1][1] is None
+
+    def shares(self, rules: OutageRules, but: int = -1) -> Shares:
+        """Of all cells ``but`` one."""
+        window_s = rules.outage_window_s * (_LASTING if self.lasts else 1)
+        since = _packed(self.now_ms - window_s * 1_000, 0)
+        tools = failing = 0
+        for place, cell in enumerate(self.cells):
+            if cell > since and place != but:
+                says = cell & 3
+                if says != _NEW:
+                    tools += 1
+                    failing += says == _FAILING
+        return Shares(tools, failing)
+
+    @property
+    def _known(self) -> tuple[Span, ...]:
+        return tuple(Span(*span) for span in self.spans)
+
+    @property
+    def _usual(self) -> float:
+        """How often executions fail here, rounded up; one of twenty is assumed before any."""
+        return ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000
+
+    def _count(self, failed: bool) -> None:
+        self.executions += 1
+        self.failures += failed
+        if self.executions >= _FORGET_AT:
+            self.executions //= 2
+            self.failures //= 2
+
+    def _look(self, rules: OutageRules) -> None:
+        """Whether an outage begins, or ends, or a doubt ends here."""
+        tools, failing = self.shares(rules)
+        if self.lasts:
+            if failing < rules.outage_share / 2 * tools or not tools:
+                self.spans[-1] = self.spans[-1][0], self.now_ms
+            return
+        if (
+            tools >= rules.outage_tools
+            and failing >= rules.outage_share * tools
+            and chance(failing, tools, self._usual) <= _BY_CHANCE
+        ):
+            begin_ms = self.now_ms - rules.outage_window_s * 1_000
+            self.spans = [*self.spans, (begin_ms, None)][-_SPANS:]
+            self.doubt_ms = None
+        elif self.doubt_ms is not None and self.checked_s != self.now_ms // 1_000:
+            self.checked_s = self.now_ms // 1_000
+            if not self._is_many(Shares(tools - 1, failing - 1), rules):
+                self.doubt_ms = None
+
+    def _is_doubtful(self, cell: int, rules: OutageRules) -> bool:
+        """Whether so many others fail that a failure of this cell's tool condemns it not yet."""
+        if not self._is_many(self.shares(rules, cell), rules):
+            return False
+        if self.doubt_ms is None:
+            self.doubt_ms = self.now_ms
+        return self.now_ms - self.doubt_ms <= rules.doubt_s * 1_000
+
+    def _is_many(self, others: Shares, rules: OutageRules) -> bool:
+        return (
+            others.tools >= rules.outage_tools - 1
+            and others.failing >= max(1.0, rules.doubt_share * others.tools)
+            and chance(others.failing, others.tools, self._usual) <= _DOUBT
+        )
+
+
+def _packed(at_ms: int, says: int) -> int:
+    return (at_ms // 1_000) << 2 | says
+
+
+@lru_cache(maxsize=4096)
+def chance(failing: int, tools: int, rate: float) -> float:
+    """Of so many or more of the tools failing at once, each by itself at this rate."""
+    return sum(
+        comb(tools, number) * rate**number * (1 - rate) ** (tools - number)
+        for number in range(failing, tools + 1)
+    )
+
+
+def encode_watch(watch: OutageWatch) -> bytes:
+    """As the table and its changelog hold it."""
+    return _ENCODER.encode(watch)
+
+
+def decode_watch(data: bytes) -> OutageWatch:
+    """What :func:`encode_watch` made. Raises ValueError for anything else."""
+    try:
+        return _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a watch of this version: {error}") from error
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(OutageWatch)
