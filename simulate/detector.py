@@ -5,9 +5,11 @@ from operator import itemgetter
 from typing import Final
 
 from agents.fold import Numbered, fold_all
+from schemas.outages import OutageRules
 from schemas.rules import Rules
 from simulate.histories import History, log_of, outcomes_of
 from simulate.policies import POLICIES
+from streams.outages import CALM, OutageWatch
 
 _PRODUCT: Final = {"guarded": Rules(policy="guarded"), "seed": Rules()}
 """What the detector itself decides, by the log of the partition."""
@@ -33,18 +35,23 @@ def rolled_back(policy: str, histories: Sequence[History]) -> RolledBack:
 
 def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
     """As the detector folds one batch that holds all of the partition's log."""
-    entries = sorted(
+    log = sorted(
         ((at_ms, entry) for history in histories for at_ms, entry in log_of(history)),
         key=itemgetter(0),
     )
-    logs: dict[str, list[Numbered]] = {}
-    for offset, (at_ms, entry) in enumerate(entries):
-        logs.setdefault(entry.tool_name, []).append((offset, at_ms, entry))
+    read = [
+        (entry.tool_name.encode(), (offset, at_ms, entry))
+        for offset, (at_ms, entry) in enumerate(log)
+    ]
+    course = OutageWatch().follow(read, OutageRules()) if rules.policy == "guarded" else CALM
+    logs: dict[bytes, list[Numbered]] = {}
+    for key, numbered in read:
+        logs.setdefault(key, []).append(numbered)
     found = {}
-    for tool, log in logs.items():
-        _, decided = fold_all(None, log, rules)
+    for key, tool_log in logs.items():
+        _, decided = fold_all(None, tool_log, rules, course)
         # the target is judged as well, but it is not what is asked for
         times = [at_ms for _, at_ms, command in decided if command.from_version_id == 2]
         if times:
-            found[tool] = times[0]
+            found[key.decode()] = times[0]
     return found

@@ -31,7 +31,7 @@ AFTER_S: Final = 600
 _OUTAGE_ERROR: Final = "ConnectionError"
 
 
-class Run(NamedTuple):
+class OneRun(NamedTuple):
     """What one policy did in one run."""
 
     rate: float
@@ -48,7 +48,7 @@ class Run(NamedTuple):
 class Runs(NamedTuple):
     """All runs of a policy at one success rate."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[OneRun, ...]
 
     @property
     def healthy(self) -> float:
@@ -81,33 +81,37 @@ class Runs(NamedTuple):
         return median(seconds), seconds[min(int(0.95 * len(seconds)), len(seconds) - 1)]
 
 
-def simulate_outages(number: int, seed: int, processes: int) -> dict[tuple[float, str], Runs]:
+def simulate_outages(
+    number: int, seed: int, processes: int, rates: Sequence[float] = RATES
+) -> dict[tuple[float, str], Runs]:
     """So many runs for each rate, by rate and policy; all policies see the same draws."""
-    jobs = [(rate, f"{seed}/{run}") for rate in RATES for run in range(number)]
+    jobs = [(rate, f"{seed}/{run}") for rate in rates for run in range(number)]
     done = [run for runs in in_processes(_runs, jobs, processes) for run in runs]
     return {
         (rate, policy): Runs(tuple(r for r in done if (r.rate, r.policy) == (rate, policy)))
-        for rate in RATES
+        for rate in rates
         for policy in POLICIES
     }
 
 
-def _runs(job: tuple[float, str]) -> list[Run]:
+def _runs(job: tuple[float, str]) -> list[OneRun]:
     rate, seed = job
     usual = [_history(number, rate, seed) for number in range(TOOLS)]
     usual[0] = _failing_between(usual[0], BROKE_MS, inf, OTHER_ERROR)
     struck = [_failing_between(tool, BEGIN_MS, END_MS, _OUTAGE_ERROR) for tool in usual]
-    return [run_of(policy, rate, struck, usual) for policy in POLICIES]
+    return [_run_of(policy, rate, struck, usual) for policy in POLICIES]
 
 
-def run_of(policy: str, rate: float, struck: Sequence[History], usual: Sequence[History]) -> Run:
+def _run_of(
+    policy: str, rate: float, struck: Sequence[History], usual: Sequence[History]
+) -> OneRun:
     """A policy's run, of the tools with the outage and without; the first of them broke."""
     found, found_without = (_by_partition(policy, tools) for tools in (struck, usual))
     first = struck[0].tool
     at_ms = found.pop(first, inf)
     found_without.pop(first, None)
     after_s = None if at_ms < BROKE_MS else (at_ms - END_MS) / 1_000
-    return Run(rate, policy, len(found), len(found_without), after_s)
+    return OneRun(rate, policy, len(found), len(found_without), after_s)
 
 
 def _by_partition(policy: str, histories: Sequence[History]) -> dict[str, int]:

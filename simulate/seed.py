@@ -29,7 +29,8 @@ class Seed:
             self._row = activate(self._row, by_deployment, self._offset, _RULES)
 
     def judge(self, outcome: Outcome) -> bool:
-        _, command = fold(self._row, self._offset, self._now_ms(), self._run(outcome), _RULES)
+        counted = self._run(outcome)
+        _, command = fold(self._row, self._offset, self._now_ms(), counted, _RULES)
         return command is not None
 
     def _now_ms(self) -> int:
