@@ -240,11 +240,17 @@ def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
         others = [n for n, each in enumerate(before) if _call(each.execution) != call]
         failed = [each for each in failed if each[1] >= now_s - rules.repeat_span_s]
         rests = call != "" and call in [each[0] for each in failed]
-        if not others or now_s - max(_second(each) for each in counted[: others[-1] + 1]) > (
-            rules.repeat_others_s
-        ) or (len(failed) > 1 and not any(
-            each.execution.success and _second(each) >= failed[0][1] for each in before
-        )):
+        if (
+            not others
+            or now_s - max(_second(each) for each in counted[: others[-1] + 1])
+            > (rules.repeat_others_s)
+            or (
+                len(failed) > 1
+                and not any(
+                    each.execution.success and _second(each) >= failed[0][1] for each in before
+                )
+            )
+        ):
             rests = False
         if not rests:
             evidence.add(run.offset)
