@@ -29,9 +29,8 @@ KEY: Final = b"\0outages"
 """Of the row among those of the tools, whose names have no NUL."""
 
 _CELLS: Final = 64
-_GOOD, _FAILING, _NEW = 1, 2, 3
-"""What the last two bits of a cell say: the others are the second of its last execution. NEW: it
-was activated, and has not succeeded since."""
+_NONE, _GOOD, _FAILING, _NEW = range(4)
+"""What a cell says: of its last execution, or that it was activated and has not succeeded since."""
 _SPANS: Final = 8
 """So many outages are remembered: for tools that failed in one and were not executed since."""
 _LASTING: Final = 10
@@ -39,8 +38,13 @@ _LASTING: Final = 10
 outage does not end it."""
 _BY_CHANCE: Final = 0.001
 """An outage is what happens by chance less often than this, as executions usually fail here."""
+_USUAL: Final = 0.1
+"""What happens more often than this is none any more."""
 _DOUBT: Final = 0.05
 """The same of what lets a decision wait."""
+_SELDOM: Final = 8
+"""Within an outage one of so many executions counts for how they usually fail: where tools fail so
+often for long, it is no outage."""
 _FORGET_AT: Final = 4_096
 """Executions of which it is known how they usually fail; behind them half is forgotten."""
 
@@ -96,9 +100,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
 
     read_to: int = -1
     now_ms: int = 0
-    cells: list[int] = msgspec.field(default_factory=lambda: [0] * _CELLS)
+    seconds: list[int] = msgspec.field(default_factory=lambda: [0] * _CELLS)
+    """Of each cell, when it was executed or activated last."""
+    says: list[int] = msgspec.field(default_factory=lambda: [_NONE] * _CELLS)
     executions: int = 0
-    """Outside of outages, with those of before forgotten by and by."""
+    """By which it is known how they usually fail."""
     failures: int = 0
     doubt_ms: int | None = None
     """Since when decisions wait; None while there is no doubt."""
@@ -118,27 +124,29 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         changes: list[int] = []
         known = [self._known]
         doubtful: list[int] = []
-        cells = self.cells
+        seconds, says = self.seconds, self.says
         for key, (offset, timestamp_ms, entry) in log:
             if offset <= self.read_to:
                 continue
             self.read_to = offset
-            now_ms = self.now_ms = max(self.now_ms, timestamp_ms)
+            self.now_ms = max(self.now_ms, timestamp_ms)
             cell = crc32(key) % _CELLS
+            seconds[cell] = self.now_ms // 1_000
             if not isinstance(entry, Run):
-                cells[cell] = _packed(now_ms, _NEW)
+                says[cell] = _NEW
                 continue
             lasts = self.lasts
             if entry.success:
-                cells[cell] = _packed(now_ms, _GOOD)
+                says[cell] = _GOOD
                 if lasts or self.doubt_ms is not None:
                     self._look(rules)
             else:
-                cells[cell] = _packed(now_ms, _NEW if cells[cell] & 3 == _NEW else _FAILING)
+                if says[cell] != _NEW:
+                    says[cell] = _FAILING
                 self._look(rules)
                 if not self.lasts and self._is_doubtful(cell, rules):
                     doubtful.append(offset)
-            if not self.lasts:
+            if not self.lasts or offset % _SELDOM == 0:
                 self._count(not entry.success)
             if lasts != self.lasts:
                 changes.append(offset)
@@ -153,14 +161,12 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     def shares(self, rules: OutageRules, but: int = -1) -> Shares:
         """Of all cells ``but`` one."""
         window_s = rules.outage_window_s * (_LASTING if self.lasts else 1)
-        since = _packed(self.now_ms - window_s * 1_000, 0)
+        since_s = (self.now_ms - window_s * 1_000) // 1_000
         tools = failing = 0
-        for place, cell in enumerate(self.cells):
-            if cell > since and place != but:
-                says = cell & 3
-                if says != _NEW:
-                    tools += 1
-                    failing += says == _FAILING
+        for place, says in enumerate(self.says):
+            if says != _NEW and self.seconds[place] >= since_s and place != but:
+                tools += says != _NONE
+                failing += says == _FAILING
         return Shares(tools, failing)
 
     @property
@@ -169,8 +175,9 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def _usual(self) -> float:
-        """How often executions fail here, rounded up; one of twenty is assumed before any."""
-        return ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000
+        """How often executions fail here, rounded up; one of twenty is assumed before any. Half of
+        them at most: else an outage that lasts for hours would become what is usual."""
+        return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
 
     def _count(self, failed: bool) -> None:
         self.executions += 1
@@ -183,7 +190,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         """Whether an outage begins, or ends, or a doubt ends here."""
         tools, failing = self.shares(rules)
         if self.lasts:
-            if failing < rules.outage_share / 2 * tools or not tools:
+            if (
+                not tools
+                or failing < rules.outage_share / 2 * tools
+                or (tools >= rules.outage_tools and chance(failing, tools, self._usual) > _USUAL)
+            ):
                 self.spans[-1] = self.spans[-1][0], self.now_ms
             return
         if (
@@ -213,10 +224,6 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             and others.failing >= max(1.0, rules.doubt_share * others.tools)
             and chance(others.failing, others.tools, self._usual) <= _DOUBT
         )
-
-
-def _packed(at_ms: int, says: int) -> int:
-    return (at_ms // 1_000) << 2 | says
 
 
 @lru_cache(maxsize=4096)

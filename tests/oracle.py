@@ -115,7 +115,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     baseline = _baseline(log, place, rules, lambda runs: _in_standard_window(runs, rules))
     holding = _rules_that_hold(runs, recent, baseline, rules)
     acting = [decision for decision in holding if decision.reason not in rules.observe]
-    decision = (acting or holding or [None])[0]
+    decision: Decision | None = next(iter(acting or holding), None)
     weighed = tally = None
     if rules.policy == "guarded":
         evidence = _evidence_in(log, rules)
@@ -124,7 +124,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
             seen, _baseline(log, place, rules, lambda runs: _tally(runs, evidence)), rules
         )
         tally = _tally(seen)
-        decision = (holding or [None])[0]
+        decision = next(iter(holding), None)
         if (
             log[-1].offset not in evidence
             or runs[-1].execution.success

@@ -261,7 +261,7 @@ class LogBuilder:
         error, error_type = None, None
         if not success:
             error, error_type = self.choose(SIGNATURE_FAILURES if self.signature else FAILURES)
-        return Execution(
+        run = Execution(
             execution_id=UUID(int=len(self.runs) + 1),
             tool_name=TOOL,
             version_id=self._whose(),
@@ -269,8 +269,8 @@ class LogBuilder:
             error=error,
             error_type=error_type,
             executed_at=time_of(self._when()),
-            **self._call(),
         )
+        return run.model_copy(update=self._call())
 
     def _call(self) -> dict[str, str]:
         """Who calls, where the policy asks."""
