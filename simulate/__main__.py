@@ -21,7 +21,7 @@ REPETITIONS: Final = 10_000
 of fifty cells over 1 %."""
 OTHERS: Final = 400
 """Repetitions, at most, where shares are greater or the median counts."""
-OF_A_RUN: Final = 100
+OF_A_RUN: Final = 200
 """Repetitions for one run of the outage, which is of many tools; two runs at least."""
 OF_A_CALLER: Final = 10
 """Repetitions for one version with a noisy caller."""

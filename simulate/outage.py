@@ -17,7 +17,7 @@ from simulate.policies import POLICIES
 
 TOOLS: Final = 40
 PARTITIONS: Final = 4
-RATES: Final = (0.9, 0.95, 0.99)
+RATES: Final = (0.5, 0.7, 0.9, 0.95, 0.99)
 BASELINE: Final = 500
 BEGIN_MS: Final = 1_700_000_000_000
 OUTAGE_S: Final = 180

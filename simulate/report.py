@@ -45,7 +45,8 @@ ABOUT: Final = {
         with it, and the 95 % interval of how many more those are. The last tool breaks in the
         middle of the outage: the median of the seconds from the outage's end until it is rolled
         back (less than none: within it), in brackets what 95 of a hundred take at most, and how
-        many in a hundred were rolled back before they broke.""",
+        many in a hundred were rolled back before they broke. Where half of all executions fail
+        anyway, an outage is hardly to be told.""",
     "caller": f"""Versions exactly as good as their targets, by success rate, with
         {caller.EXECUTIONS} executions of each by {caller.CALLERS} callers. One more caller repeats
         a call that fails, {caller.REPEATED} times within as many seconds. How many in a hundred are
