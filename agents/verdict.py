@@ -87,7 +87,7 @@ def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
 def stands(row: Row, rules: Rules) -> Verdict | None:
     """What the policy says of the current version by now, whatever execution came last."""
     if rules.policy == "seed":
-        return judge(row, rules)
+        return _first(row, rules)
     return _named(row, rules) if stands_condemned(row, rules) else None
 
 
@@ -197,10 +197,15 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
 
 
 def _decided(row: Row, rules: Rules) -> Verdict | None:
-    """What is against the version at the execution just counted. A rule that is only observed
-    stands behind all others: it must not hide one that acts."""
-    if rules.policy == "guarded":
-        return _named(row, rules) if has_reached(row, rules) else None
+    """What is against the version at the execution just counted."""
+    if rules.policy == "seed":
+        return _first(row, rules)
+    return _named(row, rules) if has_reached(row, rules) else None
+
+
+def _first(row: Row, rules: Rules) -> Verdict | None:
+    """The first rule that holds. One that is only observed stands behind all others: it must not
+    hide one that acts."""
     verdict = judge(row, rules, rules.observe)
     return judge(row, rules) if verdict is None and rules.observe else verdict
 

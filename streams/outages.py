@@ -158,6 +158,10 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         """Whether there is an outage now."""
         return bool(self.spans) and self.spans[-1][1] is None
 
+    def blames_nobody(self, rules: OutageRules) -> bool:
+        """Whether failures condemn no version now."""
+        return self.lasts or self._doubts(rules)
+
     def shares(self, rules: OutageRules) -> Shares:
         """Of all cells."""
         window_s = rules.outage_window_s * (_LASTING if self.lasts else 1)
@@ -228,7 +232,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             return False
         if self.doubt_ms is None:
             self.doubt_ms = self.now_ms
-        return self.now_ms - self.doubt_ms <= rules.doubt_s * 1_000
+        return self._doubts(rules)
+
+    def _doubts(self, rules: OutageRules) -> bool:
+        since_ms = self.doubt_ms
+        return since_ms is not None and self.now_ms - since_ms <= rules.doubt_s * 1_000
 
     def _is_many(self, others: Shares, rules: OutageRules) -> bool:
         return (
