@@ -1,7 +1,7 @@
 """What the policy demands of the logs: the commands, and what the detector's table shows behind
 them.
 
-Of policy `seed` by a model that is written from the contract, tool by tool (``model.py``). Of policy
+Of policy `seed` by a model written from the contract, tool by tool (``model.py``). Of policy
 `guarded` by the product's own fold over each partition's log in one go, without batches, bytes or
 crashes: whether that is right is for ``tests/unit`` to say, here it is whether all of it came about
 once, whatever happened.
