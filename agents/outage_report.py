@@ -1,8 +1,7 @@
-"""What a detector says of outages: in its log, on ``/metrics``, and to who asks for a tool."""
+"""What a detector says of outages: in its log, and on ``/metrics``."""
 
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import structlog
 from prometheus_client import Counter
@@ -69,14 +68,3 @@ class _Lasting(Collector):
             if data is not None:
                 gauge.add_metric([str(partition)], float(decode_watch(data).lasts))
         yield gauge
-
-
-def outage_of(data: bytes | None, rules: OutageRules) -> dict[str, Any] | None:
-    """The outage that lasts in a partition, as `health` shows it; ``data`` is the partition's row
-    of what is known. ``tools`` were executed lately, of ``failing`` the last execution failed."""
-    watch = None if data is None else decode_watch(data)
-    if watch is None or not watch.lasts:
-        return None
-    tools, failing = watch.shares(rules)
-    since = time_of(watch.spans[-1][0] * 1_000)
-    return {"since": format_time(since), "tools": tools, "failing": failing}

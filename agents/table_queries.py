@@ -7,10 +7,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from agents.health import health_of
-from agents.outage_report import outage_of
+from agents.health import guarded_health_of, health_of
 from schemas.settings import Settings
-from streams.outages import KEY
+from streams.outages import KEY, OutageWatch, decode_watch
 from streams.partitions import partition_of
 from streams.topics import Topics
 from streams.windows import decode
@@ -61,10 +60,13 @@ class TableQueries:
         data = rows.get(key)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        health = health_of(decode(data), tool, rules)
-        if rules.policy == "guarded":
-            health["outage"] = outage_of(rows.get(KEY), self._settings)
-        return web.json_response(health)
+        if rules.policy == "seed":
+            return web.json_response(health_of(decode(data), tool, rules))
+        watched = rows.get(KEY)
+        watch = OutageWatch() if watched is None else decode_watch(watched)
+        return web.json_response(
+            guarded_health_of(decode(data), tool, rules, watch, self._settings)
+        )
 
     def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:
         """The rows of the tool's partition."""

@@ -87,7 +87,7 @@ def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
 def stands(row: Row, rules: Rules) -> Verdict | None:
     """What the policy says of the current version by now, whatever execution came last."""
     if rules.policy == "seed":
-        return judge(row, rules)
+        return _first(row, rules)
     return _named(row, rules) if stands_condemned(row, rules) else None
 
 
@@ -160,8 +160,13 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
     An activation is commanded once, and again only after an interval of event time that doubles
     with each attempt. ``timestamp_us`` is the Kafka timestamp of the deciding record.
     """
-    verdict = _decided(row, rules)
     now_us = row.now_us
+    waits = now_us is None or (
+        row.attempts > 0 and now_us < row.commanded_us + _interval_us(row, rules)
+    )
+    if waits and not (rules.observe or rules.enforced_share < 1):
+        return None
+    verdict = _decided(row, rules)
     if verdict is None or now_us is None:
         return None
     mode = mode_of(verdict.reason, tool_name, row.activation, rules)
@@ -171,7 +176,7 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
         row.observed = [*row.observed, verdict.reason]
         command_id = observed_command_id(tool_name, row.version_id, row.activation, verdict.reason)
     else:
-        if row.attempts and now_us < row.commanded_us + _interval_us(row, rules):
+        if waits:
             return None
         row.attempts += 1
         row.commanded_us = now_us
@@ -192,10 +197,15 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
 
 
 def _decided(row: Row, rules: Rules) -> Verdict | None:
-    """What is against the version at the execution just counted. A rule that is only observed
-    stands behind all others: it must not hide one that acts."""
-    if rules.policy == "guarded":
-        return _named(row, rules) if has_reached(row, rules) else None
+    """What is against the version at the execution just counted."""
+    if rules.policy == "seed":
+        return _first(row, rules)
+    return _named(row, rules) if has_reached(row, rules) else None
+
+
+def _first(row: Row, rules: Rules) -> Verdict | None:
+    """The first rule that holds. One that is only observed stands behind all others: it must not
+    hide one that acts."""
     verdict = judge(row, rules, rules.observe)
     return judge(row, rules) if verdict is None and rules.observe else verdict
 

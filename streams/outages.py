@@ -94,6 +94,10 @@ class Shares(NamedTuple):
     tools: int
     failing: int
 
+    def without_failing(self) -> "Shares":
+        """Of the others, beside one that fails."""
+        return Shares(self.tools - 1, self.failing - 1)
+
 
 class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """What is known of one partition. ``read_to`` is the offset of the last record taken in."""
@@ -140,12 +144,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 says[cell] = _GOOD
                 if lasts or self.doubt_ms is not None:
                     self._look(rules)
-            else:
-                if says[cell] != _NEW:
-                    says[cell] = _FAILING
-                self._look(rules)
-                if not self.lasts and self._is_doubtful(cell, rules):
-                    doubtful.append(offset)
+            elif self._fail(cell, rules):
+                doubtful.append(offset)
             if not self.lasts or offset % _SELDOM == 0:
                 self._count(not entry.success)
             if lasts != self.lasts:
@@ -158,16 +158,17 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         """Whether there is an outage now."""
         return bool(self.spans) and self.spans[-1][1] is None
 
-    def shares(self, rules: OutageRules, but: int = -1) -> Shares:
-        """Of all cells ``but`` one."""
+    def blames_nobody(self, rules: OutageRules) -> bool:
+        """Whether failures condemn no version now."""
+        return self.lasts or self._doubts(rules)
+
+    def shares(self, rules: OutageRules) -> Shares:
+        """Of all cells."""
         window_s = rules.outage_window_s * (_LASTING if self.lasts else 1)
         since_s = (self.now_ms - window_s * 1_000) // 1_000
-        tools = failing = 0
-        for place, says in enumerate(self.says):
-            if says != _NEW and self.seconds[place] >= since_s and place != but:
-                tools += says != _NONE
-                failing += says == _FAILING
-        return Shares(tools, failing)
+        lately = [says for says, at in zip(self.says, self.seconds, strict=True) if at >= since_s]
+        failing = lately.count(_FAILING)
+        return Shares(lately.count(_GOOD) + failing, failing)
 
     @property
     def _known(self) -> tuple[Span, ...]:
@@ -179,6 +180,18 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         them at most: else an outage that lasts for hours would become what is usual."""
         return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
 
+    def _fail(self, cell: int, rules: OutageRules) -> bool:
+        """Take a failure in; whether a decision waits at it."""
+        says = self.says
+        if says[cell] != _NEW:
+            says[cell] = _FAILING
+        own = says[cell] == _FAILING
+        if not self.lasts and self.doubt_ms is None and says.count(_FAILING) == own:
+            return False  # nearly always: one alone is no outage, and raises no doubt
+        shares = self._look(rules)
+        others = shares.without_failing() if own else shares
+        return not self.lasts and self._is_doubtful(others, rules)
+
     def _count(self, failed: bool) -> None:
         self.executions += 1
         self.failures += failed
@@ -186,9 +199,10 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             self.executions //= 2
             self.failures //= 2
 
-    def _look(self, rules: OutageRules) -> None:
-        """Whether an outage begins, or ends, or a doubt ends here."""
-        tools, failing = self.shares(rules)
+    def _look(self, rules: OutageRules) -> Shares:
+        """See whether an outage begins, or ends, or a doubt ends here; the shares that say so."""
+        shares = self.shares(rules)
+        tools, failing = shares
         if self.lasts:
             if (
                 not tools
@@ -196,7 +210,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 or (tools >= rules.outage_tools and chance(failing, tools, self._usual) > _USUAL)
             ):
                 self.spans[-1] = self.spans[-1][0], self.now_ms
-            return
+                return self.shares(rules)  # of a shorter time now
+            return shares
         if (
             tools >= rules.outage_tools
             and failing >= rules.outage_share * tools
@@ -207,21 +222,27 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             self.doubt_ms = None
         elif self.doubt_ms is not None and self.checked_s != self.now_ms // 1_000:
             self.checked_s = self.now_ms // 1_000
-            if not self._is_many(Shares(tools - 1, failing - 1), rules):
+            if not self._is_many(shares.without_failing(), rules):
                 self.doubt_ms = None
+        return shares
 
-    def _is_doubtful(self, cell: int, rules: OutageRules) -> bool:
-        """Whether so many others fail that a failure of this cell's tool condemns it not yet."""
-        if not self._is_many(self.shares(rules, cell), rules):
+    def _is_doubtful(self, others: Shares, rules: OutageRules) -> bool:
+        """Whether so many others fail that a failure condemns its tool not yet."""
+        if not self._is_many(others, rules):
             return False
         if self.doubt_ms is None:
             self.doubt_ms = self.now_ms
-        return self.now_ms - self.doubt_ms <= rules.doubt_s * 1_000
+        return self._doubts(rules)
+
+    def _doubts(self, rules: OutageRules) -> bool:
+        since_ms = self.doubt_ms
+        return since_ms is not None and self.now_ms - since_ms <= rules.doubt_s * 1_000
 
     def _is_many(self, others: Shares, rules: OutageRules) -> bool:
         return (
-            others.tools >= rules.outage_tools - 1
-            and others.failing >= max(1.0, rules.doubt_share * others.tools)
+            others.failing > 0
+            and others.tools >= rules.outage_tools - 1
+            and others.failing >= rules.doubt_share * others.tools
             and chance(others.failing, others.tools, self._usual) <= _DOUBT
         )
 

@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from agents.fold import Numbered, fold_all
-from agents.outage_report import outage_of
+from agents.health import guarded_health_of, outage_of
 from agents.partition import Partition
 from schemas.execution import ActivatedBy, Activation
 from schemas.fields import micros_of, time_of
@@ -444,15 +444,19 @@ def test_who_asks_is_told() -> None:
     partition = Partition(GUARDED)
     for record in writer.log:
         partition.read(*record)
-    assert outage_of(None, GUARDED) is None
-    assert outage_of(encode_watch(partition.watch), GUARDED) is None
+    assert outage_of(partition.watch, GUARDED) is None
+    rules, row = GUARDED.rules_of(""), partition.rows[tools[0]]
     begun = len(writer.log)
     writer.round(at_ms, tools, tools)
     for record in writer.log[begun:]:
         partition.read(*record)
-    told = outage_of(encode_watch(partition.watch), GUARDED)
+    told = outage_of(partition.watch, GUARDED)
     assert told is not None
     assert (told["tools"], told["failing"]) == (10, 10)
+    health = guarded_health_of(row, tools[0], rules, partition.watch, GUARDED)
+    assert health["outage"] == told
+    assert not health["needs_rollback"]
+    assert guarded_health_of(row, tools[0], rules, OutageWatch(), GUARDED)["outage"] is None
     assert told["since"].startswith(str(time_of((at_ms - 60_000) * 1_000))[:10])
 
 
