@@ -1,6 +1,7 @@
 """What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
 short, and the simulation itself."""
 
+import re
 from itertools import groupby, pairwise
 from math import inf
 from pathlib import Path
@@ -240,6 +241,33 @@ def test_the_document_that_is_kept_shows_what_is_promised() -> None:
     assert document.count("is promised: ") == len(PROMISED)
     assert all(f"## {part} " in document for part in ABOUT)
     assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
+
+
+@pytest.mark.parametrize(
+    ("row", "most"),
+    [
+        *((f"total break, {rate:g} before, 100 of the target", 4) for rate in (0.9, 0.95, 0.99)),
+        ("total break, 0.99 before, 500 of the target", 3),
+        ("signature break for 100% of the calls, 100 of the target", 2),
+        ("0.9 to 0.6, 500 of the target", 21),
+        ("0.9 to 0.75, 500 of the target", 90),
+        ("0.7: seconds until the broken one", 60),
+        ("0.9: seconds until the broken one", 60),
+        ("0.99: seconds until the broken one", 60),
+    ],
+)
+def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str, most: int) -> None:
+    [cell] = re.findall(rf"^\| {re.escape(row)} \| (\d+)", DOCUMENT.read_text(), re.MULTILINE)
+    assert int(cell) <= most
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
+def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most(
+    rate: float,
+) -> None:
+    row = rf"^\| {rate:g}: more of them \| \S+ to (\S+) \|"
+    [high] = re.findall(row, DOCUMENT.read_text(), re.MULTILINE)
+    assert float(high) <= 1
 
 
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
