@@ -204,17 +204,18 @@ def versions(books: Books) -> Iterator[Violation]:
 def rows(books: Books) -> Iterator[Violation]:
     """What compaction keeps of the detector's table, each tool's last row, is the one that has read
     furthest. A row is an array that begins with the offset."""
-    furthest: dict[bytes, int] = {}
-    last: dict[bytes, tuple[int, ConsumerRecord]] = {}
+    furthest: dict[tuple[int, bytes], int] = {}
+    last: dict[tuple[int, bytes], tuple[int, ConsumerRecord]] = {}
     for record in books.rows:
         read_to = msgspec.msgpack.decode(record.value)[0]
-        furthest[record.key] = max(read_to, furthest.get(record.key, -1))
-        last[record.key] = read_to, record
-    for key, (read_to, record) in last.items():
-        if read_to != furthest[key]:
+        place = record.partition, record.key  # each partition has a row of what is known of outages
+        furthest[place] = max(read_to, furthest.get(place, -1))
+        last[place] = read_to, record
+    for place, (read_to, record) in last.items():
+        if read_to != furthest[place]:
             where = f"{record.partition}:{record.offset} of the changelog"
-            text = f"has read to {read_to}, an earlier row to {furthest[key]}"
-            yield Violation("rows", key.decode(), where, text)
+            text = f"has read to {read_to}, an earlier row to {furthest[place]}"
+            yield Violation("rows", record.key.decode(), where, text)
 
 
 def dead_letters(books: Books) -> Iterator[Violation]:
