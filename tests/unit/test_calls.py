@@ -82,7 +82,7 @@ def test_without_a_name_all_count() -> None:
 
 def test_it_is_heard_again_after_the_span() -> None:
     log = Log()
-    for second in (601, 630, 661, 662, 800):
+    for second in (601, 620, 632, 633, 800):
         log.run(second, False, session_id="a")
         log.run(second, True, session_id="b")
     assert log.evidence.failures == 3
