@@ -1,7 +1,7 @@
-"""Rollback commands: applied or rejected, each with its outcome."""
+"""Rollback commands: applied, rejected, held or observed, each with its outcome."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from aiokafka.structs import ConsumerRecord
@@ -12,6 +12,7 @@ from db.pool import Connection
 from db.rollbacks import roll_back_each
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.rules import Rules
 from streams.records import Guard
 from streams.topics import Topics
 
@@ -21,10 +22,17 @@ log = structlog.get_logger()
 class Rollbacks:
     """What `rollback-commands` asks for."""
 
-    def __init__(self, publish: PublishChanges, guard: Guard, topics: Topics) -> None:
+    def __init__(
+        self,
+        publish: PublishChanges,
+        guard: Guard,
+        topics: Topics,
+        rules_of: Callable[[str], Rules],
+    ) -> None:
         self._publish = publish
         self._guard = guard
         self._topics = topics
+        self._rules_of = rules_of
 
     def read(self, record: ConsumerRecord) -> RollbackCommand:
         return self._guard.command(record)
@@ -33,7 +41,7 @@ class Rollbacks:
         commands = [each.wish for each in group]
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:
-            return await roll_back_each(conn, commands)
+            return await roll_back_each(conn, commands, self._rules_of)
 
         tools = [command.tool_name for command in commands]
         outcomes = await self._publish.make(tools, roll_back, self._topics.outcomes)
@@ -47,7 +55,11 @@ class Rollbacks:
 
 def _log(asked: Asked[RollbackCommand], outcome: RollbackOutcome) -> None:
     command = asked.wish
-    say = log.error if outcome.rejection == "no_previous_version" else log.info
+    say = log.info
+    if outcome.status == "held":
+        say = log.warning  # someone is asked
+    elif outcome.rejection == "no_previous_version":
+        say = log.error
     say(
         "rollback",
         tool=command.tool_name,
@@ -60,5 +72,7 @@ def _log(asked: Asked[RollbackCommand], outcome: RollbackOutcome) -> None:
         executions=command.details.get("executions"),
         failures=command.details.get("failures"),
         command=str(command.command_id),
+        approved_by=command.approved_by,
+        dismissed_by=command.dismissed_by,
         latency_ms=round(time.time() * 1000 - asked.at_ms, 1),
     )

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from agents.health_monitor import HealthMonitor
 from agents.health_pages import OPEN, HealthPages
 from agents.preflight import require_kafka
-from agents.refresh import again_and_again
+from agents.repeated import again_and_again
 from agents.role import BatchAgent, Fatal
 from agents.table_queries import TableQueries
 from agents.web import WebServer
@@ -76,7 +76,7 @@ async def _run(role: Role, settings: Settings) -> int:
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(wired.app, fatal)),
             samples,
-            asyncio.ensure_future(again_and_again(wired.refresh, settings.refresh_s)),
+            *(asyncio.ensure_future(again_and_again(each)) for each in wired.repeated),
         )
         done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
         for watcher in done:

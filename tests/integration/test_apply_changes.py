@@ -96,7 +96,7 @@ class Applier:
         deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
         letters = TOPICS.dead_letters
         self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
-        rollbacks = Rollbacks(publish, guard, TOPICS)
+        rollbacks = Rollbacks(publish, guard, TOPICS, SETTINGS.rules_of)
         self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:
