@@ -87,8 +87,8 @@ class Comparer:
 class Applier:
     """Both halves of the applier over one broker."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.broker, self.comparer, self.waits = Broker(), Comparer(), Waits()
+    def __init__(self, pool: Pool, broker: Broker | None = None) -> None:
+        self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
         outbox: Any = self.broker
         analyst: Any = self.comparer
         guard = Guard(SETTINGS, 1)
