@@ -201,9 +201,7 @@ async def _require_use(conn: Connection, record: BadRecord, message: Change) -> 
                 f"the deployment {message.deployment_id} was sent again and applied: version "
                 f"{outcome.version_number}"
             )
-    elif (command := await rollback_by_id(conn, message.command_id)) is not None and not (
-        message.is_answer and command.status == "held"
-    ):
+    elif (command := await rollback_by_id(conn, message.command_id)) is not None:
         raise Rejected(f"the command {message.command_id} was sent again and {command.status}")
     changed = await changed_at(conn, message.tool_name)
     if changed is not None and changed > record.first_rejected_at:
