@@ -13,7 +13,7 @@ from db.pool import Connection, connect
 from db.rollbacks import RollbackRecord, held, roll_back, roll_back_each, rollback_by_id
 from db.versions import current_version, deploy, history
 from schemas.execution import ActivatedBy
-from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.rollback import RollbackCommand, RollbackOutcome, Status
 from schemas.rules import Rules
 from tests.integration.test_db import NOW, command, deploy_all, deployment
 
@@ -81,7 +81,7 @@ async def row(conn: Connection, command_id: UUID) -> RollbackRecord:
 
 @pytest.mark.parametrize(("mode", "status"), [("observe", "observed"), ("hold", "held")])
 async def test_changes_nothing_and_says_what_it_would(
-    conn: Connection, mode: str, status: str
+    conn: Connection, mode: str, status: Status
 ) -> None:
     first, second = await deploy_all(conn, "one", "two")
     order = await decided(conn, mode)
