@@ -1,22 +1,19 @@
 """Rollback commands: applied, rejected, held or observed, each with its outcome."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.apply_changes import Asked
 from agents.publish_changes import PublishChanges
+from agents.rollback_report import RollbackReport
 from db.pool import Connection
 from db.rollbacks import roll_back_each
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from schemas.rules import Rules
+from schemas.settings import Settings
 from streams.records import Guard
 from streams.topics import Topics
-
-log = structlog.get_logger()
 
 
 class Rollbacks:
@@ -26,13 +23,15 @@ class Rollbacks:
         self,
         publish: PublishChanges,
         guard: Guard,
+        settings: Settings,
         topics: Topics,
-        rules_of: Callable[[str], Rules],
+        report: RollbackReport,
     ) -> None:
         self._publish = publish
         self._guard = guard
+        self._settings = settings
         self._topics = topics
-        self._rules_of = rules_of
+        self._report = report
 
     def read(self, record: ConsumerRecord) -> RollbackCommand:
         return self._guard.command(record)
@@ -41,38 +40,13 @@ class Rollbacks:
         commands = [each.wish for each in group]
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:
-            return await roll_back_each(conn, commands, self._rules_of)
+            return await roll_back_each(conn, commands, self._settings.rules_of)
 
         tools = [command.tool_name for command in commands]
         outcomes = await self._publish.make(tools, roll_back, self._topics.outcomes)
         for each, outcome in zip(group, outcomes, strict=True):
-            _log(each, outcome)
+            self._report.came(each, outcome)
         return len(group)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Nothing: a bad command has no outcome."""
-
-
-def _log(asked: Asked[RollbackCommand], outcome: RollbackOutcome) -> None:
-    command = asked.wish
-    say = log.info
-    if outcome.status == "held":
-        say = log.warning  # someone is asked
-    elif outcome.rejection == "no_previous_version":
-        say = log.error
-    say(
-        "rollback",
-        tool=command.tool_name,
-        status=outcome.status,
-        rejection=outcome.rejection,
-        from_version=outcome.from_version_id,
-        to_version=outcome.to_version_id,
-        tier=outcome.tier,
-        reason=outcome.reason,
-        executions=command.details.get("executions"),
-        failures=command.details.get("failures"),
-        command=str(command.command_id),
-        approved_by=command.approved_by,
-        dismissed_by=command.dismissed_by,
-        latency_ms=round(time.time() * 1000 - asked.at_ms, 1),
-    )

@@ -7,16 +7,12 @@ it, the same, and none is left unsaid.
 
 from typing import Final
 
-import structlog
-
+from agents.rollback_report import RollbackReport
 from db.holds import due, expire, tools_due
 from db.locks import tool_lock
 from db.pool import Pool, acquire
-from schemas.rollback import RollbackOutcome
 from streams.outbox import Outbox, Outgoing
 from streams.topics import Topics
-
-log = structlog.get_logger()
 
 EXPIRE_EVERY_S: Final = 5.0
 """So much later than it is due a command is rejected at the most, while an applier runs."""
@@ -25,10 +21,11 @@ EXPIRE_EVERY_S: Final = 5.0
 class ExpireHolds:
     """Rejects held commands that are past their time."""
 
-    def __init__(self, pool: Pool, outbox: Outbox, topics: Topics) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox, topics: Topics, report: RollbackReport) -> None:
         self._pool = pool
         self._outbox = outbox
         self._topics = topics
+        self._report = report
 
     async def expire(self) -> int:
         """Reject what is due by now; how many commands. Raises Retryable."""
@@ -44,18 +41,5 @@ class ExpireHolds:
             )
             await expire(conn, [outcome.command_id for outcome in outcomes])
         for outcome in outcomes:
-            _log(outcome)
+            self._report.expired(outcome)
         return len(outcomes)
-
-
-def _log(outcome: RollbackOutcome) -> None:
-    log.warning(
-        "rollback",
-        tool=outcome.tool_name,
-        status=outcome.status,
-        rejection=outcome.rejection,
-        from_version=outcome.from_version_id,
-        tier=outcome.tier,
-        reason=outcome.reason,
-        command=str(outcome.command_id),
-    )

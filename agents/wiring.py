@@ -5,17 +5,21 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from agents.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
 from agents.breaking.analyst import Analyst
 from agents.expire_holds import EXPIRE_EVERY_S, ExpireHolds
+from agents.outage_report import OutageReport
 from agents.publish_changes import PublishChanges
 from agents.record_executions import RecordExecutions
 from agents.refresh import RefreshRows, RefreshVersions
 from agents.repeated import Repeated
 from agents.retries import when_it_answers
 from agents.role import BatchAgent, Fatal
+from agents.rollback_report import RollbackReport
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
 from db.migrate import open_migrated_pool
@@ -57,6 +61,8 @@ class Wiring:
     fatal: Fatal
     stall: StallGuard
     waits: Waits
+    registry: CollectorRegistry
+    """What is counted for ``/metrics``."""
     queries: TableQueries
     """Where others ask for the detector's rows."""
     url: str
@@ -80,7 +86,8 @@ class Wiring:
         kept_in = folder if self.settings.keep_rows else None
         table = window_table(app, self.partitions, self.fatal, kept_in)
         outbox = Outbox(app, self.waits)
-        handler = WatchExecutions(app, table, outbox, self._guard, self.settings)
+        outages = OutageReport(self.registry, table, self.settings)
+        handler = WatchExecutions(app, table, outbox, self._guard, self.settings, outages)
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
@@ -94,7 +101,8 @@ class Wiring:
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        rollbacks = Rollbacks(publish, self._guard, self._topics, self.settings.rules_of)
+        report = RollbackReport(self.registry)
+        rollbacks = Rollbacks(publish, self._guard, self.settings, self._topics, report)
         deployments = Deployments(
             publish, pool, outbox, self._guard, analyst, self._topics, self.waits
         )
@@ -103,7 +111,7 @@ class Wiring:
             self._applying("apply-rollbacks", self._topics.commands, rollbacks, app, outbox),
         ]
         refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
-        holds = ExpireHolds(pool, outbox, self._topics)
+        holds = ExpireHolds(pool, outbox, self._topics, report)
         repeated = [
             self._refresh(refresh),
             Repeated("expire-holds", EXPIRE_EVERY_S, holds.expire),

@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from schemas.rollback import Reason
 
+Policy = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
@@ -25,7 +26,7 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    policy: Literal["seed", "guarded"] = "seed"
+    policy: Policy = "seed"
     """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
     replaced does, and a rule only names the reason (``docs/guarded.md``)."""
     ring_size: AtLeastOne = 10

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 
 from agents.expire_holds import ExpireHolds
+from agents.rollback_report import RollbackReport
 from db.pool import Connection, Pool
 from db.rollbacks import rollback_by_id
 from schemas.errors import Retryable
@@ -51,6 +53,11 @@ def order(tool: str = "parser", **fields: Any) -> RollbackCommand:
 
 def came(broker: Broker) -> list[str]:
     return [each.rejection or each.status for each in broker.rolled_back()]
+
+
+def counted(registry: CollectorRegistry, status: str, rejection: str) -> float | None:
+    labels = {"status": status, "rejection": rejection, "reason": "regression"}
+    return registry.get_sample_value("rollguard_rollbacks_total", labels)
 
 
 async def test_in_the_order_of_the_topic(applier: Applier, conn: Connection) -> None:
@@ -97,7 +104,8 @@ async def test_what_nobody_answers(pool: Pool, conn: Connection, applier: Applie
         await deploy_all(conn, "one", "two", tool=tool)
     await applier.roll_back(*held.values())
     broker: Any = FailingBroker(times=1, told=True)
-    holds = ExpireHolds(pool, broker, TOPICS)
+    registry = CollectorRegistry()
+    holds = ExpireHolds(pool, broker, TOPICS, RollbackReport(registry))
     assert await holds.expire() == 0
     await let_expire(conn, held["a"])
     with pytest.raises(Retryable):
@@ -113,6 +121,7 @@ async def test_what_nobody_answers(pool: Pool, conn: Connection, applier: Applie
     assert [(each["tool"], each["rejection"]) for each in logs if each["event"] == "rollback"] == [
         ("a", "expired")
     ]
+    assert counted(registry, "rejected", "expired") == 1
 
     applier.broker.published.clear()
     await applier.roll_back(answer(held["a"], YES), answer(held["b"], YES))
@@ -127,11 +136,15 @@ async def test_several_appliers_say_it_once(pool: Pool, conn: Connection, applie
         await applier.roll_back(each)
         await let_expire(conn, each)
     broker: Any = Broker()
-    done = await asyncio.gather(*(ExpireHolds(pool, broker, TOPICS).expire() for _ in range(4)))
+    report = RollbackReport(CollectorRegistry())
+    holds = [ExpireHolds(pool, broker, TOPICS, report) for _ in range(4)]
+    done = await asyncio.gather(*(each.expire() for each in holds))
     assert sum(done) == len(broker.of(TOPICS.outcomes)) == 6
 
 
-async def test_the_log_says_what_came_of_it(applier: Applier, conn: Connection) -> None:
+async def test_the_log_and_the_metrics_say_what_came_of_it(
+    applier: Applier, conn: Connection
+) -> None:
     await deploy_all(conn, "one", "two")
     held = order()
     with structlog.testing.capture_logs() as logs:
@@ -142,3 +155,6 @@ async def test_the_log_says_what_came_of_it(applier: Applier, conn: Connection) 
         ("info", "rejected", "ben"),
         ("info", "observed", None),
     ]
+    for status, rejection in (("held", ""), ("rejected", "dismissed"), ("observed", "")):
+        assert counted(applier.registry, status, rejection) == 1, status
+    assert counted(applier.registry, "applied", "") is None

@@ -178,3 +178,14 @@ def test_a_held_command_has_one_answer() -> None:
     assert (no.is_answer, no.dismissal) == (True, "a \ufffd")
     with pytest.raises(Rejected, match="approved_by and dismissed_by exclude each other"):
         RollbackCommand.from_bytes(rollback_command(approved_by="ann", dismissed_by="ben"))
+
+
+@pytest.mark.parametrize("strange", [7, {}, ["a"], "x" * 256, 1e308, True])
+def test_a_hint_that_is_none_hides_no_execution(strange: object) -> None:
+    fields = json.loads(execution(success=False))
+    value = json.dumps(fields | {"caller": strange, "input_hash": strange}).encode()
+    read = Execution.from_bytes(value)
+    assert (read.success, read.caller, read.input_hash) == (False, None, None)
+    value = json.dumps(fields | {"caller": "a", "input_hash": "b"}).encode()
+    assert Execution.from_bytes(value).caller == "a"
+    assert Execution.from_bytes(value).input_hash == "b"
