@@ -1,30 +1,37 @@
-"""Rollback commands: applied or rejected, each with its outcome."""
+"""Rollback commands: applied, rejected, held or observed, each with its outcome."""
 
-import time
 from collections.abc import Sequence
 
-import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.apply_changes import Asked
 from agents.publish_changes import PublishChanges
+from agents.rollback_report import RollbackReport
 from db.pool import Connection
 from db.rollbacks import roll_back_each
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.settings import Settings
 from streams.records import Guard
 from streams.topics import Topics
-
-log = structlog.get_logger()
 
 
 class Rollbacks:
     """What `rollback-commands` asks for."""
 
-    def __init__(self, publish: PublishChanges, guard: Guard, topics: Topics) -> None:
+    def __init__(
+        self,
+        publish: PublishChanges,
+        guard: Guard,
+        settings: Settings,
+        topics: Topics,
+        report: RollbackReport,
+    ) -> None:
         self._publish = publish
         self._guard = guard
+        self._settings = settings
         self._topics = topics
+        self._report = report
 
     def read(self, record: ConsumerRecord) -> RollbackCommand:
         return self._guard.command(record)
@@ -33,32 +40,13 @@ class Rollbacks:
         commands = [each.wish for each in group]
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:
-            return await roll_back_each(conn, commands)
+            return await roll_back_each(conn, commands, self._settings.rules_of)
 
         tools = [command.tool_name for command in commands]
         outcomes = await self._publish.make(tools, roll_back, self._topics.outcomes)
         for each, outcome in zip(group, outcomes, strict=True):
-            _log(each, outcome)
+            self._report.came(each, outcome)
         return len(group)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Nothing: a bad command has no outcome."""
-
-
-def _log(asked: Asked[RollbackCommand], outcome: RollbackOutcome) -> None:
-    command = asked.wish
-    say = log.error if outcome.rejection == "no_previous_version" else log.info
-    say(
-        "rollback",
-        tool=command.tool_name,
-        status=outcome.status,
-        rejection=outcome.rejection,
-        from_version=outcome.from_version_id,
-        to_version=outcome.to_version_id,
-        tier=outcome.tier,
-        reason=outcome.reason,
-        executions=command.details.get("executions"),
-        failures=command.details.get("failures"),
-        command=str(command.command_id),
-        latency_ms=round(time.time() * 1000 - asked.at_ms, 1),
-    )

@@ -6,50 +6,24 @@ reads the whole topic is not misled; compaction would keep the old one alone. Wh
 before compaction comes is the last.
 """
 
-import asyncio
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import structlog
 from faust.types import TP
 
 from db.locks import tool_lock
 from db.pool import Pool, acquire
 from db.versions import activated_within, current_version
-from schemas.errors import Retryable
 from schemas.settings import Settings
 from streams.outbox import Outbox, Outgoing
 from streams.partitions import partition_of
 from streams.table import WindowTable
 from streams.topics import Topics
 
-log = structlog.get_logger()
-
 RECENTLY: Final = timedelta(hours=1)
 """Versions that became current before were published again often enough."""
 _AT_ONCE: Final = 500
-
-
-class Refresh(Protocol):
-    """What a role writes again."""
-
-    async def refresh(self) -> int:
-        """Write it; how many records. Raises Retryable."""
-
-
-async def again_and_again(refresh: Refresh | None, every_s: float) -> None:
-    """Without end, also where there is nothing to write. What fails is tried the next time."""
-    while True:
-        await asyncio.sleep(every_s)
-        if refresh is None:
-            continue
-        try:
-            written = await refresh.refresh()
-        except Retryable as error:
-            log.warning("not_refreshed", cause=str(error))
-        else:
-            log.debug("refreshed", records=written)
 
 
 class RefreshRows:
@@ -61,7 +35,7 @@ class RefreshRows:
         self._topics = Topics.of(settings)
 
     async def refresh(self) -> int:
-        """Write all rows as they are now, some at a time."""
+        """Write all rows as they are now, some at a time; how many."""
         written = 0
         for partition in range(self._table.partitions or 0):
             keys = iter(list(self._table.rows_of(partition)))
@@ -92,7 +66,8 @@ class RefreshVersions:
         self._topics = Topics.of(settings)
 
     async def refresh(self) -> int:
-        """Publish again what became current in the last hour, each under its tool's lock."""
+        """Publish again what became current in the last hour, each under its tool's lock; how many.
+        Raises Retryable."""
         async with acquire(self._pool) as conn:
             tools = await activated_within(conn, RECENTLY)
         written = 0

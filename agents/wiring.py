@@ -11,12 +11,15 @@ from agents.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
 from agents.breaking.analyst import Analyst
+from agents.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.outage_report import OutageReport
 from agents.publish_changes import PublishChanges
 from agents.record_executions import RecordExecutions
-from agents.refresh import Refresh, RefreshRows, RefreshVersions
+from agents.refresh import RefreshRows, RefreshVersions
+from agents.repeated import Repeated
 from agents.retries import when_it_answers
 from agents.role import BatchAgent, Fatal
+from agents.rollback_report import RollbackReport
 from agents.table_queries import TableQueries
 from agents.watch_executions import WatchExecutions
 from db.migrate import open_migrated_pool
@@ -45,8 +48,8 @@ class Wired(NamedTuple):
     sources: list[str]
     """The topics that it reads."""
     pool: Pool | None
-    refresh: Refresh | None
-    """What it has to write again, if anything."""
+    repeated: Sequence[Repeated] = ()
+    """What it does beside its batches."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class Wiring:
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
-        refresh = RefreshRows(app, table, self.settings)
-        return Wired(app, [agent], sources, pool=None, refresh=refresh)
+        refresh = self._refresh(RefreshRows(app, table, self.settings))
+        return Wired(app, [agent], sources, pool=None, repeated=[refresh])
 
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
@@ -98,7 +101,8 @@ class Wiring:
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        rollbacks = Rollbacks(publish, self._guard, self._topics)
+        report = RollbackReport(self.registry)
+        rollbacks = Rollbacks(publish, self._guard, self.settings, self._topics, report)
         deployments = Deployments(
             publish, pool, outbox, self._guard, analyst, self._topics, self.waits
         )
@@ -107,7 +111,15 @@ class Wiring:
             self._applying("apply-rollbacks", self._topics.commands, rollbacks, app, outbox),
         ]
         refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
-        return Wired(app, agents, sources, pool, refresh)
+        holds = ExpireHolds(pool, outbox, self._topics, report)
+        repeated = [
+            self._refresh(refresh),
+            Repeated("expire-holds", EXPIRE_EVERY_S, holds.expire),
+        ]
+        return Wired(app, agents, sources, pool, repeated)
+
+    def _refresh(self, rows_or_versions: RefreshRows | RefreshVersions) -> Repeated:
+        return Repeated("refresh", self.settings.refresh_s, rows_or_versions.refresh)
 
     def _applying(
         self, name: str, topic: str, changes: Changes[Wish], app: Any, outbox: Outbox
@@ -121,7 +133,7 @@ class Wiring:
         app = self._app("recorder", sources)
         handler = RecordExecutions(app, pool, self._guard, self.waits)
         agent = BatchAgent(app, "record-executions", sources, handler, self.fatal)
-        return Wired(app, [agent], sources, pool, refresh=None)
+        return Wired(app, [agent], sources, pool)
 
     @property
     def _topics(self) -> Topics:

@@ -18,7 +18,7 @@ from agents.health_monitor import HealthMonitor
 from agents.health_pages import OPEN, HealthPages
 from agents.metrics_page import MetricsPage
 from agents.preflight import require_kafka
-from agents.refresh import again_and_again
+from agents.repeated import again_and_again
 from agents.role import BatchAgent, Fatal
 from agents.table_queries import TableQueries
 from agents.web import WebServer
@@ -78,7 +78,7 @@ async def _run(role: Role, settings: Settings) -> int:
             asyncio.ensure_future(fatal.raised.wait()),
             asyncio.ensure_future(_watch_crash(wired.app, fatal)),
             samples,
-            asyncio.ensure_future(again_and_again(wired.refresh, settings.refresh_s)),
+            *(asyncio.ensure_future(again_and_again(each)) for each in wired.repeated),
         )
         done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
         for watcher in done:

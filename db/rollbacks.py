@@ -1,30 +1,42 @@
 """Rollback commands: which are applied, what they change, and what came of each."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from db.errors import postgres_errors
+from db.holds import Conclusion, answered, conclude, expire
 from db.locks import lock_versions, tool_transaction
+from db.pins import pins
 from db.pool import Connection, to_jsonb
 from db.sql import blocks
 from db.trust import Leaving, Loss, Target, find_targets, give_trust, take_trust
 from schemas.fields import Count, Time, VersionId
 from schemas.message import Message
-from schemas.rollback import Reason, Rejection, RollbackCommand, RollbackOutcome, Tier
+from schemas.rollback import Mode, Reason, Rejection, RollbackCommand, RollbackOutcome, Status, Tier
+from schemas.rules import Rules
 
 _SQL: Final = blocks("rollbacks.sql")
+
+_DEFAULT_RULES: Final = Rules()
+_STATUS: Final[Mapping[Mode | None, Status]] = {
+    None: "applied",
+    "hold": "held",
+    "observe": "observed",
+}
 
 
 class RollbackRecord(Message):
     """A command and what came of it.
 
-    Of an applied one the versions are those that were changed; of a rejected one those that it
-    named, with their numbers as far as the tool has such versions.
+    Of an applied one the versions are those that were changed, of a held or observed one those that
+    would have been; of one that was rejected at once those that it named, with their numbers as far
+    as the tool has such versions. ``expires_at`` of one that waits for a person, or has waited;
+    ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status.
     """
 
     command_id: UUID
@@ -38,9 +50,14 @@ class RollbackRecord(Message):
     details: dict[str, Any]
     issued_by: str
     issued_at: Time
-    status: Literal["applied", "rejected"]
+    status: Status
     rejection: Rejection | None
     applied_at: Time
+    from_activation: Count | None
+    expires_at: Time | None
+    approved_by: str | None
+    dismissed_by: str | None
+    dismissal: str | None
 
 
 class _Decision(NamedTuple):
@@ -51,6 +68,11 @@ class _Decision(NamedTuple):
     current: asyncpg.Record | None
     to: Target | Rejection
 
+    @property
+    def mode(self) -> Mode | None:
+        """What is to become of it, if it leads to a version: what a person approves is done."""
+        return None if self.command.is_answer else self.command.mode
+
 
 class _Change(NamedTuple):
     """A command that is applied: which version it replaces, and by which."""
@@ -60,31 +82,34 @@ class _Change(NamedTuple):
     target: Target
 
 
-async def roll_back(conn: Connection, command: RollbackCommand) -> RollbackOutcome:
+async def roll_back(
+    conn: Connection, command: RollbackCommand, rules: Rules = _DEFAULT_RULES
+) -> RollbackOutcome:
     """Put another version in the place of the current one, or say why not; in one transaction.
 
-    A ``command_id`` seen before changes nothing and gets the identical outcome. A rejected
-    command changes nothing; its row keeps the versions that it named. An automatic one that is
-    applied takes the trust of the code that it replaced; a manual one gives trust to the code that
-    it activated. Raises Retryable.
+    A ``command_id`` seen before changes nothing and gets the identical outcome, unless it is held
+    and this is the answer to it, or its time is over. A rejected command changes nothing; its row
+    keeps the versions that it named. One to be held or observed changes nothing either; its row
+    keeps the versions that it would have changed. An automatic one that is applied takes the trust
+    of the code that it replaced; a manual one gives trust to the code that it activated. Raises
+    Retryable.
     """
-    [outcome] = await roll_back_each(conn, [command])
+    [outcome] = await roll_back_each(conn, [command], lambda _: rules)
     return outcome
 
 
 async def roll_back_each(
-    conn: Connection, commands: Sequence[RollbackCommand]
+    conn: Connection, commands: Sequence[RollbackCommand], rules_of: Callable[[str], Rules]
 ) -> list[RollbackOutcome]:
     """:func:`roll_back` of several tools, one command for each, in one transaction: all of them or
     none. Raises Retryable also where one id stands for two commands."""
     tools = [command.tool_name for command in commands]
     assert len(set(tools)) == len(tools), "commands of one tool need an order"
     async with tool_transaction(conn, *tools):
-        rows = await conn.fetch(_SQL["stored"], [command.command_id for command in commands])
-        stored = {row["command_id"]: row for row in rows}
-        new = [command for command in commands if command.command_id not in stored]
-        if new:
-            stored |= await _apply(conn, await _decide(conn, new))
+        stored = await _stored(conn, commands)
+        undecided = _undecided(commands, stored)
+        if undecided:
+            stored |= await _apply(conn, await _decide(conn, undecided), stored, rules_of)
         return [_outcome(stored[command.command_id]) for command in commands]
 
 
@@ -127,11 +152,47 @@ async def rollbacks_about(
     return about
 
 
+async def held(conn: Connection, tool_name: str | None) -> list[RollbackRecord]:
+    """The commands, of one tool or of all, that wait for a person and that an approval would still
+    carry out: their time is not over, and what they replace is current. The newest first."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["held"], tool_name)
+    return [RollbackRecord.model_validate(dict(row)) for row in rows]
+
+
+async def _stored(
+    conn: Connection, commands: Sequence[RollbackCommand]
+) -> dict[UUID, asyncpg.Record]:
+    """The rows of those that were decided before, by id; none is held beyond its time."""
+    rows = await conn.fetch(_SQL["stored"], [command.command_id for command in commands])
+    tools = {command.tool_name for command in commands}
+    waiting = [row for row in rows if row["status"] == "held" and row["tool_name"] in tools]
+    if waiting:
+        rows += await expire(conn, [row["command_id"] for row in waiting])
+    return {row["command_id"]: row for row in rows}
+
+
+def _undecided(
+    commands: Sequence[RollbackCommand], stored: Mapping[UUID, asyncpg.Record]
+) -> list[RollbackCommand]:
+    """What is to be decided: commands that are new, and held ones that are answered."""
+    found = []
+    for command in commands:
+        row = stored.get(command.command_id)
+        wish = command if row is None else answered(row, command)
+        if wish is not None:
+            found.append(wish)
+    return found
+
+
 async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list[_Decision]:
     rows = await conn.fetch(_SQL["current"], [command.tool_name for command in commands])
     current = {row["tool_name"]: row for row in rows}
     named = await _named_versions(conn, commands)
-    judged = [_judge(command, current.get(command.tool_name), named) for command in commands]
+    pinned = await pins(conn, [each.tool_name for each in commands if each.is_by_machine])
+    judged = [
+        _judge(command, current.get(command.tool_name), named, pinned) for command in commands
+    ]
     leaving = [
         _leaving(command, current[command.tool_name])
         for command, to in zip(commands, judged, strict=True)
@@ -170,18 +231,24 @@ def _judge(
     command: RollbackCommand,
     current: asyncpg.Record | None,
     named: Mapping[tuple[str, int], Target],
+    pinned: Container[str],
 ) -> Target | Rejection | None:
-    """Where the command leads; None: to wherever the way back leads from the current version."""
+    """Where the command leads; None: to wherever the way back leads from the current version.
+    ``pinned`` are tools that are not to be changed by this command."""
+    if command.dismissed_by is not None:
+        return "dismissed"
     if any((command.tool_name, version_id) not in named for version_id in _ids(command)):
         return "unknown_version"
     if not _is_about(command, current):
         return "not_current"
     if current is None:
         return "no_previous_version"
-    if command.to_version_id is None:
-        return None
     if command.to_version_id == current["version_id"]:
         return "already_current"
+    if command.tool_name in pinned:
+        return "pinned"
+    if command.to_version_id is None:
+        return None
     return named[command.tool_name, command.to_version_id]
 
 
@@ -197,16 +264,31 @@ def _leaving(command: RollbackCommand, current: asyncpg.Record) -> Leaving:
     return Leaving(command.tool_name, current["version_id"], losing)
 
 
-async def _apply(conn: Connection, decisions: Sequence[_Decision]) -> dict[UUID, asyncpg.Record]:
-    """Make the changes, and store what came of each command; by the commands' ids."""
+async def _apply(
+    conn: Connection,
+    decisions: Sequence[_Decision],
+    waiting: Container[UUID],
+    rules_of: Callable[[str], Rules],
+) -> dict[UUID, asyncpg.Record]:
+    """Make the changes, and store what came of each command; by the commands' ids. ``waiting``
+    have a row, in which they are held."""
     changes = [
-        _Change(command, current, to)
-        for command, current, to in decisions
-        if isinstance(to, Target) and current is not None
+        _Change(decision.command, decision.current, decision.to)
+        for decision in decisions
+        if isinstance(decision.to, Target)
+        and decision.current is not None
+        and decision.mode is None
     ]
     if changes:
         await _activate(conn, changes)
-    rows = await conn.fetchmany(_SQL["store"], [_row(decision) for decision in decisions])
+    new, concluded = [], []
+    for decision in decisions:
+        if decision.command.command_id in waiting:
+            concluded.append(_conclusion(decision))
+        else:
+            new.append(_row(decision, rules_of(decision.command.tool_name)))
+    rows = await conn.fetchmany(_SQL["store"], new) if new else []
+    rows += await conclude(conn, concluded)
     stored = {row["command_id"]: row for row in rows}
     await _settle_trust(conn, changes, stored)
     return stored
@@ -241,21 +323,35 @@ async def _settle_trust(
     await give_trust(conn, given)
 
 
-def _row(decision: _Decision) -> tuple[Any, ...]:
-    """What is stored. An applied command's versions are those that are changed, a rejected one's
-    those that it named."""
+def _came(decision: _Decision) -> tuple[Status, Rejection | None]:
+    if isinstance(decision.to, Target):
+        return _STATUS[decision.mode], None
+    return "rejected", decision.to
+
+
+def _conclusion(decision: _Decision) -> Conclusion:
+    command = decision.command
+    answer = command.approved_by, command.dismissed_by, command.dismissal
+    return Conclusion(command.command_id, *_came(decision), *answer)
+
+
+def _row(decision: _Decision, rules: Rules) -> tuple[Any, ...]:
+    """What is stored. A rejected command's versions are those that it named, any other's those that
+    are changed, or would be."""
     command, current, to = decision
+    status, rejection = _came(decision)
     if isinstance(to, Target):
         assert current is not None
-        came: tuple[Any, ...] = current["version_id"], to.version_id, to.version_number
-        status, rejection = "applied", None
+        left: tuple[Any, ...] = current["version_id"], current["activation"]
+        entered: tuple[Any, ...] = to.version_id, to.version_number
     else:
-        came = command.from_version_id, command.to_version_id, None
-        status, rejection = "rejected", to
+        left = command.from_version_id, command.from_activation
+        entered = command.to_version_id, None
     return (
         command.command_id,
         command.tool_name,
-        *came,
+        *left,
+        *entered,
         command.tier,
         command.reason,
         to_jsonb(command.details),
@@ -263,6 +359,10 @@ def _row(decision: _Decision) -> tuple[Any, ...]:
         command.issued_at,
         status,
         rejection,
+        rules.hold_expires_s if status == "held" else None,
+        command.approved_by,
+        command.dismissed_by,
+        command.dismissal,
     )
 
 
@@ -270,5 +370,5 @@ def _outcome(row: asyncpg.Record) -> RollbackOutcome:
     """What a row of `rollbacks` says. A rejected command has changed to no version."""
     fields = dict(row)
     if fields["status"] == "rejected":
-        fields["to_version_id"] = None
+        fields["to_version_id"] = fields["to_version_number"] = None
     return RollbackOutcome.model_validate(fields)

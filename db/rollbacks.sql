@@ -30,11 +30,14 @@ where version.version_id = activated.version_id
 
 -- name: store
 insert into rollbacks (
-    command_id, tool_name, from_version_id, to_version_id, to_version_number, tier, reason, details,
-    issued_by, issued_at, status, rejection, applied_at
+    command_id, tool_name, from_version_id, from_activation, to_version_id, to_version_number, tier,
+    reason, details, issued_by, issued_at, status, rejection, applied_at, expires_at,
+    approved_by, dismissed_by, dismissal
 ) values (
-    $1, $2, $3, $4, $5, $6, $7, $8::text::jsonb,
-    $9, $10, $11, $12, clock_timestamp()
+    $1, $2, $3, $4, $5, $6, $7,
+    $8, $9::text::jsonb, $10, $11, $12, $13, clock_timestamp(),
+    clock_timestamp() + make_interval(secs => $14),
+    $15, $16, $17
 )
 returning *
 
@@ -60,3 +63,16 @@ select *
 from rollback_records
 where tool_name = $1 and from_version_id = any($2::int[])
 order by applied_at
+
+-- name: held
+select record.*
+from rollback_records record
+join tool_versions current
+    on current.tool_name = record.tool_name
+    and current.is_current
+    and current.version_id = record.from_version_id
+    and current.activation = record.from_activation
+where record.status = 'held'
+    and record.expires_at > clock_timestamp()
+    and ($1::text is null or record.tool_name = $1::text)
+order by record.applied_at desc

@@ -1,6 +1,7 @@
 """The command line: ``rollguard VERB``. Exit 0 done, 1 refused or failed, 2 wrong usage."""
 
 import asyncio
+import getpass
 import io
 import logging
 import re
@@ -240,7 +241,7 @@ def rollbacks(
     limit: Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="How many at the most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List the rollbacks of all tools, applied and rejected, the newest first."""
+    """List the rollbacks of all tools, carried out or not, the newest first."""
     from rollguard import reads, show_rollbacks
 
     begin = None if since is None else _time("--since", since)
@@ -262,11 +263,19 @@ def explain(
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
+def _duration(text: str) -> timedelta | None:
+    """How long 90s, 15m, 2h or 7d is; None for any other text."""
+    if not re.fullmatch(r"\d{1,9}[smhd]", text, re.ASCII):
+        return None
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
 def _time(option: str, text: str) -> datetime:
     """A time, or one that is so long ago."""
-    if re.fullmatch(r"\d{1,9}[smhd]", text, re.ASCII):
+    ago = _duration(text)
+    if ago is not None:
         try:
-            return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+            return datetime.now(UTC) - ago
         except OverflowError:
             return datetime(1970, 1, 1, tzinfo=UTC)
     try:
@@ -288,6 +297,106 @@ def rollback(
     outcome = _run(writes.roll_back(load_settings(), tool, version_id, reason))
     show.outcome(outcome, as_json)
     raise typer.Exit(0 if outcome.status == "applied" else 1)
+
+
+CommandId = Annotated[UUID, typer.Argument(help="As `holds` prints it.", show_default=False)]
+By = Annotated[str | None, typer.Option(help="Who says so; else your login name.")]
+
+
+def _name(by: str | None) -> str:
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise typer.BadParameter("there is no login name here: give --by NAME") from None
+
+
+@app.command()
+def holds(
+    tool: Annotated[str | None, typer.Option(help="Of this tool alone.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the rollbacks that wait for a person, the newest first."""
+    from rollguard import show_holds
+    from rollguard.holds import waiting
+
+    show_holds.holds(_run(waiting(load_settings(), tool)), as_json)
+
+
+@app.command()
+def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None:
+    """Carry out a rollback that waits for a person, and wait for the outcome."""
+    from rollguard import holds, show_holds
+
+    outcome = _run(holds.approve(load_settings(), command_id, _name(by)))
+    raise typer.Exit(0 if show_holds.approval(outcome, as_json) else 1)
+
+
+@app.command()
+def dismiss(
+    command_id: CommandId,
+    reason: Annotated[str, typer.Option(help="Why not.", show_default=False)],
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Reject a rollback that waits for a person, and wait for the outcome."""
+    from rollguard import holds, show_holds
+
+    outcome = _run(holds.dismiss(load_settings(), command_id, reason, _name(by)))
+    raise typer.Exit(0 if show_holds.dismissal(outcome, as_json) else 1)
+
+
+@app.command()
+def pin(
+    tool: Tool,
+    reason: Annotated[str | None, typer.Option(help="Why; without it, show the pin.")] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="For so long: 90s, 15m, 2h, 7d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Until a time (2026-01-31T12:00:00Z).")] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Let no machine roll the tool back, until it is unpinned or for a while; a person can."""
+    from rollguard import pins, show_pins
+
+    if reason is None:
+        if (for_, until, by) != (None, None, None):
+            raise typer.BadParameter("give --reason TEXT")
+        show_pins.pinned(_run(pins.pin_of(load_settings(), tool)), as_json)
+        return
+    end = _pinned_until(for_, until)
+    pinned = _run(pins.pin(load_settings(), tool, reason, _name(by), end))
+    show_pins.pinned(pinned, as_json)
+
+
+def _pinned_until(for_: str | None, until: str | None) -> datetime | None:
+    now = datetime.now(UTC)
+    if for_ is not None and until is not None:
+        raise typer.BadParameter("give --for or --until, and not both")
+    if for_ is not None:
+        duration = _duration(for_)
+        if not duration:
+            raise typer.BadParameter(f"--for {for_!r}: give 90s, 15m, 2h or 7d")
+        try:
+            return now + duration
+        except OverflowError:
+            raise typer.BadParameter(f"--for {for_!r}: ends behind the year 9999") from None
+    if until is None:
+        return None
+    end = _time("--until", until)
+    if end <= now:
+        raise typer.BadParameter(f"--until {until!r}: is over")
+    return end
+
+
+@app.command()
+def unpin(tool: Tool, as_json: Json = False) -> None:
+    """Let the tool be rolled back by machine again."""
+    from rollguard import pins, show_pins
+
+    show_pins.unpinned(_run(pins.unpin(load_settings(), tool)), as_json)
 
 
 @app.command()

@@ -166,14 +166,21 @@ class EngineClient:
         return await self.command(command)
 
     async def command(self, command: RollbackCommand) -> RollbackOutcome:
-        """Issue a rollback command, and wait for its outcome. Retryable('applier') where none comes
-        within ``wait_s`` seconds: the command stands and may still be applied."""
+        """Issue a rollback command, and wait for its outcome; ``held`` is one, where it waits for a
+        person. Retryable('applier') where none comes within ``wait_s`` seconds: the command stands
+        and may still be applied.
+
+        Of one that is held and comes again as an answer it is what came of the answer.
+        """
         return await self._ask(
             "rollback-commands",
             command,
             "rollback-outcomes",
             RollbackOutcome,
-            lambda outcome: outcome.command_id == command.command_id,
+            lambda outcome: (
+                outcome.command_id == command.command_id
+                and not (command.is_answer and outcome.status == "held")
+            ),
         )
 
     async def follow_outcomes(

@@ -214,7 +214,9 @@ async def _proved(
     latency = None if sent is None else read_at - sent
     again = outcome.to_version_number or 0
     runs = await watch.works(change.tool, again)
-    told = rule if change.rule else ("rolled back" if outcome.status == "applied" else "rejected")
+    told = (
+        rule if change.rule else ("rolled back" if outcome.status == "applied" else outcome.status)
+    )
     happened = f"{told}; version {again} {'runs again' if runs else 'does not run'}"
     return Played(title, expected, happened, latency, "" if change.rule else rule)
 

@@ -144,7 +144,7 @@ async def _told(settings: Settings, outcome: RollbackOutcome, attempts: list[Exe
     """What happened, from the record of the rollback in Postgres."""
     deciding = await deciding_execution(settings, outcome)
     if outcome.status != "applied":
-        return f"rejected: {outcome.rejection}"
+        return f"{outcome.status}: {outcome.rejection}" if outcome.rejection else outcome.status
     ids = [each.execution_id for each in attempts]
     at = ids.index(deciding) + 1
     successes = sum(each.success for each in attempts[:at])

@@ -12,6 +12,7 @@ from db.versions import VersionRecord
 from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
 from rollguard.prune import Pruned
 from rollguard.reads import recent_of
+from rollguard.show_rollbacks import standing
 from rollguard.writes import BadLine
 from schemas.execution import Execution
 from schemas.rollback import RollbackOutcome
@@ -68,7 +69,7 @@ def _line_of(found: VersionRecord) -> tuple[Any, ...]:
 
 def rolled_back(found: VersionRecord) -> str:
     """When a version was replaced by a command, by which rule and for how many executions; and
-    what was rejected."""
+    what was not carried out."""
     return "\n".join(_rolled_back(command) for command in found.rollbacks)
 
 
@@ -76,7 +77,7 @@ def _rolled_back(command: RollbackRecord) -> str:
     rule = command.reason if command.tier == "manual" else f"{command.tier} {command.reason}"
     executions = len(recent_of(command))
     evidence = f", {executions} executions" if executions else ""
-    status = f", rejected: {command.rejection}" if command.rejection else ""
+    status = "" if command.status == "applied" else f", {standing(command)}"
     return f"{command.applied_at:%Y-%m-%d %H:%M:%S} {rule}{evidence}{status}"
 
 

@@ -20,12 +20,21 @@ def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
     """Few columns, each of some lines: a terminal has 80 characters."""
     versions = f"{record.from_version_number or '?'} → {record.to_version_number or '?'}"
     rule = record.reason if record.tier == "manual" else f"{record.tier} {record.reason}"
-    status = f"rejected: {record.rejection}" if record.rejection else record.status
     return (
         f"{record.applied_at:%Y-%m-%d %H:%M:%S}\n{record.command_id}",
         record.tool_name,
-        f"{versions}, {status}\n{rule}\nby {record.issued_by}",
+        f"{versions}, {standing(record)}\n{rule}\nby {record.issued_by}",
     )
+
+
+def standing(record: RollbackRecord) -> str:
+    """What came of a command, and who said so."""
+    if record.status == "held":
+        return f"held until {record.expires_at:%Y-%m-%d %H:%M:%S}"
+    if record.dismissed_by is not None:
+        return f"rejected: dismissed by {record.dismissed_by}: {record.dismissal}"
+    status = f"rejected: {record.rejection}" if record.rejection else record.status
+    return status if record.approved_by is None else f"{status}, approved by {record.approved_by}"
 
 
 def explanation(found: Explanation, as_json: bool) -> None:
@@ -38,7 +47,7 @@ def explanation(found: Explanation, as_json: bool) -> None:
         {
             "command": command.command_id,
             "tool": command.tool_name,
-            "status": command.rejection or command.status,
+            "status": standing(command),
             "from version": command.from_version_number,
             "to version": command.to_version_number,
             "tier": command.tier,

@@ -154,8 +154,9 @@ class ToolVersionManager:
         """Make any version of the tool current, an older or a newer one.
 
         ``success`` says whether it was done; if so ``rolled_back_to_version`` is the version's
-        number, if not ``error`` says why, and ``rejection`` in a word (contract, section 1). The
-        same ``command_id`` again changes nothing and returns the first result.
+        number, if not ``error`` says why, and ``status`` and ``rejection`` in a word each
+        (contract, section 1). The same ``command_id`` again changes nothing and returns the first
+        result.
         """
         _require_id(version_id)
         client = await self.connections.client()
@@ -241,8 +242,9 @@ class ToolVersionManager:
             await self._tell_registry(outcome.tool_name)
         return {
             "success": applied,
+            "status": outcome.status,
             "tool_name": outcome.tool_name,
-            "rolled_back_to_version": outcome.to_version_number,
+            "rolled_back_to_version": outcome.to_version_number if applied else None,
             "from_version_id": outcome.from_version_id,
             "to_version_id": outcome.to_version_id,
             "command_id": outcome.command_id,
@@ -331,8 +333,12 @@ def _time(at: datetime | str) -> datetime:
 
 
 def why_not(outcome: RollbackOutcome, wanted: int | None) -> str:
-    """Why a command was rejected, in a sentence. ``wanted`` is the target that it named."""
+    """Why a command was not applied, in a sentence. ``wanted`` is the target that it named."""
     tool = repr(outcome.tool_name)
+    if outcome.status == "held":
+        return f"waits for a person: rollguard approve {outcome.command_id}"
+    if outcome.status == "observed":
+        return f"only observed: {tool} stays as it is"
     match outcome.rejection:
         case "unknown_version":
             return f"{tool} has no version with the id {wanted or outcome.from_version_id}"
@@ -342,6 +348,10 @@ def why_not(outcome: RollbackOutcome, wanted: int | None) -> str:
             return f"version {wanted} of {tool} is the current one already"
         case "pinned":
             return f"the current version of {tool} is pinned"
+        case "expired":
+            return "nobody approved it in time"
+        case "dismissed":
+            return "a person dismissed it"
         case "no_previous_version":
             return f"{tool} has no trusted version to go back to"
     return f"rejected: {outcome.rejection}"

@@ -1,11 +1,11 @@
 """Rollback commands and what came of them."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid5
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.fields import Count, ShortText, Time, ToolName, VersionId
+from schemas.fields import Count, LongText, ShortText, Time, ToolName, VersionId
 from schemas.message import Message
 
 Tier = Literal["immediate", "fast", "standard", "manual"]
@@ -54,10 +54,10 @@ class RollbackCommand(Message):
     """An order to put another version in the place of the current one.
 
     An automatic one names the version and the activation that it is about, and leaves the target
-    to the applier.
+    to the applier. One that is held comes again with what a person says of it.
     """
 
-    cleaned = ("details", "issued_by", "approved_by", "dismissed_by")
+    cleaned = ("details", "issued_by", "approved_by", "dismissed_by", "dismissal")
 
     command_id: UUID
     tool_name: ToolName
@@ -74,10 +74,32 @@ class RollbackCommand(Message):
     """Who says that this command, which is held, is to be carried out."""
     dismissed_by: ShortText | None = None
     """Who says that it is not."""
+    dismissal: LongText | None = None
+    """Why not."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says what a person wants to become of a command that is held."""
+        return self.approved_by is not None or self.dismissed_by is not None
+
+    @property
+    def is_by_machine(self) -> bool:
+        """Whether no person stands behind it: none has issued it, and none has approved it."""
+        return self.tier != "manual" and self.approved_by is None
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Self:
+        if self.approved_by is not None and self.dismissed_by is not None:
+            raise ValueError("approved_by and dismissed_by exclude each other")
+        return self
 
 
 class RollbackOutcome(Message):
-    """What came of a command."""
+    """What came of a command.
+
+    ``held``: it waits for a person, and another outcome of the same command follows. ``observed``:
+    it is not to be carried out. Of both the versions are those that would have been changed.
+    """
 
     command_id: UUID
     tool_name: ToolName

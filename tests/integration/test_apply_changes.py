@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from aiokafka.structs import ConsumerRecord
+from prometheus_client import CollectorRegistry
 
 from agents import apply_changes, apply_deployments
 from agents.apply_changes import ApplyChanges
@@ -15,6 +16,7 @@ from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
 from agents.breaking.finding import Finding, found
 from agents.publish_changes import PublishChanges
+from agents.rollback_report import RollbackReport
 from db import locks
 from db.locks import tool_lock
 from db.pool import Connection, Pool
@@ -87,8 +89,8 @@ class Comparer:
 class Applier:
     """Both halves of the applier over one broker."""
 
-    def __init__(self, pool: Pool) -> None:
-        self.broker, self.comparer, self.waits = Broker(), Comparer(), Waits()
+    def __init__(self, pool: Pool, broker: Broker | None = None) -> None:
+        self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
         outbox: Any = self.broker
         analyst: Any = self.comparer
         guard = Guard(SETTINGS, 1)
@@ -96,7 +98,9 @@ class Applier:
         deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
         letters = TOPICS.dead_letters
         self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
-        rollbacks = Rollbacks(publish, guard, TOPICS)
+        self.registry = CollectorRegistry()
+        report = RollbackReport(self.registry)
+        rollbacks = Rollbacks(publish, guard, SETTINGS, TOPICS, report)
         self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:

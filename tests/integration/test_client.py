@@ -55,7 +55,8 @@ class PublishingClient(EngineClient):
 
 @asynccontextmanager
 async def applying(settings: Settings) -> AsyncIterator[None]:
-    """Every deployment becomes version 7; every command is applied."""
+    """Every deployment becomes version 7; every command is applied, one that answers after what
+    was held is said once more."""
 
     async def apply() -> None:
         prefix = settings.topic_prefix
@@ -68,7 +69,11 @@ async def applying(settings: Settings) -> AsyncIterator[None]:
                 for record in await wishes.poll():
                     await client.publish("deployment-outcomes", created(record.value))
                 for record in await orders.poll():
-                    await client.publish("rollback-outcomes", applied(record.value))
+                    outcome = applied(record.value)
+                    if RollbackCommand.from_bytes(record.value).is_answer:
+                        held = outcome.model_copy(update={"status": "held"})
+                        await client.publish("rollback-outcomes", held)
+                    await client.publish("rollback-outcomes", outcome)
 
     task = asyncio.create_task(apply())
     try:
@@ -179,6 +184,23 @@ async def test_rollback_is_manual_and_returns_its_outcome(settings: Settings) ->
     assert outcome.command_id == command.command_id
     assert (command.tier, command.reason, command.from_version_id) == ("manual", "manual", None)
     assert command.details == {"reason": "slow since Monday"}
+
+
+@pytest.mark.parametrize("answer", [{"approved_by": "ann"}, {"dismissed_by": "ben"}])
+async def test_an_answer_waits_for_more_than_held(
+    settings: Settings, answer: dict[str, str]
+) -> None:
+    order = RollbackCommand(
+        command_id=uuid4(),
+        tool_name="parser",
+        tier="fast",
+        reason="regression",
+        issued_by="detector",
+        issued_at=NOW,
+    )
+    async with applying(settings), EngineClient(settings) as client:
+        outcome = await client.command(order.model_copy(update=answer))
+    assert (outcome.command_id, outcome.status) == (order.command_id, "applied")
 
 
 async def test_outcomes_are_followed_from_now_on(settings: Settings) -> None:

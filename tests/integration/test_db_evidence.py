@@ -177,6 +177,11 @@ class TestRollbacks:
             "status": "applied",
             "rejection": None,
             "applied_at": outcome.applied_at,
+            "from_activation": 3,
+            "expires_at": None,
+            "approved_by": None,
+            "dismissed_by": None,
+            "dismissal": None,
         }
         assert await rollback_by_id(conn, uuid4()) is None
         assert await commanded(conn, [uuid4(), order.command_id]) == {order.command_id: found}

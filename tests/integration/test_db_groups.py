@@ -15,8 +15,10 @@ from db.versions import Compared, current_versions, deploy, deploy_each, history
 from schemas.deployment import Deployment
 from schemas.errors import Retryable
 from schemas.rollback import RollbackCommand
+from schemas.settings import Settings
 from tests.integration.test_db import command, deploy_all, deployment
 
+SETTINGS = Settings()
 TOOLS = ["a", "b", "c", "d", "e"]
 
 
@@ -54,7 +56,7 @@ class _Side:
         """To the version with this number, or to where the way back leads."""
         orders = [await self._order(tool, number, tier) for tool, number in to.items()]
         if self._in_groups:
-            outcomes = await roll_back_each(self._conn, orders)
+            outcomes = await roll_back_each(self._conn, orders, SETTINGS.rules_of)
         else:
             outcomes = [await roll_back(self._conn, order) for order in orders]
         return [
@@ -113,8 +115,8 @@ async def test_a_replay_of_some_of_them(conn: Connection) -> None:
 
     await in_a_group(conn, *(deployment("two", tool) for tool in "abc"))
     orders = [command(tool) for tool in "ab"]
-    applied = await roll_back_each(conn, orders)
-    once_more = await roll_back_each(conn, [command("c"), *reversed(orders)])
+    applied = await roll_back_each(conn, orders, SETTINGS.rules_of)
+    once_more = await roll_back_each(conn, [command("c"), *reversed(orders)], SETTINGS.rules_of)
     assert [each.to_bytes() for each in once_more[:0:-1]] == [each.to_bytes() for each in applied]
     assert await conn.fetchval("select count(*) from rollbacks") == 3
 
@@ -127,7 +129,9 @@ async def test_one_id_for_two_tools_changes_nothing(conn: Connection) -> None:
     await in_a_group(conn, *(deployment("one", tool) for tool in "ab"))
     await in_a_group(conn, *(deployment("two", tool) for tool in "ab"))
     with pytest.raises(Retryable):
-        await roll_back_each(conn, [command(tool, command_id=same) for tool in "ab"])
+        await roll_back_each(
+            conn, [command(tool, command_id=same) for tool in "ab"], SETTINGS.rules_of
+        )
     current = await current_versions(conn, ["a", "b"])
     assert [each.version_number for each in current.values()] == [2, 2]
 
@@ -143,7 +147,9 @@ async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Con
                 tools = chance.sample(TOOLS, 4)
                 async with tool_lock(mine, *tools):
                     await in_a_group(mine, *(deployment(str(uuid4()), tool) for tool in tools))
-                await roll_back_each(mine, [command(tool) for tool in chance.sample(TOOLS, 4)])
+                await roll_back_each(
+                    mine, [command(tool) for tool in chance.sample(TOOLS, 4)], SETTINGS.rules_of
+                )
 
     await asyncio.wait_for(asyncio.gather(*map(many, range(4))), 30)
     versions = [each for tool in TOOLS for each in await history(conn, tool, 100)]

@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -15,6 +16,8 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 
+from db.pins import pin, unpin
+from db.pool import connect
 from rollguard.client import EngineClient
 from rollguard.setup import create_missing_topics
 from schemas.deployment import ToolVersion
@@ -22,6 +25,7 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
+from tests.integration.test_db import command
 from tests.kafka import APACHE
 from tests.secure_kafka import SecureKafka, password_of
 from tests.system import System, execution, until
@@ -62,13 +66,16 @@ async def grant(dsn: str) -> dict[str, str]:
     sql = re.search(r"```sql\n(.*?)```", _DOC, re.DOTALL)
     assert sql is not None
     suffix = uuid4().hex[:8]
-    statements = re.sub(r"\brollguard_(applier|recorder|reader)\b", rf"\g<0>_{suffix}", sql[1])
+    statements = re.sub(
+        r"\brollguard_(applier|recorder|reader|operator)\b", rf"\g<0>_{suffix}", sql[1]
+    )
     connection = await asyncpg.connect(dsn)
     try:
         database = await connection.fetchval("select current_database()")
         await connection.execute(f"revoke all on database {database} from public")
         await connection.execute("revoke all on schema public from public")
-        names = {role: f"rollguard_{role}_{suffix}" for role in ("applier", "recorder", "reader")}
+        roles = ("applier", "recorder", "reader", "operator")
+        names = {role: f"rollguard_{role}_{suffix}" for role in roles}
         for name in names.values():
             await connection.execute(f"create role {name} login")
             await connection.execute(f"grant connect on database {database} to {name}")
@@ -124,6 +131,19 @@ async def test_the_whole_work(
         assert first.version_id is not None
         back = await engine.rollback("parser", first.version_id, "again")
         assert back.rejection == "already_current"
+        assert second.version_id is not None
+        await engine.rollback("parser", second.version_id, "it was not the code")
+        wish = command(
+            "parser",
+            **{"tier": "fast", "reason": "regression", "mode": "hold"},
+            issued_at=datetime.now(UTC),
+        )
+        assert (await engine.command(wish)).status == "held"
+        approved = await engine.command(wish.model_copy(update={"approved_by": "ann"}))
+        assert (approved.status, approved.to_version_id) == ("applied", first.version_id)
+        await _pin(dsns["operator"], "parser")
+        pinned = wish.model_copy(update={"command_id": uuid4(), "mode": None})
+        assert (await engine.command(pinned)).rejection == "pinned"
     await system.executions_recorded("parser", 3)
     await system.send(system.topics.executions, "parser", b"{")
     await system.send(system.topics.deployments, "parser", b"{")
@@ -155,11 +175,27 @@ async def test_the_whole_work(
         ("recorder", "delete from tool_executions"),
         ("applier", "delete from tool_versions"),
         ("applier", "select * from tool_executions"),
+        ("applier", "delete from pins"),
+        ("applier", "update rollbacks set details = '{}'"),
         ("reader", "insert into recorder_current values ('x', 1, 1)"),
+        ("reader", "delete from pins"),
+        ("operator", "update rollbacks set status = 'applied'"),
     ):
         connection = await asyncpg.connect(dsns[role])
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(sql)
+        await connection.close()
+
+
+async def _pin(dsn: str, tool: str) -> None:
+    """Pin the tool, unpin it, and pin it twice."""
+    connection = await connect(dsn)
+    try:
+        assert await pin(connection, tool, "release", "ann", None) is not None
+        assert await unpin(connection, tool) is not None
+        for _ in range(2):
+            assert await pin(connection, tool, "release", "ann", None) is not None
+    finally:
         await connection.close()
 
 

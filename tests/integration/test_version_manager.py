@@ -16,7 +16,7 @@ import pytest_asyncio
 from rollguard import DeploymentMonitor, ToolVersionManager
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable
-from schemas.rollback import automatic_command_id
+from schemas.rollback import Mode, RollbackCommand, automatic_command_id
 from schemas.settings import load_settings
 from tests.system import System, execution, until
 
@@ -390,6 +390,36 @@ async def test_the_monitor_tells_of_a_command_that_was_rejected(
         done = await monitor.auto_rollback_if_needed("t")
         assert (done["rollback_performed"], done["rejection"]) == (False, "no_previous_version")
         assert done["command_id"] == automatic_command_id("t", only, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "error"),
+    [("hold", "held", "waits for a person"), ("observe", "observed", "only observed")],
+)
+async def test_the_monitor_tells_of_a_command_that_is_not_carried_out(
+    unwatched: System, alone: ToolVersionManager, mode: Mode, status: str, error: str
+) -> None:
+    await alone.create_version("t", ONE)
+    broken = await alone.create_version("t", TWO)
+    await _run(unwatched, "t", "x", "x", "x")
+    order = RollbackCommand(
+        command_id=automatic_command_id("t", broken, 2, 1),
+        tool_name="t",
+        from_version_id=broken,
+        from_activation=2,
+        tier="immediate",
+        reason="consecutive_failures",
+        mode=mode,
+        issued_by="detector",
+        issued_at=datetime.now(UTC),
+    )
+    await unwatched.send(unwatched.topics.commands, "t", order)
+    await unwatched.records(unwatched.topics.outcomes, 1)
+    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed("t")
+    assert (done["rollback_performed"], done["status"]) == (False, status)
+    assert error in done["error"]
+    assert (done["rolled_back_to_version"], done["rejection"]) == (None, None)
+    assert done["command_id"] == order.command_id
 
 
 async def test_the_monitor_beside_the_stream(system: System, manager: ToolVersionManager) -> None:

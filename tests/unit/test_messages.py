@@ -10,6 +10,7 @@ from schemas.deployment import Deployment, DeploymentId
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, class_named_by, read_log_entry
 from schemas.fields import MAX_ERROR_BYTES
+from schemas.rollback import RollbackCommand
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    f()\n'
 
@@ -153,6 +154,30 @@ def test_nesting_has_a_limit_of_its_own(depth: int, is_good: bool) -> None:
     fields = execution().decode()[:-1]
     value = f'{fields}, "extra": {"[" * depth}{"]" * depth}}}'.encode()
     assert [read(0), read(300)] == [is_good, is_good]
+
+
+def rollback_command(**fields: Any) -> bytes:
+    good = {
+        "command_id": str(uuid4()),
+        "tool_name": "t",
+        "tier": "fast",
+        "reason": "regression",
+        "mode": "hold",
+        "issued_by": "detector",
+        "issued_at": "2026-01-01T00:00:00Z",
+    }
+    return json.dumps(good | fields).encode()
+
+
+def test_a_held_command_has_one_answer() -> None:
+    asked = RollbackCommand.from_bytes(rollback_command())
+    assert (asked.is_answer, asked.is_by_machine) == (False, True)
+    yes = RollbackCommand.from_bytes(rollback_command(approved_by="ann"))
+    assert (yes.is_answer, yes.is_by_machine) == (True, False)
+    no = RollbackCommand.from_bytes(rollback_command(dismissed_by="ben", dismissal="a \ud800"))
+    assert (no.is_answer, no.dismissal) == (True, "a \ufffd")
+    with pytest.raises(Rejected, match="approved_by and dismissed_by exclude each other"):
+        RollbackCommand.from_bytes(rollback_command(approved_by="ann", dismissed_by="ben"))
 
 
 @pytest.mark.parametrize("strange", [7, {}, ["a"], "x" * 256, 1e308, True])

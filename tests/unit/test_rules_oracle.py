@@ -965,6 +965,7 @@ def test_every_field_of_a_command(judge: Judge) -> None:
             "issued_at": at(7200),
             "approved_by": None,
             "dismissed_by": None,
+            "dismissal": None,
         }
     ]
 

@@ -1,0 +1,201 @@
+"""The verbs of decisions that wait for a person, and of pins, through real workers."""
+
+import getpass
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from tests.acceptance.test_command_line import rollguard
+from tests.system import System
+
+pytestmark = pytest.mark.timeout(150)
+
+
+@pytest_asyncio.fixture
+async def system(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """An applier alone; what waits of `quick` expires at once."""
+    started = System.started(
+        *(embedded_broker, database_dsn, topic_prefix, tmp_path, ("applier",)),
+        ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}}',
+    )
+    async with started as running:
+        yield running
+
+
+async def decided(system: System, tool: str, mode: str | None = "hold") -> RollbackCommand:
+    """A command about the current version of the tool, as the detector issues it."""
+    [current] = await system.query(
+        "SELECT version_id, activation FROM tool_versions WHERE tool_name = $1 AND is_current",
+        tool,
+    )
+    order = RollbackCommand.model_validate(
+        {
+            "command_id": uuid4(),
+            "tool_name": tool,
+            "from_version_id": current["version_id"],
+            "from_activation": current["activation"],
+            "tier": "standard",
+            "reason": "regression",
+            "mode": mode,
+            "details": {"executions": 7},
+            "issued_by": "detector",
+            "issued_at": datetime.now(UTC),
+        }
+    )
+    await system.send(system.topics.commands, tool, order)
+    return order
+
+
+async def came(system: System, order: RollbackCommand, *settled: str) -> RollbackOutcome:
+    """The first outcome of the command with one of these statuses."""
+
+    def wanted(value: bytes) -> bool:
+        outcome = RollbackOutcome.from_bytes(value)
+        return outcome.command_id == order.command_id and outcome.status in settled
+
+    record = await system.first(system.topics.outcomes, wanted)
+    return RollbackOutcome.from_bytes(record.value)
+
+
+async def said(system: System, *words: str) -> Any:
+    """What a verb prints as JSON; it must succeed."""
+    answer = await rollguard(*words, "--json", env=system.environment())
+    assert (answer.code, answer.err) == (0, "")
+    return json.loads(answer.out)
+
+
+async def test_a_person_is_asked(system: System) -> None:
+    env = system.environment()
+    for tool in ("a", "b"):
+        for code in ("one", "two"):
+            await system.deploy(tool, code)
+    assert await said(system, "holds") == []
+    first, second = await decided(system, "a"), await decided(system, "b")
+    for order in (first, second):
+        await came(system, order, "held")
+
+    listed = await said(system, "holds")
+    assert [each["command_id"] for each in listed] == [
+        str(each.command_id) for each in (second, first)
+    ]
+    assert [each["tool_name"] for each in await said(system, "holds", "--tool", "a")] == ["a"]
+    shown = (await rollguard("holds", env=env)).out
+    for word in (str(first.command_id), "2 → 1", "regression", "until"):
+        assert word in shown
+    assert "held until" in (await rollguard("rollbacks", env=env)).out
+
+    yes = await said(system, "approve", str(first.command_id), "--by", "ann")
+    assert (yes["status"], yes["to_version_number"]) == ("applied", 1)
+    assert (await said(system, "current", "a"))["version_number"] == 1
+    assert await said(system, "approve", str(first.command_id)) == yes, "again is the same"
+    late = await rollguard("dismiss", str(first.command_id), "--reason", "no", env=env)
+    assert (late.code, late.out) == (1, "")
+    assert "not dismissed: applied" in late.err
+
+    no = await rollguard("dismiss", str(second.command_id), "--reason", "a test\x1b[1m", env=env)
+    assert (no.code, no.err) == (0, "")
+    assert "dismissed" in no.out
+    late = await rollguard("approve", str(second.command_id), env=env)
+    assert (late.code, late.out) == (1, "")
+    assert "not approved: a person dismissed it" in late.err
+    assert await said(system, "holds") == []
+    assert (await said(system, "current", "b"))["version_number"] == 2
+
+    explained = await said(system, "explain", str(second.command_id))
+    assert (explained["status"], explained["rejection"]) == ("rejected", "dismissed")
+    assert explained["dismissed_by"] == getpass.getuser()
+    assert explained["dismissal"] == "a test\x1b[1m"
+    told = (await rollguard("explain", str(second.command_id), env=env)).out
+    assert f"dismissed by {getpass.getuser()}: a test␛[1m" in told
+    assert "approved by ann" in (await rollguard("rollbacks", env=env)).out
+    assert "dismissed by" in (await rollguard("history", "b", env=env)).out
+
+
+async def test_what_is_not_held(system: System) -> None:
+    env = system.environment()
+    for words in (("approve",), ("dismiss", "--reason", "no")):
+        unknown = await rollguard(*words, str(UUID(int=1)), env=env)
+        assert (unknown.code, unknown.out) == (1, "")
+        assert "no rollback has the id 00000000" in unknown.err
+    for wrong in (
+        ("approve", "nonsense"),
+        ("dismiss", str(UUID(int=1))),
+        ("holds", "--limit", "many"),
+    ):
+        assert (await rollguard(*wrong, env=env)).code == 2, wrong
+    for code in ("one", "two"):
+        await system.deploy("a", code)
+    observed = await decided(system, "a", "observe")
+    outcome = await came(system, observed, "observed")
+    assert (outcome.from_version_id, outcome.to_version_number) == (
+        observed.from_version_id,
+        1,
+    )
+    late = await rollguard("approve", str(observed.command_id), env=env)
+    assert late.code == 1
+    assert "not approved: only observed" in late.err
+    assert (await said(system, "current", "a"))["version_number"] == 2
+    long = await rollguard("approve", str(observed.command_id), "--by", "x" * 256, env=env)
+    assert long.code == 1
+    assert "approved_by" in long.err
+
+
+async def test_nobody_answers(system: System) -> None:
+    for code in ("one", "two"):
+        await system.deploy("quick", code)
+    order = await decided(system, "quick")
+    outcome = await came(system, order, "rejected")
+    assert outcome.rejection == "expired"
+    late = await rollguard("approve", str(order.command_id), env=system.environment())
+    assert late.code == 1
+    assert "nobody approved it in time" in late.err
+    assert (await said(system, "current", "quick"))["version_number"] == 2
+
+
+async def test_pins(system: System) -> None:
+    env = system.environment()
+    unknown = await rollguard("pin", "a", "--reason", "release", env=env)
+    assert unknown.code == 1
+    assert "'a' has no versions" in unknown.err
+    for code in ("one", "two"):
+        await system.deploy("a", code)
+    for words in (("pin", "a"), ("unpin", "a")):
+        none = await rollguard(*words, env=env)
+        assert none.code == 1
+        assert "'a' is not pinned" in none.err
+
+    pinned = await said(system, "pin", "a", "--reason", "release", "--by", "ann")
+    assert (pinned["reason"], pinned["pinned_by"], pinned["expires_at"]) == ("release", "ann", None)
+    assert await said(system, "pin", "a") == pinned
+    assert "it is unpinned" in (await rollguard("pin", "a", env=env)).out
+    assert (await came(system, await decided(system, "a", None), "rejected")).rejection == "pinned"
+
+    before = datetime.now(UTC)
+    pinned = await said(system, "pin", "a", "--reason", "weekend", "--for", "2h")
+    ends = datetime.fromisoformat(pinned["expires_at"])
+    assert 7_200 <= (ends - before).total_seconds() < 7_260
+    assert pinned["pinned_by"] == getpass.getuser()
+    pinned = await said(system, "pin", "a", "--reason", "x", "--until", "2999-01-01T00:00:00Z")
+    assert pinned["expires_at"] == "2999-01-01T00:00:00Z"
+    for wrong in (
+        ("--for", "2h"),
+        ("--reason", "x", "--for", "2h", "--until", "2999-01-01T00:00:00Z"),
+        ("--reason", "x", "--for", "0s"),
+        ("--reason", "x", "--for", "soon"),
+        ("--reason", "x", "--for", "999999999d"),
+        ("--reason", "x", "--until", "2020-01-01T00:00:00Z"),
+        ("--reason", "x", "--until", "1h"),
+    ):
+        assert (await rollguard("pin", "a", *wrong, env=env)).code == 2, wrong
+
+    assert await said(system, "unpin", "a") == pinned
+    assert (await came(system, await decided(system, "a", None), "applied")).to_version_number == 1
