@@ -31,6 +31,8 @@ Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
 """No deployment holds up those behind it for longer; its code is then not comparable."""
+_COMPARE_TARGET_S: Final = 1.0
+"""The same of a rollback, for nothing is to hold that up."""
 
 
 class Wired(NamedTuple):
@@ -92,7 +94,9 @@ class Wiring:
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        rollbacks = Rollbacks(publish, self._guard, self._topics)
+        rollbacks = Rollbacks(
+            publish, pool, self._guard, await self._second_analyst(), self.settings, self._topics
+        )
         deployments = Deployments(
             publish, pool, outbox, self._guard, analyst, self._topics, self.waits
         )
@@ -102,6 +106,15 @@ class Wiring:
         ]
         refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
         return Wired(app, agents, sources, pool, refresh)
+
+    async def _second_analyst(self) -> Analyst:
+        """One of the rollbacks' own: a deployment whose code takes long to compare holds them up no
+        more than their own code does. Policy `seed` never asks it, and has no process for it."""
+        analyst = Analyst(_COMPARE_TARGET_S)
+        self.stack.push_async_callback(analyst.close)
+        if self.settings.is_guarded_anywhere:
+            await analyst.start()
+        return analyst
 
     def _applying(
         self, name: str, topic: str, changes: Changes[Wish], app: Any, outbox: Outbox

@@ -3,28 +3,41 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from db.errors import postgres_errors
 from db.locks import lock_versions, tool_transaction
+from db.plans import Plan
 from db.pool import Connection, to_jsonb
 from db.sql import blocks
 from db.trust import Leaving, Loss, Target, find_targets, give_trust, take_trust
-from schemas.fields import Count, Time, VersionId
+from schemas.fields import Count, Time, VersionId, storable
 from schemas.message import Message
-from schemas.rollback import Reason, Rejection, RollbackCommand, RollbackOutcome, Tier
+from schemas.rollback import (
+    Reason,
+    Rejection,
+    RollbackCommand,
+    RollbackOutcome,
+    Status,
+    TargetChoice,
+    Tier,
+)
 
 _SQL: Final = blocks("rollbacks.sql")
+_UNPLANNED: Final[Mapping[str, Plan]] = MappingProxyType({})
 
 
 class RollbackRecord(Message):
     """A command and what came of it.
 
-    Of an applied one the versions are those that were changed; of a rejected one those that it
-    named, with their numbers as far as the tool has such versions.
+    Of an applied one the versions are those that were changed, of a held one those that would have
+    been; of a rejected one those that it named, with their numbers as far as the tool has such
+    versions. ``target``, ``is_breaking_change`` and ``breaking_changes``:
+    :class:`schemas.rollback.RollbackOutcome`.
     """
 
     command_id: UUID
@@ -33,23 +46,31 @@ class RollbackRecord(Message):
     from_version_number: Count | None
     to_version_id: VersionId | None
     to_version_number: Count | None
+    target: TargetChoice | None
+    is_breaking_change: bool | None
+    breaking_changes: list[str] | None
     tier: Tier
     reason: Reason
     details: dict[str, Any]
     issued_by: str
     issued_at: Time
-    status: Literal["applied", "rejected"]
+    status: Status
     rejection: Rejection | None
     applied_at: Time
 
 
 class _Decision(NamedTuple):
-    """A command, the version of its tool that is current, and where it leads: to a version, or to
-    the first rejection that holds."""
+    """A command, the version of its tool that is current, where it leads (to a version, or to the
+    first rejection that holds), and its plan, if it leads to a version and has one."""
 
     command: RollbackCommand
     current: asyncpg.Record | None
     to: Target | Rejection
+    plan: Plan | None = None
+
+    @property
+    def is_held(self) -> bool:
+        return self.plan is not None and self.plan.is_held
 
 
 class _Change(NamedTuple):
@@ -73,10 +94,16 @@ async def roll_back(conn: Connection, command: RollbackCommand) -> RollbackOutco
 
 
 async def roll_back_each(
-    conn: Connection, commands: Sequence[RollbackCommand]
+    conn: Connection,
+    commands: Sequence[RollbackCommand],
+    plans: Mapping[str, Plan] = _UNPLANNED,
 ) -> list[RollbackOutcome]:
     """:func:`roll_back` of several tools, one command for each, in one transaction: all of them or
-    none. Raises Retryable also where one id stands for two commands."""
+    none. Raises Retryable also where one id stands for two commands.
+
+    ``plans``, by tool, say where automatic commands of policy `guarded` lead, and whether they are
+    braked or held; other commands have none.
+    """
     tools = [command.tool_name for command in commands]
     assert len(set(tools)) == len(tools), "commands of one tool need an order"
     async with tool_transaction(conn, *tools):
@@ -84,7 +111,7 @@ async def roll_back_each(
         stored = {row["command_id"]: row for row in rows}
         new = [command for command in commands if command.command_id not in stored]
         if new:
-            stored |= await _apply(conn, await _decide(conn, new))
+            stored |= await _apply(conn, await _decide(conn, new, plans))
         return [_outcome(stored[command.command_id]) for command in commands]
 
 
@@ -127,7 +154,9 @@ async def rollbacks_about(
     return about
 
 
-async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list[_Decision]:
+async def _decide(
+    conn: Connection, commands: Sequence[RollbackCommand], plans: Mapping[str, Plan]
+) -> list[_Decision]:
     rows = await conn.fetch(_SQL["current"], [command.tool_name for command in commands])
     current = {row["tool_name"]: row for row in rows}
     named = await _named_versions(conn, commands)
@@ -135,17 +164,27 @@ async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list
     leaving = [
         _leaving(command, current[command.tool_name])
         for command, to in zip(commands, judged, strict=True)
-        if to is None
+        if to is None and command.tool_name not in plans
     ]
-    back = await find_targets(conn, leaving)
+    back = await find_targets(conn, leaving) | {tool: plan.target for tool, plan in plans.items()}
     return [
-        _Decision(
-            command,
-            current.get(command.tool_name),
-            back.get(command.tool_name, "no_previous_version") if to is None else to,
+        _planned(
+            _Decision(
+                command,
+                current.get(command.tool_name),
+                (back.get(command.tool_name) or "no_previous_version") if to is None else to,
+            ),
+            plans.get(command.tool_name),
         )
         for command, to in zip(commands, judged, strict=True)
     ]
+
+
+def _planned(decision: _Decision, plan: Plan | None) -> _Decision:
+    """The same, with what the plan says to it: nothing to what is rejected already."""
+    if plan is None or not isinstance(decision.to, Target):
+        return decision
+    return decision._replace(to=plan.brake) if plan.brake else decision._replace(plan=plan)
 
 
 async def _named_versions(
@@ -200,9 +239,9 @@ def _leaving(command: RollbackCommand, current: asyncpg.Record) -> Leaving:
 async def _apply(conn: Connection, decisions: Sequence[_Decision]) -> dict[UUID, asyncpg.Record]:
     """Make the changes, and store what came of each command; by the commands' ids."""
     changes = [
-        _Change(command, current, to)
-        for command, current, to in decisions
-        if isinstance(to, Target) and current is not None
+        _Change(each.command, each.current, each.to)
+        for each in decisions
+        if isinstance(each.to, Target) and each.current is not None and not each.is_held
     ]
     if changes:
         await _activate(conn, changes)
@@ -242,13 +281,13 @@ async def _settle_trust(
 
 
 def _row(decision: _Decision) -> tuple[Any, ...]:
-    """What is stored. An applied command's versions are those that are changed, a rejected one's
-    those that it named."""
-    command, current, to = decision
+    """What is stored. An applied command's versions are those that are changed, a held one's those
+    that would be, a rejected one's those that it named."""
+    command, current, to, plan = decision
     if isinstance(to, Target):
         assert current is not None
         came: tuple[Any, ...] = current["version_id"], to.version_id, to.version_number
-        status, rejection = "applied", None
+        status, rejection = "held" if decision.is_held else "applied", None
     else:
         came = command.from_version_id, command.to_version_id, None
         status, rejection = "rejected", to
@@ -263,7 +302,12 @@ def _row(decision: _Decision) -> tuple[Any, ...]:
         command.issued_at,
         status,
         rejection,
+        *((None, None, None) if plan is None else _found(plan)),
     )
+
+
+def _found(plan: Plan) -> tuple[TargetChoice | None, bool, list[str]]:
+    return plan.choice, plan.is_breaking, [storable(sentence) for sentence in plan.breaking]
 
 
 def _outcome(row: asyncpg.Record) -> RollbackOutcome:

@@ -31,10 +31,12 @@ where version.version_id = activated.version_id
 -- name: store
 insert into rollbacks (
     command_id, tool_name, from_version_id, to_version_id, to_version_number, tier, reason, details,
-    issued_by, issued_at, status, rejection, applied_at
+    issued_by, issued_at, status, rejection, target, is_breaking_change, breaking_changes,
+    applied_at
 ) values (
     $1, $2, $3, $4, $5, $6, $7, $8::text::jsonb,
-    $9, $10, $11, $12, clock_timestamp()
+    $9, $10, $11, $12, $13, $14, $15,
+    clock_timestamp()
 )
 returning *
 

@@ -5,6 +5,7 @@ lost it, until a person deploys that code or activates a version of it. All func
 inside the transaction that changes the tool.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Self
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from db.errors import postgres_errors
 from db.pool import Connection
 from db.sql import blocks
 
@@ -39,6 +41,15 @@ class Leaving(NamedTuple):
     losing: str | None = None
 
 
+class Candidate(NamedTuple):
+    """A trusted version on the way back, and how often it was executed and succeeded, as far as the
+    recorder has come."""
+
+    target: Target
+    executions: int
+    successes: int
+
+
 class Loss(NamedTuple):
     """Code that is not trusted from ``since`` on, when this command was applied."""
 
@@ -48,14 +59,28 @@ class Loss(NamedTuple):
     since: datetime
 
 
-async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
-    """For each tool the nearest version back along ``previous_version_id`` that is trusted and is
-    not the one that is left; tools that have none are missing. Circles in the history end the walk.
-    """
+async def ways_back(
+    conn: Connection, leaving: Sequence[Leaving], most: int
+) -> dict[str, list[Candidate]]:
+    """For each tool the nearest ``most`` versions back along ``previous_version_id`` that are
+    trusted and are not the one that is left, the nearest first; tools that have none are missing.
+    In a history that is a circle some may come again."""
     if not leaving:
         return {}
-    rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True))
-    return {row["tool_name"]: Target.of(row) for row in rows}
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True), most)
+    found = defaultdict(list)
+    for row in rows:
+        found[row["tool_name"]].append(
+            Candidate(Target.of(row), row["total_executions"], row["successful_executions"])
+        )
+    return dict(found)
+
+
+async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
+    """The nearest alone of :func:`ways_back`."""
+    back = await ways_back(conn, leaving, 1)
+    return {tool: candidates[0].target for tool, candidates in back.items()}
 
 
 async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:

@@ -136,6 +136,11 @@ class Settings(BaseSettings, Rules):
             self.rules_of(tool)
         return self
 
+    @property
+    def is_guarded_anywhere(self) -> bool:
+        """Whether policy `guarded` is that of any tool."""
+        return "guarded" in {self.policy, *(self.rules_of(tool).policy for tool in self.tools)}
+
     def port_of(self, role: str) -> int:
         """Where the pages of a worker of this role are; 0 is any free port."""
         return _WEB_PORTS[role] if self.web_port is None else self.web_port

@@ -87,16 +87,16 @@ class Comparer:
 class Applier:
     """Both halves of the applier over one broker."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, settings: Settings = SETTINGS) -> None:
         self.broker, self.comparer, self.waits = Broker(), Comparer(), Waits()
         outbox: Any = self.broker
         analyst: Any = self.comparer
-        guard = Guard(SETTINGS, 1)
+        guard = Guard(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
         deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
         letters = TOPICS.dead_letters
         self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
-        rollbacks = Rollbacks(publish, guard, TOPICS)
+        rollbacks = Rollbacks(publish, pool, guard, analyst, settings, TOPICS)
         self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:
