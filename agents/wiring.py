@@ -98,7 +98,7 @@ class Wiring:
             publish, pool, self._guard, await self._second_analyst(), self.settings, self._topics
         )
         deployments = Deployments(
-            publish, pool, outbox, self._guard, analyst, self._topics, self.waits
+            publish, pool, outbox, self._guard, analyst, self.settings, self._topics, self.waits
         )
         agents = [
             self._applying("apply-deployments", self._topics.deployments, deployments, app, outbox),

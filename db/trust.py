@@ -8,7 +8,7 @@ inside the transaction that changes the tool.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,7 @@ import asyncpg
 from db.errors import postgres_errors
 from db.pool import Connection
 from db.sql import blocks
+from schemas.rollback import Reason, Tier
 
 _SQL: Final = blocks("trust.sql")
 
@@ -50,6 +51,17 @@ class Candidate(NamedTuple):
     successes: int
 
 
+class LostBy(NamedTuple):
+    """The rollback by which code lost its trust."""
+
+    command_id: UUID
+    tier: Tier
+    reason: Reason
+    details: dict[str, Any]
+    from_version_id: int
+    applied_at: datetime
+
+
 class Loss(NamedTuple):
     """Code that is not trusted from ``since`` on, when this command was applied."""
 
@@ -81,6 +93,16 @@ async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str
     """The nearest alone of :func:`ways_back`."""
     back = await ways_back(conn, leaving, 1)
     return {tool: candidates[0].target for tool, candidates in back.items()}
+
+
+async def lost_by(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, LostBy]:
+    """By which rollback this code (of a tool, by its hash; one for each tool) has lost its trust;
+    tools whose code is trusted are missing."""
+    if not code:
+        return {}
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["lost_by"], *zip(*code, strict=True))
+    return {row["tool_name"]: LostBy(*(row[name] for name in LostBy._fields)) for row in rows}
 
 
 async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:

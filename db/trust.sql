@@ -60,7 +60,7 @@ on conflict (tool_name, code_hash) do nothing
 -- name: give
 delete from distrusted_code where tool_name = $1 and code_hash = $2
 
--- name: lost
+-- name: lost_by
 select
     rollbacks.tool_name,
     rollbacks.command_id,

@@ -78,11 +78,11 @@ IDENTICAL_TO_ROLLED_BACK: Final = "identical_to_rolled_back"
 
 
 class RolledBack(Message):
-    """The rollback by which code has lost its trust, as the author of that code needs it.
+    """The rollback by which code lost its trust, as the author of that code needs it.
 
     ``rule`` is the rule's text with its numbers, ``evidence`` what was weighed, where it was;
-    ``executions`` are the ids of those that decided, the newest first, and ``errors`` what some of
-    them came to, each once and cut where long, as far as they are recorded.
+    ``executions`` are those that decided, the newest first, and ``errors`` what some of them came
+    to, each once, one line, cut where long, as far as they are recorded.
     """
 
     command_id: UUID
@@ -92,7 +92,7 @@ class RolledBack(Message):
     evidence: str | None = None
     from_version_id: VersionId
     rolled_back_at: Time
-    executions: list[str]
+    executions: list[UUID]
     errors: list[str]
 
 

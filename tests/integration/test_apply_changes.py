@@ -13,7 +13,7 @@ from agents import apply_changes, apply_deployments
 from agents.apply_changes import ApplyChanges
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
-from agents.breaking.finding import Finding, found
+from agents.breaking.finding import Finding, Kind, found
 from agents.publish_changes import PublishChanges
 from db import locks
 from db.locks import tool_lock
@@ -75,13 +75,14 @@ class Comparer:
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, str]] = []
         self.meanwhile: Callable[[], Any] | None = None
+        self.kind: Kind = "default_changed"
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
         self.asked.append((old, new))
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
-        return [found("default_changed", "", f"{old} to {new}", None)]
+        return [found(self.kind, "", f"{old} to {new}", None)]
 
 
 class Applier:
@@ -93,7 +94,9 @@ class Applier:
         analyst: Any = self.comparer
         guard = Guard(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
-        deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
+        deployments = Deployments(
+            publish, pool, outbox, guard, analyst, settings, TOPICS, self.waits
+        )
         letters = TOPICS.dead_letters
         self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
         rollbacks = Rollbacks(publish, pool, guard, analyst, settings, TOPICS)
