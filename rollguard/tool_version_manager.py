@@ -334,8 +334,10 @@ def _time(at: datetime | str) -> datetime:
 
 
 def why_not(outcome: RollbackOutcome, wanted: int | None) -> str:
-    """Why a command was rejected, in a sentence. ``wanted`` is the target that it named."""
+    """Why a command was not applied, in a sentence. ``wanted`` is the target that it named."""
     tool = repr(outcome.tool_name)
+    if outcome.status == "held":
+        return f"the rollback of {tool} waits for a person"
     match outcome.rejection:
         case "unknown_version":
             return f"{tool} has no version with the id {wanted or outcome.from_version_id}"

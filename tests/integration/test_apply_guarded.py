@@ -1,4 +1,4 @@
-"""The applier under policy `guarded`: targets, what they break, brakes, and code that was refused."""
+"""The applier under policy `guarded`: targets and what they break, brakes, refused code."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -275,11 +275,10 @@ class TestBrakes:
             orders.append(await condemning(conn, issued_at=at))
             await guarded.roll_back(orders[-1])
         await conn.execute("update rollbacks set applied_at = applied_at - interval '1 day'")
-        first = guarded.broker.of(TOPICS.outcomes)
         assert [each.rejection for each in guarded.broker.rolled_back()] == [None, "cooldown"]
+        first = guarded.broker.of(TOPICS.outcomes)
         await guarded.roll_back(*orders)
-        told = [each.rejection for each in guarded.broker.rolled_back()[2:]]
-        assert (told, len(first)) == ([None, "cooldown"], 2)
+        assert guarded.broker.of(TOPICS.outcomes)[2:] == first
 
     async def test_catching_up_brakes_nothing(self, pool: Pool, conn: Connection) -> None:
         """All in one moment, of events that were an hour apart."""
