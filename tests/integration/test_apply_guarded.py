@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from agents import plan_rollbacks
-from db.pool import Connection, Pool
+from db.pool import Connection, Pool, open_pool
 from db.versions import current_version
 from schemas.deployment import ToolVersion
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import Settings
 from tests.integration.test_apply_changes import TOPICS, Applier
 from tests.integration.test_db import NOW, command, deploy_all, deployment, execution, record_all
+from tests.integration.test_least_privilege import grant
 
 TOOLS = {"seed": {"policy": "seed"}}
 GUARDED: dict[str, Any] = {"partitions": 1, "policy": "guarded", "tools": TOOLS, "cooldown_s": 0}
@@ -274,7 +275,6 @@ class TestBrakes:
             at = NOW + timedelta(seconds=seconds)
             orders.append(await condemning(conn, issued_at=at))
             await guarded.roll_back(orders[-1])
-        await conn.execute("update rollbacks set applied_at = applied_at - interval '1 day'")
         assert [each.rejection for each in guarded.broker.rolled_back()] == [None, "cooldown"]
         first = guarded.broker.of(TOPICS.outcomes)
         await guarded.roll_back(*orders)
@@ -390,6 +390,21 @@ class TestRefused:
         assert [each.status for each in guarded.broker.deployed()] == ["created", "created"]
         versions = map(ToolVersion.from_bytes, guarded.broker.of(TOPICS.versions)[-2:])
         assert [each.code for each in versions] == ["bad", "bad"]
+
+    async def test_with_what_the_applier_is_granted(
+        self, database_dsn: str, conn: Connection
+    ) -> None:
+        """By `docs/security.md`: it reads errors, and nothing else of executions."""
+        pool = await open_pool((await grant(database_dsn))["applier"])
+        try:
+            guarded = Guarded(pool)
+            await self.condemned(guarded, conn)
+            await guarded.deploy(deployment("bad", created_by="autonomous"))
+        finally:
+            await pool.close()
+        [refused] = guarded.broker.deployed()
+        assert refused.rolled_back is not None
+        assert refused.rolled_back.errors
 
 
 def later(seconds: float) -> datetime:
