@@ -68,7 +68,7 @@ def _line_of(found: VersionRecord) -> tuple[Any, ...]:
 
 def rolled_back(found: VersionRecord) -> str:
     """When a version was replaced by a command, by which rule and for how many executions; and
-    what was rejected."""
+    what was not applied."""
     return "\n".join(_rolled_back(command) for command in found.rollbacks)
 
 
@@ -76,7 +76,9 @@ def _rolled_back(command: RollbackRecord) -> str:
     rule = command.reason if command.tier == "manual" else f"{command.tier} {command.reason}"
     executions = len(recent_of(command))
     evidence = f", {executions} executions" if executions else ""
-    status = f", rejected: {command.rejection}" if command.rejection else ""
+    status = "" if command.status == "applied" else f", {command.status}"
+    if command.rejection:
+        status += f": {command.rejection}"
     return f"{command.applied_at:%Y-%m-%d %H:%M:%S} {rule}{evidence}{status}"
 
 

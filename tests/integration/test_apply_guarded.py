@@ -13,6 +13,7 @@ from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command
 from schemas.settings import Settings
 from tests.integration.test_apply_changes import TOPICS, Applier
 from tests.integration.test_db import NOW, command, deploy_all, deployment, execution, record_all
+from tests.integration.test_db_groups import held_locks
 from tests.integration.test_least_privilege import grant
 
 TOOLS = {"seed": {"policy": "seed"}}
@@ -169,6 +170,7 @@ class TestBreaks:
         await deploy_all(conn, "one", "two", "three")
 
         async def lose() -> None:
+            assert await held_locks(conn) == 0
             await conn.execute(
                 "insert into distrusted_code select tool_name, code_hash, gen_random_uuid(), now()"
                 " from tool_versions where code = 'two'"
