@@ -12,12 +12,14 @@ from agents.apply_changes import Asked
 from agents.breaking.analyst import Analyst
 from agents.breaking.finding import Finding, is_breaking, sentences
 from agents.publish_changes import PublishChanges
+from agents.refusals import rolled_back_code
 from agents.retries import patiently
 from db.pool import Connection, Pool, acquire
 from db.versions import Compared, current_versions, deploy_each, refuse
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected
 from schemas.fields import storable
+from schemas.settings import Settings
 from streams.outbox import Outbox, Outgoing, sendable_key
 from streams.records import Guard
 from streams.steps import reached
@@ -40,6 +42,7 @@ class Deployments:
         outbox: Outbox,
         guard: Guard,
         analyst: Analyst,
+        settings: Settings,
         topics: Topics,
         waits: Waits,
     ) -> None:
@@ -48,6 +51,7 @@ class Deployments:
         self._outbox = outbox
         self._guard = guard
         self._analyst = analyst
+        self._settings = settings
         self._topics = topics
         self._waits = waits
 
@@ -66,8 +70,9 @@ class Deployments:
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
             # Under the tools' locks: what is compared with is what is replaced. It is known
             # already, but for tools that were changed since.
-            compared = await comparison.with_those(await current_versions(conn, tools))
-            return await deploy_each(conn, compared)
+            current = await current_versions(conn, tools)
+            rolled_back = await rolled_back_code(conn, wishes, current, self._settings)
+            return await deploy_each(conn, await comparison.with_those(current), rolled_back)
 
         outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
         for wish, outcome in zip(wishes, outcomes, strict=True):
@@ -146,6 +151,7 @@ def _log(wish: Deployment, outcome: DeploymentOutcome) -> None:
         "deployment",
         tool=wish.tool_name,
         status=outcome.status,
+        refusal=outcome.refusal,
         version=outcome.version_id,
         number=outcome.version_number,
         breaking=outcome.is_breaking_change,

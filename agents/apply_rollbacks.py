@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from aiokafka.structs import ConsumerRecord
 
 from agents.apply_changes import Asked
+from agents.breaking.analyst import Analyst
+from agents.plan_rollbacks import PlanRollbacks
 from agents.publish_changes import PublishChanges
 from agents.rollback_report import RollbackReport
-from db.pool import Connection
+from db.pool import Connection, Pool
 from db.rollbacks import roll_back_each
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -22,13 +24,17 @@ class Rollbacks:
     def __init__(
         self,
         publish: PublishChanges,
+        pool: Pool,
         guard: Guard,
+        analyst: Analyst,
         settings: Settings,
         topics: Topics,
         report: RollbackReport,
     ) -> None:
         self._publish = publish
+        self._pool = pool
         self._guard = guard
+        self._analyst = analyst
         self._settings = settings
         self._topics = topics
         self._report = report
@@ -37,16 +43,20 @@ class Rollbacks:
         return self._guard.command(record)
 
     async def apply(self, group: Sequence[Asked[RollbackCommand]]) -> int:
-        commands = [each.wish for each in group]
+        """Those of the group for which plans could be made in time (``agents.plan_rollbacks``)."""
+        planning = PlanRollbacks(self._analyst, self._settings, [each.wish for each in group])
+        commands = await planning.begin(self._pool)
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:
-            return await roll_back_each(conn, commands, self._settings.rules_of)
+            # Under the tools' locks: what the plans are made of stays as it is.
+            plans = await planning.plans(conn)
+            return await roll_back_each(conn, commands, self._settings.rules_of, plans)
 
         tools = [command.tool_name for command in commands]
         outcomes = await self._publish.make(tools, roll_back, self._topics.outcomes)
-        for each, outcome in zip(group, outcomes, strict=True):
+        for each, outcome in zip(group, outcomes, strict=False):
             self._report.came(each, outcome)
-        return len(group)
+        return len(commands)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Nothing: a bad command has no outcome."""

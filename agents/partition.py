@@ -23,7 +23,7 @@ class Partition:
     ) -> RollbackCommand | None:
         """Take a record in; the command that it demands. ``timestamp_ms`` is the broker's."""
         tool, course = entry.tool_name, CALM
-        if self._settings.watches_outages:
+        if self._settings.is_guarded_anywhere:
             read = [(tool.encode(), (offset, timestamp_ms, entry))]
             course = self.watch.follow(read, self._settings)
         rules = self._settings.rules_of(tool)

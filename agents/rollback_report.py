@@ -1,7 +1,7 @@
 """What an applier says of rollbacks: in its log, and on ``/metrics``."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter
@@ -11,6 +11,9 @@ from agents.apply_changes import Asked
 from schemas.rollback import RollbackCommand, RollbackOutcome
 
 log = structlog.get_logger()
+
+_LOUD: Final = ("no_previous_version", "budget")
+"""Nothing rolls the tool back any more, and somebody has to look at it."""
 
 
 class RollbackReport:
@@ -43,7 +46,7 @@ class RollbackReport:
     def _say(self, outcome: RollbackOutcome, **more: Any) -> None:
         self._outcomes.labels(outcome.status, outcome.rejection or "", outcome.reason).inc()
         say = log.info
-        if outcome.rejection == "no_previous_version":
+        if outcome.rejection in _LOUD:
             say = log.error
         elif outcome.status == "held" or outcome.rejection == "expired":
             say = log.warning  # someone is asked, or was
@@ -56,6 +59,8 @@ class RollbackReport:
             to_version=outcome.to_version_id,
             tier=outcome.tier,
             reason=outcome.reason,
+            target=outcome.target,
+            breaking=outcome.is_breaking_change,
             command=str(outcome.command_id),
             **more,
         )

@@ -97,7 +97,7 @@ class WatchExecutions:
     ) -> tuple[Course, list[tuple[bytes, bytes]]]:
         """What was known of outages at each of these records, and the row of what is known behind
         them; none where no tool's policy asks."""
-        if not (read and self._settings.watches_outages):
+        if not (read and self._settings.is_guarded_anywhere):
             return CALM, []
         data = self._table.rows_of(partition).get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)

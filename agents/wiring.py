@@ -37,6 +37,8 @@ Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
 """No deployment holds up those behind it for longer; its code is then not comparable."""
+_COMPARE_TARGET_S: Final = 1.0
+"""The same of a rollback, for nothing is to hold that up."""
 
 
 class Wired(NamedTuple):
@@ -101,10 +103,12 @@ class Wiring:
         analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        report = RollbackReport(self.registry)
-        rollbacks = Rollbacks(publish, self._guard, self.settings, self._topics, report)
+        report, second = RollbackReport(self.registry), await self._second_analyst()
+        rollbacks = Rollbacks(
+            publish, pool, self._guard, second, self.settings, self._topics, report
+        )
         deployments = Deployments(
-            publish, pool, outbox, self._guard, analyst, self._topics, self.waits
+            publish, pool, outbox, self._guard, analyst, self.settings, self._topics, self.waits
         )
         agents = [
             self._applying("apply-deployments", self._topics.deployments, deployments, app, outbox),
@@ -120,6 +124,15 @@ class Wiring:
 
     def _refresh(self, rows_or_versions: RefreshRows | RefreshVersions) -> Repeated:
         return Repeated("refresh", self.settings.refresh_s, rows_or_versions.refresh)
+
+    async def _second_analyst(self) -> Analyst:
+        """One of the rollbacks' own: a deployment whose code takes long to compare holds them up no
+        more than their own code does. Policy `seed` never asks it, and has no process for it."""
+        analyst = Analyst(_COMPARE_TARGET_S)
+        self.stack.push_async_callback(analyst.close)
+        if self.settings.is_guarded_anywhere:
+            await analyst.start()
+        return analyst
 
     def _applying(
         self, name: str, topic: str, changes: Changes[Wish], app: Any, outbox: Outbox

@@ -52,3 +52,10 @@ async def executions_by_id(conn: Connection, ids: Sequence[UUID]) -> list[Execut
     with postgres_errors():
         rows = await conn.fetch(_SQL["by_id"], ids)
     return [ExecutionRecord.model_validate(dict(row)) for row in rows]
+
+
+async def errors_of(conn: Connection, ids: Sequence[UUID]) -> list[str]:
+    """What those of these executions that failed came to, as far as they are recorded and say it;
+    the newest first."""
+    with postgres_errors():
+        return [row["error"] for row in await conn.fetch(_SQL["errors"], ids)]

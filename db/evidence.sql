@@ -13,3 +13,10 @@ select *
 from tool_executions
 where execution_id = any($1::uuid[])
 order by executed_at desc, log_offset desc nulls last
+
+-- No more columns than the applier may read.
+-- name: errors
+select error
+from tool_executions
+where execution_id = any($1::uuid[]) and not success and error is not null
+order by executed_at desc

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -12,15 +13,26 @@ from db.errors import postgres_errors
 from db.holds import Conclusion, answered, conclude, expire
 from db.locks import lock_versions, tool_transaction
 from db.pins import pins
+from db.plans import Plan
 from db.pool import Connection, to_jsonb
 from db.sql import blocks
 from db.trust import Leaving, Loss, Target, find_targets, give_trust, take_trust
-from schemas.fields import Count, Time, VersionId
+from schemas.fields import Count, Time, VersionId, storable
 from schemas.message import Message
-from schemas.rollback import Mode, Reason, Rejection, RollbackCommand, RollbackOutcome, Status, Tier
+from schemas.rollback import (
+    Mode,
+    Reason,
+    Rejection,
+    RollbackCommand,
+    RollbackOutcome,
+    Status,
+    TargetChoice,
+    Tier,
+)
 from schemas.rules import Rules
 
 _SQL: Final = blocks("rollbacks.sql")
+_UNPLANNED: Final[Mapping[str, Plan]] = MappingProxyType({})
 
 _DEFAULT_RULES: Final = Rules()
 _STATUS: Final[Mapping[Mode | None, Status]] = {
@@ -36,7 +48,8 @@ class RollbackRecord(Message):
     Of an applied one the versions are those that were changed, of a held or observed one those that
     would have been; of one that was rejected at once those that it named, with their numbers as far
     as the tool has such versions. ``expires_at`` of one that waits for a person, or has waited;
-    ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status.
+    ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status. ``target``,
+    ``is_breaking_change`` and ``breaking_changes``: :class:`schemas.rollback.RollbackOutcome`.
     """
 
     command_id: UUID
@@ -45,6 +58,9 @@ class RollbackRecord(Message):
     from_version_number: Count | None
     to_version_id: VersionId | None
     to_version_number: Count | None
+    target: TargetChoice | None
+    is_breaking_change: bool | None
+    breaking_changes: list[str] | None
     tier: Tier
     reason: Reason
     details: dict[str, Any]
@@ -61,17 +77,21 @@ class RollbackRecord(Message):
 
 
 class _Decision(NamedTuple):
-    """A command, the version of its tool that is current, and where it leads: to a version, or to
-    the first rejection that holds."""
+    """A command, the version of its tool that is current, where it leads (to a version, or to the
+    first rejection that holds), and its plan, if it leads to a version and has one."""
 
     command: RollbackCommand
     current: asyncpg.Record | None
     to: Target | Rejection
+    plan: Plan | None = None
 
     @property
     def mode(self) -> Mode | None:
         """What is to become of it, if it leads to a version: what a person approves is done."""
-        return None if self.command.is_answer else self.command.mode
+        if self.command.is_answer:
+            return None
+        is_held = self.plan is not None and self.plan.is_held
+        return self.command.mode or ("hold" if is_held else None)
 
 
 class _Change(NamedTuple):
@@ -99,17 +119,24 @@ async def roll_back(
 
 
 async def roll_back_each(
-    conn: Connection, commands: Sequence[RollbackCommand], rules_of: Callable[[str], Rules]
+    conn: Connection,
+    commands: Sequence[RollbackCommand],
+    rules_of: Callable[[str], Rules],
+    plans: Mapping[str, Plan] = _UNPLANNED,
 ) -> list[RollbackOutcome]:
     """:func:`roll_back` of several tools, one command for each, in one transaction: all of them or
-    none. Raises Retryable also where one id stands for two commands."""
+    none. Raises Retryable also where one id stands for two commands.
+
+    ``plans``, by tool, say where automatic commands of policy `guarded` lead, and whether they are
+    braked or held; other commands have none.
+    """
     tools = [command.tool_name for command in commands]
     assert len(set(tools)) == len(tools), "commands of one tool need an order"
     async with tool_transaction(conn, *tools):
         stored = await _stored(conn, commands)
-        undecided = _undecided(commands, stored)
-        if undecided:
-            stored |= await _apply(conn, await _decide(conn, undecided), stored, rules_of)
+        new = _undecided(commands, stored)
+        if new:
+            stored |= await _apply(conn, await _decide(conn, new, plans), stored, rules_of)
         return [_outcome(stored[command.command_id]) for command in commands]
 
 
@@ -185,7 +212,9 @@ def _undecided(
     return found
 
 
-async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list[_Decision]:
+async def _decide(
+    conn: Connection, commands: Sequence[RollbackCommand], plans: Mapping[str, Plan]
+) -> list[_Decision]:
     rows = await conn.fetch(_SQL["current"], [command.tool_name for command in commands])
     current = {row["tool_name"]: row for row in rows}
     named = await _named_versions(conn, commands)
@@ -196,17 +225,27 @@ async def _decide(conn: Connection, commands: Sequence[RollbackCommand]) -> list
     leaving = [
         _leaving(command, current[command.tool_name])
         for command, to in zip(commands, judged, strict=True)
-        if to is None
+        if to is None and command.tool_name not in plans
     ]
-    back = await find_targets(conn, leaving)
+    back = await find_targets(conn, leaving) | {tool: plan.target for tool, plan in plans.items()}
     return [
-        _Decision(
-            command,
-            current.get(command.tool_name),
-            back.get(command.tool_name, "no_previous_version") if to is None else to,
+        _planned(
+            _Decision(
+                command,
+                current.get(command.tool_name),
+                (back.get(command.tool_name) or "no_previous_version") if to is None else to,
+            ),
+            plans.get(command.tool_name),
         )
         for command, to in zip(commands, judged, strict=True)
     ]
+
+
+def _planned(decision: _Decision, plan: Plan | None) -> _Decision:
+    """The same, with what the plan says to it: nothing to what is rejected already."""
+    if plan is None or not isinstance(decision.to, Target):
+        return decision
+    return decision._replace(to=plan.brake) if plan.brake else decision._replace(plan=plan)
 
 
 async def _named_versions(
@@ -338,7 +377,7 @@ def _conclusion(decision: _Decision) -> Conclusion:
 def _row(decision: _Decision, rules: Rules) -> tuple[Any, ...]:
     """What is stored. A rejected command's versions are those that it named, any other's those that
     are changed, or would be."""
-    command, current, to = decision
+    command, current, to, plan = decision
     status, rejection = _came(decision)
     if isinstance(to, Target):
         assert current is not None
@@ -363,7 +402,12 @@ def _row(decision: _Decision, rules: Rules) -> tuple[Any, ...]:
         command.approved_by,
         command.dismissed_by,
         command.dismissal,
+        *((None, None, None) if plan is None else _found(plan)),
     )
+
+
+def _found(plan: Plan) -> tuple[TargetChoice | None, bool, list[str]]:
+    return plan.choice, plan.is_breaking, [storable(sentence) for sentence in plan.breaking]
 
 
 def _outcome(row: asyncpg.Record) -> RollbackOutcome:

@@ -5,15 +5,18 @@ lost it, until a person deploys that code or activates a version of it. All func
 inside the transaction that changes the tool.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
 
+from db.errors import postgres_errors
 from db.pool import Connection
 from db.sql import blocks
+from schemas.rollback import Reason, Tier
 
 _SQL: Final = blocks("trust.sql")
 
@@ -39,6 +42,26 @@ class Leaving(NamedTuple):
     losing: str | None = None
 
 
+class Candidate(NamedTuple):
+    """A trusted version on the way back, and how often it was executed and succeeded, as far as the
+    recorder has come."""
+
+    target: Target
+    executions: int
+    successes: int
+
+
+class LostBy(NamedTuple):
+    """The rollback by which code lost its trust."""
+
+    command_id: UUID
+    tier: Tier
+    reason: Reason
+    details: dict[str, Any]
+    from_version_id: int
+    applied_at: datetime
+
+
 class Loss(NamedTuple):
     """Code that is not trusted from ``since`` on, when this command was applied."""
 
@@ -48,14 +71,38 @@ class Loss(NamedTuple):
     since: datetime
 
 
-async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
-    """For each tool the nearest version back along ``previous_version_id`` that is trusted and is
-    not the one that is left; tools that have none are missing. Circles in the history end the walk.
-    """
+async def ways_back(
+    conn: Connection, leaving: Sequence[Leaving], most: int
+) -> dict[str, list[Candidate]]:
+    """For each tool the nearest ``most`` versions back along ``previous_version_id`` that are
+    trusted and are not the one that is left, the nearest first; tools that have none are missing.
+    In a history that is a circle some may come again."""
     if not leaving:
         return {}
-    rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True))
-    return {row["tool_name"]: Target.of(row) for row in rows}
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True), most)
+    found = defaultdict(list)
+    for row in rows:
+        found[row["tool_name"]].append(
+            Candidate(Target.of(row), row["total_executions"], row["successful_executions"])
+        )
+    return dict(found)
+
+
+async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
+    """The nearest alone of :func:`ways_back`."""
+    back = await ways_back(conn, leaving, 1)
+    return {tool: candidates[0].target for tool, candidates in back.items()}
+
+
+async def lost_by(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, LostBy]:
+    """By which rollback this code (of a tool, by its hash; one for each tool) has lost its trust;
+    tools whose code is trusted are missing."""
+    if not code:
+        return {}
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["lost_by"], *zip(*code, strict=True))
+    return {row["tool_name"]: LostBy(*(row[name] for name in LostBy._fields)) for row in rows}
 
 
 async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:

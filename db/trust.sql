@@ -1,11 +1,26 @@
--- It ends at the first version that will do; `union` ends it in a circle too, as a version met again
--- is the same row. `losing`: code that does not count as trusted.
+-- The nearest first. The walk ends when $4 are found; in a circle too, for there either more are found
+-- each time around or, with `union`, a version met again is the same row. `losing`: code that does
+-- not count as trusted.
 -- name: way_back
-select leaving.tool_name, found.version_id, found.version_number, found.code_hash
+select
+    leaving.tool_name,
+    back.version_id,
+    back.version_number,
+    back.code_hash,
+    back.total_executions,
+    back.successful_executions
 from unnest($1::text[], $2::int[], $3::text[]) as leaving (tool_name, version_id, losing)
 cross join lateral (
     with recursive back as (
-        select version_id, version_number, code_hash, previous_version_id, false as will_do
+        select
+            version_id,
+            version_number,
+            code_hash,
+            total_executions,
+            successful_executions,
+            previous_version_id,
+            false as will_do,
+            0 as found
         from tool_versions
         where tool_name = leaving.tool_name and version_id = leaving.version_id
         union
@@ -13,21 +28,28 @@ cross join lateral (
             earlier.version_id,
             earlier.version_number,
             earlier.code_hash,
+            earlier.total_executions,
+            earlier.successful_executions,
             earlier.previous_version_id,
-            earlier.version_id <> leaving.version_id
+            judged.will_do,
+            back.found + judged.will_do::int
+        from back
+        join tool_versions earlier on earlier.version_id = back.previous_version_id
+        cross join lateral (
+            select earlier.version_id <> leaving.version_id
                 and earlier.code_hash is distinct from leaving.losing
                 and not exists (
                     select
                     from distrusted_code distrusted
                     where distrusted.tool_name = leaving.tool_name
                         and distrusted.code_hash = earlier.code_hash
-                )
-        from back
-        join tool_versions earlier on earlier.version_id = back.previous_version_id
-        where not back.will_do and earlier.tool_name = leaving.tool_name
+                ) as will_do
+        ) as judged
+        where back.found < $4 and earlier.tool_name = leaving.tool_name
     )
-    select version_id, version_number, code_hash from back where will_do
-) as found
+    select * from back where will_do
+) as back
+order by leaving.tool_name, back.found
 
 -- Code that lost it before keeps the rollback that took it first.
 -- name: take
@@ -37,3 +59,16 @@ on conflict (tool_name, code_hash) do nothing
 
 -- name: give
 delete from distrusted_code where tool_name = $1 and code_hash = $2
+
+-- name: lost_by
+select
+    rollbacks.tool_name,
+    rollbacks.command_id,
+    rollbacks.tier,
+    rollbacks.reason,
+    rollbacks.details,
+    rollbacks.from_version_id,
+    rollbacks.applied_at
+from unnest($1::text[], $2::text[]) as code (tool_name, code_hash)
+join distrusted_code distrusted using (tool_name, code_hash)
+join rollbacks on rollbacks.command_id = distrusted.command_id

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,14 @@ from db.pool import Connection, to_jsonb
 from db.rollbacks import RollbackRecord, rollbacks_about
 from db.sql import blocks
 from db.trust import give_trust
-from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
+from schemas.deployment import (
+    IDENTICAL_TO_ROLLED_BACK,
+    Deployment,
+    DeploymentOutcome,
+    RolledBack,
+    ToolVersion,
+    code_hash_of,
+)
 from schemas.execution import ActivatedBy
 from schemas.fields import Time, storable
 
@@ -35,6 +43,7 @@ __all__ = [
 ]
 
 _SQL: Final = blocks("versions.sql")
+_NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
 
 
 class VersionRecord(ToolVersion):
@@ -87,16 +96,26 @@ async def deploy(
     return outcome
 
 
-async def deploy_each(conn: Connection, wishes: Sequence[Compared]) -> list[DeploymentOutcome]:
+async def deploy_each(
+    conn: Connection,
+    wishes: Sequence[Compared],
+    rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
+) -> list[DeploymentOutcome]:
     """:func:`deploy` for several tools, one deployment for each, in one transaction: all of them or
-    none. Raises Retryable also where one id stands for two deployments."""
+    none. Raises Retryable also where one id stands for two deployments.
+
+    Those of the tools in ``rolled_back`` are refused, for this was done to their code.
+    """
     tools = [wish.tool_name for wish in wishes]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
     async with tool_transaction(conn, *tools):
         known = await _stored_outcomes(conn, [wish.deployment.deployment_id for wish in wishes])
         new = [wish for wish in wishes if wish.deployment.deployment_id not in known]
         if new:
-            outcomes = await _deploy_new(conn, new)
+            taken = [wish for wish in new if wish.tool_name not in rolled_back]
+            refused = [wish for wish in new if wish.tool_name in rolled_back]
+            outcomes = await _deploy_new(conn, taken) if taken else []
+            outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
             await _store(conn, outcomes)
             known |= {outcome.deployment_id: outcome for outcome in outcomes}
         return [known[wish.deployment.deployment_id] for wish in wishes]
@@ -208,6 +227,24 @@ async def _deploy_new(conn: Connection, wishes: Sequence[Compared]) -> list[Depl
         )
         for wish in wishes
         for made in [created.get(wish.tool_name, standing[wish.tool_name])]
+    ]
+
+
+async def _refuse_new(
+    conn: Connection, wishes: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
+) -> list[DeploymentOutcome]:
+    """Nothing is changed."""
+    now = await conn.fetchval(_SQL["clock"])
+    return [
+        DeploymentOutcome(
+            deployment_id=wish.deployment.deployment_id,
+            tool_name=wish.tool_name,
+            status="refused",
+            refusal=IDENTICAL_TO_ROLLED_BACK,
+            rolled_back=rolled_back[wish.tool_name],
+            applied_at=now,
+        )
+        for wish in wishes
     ]
 
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from rollguard.follow import TopicReader, connecting, kafka_errors, open_reader
+from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected, Retryable, RollguardError
 from schemas.execution import Execution
@@ -29,6 +30,7 @@ from streams.access import kafka_options
 __all__ = [
     "AcceptedBreak",
     "DeploymentOutcome",
+    "DeploymentRefused",
     "EngineClient",
     "Execution",
     "Rejected",
@@ -38,6 +40,7 @@ __all__ = [
     "Settings",
     "ToolVersion",
     "load_settings",
+    "refusal_text",
 ]
 
 M = TypeVar("M", bound=Message)
@@ -111,7 +114,8 @@ class EngineClient:
         deployment_id: UUID | None = None,
         accepted_breaks: Iterable[AcceptedBreak] = (),
     ) -> DeploymentOutcome:
-        """Deploy and wait for the outcome, a refusal included (``status``).
+        """Deploy and wait for the outcome, a refusal included (``status``; ``refusal_text`` puts it
+        in words).
 
         ``deployed_at`` is now by default. ``accepted_breaks`` name changes that break callers and
         are meant; they are kept and shown. The same ``deployment_id`` again changes nothing and

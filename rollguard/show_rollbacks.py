@@ -1,11 +1,17 @@
 """What ``rollbacks`` and ``explain`` print: what was decided, and why."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from db.rollbacks import RollbackRecord
 from rollguard.printing import data_of, pairs, percent, print_json, print_table
 from rollguard.reads import Explanation
+from schemas.rollback import TargetChoice
+
+_TARGETS: Final[dict[TargetChoice, str]] = {
+    "earned": "the nearest that did surely better than what it replaces",
+    "nearest": "the nearest that is trusted",
+}
 
 
 def rollbacks(found: Sequence[RollbackRecord], as_json: bool) -> None:
@@ -20,10 +26,11 @@ def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
     """Few columns, each of some lines: a terminal has 80 characters."""
     versions = f"{record.from_version_number or '?'} → {record.to_version_number or '?'}"
     rule = record.reason if record.tier == "manual" else f"{record.tier} {record.reason}"
+    breaks = "\nbreaks calls" if record.is_breaking_change else ""
     return (
         f"{record.applied_at:%Y-%m-%d %H:%M:%S}\n{record.command_id}",
         record.tool_name,
-        f"{versions}, {standing(record)}\n{rule}\nby {record.issued_by}",
+        f"{versions}, {standing(record)}\n{rule}\nby {record.issued_by}{breaks}",
     )
 
 
@@ -57,6 +64,7 @@ def explanation(found: Explanation, as_json: bool) -> None:
             "issued by": command.issued_by,
             "issued at": command.issued_at,
             "applied at": command.applied_at,
+            **_target(command),
             **_numbers(command),
         }
     )
@@ -72,6 +80,17 @@ def explanation(found: Explanation, as_json: bool) -> None:
             ),
             title="the executions that it rests on, newest first",
         )
+
+
+def _target(command: RollbackRecord) -> dict[str, str]:
+    """How the version was chosen and what it breaks, where that was asked."""
+    told = {}
+    if command.target is not None:
+        told["target"] = _TARGETS[command.target]
+    if command.breaking_changes is not None:
+        told["breaks calls"] = "yes" if command.is_breaking_change else "no"
+        told["changes for callers"] = "\n".join(command.breaking_changes)
+    return told
 
 
 def _numbers(command: RollbackRecord) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from db.pool import Connection
 from db.versions import VersionRecord, current_version, history, outcome_of, version
 from rollguard.comparison import code_diff, comparison_of
 from rollguard.connections import Connections
+from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author, ToolVersion
 from schemas.errors import Rejected
 from schemas.fields import parse_time, storable
@@ -104,7 +105,9 @@ class ToolVersionManager:
         parse is accepted, as a breaking change. ``previous_version_id`` is linked by itself; where
         it is given it must be the current version's id, else ValueError. The same
         ``deployment_id`` again changes nothing and returns the first result. Rejected, a
-        ValueError too, names the field that is wrong.
+        ValueError too, names the field that is wrong; DeploymentRefused, which is one of them, says
+        why the applier did not take it, such as code that was rolled back before (policy
+        `guarded`).
         """
         if previous_version_id is not None:
             await self._require_previous(tool_name, previous_version_id, deployment_id)
@@ -119,7 +122,7 @@ class ToolVersionManager:
             accepted_breaks=accepted_breaks,
         )
         if outcome.version_id is None:
-            raise Rejected(f"refused: {outcome.refusal}")
+            raise DeploymentRefused(outcome)
         await self._tell_registry(tool_name)
         return outcome.version_id
 
@@ -354,4 +357,8 @@ def why_not(outcome: RollbackOutcome, wanted: int | None) -> str:
             return "a person dismissed it"
         case "no_previous_version":
             return f"{tool} has no trusted version to go back to"
+        case "budget":
+            return f"{tool} was rolled back automatically as often as it may be for now"
+        case "cooldown":
+            return f"{tool} was rolled back automatically only just now"
     return f"rejected: {outcome.rejection}"

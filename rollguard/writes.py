@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from db.versions import VersionRecord
 from rollguard.client import EngineClient
 from rollguard.reads import version_of
+from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author
 from schemas.errors import Rejected
 from schemas.execution import Execution
@@ -34,7 +35,7 @@ async def deploy(
     reason: str | None,
     accepted: Iterable[AcceptedBreak] = (),
 ) -> VersionRecord:
-    """Deploy and wait; the version that is current then. Rejected where it was refused."""
+    """Deploy and wait; the version that is current then. DeploymentRefused where it was."""
     async with EngineClient(settings) as client:
         outcome = await client.deploy(
             tool,
@@ -45,7 +46,7 @@ async def deploy(
             accepted_breaks=accepted,
         )
     if outcome.version_id is None:
-        raise Rejected(f"refused: {outcome.refusal}")
+        raise DeploymentRefused(outcome)
     return await version_of(settings, tool, outcome.version_id)
 
 

@@ -19,6 +19,7 @@ from schemas.fields import (
     VersionId,
 )
 from schemas.message import Message
+from schemas.rollback import Reason, Tier
 
 MAX_ACCEPTED_BREAKS: Final = 50
 """With these, its code and what it breaks a version still fits into one record."""
@@ -72,13 +73,38 @@ class DeploymentId(Message):
     tool_name: Any = None
 
 
+IDENTICAL_TO_ROLLED_BACK: Final = "identical_to_rolled_back"
+"""The refusal of code that a machine deploys again after it was rolled back."""
+
+
+class RolledBack(Message):
+    """The rollback by which code lost its trust, as the author of that code needs it.
+
+    ``rule`` is the rule's text with its numbers, ``evidence`` what was weighed, where it was;
+    ``executions`` are those that decided, the newest first, and ``errors`` what some of them came
+    to, each once, one line, cut where long, as far as they are recorded.
+    """
+
+    command_id: UUID
+    tier: Tier
+    reason: Reason
+    rule: str
+    evidence: str | None = None
+    from_version_id: VersionId
+    rolled_back_at: Time
+    executions: list[UUID]
+    errors: list[str]
+
+
 class DeploymentOutcome(Message):
-    """What came of a deployment. ``refusal`` says what was wrong with a refused one."""
+    """What came of a deployment. ``refusal`` says what was wrong with a refused one, and
+    ``rolled_back`` by what, where the code itself was (``identical_to_rolled_back``)."""
 
     deployment_id: UUID
     tool_name: str
     status: Literal["created", "unchanged", "refused"]
     refusal: str | None = None
+    rolled_back: RolledBack | None = None
     version_id: VersionId | None = None
     version_number: Count | None = None
     activation: Count | None = None

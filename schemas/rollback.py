@@ -33,6 +33,9 @@ Mode = Literal["hold", "observe"]
 """What becomes of a decision that is not to be carried out at once: a person is asked, or it is
 only published."""
 Status = Literal["applied", "rejected", "held", "observed"]
+TargetChoice = Literal["earned", "nearest"]
+"""Why a rollback leads to this version: the nearest one back whose executions show that it does
+better than what it replaces, or, where none has shown that, the nearest that is trusted."""
 
 _COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
 
@@ -99,6 +102,10 @@ class RollbackOutcome(Message):
 
     ``held``: it waits for a person, and another outcome of the same command follows. ``observed``:
     it is not to be carried out. Of both the versions are those that would have been changed.
+    ``target``, ``is_breaking_change`` and ``breaking_changes`` are of automatic commands of policy
+    `guarded` that are not rejected: how the version was chosen, and what it breaks of the calls
+    that the one before allows, as a deployment says it. ``target`` is left out where the command
+    named its version.
     """
 
     command_id: UUID
@@ -108,6 +115,9 @@ class RollbackOutcome(Message):
     from_version_id: VersionId | None = None
     to_version_id: VersionId | None = None
     to_version_number: Count | None = None
+    target: TargetChoice | None = None
+    is_breaking_change: bool | None = None
+    breaking_changes: list[str] | None = None
     reason: Reason
     tier: Tier
     applied_at: Time

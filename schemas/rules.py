@@ -10,6 +10,8 @@ from schemas.rollback import Reason
 
 Policy = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
+Span = Annotated[int, Field(ge=1, le=366 * 86_400)]
+"""Seconds, a year at most."""
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
 """A probability of being wrong; its inverse are odds that are never out of reach of a float."""
@@ -93,16 +95,17 @@ class Rules(BaseModel):
     hold_breaking_targets: bool = False
     """Guarded: a rollback whose target breaks calls that the current version allows waits for a
     person."""
-    rollback_budget: AtLeastOne = 10
+    rollback_budget: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Guarded: so many automatic rollbacks of a tool at most…"""
-    rollback_budget_s: AtLeastOne = 86_400
-    """…within so long."""
+    rollback_budget_s: Span = 86_400
+    """…within so long. The cooldown knows of none that is farther away either."""
     cooldown_s: Annotated[int, Field(ge=0)] = 5
     """Guarded: after an automatic rollback of a tool the next one is rejected for so long; the time
     doubles with each further one. 0: none."""
-    cooldown_max_s: Annotated[int, Field(ge=0)] = 3_600
-    cooldown_decay_s: AtLeastOne = 3_600
-    """Guarded: for each such time without a rollback one of them is forgotten by the cooldown."""
+    cooldown_max_s: Annotated[int, Field(ge=0, le=366 * 86_400)] = 3_600
+    """…up to this."""
+    cooldown_decay_s: Span = 3_600
+    """Guarded: for each such time without a rollback the cooldown forgets one of them."""
 
     @field_validator("observe", "hold", mode="before")
     @classmethod

@@ -137,6 +137,11 @@ class Settings(BaseSettings, Rules, OutageRules):
             self.rules_of(tool)
         return self
 
+    @cached_property
+    def is_guarded_anywhere(self) -> bool:
+        """Whether policy `guarded` is that of any tool."""
+        return "guarded" in {self.policy, *(self.rules_of(tool).policy for tool in self.tools)}
+
     def port_of(self, role: str) -> int:
         """Where the pages of a worker of this role are; 0 is any free port."""
         return _WEB_PORTS[role] if self.web_port is None else self.web_port
@@ -145,11 +150,6 @@ class Settings(BaseSettings, Rules, OutageRules):
         """What a request to a worker's pages has to carry."""
         token = self.web_token
         return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
-
-    @cached_property
-    def watches_outages(self) -> bool:
-        """Whether any tool's policy asks what is known of outages."""
-        return any(self.rules_of(tool).policy == "guarded" for tool in ("", *self.tools))
 
     @cached_property
     def _rules(self) -> dict[str, Rules]:

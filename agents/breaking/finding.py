@@ -137,11 +137,12 @@ def sentences(findings: Iterable[Finding]) -> list[str]:
     return lines
 
 
-def shown(text: str) -> str:
-    """Text of the code as a sentence may hold it: one printable line of at most 100 characters."""
-    line = " ".join(text[: 2 * _MAX_SHOWN].split())
+def shown(text: str, most: int = _MAX_SHOWN) -> str:
+    """Text of the code as a sentence may hold it: one printable line of at most ``most``
+    characters."""
+    line = " ".join(text[: 2 * most].split())
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    return _cut(line, _MAX_SHOWN)
+    return _cut(line, most)
 
 
 def _cut(text: str, most: int) -> str:

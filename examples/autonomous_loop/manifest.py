@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 _FOLDER: Final = Path(__file__).with_name("candidates")
 
-Verdict = Literal["kept", "rolled_back", "undecided"]
-"""Undecided: in the time that it was given it was neither rolled back nor run often enough."""
+Verdict = Literal["kept", "rolled_back", "undecided", "refused"]
+"""Undecided: in the time that it was given it was neither rolled back nor run often enough.
+Refused: it was rolled back before this loop, and under policy `guarded` not deployed again."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ def _style(trial: Trial) -> str:
 
 def _why(trial: Trial) -> Iterator[str]:
     yield f"for: {trial.candidate.investigation_report['root_cause']}"
-    if trial.decision:
+    if trial.refusal is not None:
+        yield trial.refusal
+    elif trial.decision:
         yield from _told(trial.decision, trial.runs)
     else:
         before, after = trial.median_ms
@@ -71,10 +73,14 @@ def _told(decision: Decision, runs: int) -> Iterator[str]:
 
 def _summary(result: Result) -> Iterator[str]:
     verdicts = Counter(trial.verdict for trial in result.trials)
-    undecided = f", {verdicts['undecided']} undecided" if verdicts["undecided"] else ""
+    others = "".join(
+        f", {verdicts[verdict]} {verdict}"
+        for verdict in ("undecided", "refused")
+        if verdicts[verdict]
+    )
     yield (
         f"{len(result.trials)} improvements tried: {verdicts['kept']} kept, "
-        f"{verdicts['rolled_back']} rolled back{undecided}"
+        f"{verdicts['rolled_back']} rolled back{others}"
     )
     decisions = [trial.decision for trial in result.trials if trial.decision]
     for rule, count in Counter(decision.rule for decision in decisions).most_common():

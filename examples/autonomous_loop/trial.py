@@ -46,7 +46,9 @@ class Trial:
     ``current`` that of the version that is current in the end, and ``engine_runs_current`` whether
     that is what the engine then runs. ``runs`` and ``failures`` are the engine's, of the candidate;
     ``median_ms`` is how long a run took before and with it. ``decision`` is None unless it was
-    rolled back; ``rejection`` is why a rollback that was commanded was not done.
+    rolled back; ``rejection`` is why a rollback that was commanded was not done. ``refusal`` is why
+    it was not deployed: it has no number then but that of the version before, and nothing was run
+    or compared.
     """
 
     candidate: Candidate
@@ -62,6 +64,7 @@ class Trial:
     median_ms: tuple[float, float]
     decision: Decision | None = None
     rejection: str | None = None
+    refusal: str | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -70,6 +73,10 @@ class Trial:
 
     def _problems(self) -> Iterator[str]:
         expected = self.candidate.expected
+        if self.refusal is not None:
+            if expected.verdict != "rolled_back":
+                yield f"refused, but must be {expected.verdict}"
+            return
         if self.verdict != expected.verdict:
             why = f" (rejected: {self.rejection})" if self.rejection else ""
             yield f"{self.verdict}{why}, but must be {expected.verdict}"

@@ -12,6 +12,7 @@ from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.trial import Decision, Trial
 from examples.engine.engine import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
+from rollguard.client import DeploymentRefused
 
 BASELINE_RUNS: Final = 10
 """So many successes of a version, and the next one is measured against it."""
@@ -52,7 +53,11 @@ class Trials:
         if not await self._in_time(lambda: self._has_baseline(tool_name)):
             raise TimeoutError(f"{tool_name}: not {BASELINE_RUNS} successes within {LIMIT_S:g} s")
         before = await self._current(tool_name)
-        deployment = await self._improvement.improve(candidate)
+        try:
+            deployment = await self._improvement.improve(candidate)
+        except DeploymentRefused as refused:
+            self._say(f"{tool_name}: {candidate.name} is refused")
+            return _refused(candidate, before["version_number"], str(refused))
         version_id: int = deployment["version_id"]
         self._say(f"{tool_name}: {candidate.name} is deployed")
         verdict = await self._verdict(tool_name, version_id)
@@ -143,6 +148,24 @@ class Trials:
         except TimeoutError:
             return False
         return True
+
+
+def _refused(candidate: Candidate, current: int, refusal: str) -> Trial:
+    """Nothing has changed."""
+    return Trial(
+        candidate=candidate,
+        verdict="refused",
+        replaced=current,
+        number=current,
+        current=current,
+        engine_runs_current=True,
+        is_breaking=False,
+        breaking_changes=(),
+        runs=0,
+        failures=0,
+        median_ms=(0.0, 0.0),
+        refusal=refusal,
+    )
 
 
 def _all_of(runs: Sequence[Run], activation: int) -> bool:

@@ -4,9 +4,12 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from schemas.rollback import RollbackCommand
+from rollguard import ToolVersionManager
+from rollguard.client import DeploymentRefused
+from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.acceptance.test_command_line import rollguard
 from tests.system import System, execution, until
 
@@ -52,3 +55,50 @@ async def test_evidence_decides(guarded: System) -> None:
     said = json.loads((await rollguard(*words, env=guarded.environment())).out)["evidence"]
     assert "(90 of 100" in said
     assert said.endswith(" to 1 against") or said.endswith(" is a break")
+
+
+ONE = "def execute(text):\n    return text\n"
+TWO = "def execute(text, limit):\n    return text[:limit]\n"
+
+
+async def test_a_target_and_a_refusal_say_their_reasons(guarded: System, tmp_path: Path) -> None:
+    """Version 1 has earned its health, 2 was never run; what replaces them breaks, and is deployed
+    again by a machine, and by a person."""
+    await guarded.deploy("parser", ONE)
+    await guarded.run(*(execution("parser") for _ in range(40)))
+    await guarded.deploy("parser", ONE + "# 2\n", created_by="autonomous")
+    await guarded.deploy("parser", TWO, created_by="autonomous")
+    await guarded.executions_recorded("parser", 40)
+    await guarded.run(*(execution("parser", ERROR) for _ in range(12)))
+    record = await guarded.first(guarded.topics.outcomes, lambda _: True)
+    outcome = RollbackOutcome.from_bytes(record.value)
+    assert (outcome.status, outcome.to_version_number, outcome.target) == (
+        *("applied", 1),
+        "earned",
+    )
+    assert outcome.is_breaking_change
+    assert outcome.breaking_changes
+    assert "limit" in outcome.breaking_changes[0]
+
+    env = guarded.environment(ROLLGUARD_POLICY="guarded")
+    said = (await rollguard("explain", str(outcome.command_id), env=env)).out
+    assert "the nearest that did surely better than what it replaces" in said
+    assert outcome.breaking_changes[0] in said
+    assert "breaks calls" in (await rollguard("rollbacks", env=env)).out
+
+    await guarded.executions_recorded("parser", 52)
+    file = tmp_path / "again.py"
+    file.write_text(TWO)
+    by_machine = await rollguard("deploy", "parser", str(file), "--by", "autonomous", env=env)
+    assert (by_machine.code, by_machine.out) == (1, "")
+    assert "refused: identical_to_rolled_back" in by_machine.err
+    assert outcome.reason in by_machine.err
+    assert f"it failed with {ERROR};" in by_machine.err
+    assert f"rollguard explain {outcome.command_id}" in by_machine.err
+    with pytest.raises(DeploymentRefused, match=ERROR) as refused:
+        async with ToolVersionManager(settings=guarded.settings) as manager:
+            await manager.create_version("parser", TWO, created_by="autonomous")
+    told = refused.value.outcome.rolled_back
+    assert told is not None
+    assert (told.command_id, told.errors) == (outcome.command_id, [ERROR])
+    assert (await rollguard("deploy", "parser", str(file), env=env)).code == 0

@@ -14,7 +14,7 @@ from agents import apply_changes, apply_deployments
 from agents.apply_changes import ApplyChanges
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
-from agents.breaking.finding import Finding, found
+from agents.breaking.finding import Finding, Kind, found
 from agents.publish_changes import PublishChanges
 from agents.rollback_report import RollbackReport
 from db import locks
@@ -77,30 +77,35 @@ class Comparer:
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, str]] = []
         self.meanwhile: Callable[[], Any] | None = None
+        self.kind: Kind = "default_changed"
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
         self.asked.append((old, new))
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
-        return [found("default_changed", "", f"{old} to {new}", None)]
+        return [found(self.kind, "", f"{old} to {new}", None)]
 
 
 class Applier:
     """Both halves of the applier over one broker."""
 
-    def __init__(self, pool: Pool, broker: Broker | None = None) -> None:
+    def __init__(
+        self, pool: Pool, broker: Broker | None = None, settings: Settings = SETTINGS
+    ) -> None:
         self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
         outbox: Any = self.broker
         analyst: Any = self.comparer
-        guard = Guard(SETTINGS, 1)
+        guard = Guard(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
-        deployments = Deployments(publish, pool, outbox, guard, analyst, TOPICS, self.waits)
+        deployments = Deployments(
+            publish, pool, outbox, guard, analyst, settings, TOPICS, self.waits
+        )
         letters = TOPICS.dead_letters
         self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
         self.registry = CollectorRegistry()
         report = RollbackReport(self.registry)
-        rollbacks = Rollbacks(publish, guard, SETTINGS, TOPICS, report)
+        rollbacks = Rollbacks(publish, pool, guard, analyst, settings, TOPICS, report)
         self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:

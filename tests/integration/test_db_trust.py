@@ -9,10 +9,10 @@ import pytest
 from db.pool import Connection, connect
 from db.rollbacks import roll_back
 from db.sql import blocks
-from db.trust import Leaving, Target, find_targets
+from db.trust import Leaving, Target, find_targets, ways_back
 from db.versions import current_version, deploy, history, version
 from schemas.rollback import RollbackOutcome
-from tests.integration.test_db import command, deploy_all, deployment
+from tests.integration.test_db import command, deploy_all, deployment, execution, record_all
 
 THE_FIRST = 1
 """The id of the first version in a new database."""
@@ -235,7 +235,37 @@ class TestTarget:
     async def test_no_more_is_read_than_needed(self, conn: Connection) -> None:
         ids = await deploy_all(conn, *(f"code {number}" for number in range(50)))
         explain = f"explain (analyze, format json) {blocks('trust.sql')['way_back']}"
-        asked = ["parser"], [ids[-1]], [None]
-        plan = json.loads(await conn.fetchval(explain, *asked))[0]["Plan"]
-        (walk,) = (each for each in _nodes(plan) if each["Node Type"] == "Recursive Union")
-        assert walk["Actual Rows"] == 2  # the current version and the target
+        for most, rows in ((1, 2), (3, 4)):  # the current version and what may become the target
+            asked = ["parser"], [ids[-1]], [None], most
+            plan = json.loads(await conn.fetchval(explain, *asked))[0]["Plan"]
+            (walk,) = (each for each in _nodes(plan) if each["Node Type"] == "Recursive Union")
+            assert walk["Actual Rows"] == rows
+
+    async def test_several_with_what_they_did(self, conn: Connection) -> None:
+        """In the order of the way, for each tool; what is not trusted is passed over."""
+        ids = await deploy_all(conn, "one", "two", "three", "four", "five")
+        await deploy_all(conn, "one", "two", tool="other")
+        await record_all(
+            conn, *(execution(version_id=ids[1], success=each) for each in (True, False, True))
+        )
+        await conn.execute(
+            "insert into distrusted_code select tool_name, code_hash, gen_random_uuid(), now()"
+            " from tool_versions where code = 'three'"
+        )
+        leaving = [Leaving("parser", ids[4]), Leaving("other", ids[4] + 2), Leaving("nobody", 1)]
+        found = await ways_back(conn, leaving, 2)
+        told = {
+            tool: [(each.target.version_number, *each[1:]) for each in back]
+            for tool, back in found.items()
+        }
+        assert told == {"parser": [(4, 0, 0), (2, 3, 2)], "other": [(1, 0, 0)]}
+        assert await find_targets(conn, leaving) == {
+            tool: back[0].target for tool, back in found.items()
+        }
+
+    async def test_several_of_a_circle(self, conn: Connection) -> None:
+        first, _, third = await deploy_all(conn, "one", "two", "three")
+        await link(conn, first, third)
+        back = await ways_back(conn, [Leaving("parser", third)], 4)
+        numbers = [each.target.version_number for each in back["parser"]]
+        assert numbers == [2, 1, 2, 1]

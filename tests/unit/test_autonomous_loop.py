@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,11 +15,14 @@ from examples.autonomous_loop.evidence import decision_of
 from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.loop import Result
 from examples.autonomous_loop.manifest import Candidate, Expected
+from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.report import print_report
 from examples.autonomous_loop.trial import Decision, Trial
+from examples.autonomous_loop.trials import Trials
+from examples.autonomous_loop.watch import Watch
 from examples.engine.engine import Run
-from rollguard import ToolVersionManager
-from rollguard.client import Execution, ToolVersion
+from rollguard import DeploymentMonitor, ToolVersionManager
+from rollguard.client import DeploymentOutcome, DeploymentRefused, Execution, ToolVersion
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -61,6 +65,17 @@ ROLLED_BACK = replace(
     runs=6,
     failures=6,
     decision=DECISION,
+)
+REFUSED = replace(
+    ROLLED_BACK,
+    verdict="refused",
+    number=1,
+    is_breaking=False,
+    breaking_changes=(),
+    runs=0,
+    failures=0,
+    decision=None,
+    refusal="refused: identical_to_rolled_back: it failed with TypeError",
 )
 
 
@@ -139,7 +154,7 @@ def test_of_another_engines_executions_no_more_is_known_than_was_recorded() -> N
     assert decision_of(record(), NOON, []).latency_s is None
 
 
-@pytest.mark.parametrize("trial", [KEPT, ROLLED_BACK])
+@pytest.mark.parametrize("trial", [KEPT, ROLLED_BACK, REFUSED])
 def test_what_goes_as_it_must_is_no_problem(trial: Trial) -> None:
     assert trial.problems == ()
 
@@ -159,6 +174,7 @@ def test_what_goes_as_it_must_is_no_problem(trial: Trial) -> None:
             replace(ROLLED_BACK, decision=replace(DECISION, reason="consecutive_failures")),
             "decided by immediate consecutive_failures, but must be by immediate signature_change",
         ),
+        (replace(REFUSED, candidate=GOOD), "refused, but must be kept"),
         (replace(KEPT, is_breaking=True), "is_breaking_change is True, but must be False"),
         (replace(KEPT, current=1), "version 1 is current, but must be 2"),
         (replace(ROLLED_BACK, current=2), "version 2 is current, but must be 1"),
@@ -211,6 +227,42 @@ def test_the_report_says_what_went_wrong() -> None:
     assert "WRONG: version 1 is current, but must be 2" in text
     assert "0 kept, 1 rolled back, 1 undecided" in text
     assert "1 went otherwise than they must" in text
+
+
+def test_the_report_says_what_was_refused_and_why() -> None:
+    text = reported(KEPT, REFUSED)
+    assert "refused: identical_to_rolled_back: it failed with TypeError" in text
+    assert "2 improvements tried: 1 kept, 0 rolled back, 1 refused" in text
+    assert "runs succeeded; 0.0 ms" not in text
+
+
+async def test_a_refused_candidate_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = DeploymentOutcome(
+        deployment_id=UUID(int=1),
+        tool_name="words",
+        status="refused",
+        refusal="identical_to_rolled_back",
+        applied_at=NOON,
+    )
+
+    class Refuses:
+        async def get_current_version(self, tool_name: str) -> dict[str, Any]:
+            return {"version_number": 3}
+
+        async def create_version(self, **fields: Any) -> int:
+            raise DeploymentRefused(outcome)
+
+    said: list[str] = []
+    neuron, versions = AutonomousImprovement(), cast(ToolVersionManager, Refuses())
+    neuron.version_manager = versions
+    watch = Watch()
+    orchestrator = cast(Orchestrator, SimpleNamespace(session_id="s", watch=watch))
+    trials = Trials(versions, cast(DeploymentMonitor, None), neuron, orchestrator, said.append)
+    monkeypatch.setattr(Trials, "_has_baseline", lambda *_: True)
+    trial = await trials.of(BAD)
+    assert (trial.verdict, trial.current, trial.problems) == ("refused", 3, ())
+    assert trial.refusal == "refused: identical_to_rolled_back"
+    assert said == ["words: broken is refused"]
 
 
 def test_an_empty_report_is_one() -> None:

@@ -482,8 +482,8 @@ def test_policy_seed_asks_for_nothing() -> None:
     for record in writer.log:
         partition.read(*record)
     assert partition.watch == OutageWatch()
-    assert not Settings().watches_outages
-    assert Settings(tools={"one": {"policy": "guarded"}}).watches_outages
+    assert not Settings().is_guarded_anywhere
+    assert Settings(tools={"one": {"policy": "guarded"}}).is_guarded_anywhere
     assert CALM.is_even
 
 
