@@ -29,7 +29,7 @@ def _tables(done: Backtested) -> None:
     found, names = done.found, [policy.text for policy in done.policies]
     if found.notable:
         print_table(
-            ("", "activated", *names, "in the log"),
+            ("", "in the log", *names),
             (_line(each) for each in ordered(found.notable)),
         )
     really = sum(trial.was_rolled_back for trial in found.notable)
@@ -38,7 +38,7 @@ def _tables(done: Backtested) -> None:
         f"executions, {really} of them rolled back in the log"
     )
     print_table(
-        ("policy", "would roll back", "median until then", "of the log's", "others"),
+        ("policy", "rolls back", "median executions, failures", "of the log's", "others"),
         (
             _summary_line(name, summary, really)
             for name, summary in zip(names, summaries(found, len(names)), strict=True)
@@ -49,13 +49,14 @@ def _tables(done: Backtested) -> None:
 def _line(trial: Trial) -> tuple[str, ...]:
     """Few columns, each of some lines: a terminal has 80 characters."""
     number = trial.version_number
-    version = f"id {trial.version_id}" if number is None else f"version {number}"
-    return (
-        "≠" if differs(trial) else "",
-        f"{trial.tool_name}\n{version}\n{_time(trial.activated_us)}",
-        *map(_cell, trial.decisions),
-        "stays" if trial.rolled_back_us is None else f"rolled back\n{_time(trial.rolled_back_us)}",
-    )
+    log = [
+        trial.tool_name,
+        f"version id {trial.version_id}" if number is None else f"version {number}",
+        f"from {_time(trial.activated_us)}",
+    ]
+    if trial.rolled_back_us is not None:
+        log.append(f"back {_time(trial.rolled_back_us)}")
+    return "≠" if differs(trial) else "", "\n".join(log), *map(_cell, trial.decisions)
 
 
 def _cell(decision: Decision | None) -> str:
@@ -75,7 +76,7 @@ def _time(at_us: int) -> str:
 def _summary_line(name: str, summary: Summary, really: int) -> tuple[Any, ...]:
     until = None
     if summary.rolled_back:
-        until = f"{summary.median_failures:g} of {summary.median_executions:g} failed"
+        until = f"{summary.median_executions:g}, {summary.median_failures:g}"
     return name, summary.rolled_back, until, f"{summary.also} of {really}", summary.alone
 
 
