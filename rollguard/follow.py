@@ -177,7 +177,7 @@ async def _since(
     since: datetime,
 ) -> dict[TopicPartition, int]:
     """Where the records of this time and later begin; of a partition without any, its end."""
-    since_ms = micros_of(since) // 1000
+    since_ms = -(-micros_of(since) // 1000)  # timestamps are whole milliseconds
     found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
     return {place: at.offset if (at := found[place]) else ends[place] for place in begins}
 
