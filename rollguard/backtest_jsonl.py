@@ -53,8 +53,10 @@ def _entry(line: bytes) -> Run | Activation | None:
 def _wants(wanted: Wanted, entry: Run | Activation) -> bool:
     if not wanted.wants_tool(entry.tool_name):
         return False
-    is_run = isinstance(entry, Run)
-    at_us = entry.executed_us if isinstance(entry, Run) else micros_of(entry.activated_at)
-    if is_run and wanted.since is not None and at_us < micros_of(wanted.since):
+    if wanted.until is not None and own_time_ms(entry) > micros_of(wanted.until) // 1000:
         return False
-    return wanted.until is None or at_us <= micros_of(wanted.until)
+    return (
+        wanted.since is None
+        or isinstance(entry, Activation)
+        or entry.executed_us >= micros_of(wanted.since)
+    )

@@ -23,7 +23,7 @@ async def from_postgres(settings: Settings, wanted: Wanted) -> AsyncGenerator[li
         committed = [
             each
             for each in await committed_activations(conn, wanted.tools)
-            if until_us is None or each.committed_us <= until_us
+            if until_us is None or micros_of(each.activation.activated_at) <= until_us
         ]
         log = _Log(settings, PlacedActivations(committed, settings.max_ahead_s * 1_000_000))
         executions = executions_in_order(conn, wanted.tools, wanted.since, wanted.until)
