@@ -39,6 +39,7 @@ class _Log:
         self, wanted: Wanted, guard: Guard, on_bad: Callable[[ConsumerRecord], None]
     ) -> None:
         self._keys = None if wanted.tools is None else {tool.encode() for tool in wanted.tools}
+        self._since_ms = 0 if wanted.since is None else -(-micros_of(wanted.since) // 1000)
         self._until_ms = None if wanted.until is None else micros_of(wanted.until) // 1000
         self._guard = guard
         self._on_bad = on_bad
@@ -70,6 +71,8 @@ class _Log:
         return found
 
     def _wants(self, record: ConsumerRecord) -> bool:
-        return (self._keys is None or record.key in self._keys) and (
-            self._until_ms is None or record.timestamp <= self._until_ms
+        return (
+            (self._keys is None or record.key in self._keys)
+            and record.timestamp >= self._since_ms
+            and (self._until_ms is None or record.timestamp <= self._until_ms)
         )

@@ -135,7 +135,8 @@ async def open_reader(
 ) -> AsyncIterator[TopicReader]:
     """A reader of the topic (full name) from its beginning, or from its end as it is now.
 
-    With ``since`` its beginning is the first record with this Kafka timestamp or a later one.
+    With ``since`` its beginning is the first record with this Kafka timestamp or a later one; of a
+    partition without any some older records may come.
 
     What is published after this was entered is read. From the end, some older records may come
     first (see :meth:`TopicReader.caught_up`). Partitions added later are not seen. Raises Retryable
@@ -179,7 +180,11 @@ async def _since(
     """Where the records of this time and later begin; of a partition without any, its end."""
     since_ms = -(-micros_of(since) // 1000)  # timestamps are whole milliseconds
     found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
-    return {place: at.offset if (at := found[place]) else ends[place] for place in begins}
+    # Where there is none Kafka says None, the embedded broker offset 0 of the time -1.
+    return {
+        place: at.offset if (at := found[place]) and at.timestamp >= since_ms else ends[place]
+        for place in begins
+    }
 
 
 async def _partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

@@ -13,7 +13,7 @@ from schemas.fields import format_time
 from tests.acceptance.test_command_line import rollguard
 from tests.system import System, execution, until
 
-BREAKS = {
+BREAKS: dict[str, list[str | None]] = {
     "parser": ["TypeError: limit", None, "TypeError: limit", None, "TypeError: limit"],
     "planner": ["ValueError: no"] * 4,
     "router": [None, "KeyError: 1", None, "KeyError: 2"] * 5,

@@ -199,7 +199,7 @@ def test_a_policy_stands_on_the_settings_of_all_tools_and_of_each() -> None:
 def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:
     """The activations that the log then has: version, kind and number."""
     completing = DerivedActivations()
-    found = []
+    found: list[tuple[int, str, int]] = []
     for entry in log:
         if isinstance(entry, Execution):
             each = completing.before(Run.of(entry))
