@@ -3,31 +3,58 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agents.guarded import add_run, dossier_of
+from agents.guarded import add_run, add_successes, may_add_successes
 from agents.verdict import decide, is_silent
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from schemas.run import Run
+from streams.outages import CALM, Course
 from streams.windows import Row, activate, count, count_successes, is_of_current
 
 
 def fold(
-    row: Row | None, offset: int, timestamp_ms: int, entry: Run | Activation, rules: Rules
+    row: Row | None,
+    offset: int,
+    timestamp_ms: int,
+    entry: Run | Activation,
+    rules: Rules,
+    course: Course = CALM,
 ) -> tuple[Row | None, RollbackCommand | None]:
     """The row of the entry's tool behind this entry, and the command that it demands.
 
     A row that has read this offset already stays as it is: a replay changes nothing. Executions of
-    a tool that was never activated have no row and are judged by nobody.
+    a tool that was never activated have no row and are judged by nobody. ``course`` is what was
+    known of outages in the partition; policy `seed` does not ask.
     """
     if row is not None and offset <= row.read_to:
         return row, None
+    if rules.policy == "guarded":
+        return _fold_guarded(row, offset, timestamp_ms, entry, rules, course)
     if not isinstance(entry, Run):
         return activate(row, entry, offset, rules), None
     if row is None or not count(row, entry, offset, rules):
         return row, None
-    if rules.policy == "guarded":
-        add_run(row, entry, rules)
+    return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
+
+
+def _fold_guarded(
+    row: Row | None,
+    offset: int,
+    timestamp_ms: int,
+    entry: Run | Activation,
+    rules: Rules,
+    course: Course,
+) -> tuple[Row | None, RollbackCommand | None]:
+    outages = course.spans_at(offset)
+    if not isinstance(entry, Run):
+        if row is not None and row.dossier is not None:
+            row.dossier.settle(outages)
+        return activate(row, entry, offset, rules), None
+    if row is None or not count(row, entry, offset, rules):
+        return row, None
+    if not add_run(row, entry, timestamp_ms, outages, rules) or offset in course.doubtful:
+        return row, None
     return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
 
 
@@ -41,31 +68,31 @@ _AT_ONCE: Final = 4
 
 
 def fold_all(
-    row: Row | None, log: Sequence[Numbered], rules: Rules
+    row: Row | None, log: Sequence[Numbered], rules: Rules, course: Course = CALM
 ) -> tuple[Row | None, list[Decided]]:
     """As :func:`fold` for one entry after the other.
 
     Nearly all executions are successes that no rule minds: those are counted at once.
     """
-    if len(log) < _AT_ONCE:
-        return _fold_each(row, log, rules)
+    if len(log) < _AT_ONCE or not course.is_even:
+        return _fold_each(row, log, rules, course)
     commands: list[Decided] = []
     done = 0
     while done < len(log):
         begun, done = done, _end_of_part(row, log, done)
         part = log[begun:done]
-        if row is None or len(part) < _AT_ONCE or not _count_silently(row, part, rules):
-            row, found = _fold_each(row, part, rules)
+        if row is None or len(part) < _AT_ONCE or not _count_silently(row, part, rules, course):
+            row, found = _fold_each(row, part, rules, course)
             commands += found
     return row, commands
 
 
 def _fold_each(
-    row: Row | None, log: Sequence[Numbered], rules: Rules
+    row: Row | None, log: Sequence[Numbered], rules: Rules, course: Course = CALM
 ) -> tuple[Row | None, list[Decided]]:
     commands: list[Decided] = []
     for offset, timestamp_ms, entry in log:
-        row, command = fold(row, offset, timestamp_ms, entry, rules)
+        row, command = fold(row, offset, timestamp_ms, entry, rules, course)
         if command is not None:
             commands.append((offset, timestamp_ms, command))
     return row, commands
@@ -82,14 +109,17 @@ def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
     return len(log)
 
 
-def _count_silently(row: Row, log: Sequence[Numbered], rules: Rules) -> bool:
+def _count_silently(row: Row, log: Sequence[Numbered], rules: Rules, course: Course) -> bool:
     """Count these successes, if none of them can condemn; whether it was done."""
     runs = [entry for _, _, entry in log if isinstance(entry, Run)]  # all are
+    guarded = rules.policy == "guarded"
+    if guarded and not may_add_successes(row):
+        return False
     now_us = max(run.executed_us for run in runs)
     if not (is_silent(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)):
         return False
-    if rules.policy == "guarded":
-        dossier_of(row).evidence.add_success(len(runs))
+    if guarded:
+        add_successes(row, runs, course.spans_at(log[0][0]), rules)
     return True
 
 

@@ -3,7 +3,7 @@
 What it says of a row, and how its numbers stand in messages: ``docs/guarded.md``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,17 +13,37 @@ from schemas.execution import SIGNATURE_ERRORS
 from schemas.rules import Rules
 from schemas.run import Run
 from streams.evidence import Baseline, Dossier
+from streams.outages import Span, is_lasting
 from streams.windows import Row
 
 
-def add_run(row: Row, run: Run, rules: Rules) -> None:
-    """Count an execution that ``streams.windows.count`` has counted."""
+def add_run(row: Row, run: Run, timestamp_ms: int, outages: Sequence[Span], rules: Rules) -> bool:
+    """Count an execution that ``streams.windows.count`` has counted, if it is evidence; whether it
+    is, and so may condemn. ``outages`` are those known at its place in the log."""
     dossier = dossier_of(row)
-    if run.success:
-        dossier.evidence.add_success()
-        return
-    bets = stakes_of(dossier.baseline, policy_of(rules)).break_bets
-    dossier.evidence.add_failure(run.error_class in SIGNATURE_ERRORS, bets)
+    dossier.settle(outages)
+    is_evidence = dossier.calls.note(run, rules) and not is_lasting(outages)
+    if is_evidence and run.success:
+        dossier.add_success()
+    elif is_evidence:
+        bets = stakes_of(dossier.baseline, policy_of(rules)).break_bets
+        dossier.add_failure(run.error_class in SIGNATURE_ERRORS, bets, timestamp_ms)
+    return is_evidence
+
+
+def may_add_successes(row: Row) -> bool:
+    """Whether all successes are evidence now: no call rests."""
+    return row.dossier is None or not row.dossier.calls.resting
+
+
+def add_successes(row: Row, runs: Sequence[Run], outages: Sequence[Span], rules: Rules) -> None:
+    """As ``add_run`` for each of these successes, where ``may_add_successes``, and no outage
+    lasts."""
+    dossier = dossier_of(row)
+    dossier.settle(outages)
+    for run in runs:
+        dossier.calls.note(run, rules)
+    dossier.add_success(len(runs))
 
 
 def dossier_of(row: Row) -> Dossier:

@@ -2,16 +2,27 @@
 
 from typing import Any
 
-from agents.verdict import baseline_of, details_of, stands
+from agents.verdict import baseline_of, details_of, mode_of, stands
 from schemas.fields import format_time, time_of
+from schemas.outages import OutageRules
 from schemas.rules import Rules
+from streams.outages import OutageWatch
 from streams.windows import Row, Seen, is_signature_error
 
 
-def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
+def guarded_health_of(
+    row: Row, tool_name: str, rules: Rules, watch: OutageWatch, outage_rules: OutageRules
+) -> dict[str, Any]:
+    """The same under policy `guarded`, beside what is known of the partition's ``outage``: while
+    many tools fail no version is blamed."""
+    health = health_of(row, tool_name, rules, may_blame=not watch.blames_nobody(outage_rules))
+    return health | {"outage": outage_of(watch, outage_rules)}
+
+
+def health_of(row: Row, tool_name: str, rules: Rules, *, may_blame: bool = True) -> dict[str, Any]:
     """The windows of the current version and what the policy says (contract, section 7)."""
     recent = row.recent(rules)[::-1]
-    verdict = stands(row, rules)
+    verdict = stands(row, rules) if may_blame else None
     return {
         "tool_name": tool_name,
         "version_id": row.version_id,
@@ -38,9 +49,20 @@ def health_of(row: Row, tool_name: str, rules: Rules) -> dict[str, Any]:
         "needs_rollback": verdict is not None,
         "tier": verdict.tier if verdict else None,
         "reason": verdict.reason if verdict else None,
+        "mode": mode_of(verdict.reason, tool_name, row.activation, rules) if verdict else None,
         "details": details_of(row, verdict, rules) if verdict else {},
         "command_id": row.command_id,
     }
+
+
+def outage_of(watch: OutageWatch, rules: OutageRules) -> dict[str, Any] | None:
+    """The outage that lasts in a partition, as `health` shows it: ``tools`` were executed lately,
+    of ``failing`` the last execution failed. None where there is none."""
+    if not watch.lasts:
+        return None
+    tools, failing = watch.shares(rules)
+    since = time_of(watch.spans[-1][0] * 1_000)
+    return {"since": format_time(since), "tools": tools, "failing": failing}
 
 
 def _seen(seen: Seen) -> dict[str, Any]:

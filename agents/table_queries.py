@@ -1,13 +1,15 @@
 """``GET /tools/{tool}/health`` on every detector, answered by the worker that owns the tool."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from agents.health import health_of
+from agents.health import guarded_health_of, health_of
 from schemas.settings import Settings
+from streams.outages import KEY, OutageWatch, decode_watch
 from streams.partitions import partition_of
 from streams.topics import Topics
 from streams.windows import decode
@@ -54,10 +56,22 @@ class TableQueries:
         if self._app.rebalancing or self._app.in_recovery:
             return _error(503, "the worker that owns the tool is recovering its table")
         key = tool.encode()
-        data = self._table.rows_of(partition_of(key, self._partitions)).get(key)
+        rows, rules = self._rows_beside(key), self._settings.rules_of(tool)
+        data = rows.get(key)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        return web.json_response(health_of(decode(data), tool, self._settings.rules_of(tool)))
+        if rules.policy == "seed":
+            return web.json_response(health_of(decode(data), tool, rules))
+        watched = rows.get(KEY)
+        watch = OutageWatch() if watched is None else decode_watch(watched)
+        return web.json_response(
+            guarded_health_of(decode(data), tool, rules, watch, self._settings)
+        )
+
+    def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:
+        """The rows of the tool's partition."""
+        rows: Mapping[bytes, bytes] = self._table.rows_of(partition_of(key, self._partitions))
+        return rows
 
     def _owner_of(self, tool: str) -> str | None:
         if self._app is None:

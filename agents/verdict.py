@@ -4,13 +4,22 @@ The rules in their order, the first that holds wins (contract, section 2, policy
 policy `guarded` the evidence decides (``agents/guarded.py``), and the rule is only named.
 """
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from agents.guarded import evidence_details, has_reached, stands_condemned
 from schemas.fields import time_of
-from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rollback import (
+    Mode,
+    Reason,
+    RollbackCommand,
+    Tier,
+    automatic_command_id,
+    observed_command_id,
+)
 from schemas.rules import Rules
 from streams.windows import SECOND, Counts, Row, is_signature_error
 
@@ -25,17 +34,30 @@ class Verdict(NamedTuple):
     counts: Counts
 
 
-def judge(row: Row, rules: Rules) -> Verdict | None:
-    """The first rule that holds for the current version, or None. O(ring).
+def judge(row: Row, rules: Rules, but: Sequence[Reason] = ()) -> Verdict | None:
+    """The first rule that holds for the current version and has none of the reasons ``but``, or
+    None. O(ring).
 
     No rule blames a success, and what is `recent` is in the fast window too: a version without
     failures costs nothing.
     """
+    if not row.standard.failures and not row.fast.failures:
+        return None
+    for verdict in _holding(row, rules):
+        if verdict.reason not in but:
+            return verdict
+    return None
+
+
+def _holding(row: Row, rules: Rules) -> Iterator[Verdict]:
+    """The rules that hold, in their order."""
     if row.fast.failures:
         errors = row.ring.errors
-        immediate = _immediate(row, rules) if errors.count(None) < len(errors) else None
-        return immediate or _fast(row, rules) or _standard(row, rules)
-    return _standard(row, rules) if row.standard.failures else None
+        if errors.count(None) < len(errors):
+            yield from _immediate(row, rules)
+        yield from _fast(row, rules)
+    if row.standard.failures:
+        yield from _standard(row, rules)
 
 
 def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
@@ -65,7 +87,7 @@ def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
 def stands(row: Row, rules: Rules) -> Verdict | None:
     """What the policy says of the current version by now, whatever execution came last."""
     if rules.policy == "seed":
-        return judge(row, rules)
+        return _first(row, rules)
     return _named(row, rules) if stands_condemned(row, rules) else None
 
 
@@ -80,32 +102,30 @@ def _seen(row: Row) -> Counts:
     return Counts(evidence.executions, evidence.failures) if evidence else Counts(0, 0)
 
 
-def _immediate(row: Row, rules: Rules) -> Verdict | None:
+def _immediate(row: Row, rules: Rules) -> Iterator[Verdict]:
     errors = row.recent_errors(rules)  # None is a success; the newest last
     size = len(errors)
     failures = size - errors.count(None)
     if not failures:
-        return None
+        return
     counts = Counts(size, failures)
     newest = errors[-rules.consecutive_failures :]
     if len(newest) >= rules.consecutive_failures and None not in newest:
-        return Verdict("immediate", "consecutive_failures", counts)
+        yield Verdict("immediate", "consecutive_failures", counts)
     if failures >= rules.signature_errors and (
         sum(map(is_signature_error, errors)) >= rules.signature_errors
     ):
-        return Verdict("immediate", "signature_change", counts)
+        yield Verdict("immediate", "signature_change", counts)
     if size >= rules.complete_failure_recent and failures == size:
-        return Verdict("immediate", "complete_failure", counts)
-    return None
+        yield Verdict("immediate", "complete_failure", counts)
 
 
-def _fast(row: Row, rules: Rules) -> Verdict | None:
+def _fast(row: Row, rules: Rules) -> Iterator[Verdict]:
     counts = row.fast.counts
     if counts.executions >= rules.complete_failure_executions and not counts.successes:
-        return Verdict("fast", "complete_failure", counts)
+        yield Verdict("fast", "complete_failure", counts)
     if counts.executions >= rules.high_failure_rate_executions and _fails_often(counts, rules):
-        return Verdict("fast", "high_failure_rate", counts)
-    return None
+        yield Verdict("fast", "high_failure_rate", counts)
 
 
 def _fails_often(counts: Counts, rules: Rules) -> bool:
@@ -113,11 +133,10 @@ def _fails_often(counts: Counts, rules: Rules) -> bool:
     return counts.failures * below > above * counts.executions
 
 
-def _standard(row: Row, rules: Rules) -> Verdict | None:
+def _standard(row: Row, rules: Rules) -> Iterator[Verdict]:
     counts = row.standard.counts
-    if counts.executions < rules.standard_executions or not _has_dropped(counts, row, rules):
-        return None
-    return Verdict("standard", "success_rate_drop", counts)
+    if counts.executions >= rules.standard_executions and _has_dropped(counts, row, rules):
+        yield Verdict("standard", "success_rate_drop", counts)
 
 
 def _has_dropped(counts: Counts, row: Row, rules: Rules) -> bool:
@@ -141,19 +160,28 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
     An activation is commanded once, and again only after an interval of event time that doubles
     with each attempt. ``timestamp_us`` is the Kafka timestamp of the deciding record.
     """
-    if rules.policy == "seed":
-        verdict = judge(row, rules)
-    else:
-        verdict = _named(row, rules) if has_reached(row, rules) else None
-    if verdict is None:
-        return None
     now_us = row.now_us
-    if now_us is None or (row.attempts and now_us < row.commanded_us + _interval_us(row, rules)):
+    waits = now_us is None or (
+        row.attempts > 0 and now_us < row.commanded_us + _interval_us(row, rules)
+    )
+    if waits and not (rules.observe or rules.enforced_share < 1):
         return None
-    row.attempts += 1
-    row.commanded_us = now_us
-    command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
-    row.command_id = str(command_id)
+    verdict = _decided(row, rules)
+    if verdict is None or now_us is None:
+        return None
+    mode = mode_of(verdict.reason, tool_name, row.activation, rules)
+    if mode == "observe":
+        if verdict.reason in row.observed:
+            return None
+        row.observed = [*row.observed, verdict.reason]
+        command_id = observed_command_id(tool_name, row.version_id, row.activation, verdict.reason)
+    else:
+        if waits:
+            return None
+        row.attempts += 1
+        row.commanded_us = now_us
+        command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
+        row.command_id = str(command_id)
     return RollbackCommand(
         command_id=command_id,
         tool_name=tool_name,
@@ -161,10 +189,37 @@ def decide(row: Row, tool_name: str, timestamp_us: int, rules: Rules) -> Rollbac
         from_activation=row.activation,
         tier=verdict.tier,
         reason=verdict.reason,
+        mode=mode,
         details=details_of(row, verdict, rules),
         issued_by=ISSUED_BY,
         issued_at=time_of(min(now_us, timestamp_us)),
     )
+
+
+def _decided(row: Row, rules: Rules) -> Verdict | None:
+    """What is against the version at the execution just counted."""
+    if rules.policy == "seed":
+        return _first(row, rules)
+    return _named(row, rules) if has_reached(row, rules) else None
+
+
+def _first(row: Row, rules: Rules) -> Verdict | None:
+    """The first rule that holds. One that is only observed stands behind all others: it must not
+    hide one that acts."""
+    verdict = judge(row, rules, rules.observe)
+    return judge(row, rules) if verdict is None and rules.observe else verdict
+
+
+def mode_of(reason: Reason, tool_name: str, activation: int, rules: Rules) -> Mode | None:
+    """What becomes of a decision for this reason; None where it is carried out."""
+    if reason in rules.observe or not _is_enforced(tool_name, activation, rules.enforced_share):
+        return "observe"
+    return "hold" if reason in rules.hold else None
+
+
+def _is_enforced(tool_name: str, activation: int, share: float) -> bool:
+    """Drawn by the activation: whoever asks, and however often, the answer is the same."""
+    return share >= 1 or crc32(f"{activation}/{tool_name}".encode()) < share * 2**32
 
 
 def _interval_us(row: Row, rules: Rules) -> int:

@@ -6,6 +6,7 @@ replays the batch: rows skip what they have read, a command that is sent again h
 """
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from operator import itemgetter
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import structlog
 
 from agents.fold import Decided, Numbered, fold_all
+from agents.outage_report import OutageReport
 from schemas.errors import Misconfigured, Rejected
 from schemas.rollback import RollbackCommand
 from schemas.run import Run
 from schemas.settings import Settings
 from streams.batches import Batch
+from streams.outages import CALM, KEY, Course, OutageWatch, decode_watch, encode_watch
 from streams.outbox import Outbox, Outgoing
 from streams.records import Guard, dead_letter
 from streams.steps import reached
@@ -29,25 +32,36 @@ log = structlog.get_logger()
 
 ROLE = "detector"
 
+Keyed = tuple[bytes, Numbered]
+"""An entry of the log with its tool's name in UTF-8."""
+
 
 class WatchExecutions:
     """Folds each execution into its tool's windows and commands a rollback where a rule holds."""
 
     def __init__(
-        self, app: Any, table: WindowTable, outbox: Outbox, guard: Guard, settings: Settings
+        self,
+        app: Any,
+        table: WindowTable,
+        outbox: Outbox,
+        guard: Guard,
+        settings: Settings,
+        outages: OutageReport,
     ) -> None:
         self._app = app
         self._table = table
         self._outbox = outbox
         self._guard = guard
         self._settings = settings
+        self._outages = outages
         self._topics = Topics.of(settings)
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.place.partition
-        logs, letters = self._read(batch)
-        rows, commands = self._fold(batch, logs)
+        read, letters = self._read(batch)
+        course, watched = self._follow(partition, read)
+        rows, commands = self._fold(batch, _by_tool(read), course)
         reached("detector.folded")
         topic = self._topics.commands
         sent = [Outgoing.of(topic, command.tool_name, command) for _, _, command in commands]
@@ -56,15 +70,16 @@ class WatchExecutions:
         for _, decided_ms, command in commands:
             _log_command(command, decided_ms)
         if self._app.consumer.owns(batch):
-            await self._table.write(partition, rows)
+            # What is known of outages comes last: where it is found, the rows before it are too.
+            await self._table.write(partition, rows + watched)
         else:  # its owner folds the same records, and may have read further
             log.warning("batch_lost", partition=partition)
         reached("detector.rows_written")
 
-    def _read(self, batch: Batch) -> tuple[dict[bytes, list[Numbered]], list[Outgoing]]:
-        """The log of each tool, by its key, and the dead letters of what is none."""
+    def _read(self, batch: Batch) -> tuple[list[Keyed], list[Outgoing]]:
+        """The log of the partition, and the dead letters of what is no entry."""
         known, log_entry = self._table.rows_of(batch.place.partition), self._guard.log_entry
-        logs: dict[bytes, list[Numbered]] = {}
+        read: list[Keyed] = []
         letters = []
         for record in batch.records:
             try:
@@ -74,16 +89,24 @@ class WatchExecutions:
                 letters.append(Outgoing.letter(self._topics.dead_letters, record.key, letter))
                 log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
                 continue
-            numbered = record.offset, record.timestamp, entry
-            key: bytes = record.key
-            if key in logs:
-                logs[key].append(numbered)
-            else:
-                logs[key] = [numbered]
-        return logs, letters
+            read.append((record.key, (record.offset, record.timestamp, entry)))
+        return read, letters
+
+    def _follow(
+        self, partition: int, read: Sequence[Keyed]
+    ) -> tuple[Course, list[tuple[bytes, bytes]]]:
+        """What was known of outages at each of these records, and the row of what is known behind
+        them; none where no tool's policy asks."""
+        if not (read and self._settings.watches_outages):
+            return CALM, []
+        data = self._table.rows_of(partition).get(KEY)
+        watch = OutageWatch() if data is None else decode_watch(data)
+        course = watch.follow(read, self._settings)
+        self._outages.note(partition, watch, course)
+        return course, [(KEY, encode_watch(watch))]
 
     def _fold(
-        self, batch: Batch, logs: dict[bytes, list[Numbered]]
+        self, batch: Batch, logs: Mapping[bytes, Sequence[Numbered]], course: Course
     ) -> tuple[list[tuple[bytes, bytes]], list[Decided]]:
         """The row of each tool behind its log, by its key, and the commands in the order of the
         log.
@@ -103,7 +126,7 @@ class WatchExecutions:
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
             rules = self._settings.rules_of(tool_log[0][2].tool_name)
-            row, found = fold_all(row, tool_log, rules)
+            row, found = fold_all(row, tool_log, rules, course)
             commands += found
             if row is not None:
                 rows.append((key, encode(row)))
@@ -120,6 +143,17 @@ class WatchExecutions:
                 f"has read it to {row.read_to}: the topic was made anew; use a new "
                 "ROLLGUARD_TOPIC_PREFIX"
             )
+
+
+def _by_tool(read: Iterable[Keyed]) -> dict[bytes, list[Numbered]]:
+    """The log of each tool."""
+    logs: dict[bytes, list[Numbered]] = {}
+    for key, numbered in read:
+        if key in logs:
+            logs[key].append(numbered)
+        else:
+            logs[key] = [numbered]
+    return logs
 
 
 def _is_run(numbered: Numbered) -> bool:

@@ -5,10 +5,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from agents.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
 from agents.apply_deployments import Deployments
 from agents.apply_rollbacks import Rollbacks
 from agents.breaking.analyst import Analyst
+from agents.outage_report import OutageReport
 from agents.publish_changes import PublishChanges
 from agents.record_executions import RecordExecutions
 from agents.refresh import Refresh, RefreshRows, RefreshVersions
@@ -55,6 +58,8 @@ class Wiring:
     fatal: Fatal
     stall: StallGuard
     waits: Waits
+    registry: CollectorRegistry
+    """What is counted for ``/metrics``."""
     queries: TableQueries
     """Where others ask for the detector's rows."""
     url: str
@@ -78,7 +83,8 @@ class Wiring:
         kept_in = folder if self.settings.keep_rows else None
         table = window_table(app, self.partitions, self.fatal, kept_in)
         outbox = Outbox(app, self.waits)
-        handler = WatchExecutions(app, table, outbox, self._guard, self.settings)
+        outages = OutageReport(self.registry, table, self.settings)
+        handler = WatchExecutions(app, table, outbox, self._guard, self.settings, outages)
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)

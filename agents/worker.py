@@ -11,10 +11,12 @@ from typing import Any
 
 import structlog
 import uvloop
+from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from agents.health_monitor import HealthMonitor
 from agents.health_pages import OPEN, HealthPages
+from agents.metrics_page import MetricsPage
 from agents.preflight import require_kafka
 from agents.refresh import again_and_again
 from agents.role import BatchAgent, Fatal
@@ -106,10 +108,15 @@ async def _start(
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
-    queries, started = TableQueries(settings), asyncio.Event()
-    url = await _open_pages(role, settings, stack, monitor, queries, started)
+    queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
+    routes = HealthPages(role, monitor).routes() + metrics.routes()
+    if role == "detector":
+        routes += queries.routes()
+    url = await _open_pages(role, settings, stack, routes, started)
     partitions = await require_kafka(settings, role, monitor.waits)
-    wiring = Wiring(settings, partitions, fatal, stall, monitor.waits, queries, url, stack)
+    wiring = Wiring(
+        settings, partitions, fatal, stall, monitor.waits, metrics.registry, queries, url, stack
+    )
     wired = await wiring.wire(role)
     monitor.watch(wired.app, wired.sources, partitions, wired.pool)
     stack.push_async_callback(_stop_app, wired.app, wired.agents, fatal)
@@ -135,15 +142,11 @@ async def _open_pages(
     role: Role,
     settings: Settings,
     stack: AsyncExitStack,
-    monitor: HealthMonitor,
-    queries: TableQueries,
+    routes: Sequence[web.RouteDef],
     started: asyncio.Event,
 ) -> str:
     """Serve the role's pages, before anything else: who waits for Kafka says so there. The
     address at which other detectors reach this one; "" for a role that nobody asks."""
-    routes = HealthPages(role, monitor).routes()
-    if role == "detector":
-        routes += queries.routes()
     server = WebServer(role, settings, routes, OPEN)
     stack.push_async_callback(server.stop)
     if role == "detector":

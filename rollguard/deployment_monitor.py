@@ -12,13 +12,13 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from agents.rebuild import immediate
-from agents.verdict import decide, details_of
+from agents.verdict import decide, details_of, mode_of
 from db.pool import Connection
 from db.rollbacks import commanded
 from rollguard.reads import health
 from rollguard.tool_version_manager import ReloadsTools, ToolVersionManager
 from schemas.fields import micros_of, parse_time, time_of
-from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.settings import Settings
 from streams.windows import Row
 
@@ -130,6 +130,7 @@ class DeploymentMonitor:
             tool_name,
             (row.version_id, row.activation),
             (verdict.tier, verdict.reason),
+            mode_of(verdict.reason, tool_name, row.activation, rules),
             details_of(row, verdict, rules),
             time_of(row.commanded_us),
         )
@@ -152,8 +153,9 @@ async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None
 
 
 def _demanded(said: dict[str, Any]) -> RollbackCommand | None:
-    """The command of a table query's answer; None where no rule holds."""
-    if not said["needs_rollback"]:
+    """The command of a table query's answer; None where no rule holds that does more than be
+    observed."""
+    if not said["needs_rollback"] or said["mode"] == "observe":
         return None
     tool_name, changed = said["tool_name"], (said["version_id"], said["activation"])
     return _command(
@@ -163,6 +165,7 @@ def _demanded(said: dict[str, Any]) -> RollbackCommand | None:
         tool_name,
         changed,
         (said["tier"], said["reason"]),
+        said["mode"],
         said["details"],
         parse_time(said["as_of"]),
     )
@@ -173,6 +176,7 @@ def _command(
     tool_name: str,
     changed: tuple[int, int],
     rule: tuple[Tier, Reason],
+    mode: Mode | None,
     details: dict[str, Any],
     now: datetime,
 ) -> RollbackCommand:
@@ -184,6 +188,7 @@ def _command(
         from_activation=changed[1],
         tier=rule[0],
         reason=rule[1],
+        mode=mode,
         details=details,
         issued_by=ISSUED_BY,
         issued_at=min(now, datetime.now(UTC)),

@@ -4,7 +4,13 @@ import re
 from typing import Final, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, FiniteFloat
+from pydantic import (
+    Field,
+    FiniteFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from schemas.errors import Rejected
 from schemas.fields import (
@@ -32,7 +38,8 @@ class Execution(Message):
 
     Without ``version_id`` it belongs to the version that is current at its place in the log.
     ``duration_ms`` is in milliseconds. ``caller`` is who called the tool, ``input_hash`` a hash of
-    what it was called with: by them policy `guarded` knows repeats of one call.
+    what it was called with: by them policy `guarded` knows repeats of one call. What can be no such
+    text is passed over: a hint hides no failure.
     """
 
     cleaned = ("error", "error_type", "session_id", "caller", "input_hash")
@@ -49,6 +56,14 @@ class Execution(Message):
     session_id: ShortText | None = None
     caller: ShortText | None = None
     input_hash: ShortText | None = None
+
+    @field_validator("caller", "input_hash", mode="wrap")
+    @classmethod
+    def _hint(cls, value: object, read: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return read(value)
+        except ValidationError:
+            return None
 
     @classmethod
     def from_bytes(cls, value: bytes | None) -> Self:

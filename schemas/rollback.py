@@ -45,6 +45,11 @@ def automatic_command_id(tool_name: str, version_id: int, activation: int, attem
     return uuid5(_COMMANDS, f"{version_id}/{activation}/{attempt}/{tool_name}")
 
 
+def observed_command_id(tool_name: str, version_id: int, activation: int, reason: Reason) -> UUID:
+    """The same of a decision that is only published: once for each reason within an activation."""
+    return uuid5(_COMMANDS, f"{version_id}/{activation}/{reason}/{tool_name}")
+
+
 class RollbackCommand(Message):
     """An order to put another version in the place of the current one.
 

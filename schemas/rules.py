@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode
 
 from schemas.rollback import Reason
 
+Policy = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
@@ -25,7 +26,7 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    policy: Literal["seed", "guarded"] = "seed"
+    policy: Policy = "seed"
     """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
     replaced does, and a rule only names the reason (``docs/guarded.md``)."""
     ring_size: AtLeastOne = 10
@@ -75,7 +76,7 @@ class Rules(BaseModel):
     executions allow it; 0.5 are runs of two on average."""
     tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Guarded: the success rate may be below the baseline's by so much; 0.05 are five points."""
-    repeat_span_s: Annotated[int, Field(ge=0)] = 60
+    repeat_span_s: Annotated[int, Field(ge=0)] = 30
     """Guarded: failures of the same call within so long of the first count once; 0: all count."""
     repeat_others_s: Annotated[int, Field(ge=0)] = 600
     """Guarded: …if another call of the tool was seen so long ago at most: a tool that has one

@@ -10,12 +10,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.errors import Misconfigured
 from schemas.message import explain
+from schemas.outages import OutageRules
 from schemas.rules import Rules
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 
 
-class Settings(BaseSettings, Rules):
+class Settings(BaseSettings, Rules, OutageRules):
     """Where the parts are, and the numbers of the rules (inherited: one variable for each).
 
     ``tools`` changes rules for single tools: ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``.
@@ -144,6 +145,11 @@ class Settings(BaseSettings, Rules):
         """What a request to a worker's pages has to carry."""
         token = self.web_token
         return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+
+    @cached_property
+    def watches_outages(self) -> bool:
+        """Whether any tool's policy asks what is known of outages."""
+        return any(self.rules_of(tool).policy == "guarded" for tool in ("", *self.tools))
 
     @cached_property
     def _rules(self) -> dict[str, Rules]:

@@ -2,5 +2,7 @@
 
 A scenario (``simulate.scenarios``) says how a version and its target do; a policy
 (``simulate.policies``) sees one execution after the other and says when it would roll back. All
-policies see the same draws. ``python -m simulate --help`` has the sizes.
+policies see the same draws. Tools that share a partition (``simulate.outage``) and callers that
+share a tool (``simulate.caller``) are judged by the detector's own fold (``simulate.detector``).
+``python -m simulate --help`` has the sizes.
 """

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
 from agents.intervals import wilson
 from simulate.draws import outcomes
+from simulate.parallel import in_processes
 from simulate.policies import POLICIES
 from simulate.scenarios import Scenario
 
@@ -86,11 +85,7 @@ def simulate(wanted: Iterable[tuple[Scenario, str, int]], seed: int, processes: 
         for scenario, policy, repetitions in cells
         for first in range(0, repetitions, CHUNK)
     ]
-    if processes == 1:
-        done = [_run(chunk) for chunk in chunks]
-    else:
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            done = list(pool.map(_run, chunks, chunksize=4))
+    done = in_processes(_run, chunks, processes, at_once=4)
     results: dict[tuple[Scenario, str], list[int | None]] = {}
     for chunk, found in zip(chunks, done, strict=True):
         results.setdefault((chunk.scenario, chunk.policy), []).extend(found)

@@ -1,14 +1,13 @@
-"""The tables of the simulations, and the document that holds them."""
+"""The document that holds the simulations."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from agents.intervals import wilson
-from bench.report import Result, section
-from simulate.cells import Cell, of_part
+from bench.report import section
+from simulate import caller, outage, tables
+from simulate.bounds import PROMISED, said
+from simulate.cells import Cell
 from simulate.plots import PLOTS, plots
 from simulate.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
 
@@ -21,7 +20,8 @@ least (`threshold`); five failures in a row (`consecutive`); a test of two propo
 repeated at every failure from the tenth execution on (`repeated test`); GrowthBook's asymptotic
 confidence sequences. An execution every five seconds, a tenth of the failures being signature
 errors. The target's executions are drawn anew for each version. In brackets the 95 % interval
-(Wilson). `guarded` is its tests of evidence alone: outages and repeated calls are not in here.
+(Wilson). In the first four parts `guarded` is its tests of evidence alone; under `outage` and
+`caller` it is the whole policy, as the detector folds the log of a partition.
 """
 
 ABOUT: Final = {
@@ -37,82 +37,67 @@ ABOUT: Final = {
     "late": f"""No execution succeeds any more after {GOOD_BEFORE:,} in which the version was as
         good as its target: the median of the executions from there on, of the versions that are
         still there; in brackets how many in a hundred were rolled back before.""",
+    "outage": f"""{outage.TOOLS} tools in {outage.PARTITIONS} partitions, by success rate, each with
+        {outage.BASELINE} executions of its target and a version that is as good and
+        {outage.AGE_S // 60} minutes old at most. Then everything fails for {outage.OUTAGE_S}
+        seconds, and all is well again for {outage.AFTER_S // 60} minutes. How many of
+        {outage.TOOLS - 1} healthy tools are rolled back in a run on average, without the outage and
+        with it, and the 95 % interval of how many more those are. The last tool breaks in the
+        middle of the outage: the median of the seconds from the outage's end until it is rolled
+        back (less than none: within it), in brackets what 95 of a hundred take at most, and how
+        many in a hundred were rolled back before they broke. Where half of all executions fail
+        anyway, an outage is hardly to be told.""",
+    "caller": f"""Versions exactly as good as their targets, by success rate, with
+        {caller.EXECUTIONS} executions of each by {caller.CALLERS} callers. One more caller repeats
+        a call that fails, {caller.REPEATED} times within as many seconds. How many in a hundred are
+        rolled back, without that one and with it.""",
 }
 
 
-@dataclass(frozen=True)
-class Shown(Result):
-    """A cell of a table as it is written."""
+class Part(NamedTuple):
+    """A section of the document."""
 
-    text: str = ""
+    name: str
+    how: str
+    """The line above the table."""
+    rows: list[tables.Shown]
+    promise: str = ""
 
     @property
-    def shown(self) -> str:
-        return self.text
+    def about(self) -> str:
+        return " ".join([*ABOUT[self.name].split(), *self.promise.split()])
 
 
-def results(cells: Sequence[Cell], part: str) -> list[Shown]:
-    """The part's table; of healthy versions with all those together of which a target is known."""
-    found = of_part(cells, part)
-    rows = [_shown(part, cell.scenario.name, cell.policy, text(cell)) for cell in found]
-    if part not in ("healthy", "bursts"):
-        return rows
-    for policy in dict.fromkeys(cell.policy for cell in found):
-        known = [
-            cell for cell in found if cell.policy == policy and cell.scenario.target.executions
-        ]
-        if known:
-            early = sum(cell.too_early for cell in known)
-            all_of_them = share(early, sum(cell.repetitions for cell in known))
-            rows.append(_shown(part, "all with a target", policy, all_of_them))
-    return rows
+def parts_of(
+    cells: Sequence[Cell],
+    how: str,
+    outages: Mapping[tuple[float, str], outage.Runs],
+    callers: Mapping[tuple[float, str], caller.Noise],
+) -> Iterator[Part]:
+    """All parts in the order of the document."""
+    for name in dict.fromkeys(cell.scenario.part for cell in cells):
+        promise = said(cells, name) if name in PROMISED else ""
+        yield Part(name, how, tables.of_cells(cells, name), promise)
+    runs = len(next(iter(outages.values())).runs)
+    yield Part("outage", f"{runs:,} runs for each success rate.", tables.of_outages(outages))
+    versions = next(iter(callers.values())).repetitions
+    yield Part("caller", f"{versions:,} versions for each rate.", tables.of_callers(callers))
 
 
-def _shown(part: str, what: str, policy: str, text: str) -> Shown:
-    return Shown(part, what, policy, "", (), text)
-
-
-def text(cell: Cell) -> str:
-    """What the table says of a cell."""
-    if cell.scenario.is_healthy:
-        return share(cell.too_early, cell.repetitions)
-    middle, never = cell.median, cell.never
-    if middle is None or never is None:
-        return "all before"
-    said = "never" if middle == inf else f"{middle:,.0f}"
-    if never and middle != inf:
-        said += f"; {_percent(never)} never"
-    if cell.scenario.good_before:
-        said += f" ({_percent(cell.too_early / cell.repetitions)} before)"
-    return said
-
-
-def share(found: int, repetitions: int) -> str:
-    """In percent, with its interval."""
-    low, high = wilson(found, repetitions)
-    return f"{_percent(found / repetitions)} ({_percent(low)}–{_percent(high)})"
-
-
-def _percent(share: float) -> str:
-    percent = 100 * share
-    digits = 0 if not share or percent >= 9.95 else 1 if percent >= 0.995 else 2
-    return f"{percent:.{digits}f}"
-
-
-def document(cells: Sequence[Cell], how: str) -> str:
-    """All of it; ``how`` is the line above each table."""
+def document(parts: Sequence[Part]) -> str:
     texts = [HEADER]
-    for part, about in ABOUT.items():
-        drawn = f"![{part}](simulation/{part}.svg)\n" if part in PLOTS else ""
-        about = " ".join(about.split())
-        texts += [section(part, about, how, results(cells, part)), drawn]
-    return "\n".join(text for text in texts if text)
+    for part in parts:
+        texts.append(section(part.name, part.about, part.how, part.rows))
+        if part.name in PLOTS:
+            texts.append(f"![{part.name}](simulation/{part.name}.svg)\n")
+    return "\n".join(texts)
 
 
-def write(path: Path, cells: Sequence[Cell], how: str) -> None:
-    """The document at ``path``, and its plots in the folder beside it of the same name."""
+def write(path: Path, parts: Sequence[Part], cells: Sequence[Cell]) -> None:
+    """The document at ``path``, and the plots of the cells in the folder beside it of the same
+    name."""
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
-    path.write_text(document(cells, how))
+    path.write_text(document(parts))
     for name, drawn in plots(cells):
         (folder / f"{name}.svg").write_text(drawn)

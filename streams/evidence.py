@@ -5,12 +5,16 @@ numbers, and floats that change at failures only: n successes counted at once le
 n successes one by one.
 """
 
+from collections.abc import Iterable
+from copy import copy
 from typing import Final, NamedTuple, Self
 
 import msgspec
 
 from schemas.rules import Rules
+from streams.calls import Calls
 from streams.legacies import remember
+from streams.outages import Span
 
 _MOST_WON: Final = 1e300
 """Greater odds than these, about the same, are not told apart; so nothing becomes infinite."""
@@ -113,6 +117,15 @@ class Evidence(msgspec.Struct, array_like=True, gc=False):
         return now
 
 
+class Before(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the evidence was before the failures in a row that are its newest: if it turns out that
+    those belong to an outage, it becomes this again."""
+
+    since_ms: int
+    """The broker's time of the first of them."""
+    evidence: Evidence
+
+
 class Dossier(msgspec.Struct, array_like=True, gc=False):
     """What policy `guarded` keeps of a tool in its row."""
 
@@ -122,6 +135,26 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
     """What the current activation is measured by; None where too little was ever seen."""
     legacies: dict[int, Baseline | None] = {}
     """The baseline that each replaced version left, by version, the last replaced last."""
+    before: Before | None = None
+    """None where the newest execution that is evidence succeeded."""
+    calls: Calls = msgspec.field(default_factory=Calls)
+
+    def add_success(self, number: int = 1) -> None:
+        """Count so many successes in a row."""
+        self.before = None
+        self.evidence.add_success(number)
+
+    def add_failure(self, is_signature_error: bool, bets: BreakBets, timestamp_ms: int) -> None:
+        """Count one failure."""
+        if self.before is None:
+            self.before = Before(timestamp_ms, copy(self.evidence))
+        self.evidence.add_failure(is_signature_error, bets)
+
+    def settle(self, outages: Iterable[Span]) -> None:
+        """Forget the newest failures if they belong to one of these outages."""
+        before = self.before
+        if before is not None and any(outage.holds(before.since_ms) for outage in outages):
+            self.evidence, self.before = before.evidence, None
 
     def legacy(self, rules: Rules) -> Baseline | None:
         """The baseline that the current version leaves: its own counts if they are enough."""
@@ -141,4 +174,5 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
         return type(self)(
             baseline=legacies.get(by) if reactivated else legacy,
             legacies=legacies,
+            calls=self.calls,
         )

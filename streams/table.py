@@ -124,6 +124,12 @@ class WindowTable(faust.Table[bytes, bytes]):
         found: Rows = store.rows_of(partition)
         return found
 
+    def all_rows(self) -> dict[int, Rows]:
+        """Those of every partition that is here."""
+        store: Any = self.data
+        found: dict[int, Rows] = store.partitions
+        return found
+
     async def write(self, partition: int, changed: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep these rows, and send them to the changelog, behind all that was sent before.
 

@@ -197,6 +197,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The baseline that each replaced version left, by version, the last replaced last."""
     dossier: Dossier | None = None
     """What policy `guarded` weighs; None where `seed` is the policy since the activation."""
+    observed: list[str] = []
+    """The reasons for which this activation had a decision that is only published."""
 
     def legacy(self, rules: Rules) -> Counts | None:
         """The baseline that the current version leaves: its own window if that holds enough."""

@@ -12,10 +12,18 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
 from agents.evidence import Weighed, policy_of, stakes_of, weigh
 from schemas.execution import Activation, Execution
-from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rollback import (
+    Mode,
+    Reason,
+    RollbackCommand,
+    Tier,
+    automatic_command_id,
+    observed_command_id,
+)
 from schemas.rules import Rules
 from streams.evidence import Baseline, Evidence
 
@@ -105,26 +113,49 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     now = max(run.executed_at for run in runs)
     recent = _recent(runs, rules)
     baseline = _baseline(log, place, rules, lambda runs: _in_standard_window(runs, rules))
-    decision = _first_rule_that_holds(runs, recent, baseline, rules)
-    weighed = None
+    holding = _rules_that_hold(runs, recent, baseline, rules)
+    acting = [decision for decision in holding if decision.reason not in rules.observe]
+    decision: Decision | None = next(iter(acting or holding), None)
+    weighed = tally = None
     if rules.policy == "guarded":
-        weighed = _weighed(runs, _baseline(log, place, rules, _tally), rules)
-        tally = _tally(runs)
-        if runs[-1].execution.success or weighed.greatest[1].share < 1:
+        evidence = _evidence_in(log, rules)
+        seen = [run for run in runs if run.offset in evidence]
+        weighed = _weighed(
+            seen, _baseline(log, place, rules, lambda runs: _tally(runs, evidence)), rules
+        )
+        tally = _tally(seen)
+        decision = next(iter(holding), None)
+        if (
+            log[-1].offset not in evidence
+            or runs[-1].execution.success
+            or weighed.greatest[1].share < 1
+        ):
             decision = None
         elif decision is None:
             all_of_it = Counts(tally.executions, tally.failures)
             decision = Decision("standard", "regression", all_of_it)
     if decision is None:
         return None
-    earlier = [each for each in issued if each.command.from_activation == current.activation]
-    if earlier:
+    of_activation = [each for each in issued if each.command.from_activation == current.activation]
+    earlier = [each for each in of_activation if each.command.mode != "observe"]
+    draw = crc32(f"{current.activation}/{current.tool_name}".encode()) / 2**32
+    mode: Mode | None = None
+    if decision.reason in rules.observe or draw >= rules.enforced_share:
+        mode = "observe"
+        if any(
+            each.command.mode == "observe" and each.command.reason == decision.reason
+            for each in of_activation
+        ):
+            return None
+    elif decision.reason in rules.hold:
+        mode = "hold"
+    if mode != "observe" and earlier:
         wait_s = min(
             rules.attempt_interval_s * 2 ** (len(earlier) - 1), rules.attempt_interval_max_s
         )
         if now - earlier[-1].now < timedelta(seconds=wait_s):
             return None
-    attempt = len(earlier) + 1
+    attempt = len(earlier) + (mode != "observe")
     counts = decision.decided_on
     details: dict[str, Any] = {
         "recent": [str(run.execution.execution_id) for run in recent],
@@ -139,17 +170,19 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         },
         "attempt": attempt,
     }
-    if weighed is not None:
-        details["evidence"] = _evidence_said(weighed, _tally(runs))
+    if weighed is not None and tally is not None:
+        details["evidence"] = _evidence_said(weighed, tally)
+    of = current.tool_name, current.version_id, current.activation
     command = RollbackCommand(
-        command_id=automatic_command_id(
-            current.tool_name, current.version_id, current.activation, attempt
-        ),
+        command_id=observed_command_id(*of, decision.reason)
+        if mode == "observe"
+        else automatic_command_id(*of, attempt),
         tool_name=current.tool_name,
         from_version_id=current.version_id,
         from_activation=current.activation,
         tier=decision.tier,
         reason=decision.reason,
+        mode=mode,
         details=details,
         issued_by="detector",
         issued_at=min(now, EPOCH + timedelta(milliseconds=log[-1].timestamp_ms)),
@@ -189,7 +222,58 @@ def _evidence_said(weighed: Weighed, seen: Tally) -> dict[str, Any]:
     }
 
 
-def _tally(runs: Sequence[Run]) -> Tally:
+def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
+    """The offsets of the executions that are evidence: those of a call that failed a short while
+    ago are not (``streams/calls.py`` says when they are)."""
+    places = _real_activations(log)
+    counted = [
+        run
+        for place, end in zip(places, [*places[1:], len(log)], strict=True)
+        for run in _counted(log, place, end, rules)
+    ]
+    evidence: set[int] = set()
+    failed: list[tuple[str, int]] = []
+    for index, run in enumerate(counted):
+        before, until = counted[:index], counted[: index + 1]
+        call = _call(run.execution)
+        now_s = max(_second(each) for each in until)
+        others = [n for n, each in enumerate(before) if _call(each.execution) != call]
+        failed = [each for each in failed if each[1] >= now_s - rules.repeat_span_s]
+        rests = call != "" and call in [each[0] for each in failed]
+        if (
+            not others
+            or now_s - max(_second(each) for each in counted[: others[-1] + 1])
+            > (rules.repeat_others_s)
+            or (
+                len(failed) > 1
+                and not any(
+                    each.execution.success and _second(each) >= failed[0][1] for each in before
+                )
+            )
+        ):
+            rests = False
+        if not rests:
+            evidence.add(run.offset)
+        if call and not rests and not run.execution.success and rules.repeat_span_s:
+            failed = [each for each in failed if each[0] != call]
+            since_s = max([_second(run), *(each[1] for each in failed)])
+            failed = [*failed, (call, since_s)][-8:]
+    return evidence
+
+
+def _call(execution: Execution) -> str:
+    given = {"i": execution.input_hash, "c": execution.caller, "s": execution.session_id}
+    return next((kind + text for kind, text in given.items() if text), "")
+
+
+def _second(run: Run) -> int:
+    return (run.executed_at - EPOCH) // timedelta(seconds=1)
+
+
+def _tally(runs: Sequence[Run], evidence: set[int] | None = None) -> Tally:
+    """Of all, or of those at these offsets."""
+    if evidence is not None:
+        runs = [run for run in runs if run.offset in evidence]
     failed = [not run.execution.success for run in runs]
     return Tally(
         len(runs),
@@ -200,36 +284,38 @@ def _tally(runs: Sequence[Run]) -> Tally:
     )
 
 
-def _first_rule_that_holds(
+def _rules_that_hold(
     runs: Sequence[Run], recent: Sequence[Run], baseline: Counts | None, rules: Rules
-) -> Decision | None:
+) -> list[Decision]:
+    """In their order."""
+    holding: list[Decision] = []
     of_recent = _counts(recent)
     newest = recent[: rules.consecutive_failures]
     if len(newest) == rules.consecutive_failures and all(
         not run.execution.success for run in newest
     ):
-        return Decision("immediate", "consecutive_failures", of_recent)
+        holding.append(Decision("immediate", "consecutive_failures", of_recent))
 
     signature_errors = [
         run for run in recent if not run.execution.success and run.execution.is_signature_error
     ]
     if len(signature_errors) >= rules.signature_errors:
-        return Decision("immediate", "signature_change", of_recent)
+        holding.append(Decision("immediate", "signature_change", of_recent))
 
     if (
         of_recent.executions >= rules.complete_failure_recent
         and of_recent.failures == of_recent.executions
     ):
-        return Decision("immediate", "complete_failure", of_recent)
+        holding.append(Decision("immediate", "complete_failure", of_recent))
 
     fast = _in_window(runs, rules.fast_window_s, rules.fast_bucket_s)
     if fast.executions >= rules.complete_failure_executions and fast.failures == fast.executions:
-        return Decision("fast", "complete_failure", fast)
+        holding.append(Decision("fast", "complete_failure", fast))
 
     if fast.executions >= rules.high_failure_rate_executions and 1 - fast.success_rate > Fraction(
         rules.high_failure_rate
     ):
-        return Decision("fast", "high_failure_rate", fast)
+        holding.append(Decision("fast", "high_failure_rate", fast))
 
     standard = _in_window(runs, rules.standard_window_s, rules.standard_bucket_s)
     if (
@@ -237,8 +323,8 @@ def _first_rule_that_holds(
         and standard.executions >= rules.standard_executions
         and baseline.success_rate - standard.success_rate >= Fraction(rules.success_rate_drop)
     ):
-        return Decision("standard", "success_rate_drop", standard)
-    return None
+        holding.append(Decision("standard", "success_rate_drop", standard))
+    return holding
 
 
 def _real_activations(log: Sequence[Entry]) -> list[int]:

@@ -183,6 +183,13 @@ class System:
         except (aiohttp.ClientError, TimeoutError):
             return 0, {}
 
+    async def metrics(self, role: str) -> str:
+        """What a role's worker counts, in Prometheus' text format."""
+        url = f"http://127.0.0.1:{self.ports[role]}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            assert answer.status == 200
+            return await answer.text()
+
     async def health(self, tool: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a table query; status 0 where nobody answers."""
         url = f"{self.settings.detector_url}/tools/{tool}/health"

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.rules import Policy
 from tests.chaos.run import Plan, Report, run
 
 
@@ -21,12 +22,13 @@ def main(
     tools: int = 200,
     rate: Annotated[float, typer.Option(help="Records a second.")] = 150,
     refused_s: Annotated[float, typer.Option(help="How long Postgres is refused.")] = 60,
+    policy: Annotated[Policy, typer.Option(help="Of all tools.")] = "seed",
     keep: Annotated[bool, typer.Option(help="Keep the folder of a run that passed too.")] = False,
 ) -> None:
     """Break everything, then check the books."""
     failed = False
     for each in seed or [random.SystemRandom().randrange(10**6)]:
-        plan = Plan(each, seconds, tools, rate, refused_s)
+        plan = Plan(each, seconds, tools, rate, refused_s, policy)
         folder = Path(tempfile.mkdtemp(prefix=f"rollguard-chaos-{each}-"))
         logging.basicConfig(filename=folder / "harness.log", force=True)
         print(f"seed {each}: {plan}", flush=True)

@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,6 +26,8 @@ Place = tuple[str, int, int]
 class Books:
     """Tool logs in order; everything else in the order of its partitions."""
 
+    settings: Settings
+    """Those of the workers."""
     logs: dict[str, list[tuple[ConsumerRecord, Execution | Activation]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -41,7 +42,7 @@ class Books:
     poison: dict[Place, tuple[str, ConsumerRecord]] = field(default_factory=dict)
     """The records that had to become dead letters, with what the cause must say."""
     tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
-    health: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    health: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 _QUERIES = {
@@ -54,7 +55,7 @@ _QUERIES = {
 
 async def read_books(settings: Settings, dsn: str, detector_url: str) -> Books:
     """Everything, after all has come to rest."""
-    books = Books()
+    books = Books(settings)
     for record in await read_all(settings, "tool-executions"):
         if not _poisoned(books, record):
             entry = read_log_entry(record.value)

@@ -10,11 +10,8 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
 from tests.chaos.books import Books, refused_id
-from tests.chaos.model import ToolModel, baseline_shown
-
-RULES: Final = Rules()
+from tests.chaos.expected import expected_of_guarded, expected_of_seed
 
 
 class Violation(NamedTuple):
@@ -99,7 +96,7 @@ def metrics(books: Books) -> Iterator[Violation]:
 
 
 def decisions(books: Books) -> Iterator[Violation]:
-    """The commands are those that the rules demand of each log, with the same details; and the
+    """The commands are those that the policy demands of each log, with the same details; and the
     detector's windows are what its log says."""
     issued: dict[str, dict[UUID, RollbackCommand]] = defaultdict(dict)
     for record, command in books.commands:
@@ -110,13 +107,10 @@ def decisions(books: Books) -> Iterator[Violation]:
             where = f"{record.partition}:{record.offset}"
             text = f"{command.command_id} was issued before, otherwise"
             yield Violation("decisions", command.tool_name, where, text)
-    for tool, log in books.logs.items():
-        model = ToolModel(RULES)
+    demands = expected_of_seed if books.settings.policy == "seed" else expected_of_guarded
+    for tool, expected in demands(books):
         there = issued.pop(tool, {})
-        for record, entry in log:
-            demanded = model.read(record.offset, record.timestamp, entry)
-            if demanded is None:
-                continue
+        for record, demanded in expected.commands:
             where = f"{record.partition}:{record.offset}"
             answer = there.get(demanded.command_id)
             if answer is None:
@@ -127,37 +121,11 @@ def decisions(books: Books) -> Iterator[Violation]:
             there.pop(demanded.command_id, demanded)
         for command in there.values():
             yield Violation("decisions", tool, str(command.command_id), "no rule demands it")
-        yield from _windows(tool, model, books.health.get(tool, {}))
+        found = expected.shown_in(books.health.get(tool, {}))
+        if found != expected.health:
+            yield Violation("windows", tool, "the table", f"{found}, not {expected.health}")
     for tool, rest in issued.items():
         yield Violation("decisions", tool, str(list(rest)), "commanded for a tool without a log")
-
-
-def _windows(tool: str, model: ToolModel, health: Any) -> Iterator[Violation]:
-    if model.current is None:
-        return
-    fast, standard = model.windows()
-    expected = {
-        "version_id": model.current.version_id,
-        "activation": model.current.activation,
-        "recent": [run.execution_id for run in model.recent()],
-        "fast": fast,
-        "standard": standard,
-        "baseline": baseline_shown(model.baseline),
-    }
-    found = dict.fromkeys(expected) | {"status": health.get("status")}
-    if health.get("status") == 200:
-        windows = health["windows"]
-        found = {
-            "version_id": health["version_id"],
-            "activation": health["activation"],
-            "recent": [seen["execution_id"] for seen in health["recent"]],
-            "baseline": health["baseline"],
-        } | {
-            name: (windows[name]["executions"], windows[name]["failures"])
-            for name in ("fast", "standard")
-        }
-    if found != expected:
-        yield Violation("windows", tool, "the table", f"{found}, not {expected}")
 
 
 def outcomes(books: Books) -> Iterator[Violation]:
@@ -236,17 +204,18 @@ def versions(books: Books) -> Iterator[Violation]:
 def rows(books: Books) -> Iterator[Violation]:
     """What compaction keeps of the detector's table, each tool's last row, is the one that has read
     furthest. A row is an array that begins with the offset."""
-    furthest: dict[bytes, int] = {}
-    last: dict[bytes, tuple[int, ConsumerRecord]] = {}
+    furthest: dict[tuple[int, bytes], int] = {}
+    last: dict[tuple[int, bytes], tuple[int, ConsumerRecord]] = {}
     for record in books.rows:
         read_to = msgspec.msgpack.decode(record.value)[0]
-        furthest[record.key] = max(read_to, furthest.get(record.key, -1))
-        last[record.key] = read_to, record
-    for key, (read_to, record) in last.items():
-        if read_to != furthest[key]:
+        place = record.partition, record.key  # each partition has a row of what is known of outages
+        furthest[place] = max(read_to, furthest.get(place, -1))
+        last[place] = read_to, record
+    for place, (read_to, record) in last.items():
+        if read_to != furthest[place]:
             where = f"{record.partition}:{record.offset} of the changelog"
-            text = f"has read to {read_to}, an earlier row to {furthest[key]}"
-            yield Violation("rows", key.decode(), where, text)
+            text = f"has read to {read_to}, an earlier row to {furthest[place]}"
+            yield Violation("rows", record.key.decode(), where, text)
 
 
 def dead_letters(books: Books) -> Iterator[Violation]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.rules import Policy
 from tests.chaos.books import read_books
 from tests.chaos.faults import inflict, schedule
 from tests.chaos.invariants import Violation, violations
@@ -30,6 +31,7 @@ class Plan:
     tools: int = 200
     rate: float = 150.0
     refused_s: float = 60.0
+    policy: Policy = "seed"
 
 
 @dataclass
@@ -55,7 +57,7 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
     """Run it in this folder, where logs and the ledger stay."""
     report = Report(plan)
     keep_rows = plan.seed % 2 == 1  # detectors keep them on disk, or read their changelog
-    async with Stack(folder, worker_program, keep_rows=keep_rows) as stack:
+    async with Stack(folder, worker_program, keep_rows=keep_rows, policy=plan.policy) as stack:
         begin = time.monotonic()
         stack.say = lambda text: _say(report, begin, text)  # type: ignore[method-assign]
         for role in ROLES:

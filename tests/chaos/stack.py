@@ -21,6 +21,7 @@ from rollguard.embedded import (
     wait_for_kafka,
 )
 from rollguard.setup import create_missing_topics, migrate_database
+from schemas.rules import Policy
 from schemas.settings import Settings, load_settings
 from tests.door import Door, to_port, to_socket
 from tests.kafka import APACHE
@@ -214,6 +215,7 @@ class Stack:
         worker_program: Sequence[str] = PRODUCT,
         refresh_s: float = 5.0,
         keep_rows: bool = False,
+        policy: Policy = "seed",
     ) -> None:
         self.folder = folder
         self.keep_rows = keep_rows
@@ -226,6 +228,7 @@ class Stack:
             postgres_dsn=self.postgres.dsn,
             partitions=PARTITIONS,
             session_timeout_s=SESSION_S,
+            policy=policy,
         )
         self.unasked_ends: list[tuple[str, str]] = []
         """Workers that ended though nobody told them to, with their last words."""
@@ -272,6 +275,7 @@ class Stack:
             "ROLLGUARD_REFRESH_S": str(self.refresh_s),
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
+            "ROLLGUARD_POLICY": self.settings.policy,
         }
 
     def add(self, role: str, step: str = "") -> Worker:

@@ -28,6 +28,11 @@ from tests.chaos.topic_reader import follow
 HEADER: Final = "poison"
 """The header by which the books know a record that must become a dead letter, and why."""
 
+OUTAGE_EVERY: Final = 3_000
+OUTAGE_FROM: Final = 2_500
+"""Under policy `guarded` everything fails now and then: of so many acts those from here on."""
+SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
+
 KINDS: Final = {
     "execute": 920,
     "repeat": 20,
@@ -62,6 +67,8 @@ class Workload:
         self._history: dict[str, list[int]] = defaultdict(list)
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._deployed: dict[str, Deployment] = {}
+        self._outages = settings.policy == "guarded"
+        self._in_outage = False
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -84,6 +91,7 @@ class Workload:
             begin, done = time.monotonic(), 0
             while not self._stopping.is_set():
                 while done < (time.monotonic() - begin) * self._rate:
+                    self._in_outage = self._outages and done % OUTAGE_EVERY >= OUTAGE_FROM
                     await self._act(producer)
                     done += 1
                 await asyncio.sleep(0.01)
@@ -127,7 +135,7 @@ class Workload:
         if version is None:
             return
         rate, error = _fares(version.code)
-        failed = luck < rate
+        failed = luck < rate or self._in_outage
         at = datetime.now(UTC) - timedelta(milliseconds=draw.randrange(50))
         if draw.random() < 0.03:
             at -= timedelta(seconds=draw.choice((20, 400, 4_000, 90_000)))
@@ -143,6 +151,7 @@ class Workload:
             success=not failed,
             error=f"{error}: it failed" if failed else None,
             executed_at=at,
+            session_id=draw.choice(SESSIONS),
         )
         value = execution.to_bytes()
         self._past[tool].append(value)

@@ -140,7 +140,7 @@ def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
             assert row is None or row.dossier is None
             assert command is None or "evidence" not in command.details
         if row is not None:
-            assert msgspec.msgpack.decode(encode(row))[-1] is None
+            assert msgspec.msgpack.decode(encode(row))[-2] is None
 
 
 # ------------------------------------------------------------------------------------------------

@@ -153,3 +153,14 @@ def test_nesting_has_a_limit_of_its_own(depth: int, is_good: bool) -> None:
     fields = execution().decode()[:-1]
     value = f'{fields}, "extra": {"[" * depth}{"]" * depth}}}'.encode()
     assert [read(0), read(300)] == [is_good, is_good]
+
+
+@pytest.mark.parametrize("strange", [7, {}, ["a"], "x" * 256, 1e308, True])
+def test_a_hint_that_is_none_hides_no_execution(strange: object) -> None:
+    fields = json.loads(execution(success=False))
+    value = json.dumps(fields | {"caller": strange, "input_hash": strange}).encode()
+    read = Execution.from_bytes(value)
+    assert (read.success, read.caller, read.input_hash) == (False, None, None)
+    value = json.dumps(fields | {"caller": "a", "input_hash": "b"}).encode()
+    assert Execution.from_bytes(value).caller == "a"
+    assert Execution.from_bytes(value).input_hash == "b"

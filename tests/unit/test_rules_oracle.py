@@ -125,6 +125,13 @@ FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("TypeError: unexpected keyword argument 'limit'", "ValueError"),
     ("timed out", "asyncio.exceptions.TimeoutError"),
 )
+CALLS = (
+    {"session_id": "b"},
+    {"caller": "a", "session_id": "b"},
+    {"caller": "b"},
+    {"input_hash": "a", "caller": "a"},
+    {"input_hash": "", "session_id": "a"},
+)
 SIGNATURE_FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("unexpected keyword argument 'limit'", "TypeError"),
     (None, "AttributeError"),
@@ -254,7 +261,7 @@ class LogBuilder:
         error, error_type = None, None
         if not success:
             error, error_type = self.choose(SIGNATURE_FAILURES if self.signature else FAILURES)
-        return Execution(
+        run = Execution(
             execution_id=UUID(int=len(self.runs) + 1),
             tool_name=TOOL,
             version_id=self._whose(),
@@ -263,6 +270,13 @@ class LogBuilder:
             error_type=error_type,
             executed_at=time_of(self._when()),
         )
+        return run.model_copy(update=self._call())
+
+    def _call(self) -> dict[str, str]:
+        """Who calls, where the policy asks."""
+        if self.rules.policy == "seed":
+            return {}
+        return self.choose(({},) * 3 + ({"session_id": "a"},) * 3 + CALLS)
 
     def _whose(self) -> int | None:
         whose = self.choose(("current",) * 9 + ("none",) * 4 + ("other",))
@@ -938,6 +952,7 @@ def test_every_field_of_a_command(judge: Judge) -> None:
             "to_version_id": None,
             "tier": "standard",
             "reason": "success_rate_drop",
+            "mode": None,
             "details": {
                 "recent": [str(UUID(int=50)), str(UUID(int=49))],
                 "executions": 30,
@@ -948,6 +963,8 @@ def test_every_field_of_a_command(judge: Judge) -> None:
             },
             "issued_by": "detector",
             "issued_at": at(7200),
+            "approved_by": None,
+            "dismissed_by": None,
         }
     ]
 

@@ -62,6 +62,8 @@ FIELDS = {
     "error_type": st.none() | st.text(),
     "duration_ms": st.none() | st.integers() | st.floats() | st.text(),
     "session_id": st.none() | st.text() | st.text(min_size=250, max_size=260),
+    "caller": st.none() | st.text() | st.text(min_size=250, max_size=260) | st.integers(),
+    "input_hash": st.none() | st.text() | st.lists(st.text()),
     "kind": st.none() | st.just("execution") | st.text(),
     "other": st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3)),
     "executed_at": st.text() | st.integers(),

@@ -1,7 +1,9 @@
 """What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
 short, and the simulation itself."""
 
-from itertools import groupby
+import re
+from itertools import groupby, pairwise
+from math import inf
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -9,10 +11,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from simulate.__main__ import DOCUMENT
+from simulate.bounds import PROMISED, said, shows
+from simulate.caller import Noise, simulate_callers
 from simulate.cells import Cell, rolled_back_at, simulate
+from simulate.detector import rolled_back
 from simulate.draws import SIGNATURE_ERROR, Phase, outcomes, steady
+from simulate.histories import Call, History, log_of, times_between, times_until
+from simulate.outage import TOOLS, OneRun, Runs, simulate_outages
 from simulate.policies import POLICIES
-from simulate.report import text, write
+from simulate.report import ABOUT, parts_of, write
 from simulate.scenarios import (
     Scenario,
     all_scenarios,
@@ -22,6 +30,7 @@ from simulate.scenarios import (
     signature_break,
     total_break,
 )
+from simulate.tables import broken_text, text
 
 SEED = 1
 MOST_FALSE = 0.03
@@ -129,14 +138,152 @@ def test_a_cell_counts_what_was_too_early_apart() -> None:
     assert text(Cell(scenario, "seed", (1, 2))) == "all before"
 
 
+# ------------------------------------------------------------------------------------------------
+# Tools that share a partition, callers that share a tool
+# ------------------------------------------------------------------------------------------------
+
+
+def test_guarded_holds_in_an_outage_and_finds_what_broke_in_it() -> None:
+    found = simulate_outages(3, SEED, 1, [0.95])
+    guarded, consecutive = found[0.95, "guarded"], found[0.95, "consecutive"]
+    assert guarded.healthy <= guarded.healthy_without + 1
+    assert guarded.broken is not None
+    assert 0 < guarded.broken[1] <= 60
+    assert consecutive.healthy == TOOLS - 1
+    assert consecutive.broken is None
+
+
+def test_guarded_hears_a_noisy_caller_once() -> None:
+    found = simulate_callers(60, SEED, 1, [0.95])
+    assert found[0.95, "guarded"].with_it <= 8
+    assert found[0.95, "consecutive"].with_it > 50
+    assert found[0.95, "consecutive"].without < 8
+
+
+def history(tool: str, life: str) -> History:
+    """Of 100 executions of the target every five seconds, all of them good, then these: + is good,
+    - fails."""
+    target = [Call(5_000 * number, None) for number in range(100)]
+    calls = [
+        Call(5_000 * (100 + number), None if outcome == "+" else "ValueError")
+        for number, outcome in enumerate(life)
+    ]
+    return History(tool, tuple(target), tuple(calls))
+
+
+def test_the_detector_and_the_policies_say_when_each_tool_is_rolled_back() -> None:
+    tools = [history("good", "+" * 50), history("broken", "+" * 20 + "-" * 30)]
+    assert rolled_back("seed", tools) == {"broken": 5_000 * 122}
+    assert rolled_back("consecutive", tools) == {"broken": 5_000 * 124}
+    [at_ms] = rolled_back("guarded", tools).values()
+    assert 5_000 * 122 <= at_ms <= 5_000 * 135
+
+
+def test_what_the_target_did_rolls_nothing_back() -> None:
+    tool = history("good", "+" * 50)
+    target = [call._replace(outcome="ValueError") for call in tool.target]
+    assert rolled_back("seed", [tool._replace(target=tuple(target))]) == {}
+
+
+def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
+    times, entries = zip(*log_of(history("tool", "+-")), strict=True)
+    assert list(times) == sorted(times)
+    assert [type(entry).__name__ for entry in entries] == [
+        "Activation",
+        *["Run"] * 100,
+        "Activation",
+        *["Run"] * 2,
+    ]
+    assert len({entry.execution_id for entry in entries if hasattr(entry, "execution_id")}) == 102
+
+
+def test_intervals_are_five_seconds_on_average() -> None:
+    random = Random(SEED)
+    before, behind = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
+    assert before[0] == pytest.approx(-10_000_000, rel=0.05)
+    assert before[-1] < 0 == behind[0] < behind[-1] < 10_000_000
+    assert len(behind) == pytest.approx(2_000, rel=0.05)
+    for times in (before, behind):
+        gaps = [later - at_ms for at_ms, later in pairwise(times)]
+        assert 2_500 <= min(gaps) < 3_000 < 7_000 < max(gaps) <= 7_500
+
+
+def test_runs_count_what_was_too_early_apart() -> None:
+    runs = Runs(tuple(OneRun(0.9, "seed", 3, 1, after_s) for after_s in (None, -20.0, 10.0, inf)))
+    assert (runs.healthy, runs.healthy_without, runs.more) == (3, 1, (2, 2))
+    assert broken_text(runs) == "10 (never); 25 before"
+    assert broken_text(Runs((OneRun(0.9, "seed", 39, 0, None),) * 2)) == "all before"
+
+
+# ------------------------------------------------------------------------------------------------
+# The document
+# ------------------------------------------------------------------------------------------------
+
+
+def test_a_promise_is_shown_by_the_interval_and_not_by_the_estimate() -> None:
+    def of(rate: float, baseline: int, condemned: int, repetitions: int) -> Cell:
+        none = (None,) * (repetitions - condemned)
+        return Cell(healthy(rate, baseline), "guarded", (*none, *(1,) * condemned))
+
+    unknown = of(0.6, 0, 900, 1_000)  # nothing is promised
+    enough, too_few = of(0.9, 100, 50, 10_000), of(0.9, 500, 1, 200)
+    assert shows([unknown, enough], "healthy")
+    assert not shows([unknown, enough, too_few], "healthy")
+    assert said([unknown, enough], "healthy") == (
+        "Of `guarded` 1 % is promised: the interval that ends highest ends at 0.66 % "
+        "(0.9, 100 of the target)."
+    )
+    assert "so many repetitions do not show: the" in said([enough, too_few], "healthy")
+
+
+def test_the_document_that_is_kept_shows_what_is_promised() -> None:
+    document = " ".join(DOCUMENT.read_text().split())
+    assert document.count("is promised: ") == len(PROMISED)
+    assert all(f"## {part} " in document for part in ABOUT)
+    assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
+
+
+@pytest.mark.parametrize(
+    ("row", "most"),
+    [
+        *((f"total break, {rate:g} before, 100 of the target", 4) for rate in (0.9, 0.95, 0.99)),
+        ("total break, 0.99 before, 500 of the target", 3),
+        ("signature break for 100% of the calls, 100 of the target", 2),
+        ("0.9 to 0.6, 500 of the target", 21),
+        ("0.9 to 0.75, 500 of the target", 90),
+        ("0.7: seconds until the broken one", 60),
+        ("0.9: seconds until the broken one", 60),
+        ("0.99: seconds until the broken one", 60),
+    ],
+)
+def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str, most: int) -> None:
+    [cell] = re.findall(rf"^\| {re.escape(row)} \| (\d+)", DOCUMENT.read_text(), re.MULTILINE)
+    assert int(cell) <= most
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
+def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most(
+    rate: float,
+) -> None:
+    row = rf"^\| {rate:g}: more of them \| \S+ to (\S+) \|"
+    [high] = re.findall(row, DOCUMENT.read_text(), re.MULTILINE)
+    assert float(high) <= 1
+
+
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
     scenarios = all_scenarios()
     cells = [
         Cell(scenario, policy, (None, 3, 1_200)) for scenario in scenarios for policy in POLICIES
     ]
-    write(tmp_path / "simulation.md", cells, "3 repetitions.")
+    outages = {(0.9, policy): Runs((OneRun(0.9, policy, 1, 0, 7.0),) * 2) for policy in POLICIES}
+    callers = {(0.95, policy): Noise(3, 1, 100) for policy in POLICIES}
+    parts = list(parts_of(cells, "3 repetitions.", outages, callers))
+    write(tmp_path / "simulation.md", parts, cells)
     document = (tmp_path / "simulation.md").read_text()
     assert all(f"| {scenario.name} |" in document for scenario in scenarios)
+    assert [part.name for part in parts] == list(ABOUT)
+    assert "| 0.9: seconds until the broken one | 7 (7) |" in document
+    assert "| 0.95, one call fails 20 times | 3.0 (1.0–8.5) |" in document
     plots = list((tmp_path / "simulation").iterdir())
     assert len(plots) == 3
     for plot in plots:

@@ -1,0 +1,82 @@
+"""Whose executions count as evidence: a caller that fails again and again is heard once. Pure.
+
+A *call* is an ``input_hash`` where one is given, else a ``caller``, else a ``session_id``. After a
+call has failed it rests for a short span: whatever comes of it then, failures and successes, is no
+evidence. (To leave out its failures alone would make a bad version look good.) What is left out
+follows from the past alone, so the bounds of the tests hold (``agents/evidence.py``).
+
+A call does not rest where it cannot be one noisy caller among others: no other was seen lately, or
+another one fails as well, and nothing has succeeded since.
+"""
+
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from schemas.rules import Rules
+from schemas.run import Run
+
+_MOST: Final = 8
+"""So many resting calls are remembered; whoever failed first is heard again first."""
+
+
+def call_of(run: Run) -> int:
+    """A hash of the call, of 32 bits; 0 for an execution that names none."""
+    if run.input_hash:
+        return crc32(b"i" + run.input_hash.encode()) or 1
+    if run.caller:
+        return crc32(b"c" + run.caller.encode()) or 1
+    if run.session_id:
+        return crc32(b"s" + run.session_id.encode()) or 1
+    return 0
+
+
+class Calls(msgspec.Struct, array_like=True, gc=False):
+    """What is known of a tool's calls. Times are seconds of ``executed_at``."""
+
+    last: int = 0
+    """The call of the newest execution."""
+    last_s: int = 0
+    other_s: int = 0
+    """When a call other than ``last`` was seen last; 0: never."""
+    succeeded_s: int = 0
+    resting: list[int] = []
+    """Calls that have failed, each with the time of it: two numbers for each, the oldest first."""
+
+    def note(self, run: Run, rules: Rules) -> bool:
+        """Take an execution in; whether it is evidence."""
+        call, at_s = call_of(run), run.executed_us // 1_000_000
+        if call != self.last:
+            self.other_s, self.last = self.last_s, call
+        self.last_s = max(self.last_s, at_s)
+        if self.resting and self.resting[1] < self.last_s - rules.repeat_span_s:
+            self._wake(self.last_s - rules.repeat_span_s)
+        rests = bool(self.resting) and self._rests(call, rules)
+        if run.success:
+            self.succeeded_s = max(self.succeeded_s, at_s)
+        elif call and not rests and rules.repeat_span_s:
+            self._rest(call, at_s)
+        return not rests
+
+    def _wake(self, since_s: int) -> None:
+        resting = self.resting
+        while resting and resting[1] < since_s:
+            del resting[:2]
+
+    def _rest(self, call: int, at_s: int) -> None:
+        resting = self.resting
+        if call in resting[::2]:
+            place = resting[::2].index(call) * 2
+            del resting[place : place + 2]
+        resting += (call, max(at_s, resting[-1] if resting else 0))
+        del resting[: -2 * _MOST]
+
+    def _rests(self, call: int, rules: Rules) -> bool:
+        resting = self.resting
+        calls = resting[::2]
+        if call not in calls or not self.other_s:
+            return False
+        if self.last_s - self.other_s > rules.repeat_others_s:
+            return False
+        return len(calls) == 1 or self.succeeded_s >= resting[1]

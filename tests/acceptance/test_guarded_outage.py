@@ -1,0 +1,89 @@
+"""Policy `guarded`, through real workers: an outage, and one noisy caller."""
+
+import json
+from collections.abc import Sequence
+
+from schemas.execution import Execution
+from schemas.rollback import RollbackCommand
+from streams.partitions import partition_of
+from tests.acceptance.test_command_line import rollguard
+from tests.acceptance.test_guarded import guarded
+from tests.system import System, execution, until
+
+__all__ = ["guarded"]
+
+ERROR = "ConnectionError: no route to host"
+
+
+def tools_of_one_partition(system: System, number: int) -> list[str]:
+    names = (f"tool-{n}" for n in range(1_000))
+    partitions = system.settings.partitions
+    return [name for name in names if partition_of(name.encode(), partitions) == 0][:number]
+
+
+async def deployed(system: System, tools: Sequence[str]) -> None:
+    """Two versions of each: the first failed now and then, the second never did, so far."""
+    for tool in tools:
+        await system.deploy(tool, "good = 1")
+    for number in range(100):
+        failing = {tools[number // 20 % len(tools)]} if number % 20 == 19 else set()
+        await system.run(*(execution(t, ERROR if t in failing else None) for t in tools))
+    for tool in tools:
+        await system.deploy(tool, "good = 2", created_by="autonomous")
+    await system.run(*(execution(tool) for tool in tools for _ in range(2)))
+
+
+async def rolled_back(system: System) -> list[str]:
+    rows = await system.query("SELECT tool_name FROM rollbacks WHERE status = 'applied'")
+    return [row["tool_name"] for row in rows]
+
+
+async def test_an_outage_rolls_back_nothing_but_what_broke_in_it(guarded: System) -> None:
+    tools = tools_of_one_partition(guarded, 6)
+    await deployed(guarded, tools)
+    for _ in range(20):
+        await guarded.run(*(execution(tool, ERROR) for tool in tools))
+
+    async def told() -> bool:
+        answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
+        return bool(json.loads(answer.out)["outage"])
+
+    await until(told)
+    page = await guarded.metrics("detector")
+    assert 'rollguard_outage{partition="0"} 1.0' in page
+    assert "rollguard_outages_total 1.0" in page
+    assert await rolled_back(guarded) == []
+    for _ in range(20):
+        await guarded.run(*(execution(tool, ERROR if tool == tools[0] else None) for tool in tools))
+
+    async def found() -> bool:
+        return bool(await rolled_back(guarded))
+
+    await until(found)
+    assert await rolled_back(guarded) == tools[:1]
+    answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
+    assert json.loads(answer.out)["outage"] is None
+    assert 'rollguard_outage{partition="0"} 0.0' in await guarded.metrics("detector")
+
+
+def called(run: Execution, caller: str) -> Execution:
+    return run.model_copy(update={"caller": caller})
+
+
+async def test_one_noisy_caller_is_heard_once(guarded: System) -> None:
+    await deployed(guarded, ["parser"])
+    good = [called(execution("parser"), f"caller-{number}") for number in range(10)]
+    noisy = [called(execution("parser", ERROR), "caller-3") for _ in range(20)]
+    await guarded.run(*good, *noisy)
+    await guarded.executions_recorded("parser", 132)
+    assert await rolled_back(guarded) == []
+    others = [called(execution("parser", ERROR), f"caller-{number}") for number in range(20)]
+    await guarded.run(*others)
+
+    async def found() -> bool:
+        return await rolled_back(guarded) == ["parser"]
+
+    await until(found)
+    [record] = await guarded.records(guarded.topics.commands, 1)
+    seen = RollbackCommand.from_bytes(record.value).details["evidence"]["seen"]
+    assert seen["failures"] <= 20
