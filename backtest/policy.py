@@ -47,6 +47,11 @@ class Policy:
             changes[setting] = value
         return cls(text, changes, settings)
 
+    @property
+    def watches_outages(self) -> bool:
+        """Whether it asks what is known of outages."""
+        return self._common.policy == "guarded"
+
     def rules_of(self, tool_name: str) -> Rules:
         return self._tools.get(tool_name, self._common)
 

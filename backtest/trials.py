@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agents.fold import Numbered
 from backtest.derived import is_derived
 from backtest.partition_log import PartitionLog
 from backtest.policy import Policy
 from schemas.execution import Activation
 from schemas.fields import micros_of
+from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
 from schemas.run import Run
 from streams.windows import is_of_current
@@ -20,11 +22,15 @@ from streams.windows import is_of_current
 
 class Recorded(NamedTuple):
     """An entry of the log of a partition, with its Kafka timestamp in milliseconds, or where that
-    is not known with its own time."""
+    is not known with its own time.
+
+    ``offset`` is given for all entries of a partition or for none: then they are counted.
+    """
 
     partition: int
     timestamp_ms: int
     entry: Run | Activation
+    offset: int | None = None
 
 
 class Decision(NamedTuple):
@@ -77,26 +83,32 @@ class Trials:
 class Backtest:
     """Reads a log once and lets several policies judge it side by side."""
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
+    def __init__(self, policies: Sequence[Policy], outages: OutageRules) -> None:
         self.found = Trials()
         self._policies = policies
-        self._logs: dict[int, list[PartitionLog]] = {}
+        self._outages = outages
+        self._logs: dict[int, PartitionLog] = {}
         self._trials: dict[str, Trial] = {}
-        self._place = 0
-        """In the order of reading, in which that of each partition is kept."""
+        self._entries = 0
 
     def read(self, recorded: Iterable[Recorded]) -> None:
         """The next entries, of each partition in the order of its log."""
-        for partition, timestamp_ms, entry in recorded:
-            logs = self._logs.get(partition)
-            if logs is None:
-                logs = [PartitionLog(policy) for policy in self._policies]
-                self._logs[partition] = logs
-            self._place += 1
-            if isinstance(entry, Run):
-                self._judge(logs, timestamp_ms, entry)
-            else:
-                self._activate(logs, timestamp_ms, entry)
+        stretches: dict[int, list[Numbered]] = {}
+        for partition, timestamp_ms, entry, offset in recorded:
+            self._entries += 1
+            place = self._entries if offset is None else offset
+            stretches.setdefault(partition, []).append((place, timestamp_ms, entry))
+        for partition, stretch in stretches.items():
+            log = self._logs.get(partition)
+            if log is None:
+                log = self._logs[partition] = PartitionLog(self._policies, self._outages)
+            log.follow(stretch)
+            for numbered in stretch:
+                entry = numbered[2]
+                if isinstance(entry, Run):
+                    self._judge(log, numbered, entry)
+                else:
+                    self._activate(log, numbered, entry)
 
     def finish(self) -> Trials:
         """What came of all that was read; nothing is read afterwards."""
@@ -106,29 +118,25 @@ class Backtest:
         self._trials.clear()
         return self.found
 
-    def _judge(self, logs: Sequence[PartitionLog], timestamp_ms: int, run: Run) -> None:
+    def _judge(self, log: PartitionLog, numbered: Numbered, run: Run) -> None:
         self.found.executions += 1
-        trial, row = self._trials.get(run.tool_name), logs[0].row(run.tool_name)
+        trial, row = self._trials.get(run.tool_name), log.row(run.tool_name)
         if trial is None or row is None:
             self.found.unknown += 1
             return
         if is_of_current(row, run) and run.execution_id.bytes not in row.ring.ids:
             trial.executions += 1
             trial.failures += not run.success
-        for number, log in enumerate(logs):
-            command = log.read(self._place, timestamp_ms, run)
+        for number, command in enumerate(log.read(numbered)):
             if command is not None and trial.decisions[number] is None:
                 trial.decisions[number] = Decision(
                     run.executed_us, trial.executions, trial.failures, command
                 )
 
-    def _activate(
-        self, logs: Sequence[PartitionLog], timestamp_ms: int, activation: Activation
-    ) -> None:
-        for log in logs:
-            log.read(self._place, timestamp_ms, activation)
+    def _activate(self, log: PartitionLog, numbered: Numbered, activation: Activation) -> None:
+        log.read(numbered)
         tool, before = activation.tool_name, self._trials.get(activation.tool_name)
-        row = logs[0].row(tool)
+        row = log.row(tool)
         assert row is not None, "an activation makes a row"
         if before is not None:
             if before.activation == row.activation:

@@ -32,14 +32,14 @@ class Backtested:
 
 async def of_postgres(settings: Settings, policies: Sequence[Policy], wanted: Wanted) -> Backtested:
     """Over the executions in Postgres. Raises Retryable and Misconfigured."""
-    return Backtested(policies, await _judged(policies, from_postgres(settings, wanted)))
+    return Backtested(policies, await _judged(settings, policies, from_postgres(settings, wanted)))
 
 
 async def of_topic(settings: Settings, policies: Sequence[Policy], wanted: Wanted) -> Backtested:
     """Over the topic. Raises Retryable and Misconfigured."""
     bad: list[int] = []
     source = from_topic(settings, wanted, lambda record: bad.append(record.offset))
-    return Backtested(policies, await _judged(policies, source), len(bad))
+    return Backtested(policies, await _judged(settings, policies, source), len(bad))
 
 
 async def of_lines(
@@ -55,17 +55,17 @@ async def of_lines(
         print(f"rollguard: line {line.number}: {printable(line.error)}", file=sys.stderr)
 
     try:
-        found = await _judged(policies, from_lines(settings, wanted, lines, say))
+        found = await _judged(settings, policies, from_lines(settings, wanted, lines, say))
     except OSError as error:
         raise Rejected(f"the lines cannot be read: {error}") from error
     return Backtested(policies, found, bad)
 
 
 async def _judged(
-    policies: Sequence[Policy], source: AsyncGenerator[list[Recorded], None]
+    settings: Settings, policies: Sequence[Policy], source: AsyncGenerator[list[Recorded], None]
 ) -> Trials:
     """What the policies make of the source; on a terminal it is seen how far that is."""
-    backtest = Backtest(policies)
+    backtest = Backtest(policies, settings)
     with _progress() as progress:
         task = progress.add_task("", total=None)
         async with aclosing(source):

@@ -65,7 +65,7 @@ class _Log:
                 known.add(record.key)
                 derived = self._derived[partition]
                 if derived is None:
-                    found.append(Recorded(partition, record.timestamp, entry))
+                    found.append(Recorded(partition, record.timestamp, entry, record.offset))
                 else:
                     found += completed(derived, partition, record.timestamp, entry)
         return found

@@ -125,6 +125,7 @@ def _decision(decision: Decision | None) -> dict[str, Any] | None:
         "failures": decision.failures,
         "tier": decision.command.tier,
         "reason": decision.command.reason,
+        "mode": decision.command.mode,
         "command_id": str(decision.command.command_id),
         "details": decision.command.details,
     }

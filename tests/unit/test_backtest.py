@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from agents.fold import commands_of_log
+from agents.partition import Partition
 from backtest.comparison import differs, ordered, summaries
 from backtest.derived import DerivedActivations, is_derived
 from backtest.placed import PlacedActivations
@@ -26,6 +27,7 @@ from schemas.run import Run
 from schemas.settings import load_settings
 from tests.oracle import Entry
 from tests.system import activation, execution
+from tests.unit.test_outages import SENSITIVE, batches, random_log
 from tests.unit.test_rules_oracle import RULES, SMALL, LogBuilder
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +49,7 @@ def active(second: int, version: int, number: int, kind: str = "deployment") -> 
 
 
 def judged(policies: Sequence[Policy], *log: Execution | Activation) -> Trials:
-    backtest = Backtest(policies)
+    backtest = Backtest(policies, SETTINGS)
     entries = (Run.of(each) if isinstance(each, Execution) else each for each in log)
     backtest.read(Recorded(0, 0, entry) for entry in entries)
     return backtest.finish()
@@ -79,7 +81,7 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
             tool: named(LogBuilder(random.choice, rules).build(), tool) for tool in ("a", "b", "c")
         }
         waiting = {tool: iter(log) for tool, log in logs.items()}
-        backtest = Backtest(policies)
+        backtest = Backtest(policies, SETTINGS)
         while waiting:
             tool = random.choice(sorted(waiting))
             each = next(waiting[tool], None)
@@ -99,6 +101,29 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
                 assert found == first_commands(log, policy.rules_of(tool))
                 decided += len(found)
     assert decided > 40
+
+
+def test_outages_are_told_from_the_log_of_a_partition() -> None:
+    """As the detector tells them, in stretches of any length; they hold decisions back."""
+    decided = held = 0
+    for seed in range(10):
+        log, random = random_log(seed), Random(seed)
+        partition = Partition(SENSITIVE)
+        commands = [command for each in log if (command := partition.read(*each))]
+        first = {(each.tool_name, each.from_activation): each for each in reversed(commands)}
+        backtest = Backtest([Policy.parse("guarded", SENSITIVE)], SENSITIVE)
+        for stretch in batches(log, random):
+            backtest.read(Recorded(0, at_ms, entry, offset) for offset, at_ms, entry in stretch)
+        found = {
+            (trial.tool_name, trial.activation): trial.decisions[0].command
+            for trial in backtest.finish().notable
+            if trial.decisions[0] is not None
+        }
+        assert found == first
+        decided += len(found)
+        held += partition.watch.lasts or bool(partition.watch.spans)
+    assert decided > 10
+    assert held
 
 
 def test_what_is_said_of_a_decision() -> None:
