@@ -19,9 +19,10 @@ from schemas.deployment import AcceptedBreak
 from schemas.errors import RollguardError
 from schemas.fields import parse_time
 from schemas.message import explain as explain_wrong
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from backtest.policy import Policy
     from rollguard.dead_letters import Wanted
 
 T = TypeVar("T")
@@ -437,6 +438,69 @@ def prune(
         print(f"rollguard: removed until then: {pruned.executions} executions", file=sys.stderr)
         raise
     show.pruned(pruned, as_json)
+
+
+@app.command()
+def backtest(
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:SETTING=VALUE,…]",
+            help="A policy, with settings of its own: guarded:alpha=0.001,tolerated_drop=0.05. May "
+            "be repeated; without it, seed and guarded.",
+            show_default=False,
+        ),
+    ] = None,
+    topic: Annotated[
+        bool, typer.Option("--topic", help="Read the topic tool-executions, not Postgres.")
+    ] = False,
+    jsonl: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Option(help="Read a file, as the topic has it, one JSON object a line; - is stdin."),
+    ] = None,
+    tool: Annotated[list[str] | None, typer.Option(help="Of this tool alone; repeatable.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From a time on, or from so long ago: 90s, 15m, 2h, 7d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="To a time, or to so long ago.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what policies would have done to the executions that were recorded, side by side."""
+    from rollguard import backtest as over
+    from rollguard import show_backtest
+    from rollguard.backtest_source import Wanted
+
+    if topic and jsonl is not None:
+        raise typer.BadParameter("give --topic or --jsonl, and not both")
+    begin = None if since is None else _time("--since", since)
+    end = None if until is None else _time("--until", until)
+    if begin is not None and end is not None and begin > end:
+        raise typer.BadParameter("--since is later than --until")
+    wanted = Wanted(frozenset(tool) if tool else None, begin, end)
+    settings = load_settings()
+    policies = _policies(settings, policy or ["seed", "guarded"])
+    if jsonl is not None:
+        done = _run(over.of_lines(settings, policies, wanted, jsonl))
+    elif topic:
+        done = _run(over.of_topic(settings, policies, wanted))
+    else:
+        done = _run(over.of_postgres(settings, policies, wanted))
+    show_backtest.backtest(done, as_json)
+    raise typer.Exit(1 if jsonl is not None and done.bad else 0)
+
+
+def _policies(settings: Settings, texts: list[str]) -> "list[Policy]":
+    from backtest.policy import Policy
+
+    policies = []
+    for text in texts:
+        if texts.count(text) > 1:
+            raise typer.BadParameter(f"--policy {text!r} is given twice")
+        try:
+            policies.append(Policy.parse(text, settings))
+        except ValueError as error:
+            raise typer.BadParameter(f"--policy {text!r}: {error}") from None
+    return policies
 
 
 OfTopic = Annotated[str | None, typer.Option("--topic", help="Of this topic alone.")]

@@ -3,7 +3,6 @@
 The same record may be in `dead-letters` several times, for a role that crashes reads it again.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from db.replays import Place, Replay, replays
 from rollguard.follow import open_reader
 from rollguard.reads import connection
 from schemas.dead_letter import DeadLetter, decoded
-from schemas.errors import Rejected, Retryable, RollguardError
+from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings
 from streams.topics import Topics
 
@@ -198,17 +197,13 @@ async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter
     """The records of `dead-letters` from the first to what was the last when this began; None for
     one that is no dead letter. Retryable where the broker says nothing for ``wait_s``."""
     topic = Topics.of(settings).dead_letters
-    clock = asyncio.get_running_loop().time
-    async with open_reader(settings, topic, from_beginning=True) as reader:
-        heard = clock()
-        while not await reader.caught_up():
-            records = await reader.poll()
+    async with (
+        open_reader(settings, topic, from_beginning=True) as reader,
+        aclosing(reader.to_the_end(settings.wait_s)) as fetched,
+    ):
+        async for records in fetched:
             for record in records:
                 yield Place(topic, record.partition, record.offset), _letter_of(record.value)
-            if records:
-                heard = clock()  # behind them: who takes them may take long
-            elif clock() - heard > settings.wait_s:
-                raise Retryable("Kafka", f"nothing more of {topic} for {settings.wait_s:g} s")
 
 
 def _letter_of(value: bytes | None) -> DeadLetter | None:

@@ -1,8 +1,9 @@
 """Reading a topic to its end and on, without a consumer group: nothing is committed, none wait."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,6 +19,7 @@ from aiokafka.errors import (
 from aiokafka.structs import ConsumerRecord
 
 from schemas.errors import Misconfigured, Rejected, Retryable
+from schemas.fields import micros_of
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.access import kafka_options, require_welcome
@@ -69,6 +71,11 @@ class TopicReader:
         self._consumer = consumer
         self._ends = ends
 
+    @property
+    def partitions(self) -> int:
+        """How many the topic has."""
+        return len(self._ends)
+
     async def poll(self) -> list[ConsumerRecord]:
         """The next records, in order within a partition; none where nothing came for 0.2 s.
 
@@ -89,6 +96,22 @@ class TopicReader:
                 return False
         return True
 
+    async def to_the_end(self, wait_s: float) -> AsyncGenerator[list[ConsumerRecord], None]:
+        """What the topic held when this was opened, some records at a time.
+
+        Retryable where the broker says nothing for ``wait_s``.
+        """
+        clock = asyncio.get_running_loop().time
+        heard = clock()
+        while not await self.caught_up():
+            records = await self.poll()
+            if records:
+                yield records
+                heard = clock()  # behind them: who takes them may take long
+            elif clock() - heard > wait_s:
+                topic = next(iter(self._ends)).topic
+                raise Retryable("Kafka", f"nothing more of {topic} for {wait_s:g} s")
+
     async def read_at(self, partition: int, offset: int, timeout_s: float) -> ConsumerRecord | None:
         """The record at this place; None where it is gone, or none is there within so long.
 
@@ -108,9 +131,12 @@ class TopicReader:
 
 @asynccontextmanager
 async def open_reader(
-    settings: Settings, topic: str, *, from_beginning: bool
+    settings: Settings, topic: str, *, from_beginning: bool, since: datetime | None = None
 ) -> AsyncIterator[TopicReader]:
     """A reader of the topic (full name) from its beginning, or from its end as it is now.
+
+    With ``since`` its beginning is the first record with this Kafka timestamp or a later one; of a
+    partition without any some older records may come.
 
     What is published after this was entered is read. From the end, some older records may come
     first (see :meth:`TopicReader.caught_up`). Partitions added later are not seen. Raises Retryable
@@ -133,6 +159,8 @@ async def open_reader(
             await consumer._client.add_topic(topic)  # else the leaders are looked up after a wait
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
+            if since is not None:
+                begins = await _since(consumer, begins, ends, since)
             # Nothing is awaited between these: a partition without a place is looked up once more,
             # and aiokafka may then wait 0.2 s before it fetches.
             consumer.assign(partitions)
@@ -141,6 +169,22 @@ async def open_reader(
         yield TopicReader(consumer, ends)
     finally:
         await _stop(consumer)
+
+
+async def _since(
+    consumer: AIOKafkaConsumer,
+    begins: dict[TopicPartition, int],
+    ends: dict[TopicPartition, int],
+    since: datetime,
+) -> dict[TopicPartition, int]:
+    """Where the records of this time and later begin; of a partition without any, its end."""
+    since_ms = -(-micros_of(since) // 1000)  # timestamps are whole milliseconds
+    found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
+    # Where there is none Kafka says None, the embedded broker offset 0 of the time -1.
+    return {
+        place: at.offset if (at := found[place]) and at.timestamp >= since_ms else ends[place]
+        for place in begins
+    }
 
 
 async def _partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:

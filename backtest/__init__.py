@@ -1,0 +1,1 @@
+"""What would have been decided: any policy over a recorded log. Pure; ``docs/backtest.md``."""
