@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System
+from tests.system import System, execution, until
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -155,6 +155,9 @@ async def test_nobody_answers(system: System) -> None:
     order = await decided(system, "quick")
     outcome = await came(system, order, "rejected")
     assert outcome.rejection == "expired"
+    counted = await system.metrics("applier")
+    labels = 'reason="regression",rejection="expired",status="rejected"'
+    assert f"rollguard_rollbacks_total{{{labels}}} 1.0" in counted
     late = await rollguard("approve", str(order.command_id), env=system.environment())
     assert late.code == 1
     assert "nobody approved it in time" in late.err
@@ -199,3 +202,41 @@ async def test_pins(system: System) -> None:
 
     assert await said(system, "unpin", "a") == pinned
     assert (await came(system, await decided(system, "a", None), "applied")).to_version_number == 1
+
+
+async def test_what_the_detector_decides_is_held(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """By its reason alone: another one is carried out at once."""
+    roles = ("detector", "applier", "recorder")
+    started = System.started(
+        *(embedded_broker, database_dsn, topic_prefix, tmp_path, roles),
+        ROLLGUARD_HOLD="consecutive_failures",
+    )
+    async with started as system:
+        for tool in ("a", "b"):
+            for code in ("one", "two"):
+                await system.deploy(tool, code)
+        await system.run(*(execution("a", "ValueError: no") for _ in range(3)))
+        await system.run(*(execution("b", "TypeError: no") for _ in range(2)))
+
+        async def both() -> bool:
+            rows = await system.query("SELECT status FROM rollbacks ORDER BY tool_name")
+            return [row["status"] for row in rows] == ["held", "applied"]
+
+        await until(both)
+        [held] = await said(system, "holds")
+        assert (held["tool_name"], held["reason"]) == ("a", "consecutive_failures")
+        assert (await said(system, "current", "a"))["version_number"] == 2
+        assert (await said(system, "approve", held["command_id"]))["status"] == "applied"
+
+        async def judged_anew() -> bool:
+            status, health = await system.health("a")
+            return status == 200 and health["version_number"] == 1
+
+        await until(judged_anew)
+        await system.executions_recorded("a", 3)
+        explained = await said(system, "explain", held["command_id"])
+        assert len(explained["executions"]) == 3
+        shown = await said(system, "show", "a", str(held["from_version_id"]))
+        assert (shown["trusted"], len(shown["rollbacks"])) == (False, 1)
