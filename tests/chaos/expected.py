@@ -16,12 +16,12 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 
 from agents.health import guarded_health_of
-from agents.partition import Partition
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
 from schemas.run import Run
 from tests.chaos.books import Books
 from tests.chaos.model import ToolModel, baseline_shown
+from tests.partition import Partition
 
 
 @dataclass

@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 
 from agents.fold import commands_of_log
-from agents.partition import Partition
 from backtest.comparison import differs, ordered, summaries
 from backtest.derived import DerivedActivations, is_derived
 from backtest.placed import PlacedActivations
@@ -26,6 +25,7 @@ from schemas.rules import Rules
 from schemas.run import Run
 from schemas.settings import load_settings
 from tests.oracle import Entry
+from tests.partition import Partition
 from tests.system import activation, execution
 from tests.unit.test_outages import SENSITIVE, batches, random_log
 from tests.unit.test_rules_oracle import RULES, SMALL, LogBuilder

@@ -13,7 +13,6 @@ import pytest
 
 from agents.fold import Numbered, fold_all
 from agents.health import guarded_health_of, outage_of
-from agents.partition import Partition
 from schemas.execution import ActivatedBy, Activation
 from schemas.fields import micros_of, time_of
 from schemas.outages import OutageRules
@@ -22,6 +21,7 @@ from schemas.run import Run
 from schemas.settings import Settings
 from streams.outages import CALM, OutageWatch, chance, decode_watch, encode_watch
 from streams.windows import Row, decode, encode
+from tests.partition import Partition
 from tests.unit.test_rules_oracle import HASH, START
 
 SECOND_MS = 1_000
