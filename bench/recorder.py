@@ -62,7 +62,7 @@ select 'tool-' || n, 1, '', repeat('0', 64), true from generate_series(0, $1::in
 """
 _COLUMNS = (
     *("log_offset", "execution_id", "tool_name", "version_id", "success", "error", "error_type"),
-    *("executed_at", "duration_ms", "session_id"),
+    *("executed_at", "duration_ms", "session_id", "caller", "input_hash"),
 )
 
 
@@ -175,6 +175,7 @@ def _row(record: ConsumerRecord) -> tuple[object, ...] | None:
     return (
         *(record.offset, run.execution_id, run.tool_name, run.version_id, run.success, run.error),
         *(run.error_class, time_of(run.executed_us), run.duration_ms, run.session_id),
+        *(run.caller, run.input_hash),
     )
 
 

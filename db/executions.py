@@ -16,7 +16,7 @@ _SQL: Final = blocks("executions.sql")
 
 _COLUMNS: Final = (
     *("execution_id", "tool_name", "version_id", "success", "error", "error_type", "executed_at"),
-    *("duration_ms", "session_id", "log_offset"),
+    *("duration_ms", "session_id", "caller", "input_hash", "log_offset"),
 )
 
 Entry = tuple[int, Run | Activation]
@@ -132,6 +132,8 @@ def _row(offset: int, run: Run, version_id: int | None) -> tuple[object, ...]:
         time_of(run.executed_us),
         run.duration_ms,
         run.session_id,
+        run.caller,
+        run.input_hash,
         offset,
     )
 

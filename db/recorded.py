@@ -88,7 +88,8 @@ def _committed_us(row: asyncpg.Record) -> int:
 
 
 def _run(row: asyncpg.Record) -> Run:
-    execution_id, tool_name, success, version_id, error_type, session_id, executed_at = row
+    execution_id, tool_name, success, version_id, error_type, *calls, executed_at = row
+    session_id, caller, input_hash = calls
     return Run(
         execution_id,
         tool_name,
@@ -97,5 +98,7 @@ def _run(row: asyncpg.Record) -> Run:
         version_id,
         error_type=error_type,
         session_id=session_id,
+        caller=caller,
+        input_hash=input_hash,
         executed_us=micros_of(executed_at),
     )

@@ -23,7 +23,7 @@ select
     version.previous_version_id,
     version.code_hash,
     null,
-    rollbacks.issued_at,
+    case when rollbacks.approved_by is null then rollbacks.issued_at else rollbacks.applied_at end,
     'rollback',
     rollbacks.command_id,
     rollbacks.applied_at
@@ -35,7 +35,16 @@ order by tool_name, applied_at
 
 -- Those without a place are from before places were kept.
 -- name: executions
-select execution_id, tool_name, success, version_id, error_type, session_id, executed_at
+select
+    execution_id,
+    tool_name,
+    success,
+    version_id,
+    error_type,
+    session_id,
+    caller,
+    input_hash,
+    executed_at
 from tool_executions
 where ($1::text[] is null or tool_name = any($1))
     and executed_at >= coalesce($2::timestamptz, '-infinity')

@@ -514,6 +514,8 @@ class TestRecord:
             error="pkg.TypeError: no\0",
             duration_ms=1.5,
             session_id="s",
+            caller="c",
+            input_hash="i",
         )
         named = execution(version_id=second, success=False, error="x", error_type="a.KeyError")
         good = [execution(version_id=second) for _ in range(2)]
@@ -534,6 +536,8 @@ class TestRecord:
             "executed_at": NOW,
             "duration_ms": 1.5,
             "session_id": "s",
+            "caller": "c",
+            "input_hash": "i",
             "log_offset": 0,
         }
         error_types = await conn.fetch("select distinct error_type from tool_executions")
