@@ -37,6 +37,11 @@ def record(**fields: Any) -> RollbackRecord:
         "issued_by": "detector",
         "issued_at": NOON,
         "rejection": None,
+        "from_activation": 2,
+        "expires_at": None,
+        "approved_by": None,
+        "dismissed_by": None,
+        "dismissal": None,
     }
     return RollbackRecord.model_validate(COMMON | given | fields)
 
@@ -50,7 +55,7 @@ def outcome(**fields: Any) -> RollbackOutcome:
     [
         ({"status": "rejected", "rejection": "budget"}, "as often as it may be for now"),
         ({"status": "rejected", "rejection": "cooldown"}, "rolled back automatically only just"),
-        ({"status": "held"}, "the rollback of 'words' waits for a person"),
+        ({"status": "held"}, "waits for a person: rollguard approve"),
         ({"status": "rejected", "rejection": "not_current"}, "is not the current one of 'words'"),
     ],
 )
@@ -62,7 +67,10 @@ def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
     ("fields", "text"),
     [
         ({}, "2026-01-31 12:00:00 immediate signature_change"),
-        ({"status": "held"}, "2026-01-31 12:00:00 immediate signature_change, held"),
+        (
+            {"status": "held", "expires_at": NOON},
+            "2026-01-31 12:00:00 immediate signature_change, held until 2026-01-31 12:00:00",
+        ),
         (
             {"status": "rejected", "rejection": "budget"},
             "2026-01-31 12:00:00 immediate signature_change, rejected: budget",
