@@ -13,6 +13,7 @@ import typer
 from bench.growth import growth
 from bench.latency import latency
 from bench.others import applier, recorder, throughput
+from bench.policies import policies
 from bench.pressure import pressure
 from bench.report import Result, section, show, write
 from bench.scaling import scaling
@@ -29,6 +30,7 @@ PARTS: Final[dict[str, Part]] = {
     "applier": applier,
     "latency": latency,
     "growth": growth,
+    "policies": policies,
     "scaling": scaling,
     "pressure": pressure,
     "versions": versions,

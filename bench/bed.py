@@ -163,12 +163,14 @@ class Bed:
             sent.append(await self.producer.send(topic, each.to_bytes(), key=key))
         return list(await asyncio.gather(*sent))
 
-    async def start(self, *roles: str) -> list[Worker]:
-        """One worker of each role, together; returns when all are ready."""
+    async def start(self, *roles: str, **environment: str) -> list[Worker]:
+        """One worker of each role, together, with what else is said in their environment; returns
+        when all are ready."""
         started = []
         for role in roles:
             name = f"{role}-{len(self.workers)}"
             worker = Worker(role, name, self.settings, self.folder)
+            worker.environment |= environment
             await worker.start()
             self.workers.append(worker)
             started.append(worker)

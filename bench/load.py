@@ -1,8 +1,8 @@
 """Executions by the hundred thousand a second, in record batches made before they are sent.
 
 ``python -m bench.load`` sends them at an even rate from a process of its own, so that it does not
-hold up what is being timed. An execution has about 220 bytes; of each 500 one fails, and no tool
-is rolled back for that.
+hold up what is being timed. An execution has about 220 bytes; of each 500 one fails, where nothing
+else is said, and no tool is rolled back for that.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ from tests.system import activation
 Batches = dict[int, list[Any]]
 """Of each partition, aiokafka's batches in their order."""
 
-_FAILS: Final = 500
+FAILS: Final = 500
+"""One of so many executions."""
 _TICK_S: Final = 0.02
 _EXECUTION: Final = (
     b'{"kind":"execution","execution_id":"<id>%012x","tool_name":"%b","version_id":%d,'
@@ -68,19 +69,25 @@ class Load:
     """Makes and sends batches of one topic."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, topic: str, partitions: int, tools: Tools
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partitions: int,
+        tools: Tools,
+        one_of: int = FAILS,
     ) -> None:
         self._producer = producer
         self._topic = topic
         self._tools = tools
+        self._one_of = one_of
         self._names = [name.encode() for name in tools.names]
         self._partitions = [partition_of(name, partitions) for name in self._names]
         self._id = str(uuid4())[:24].encode()
         self._numbers = count()
 
-    def activations(self) -> Batches:
-        """One of each tool."""
-        template = activation("%b", 1, 1, version_number=1).to_bytes()
+    def activations(self, number: int = 1) -> Batches:
+        """One of each tool, each its tool's ``number``-th."""
+        template = activation("%b", 1, number, version_number=1).to_bytes()
         template = template.replace(b'"version_id":1,', b'"version_id":%d,')
         return self._batches(
             (number, template % (name, version))
@@ -100,7 +107,7 @@ class Load:
         names, versions = self._names, self._tools.versions
         for place, (number, serial) in enumerate(zip(of, self._numbers, strict=False)):
             micros = min(now.microsecond + place, 999_999)
-            success = _BAD if serial % _FAILS == 0 else _GOOD
+            success = _BAD if serial % self._one_of == 0 else _GOOD
             yield number, template % (serial, names[number], versions[number], success, micros)
 
     def _batches(self, values: Iterable[tuple[int, bytes]]) -> Batches:
