@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from agents.evidence import lower_bound
+from agents.bounds import lower_bound
 from schemas.rollback import TargetChoice
 from schemas.rules import Rules
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.bounds import lower_bound, upper_bound
 from agents.evidence import (
     BREAK_BETS,
     RATE_BETS,
@@ -19,10 +20,8 @@ from agents.evidence import (
     Bet,
     EvidencePolicy,
     Expected,
-    lower_bound,
     reached,
     stakes_of,
-    upper_bound,
     weigh,
 )
 from streams.evidence import Baseline, Evidence

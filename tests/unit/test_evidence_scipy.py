@@ -11,6 +11,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import beta, binom, binomtest
 
+from agents.bounds import lower_bound, upper_bound
 from agents.evidence import (
     BREAK_BETS,
     RATE_BETS,
@@ -20,9 +21,7 @@ from agents.evidence import (
     EvidencePolicy,
     Expected,
     Weighed,
-    lower_bound,
     stakes_of,
-    upper_bound,
     weigh,
 )
 from agents.intervals import wilson
