@@ -36,7 +36,7 @@ check: $(STAMP)
 	$(BIN)/pytest tests/unit -n 2
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 2 $(TESTS)
+	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 4 $(TESTS)
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)

@@ -316,7 +316,13 @@ READS: Final = {
     "current for a rollback": (blocks("rollbacks.sql")["current"], "{my_tool,other}"),
     "named by commands": (blocks("rollbacks.sql")["named"], "{my_tool,other}", "{5000,7}"),
     "commands known": (blocks("rollbacks.sql")["stored"], f"{{{ID}}}"),
-    "targets": (blocks("trust.sql")["way_back"], "{my_tool,other}", "{5000,7}", "{null,null}"),
+    "targets": (
+        blocks("trust.sql")["way_back"],
+        "{my_tool,other}",
+        "{5000,7}",
+        "{null,null}",
+        "16",
+    ),
 }
 
 
