@@ -17,7 +17,7 @@ import msgspec
 from schemas.rules import Rules
 from schemas.run import Run
 
-_MOST: Final = 8
+MOST: Final = 8
 """So many resting calls are remembered; whoever failed first is heard again first."""
 
 
@@ -70,7 +70,7 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
             place = resting[::2].index(call) * 2
             del resting[place : place + 2]
         resting += (call, max(at_s, resting[-1] if resting else 0))
-        del resting[: -2 * _MOST]
+        del resting[: -2 * MOST]
 
     def _rests(self, call: int, rules: Rules) -> bool:
         resting = self.resting

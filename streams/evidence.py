@@ -16,6 +16,8 @@ from streams.calls import Calls
 from streams.legacies import remember
 from streams.outages import Span
 
+REMEMBERED: Final = 8
+"""Of so many replaced versions at most a dossier keeps what they left, so that rows stay small."""
 _MOST_WON: Final = 1e300
 """Greater odds than these, about the same, are not told apart; so nothing becomes infinite."""
 
@@ -170,7 +172,7 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
         dossier's ``legacies`` over.
         """
         legacies, legacy = self.legacies, self.legacy(rules)
-        remember(legacies, version_id, legacy, rules.remembered_versions)
+        remember(legacies, version_id, legacy, min(rules.remembered_versions, REMEMBERED))
         return type(self)(
             baseline=legacies.get(by) if reactivated else legacy,
             legacies=legacies,

@@ -25,7 +25,7 @@ from schemas.rollback import (
     observed_command_id,
 )
 from schemas.rules import Rules
-from streams.evidence import Baseline, Evidence
+from streams.evidence import REMEMBERED, Baseline, Evidence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -120,9 +120,11 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     if rules.policy == "guarded":
         evidence = _evidence_in(log, rules)
         seen = [run for run in runs if run.offset in evidence]
-        weighed = _weighed(
-            seen, _baseline(log, place, rules, lambda runs: _tally(runs, evidence)), rules
+        fewer = rules.model_copy(
+            update={"remembered_versions": min(rules.remembered_versions, REMEMBERED)}
         )
+        target = _baseline(log, place, fewer, lambda runs: _tally(runs, evidence))
+        weighed = _weighed(seen, target, rules)
         tally = _tally(seen)
         decision = next(iter(holding), None)
         if (

@@ -20,10 +20,12 @@ from agents.health import health_of
 from agents.rebuild import immediate
 from agents.rule_texts import evidence_text
 from schemas.errors import Misconfigured
+from schemas.fields import micros_of
 from schemas.rules import Rules
 from schemas.run import Run
 from schemas.settings import load_settings
-from streams.evidence import Baseline
+from streams.calls import MOST, Calls
+from streams.evidence import REMEMBERED, Baseline, Before, Dossier, Evidence
 from streams.windows import Row, activate, count_successes, decode, encode
 from tests.oracle import Entry, commands_of
 from tests.unit.test_rules_oracle import (
@@ -205,8 +207,8 @@ def test_a_version_deployed_again_is_measured_by_what_it_replaces() -> None:
     )
 
 
-@pytest.mark.parametrize(("versions", "remembered"), [(16, True), (17, False)])
-def test_the_last_16_replaced_versions_are_remembered(versions: int, remembered: bool) -> None:
+@pytest.mark.parametrize(("versions", "remembered"), [(8, True), (9, False)])
+def test_the_last_8_replaced_versions_are_remembered(versions: int, remembered: bool) -> None:
     """The one that the rollback replaces is one of them."""
     script = run(Script().deploy(0), "." * 10, 0)
     for number in range(1, versions):
@@ -225,8 +227,23 @@ def test_a_row_grows_by_little() -> None:
         )
     dossier = row_of(script).dossier
     assert dossier is not None
-    assert len(dossier.legacies) == 16
-    assert len(msgspec.msgpack.encode(dossier)) <= 300
+    assert len(dossier.legacies) == REMEMBERED
+    assert len(msgspec.msgpack.encode(dossier)) <= 200
+
+
+def test_a_row_grows_by_little_at_a_million_executions() -> None:
+    """With all that a dossier can hold: while it fails, and as many callers rest as may."""
+    tally = Baseline(1_000_000, 100_000, 20_000, 90_000, 50_000)
+    evidence = Evidence(1_000_000, 100_000, 50_000, 20_000, 0, [1e3, 2e4, 3e5])
+    dossier = Dossier(
+        evidence,
+        tally,
+        {2**31 - number: tally for number in range(1, REMEMBERED + 1)},
+        Before(micros_of(START) // 1_000, evidence),
+    )
+    assert len(msgspec.msgpack.encode(dossier)) <= 400
+    dossier.calls = Calls(2**32 - 1, 2**31, 2**31, 2**31, [2**32 - 1, 2**31] * MOST)
+    assert len(msgspec.msgpack.encode(dossier)) <= 520
 
 
 def test_an_old_activation_changes_nothing() -> None:
