@@ -39,14 +39,15 @@ def cooldown(distances: list[timedelta], rules: Rules) -> timedelta:
     """How near an applied rollback may not be, by how far away each of them is, the farthest first.
 
     Each one counts, and for each whole ``cooldown_decay_s`` until the next one, or until now, one
-    is forgotten, as far as there are any. The first that counts makes it ``cooldown_s``, each
-    further one doubles it, up to ``cooldown_max_s``.
+    is forgotten, as far as there are any. The first that counts is free: what is deployed in the
+    place of a broken version may be broken, too. The second makes it ``cooldown_s``, each further
+    one doubles it, up to ``cooldown_max_s``.
     """
     decay = timedelta(seconds=rules.cooldown_decay_s)
     count = 0
     for away, nearer in pairwise([*distances, timedelta()]):
         count = max(0, count + 1 - (away - nearer) // decay)
-    if not count:
+    if count < 2:
         return timedelta()
-    doubled = rules.cooldown_s << min(count - 1, 64)
+    doubled = rules.cooldown_s << min(count - 2, 64)
     return timedelta(seconds=min(doubled, rules.cooldown_max_s))

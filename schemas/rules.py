@@ -100,8 +100,8 @@ class Rules(BaseModel):
     rollback_budget_s: Span = 86_400
     """…within so long. The cooldown knows of none that is farther away either."""
     cooldown_s: Annotated[int, Field(ge=0)] = 5
-    """Guarded: after an automatic rollback of a tool the next one is rejected for so long; the time
-    doubles with each further one. 0: none."""
+    """Guarded: after two automatic rollbacks of a tool the next one is rejected for so long; the
+    time doubles with each further one. 0: none."""
     cooldown_max_s: Annotated[int, Field(ge=0, le=366 * 86_400)] = 3_600
     """…up to this."""
     cooldown_decay_s: Span = 3_600

@@ -260,27 +260,29 @@ class TestBrakes:
         guarded = Guarded(pool, cooldown_s=5, cooldown_decay_s=60)
         await deploy_all(conn, "good")
         assert await self.again(guarded, conn, 0) is None
-        assert await self.again(guarded, conn, 4) == "cooldown"
-        assert await self.again(guarded, conn, 5) is None
-        assert await self.again(guarded, conn, 14) == "cooldown"  # 10 s by now
-        assert await self.again(guarded, conn, 15) is None
-        assert await self.again(guarded, conn, 15 + 120) is None  # two of three are forgotten
-        assert await self.again(guarded, conn, 15 + 120 + 9) == "cooldown"
-        assert await self.again(guarded, conn, 15 + 120 + 10) is None
+        assert await self.again(guarded, conn, 1) is None  # the first is free
+        assert await self.again(guarded, conn, 5) == "cooldown"
+        assert await self.again(guarded, conn, 6) is None
+        assert await self.again(guarded, conn, 15) == "cooldown"  # 10 s by now
+        assert await self.again(guarded, conn, 16) is None
+        assert await self.again(guarded, conn, 16 + 120) is None  # two of four are forgotten
+        assert await self.again(guarded, conn, 16 + 120 + 9) == "cooldown"
+        assert await self.again(guarded, conn, 16 + 120 + 10) is None
 
     async def test_a_replay_gets_its_first_outcome(self, pool: Pool, conn: Connection) -> None:
         guarded = Guarded(pool, cooldown_s=5)
         await deploy_all(conn, "good")
         orders = []
-        for seconds in (0, 1):
+        for seconds in (0, 1, 2):
             await deploy_all(conn, f"bad {seconds}")
             at = NOW + timedelta(seconds=seconds)
             orders.append(await condemning(conn, issued_at=at))
             await guarded.roll_back(orders[-1])
-        assert [each.rejection for each in guarded.broker.rolled_back()] == [None, "cooldown"]
+        rejections = [each.rejection for each in guarded.broker.rolled_back()]
+        assert rejections == [None, None, "cooldown"]
         first = guarded.broker.of(TOPICS.outcomes)
         await guarded.roll_back(*orders)
-        assert guarded.broker.of(TOPICS.outcomes)[2:] == first
+        assert guarded.broker.of(TOPICS.outcomes)[3:] == first
 
     async def test_catching_up_brakes_nothing(self, pool: Pool, conn: Connection) -> None:
         """All in one moment, of events that were an hour apart."""

@@ -47,16 +47,16 @@ def test_the_budget(rollbacks: Sequence[float], braked: str | None) -> None:
     ("rollbacks", "seconds"),
     [
         ((), 0),
-        ((1,), 5),
-        ((2, 1), 10),
-        ((3, 2, 1), 20),
-        ((60, 50, 40, 30, 20, 10), 60),  # 5 * 2**5 is more
-        ((99,), 5),
-        ((100,), 0),  # forgotten
-        ((300, 200, 1), 5),  # each was, before the next one
-        ((203, 202, 201, 200, 50), 40),  # four, less one; and one more
-        ((203, 202, 201, 200), 10),  # four, less two
-        ((450, 449, 448, 247, 1), 5),  # three, less two; one more, less two; and one
+        ((1,), 0),  # the first is free
+        ((2, 1), 5),
+        ((3, 2, 1), 10),
+        ((60, 50, 40, 30, 20, 10), 60),  # 5 * 2**4 is more
+        ((100, 99), 5),
+        ((101, 100), 0),  # one is forgotten
+        ((300, 200, 2, 1), 5),  # each was, before the next one
+        ((203, 202, 201, 200, 50), 20),  # four, less one; and one more
+        ((203, 202, 201, 200), 5),  # four, less two
+        ((450, 449, 448, 247, 2, 1), 5),  # three, less two; one more, less two; and two
     ],
 )
 def test_the_cooldown_grows_and_decays(rollbacks: Sequence[float], seconds: int) -> None:
@@ -66,18 +66,20 @@ def test_the_cooldown_grows_and_decays(rollbacks: Sequence[float], seconds: int)
 
 def test_the_cooldown_ends_at_its_second() -> None:
     numbers = rules(**LOOSE, cooldown_s=5)
-    assert brake(ago(4.999999), NOW, numbers) == "cooldown"
-    assert brake(ago(5), NOW, numbers) is None
-    assert brake(ago(11, 9.999999), NOW, numbers) == "cooldown"
-    assert brake(ago(11, 10), NOW, numbers) is None
-    assert brake(ago(-4), NOW, numbers) == "cooldown"
-    assert brake(ago(-3_000), NOW, numbers) is None
-    assert brake(ago(0), NOW, rules(**LOOSE, cooldown_s=0)) is None
+    assert brake(ago(0), NOW, numbers) is None
+    assert brake(ago(6, 4.999999), NOW, numbers) == "cooldown"
+    assert brake(ago(6, 5), NOW, numbers) is None
+    assert brake(ago(12, 11, 9.999999), NOW, numbers) == "cooldown"
+    assert brake(ago(12, 11, 10), NOW, numbers) is None
+    assert brake(ago(-4, -5), NOW, numbers) == "cooldown"
+    assert brake(ago(-3_000, -3_001), NOW, numbers) is None
+    assert brake(ago(0, 0), NOW, rules(**LOOSE, cooldown_s=0)) is None
 
 
 def test_the_budget_comes_first() -> None:
     assert brake(ago(1), NOW, rules(rollback_budget=1)) == "budget"
-    assert brake(ago(1), NOW, rules(rollback_budget=2)) == "cooldown"
+    assert brake(ago(1, 2), NOW, rules(rollback_budget=2)) == "budget"
+    assert brake(ago(1, 2), NOW, rules(rollback_budget=3)) == "cooldown"
 
 
 def test_many_rollbacks_are_no_great_number() -> None:
@@ -98,10 +100,10 @@ def oracle(rollbacks: Sequence[datetime], at: datetime, numbers: Rules) -> str |
         for _ in range(seconds.count(second)):
             remembered, quiet = remembered + 1, 0
         quiet += 1
-    if not remembered:
+    if remembered < 2:
         return None
     wanted = numbers.cooldown_s
-    for _ in range(remembered - 1):
+    for _ in range(remembered - 2):
         wanted = min(2 * wanted, numbers.cooldown_max_s)
     return "cooldown" if seconds[-1] < wanted else None
 
