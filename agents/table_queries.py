@@ -46,7 +46,7 @@ class TableQueries:
 
     async def _health(self, request: web.Request) -> web.Response:
         tool = request.match_info["tool"]
-        if not 0 < len(tool) <= 255:
+        if not 0 < len(tool) <= 255 or "\0" in tool:
             return _error(404, f"{tool!r} is not the name of a tool")
         owner = self._owner_of(tool)
         if owner is None:

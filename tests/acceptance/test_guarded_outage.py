@@ -49,6 +49,7 @@ async def test_an_outage_rolls_back_nothing_but_what_broke_in_it(guarded: System
         return bool(json.loads(answer.out)["outage"])
 
     await until(told)
+    assert (await guarded.health("%00outages"))[0] == 404  # it is a row, and no tool
     page = await guarded.metrics("detector")
     assert 'rollguard_outage{partition="0"} 1.0' in page
     assert "rollguard_outages_total 1.0" in page
