@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agents.guarded import add_run, add_successes, may_add_successes
+from agents.guarded import add_run, add_successes
 from agents.verdict import decide, is_silent
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
@@ -112,13 +112,10 @@ def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
 def _count_silently(row: Row, log: Sequence[Numbered], rules: Rules, course: Course) -> bool:
     """Count these successes, if none of them can condemn; whether it was done."""
     runs = [entry for _, _, entry in log if isinstance(entry, Run)]  # all are
-    guarded = rules.policy == "guarded"
-    if guarded and not may_add_successes(row):
-        return False
     now_us = max(run.executed_us for run in runs)
     if not (is_silent(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)):
         return False
-    if guarded:
+    if rules.policy == "guarded":
         add_successes(row, runs, course.spans_at(log[0][0]), rules)
     return True
 

@@ -31,19 +31,14 @@ def add_run(row: Row, run: Run, timestamp_ms: int, outages: Sequence[Span], rule
     return is_evidence
 
 
-def may_add_successes(row: Row) -> bool:
-    """Whether all successes are evidence now: no call rests."""
-    return row.dossier is None or not row.dossier.calls.resting
-
-
 def add_successes(row: Row, runs: Sequence[Run], outages: Sequence[Span], rules: Rules) -> None:
-    """As ``add_run`` for each of these successes, where ``may_add_successes``, and no outage
-    lasts."""
+    """As ``add_run`` for each of these successes, where no outage lasts."""
     dossier = dossier_of(row)
     dossier.settle(outages)
-    for run in runs:
-        dossier.calls.note(run, rules)
-    dossier.add_success(len(runs))
+    note = dossier.calls.note
+    evidence = sum([note(run, rules) for run in runs])
+    if evidence:
+        dossier.add_success(evidence)
 
 
 def dossier_of(row: Row) -> Dossier:

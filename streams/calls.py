@@ -9,6 +9,7 @@ A call does not rest where it cannot be one noisy caller among others: no other 
 another one fails as well, and nothing has succeeded since.
 """
 
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -24,12 +25,17 @@ MOST: Final = 8
 def call_of(run: Run) -> int:
     """A hash of the call, of 32 bits; 0 for an execution that names none."""
     if run.input_hash:
-        return crc32(b"i" + run.input_hash.encode()) or 1
+        return _hash("input " + run.input_hash)
     if run.caller:
-        return crc32(b"c" + run.caller.encode()) or 1
+        return _hash("caller " + run.caller)
     if run.session_id:
-        return crc32(b"s" + run.session_id.encode()) or 1
+        return _hash("session " + run.session_id)
     return 0
+
+
+@lru_cache(maxsize=4_096)
+def _hash(name: str) -> int:
+    return crc32(name.encode()) or 1
 
 
 class Calls(msgspec.Struct, array_like=True, gc=False):
@@ -49,12 +55,12 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
         call, at_s = call_of(run), run.executed_us // 1_000_000
         if call != self.last:
             self.other_s, self.last = self.last_s, call
-        self.last_s = max(self.last_s, at_s)
-        if self.resting and self.resting[1] < self.last_s - rules.repeat_span_s:
-            self._wake(self.last_s - rules.repeat_span_s)
+        if at_s > self.last_s:
+            self.last_s = at_s
         rests = bool(self.resting) and self._rests(call, rules)
         if run.success:
-            self.succeeded_s = max(self.succeeded_s, at_s)
+            if at_s > self.succeeded_s:
+                self.succeeded_s = at_s
         elif call and not rests and rules.repeat_span_s:
             self._rest(call, at_s)
         return not rests
@@ -73,7 +79,9 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
         del resting[: -2 * MOST]
 
     def _rests(self, call: int, rules: Rules) -> bool:
-        resting = self.resting
+        resting, since_s = self.resting, self.last_s - rules.repeat_span_s
+        if resting[1] < since_s:
+            self._wake(since_s)
         calls = resting[::2]
         if call not in calls or not self.other_s:
             return False

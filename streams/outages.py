@@ -133,25 +133,26 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             if offset <= self.read_to:
                 continue
             self.read_to = offset
-            self.now_ms = max(self.now_ms, timestamp_ms)
+            if timestamp_ms > self.now_ms:
+                self.now_ms = timestamp_ms
             cell = crc32(key) % _CELLS
             seconds[cell] = self.now_ms // 1_000
             if not isinstance(entry, Run):
                 says[cell] = _NEW
-                continue
-            lasts = self.lasts
-            if entry.success:
+            elif entry.success and self.is_calm:
                 says[cell] = _GOOD
-                if lasts or self.doubt_ms is not None:
-                    self._look(rules)
-            elif self._fail(cell, rules):
+                self._count(failed=False)
+            elif self._take(cell, offset, entry.success, rules):
                 doubtful.append(offset)
-            if not self.lasts or offset % _SELDOM == 0:
-                self._count(not entry.success)
-            if lasts != self.lasts:
+            if self.lasts != is_lasting(known[-1]):
                 changes.append(offset)
                 known.append(self._known)
         return Course(tuple(changes), tuple(known), frozenset(doubtful))
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether there is neither an outage nor a doubt, so that a success changes nothing."""
+        return self.doubt_ms is None and not self.lasts
 
     @property
     def lasts(self) -> bool:
@@ -179,6 +180,18 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         """How often executions fail here, rounded up; one of twenty is assumed before any. Half of
         them at most: else an outage that lasts for hours would become what is usual."""
         return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
+
+    def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:
+        """Take an execution in that may change something; whether a decision waits at it."""
+        if success:
+            self.says[cell] = _GOOD
+            self._look(rules)
+            doubtful = False
+        else:
+            doubtful = self._fail(cell, rules)
+        if not self.lasts or offset % _SELDOM == 0:
+            self._count(not success)
+        return doubtful
 
     def _fail(self, cell: int, rules: OutageRules) -> bool:
         """Take a failure in; whether a decision waits at it."""
