@@ -22,21 +22,25 @@ def add_run(row: Row, run: Run, timestamp_ms: int, outages: Sequence[Span], rule
     is, and so may condemn. ``outages`` are those known at its place in the log."""
     dossier = dossier_of(row)
     dossier.settle(outages)
-    is_evidence = dossier.calls.note(run, rules) and not is_lasting(outages)
-    if is_evidence and run.success:
+    if run.success:
+        counts = dossier.calls.note_successes((run,), rules) > 0
+    else:
+        counts = dossier.calls.note_failure(run, rules)
+    if not counts or is_lasting(outages):
+        return False
+    if run.success:
         dossier.add_success()
-    elif is_evidence:
+    else:
         bets = stakes_of(dossier.baseline, policy_of(rules)).break_bets
         dossier.add_failure(run.error_class in SIGNATURE_ERRORS, bets, timestamp_ms)
-    return is_evidence
+    return True
 
 
 def add_successes(row: Row, runs: Sequence[Run], outages: Sequence[Span], rules: Rules) -> None:
     """As ``add_run`` for each of these successes, where no outage lasts."""
     dossier = dossier_of(row)
     dossier.settle(outages)
-    note = dossier.calls.note
-    evidence = sum([note(run, rules) for run in runs])
+    evidence = dossier.calls.note_successes(runs, rules)
     if evidence:
         dossier.add_success(evidence)
 

@@ -9,6 +9,7 @@ A call does not rest where it cannot be one noisy caller among others: no other 
 another one fails as well, and nothing has succeeded since.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
@@ -50,25 +51,43 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
     resting: list[int] = []
     """Calls that have failed, each with the time of it: two numbers for each, the oldest first."""
 
-    def note(self, run: Run, rules: Rules) -> bool:
-        """Take an execution in; whether it is evidence."""
+    def note_successes(self, runs: Sequence[Run], rules: Rules) -> int:
+        """Take successes in; how many of them are evidence."""
+        evidence = 0
+        for run in runs:
+            evidence += not self._rests(run, rules)
+            at_s = run.executed_us // 1_000_000
+            if at_s > self.succeeded_s:
+                self.succeeded_s = at_s
+        return evidence
+
+    def note_failure(self, run: Run, rules: Rules) -> bool:
+        """Take a failure in; whether it is evidence."""
+        if self._rests(run, rules):
+            return False
+        if self.last and rules.repeat_span_s:
+            self._rest(self.last, run.executed_us // 1_000_000)
+        return True
+
+    def _rests(self, run: Run, rules: Rules) -> bool:
+        """See who calls when; whether the call rests."""
         call, at_s = call_of(run), run.executed_us // 1_000_000
         if call != self.last:
             self.other_s, self.last = self.last_s, call
         if at_s > self.last_s:
             self.last_s = at_s
-        rests = bool(self.resting) and self._rests(call, rules)
-        if run.success:
-            if at_s > self.succeeded_s:
-                self.succeeded_s = at_s
-        elif call and not rests and rules.repeat_span_s:
-            self._rest(call, at_s)
-        return not rests
+        if not self.resting or not self.other_s:
+            return False
+        return self._is_noisy(call, rules)
 
-    def _wake(self, since_s: int) -> None:
-        resting = self.resting
+    def _is_noisy(self, call: int, rules: Rules) -> bool:
+        """Whether it failed a short while ago, and may be one noisy caller among others."""
+        resting, since_s = self.resting, self.last_s - rules.repeat_span_s
         while resting and resting[1] < since_s:
             del resting[:2]
+        if call not in resting[::2] or self.last_s - self.other_s > rules.repeat_others_s:
+            return False
+        return len(resting) == 2 or self.succeeded_s >= resting[1]
 
     def _rest(self, call: int, at_s: int) -> None:
         resting = self.resting
@@ -77,14 +96,3 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
             del resting[place : place + 2]
         resting += (call, max(at_s, resting[-1] if resting else 0))
         del resting[: -2 * MOST]
-
-    def _rests(self, call: int, rules: Rules) -> bool:
-        resting, since_s = self.resting, self.last_s - rules.repeat_span_s
-        if resting[1] < since_s:
-            self._wake(since_s)
-        calls = resting[::2]
-        if call not in calls or not self.other_s:
-            return False
-        if self.last_s - self.other_s > rules.repeat_others_s:
-            return False
-        return len(calls) == 1 or self.succeeded_s >= resting[1]

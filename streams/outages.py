@@ -128,7 +128,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         changes: list[int] = []
         known = [self._known]
         doubtful: list[int] = []
-        seconds, says = self.seconds, self.says
+        seconds, says, is_calm = self.seconds, self.says, self.is_calm
         for key, (offset, timestamp_ms, entry) in log:
             if offset <= self.read_to:
                 continue
@@ -139,11 +139,16 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             seconds[cell] = self.now_ms // 1_000
             if not isinstance(entry, Run):
                 says[cell] = _NEW
-            elif entry.success and self.is_calm:
+                continue
+            if is_calm and entry.success:  # nearly always
                 says[cell] = _GOOD
-                self._count(failed=False)
-            elif self._take(cell, offset, entry.success, rules):
+                self.executions += 1
+                if self.executions >= _FORGET_AT:
+                    self._forget()
+                continue
+            if self._take(cell, offset, entry.success, rules):
                 doubtful.append(offset)
+            is_calm = self.is_calm
             if self.lasts != is_lasting(known[-1]):
                 changes.append(offset)
                 known.append(self._known)
@@ -209,8 +214,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         self.executions += 1
         self.failures += failed
         if self.executions >= _FORGET_AT:
-            self.executions //= 2
-            self.failures //= 2
+            self._forget()
+
+    def _forget(self) -> None:
+        self.executions //= 2
+        self.failures //= 2
 
     def _look(self, rules: OutageRules) -> Shares:
         """See whether an outage begins, or ends, or a doubt ends here; the shares that say so."""

@@ -144,6 +144,6 @@ def test_what_is_the_same_call(one: dict[str, str], other: dict[str, str], same:
 def test_few_are_remembered() -> None:
     calls = Calls()
     for number in range(50):
-        calls.note(run(number, number / 10, False, session_id=str(number)), GUARDED)
-        calls.note(run(100 + number, number / 10, True), GUARDED)
+        calls.note_failure(run(number, number / 10, False, session_id=str(number)), GUARDED)
+        calls.note_successes([run(100 + number, number / 10, True)], GUARDED)
     assert len(calls.resting) == 16
