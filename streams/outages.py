@@ -188,27 +188,37 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
 
     def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:
         """Take an execution in that may change something; whether a decision waits at it."""
-        if success:
-            self.says[cell] = _GOOD
-            self._look(rules)
-            doubtful = False
-        else:
+        doubtful = False
+        if not success:
             doubtful = self._fail(cell, rules)
+        else:
+            self.says[cell] = _GOOD
+            if self.lasts:
+                self._end_outage(self.shares(rules), rules)
+            elif self.doubt_ms is not None and self.checked_s != self.now_ms // 1_000:
+                self._end_doubt(self.shares(rules), rules)
         if not self.lasts or offset % _SELDOM == 0:
             self._count(not success)
         return doubtful
 
     def _fail(self, cell: int, rules: OutageRules) -> bool:
-        """Take a failure in; whether a decision waits at it."""
+        """Take a failure in; whether a decision waits at it. Only failures begin an outage."""
         says = self.says
         if says[cell] != _NEW:
             says[cell] = _FAILING
         own = says[cell] == _FAILING
-        if not self.lasts and self.doubt_ms is None and says.count(_FAILING) == own:
+        if self.is_calm and says.count(_FAILING) == own:
             return False  # nearly always: one alone is no outage, and raises no doubt
-        shares = self._look(rules)
-        others = shares.without_failing() if own else shares
-        return not self.lasts and self._is_doubtful(others, rules)
+        shares = self.shares(rules)
+        if self.lasts:
+            if not self._end_outage(shares, rules):
+                return False
+            shares = self.shares(rules)  # of a shorter time now
+        elif self._begin_outage(shares, rules):
+            return False
+        else:
+            self._end_doubt(shares, rules)
+        return self._is_doubtful(shares.without_failing() if own else shares, rules)
 
     def _count(self, failed: bool) -> None:
         self.executions += 1
@@ -220,32 +230,39 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         self.executions //= 2
         self.failures //= 2
 
-    def _look(self, rules: OutageRules) -> Shares:
-        """See whether an outage begins, or ends, or a doubt ends here; the shares that say so."""
-        shares = self.shares(rules)
+    def _begin_outage(self, shares: Shares, rules: OutageRules) -> bool:
+        """Whether one begins here."""
         tools, failing = shares
-        if self.lasts:
-            if (
-                not tools
-                or failing < rules.outage_share / 2 * tools
-                or (tools >= rules.outage_tools and chance(failing, tools, self._usual) > _USUAL)
-            ):
-                self.spans[-1] = self.spans[-1][0], self.now_ms
-                return self.shares(rules)  # of a shorter time now
-            return shares
         if (
-            tools >= rules.outage_tools
-            and failing >= rules.outage_share * tools
-            and chance(failing, tools, self._usual) <= _BY_CHANCE
+            tools < rules.outage_tools
+            or failing < rules.outage_share * tools
+            or chance(failing, tools, self._usual) > _BY_CHANCE
         ):
-            begin_ms = self.now_ms - rules.outage_window_s * 1_000
-            self.spans = [*self.spans, (begin_ms, None)][-_SPANS:]
-            self.doubt_ms = None
-        elif self.doubt_ms is not None and self.checked_s != self.now_ms // 1_000:
-            self.checked_s = self.now_ms // 1_000
+            return False
+        begin_ms = self.now_ms - rules.outage_window_s * 1_000
+        self.spans = [*self.spans, (begin_ms, None)][-_SPANS:]
+        self.doubt_ms = None
+        return True
+
+    def _end_outage(self, shares: Shares, rules: OutageRules) -> bool:
+        """Whether the one that lasts is over here."""
+        tools, failing = shares
+        if (
+            tools
+            and failing >= rules.outage_share / 2 * tools
+            and (tools < rules.outage_tools or chance(failing, tools, self._usual) <= _USUAL)
+        ):
+            return False
+        self.spans[-1] = self.spans[-1][0], self.now_ms
+        return True
+
+    def _end_doubt(self, shares: Shares, rules: OutageRules) -> None:
+        """Looked at once a second: there may be thousands of executions in it."""
+        second = self.now_ms // 1_000
+        if self.doubt_ms is not None and self.checked_s != second:
+            self.checked_s = second
             if not self._is_many(shares.without_failing(), rules):
                 self.doubt_ms = None
-        return shares
 
     def _is_doubtful(self, others: Shares, rules: OutageRules) -> bool:
         """Whether so many others fail that a failure condemns its tool not yet."""

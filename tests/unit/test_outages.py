@@ -180,9 +180,10 @@ class Slowly:
             usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
             if failing < rules.outage_share / 2 * tools or tools == 0 or usual:
                 self.spans[-1][1] = now_ms
-        elif not entry.success or self.doubt_ms is not None:
+        else:
             if (
-                tools >= rules.outage_tools
+                not entry.success
+                and tools >= rules.outage_tools
                 and failing >= rules.outage_share * tools
                 and self.improbable(failing, tools, 0.001)
             ):
