@@ -20,7 +20,6 @@ class OutageReport:
     """Of the partitions of one detector."""
 
     def __init__(self, registry: CollectorRegistry, table: WindowTable, rules: OutageRules) -> None:
-        self._table = table
         self._rules = rules
         self._began = Counter(
             "rollguard_outages", "outages that began, in batches that were read", registry=registry
