@@ -6,7 +6,7 @@ evidence. (To leave out its failures alone would make a bad version look good.) 
 follows from the past alone, so the bounds of the tests hold (``agents/evidence.py``).
 
 A call does not rest where it cannot be one noisy caller among others: no other was seen lately, or
-another one fails as well, and nothing has succeeded since.
+another one has failed since it did, and nothing has succeeded.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
     """When a call other than ``last`` was seen last; 0: never."""
     succeeded_s: int = 0
     resting: list[int] = []
-    """Calls that have failed, each with the time of it: two numbers for each, the oldest first."""
+    """Calls that have failed, each with the time of it: two numbers for each, the last one last."""
 
     def note_successes(self, runs: Sequence[Run], rules: Rules) -> int:
         """Take successes in; how many of them are evidence."""
@@ -85,9 +85,11 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
         resting, since_s = self.resting, self.last_s - rules.repeat_span_s
         while resting and resting[1] < since_s:
             del resting[:2]
-        if call not in resting[::2] or self.last_s - self.other_s > rules.repeat_others_s:
+        calls = resting[::2]
+        if call not in calls or self.last_s - self.other_s > rules.repeat_others_s:
             return False
-        return len(resting) == 2 or self.succeeded_s >= resting[1]
+        failed_s = resting[calls.index(call) * 2 + 1]
+        return call == calls[-1] or self.succeeded_s >= failed_s
 
     def _rest(self, call: int, at_s: int) -> None:
         resting = self.resting

@@ -242,18 +242,13 @@ def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
         others = [n for n, each in enumerate(before) if _call(each.execution) != call]
         failed = [each for each in failed if each[1] >= now_s - rules.repeat_span_s]
         rests = call != "" and call in [each[0] for each in failed]
-        if (
-            not others
-            or now_s - max(_second(each) for each in counted[: others[-1] + 1])
-            > (rules.repeat_others_s)
-            or (
-                len(failed) > 1
-                and not any(
-                    each.execution.success and _second(each) >= failed[0][1] for each in before
-                )
-            )
+        if not others or now_s - max(_second(each) for each in counted[: others[-1] + 1]) > (
+            rules.repeat_others_s
         ):
             rests = False
+        if rests and failed[-1][0] != call:
+            (failed_s,) = [since_s for each, since_s in failed if each == call]
+            rests = any(each.execution.success and _second(each) >= failed_s for each in before)
         if not rests:
             evidence.add(run.offset)
         if call and not rests and not run.execution.success and rules.repeat_span_s:
