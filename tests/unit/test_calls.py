@@ -118,6 +118,16 @@ def test_two_that_fail_while_nothing_succeeds_are_no_noisy_caller() -> None:
     assert other.evidence.failures == 2
 
 
+def test_another_one_that_fails_by_chance_lets_it_be_heard_once_more() -> None:
+    log = Log(Rules(policy="guarded", alpha=1e-9, false_alarm_executions=1e12))
+    for number in range(3):
+        log.run(601 + number, False, session_id="a")
+    log.run(604, False, session_id="b")
+    for number in range(5):
+        log.run(605 + number, False, session_id="a")
+    assert log.evidence.failures == 3
+
+
 def test_the_span_can_be_none() -> None:
     log = Log(Rules(policy="guarded", repeat_span_s=0))
     for number in range(4):
