@@ -165,6 +165,10 @@ def record(
     ] = None,
     duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
     session_id: Annotated[str | None, typer.Option(help="In which session.")] = None,
+    caller: Annotated[str | None, typer.Option(help="Who called it.")] = None,
+    input_hash: Annotated[
+        str | None, typer.Option(help="A hash of what it was called with.")
+    ] = None,
     jsonl: Annotated[
         typer.FileBinaryRead | None,
         typer.Option(help="Executions from a file, one JSON object a line; - reads stdin."),
@@ -183,7 +187,15 @@ def record(
         raise typer.Exit(1 if bad else 0)
     if ok == (error is not None):
         raise typer.BadParameter("give either --ok or --error TEXT")
-    execution = writes.execution_of(str(tool), error, version_id, duration_ms, session_id)
+    execution = writes.execution_of(
+        str(tool),
+        error,
+        version_id=version_id,
+        duration_ms=duration_ms,
+        session_id=session_id,
+        caller=caller,
+        input_hash=input_hash,
+    )
     _run(writes.record(settings, execution))
     show.recorded([execution], [], as_json)
 

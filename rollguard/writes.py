@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -56,24 +56,17 @@ async def roll_back(settings: Settings, tool: str, version_id: int, reason: str)
         return await client.rollback(tool, version_id, reason)
 
 
-def execution_of(
-    tool: str,
-    error: str | None,
-    version_id: int | None,
-    duration_ms: float | None,
-    session_id: str | None,
-) -> Execution:
-    """One execution, now. Rejected that names the field that is wrong."""
+def execution_of(tool: str, error: str | None, **more: Any) -> Execution:
+    """One execution, now, with the fields of ``Execution`` that are known besides. Rejected that
+    names the field that is wrong."""
     try:
         return Execution(
             execution_id=uuid4(),
             tool_name=tool,
-            version_id=version_id,
             success=error is None,
             error=error,
             executed_at=datetime.now(UTC),
-            duration_ms=duration_ms,
-            session_id=session_id,
+            **more,
         )
     except ValidationError as wrong:
         raise Rejected(explain(wrong)) from wrong
