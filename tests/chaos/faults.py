@@ -86,14 +86,18 @@ async def _kill_at_step(stack: Stack, step: str) -> None:
 
 
 async def _stop_at_step(stack: Stack, step: str) -> None:
-    """A zombie at an exact place: its session ends, another takes over, it wakes."""
+    """A zombie at an exact place: its session ends, another takes over, it wakes. Where it does not
+    come there in time (it waits for a Postgres that is refused), it must not stop later, when
+    nobody would wake it."""
     worker = _role_of(stack, step)
     helper = stack.add(worker.role)
     worker.arm(f"stop:{step}")
     worker.send_signal(signal.SIGKILL)
-    await wait_until(lambda: stands_still(worker), 15.0)
-    await asyncio.sleep(SESSION_S + 3)
-    worker.send_signal(signal.SIGCONT)
+    if await wait_until(lambda: stands_still(worker), 15.0):
+        await asyncio.sleep(SESSION_S + 3)
+        worker.send_signal(signal.SIGCONT)
+    else:
+        worker.send_signal(signal.SIGKILL)
     await asyncio.sleep(_SETTLE_S)
     await stack.drop(helper)
 
