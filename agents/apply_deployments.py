@@ -1,8 +1,6 @@
 """Deployments: compared with what they replace, made versions, each with its outcome."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -11,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.apply_changes import Asked
 from agents.breaking.analyst import Analyst
 from agents.breaking.finding import Finding, is_breaking, sentences
+from agents.in_time import COMPARE_GROUP_S, those_in_time
 from agents.publish_changes import PublishChanges
 from agents.refusals import rolled_back_code
 from agents.retries import patiently
@@ -27,9 +26,6 @@ from streams.topics import Topics
 from streams.waits import Waits
 
 log = structlog.get_logger()
-
-COMPARE_GROUP_S: Final = 5.0
-"""A group is cut where comparing its code has taken so long."""
 
 
 class Deployments:
@@ -118,13 +114,11 @@ class _Comparison:
     async def begin(self, current: Mapping[str, ToolVersion]) -> Sequence[Deployment]:
         """Compare for ``COMPARE_GROUP_S``; leave those that were not come to, and return the
         others."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + COMPARE_GROUP_S
-        for done, wish in enumerate(self._wishes, 1):
+
+        async def compare(wish: Deployment) -> None:
             await self._findings(wish, current.get(wish.tool_name))
-            if clock() > end:
-                self._wishes = self._wishes[:done]
-                break
+
+        self._wishes = await those_in_time(self._wishes, compare, COMPARE_GROUP_S)
         return self._wishes
 
     async def with_those(self, current: Mapping[str, ToolVersion]) -> list[Compared]:

@@ -8,11 +8,9 @@ the command that is judged; what counts is how far away it is, on either side.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Literal
 
+from schemas.rollback import Brake
 from schemas.rules import Rules
-
-Brake = Literal["budget", "cooldown"]
 
 
 def brake(rollbacks: Iterable[datetime], at: datetime, rules: Rules) -> Brake | None:

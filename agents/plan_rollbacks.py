@@ -4,7 +4,6 @@ Made twice: before the tools' locks, so that code is compared while nobody waits
 where what was compared is known already, but for tools that were changed since.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple
 from agents.brakes import brake
 from agents.breaking.analyst import Analyst
 from agents.breaking.finding import Finding, is_breaking, sentences
+from agents.in_time import COMPARE_GROUP_S, those_in_time
 from agents.targets import Counts, choose_target, replaced_counts
 from db.plans import Plan, Standing, automatic_rollbacks, codes, undecided
 from db.pool import Connection, Pool, acquire
@@ -19,8 +19,6 @@ from db.trust import Candidate, Leaving, Target, ways_back
 from schemas.rollback import RollbackCommand, TargetChoice
 from schemas.settings import Settings
 
-COMPARE_GROUP_S: Final = 5.0
-"""A group is cut where comparing its code has taken so long."""
 CANDIDATES: Final = 16
 """So many trusted versions back are looked at for one that has earned its health."""
 
@@ -67,14 +65,12 @@ class PlanRollbacks:
         async with acquire(pool) as conn:
             ways = {way.command.tool_name: way for way in await self._ways(conn)}
             code = await self._codes(conn, list(ways.values()))
-        clock = asyncio.get_running_loop().time
-        end = clock() + COMPARE_GROUP_S
-        for done, command in enumerate(self._commands, 1):
+
+        async def compare(command: RollbackCommand) -> None:
             if command.tool_name in ways:
                 await self._findings(ways[command.tool_name], code)
-            if clock() > end:
-                self._commands = self._commands[:done]
-                break
+
+        self._commands = await those_in_time(self._commands, compare, COMPARE_GROUP_S)
         return self._commands
 
     async def plans(self, conn: Connection) -> dict[str, Plan]:

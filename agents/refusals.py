@@ -11,6 +11,7 @@ from db.evidence import errors_of
 from db.pool import Connection
 from db.trust import LostBy, lost_by
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
+from schemas.fields import uuid_of
 from schemas.rules import Rules
 from schemas.settings import Settings
 
@@ -64,15 +65,8 @@ def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
 def recent_of(details: Mapping[str, Any]) -> list[UUID]:
     """The executions that a command names; what is no id is passed over."""
     recent = details.get("recent")
-    ids = map(_uuid, recent[:_EXECUTIONS] if isinstance(recent, list) else [])
+    ids = map(uuid_of, recent[:_EXECUTIONS] if isinstance(recent, list) else [])
     return [each for each in ids if each is not None]
-
-
-def _uuid(value: object) -> UUID | None:
-    try:
-        return UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _shown(error: str) -> str:

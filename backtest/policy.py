@@ -5,10 +5,11 @@ from typing import Any, Final, Self, get_args
 from pydantic import ValidationError
 
 from schemas.message import explain
+from schemas.rules import Policy as PolicyName
 from schemas.rules import Rules
 from schemas.settings import Settings
 
-_NAMES: Final = get_args(Rules.model_fields["policy"].annotation)
+_NAMES: Final = get_args(PolicyName)
 
 
 class Policy:

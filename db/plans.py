@@ -8,13 +8,13 @@ inside it.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from db.errors import postgres_errors
 from db.pool import Connection
 from db.sql import blocks
 from db.trust import Target
-from schemas.rollback import RollbackCommand, TargetChoice
+from schemas.rollback import Brake, RollbackCommand, TargetChoice
 from schemas.rules import Rules
 
 _SQL: Final = blocks("plans.sql")
@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     """What the target breaks against the version that is current: the sentences."""
     is_breaking: bool
     """Whether one of them is of a break."""
-    brake: Literal["budget", "cooldown"] | None
+    brake: Brake | None
     """What rejects it."""
     is_held: bool
     """Nothing is changed before a person says so."""

@@ -20,6 +20,7 @@ from db.pool import Connection, connect
 from db.rollbacks import RollbackRecord, rollback_by_id, rollbacks
 from db.versions import VersionRecord, current_version, history, version
 from schemas.errors import Misconfigured, Rejected, Retryable
+from schemas.fields import uuid_of
 from schemas.settings import Settings
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ async def explanation_of(settings: Settings, command_id: UUID) -> Explanation:
             await rollback_by_id(conn, command_id), f"no rollback has the id {command_id}"
         )
         ids = recent_of(command)
-        executions = await executions_by_id(conn, [UUID(each) for each in ids if _is_uuid(each)])
+        executions = await executions_by_id(conn, [each for each in map(uuid_of, ids) if each])
     recorded = {str(each.execution_id) for each in executions}
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
     unrecorded = [each for each in ids if each not in recorded]
@@ -98,14 +99,6 @@ def recent_of(command: RollbackRecord) -> list[str]:
     """The executions of `recent` that the command names; whoever issued it may say anything."""
     recent = command.details.get("recent")
     return [str(each) for each in recent] if isinstance(recent, list) else []
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:  # a command may come from anywhere
-        return False
-    return True
 
 
 def _found(value: T | None, otherwise: str) -> T:

@@ -7,6 +7,7 @@ string is not a number. Source: contract, section 1, 'Validity'.
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -84,6 +85,14 @@ def error_text(value: str) -> str:
     if len(value) * 4 > MAX_ERROR_BYTES:
         value = value.encode()[:MAX_ERROR_BYTES].decode(errors="ignore")
     return value
+
+
+def uuid_of(value: object) -> UUID | None:
+    """The UUID that a text is; None for anything else: a command may name any execution."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 Time = Annotated[

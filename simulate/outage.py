@@ -1,19 +1,17 @@
 """An outage: for three minutes everything fails, as something does on which all tools depend."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import inf
 from random import Random
 from statistics import fmean, median, stdev
 from typing import Final, NamedTuple
-
-from aiokafka.partitioner import murmur2
 
 from simulate.detector import rolled_back
 from simulate.draws import OTHER_ERROR, outcomes, steady
 from simulate.histories import Call, History, times_between, times_until
 from simulate.parallel import in_processes
 from simulate.policies import POLICIES
+from streams.partitions import partition_of
 
 TOOLS: Final = 40
 PARTITIONS: Final = 4
@@ -118,16 +116,12 @@ def _by_partition(policy: str, histories: Sequence[History]) -> dict[str, int]:
     found = {}
     for partition in range(PARTITIONS):
         found.update(
-            rolled_back(policy, [h for h in histories if partition_of(h.tool) == partition])
+            rolled_back(
+                policy,
+                [h for h in histories if partition_of(h.tool.encode(), PARTITIONS) == partition],
+            )
         )
     return found
-
-
-@lru_cache
-def partition_of(tool: str) -> int:
-    """Where Kafka's default partitioner puts a tool."""
-    hashed: int = murmur2(tool.encode())
-    return (hashed & 0x7FFFFFFF) % PARTITIONS
 
 
 def _history(number: int, rate: float, seed: str) -> History:
