@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from agents.liveness import Judgement, Liveness, Phase, Sample
-from db.ping import ping
+from db.postgres.ping import ping
 from db.pool import Pool
 from schemas.errors import Retryable, RollguardError
 from schemas.settings import Settings

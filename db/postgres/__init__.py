@@ -1,0 +1,1 @@
+"""Postgres itself: connections, locks, errors, schema migrations, named SQL blocks."""
