@@ -56,7 +56,7 @@ chaos-run: $(STAMP)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # What it takes, measured side by side on that Apache Kafka, into docs/bench.md; PART=latency for one
-# part. All of them take hours; `python -m bench.latency --help` has the sizes of a short run.
+# part. All of them take hours; `python -m bench.parts.latency --help` has the sizes of a short run.
 bench: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/python -m bench $(PART)
@@ -66,7 +66,7 @@ bench: $(STAMP) $(PEERS_STAMP)
 simulate: $(STAMP)
 	$(BIN)/python -m simulate $(SIMULATE)
 
-# What the detector is measured beside (bench/throughput.py), where it does not fit into .venv.
+# What the detector is measured beside (bench/parts/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)
 
 $(PEERS_STAMP): bench/peers/requirements.lock

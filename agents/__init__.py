@@ -1,1 +1,1 @@
-"""What is decided: the verdict (pure), and the agents of the three roles."""
+"""The three roles, each in a room of its own, and the process that runs one of them."""

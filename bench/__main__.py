@@ -10,15 +10,15 @@ from typing import Final
 
 import typer
 
-from bench.growth import growth
-from bench.latency import latency
-from bench.others import applier, recorder, throughput
-from bench.policies import policies
-from bench.pressure import pressure
+from bench.parts.growth import growth
+from bench.parts.latency import latency
+from bench.parts.others import applier, recorder, throughput
+from bench.parts.policies import policies
+from bench.parts.pressure import pressure
+from bench.parts.scaling import scaling
+from bench.parts.versions import versions
 from bench.report import Result, section, show, write
-from bench.scaling import scaling
-from bench.servers import machine, with_servers
-from bench.versions import versions
+from bench.setup.servers import machine, with_servers
 
 Part = Callable[[str, str], Awaitable[list[Result]]]
 """Of the brokers and a Postgres DSN. Its docstring stands above its table. AssertionError where

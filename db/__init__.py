@@ -1,5 +1,5 @@
 """What is kept: versions, rollbacks and executions in Postgres.
 
 Each file of typed functions has its SQL beside it (`versions.py`, `versions.sql`). All functions
-take a connection and raise what `db.errors.postgres_errors` makes of Postgres' errors.
+take a connection and raise what `db.postgres.errors.postgres_errors` makes of Postgres' errors.
 """

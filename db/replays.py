@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from db.errors import postgres_errors
-from db.pool import Connection
-from db.sql import blocks
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
 
 _SQL: Final = blocks("replays.sql")
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rollguard.deployment_monitor import DeploymentMonitor
-    from rollguard.tool_version_manager import ToolVersionManager
+    from rollguard.management.deployment_monitor import DeploymentMonitor
+    from rollguard.management.tool_version_manager import ToolVersionManager
 
 __all__ = ["DeploymentMonitor", "ToolVersionManager"]
 
@@ -12,11 +12,11 @@ __all__ = ["DeploymentMonitor", "ToolVersionManager"]
 def __getattr__(name: str) -> Any:
     """Imported when asked for: an engine that only needs the client has no Postgres."""
     if name == "ToolVersionManager":
-        from rollguard.tool_version_manager import ToolVersionManager
+        from rollguard.management.tool_version_manager import ToolVersionManager
 
         return ToolVersionManager
     if name == "DeploymentMonitor":
-        from rollguard.deployment_monitor import DeploymentMonitor
+        from rollguard.management.deployment_monitor import DeploymentMonitor
 
         return DeploymentMonitor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

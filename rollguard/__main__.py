@@ -1,5 +1,5 @@
 """``python -m rollguard``."""
 
-from rollguard.cli import main
+from rollguard.cli.app import main
 
 main()

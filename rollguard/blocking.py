@@ -5,8 +5,8 @@ with ToolVersionManager() as version_manager:
 
 Usable from any thread, also from one that runs an event loop of its own (which then waits). The
 work is done by one loop in a background thread, ended by ``close`` or at exit. Arguments, results
-and errors are those of :mod:`rollguard.tool_version_manager` and
-:mod:`rollguard.deployment_monitor`.
+and errors are those of :mod:`rollguard.management.tool_version_manager` and
+:mod:`rollguard.management.deployment_monitor`.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-from rollguard import deployment_monitor, tool_version_manager
-from rollguard.tool_version_manager import ReloadsTools
+from rollguard.management import deployment_monitor, tool_version_manager
+from rollguard.management.tool_version_manager import ReloadsTools
 from schemas.deployment import AcceptedBreak, Author
 from schemas.settings import Settings
 
@@ -76,7 +76,7 @@ class _Background:
 
 
 class ToolVersionManager:
-    """The blocking :class:`rollguard.tool_version_manager.ToolVersionManager`.
+    """The blocking :class:`rollguard.management.tool_version_manager.ToolVersionManager`.
 
     ``tool_registry`` is called in the background thread.
     """
@@ -181,8 +181,8 @@ class ToolVersionManager:
 
 
 class DeploymentMonitor:
-    """The blocking :class:`rollguard.deployment_monitor.DeploymentMonitor`. It shares the
-    background thread of ``version_manager``, and without one makes its own."""
+    """The blocking :class:`rollguard.management.deployment_monitor.DeploymentMonitor`. It shares
+    the background thread of ``version_manager``, and without one makes its own."""
 
     def __init__(
         self,

@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
-from rollguard.follow import TopicReader, connecting, kafka_errors, open_reader
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected, Retryable, RollguardError
@@ -26,6 +25,7 @@ from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 from streams.access import kafka_options
+from streams.topic_reader import TopicReader, connecting, kafka_errors, open_reader
 
 __all__ = [
     "AcceptedBreak",

@@ -10,10 +10,10 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import structlog
 
-from rollguard.follow import open_reader
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.errors import Rejected
 from schemas.settings import Settings
+from streams.topic_reader import open_reader
 
 log = structlog.get_logger()
 

@@ -8,12 +8,12 @@ from typing import Annotated, Final
 import typer
 
 from bench.report import show
-from simulate.caller import simulate_callers
-from simulate.cells import simulate
-from simulate.outage import simulate_outages
-from simulate.policies import POLICIES
-from simulate.report import parts_of, write
-from simulate.scenarios import Scenario, all_scenarios
+from simulate.deciders.policies import POLICIES
+from simulate.reporting.report import parts_of, write
+from simulate.worlds.caller import simulate_callers
+from simulate.worlds.cells import simulate
+from simulate.worlds.outage import simulate_outages
+from simulate.worlds.scenarios import Scenario, all_scenarios
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "simulation.md"
 REPETITIONS: Final = 10_000

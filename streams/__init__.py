@@ -1,1 +1,1 @@
-"""Where it flows: topics, the Faust apps, batches, the table, and the windows as pure sums."""
+"""Kafka through aiokafka: access, topics, partitions, records, offsets, waits, crash points."""

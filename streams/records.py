@@ -8,10 +8,10 @@ from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, enco
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.execution import Activation, read_log_entry
+from schemas.execution_entry import Run, read_run
 from schemas.fields import micros_of
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
-from schemas.run import Run, read_run
 from schemas.settings import Settings
 from streams.partitions import partition_of
 

@@ -16,7 +16,7 @@ _MINUTE_MS: Final = 60 * 1000
 _VERSIONS: Final = {
     "cleanup.policy": "compact",
     # A stale record that a woken zombie wrote stays beside the newer one, which is published again
-    # meanwhile (``agents.refresh``) and then is the last.
+    # meanwhile (``agents.applier.republish_versions``) and then is the last.
     "min.compaction.lag.ms": str(_DAY_MS),
 }
 _CHANGELOG: Final = {

@@ -1,7 +1,7 @@
 """What this worker waits for now: other parts that did not answer, asked again and again.
 
-Whoever retries (``agents.retries``, ``streams.outbox``, the health monitor) keeps a ticket here;
-``/healthz`` and ``/readyz`` read it.
+Whoever retries (``streams.retries``, ``streams.driver.outbox``, the health monitor) keeps a ticket
+here; ``/healthz`` and ``/readyz`` read it.
 """
 
 import time

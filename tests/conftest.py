@@ -4,7 +4,12 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.kafka", "tests.secure_kafka", "tests.postgres", "tests.system"]
+pytest_plugins = [
+    "tests.support.kafka",
+    "tests.support.secure_kafka",
+    "tests.support.postgres",
+    "tests.support.system",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,11 @@ from typing import Any
 import typer
 from quixstreams import Application, State, message_context
 
-from agents.fold import fold
+from bench.flow.reading import read_entry
 from bench.peers import COMMIT_INTERVAL_S
-from bench.reading import read_entry
+from policy.decision.fold import fold
+from policy.state.windows import decode, encode
 from schemas.rules import Rules
-from streams.windows import decode, encode
 
 ROW = "row"
 """The one key in the state of a tool; Quix puts the message's key before it."""

@@ -20,11 +20,11 @@ import typer
 import uvloop
 from yarl import URL
 
-from agents.fold import fold
+from bench.flow.reading import read_entry
 from bench.peers import COMMIT_INTERVAL_S
-from bench.reading import read_entry
+from policy.decision.fold import fold
+from policy.state.windows import decode, encode
 from schemas.rules import Rules
-from streams.windows import decode, encode
 
 
 def application(

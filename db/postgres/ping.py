@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from db.errors import postgres_errors
-from db.pool import Pool, acquire
-from db.sql import blocks
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Pool, acquire
+from db.postgres.sql import blocks
 
-_SQL: Final = blocks("ping.sql")
+_SQL: Final = blocks("postgres/ping.sql")
 
 
 async def ping(pool: Pool, timeout_s: float) -> None:
-    """Return when it has answered; what :func:`db.pool.acquire` and its errors raise otherwise."""
+    """Return when it has answered; what :func:`db.postgres.pool.acquire` and its errors raise
+    otherwise."""
     async with acquire(pool) as conn:
         with postgres_errors():
             await conn.execute(_SQL["ping"], timeout=timeout_s)

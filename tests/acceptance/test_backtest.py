@@ -11,7 +11,7 @@ import pytest
 from schemas.execution import Activation, read_log_entry
 from schemas.fields import format_time
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System, execution, until
+from tests.support.system import System, execution, until
 
 BREAKS: dict[str, list[str | None]] = {
     "parser": ["TypeError: limit", None, "TypeError: limit", None, "TypeError: limit"],

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from rollguard.embedded import free_port
-from tests.system import System, until
+from rollguard.embedded.stack import free_port
+from tests.support.system import System, until
 
 
 class Said(NamedTuple):

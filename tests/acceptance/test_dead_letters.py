@@ -14,7 +14,7 @@ from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
 from tests.acceptance.test_command_line import Said, rollguard
-from tests.system import System, deployment, execution, until
+from tests.support.system import System, deployment, execution, until
 
 TOOL = "数 parser"
 

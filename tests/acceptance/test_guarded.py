@@ -11,7 +11,7 @@ from rollguard import ToolVersionManager
 from rollguard.client import DeploymentRefused
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System, execution, until
+from tests.support.system import System, execution, until
 
 ERROR = "ValueError: no"
 

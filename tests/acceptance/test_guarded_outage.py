@@ -8,7 +8,7 @@ from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
 from tests.acceptance.test_command_line import rollguard
 from tests.acceptance.test_guarded import guarded
-from tests.system import System, execution, until
+from tests.support.system import System, execution, until
 
 __all__ = ["guarded"]
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System, execution, until
+from tests.support.system import System, execution, until
 
 pytestmark = pytest.mark.timeout(150)
 

@@ -5,7 +5,7 @@ import pytest
 from schemas.deployment import ToolVersion
 from schemas.execution import Activation
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System
+from tests.support.system import System
 
 
 @pytest.mark.timeout(120)

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 import rollguard
 from rollguard import blocking
-from tests.system import System, execution
+from tests.support.system import System, execution
 
 SEED = Path(__file__).parents[2] / "docs" / "seed.md"
 VERSIONS = (

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance.test_command_line import rollguard
-from tests.system import System, execution, until
+from tests.support.system import System, execution, until
 
 TOOL = "数 parser"
 ONE = "def execute(x):\n    return x\n# 🛡 é\r\n"

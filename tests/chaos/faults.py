@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from streams.steps import STEPS
+from streams.crash_points import STEPS
 from tests.chaos.stack import ROLES, SESSION_S, Stack, Worker
 
 _SETTLE_S: Final = 4.0

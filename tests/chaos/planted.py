@@ -14,17 +14,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import agents.fold
-import agents.publish_changes
-import agents.watch_executions
+import agents.applier.publish_changes
+import agents.detector.watch_executions
+import policy.decision.fold
+import streams.crash_points
 import streams.records
-import streams.steps
-from agents.worker import run_worker
+from agents.worker.process import run_worker
 from schemas.settings import load_settings
-from streams import table
-from streams.outbox import Outbox, Outgoing
-from streams.stall import StallGuard
-from streams.steps import Step
+from streams.crash_points import Step
+from streams.driver import table
+from streams.driver.outbox import Outbox, Outgoing
+from streams.suspend_watchdog import StallGuard
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -34,19 +34,19 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 
 def no_watermark() -> None:
     """Rows fold in what they have read already."""
-    fold_all = agents.fold.fold_all
+    fold_all = policy.decision.fold.fold_all
 
     def forgetful(row: Any, *rest: Any) -> Any:
         if row is not None:
             row.read_to = -1
         return fold_all(row, *rest)
 
-    _replace(agents.watch_executions, "fold_all", forgetful)
+    _replace(agents.detector.watch_executions, "fold_all", forgetful)
 
 
 def row_before_command() -> None:
     """Rows are in the changelog before the command is sent; the worker dies in between, once."""
-    handler = agents.watch_executions.WatchExecutions
+    handler = agents.detector.watch_executions.WatchExecutions
     handled, publish = handler.handle, Outbox.publish
 
     async def handle(self: Any, batch: Any) -> None:
@@ -90,7 +90,7 @@ def commit_before_flush() -> None:
 def no_stall_guard() -> None:
     """A woken zombie goes on where it stood, to the next step: an applier that has more in hand
     would publish what is current again, and so mend what it did."""
-    reached = streams.steps.reached
+    reached = streams.crash_points.reached
     woken = False
 
     def to_the_next(step: Step) -> None:
@@ -105,7 +105,7 @@ def no_stall_guard() -> None:
         return
 
     _replace(StallGuard, "check", unchecked)
-    _replace(agents.publish_changes, "reached", to_the_next)
+    _replace(agents.applier.publish_changes, "reached", to_the_next)
 
 
 def no_lock() -> None:
@@ -115,7 +115,7 @@ def no_lock() -> None:
     async def unlocked(*_: Any) -> AsyncIterator[None]:
         yield
 
-    _replace(agents.publish_changes, "tool_lock", unlocked)
+    _replace(agents.applier.publish_changes, "tool_lock", unlocked)
     no_stall_guard()
 
 

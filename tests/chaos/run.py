@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.rules import Policy
-from tests.chaos.books import read_books
+from tests.chaos.audit.books import read_books
+from tests.chaos.audit.invariants import Violation, violations
+from tests.chaos.audit.lag import until_none
 from tests.chaos.faults import inflict, schedule
-from tests.chaos.invariants import Violation, violations
-from tests.chaos.lag import until_none
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import Workload
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.chaos.books import read_books
-from tests.chaos.invariants import Violation, violations
-from tests.chaos.lag import until_none
+from tests.chaos.audit.books import read_books
+from tests.chaos.audit.invariants import Violation, violations
+from tests.chaos.audit.lag import until_none
 from tests.chaos.run import CATCH_UP_S
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import KINDS, Workload

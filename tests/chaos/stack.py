@@ -13,18 +13,18 @@ from typing import Self
 import asyncpg
 import psutil
 
-from rollguard.embedded import (
+from rollguard.embedded.stack import (
     PostgresCommands,
     free_port,
     guarded,
     prepare_postgres,
     wait_for_kafka,
 )
-from rollguard.setup import create_missing_topics, migrate_database
+from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import Policy
 from schemas.settings import Settings, load_settings
-from tests.door import Door, to_port, to_socket
-from tests.kafka import APACHE
+from tests.support.kafka import APACHE
+from tests.support.proxy import Door, to_port, to_socket
 
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6

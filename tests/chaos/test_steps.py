@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.steps import STEPS
+from streams.crash_points import STEPS
 from tests.chaos.faults import wait_until
 from tests.chaos.scene import play
 from tests.chaos.stack import ROLES, Stack

@@ -22,8 +22,8 @@ from schemas.deployment import Deployment, ToolVersion
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
+from tests.chaos.audit.topic_reader import follow
 from tests.chaos.poison import POISONS
-from tests.chaos.topic_reader import follow
 
 HEADER: Final = "poison"
 """The header by which the books know a record that must become a dead letter, and why."""

@@ -1,0 +1,1 @@
+"""The applier: deployments and rollback commands become versions in Postgres, then messages."""

@@ -1,0 +1,83 @@
+"""One Postgres transaction for a group of changes, then what Postgres now says of their tools.
+
+It is published still under the tools' locks: the activations into the tools' logs, the versions,
+then the outcomes, each kind acknowledged before the next. A crash in between repeats it: the
+transaction knows the ids and answers with the first outcomes, and what is published again is
+current.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from db.postgres.locks import tool_lock
+from db.postgres.pool import Connection, Pool, acquire
+from db.versions.tool_versions import current_versions
+from schemas.deployment import DeploymentOutcome
+from schemas.rollback import RollbackOutcome
+from streams.crash_points import reached
+from streams.driver.outbox import Outbox, Outgoing
+from streams.topics import Topics
+
+Outcome = TypeVar("Outcome", DeploymentOutcome, RollbackOutcome)
+
+_CHANGED: Final = ("created", "applied")
+
+
+class PublishChanges:
+    """Makes changes and publishes them."""
+
+    def __init__(self, pool: Pool, outbox: Outbox, topics: Topics) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._topics = topics
+
+    async def make(
+        self,
+        tools: Sequence[str],
+        change: Callable[[Connection], Awaitable[list[Outcome]]],
+        outcomes_topic: str,
+    ) -> list[Outcome]:
+        """Have ``change`` make its transaction: the outcomes, one for each of these different
+        tools, acknowledged by the broker. Raises Retryable."""
+        async with acquire(self._pool) as conn, tool_lock(conn, *tools):
+            outcomes = await change(conn)
+            reached("applier.committed")
+            await self._publish_current(conn, _changed(tools, outcomes))
+            await self._outbox.publish(
+                [
+                    Outgoing.of(outcomes_topic, tool, outcome)
+                    for tool, outcome in zip(tools, outcomes, strict=True)
+                ]
+            )
+            reached("applier.outcome_published")
+            return outcomes
+
+    async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
+        """Publish what Postgres says now: it may be newer than what was just applied."""
+        if not tools:
+            return
+        current = await current_versions(conn, tools)
+        if missing := set(tools) - current.keys():
+            raise RuntimeError(f"{missing} have no current version behind an applied change")
+        versions = [(tool, current[tool]) for tool in tools]
+        await self._outbox.publish(
+            [
+                Outgoing.of(self._topics.executions, tool, version.as_activation())
+                for tool, version in versions
+            ]
+        )
+        reached("applier.activation_published")
+        await self._outbox.publish(
+            [Outgoing.of(self._topics.versions, tool, version) for tool, version in versions]
+        )
+        reached("applier.version_published")
+
+
+def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
+    """The tools that have a new activation. An id that was used for another tool before gets that
+    one's outcome and has changed nothing here."""
+    return [
+        tool
+        for tool, outcome in zip(tools, outcomes, strict=True)
+        if outcome.status in _CHANGED and outcome.tool_name == tool
+    ]

@@ -1,0 +1,77 @@
+"""Code that a machine deploys again after it was rolled back: refused under policy `guarded`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from db.executions.queries import errors_of
+from db.postgres.pool import Connection
+from db.rollbacks.trust import LostBy, lost_by
+from policy.breaking.finding import shown
+from policy.decision.guarded import evidence_of
+from policy.decision.rule_texts import evidence_text, rule_text
+from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
+from schemas.fields import uuid_of
+from schemas.rules import Rules
+from schemas.settings import Settings
+
+_EXECUTIONS: Final = 100
+"""So many are named at most: whoever issued the command may have named any number."""
+_ERRORS: Final = 3
+_ERROR_CHARACTERS: Final = 300
+
+
+async def rolled_back_code(
+    conn: Connection,
+    wishes: Sequence[Deployment],
+    current: Mapping[str, ToolVersion],
+    settings: Settings,
+) -> dict[str, RolledBack]:
+    """By tool, what was done to the code of those deployments that are to be refused; each is of
+    another tool. Under the tools' locks it is so when they are deployed. Raises Retryable.
+
+    They are a machine's, of code that has lost its trust (``db.rollbacks.trust``) and is not the
+    current one.
+    """
+    code = [
+        (wish.tool_name, code_hash)
+        for wish in wishes
+        if wish.created_by == "autonomous" and settings.rules_of(wish.tool_name).policy == "guarded"
+        for code_hash in [code_hash_of(wish.code)]
+        if wish.tool_name not in current or current[wish.tool_name].code_hash != code_hash
+    ]
+    return {
+        tool: told(lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool))
+        for tool, lost in (await lost_by(conn, code)).items()
+    }
+
+
+def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
+    """What the author of the code is told. Pure. ``errors`` are those of its executions, as they
+    were recorded, the newest first."""
+    said = evidence_of(lost.details)
+    return RolledBack(
+        command_id=lost.command_id,
+        tier=lost.tier,
+        reason=lost.reason,
+        rule=rule_text(lost.tier, lost.reason, rules),
+        evidence=None if said is None else evidence_text(said),
+        from_version_id=lost.from_version_id,
+        rolled_back_at=lost.applied_at,
+        executions=recent_of(lost.details),
+        errors=list(dict.fromkeys(map(_shown, errors)))[:_ERRORS],
+    )
+
+
+def recent_of(details: Mapping[str, Any]) -> list[UUID]:
+    """The executions that a command names; what is no id is passed over."""
+    recent = details.get("recent")
+    ids = map(uuid_of, recent[:_EXECUTIONS] if isinstance(recent, list) else [])
+    return [each for each in ids if each is not None]
+
+
+def _shown(error: str) -> str:
+    """Of a traceback the last line: there the error stands."""
+    lines = error.strip().splitlines()
+    text = lines[-1] if lines and lines[0].startswith("Traceback (") else error
+    return shown(text, _ERROR_CHARACTERS)

@@ -1,0 +1,1 @@
+"""The detector: judges executions, answers health queries, and commands rollbacks."""

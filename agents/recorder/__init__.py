@@ -1,0 +1,1 @@
+"""The recorder: writes every execution to Postgres once, and counts it for its version."""

@@ -1,0 +1,1 @@
+"""One worker process: start, stop, health, HTTP pages, metrics, logs."""

@@ -1,1 +1,0 @@
-"""What would have been decided: any policy over a recorded log. Pure; ``docs/backtest.md``."""

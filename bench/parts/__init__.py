@@ -1,0 +1,1 @@
+"""One module for each benchmark; each can be run by itself with `python -m`."""

@@ -1,0 +1,74 @@
+"""Parts whose modules have results of their own, as results of the runner."""
+
+from collections import defaultdict
+from typing import Final
+
+from bench.parts import applier as _applier
+from bench.parts import recorder as _recorder
+from bench.parts.throughput import detector_throughput
+from bench.report import Result
+
+TOOLS: Final = (50, 10_000)
+
+
+async def throughput(
+    brokers: str,
+    dsn: str,
+    tools: tuple[int, ...] = TOOLS,
+    executions: int = 200_000,
+    rounds: int = 3,
+) -> list[Result]:
+    """The detector beside the raw limit (`getmany` and validation, with a plain pydantic model and
+    with ours), Quix Streams, and stock Faust with windowed tables, with the same rules. All judge
+    the same log, all tools alike, and must come to the decisions that it demands; what a program
+    takes to start is taken off. Stock Faust gets a quarter of the log."""
+    results = []
+    for count in tools:
+        found = await detector_throughput(brokers, count, executions, rounds)
+        limit = found[0].rounds
+        for each in found:
+            what = f"{each.name}, {count:,} tools"
+            cpu_us = tuple(used.cpu_us for used in each.rounds)
+            times = tuple(own / raw.cpu_us for own, raw in zip(cpu_us, limit, strict=True))
+            wall_us = tuple(used.wall_us for used in each.rounds)
+            results.append(Result("throughput", what, "CPU", "µs", cpu_us))
+            results.append(Result("throughput", what, "times the raw limit", "", times))
+            results.append(Result("throughput", what, "wall", "µs", wall_us))
+    return results
+
+
+async def recorder(
+    brokers: str, dsn: str, executions: int = 200_000, rows: int = 20_000_000, rounds: int = 3
+) -> list[Result]:
+    """The recorder beside its limit: `getmany`, the same reading of an execution, and a binary COPY
+    of the same rows into a table of the same definition; with no rows in both tables before, and
+    with 20,000,000. Each has a Postgres of its own."""
+    results = []
+    for before in (0, rows):
+        found = await _recorder.measure(brokers, executions, before, rounds)
+        for name in ("limit", "recorder"):
+            what = f"{name}, {before:,} rows"
+            costs = [getattr(each, name) for each in found.rounds]
+            for measure in ("worker", "postgres", "wall"):
+                values = tuple(getattr(cost, measure) for cost in costs)
+                results.append(Result("recorder", what, measure, "µs", values))
+        what = f"recorder, {before:,} rows"
+        share = tuple(each.share for each in found.rounds)
+        results.append(Result("recorder", what, "of its limit", "", share))
+        stored = found.table_bytes + sum(found.index_bytes.values())
+        results.append(Result("recorder", what, "in Postgres", "bytes", (stored,)))
+    return results
+
+
+async def applier(brokers: str, dsn: str, rounds: int = 3) -> list[Result]:
+    """What one applier gets done of a backlog: deployments of small tools, each with a change of
+    its own; rollbacks, an automatic one and a manual one back in turn. CPU time is the worker's,
+    and that of its child, which compares code. It has a Postgres of its own."""
+    taken: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        found = await _applier.measure(brokers, 500, 2_000, 4_000)
+        for what, each in found._asdict().items():
+            taken[what, "done", "a second"].append(each.per_second)
+            taken[what, "CPU", "ms"].append(each.worker_ms)
+            taken[what, "CPU of the child", "ms"].append(1000 * each.child_cpu_s / each.records)
+    return [Result("applier", *key, tuple(values)) for key, values in taken.items()]

@@ -1,0 +1,88 @@
+"""What deciding costs under policy `guarded`, beside `seed`."""
+
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from functools import partial
+from random import Random
+from typing import Final, get_args
+
+import typer
+
+from bench.flow.drain import drain
+from bench.flow.load import Load, Tools, chosen
+from bench.report import Result, show
+from bench.setup.environment import Bed
+from bench.setup.servers import with_servers
+from schemas.rules import Policy
+
+PART: Final = "policies"
+TOOLS: Final = (50, 1_000)
+FAILS: Final = (500, 20, 2)
+
+
+async def policies(
+    brokers: str,
+    dsn: str,
+    tools: tuple[int, ...] = TOOLS,
+    fails: tuple[int, ...] = FAILS,
+    executions: int = 200_000,
+    rounds: int = 3,
+) -> list[Result]:
+    """A detector's CPU time for an execution under each policy, where one of 500, of 20 and of 2
+    executions fails, as often as with the version before: 50 tools and 1,000, all alike. Of
+    `guarded` also in times of `seed`, side by side."""
+    results = []
+    for number in tools:
+        for one_of in fails:
+            what = f"{number:,} tools, one of {one_of} fails"
+            cpu_us = await _measured(brokers, dsn, number, one_of, executions, rounds)
+            for policy, each in cpu_us.items():
+                results.append(Result(PART, what, policy, "µs", tuple(each)))
+            times = [b / a for a, b in zip(cpu_us["seed"], cpu_us["guarded"], strict=True)]
+            results.append(Result(PART, what, "guarded", "times seed", tuple(times)))
+    return results
+
+
+async def _measured(
+    brokers: str, dsn: str, tools: int, one_of: int, executions: int, rounds: int
+) -> dict[str, list[float]]:
+    random, cpu_us = Random(1), defaultdict(list)
+    async with AsyncExitStack() as stack:
+        beds = {}
+        for policy in get_args(Policy):
+            bed = await stack.enter_async_context(Bed.made(brokers, dsn))
+            await bed.start("detector", ROLLGUARD_POLICY=policy)
+            beds[policy] = bed, await _with_baselines(bed, tools, one_of, executions)
+        for _ in range(rounds):
+            of = chosen(tools, executions, 0.0, random)
+            for policy, (bed, load) in beds.items():
+                cpu_us[policy].append((await drain(bed, bed.workers, load, of)).cpu_us)
+    return cpu_us
+
+
+async def _with_baselines(bed: Bed, tools: int, one_of: int, executions: int) -> Load:
+    """A version of each tool that has been executed, and another one behind it."""
+    known = Tools.numbered(tools)
+    load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, known, one_of)
+    await load.send(load.activations())
+    await load.send(load.executions(chosen(tools, executions // 2, 0.0, Random(2))))
+    await load.send(load.activations(2))
+    await bed.groups.caught_up(["detector"])
+    return load
+
+
+def main(
+    tools: list[int] = typer.Option(list(TOOLS)),  # noqa: B008
+    fails: list[int] = typer.Option(list(FAILS), help="One of so many executions."),  # noqa: B008
+    executions: int = 200_000,
+    rounds: int = 3,
+) -> None:
+    """Measure, and print the table."""
+    measure = partial(
+        policies, tools=tuple(tools), fails=tuple(fails), executions=executions, rounds=rounds
+    )
+    show(PART, with_servers(measure))
+
+
+if __name__ == "__main__":
+    typer.run(main)

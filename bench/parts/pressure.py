@@ -1,0 +1,108 @@
+"""Twice the load that can be taken: late rather than never, in order, with all workers there."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from random import Random
+from typing import Final
+
+import typer
+
+from bench.flow.deploying import deploy
+from bench.flow.drain import drain
+from bench.flow.load import Load, Tools, chosen, spawn
+from bench.report import Result, show
+from bench.setup.environment import Bed
+from bench.setup.planted import Planted
+from bench.setup.servers import with_servers
+from bench.setup.watching import Watch
+
+PART: Final = "pressure"
+CASES: Final = {"detector": ("detector",), "pipeline": ("detector", "applier", "recorder")}
+TIMES: Final = 2.0
+_TOOLS: Final = 50
+_PLANT_S: Final = 1.0
+"""From one planted tool that breaks to the next."""
+_DRAIN_TIMES: Final = 10.0
+"""The lag must be gone within so many times what the load took."""
+
+
+async def pressure(
+    brokers: str, dsn: str, seconds: float = 180.0, executions: int = 200_000
+) -> list[Result]:
+    """Twice what the detector takes of a backlog, for 3 minutes, and then the same for the whole
+    pipeline. Each second a planted tool breaks. It holds that no worker ends, leaves its group or
+    calls itself stuck; that each worker's memory has stopped to grow before the load ends; that
+    every planted tool is commanded back, in each partition in the order in which they broke; and
+    that the lag falls to none afterwards."""
+    results = []
+    for name, roles in CASES.items():
+        results += await _case(brokers, dsn, name, roles, seconds, executions)
+    return results
+
+
+async def _case(
+    brokers: str, dsn: str, name: str, roles: Sequence[str], seconds: float, executions: int
+) -> list[Result]:
+    async with Bed.made(brokers, dsn) as bed:
+        workers = await bed.start(*roles)
+        tools = await _tools(bed, roles, [f"load-{number}" for number in range(_TOOLS)])
+        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+        random = Random(1)
+        taken = await drain(bed, workers, load, chosen(_TOOLS, executions, 0.0, random))
+        planted = Planted(bed, [f"planted-{number}" for number in range(int(seconds / _PLANT_S))])
+        await _tools(bed, roles, planted.tools)
+        await bed.groups.caught_up(roles)
+
+        watch = Watch(bed, workers)
+        watching = asyncio.create_task(watch.run())
+        path = bed.folder / "tools.json"
+        tools.write(path)
+        begin = time.perf_counter()
+        process = await spawn(bed.settings, path, TIMES * taken.rate, seconds)
+        try:
+            await planted.break_all(_PLANT_S)
+            output, _ = await process.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        loaded_s, ended = time.perf_counter() - begin, time.perf_counter()
+        watch.load_ended()
+        await bed.groups.caught_up(roles, _DRAIN_TIMES * loaded_s)
+        drain_s = time.perf_counter() - ended
+        watching.cancel()
+        await asyncio.wait((watching,))
+        watch.require()
+        delays = await planted.commanded()
+    found = [
+        ("taken of a backlog", "a second", taken.rate),
+        ("sent", "a second", int(output) / loaded_s),
+        ("most behind", "records", watch.most_behind),
+        ("latest command", "s", max(delays)),
+        ("none behind after", "s", drain_s),
+        *((f"{role}'s memory", "MB", peak / 1e6) for role, peak in watch.peaks().items()),
+    ]
+    return [Result(PART, f"{what}, {unit}", name, "", (value,)) for what, unit, value in found]
+
+
+async def _tools(bed: Bed, roles: Iterable[str], names: list[str]) -> Tools:
+    """These, with two versions each where there is an applier; else the detector is told of one."""
+    if "applier" not in roles:
+        tools = Tools(names, list(range(1, len(names) + 1)))
+        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+        await load.send(load.activations())
+        return tools
+    await deploy(bed, names, "x = 1\n")
+    return Tools(names, await deploy(bed, names, "x = 2\n"))
+
+
+def main(seconds: float = 180.0, executions: int = 200_000) -> None:
+    """Measure, and print the table."""
+    measure = partial(pressure, seconds=seconds, executions=executions)
+    show(PART, with_servers(measure))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,73 @@
+"""What each further detector adds, as far as the machine's cores can show it."""
+
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from functools import partial
+from random import Random
+from typing import Final
+
+import typer
+
+from bench.flow.drain import drain
+from bench.flow.load import Load, Tools, chosen
+from bench.report import Result, show
+from bench.setup.environment import Bed
+from bench.setup.servers import with_servers
+
+PART: Final = "scaling"
+DETECTORS: Final = (1, 2, 4)
+PARTITIONS: Final = 8
+
+
+async def scaling(
+    brokers: str,
+    dsn: str,
+    detectors: tuple[int, ...] = DETECTORS,
+    tools: int = 1_000,
+    executions: int = 400_000,
+    rounds: int = 3,
+) -> list[Result]:
+    """So many detectors over 8 partitions, 1,000 tools alike: executions a second that they judge
+    of a backlog, and the CPU time of all of them for one. On fewer cores than detectors (and the
+    broker takes its part) the rate says little and the CPU time much: where it stays, more cores
+    judge more."""
+    random = Random(1)
+    rates, cpu_us = defaultdict(list), defaultdict(list)
+    async with AsyncExitStack() as stack:
+        beds = {}
+        for count in detectors:
+            bed = await stack.enter_async_context(Bed.made(brokers, dsn, PARTITIONS))
+            await bed.start(*["detector"] * count)
+            load = Load(bed.producer, bed.topics.executions, PARTITIONS, Tools.numbered(tools))
+            await load.send(load.activations())
+            await bed.groups.caught_up(["detector"])
+            beds[count] = bed, load
+        for _ in range(rounds):
+            for count, (bed, load) in beds.items():
+                of = chosen(tools, executions, 0.0, random)
+                took = await drain(bed, bed.workers, load, of)
+                rates[count].append(took.rate)
+                cpu_us[count].append(took.cpu_us)
+    results = []
+    for count in detectors:
+        what = "1 detector" if count == 1 else f"{count} detectors"
+        results.append(Result(PART, what, "executions", "a second", tuple(rates[count])))
+        results.append(Result(PART, what, "CPU", "µs", tuple(cpu_us[count])))
+    return results
+
+
+def main(
+    detectors: list[int] = typer.Option(list(DETECTORS)),  # noqa: B008
+    tools: int = 1_000,
+    executions: int = 400_000,
+    rounds: int = 3,
+) -> None:
+    """Measure, and print the table."""
+    measure = partial(
+        scaling, detectors=tuple(detectors), tools=tools, executions=executions, rounds=rounds
+    )
+    show(PART, with_servers(measure))
+
+
+if __name__ == "__main__":
+    typer.run(main)

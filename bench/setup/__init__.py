@@ -1,0 +1,1 @@
+"""The servers, topics, databases and programs that benchmarks run against."""

@@ -1,0 +1,184 @@
+"""Topics and a database that nobody else uses, and the workers on them."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import aiohttp
+import psutil
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from agents.worker.preflight import kafka_admin
+from bench.setup.groups import Groups
+from rollguard.embedded.stack import free_port, guarded
+from rollguard.operations.setup import create_missing_topics, migrate_database
+from schemas.execution import Execution
+from schemas.settings import Settings, load_settings
+from streams.topics import Topics
+from tests.support.postgres import PostgresServer
+from tests.support.system import until
+
+READY_S: Final = 180.0
+"""How long a worker may take until it is ready; one with a million tools takes long."""
+_STOP_S: Final = 15.0
+
+
+class Worker:
+    """A process of a role, with a name: started again it has its partitions back at once."""
+
+    def __init__(self, role: str, name: str, settings: Settings, folder: Path) -> None:
+        self.role = role
+        self.name = name
+        self._port = free_port()
+        self.output = folder / f"{name}.log"
+        self.environment = {
+            "ROLLGUARD_KAFKA_BROKERS": ",".join(settings.kafka_brokers),
+            "ROLLGUARD_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
+            "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
+            "ROLLGUARD_WORKER_NAME": name,
+            "ROLLGUARD_DATA_DIR": str(folder / name),
+            "ROLLGUARD_WEB_PORT": str(self._port),
+            # Writing all rows again in the middle of one round and not of another says nothing.
+            "ROLLGUARD_REFRESH_S": "86400",
+            "ROLLGUARD_LOG_JSON": "true",
+        }
+        self._process: asyncio.subprocess.Process
+
+    async def start(self) -> None:
+        """Start it; returns before it is ready."""
+        with self.output.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *guarded([sys.executable, "-m", "rollguard", "worker", self.role]),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self.environment},
+            )
+
+    async def ready(self) -> None:
+        """Return when it says so. RuntimeError with its output where it ended."""
+
+        async def is_ready() -> bool:
+            if not self.runs:
+                raise RuntimeError(f"{self.name} ended: {self.output.read_text()}")
+            return (await self.page("/readyz"))[0] == 200
+
+        await until(is_ready, READY_S)
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send it the signal and wait for its end; SIGKILL where that takes too long."""
+        if self.runs:
+            self._process.send_signal(number)
+            try:
+                await asyncio.wait_for(self._process.wait(), _STOP_S)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+    @property
+    def runs(self) -> bool:
+        return self._process.returncode is None
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time since its start, in user and kernel mode, of all threads."""
+        used = psutil.Process(self._process.pid).cpu_times()
+        return float(used.user + used.system)
+
+    @property
+    def rss_bytes(self) -> int:
+        return int(psutil.Process(self._process.pid).memory_info().rss)
+
+    async def page(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of one of its pages; status 0 where nobody answers."""
+        timeout = aiohttp.ClientTimeout(total=5)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"http://127.0.0.1:{self._port}{path}") as answer,
+            ):
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, {}
+
+
+class Bed:
+    """Made by :meth:`made`; ``producer`` is for single messages and for batches."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, producer: AIOKafkaProducer, groups: Groups
+    ) -> None:
+        self.settings = settings
+        self.topics = Topics.of(settings)
+        self.folder = folder
+        self.producer = producer
+        self.groups = groups
+        self.workers: list[Worker] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def made(cls, brokers: str, dsn: str, partitions: int = 4) -> AsyncIterator[Self]:
+        """New topics and a new database; both, and all workers, are gone afterwards."""
+        with (
+            tempfile.TemporaryDirectory(prefix="rollguard-bench-") as folder,
+            _database(dsn) as own,
+        ):
+            settings = load_settings(
+                kafka_brokers=brokers,
+                postgres_dsn=own,
+                topic_prefix=f"bench-{uuid4().hex[:8]}-",
+                partitions=partitions,
+            )
+            await migrate_database(settings)
+            await create_missing_topics(settings)
+            producer = AIOKafkaProducer(
+                bootstrap_servers=brokers, max_batch_size=500_000, max_request_size=4_000_000
+            )
+            await producer.start()
+            try:
+                async with Groups.of(settings) as groups:
+                    bed = cls(settings, Path(folder), producer, groups)
+                    try:
+                        yield bed
+                    finally:
+                        await asyncio.gather(*(worker.end() for worker in bed.workers))
+            finally:
+                await producer.stop()
+                async with kafka_admin(settings) as admin:
+                    await admin.delete_topics(Topics.of(settings).all())
+
+    async def send(self, *executions: Execution) -> list[RecordMetadata]:
+        """Their places, when they are acknowledged."""
+        topic, sent = self.topics.executions, []
+        for each in executions:
+            key = each.tool_name.encode()
+            sent.append(await self.producer.send(topic, each.to_bytes(), key=key))
+        return list(await asyncio.gather(*sent))
+
+    async def start(self, *roles: str, **environment: str) -> list[Worker]:
+        """One worker of each role, together, with what else is said in their environment; returns
+        when all are ready."""
+        started = []
+        for role in roles:
+            name = f"{role}-{len(self.workers)}"
+            worker = Worker(role, name, self.settings, self.folder)
+            worker.environment |= environment
+            await worker.start()
+            self.workers.append(worker)
+            started.append(worker)
+        await asyncio.gather(*(worker.ready() for worker in started))
+        return started
+
+
+@contextmanager
+def _database(dsn: str) -> Iterator[str]:
+    with PostgresServer(dsn, "template1").database() as own:
+        yield own

@@ -1,0 +1,63 @@
+"""Tools that break one after the other, and whether each is commanded back, in order."""
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import Final
+
+from aiokafka import TopicPartition
+
+from bench.setup.environment import Bed
+from schemas.rollback import RollbackCommand
+from streams.topic_reader import open_reader
+from tests.support.system import execution
+
+_FAILURES: Final = 3
+_TIMEOUT_S: Final = 60.0
+
+
+class Planted:
+    """Tools that are there, whose current version is good so far."""
+
+    def __init__(self, bed: Bed, tools: list[str]) -> None:
+        self._bed = bed
+        self.tools = tools
+        self._broke: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        """Of each partition, where each tool's deciding execution stands."""
+        self._broke_ms: dict[str, int] = {}
+
+    async def break_all(self, every_s: float) -> None:
+        """One after the other, at their times."""
+        begin = time.perf_counter()
+        for number, tool in enumerate(self.tools):
+            await asyncio.sleep(begin + number * every_s - time.perf_counter())
+            failures = (execution(tool, "ValueError: planted") for _ in range(_FAILURES))
+            last = (await self._bed.send(*failures))[-1]
+            self._broke[last.partition].append((last.offset, tool))
+            self._broke_ms[tool] = last.timestamp
+
+    async def commanded(self) -> list[float]:
+        """Seconds from each tool's deciding execution to its command, by the broker's clock.
+
+        AssertionError where in a partition they are not those that broke, once each and in their
+        order; TimeoutError where one is missing.
+        """
+        found: dict[int, list[str]] = defaultdict(list)
+        delays, missing = [], set(self.tools)
+        topic = self._bed.topics.commands
+        async with (
+            open_reader(self._bed.settings, topic, from_beginning=True) as reader,
+            asyncio.timeout(_TIMEOUT_S),
+        ):
+            while missing:
+                for record in await reader.poll():
+                    tool = RollbackCommand.from_bytes(record.value).tool_name
+                    place = TopicPartition(record.topic, record.partition)
+                    assert tool in missing, f"{tool} is commanded twice, or for nothing: {place}"
+                    missing.remove(tool)
+                    found[record.partition].append(tool)
+                    delays.append((record.timestamp - self._broke_ms[tool]) / 1000)
+        for partition, broke in self._broke.items():
+            expected = [tool for _, tool in sorted(broke)]
+            assert found[partition] == expected, f"partition {partition}: out of order"
+        return delays

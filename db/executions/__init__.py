@@ -1,0 +1,1 @@
+"""Executions in Postgres: recorded, queried, exported and pruned."""

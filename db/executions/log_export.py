@@ -1,0 +1,104 @@
+"""All that was recorded, in the order of the log: what a backtest reads."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from schemas.execution import ActivatedBy, Activation
+from schemas.execution_entry import Run
+from schemas.fields import micros_of
+
+_SQL: Final = blocks("executions/log_export.sql")
+
+_AT_ONCE: Final = 5_000
+
+
+class CommittedActivation(NamedTuple):
+    """An activation, and when it was committed, in microseconds since the epoch."""
+
+    activation: Activation
+    committed_us: int
+
+
+@asynccontextmanager
+async def one_moment(conn: Connection) -> AsyncIterator[None]:
+    """All that is read within is as it stood at one moment."""
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        yield
+
+
+async def committed_activations(
+    conn: Connection, tools: Collection[str] | None
+) -> list[CommittedActivation]:
+    """What became current when, of these tools or of all; of each tool in its order."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activations"], None if tools is None else list(tools))
+    numbers: dict[str, int] = {}
+    found = []
+    for row in rows:
+        tool = row["tool_name"]
+        # Activations are counted by tool: that of a rollback, which is not kept, follows the one
+        # before it.
+        numbers[tool] = row["activation"] or numbers.get(tool, 0) + 1
+        found.append(CommittedActivation(_activation(row, numbers[tool]), _committed_us(row)))
+    return found
+
+
+async def executions_in_order(
+    conn: Connection,
+    tools: Collection[str] | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> AsyncGenerator[list[Run], None]:
+    """The executions of these tools or of all with ``since`` <= ``executed_at`` <= ``until``, some
+    thousand at a time, within :func:`one_moment`.
+
+    In the order of their places in the log, which is that of each partition; in front of them those
+    that were recorded before places were kept, by ``executed_at``. ``error`` is left out: its class
+    is known.
+    """
+    wanted = None if tools is None else list(tools)
+    with postgres_errors():
+        cursor = await conn.cursor(_SQL["executions"], wanted, since, until)
+        while rows := await cursor.fetch(_AT_ONCE):
+            yield [_run(row) for row in rows]
+
+
+def _activation(row: asyncpg.Record, number: int) -> Activation:
+    return Activation(
+        tool_name=row["tool_name"],
+        version_id=row["version_id"],
+        version_number=row["version_number"],
+        previous_version_id=row["previous_version_id"],
+        code_hash=row["code_hash"],
+        activation=number,
+        activated_at=row["activated_at"],
+        activated_by=ActivatedBy(kind=row["kind"], id=row["id"]),
+    )
+
+
+def _committed_us(row: asyncpg.Record) -> int:
+    return micros_of(row["applied_at"])
+
+
+def _run(row: asyncpg.Record) -> Run:
+    execution_id, tool_name, success, version_id, error_type, *calls, executed_at = row
+    session_id, caller, input_hash = calls
+    return Run(
+        execution_id,
+        tool_name,
+        success,
+        "",
+        version_id,
+        error_type=error_type,
+        session_id=session_id,
+        caller=caller,
+        input_hash=input_hash,
+        executed_us=micros_of(executed_at),
+    )

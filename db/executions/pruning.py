@@ -1,0 +1,55 @@
+"""Old executions removed, in small batches; the metrics that they came to stay."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from db.postgres.errors import postgres_errors
+from db.postgres.locks import bounded_transaction
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from schemas.errors import Rejected
+
+_SQL: Final = blocks("executions/pruning.sql")
+
+
+@asynccontextmanager
+async def only_prune(conn: Connection) -> AsyncIterator[None]:
+    """Be the only one that prunes this database; Rejected where another one does."""
+    with postgres_errors():
+        if not await conn.fetchval(_SQL["lock"]):
+            raise Rejected("another prune is at work on this database")
+    try:
+        yield
+    finally:
+        if not conn.is_closed():
+            with postgres_errors():
+                await conn.execute(_SQL["unlock"])
+
+
+async def tools_with_executions_before(conn: Connection, before: datetime) -> list[str]:
+    """The tools that have executions with ``executed_at`` < ``before``."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["tools"], before)
+    return [row["tool_name"] for row in rows]
+
+
+async def remove_executions(conn: Connection, tool_name: str, before: datetime, most: int) -> int:
+    """Remove the oldest ``most`` executions of a tool with ``executed_at`` < ``before``, in one
+    transaction; how many there were.
+
+    The metrics of their versions stay, and how many are gone is added to ``pruned_executions``.
+    The executions are locked before the versions, and these in the order of their ids, as the
+    recorder does: neither waits for the other in a circle. Raises Retryable.
+    """
+    async with bounded_transaction(conn):
+        removed = await conn.fetch(_SQL["remove"], tool_name, before, most)
+        counted = [row for row in removed if row["version_id"] is not None]
+        if counted:
+            ids = [row["version_id"] for row in counted]
+            await conn.execute(_SQL["lock_versions"], ids)
+            await conn.execute(
+                _SQL["remember"], ids, [row["executions"] for row in counted], tool_name
+            )
+        return sum(row["executions"] for row in removed)

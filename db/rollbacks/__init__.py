@@ -1,0 +1,1 @@
+"""Rollback commands in Postgres: applied, rejected, held; pins, and which code is trusted."""

@@ -1,0 +1,1 @@
+"""Tool versions in Postgres: deployed and read, with their metrics."""

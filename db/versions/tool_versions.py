@@ -1,0 +1,316 @@
+"""The versions of each tool: what a deployment makes of them, and reading them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from db.postgres.errors import postgres_errors
+from db.postgres.locks import lock_versions, tool_lock, tool_transaction
+from db.postgres.pool import Connection, to_jsonb
+from db.postgres.sql import blocks
+from db.rollbacks.rollbacks import RollbackRecord, rollbacks_about
+from db.rollbacks.trust import give_trust
+from schemas.deployment import (
+    IDENTICAL_TO_ROLLED_BACK,
+    Deployment,
+    DeploymentOutcome,
+    RolledBack,
+    ToolVersion,
+    code_hash_of,
+)
+from schemas.execution import ActivatedBy
+from schemas.fields import Time, storable
+
+__all__ = [
+    "Compared",
+    "VersionRecord",
+    "activated_within",
+    "current_version",
+    "current_versions",
+    "deploy",
+    "deploy_each",
+    "history",
+    "outcome_of",
+    "possible_id",
+    "refuse",
+    "tool_lock",
+    "tools",
+    "version",
+]
+
+_SQL: Final = blocks("versions/tool_versions.sql")
+_NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
+
+
+class VersionRecord(ToolVersion):
+    """A version with what became of it. ``success_rate`` is None until it was executed.
+
+    ``trusted``: whether its code may be gone back to (:mod:`db.rollbacks.trust`). ``rollbacks`` are
+    the commands to replace this version, applied or rejected, the oldest first.
+    ``pruned_executions`` of ``total_executions`` were removed since they were counted.
+    """
+
+    success_rate: float | None
+    total_executions: int
+    successful_executions: int
+    pruned_executions: int = 0
+    deployment_count: int
+    is_current: bool
+    created_at: Time
+    trusted: bool
+    rollbacks: list[RollbackRecord]
+
+
+class Compared(NamedTuple):
+    """A deployment, and what its code breaks against the current one: the sentences, and whether
+    one of them is of a break."""
+
+    deployment: Deployment
+    breaking: Sequence[str] = ()
+    is_breaking: bool = False
+
+    @property
+    def tool_name(self) -> str:
+        return self.deployment.tool_name
+
+
+async def deploy(
+    conn: Connection,
+    deployment: Deployment,
+    breaking: Sequence[str] = (),
+    is_breaking: bool = False,
+) -> DeploymentOutcome:
+    """Make this code the current version of its tool, in one transaction.
+
+    The code that is current already: ``unchanged``, its ``deployment_count`` grows, it keeps its
+    ``accepted_breaks``. A person's deployment gives the code its trust again, unchanged or not. A
+    ``deployment_id`` seen before changes nothing and gets its first outcome. ``breaking`` are the
+    sentences on what this code breaks against the current one; to be sure which one that is, look
+    under :func:`tool_lock` and deploy inside it. Raises Retryable.
+    """
+    [outcome] = await deploy_each(conn, [Compared(deployment, breaking, is_breaking)])
+    return outcome
+
+
+async def deploy_each(
+    conn: Connection,
+    wishes: Sequence[Compared],
+    rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
+) -> list[DeploymentOutcome]:
+    """:func:`deploy` for several tools, one deployment for each, in one transaction: all of them or
+    none. Raises Retryable also where one id stands for two deployments.
+
+    Those of the tools in ``rolled_back`` are refused, for this was done to their code.
+    """
+    tools = [wish.tool_name for wish in wishes]
+    assert len(set(tools)) == len(tools), "deployments of one tool need an order"
+    async with tool_transaction(conn, *tools):
+        known = await _stored_outcomes(conn, [wish.deployment.deployment_id for wish in wishes])
+        new = [wish for wish in wishes if wish.deployment.deployment_id not in known]
+        if new:
+            taken = [wish for wish in new if wish.tool_name not in rolled_back]
+            refused = [wish for wish in new if wish.tool_name in rolled_back]
+            outcomes = await _deploy_new(conn, taken) if taken else []
+            outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
+            await _store(conn, outcomes)
+            known |= {outcome.deployment_id: outcome for outcome in outcomes}
+        return [known[wish.deployment.deployment_id] for wish in wishes]
+
+
+async def refuse(
+    conn: Connection, deployment_id: UUID, tool_name: str, refusal: str
+) -> DeploymentOutcome:
+    """Remember that this deployment was refused and why; if it has an outcome already, that one
+    holds and is returned. ``tool_name`` may be no valid name. Raises Retryable."""
+    tool_name = storable(tool_name)
+    async with tool_transaction(conn, tool_name):
+        stored = await _stored_outcomes(conn, [deployment_id])
+        if stored:
+            return stored[deployment_id]
+        outcome = DeploymentOutcome(
+            deployment_id=deployment_id,
+            tool_name=tool_name,
+            status="refused",
+            refusal=storable(refusal),
+            applied_at=await conn.fetchval(_SQL["clock"]),
+        )
+        await _store(conn, [outcome])
+        return outcome
+
+
+async def current_version(conn: Connection, tool_name: str) -> ToolVersion | None:
+    """The version of the tool that is current now; None for a tool without versions."""
+    return (await current_versions(conn, [tool_name])).get(tool_name)
+
+
+async def current_versions(conn: Connection, tool_names: Sequence[str]) -> dict[str, ToolVersion]:
+    """The versions that are current now, by tool; tools without versions are missing."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["current"], tool_names)
+    return {row["tool_name"]: ToolVersion.model_validate(_fields(row)) for row in rows}
+
+
+async def tools(conn: Connection) -> list[str]:
+    """The names of all tools that have versions."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["tools"])
+    return [row["tool_name"] for row in rows]
+
+
+async def activated_within(conn: Connection, span: timedelta) -> list[str]:
+    """The tools whose current version was made current so short a time ago, by Postgres' clock."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activated_since"], span)
+    return [row["tool_name"] for row in rows]
+
+
+async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionRecord]:
+    """At most ``limit`` versions of the tool, the newest number first."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["history"], tool_name, limit)
+    return await _records(conn, tool_name, rows)
+
+
+async def version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord | None:
+    """One version; None if this tool has none with this id."""
+    if not possible_id(version_id):
+        return None
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["version"], tool_name, version_id)
+    return next(iter(await _records(conn, tool_name, rows)), None)
+
+
+def possible_id(version_id: int) -> bool:
+    """Whether a version may have this id: what is asked for need not be one."""
+    return 1 <= version_id < 2**31
+
+
+async def _records(
+    conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
+) -> list[VersionRecord]:
+    """Versions with the commands about them, as they stand a moment later than the rows."""
+    about = await rollbacks_about(conn, tool_name, [row["version_id"] for row in rows])
+    return [
+        VersionRecord.model_validate(_fields(row) | {"rollbacks": about.get(row["version_id"], [])})
+        for row in rows
+    ]
+
+
+async def _deploy_new(conn: Connection, wishes: Sequence[Compared]) -> list[DeploymentOutcome]:
+    """Make the versions; those whose code is current already are not made again."""
+    rows = await conn.fetch(_SQL["standing"], [wish.tool_name for wish in wishes])
+    standing = {row["tool_name"]: row for row in rows}
+    hashes = {wish.tool_name: code_hash_of(wish.deployment.code) for wish in wishes}
+    is_new = {tool: standing[tool]["code_hash"] != code_hash for tool, code_hash in hashes.items()}
+    await lock_versions(conn, [row["version_id"] for row in rows if row["version_id"] is not None])
+    created = await _create(conn, [wish for wish in wishes if is_new[wish.tool_name]], standing)
+    again = [row["version_id"] for row in rows if not is_new[row["tool_name"]]]
+    if again:
+        await conn.execute(_SQL["deploy_again"], again)
+    by_people = [wish.tool_name for wish in wishes if wish.deployment.created_by == "human"]
+    await give_trust(conn, [(tool, hashes[tool]) for tool in by_people])
+    return [
+        DeploymentOutcome(
+            deployment_id=wish.deployment.deployment_id,
+            tool_name=wish.tool_name,
+            status="created" if is_new[wish.tool_name] else "unchanged",
+            version_id=made["version_id"],
+            version_number=made["version_number"],
+            activation=made["activation"],
+            is_breaking_change=made["is_breaking_change"],
+            breaking_changes=made["breaking_changes"],
+            applied_at=standing[wish.tool_name]["now"],
+        )
+        for wish in wishes
+        for made in [created.get(wish.tool_name, standing[wish.tool_name])]
+    ]
+
+
+async def _refuse_new(
+    conn: Connection, wishes: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
+) -> list[DeploymentOutcome]:
+    """Nothing is changed."""
+    now = await conn.fetchval(_SQL["clock"])
+    return [
+        DeploymentOutcome(
+            deployment_id=wish.deployment.deployment_id,
+            tool_name=wish.tool_name,
+            status="refused",
+            refusal=IDENTICAL_TO_ROLLED_BACK,
+            rolled_back=rolled_back[wish.tool_name],
+            applied_at=now,
+        )
+        for wish in wishes
+    ]
+
+
+async def _create(
+    conn: Connection, wishes: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
+) -> dict[str, asyncpg.Record]:
+    """New versions in the place of the current ones; by tool."""
+    if not wishes:
+        return {}
+    current = [standing[wish.tool_name]["version_id"] for wish in wishes]
+    replaced = [version_id for version_id in current if version_id is not None]
+    if replaced:
+        await conn.execute(_SQL["retire"], replaced)
+    made = [_row(wish, standing[wish.tool_name]) for wish in wishes]
+    rows = await conn.fetchmany(_SQL["create"], made)
+    return {row["tool_name"]: row for row in rows}
+
+
+def _row(wish: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
+    deployment = wish.deployment
+    accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
+    return (
+        deployment.tool_name,
+        standing["highest_number"] + 1,
+        deployment.code,
+        code_hash_of(deployment.code),
+        deployment.deployed_at,
+        deployment.created_by,
+        wish.is_breaking,
+        [storable(sentence) for sentence in wish.breaking],
+        deployment.improvement_type,
+        deployment.improvement_reason,
+        standing["version_id"],
+        deployment.deployment_id,
+        standing["highest_activation"] + 1,
+        to_jsonb(accepted),
+    )
+
+
+async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
+    """What came of a deployment; None while nothing has."""
+    with postgres_errors():
+        return (await _stored_outcomes(conn, [deployment_id])).get(deployment_id)
+
+
+async def _stored_outcomes(
+    conn: Connection, deployment_ids: Sequence[UUID]
+) -> dict[UUID, DeploymentOutcome]:
+    rows = await conn.fetch(_SQL["stored_outcomes"], deployment_ids)
+    return {
+        row["deployment_id"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows
+    }
+
+
+async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:
+    rows = [
+        (outcome.deployment_id, outcome.tool_name, outcome.model_dump_json(), outcome.applied_at)
+        for outcome in outcomes
+    ]
+    await conn.executemany(_SQL["store_outcome"], rows)
+
+
+def _fields(row: asyncpg.Record) -> dict[str, Any]:
+    """A row of `tool_versions` as the fields of the models above."""
+    fields = dict(row)
+    fields["activated_by"] = ActivatedBy(
+        kind=fields.pop("activated_by_kind"), id=fields.pop("activated_by_id")
+    )
+    return fields

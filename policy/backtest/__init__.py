@@ -1,0 +1,1 @@
+"""Any policy over a recorded log: what it would have decided (docs/backtest.md)."""

@@ -1,0 +1,1 @@
+"""What new code breaks for the callers of the old code. Nothing is executed."""

@@ -1,0 +1,1 @@
+"""What a module offers to its callers, read from its source code."""

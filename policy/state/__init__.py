@@ -1,0 +1,1 @@
+"""What is remembered of a tool, and how an execution is counted into it."""

@@ -1,0 +1,1 @@
+"""Bounds and confidence intervals of rates."""

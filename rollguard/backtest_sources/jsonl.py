@@ -1,0 +1,62 @@
+"""The log from a file: a JSON object a line, as it stands on the topic, in the log's order."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from itertools import islice
+
+from policy.backtest.derived_activations import DerivedActivations
+from policy.backtest.trials import Recorded
+from rollguard.backtest_sources.source import Wanted, completed, own_partition, own_time_ms
+from rollguard.operations.writes import BadLine
+from schemas.errors import Rejected
+from schemas.execution import Activation, read_log_entry
+from schemas.execution_entry import Run, read_run
+from schemas.fields import micros_of
+from schemas.settings import Settings
+
+_AT_ONCE = 1_000
+
+
+async def from_lines(
+    settings: Settings, wanted: Wanted, lines: Iterable[bytes], on_bad: Callable[[BadLine], None]
+) -> AsyncGenerator[list[Recorded], None]:
+    """The entries in these lines. One that is none is told to ``on_bad``; empty ones are passed
+    over. Activations are derived as far as a tool has none.
+
+    An activation from before ``since`` says which version is current then, and is read.
+    """
+    derived, partitions = DerivedActivations(), settings.partitions
+    numbered = enumerate(lines, 1)
+    while part := list(islice(numbered, _AT_ONCE)):
+        found: list[Recorded] = []
+        for number, line in part:
+            try:
+                entry = _entry(line)
+            except Rejected as error:
+                on_bad(BadLine(number, str(error)))
+                continue
+            if entry is not None and _wants(wanted, entry):
+                partition = own_partition(entry.tool_name, partitions)
+                found += completed(derived, partition, own_time_ms(entry), entry)
+        yield found
+
+
+def _entry(line: bytes) -> Run | Activation | None:
+    if not line.strip():
+        return None
+    run = read_run(line)
+    if run is not None:
+        return run
+    entry = read_log_entry(line)
+    return entry if isinstance(entry, Activation) else Run.of(entry)
+
+
+def _wants(wanted: Wanted, entry: Run | Activation) -> bool:
+    if not wanted.wants_tool(entry.tool_name):
+        return False
+    if wanted.until is not None and own_time_ms(entry) > micros_of(wanted.until) // 1000:
+        return False
+    return (
+        wanted.since is None
+        or isinstance(entry, Activation)
+        or entry.executed_us >= micros_of(wanted.since)
+    )

@@ -1,0 +1,78 @@
+"""The log from its topic: from its beginning or a time on, to the end that it has by now."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from aiokafka.structs import ConsumerRecord
+
+from policy.backtest.derived_activations import DerivedActivations
+from policy.backtest.trials import Recorded
+from rollguard.backtest_sources.source import Wanted, completed
+from schemas.errors import Rejected
+from schemas.fields import micros_of
+from schemas.settings import Settings
+from streams.records import Guard
+from streams.topic_reader import open_reader
+from streams.topics import Topics
+
+
+async def from_topic(
+    settings: Settings, wanted: Wanted, on_bad: Callable[[ConsumerRecord], None]
+) -> AsyncGenerator[list[Recorded], None]:
+    """The entries of `tool-executions`, read by the detector's own rules; a record that is a dead
+    letter is given to ``on_bad``. Raises Retryable and Misconfigured as ``open_reader`` does."""
+    topic = Topics.of(settings).executions
+    async with (
+        open_reader(settings, topic, from_beginning=True, since=wanted.since) as reader,
+        aclosing(reader.to_the_end(settings.wait_s)) as fetched,
+    ):
+        log = _Log(wanted, Guard(settings, reader.partitions), on_bad)
+        async for records in fetched:
+            yield log.entries(records)
+
+
+class _Log:
+    """From records to entries. Where a partition is not read from its first record on, activations
+    are derived until its log has one of the tool; a whole one says all there is to know."""
+
+    def __init__(
+        self, wanted: Wanted, guard: Guard, on_bad: Callable[[ConsumerRecord], None]
+    ) -> None:
+        self._keys = None if wanted.tools is None else {tool.encode() for tool in wanted.tools}
+        self._since_ms = 0 if wanted.since is None else -(-micros_of(wanted.since) // 1000)
+        self._until_ms = None if wanted.until is None else micros_of(wanted.until) // 1000
+        self._guard = guard
+        self._on_bad = on_bad
+        self._known: dict[int, set[bytes]] = {}
+        """Of each partition, keys that belong to it."""
+        self._derived: dict[int, DerivedActivations | None] = {}
+
+    def entries(self, records: list[ConsumerRecord]) -> list[Recorded]:
+        """What stands in these records, as far as it is wanted."""
+        found: list[Recorded] = []
+        for record in records:
+            partition = record.partition
+            known = self._known.get(partition)
+            if known is None:
+                known = self._known[partition] = set()
+                self._derived[partition] = DerivedActivations() if record.offset else None
+            if self._wants(record):
+                try:
+                    entry = self._guard.log_entry(record, known)
+                except Rejected:
+                    self._on_bad(record)
+                    continue
+                known.add(record.key)
+                derived = self._derived[partition]
+                if derived is None:
+                    found.append(Recorded(partition, record.timestamp, entry, record.offset))
+                else:
+                    found += completed(derived, partition, record.timestamp, entry)
+        return found
+
+    def _wants(self, record: ConsumerRecord) -> bool:
+        return (
+            (self._keys is None or record.key in self._keys)
+            and record.timestamp >= self._since_ms
+            and (self._until_ms is None or record.timestamp <= self._until_ms)
+        )

@@ -1,0 +1,1 @@
+"""The embedded stack: a broker, Postgres and workers from PyPI packages, on this machine."""

@@ -1,0 +1,1 @@
+"""Version management in Python: ToolVersionManager and DeploymentMonitor."""

@@ -1,0 +1,120 @@
+"""Two versions of a tool side by side: their code, what it breaks, and how each did. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from difflib import unified_diff
+from math import nan
+from typing import Any, Final
+
+from db.versions.tool_versions import VersionRecord
+from policy.breaking.finding import Finding, is_breaking, sentences
+from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
+from schemas.deployment import AcceptedBreak
+from schemas.fields import format_time
+
+UNKNOWN: Final = (nan, nan)
+
+
+def comparison_of(
+    before: VersionRecord, after: VersionRecord, diff: str, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """All that a comparison says (contract, section 6). ``diff`` and ``findings`` lead from the
+    code of ``before`` to that of ``after``. Rates that are not known are NaN."""
+    return {
+        "tool_name": after.tool_name,
+        "from_version": identity_of(before),
+        "to_version": identity_of(after),
+        "code_diff": diff,
+        "is_breaking_change": is_breaking(findings),
+        "breaking_changes": sentences(findings),
+        "findings": [
+            asdict(finding) | {"accepted": acceptance_of(finding, after.accepted_breaks)}
+            for finding in findings
+        ],
+        "from_metrics": metrics_of(before),
+        "to_metrics": metrics_of(after),
+        "metrics_comparison": metrics_comparison(before, after),
+    }
+
+
+def identity_of(version: VersionRecord) -> dict[str, Any]:
+    """Which version it is, who made it, when and why."""
+    names = (
+        *("version_id", "version_number", "code_hash", "created_at", "created_by"),
+        *("improvement_type", "improvement_reason", "is_current"),
+    )
+    return {name: getattr(version, name) for name in names}
+
+
+def metrics_of(version: VersionRecord) -> dict[str, Any]:
+    """How it did. ``success_rate`` is NaN until it was executed."""
+    return {
+        "success_rate": nan if version.success_rate is None else version.success_rate,
+        "total_executions": version.total_executions,
+        "successful_executions": version.successful_executions,
+        "deployment_count": version.deployment_count,
+    }
+
+
+def metrics_comparison(before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
+    """The change of the success rate, its 95 % confidence interval, and how many executions stand
+    behind it. Without executions on both sides nothing is known of it: NaN."""
+    change, interval = nan, UNKNOWN
+    if before.success_rate is not None and after.success_rate is not None:
+        change = after.success_rate - before.success_rate
+        interval = _interval(before, after)
+    return {
+        "success_rate_change": change,
+        "confidence_interval": list(interval),
+        "confidence": CONFIDENCE,
+        "method": METHOD,
+        "from_executions": before.total_executions,
+        "to_executions": after.total_executions,
+    }
+
+
+def _interval(before: VersionRecord, after: VersionRecord) -> tuple[float, float]:
+    if before.version_id == after.version_id:
+        return 0.0, 0.0  # the same executions: nothing is left to chance
+    return newcombe(
+        *(before.successful_executions, before.total_executions),
+        *(after.successful_executions, after.total_executions),
+    )
+
+
+def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | None:
+    """Why the author of the version means this change; None if that was not said."""
+    for each in accepted:
+        is_this_kind = not each.kind or each.kind == finding.kind
+        if is_this_kind and (not each.object or each.object == finding.object):
+            return each.reason
+    return None
+
+
+def code_diff(before: VersionRecord, after: VersionRecord) -> str:
+    """A unified diff that ``patch`` takes, with names and times in its header; empty for the same
+    code. Lines end at a line feed alone: what else is in them, CR too, is theirs."""
+    lines = unified_diff(
+        _lines(before.code),
+        _lines(after.code),
+        _header(before),
+        _header(after),
+        format_time(before.created_at),
+        format_time(after.created_at),
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _lines(code: str) -> list[str]:
+    lines = [f"{line}\n" for line in code.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
+
+
+def _header(version: VersionRecord) -> str:
+    name = version.tool_name
+    if not name.isprintable():  # a line feed in it would end the header
+        name = name.encode("unicode_escape").decode()
+    return f"{name} version {version.version_number} (id {version.version_id})"

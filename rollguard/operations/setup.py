@@ -1,0 +1,31 @@
+"""What has to be there before the first worker: the schema and the topics."""
+
+from agents.worker.preflight import kafka_admin
+from db.postgres.migrate import migrate
+from db.postgres.pool import connect
+from schemas.settings import Settings
+from streams.retries import when_it_answers
+from streams.topics import create_topics
+
+
+async def migrate_database(settings: Settings) -> list[str]:
+    """Bring the schema up to date; the migrations that were applied now. Waits for Postgres."""
+
+    async def apply() -> list[str]:
+        connection = await connect(settings.postgres_dsn.get_secret_value())
+        try:
+            return await migrate(connection)
+        finally:
+            await connection.close()
+
+    return await when_it_answers(apply)
+
+
+async def create_missing_topics(settings: Settings) -> list[str]:
+    """Create the topics that are not there; their names. Waits for the broker."""
+
+    async def create() -> list[str]:
+        async with kafka_admin(settings) as admin:
+            return await create_topics(admin, settings)
+
+    return await when_it_answers(create)

@@ -1,0 +1,1 @@
+"""The policies that are compared: ours, and those of other tools."""

@@ -1,0 +1,147 @@
+"""An outage: for three minutes everything fails, as something does on which all tools depend."""
+
+from collections.abc import Sequence
+from math import inf
+from random import Random
+from statistics import fmean, median, stdev
+from typing import Final, NamedTuple
+
+from simulate.deciders.policies import POLICIES
+from simulate.worlds.detector import rolled_back
+from simulate.worlds.draws import OTHER_ERROR, outcomes, steady
+from simulate.worlds.histories import Call, History, times_between, times_until
+from simulate.worlds.parallel import in_processes
+from streams.partitions import partition_of
+
+TOOLS: Final = 40
+PARTITIONS: Final = 4
+RATES: Final = (0.5, 0.7, 0.9, 0.95, 0.99)
+BASELINE: Final = 500
+BEGIN_MS: Final = 1_700_000_000_000
+OUTAGE_S: Final = 180
+END_MS: Final = BEGIN_MS + OUTAGE_S * 1_000
+BROKE_MS: Final = (BEGIN_MS + END_MS) // 2
+"""From when on the first tool fails whatever else happens."""
+AGE_S: Final = 1_200
+"""Versions are so old at most when the outage begins."""
+AFTER_S: Final = 600
+"""How long it is watched behind the outage."""
+_OUTAGE_ERROR: Final = "ConnectionError"
+
+
+class OneRun(NamedTuple):
+    """What one policy did in one run."""
+
+    rate: float
+    policy: str
+    healthy: int
+    """Healthy tools that were rolled back."""
+    healthy_without: int
+    """The same had there been no outage."""
+    broken_after_s: float | None
+    """From the outage's end until the tool that broke in it is rolled back; infinite if it is not,
+    None if it was before it broke."""
+
+
+class Runs(NamedTuple):
+    """All runs of a policy at one success rate."""
+
+    runs: tuple[OneRun, ...]
+
+    @property
+    def healthy(self) -> float:
+        """Tools rolled back in a run, on average."""
+        return fmean(run.healthy for run in self.runs)
+
+    @property
+    def healthy_without(self) -> float:
+        return fmean(run.healthy_without for run in self.runs)
+
+    @property
+    def more(self) -> tuple[float, float]:
+        """The 95 % interval of the average of how many more there are with the outage, from its
+        standard error; of two runs at least."""
+        more = [run.healthy - run.healthy_without for run in self.runs]
+        reach = 1.96 * stdev(more) / len(more) ** 0.5
+        return fmean(more) - reach, fmean(more) + reach
+
+    @property
+    def seconds(self) -> list[float]:
+        """Until the broken tool was rolled back, where it was still there."""
+        return [run.broken_after_s for run in self.runs if run.broken_after_s is not None]
+
+    @property
+    def broken(self) -> tuple[float, float] | None:
+        """The median of the seconds, and what 95 % are within; None where nothing was left."""
+        seconds = sorted(self.seconds)
+        if not seconds:
+            return None
+        return median(seconds), seconds[min(int(0.95 * len(seconds)), len(seconds) - 1)]
+
+
+def simulate_outages(
+    number: int, seed: int, processes: int, rates: Sequence[float] = RATES
+) -> dict[tuple[float, str], Runs]:
+    """So many runs for each rate, by rate and policy; all policies see the same draws."""
+    jobs = [(rate, f"{seed}/{run}") for rate in rates for run in range(number)]
+    done = [run for runs in in_processes(_runs, jobs, processes) for run in runs]
+    return {
+        (rate, policy): Runs(tuple(r for r in done if (r.rate, r.policy) == (rate, policy)))
+        for rate in rates
+        for policy in POLICIES
+    }
+
+
+def _runs(job: tuple[float, str]) -> list[OneRun]:
+    rate, seed = job
+    usual = [_history(number, rate, seed) for number in range(TOOLS)]
+    usual[0] = _failing_between(usual[0], BROKE_MS, inf, OTHER_ERROR)
+    struck = [_failing_between(tool, BEGIN_MS, END_MS, _OUTAGE_ERROR) for tool in usual]
+    return [_run_of(policy, rate, struck, usual) for policy in POLICIES]
+
+
+def _run_of(
+    policy: str, rate: float, struck: Sequence[History], usual: Sequence[History]
+) -> OneRun:
+    """A policy's run, of the tools with the outage and without; the first of them broke."""
+    found, found_without = (_by_partition(policy, tools) for tools in (struck, usual))
+    first = struck[0].tool
+    at_ms = found.pop(first, inf)
+    found_without.pop(first, None)
+    after_s = None if at_ms < BROKE_MS else (at_ms - END_MS) / 1_000
+    return OneRun(rate, policy, len(found), len(found_without), after_s)
+
+
+def _by_partition(policy: str, histories: Sequence[History]) -> dict[str, int]:
+    found = {}
+    for partition in range(PARTITIONS):
+        found.update(
+            rolled_back(
+                policy,
+                [h for h in histories if partition_of(h.tool.encode(), PARTITIONS) == partition],
+            )
+        )
+    return found
+
+
+def _history(number: int, rate: float, seed: str) -> History:
+    """Of a healthy tool."""
+    random = Random(f"outage/{rate}/{seed}/{number}")
+    activated_ms = BEGIN_MS - int(random.uniform(0, AGE_S) * 1_000)
+    target = times_until(activated_ms, BASELINE, random)
+    life = times_between(activated_ms, END_MS + AFTER_S * 1_000, random)
+    return History(f"tool-{number}", _calls(target, rate, random), _calls(life, rate, random))
+
+
+def _calls(times: Sequence[int], rate: float, random: Random) -> tuple[Call, ...]:
+    drawn = outcomes([steady(len(times), rate)], None, random)
+    return tuple(Call(at_ms, outcome) for at_ms, outcome in zip(times, drawn, strict=True))
+
+
+def _failing_between(history: History, begin_ms: float, end_ms: float, error: str) -> History:
+    return history._replace(
+        life=tuple(
+            call._replace(outcome=error) if begin_ms <= call.at_ms < end_ms else call
+            for call in history.life
+        )
+    )

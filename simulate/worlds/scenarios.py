@@ -1,0 +1,121 @@
+"""What is known of the truth: how the target did, and how the version does that replaces it."""
+
+from typing import Final, NamedTuple
+
+from simulate.worlds.draws import Phase, steady
+
+HEALTHY_EXECUTIONS: Final = 500
+"""How long a healthy version is watched."""
+BROKEN_EXECUTIONS: Final = 1_000
+"""How long a worse one is, from where it is worse."""
+GOOD_BEFORE: Final = 1_000
+"""Good executions before a late break."""
+BASELINES: Final = (0, 10, 30, 100, 500)
+RATES: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+RUN_LENGTH: Final = 2.0
+
+
+class Scenario(NamedTuple):
+    """One row of a table. Equal names are equal draws."""
+
+    part: str
+    """`healthy`, `bursts`, `broken` or `late`."""
+    name: str
+    target: Phase
+    """What the target did, as many executions as there are of it; drawn anew each time."""
+    life: tuple[Phase, ...]
+    run_length: float | None = None
+    """Failures in a row on average; None where executions are independent."""
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.part in ("healthy", "bursts")
+
+    @property
+    def good_before(self) -> int:
+        """Executions before it is worse than its target."""
+        return GOOD_BEFORE if self.part == "late" else 0
+
+
+def all_scenarios() -> list[Scenario]:
+    """In the order of the tables."""
+    return [
+        *(healthy(rate, baseline) for rate in RATES for baseline in BASELINES),
+        *(
+            healthy(rate, baseline, RUN_LENGTH)
+            for rate in RATES
+            if 1 - rate < 1 - 1 / RUN_LENGTH  # else as independent ones
+            for baseline in BASELINES
+        ),
+        *(total_break(rate, known) for rate in (0.8, 0.9, 0.95, 0.99) for known in BASELINES),
+        *(signature_break(share, known) for share in (1.0, 0.5) for known in (100, 500)),
+        *(drop(0.9, lower, known) for lower in (0.6, 0.75, 0.85) for known in (100, 500)),
+        *(slow_recovery(0.9, known) for known in (100, 500)),
+        *(late_break(rate, known) for rate in (0.8, 0.95) for known in (100, 500)),
+    ]
+
+
+def healthy(rate: float, baseline: int, run_length: float | None = None) -> Scenario:
+    """As good as its target."""
+    return Scenario(
+        "bursts" if run_length else "healthy",
+        f"{rate:g}, {baseline} of the target",
+        steady(baseline, rate),
+        (steady(HEALTHY_EXECUTIONS, rate),),
+        run_length,
+    )
+
+
+def total_break(rate: float, baseline: int) -> Scenario:
+    """No execution succeeds."""
+    life = (steady(BROKEN_EXECUTIONS, 0.0),)
+    return Scenario(
+        "broken",
+        f"total break, {rate:g} before, {baseline} of the target",
+        steady(baseline, rate),
+        life,
+    )
+
+
+def signature_break(share: float, baseline: int) -> Scenario:
+    """This share of the callers calls it as it was before and fails; its target, which succeeded at
+    0.9, had no signature errors."""
+    success_rate = 0.9 * (1 - share)
+    life = (steady(BROKEN_EXECUTIONS, success_rate, share / (1 - success_rate)),)
+    return Scenario(
+        "broken",
+        f"signature break for {share:.0%} of the calls, {baseline} of the target",
+        steady(baseline, 0.9, 0.0),
+        life,
+    )
+
+
+def drop(rate: float, lower: float, baseline: int) -> Scenario:
+    """Worse from the first execution on, for good."""
+    return Scenario(
+        "broken",
+        f"{rate:g} to {lower:g}, {baseline} of the target",
+        steady(baseline, rate),
+        (steady(BROKEN_EXECUTIONS, lower),),
+    )
+
+
+def slow_recovery(rate: float, baseline: int) -> Scenario:
+    """Fails at first, and within 50 executions becomes as good as its target."""
+    life = (Phase(50, 0.0, rate), steady(BROKEN_EXECUTIONS - 50, rate))
+    return Scenario(
+        "broken",
+        f"slow recovery: 0 to {rate:g} within 50, {baseline} of the target",
+        steady(baseline, rate),
+        life,
+    )
+
+
+def late_break(rate: float, baseline: int) -> Scenario:
+    """As good as its target, then no execution succeeds."""
+    return Scenario(
+        "late",
+        f"{rate:g}, {baseline} of the target",
+        steady(baseline, rate),
+        (steady(GOOD_BEFORE, rate), steady(BROKEN_EXECUTIONS, 0.0)),
+    )

@@ -1,0 +1,1 @@
+"""Faust: the app, one batch for each fetch, the table and its rows on disk."""

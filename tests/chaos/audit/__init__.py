@@ -1,0 +1,1 @@
+"""What a chaos run must have led to, and the check that it did."""

@@ -1,0 +1,114 @@
+"""What stands in the topics and in Postgres after a run: read once, whole, by plain clients."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+from aiokafka.structs import ConsumerRecord
+
+from schemas.dead_letter import DeadLetter
+from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
+from schemas.execution import Activation, Execution, read_log_entry
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.settings import Settings
+from tests.chaos.audit.topic_reader import read_all
+from tests.chaos.workload import HEADER
+
+Place = tuple[str, int, int]
+"""Topic, partition and offset."""
+
+
+@dataclass
+class Books:
+    """Tool logs in order; everything else in the order of its partitions."""
+
+    settings: Settings
+    """Those of the workers."""
+    logs: dict[str, list[tuple[ConsumerRecord, Execution | Activation]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    deployments: list[tuple[ConsumerRecord, Deployment]] = field(default_factory=list)
+    commands: list[tuple[ConsumerRecord, RollbackCommand]] = field(default_factory=list)
+    versions: list[tuple[ConsumerRecord, ToolVersion]] = field(default_factory=list)
+    deployment_outcomes: list[DeploymentOutcome] = field(default_factory=list)
+    rollback_outcomes: list[RollbackOutcome] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    rows: list[ConsumerRecord] = field(default_factory=list)
+    """The changelog of the detector's table."""
+    poison: dict[Place, tuple[str, ConsumerRecord]] = field(default_factory=dict)
+    """The records that had to become dead letters, with what the cause must say."""
+    tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
+    health: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+_QUERIES = {
+    "versions": "select * from tool_versions order by tool_name, version_number",
+    "executions": "select execution_id, tool_name, version_id, success from tool_executions",
+    "rollbacks": "select * from rollbacks",
+    "deployments": "select deployment_id, outcome::text from deployments",
+}
+
+
+async def read_books(settings: Settings, dsn: str, detector_url: str) -> Books:
+    """Everything, after all has come to rest."""
+    books = Books(settings)
+    for record in await read_all(settings, "tool-executions"):
+        if not _poisoned(books, record):
+            entry = read_log_entry(record.value)
+            books.logs[entry.tool_name].append((record, entry))
+    for record in await read_all(settings, "tool-deployments"):
+        if not _poisoned(books, record):
+            books.deployments.append((record, Deployment.from_bytes(record.value)))
+    for record in await read_all(settings, "rollback-commands"):
+        if not _poisoned(books, record):
+            books.commands.append((record, RollbackCommand.from_bytes(record.value)))
+    for record in await read_all(settings, "tool-versions"):
+        books.versions.append((record, ToolVersion.from_bytes(record.value)))
+    for record in await read_all(settings, "deployment-outcomes"):
+        books.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
+    for record in await read_all(settings, "rollback-outcomes"):
+        books.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
+    for record in await read_all(settings, "dead-letters"):
+        books.letters.append(DeadLetter.from_bytes(record.value))
+    books.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
+    books.tables = await _tables(dsn)
+    books.health = await _health(detector_url, list(books.logs))
+    return books
+
+
+def _poisoned(books: Books, record: ConsumerRecord) -> bool:
+    for name, value in record.headers:
+        if name == HEADER:
+            place = (record.topic, record.partition, record.offset)
+            books.poison[place] = (value.decode(), record)
+            return True
+    return False
+
+
+async def _tables(dsn: str) -> dict[str, list[asyncpg.Record]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return {name: list(await connection.fetch(sql)) for name, sql in _QUERIES.items()}
+    finally:
+        await connection.close()
+
+
+async def _health(url: str, tools: list[str]) -> dict[str, dict[str, Any]]:
+    found = {}
+    async with aiohttp.ClientSession() as session:
+        for tool in tools:
+            async with session.get(f"{url}/tools/{tool}/health") as answer:
+                found[tool] = {"status": answer.status, **await answer.json()}
+    return found
+
+
+def refused_id(record: ConsumerRecord) -> UUID | None:
+    """The id of a bad deployment, where it can be read."""
+    try:
+        return UUID(json.loads(record.value)["deployment_id"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -1,0 +1,201 @@
+"""The rules of the contract, section 2, over one tool's log, fast enough for a long one.
+
+Written from the contract, apart from the product: all executions of an activation are kept, and the
+windows are summed anew at each judgement. ``tests/unit/measuring/test_chaos_model.py`` holds it
+against the brute-force oracle.
+"""
+
+from bisect import insort
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from schemas.execution import Activation, Execution
+from schemas.fields import micros_of, time_of
+from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rules import Rules
+
+
+class Run(NamedTuple):
+    """An execution that counts; runs sort from the oldest to the newest, arrival breaking ties."""
+
+    at_us: int
+    offset: int
+    execution_id: str
+    failed: bool
+    is_signature_error: bool
+
+
+@dataclass
+class Window:
+    """Executions and failures by the beginning of their bucket, in seconds."""
+
+    window_s: int
+    bucket_s: int
+    executions: Counter[int] = field(default_factory=Counter)
+    failures: Counter[int] = field(default_factory=Counter)
+
+    def add(self, run: Run) -> None:
+        seconds = run.at_us // 1_000_000
+        bucket = seconds - seconds % self.bucket_s
+        self.executions[bucket] += 1
+        self.failures[bucket] += run.failed
+
+    def at(self, now_us: int) -> tuple[int, int]:
+        """Executions and failures that count at this 'now'."""
+        since_us = now_us - self.window_s * 1_000_000
+        live = [b for b in self.executions if (b + self.bucket_s) * 1_000_000 > since_us]
+        return sum(self.executions[b] for b in live), sum(self.failures[b] for b in live)
+
+
+class ToolModel:
+    """One tool's log, record after record."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.current: Activation | None = None
+        self.baseline: tuple[int, int] | None = None
+        self.left_behind: dict[int, tuple[int, int] | None] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        rules = self.rules
+        self.runs: list[Run] = []
+        self.fast = Window(rules.fast_window_s, rules.fast_bucket_s)
+        self.standard = Window(rules.standard_window_s, rules.standard_bucket_s)
+        self.commanded_at: list[datetime] = []
+
+    def read(
+        self, offset: int, timestamp_ms: int, entry: Execution | Activation
+    ) -> RollbackCommand | None:
+        """Take in the next record; the command that it demands."""
+        if isinstance(entry, Activation):
+            if self.current is None or entry.activation > self.current.activation:
+                self._activate(entry)
+            return None
+        return self._judge(entry, timestamp_ms) if self._count(entry, offset) else None
+
+    def _activate(self, new: Activation) -> None:
+        left = None
+        if self.current is not None:
+            left = self._counts_left()
+            self.left_behind.pop(self.current.version_id, None)
+            self.left_behind[self.current.version_id] = left
+            while len(self.left_behind) > self.rules.remembered_versions:
+                del self.left_behind[next(iter(self.left_behind))]
+        if new.activated_by.kind == "rollback":
+            left = self.left_behind.get(new.version_id)
+        self.current, self.baseline = new, left
+        self._begin()
+
+    def _counts_left(self) -> tuple[int, int] | None:
+        if self.runs:
+            counts = self.standard.at(self.runs[-1].at_us)
+            if counts[0] >= self.rules.baseline_executions:
+                return counts
+        return self.baseline
+
+    def ring(self) -> list[Run]:
+        """The newest, the newest last."""
+        return self.runs[-self.rules.ring_size :]
+
+    def recent(self) -> list[Run]:
+        """What of the ring is recent, the newest first."""
+        if not self.runs:
+            return []
+        since_us = self.runs[-1].at_us - self.rules.recent_window_s * 1_000_000
+        return [run for run in reversed(self.ring()) if run.at_us >= since_us]
+
+    def windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Fast and standard at 'now'."""
+        if not self.runs:
+            return (0, 0), (0, 0)
+        now_us = self.runs[-1].at_us
+        return self.fast.at(now_us), self.standard.at(now_us)
+
+    def _count(self, execution: Execution, offset: int) -> bool:
+        current = self.current
+        if current is None or execution.version_id not in (None, current.version_id):
+            return False
+        if current.activated_by.kind == "rollback" and execution.executed_at < current.activated_at:
+            return False
+        execution_id = str(execution.execution_id)
+        if any(run.execution_id == execution_id for run in self.ring()):
+            return False
+        failed = not execution.success
+        signature = failed and execution.is_signature_error
+        run = Run(micros_of(execution.executed_at), offset, execution_id, failed, signature)
+        insort(self.runs, run)
+        self.fast.add(run)
+        self.standard.add(run)
+        return True
+
+    def _judge(self, execution: Execution, timestamp_ms: int) -> RollbackCommand | None:
+        current, rules = self.current, self.rules
+        assert current is not None
+        now = time_of(self.runs[-1].at_us)
+        if self.commanded_at:
+            wait_s = rules.attempt_interval_s * 2 ** (len(self.commanded_at) - 1)
+            wait = timedelta(seconds=min(wait_s, rules.attempt_interval_max_s))
+            if now - self.commanded_at[-1] < wait:
+                return None
+        decision = self._first_rule()
+        if decision is None:
+            return None
+        tier, reason, (executions, failures) = decision
+        self.commanded_at.append(now)
+        attempt = len(self.commanded_at)
+        return RollbackCommand(
+            command_id=automatic_command_id(
+                execution.tool_name, current.version_id, current.activation, attempt
+            ),
+            tool_name=execution.tool_name,
+            from_version_id=current.version_id,
+            from_activation=current.activation,
+            tier=tier,
+            reason=reason,
+            details={
+                "recent": [run.execution_id for run in self.recent()],
+                "executions": executions,
+                "failures": failures,
+                "success_rate": (executions - failures) / executions,
+                "baseline": baseline_shown(self.baseline),
+                "attempt": attempt,
+            },
+            issued_by="detector",
+            issued_at=min(now, time_of(timestamp_ms * 1000)),
+        )
+
+    def _first_rule(self) -> tuple[Tier, Reason, tuple[int, int]] | None:
+        rules, recent = self.rules, self.recent()
+        counts = len(recent), sum(run.failed for run in recent)
+        first = recent[: rules.consecutive_failures]
+        if len(first) == rules.consecutive_failures and all(run.failed for run in first):
+            return "immediate", "consecutive_failures", counts
+        if sum(run.is_signature_error for run in recent) >= rules.signature_errors:
+            return "immediate", "signature_change", counts
+        if counts[0] >= rules.complete_failure_recent and counts[0] == counts[1]:
+            return "immediate", "complete_failure", counts
+        fast, standard = self.windows()
+        if fast[0] >= rules.complete_failure_executions and fast[0] == fast[1]:
+            return "fast", "complete_failure", fast
+        if fast[0] >= rules.high_failure_rate_executions and Fraction(*reversed(fast)) > Fraction(
+            rules.high_failure_rate
+        ):
+            return "fast", "high_failure_rate", fast
+        if self.baseline is not None and standard[0] >= rules.standard_executions:
+            before = 1 - Fraction(self.baseline[1], self.baseline[0])
+            now = 1 - Fraction(standard[1], standard[0])
+            if before - now >= Fraction(rules.success_rate_drop):
+                return "standard", "success_rate_drop", standard
+        return None
+
+
+def baseline_shown(counts: tuple[int, int] | None) -> dict[str, Any] | None:
+    """A baseline as messages show it."""
+    if counts is None:
+        return None
+    executions, failures = counts
+    return {"executions": executions, "success_rate": (executions - failures) / executions}

@@ -1,0 +1,1 @@
+"""Every function of `db` against a real Postgres."""

@@ -1,0 +1,372 @@
+"""The statements that the seed prints for reading the database, as they stand there (but for blanks
+at the ends of lines): what they answer, and that none of them scans all executions."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, Final
+
+import pytest
+
+from db.executions.queries import newest_executions
+from db.postgres.pool import Connection, connect
+from db.postgres.sql import blocks
+from db.versions.metrics import recount
+from db.versions.tool_versions import deploy, history
+from tests.integration.db.test_db import NOW, deployment, execution, record_all
+from tests.support.postgres import PostgresServer, execute, run
+
+HISTORY_WITH_METRICS = """
+SELECT
+    tool_name,
+    version_number,
+    created_at,
+    created_by,
+    success_rate,
+    improvement_type,
+    success_rate - LAG(success_rate) OVER (
+        PARTITION BY tool_name
+        ORDER BY version_number
+    ) AS success_rate_change
+FROM tool_versions
+ORDER BY tool_name, version_number DESC;
+"""
+
+STABILITY = """
+SELECT
+    tool_name,
+    COUNT(*) as total_versions,
+    COUNT(*) FILTER (WHERE is_breaking_change) as breaking_changes,
+    MAX(version_number) as current_version
+FROM tool_versions
+GROUP BY tool_name
+ORDER BY breaking_changes DESC;
+"""
+
+CURRENT_VERSIONS = """
+SELECT
+    tool_name,
+    version_number,
+    created_at,
+    created_by,
+    success_rate,
+    total_executions
+FROM tool_versions
+WHERE is_current = TRUE
+ORDER BY tool_name;
+"""
+
+WITH_BREAKING_CHANGES = """
+SELECT
+    tool_name,
+    version_number,
+    created_at,
+    improvement_reason
+FROM tool_versions
+WHERE is_breaking_change = TRUE
+ORDER BY created_at DESC;
+"""
+
+COMPARISON = """
+SELECT
+    v1.tool_name,
+    v1.version_number as from_version,
+    v2.version_number as to_version,
+    v1.success_rate as old_success_rate,
+    v2.success_rate as new_success_rate,
+    v2.success_rate - v1.success_rate as improvement
+FROM tool_versions v1
+JOIN tool_versions v2 ON v1.tool_name = v2.tool_name
+                     AND v2.previous_version_id = v1.version_id
+WHERE v2.created_by = 'autonomous'
+ORDER BY improvement DESC;
+"""
+
+NEEDING_ROLLBACK = """
+-- Query recent executions for fast rollback check
+SELECT
+    tool_name,
+    executed_at,
+    success,
+    error
+FROM tool_executions
+WHERE tool_name = 'my_tool'
+  AND executed_at > NOW() - INTERVAL '5 minutes'
+ORDER BY executed_at DESC
+LIMIT 10;
+"""
+
+STATEMENTS: Final = {
+    "version_history_with_metrics": HISTORY_WITH_METRICS,
+    "version_stability": STABILITY,
+    "current versions": CURRENT_VERSIONS,
+    "breaking changes": WITH_BREAKING_CHANGES,
+    "comparison": COMPARISON,
+    "needing rollback": NEEDING_ROLLBACK,
+}
+
+OTHER: Final = '工具 "x"'
+
+
+@pytest.fixture
+async def conn(database_dsn: str) -> AsyncIterator[Connection]:
+    conn = await connect(database_dsn)
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture
+async def filled(conn: Connection) -> Connection:
+    """Two tools. Of `my_tool` version 1 has 9 of 10 executions that succeeded, version 2, breaking,
+    1 of 4, version 3 none; the other's only version 1 of 2."""
+    ids = []
+    for number, (tool, by, breaking) in enumerate(
+        [
+            ("my_tool", "human", False),
+            ("my_tool", "autonomous", True),
+            ("my_tool", "autonomous", False),
+            (OTHER, "human", False),
+        ]
+    ):
+        wish = deployment(
+            f"code {number}",
+            tool,
+            created_by=by,
+            deployed_at=created(number),
+            improvement_reason=f"reason {number}",
+        )
+        outcome = await deploy(conn, wish, ["run() is gone"] if breaking else [], breaking)
+        ids.append(outcome.version_id)
+    for index, executions, successes in ((0, 10, 9), (1, 4, 1), (3, 2, 1)):
+        tool = OTHER if index == 3 else "my_tool"
+        for number in range(executions):
+            good = number < successes
+            error = None if good else "TypeError: no"
+            await record_all(conn, execution(tool, good, version_id=ids[index], error=error))
+    return conn
+
+
+def created(number: int) -> datetime:
+    return NOW + timedelta(hours=number)
+
+
+async def answer(conn: Connection, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await conn.fetch(sql)]
+
+
+class TestAnswers:
+    async def test_history_with_metrics(self, filled: Connection) -> None:
+        expected = [
+            ("my_tool", 3, created(2), "autonomous", None, "bug_fix", None),
+            ("my_tool", 2, created(1), "autonomous", 0.25, "bug_fix", 0.25 - 0.9),
+            ("my_tool", 1, created(0), "human", 0.9, "bug_fix", None),
+            (OTHER, 1, created(3), "human", 0.5, "bug_fix", None),
+        ]
+        assert await answer(filled, HISTORY_WITH_METRICS) == expected
+        assert await answer(filled, "select * from version_history_with_metrics") == expected
+
+    async def test_stability(self, filled: Connection) -> None:
+        expected = [("my_tool", 3, 1, 3), (OTHER, 1, 0, 1)]
+        assert await answer(filled, STABILITY) == expected
+        assert await answer(filled, "select * from version_stability") == expected
+
+    @pytest.mark.parametrize("view", ["version_history_with_metrics", "version_stability"])
+    async def test_the_views_have_the_columns_of_their_bodies(
+        self, conn: Connection, view: str
+    ) -> None:
+        of_view = await conn.prepare(f"select * from {view}")
+        of_body = await conn.prepare(STATEMENTS[view])
+        assert [(each.name, each.type) for each in of_view.get_attributes()] == [
+            (each.name, each.type) for each in of_body.get_attributes()
+        ]
+
+    async def test_current_versions(self, filled: Connection) -> None:
+        assert await answer(filled, CURRENT_VERSIONS) == [
+            ("my_tool", 3, created(2), "autonomous", None, 0),
+            (OTHER, 1, created(3), "human", 0.5, 2),
+        ]
+
+    async def test_breaking_changes(self, filled: Connection) -> None:
+        assert await answer(filled, WITH_BREAKING_CHANGES) == [
+            ("my_tool", 2, created(1), "reason 1")
+        ]
+
+    async def test_comparison(self, filled: Connection) -> None:
+        """What is not known yet comes first: Postgres puts nulls there."""
+        assert await answer(filled, COMPARISON) == [
+            ("my_tool", 2, 3, 0.25, None, None),
+            ("my_tool", 1, 2, 0.9, 0.25, 0.25 - 0.9),
+        ]
+
+    async def test_needing_rollback(self, filled: Connection) -> None:
+        """At most ten of this tool's, of the last five minutes, the newest first."""
+        assert await answer(filled, NEEDING_ROLLBACK) == []
+        now = datetime.now(UTC)
+        await record_all(
+            filled,
+            execution(OTHER, executed_at=now),
+            execution("my_tool", executed_at=now - timedelta(minutes=6)),
+            execution("my_tool", False, executed_at=now - timedelta(seconds=99), error="E: no"),
+        )
+        assert await answer(filled, NEEDING_ROLLBACK) == [
+            ("my_tool", now - timedelta(seconds=99), False, "E: no")
+        ]
+        times = [now - timedelta(seconds=second) for second in range(20)]
+        await record_all(filled, *(execution("my_tool", executed_at=each) for each in times))
+        assert await answer(filled, NEEDING_ROLLBACK) == [
+            ("my_tool", each, True, None) for each in times[:10]
+        ]
+
+
+VERSIONS: Final = 10_000
+EACH: Final = 100
+"""Executions of a version: 1,000,000 in all, one a second."""
+
+FILL: Final = (
+    # Ids that grow, and indexes built at the end: a third of the time.
+    "alter table tool_executions drop constraint tool_executions_pkey",
+    "drop index tool_executions_tool, tool_executions_version_log",
+    f"""
+    insert into tool_versions (
+        tool_name, version_number, code, code_hash, created_at, created_by, is_current,
+        is_breaking_change, improvement_type, previous_version_id, activation, total_executions,
+        successful_executions, success_rate
+    )
+    select
+        'my_tool', n, repeat(md5(n::text), 60), repeat(md5(n::text), 2),
+        now() - make_interval(secs => {VERSIONS} - n), 'autonomous', n = {VERSIONS}, n % 20 = 0,
+        'bug_fix', nullif(n - 1, 0), n, {EACH}, {EACH * 9 // 10}, 0.9
+    from generate_series(1, {VERSIONS}) n
+    """,
+    f"""
+    insert into tool_executions (
+        execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
+        session_id, log_offset
+    )
+    select
+        lpad(to_hex(n), 32, '0')::uuid, 'my_tool', 1 + (n - 1) / {EACH}, n % 10 > 0,
+        case when n % 10 = 0 then 'TypeError: no' end, case when n % 10 = 0 then 'TypeError' end,
+        now() - make_interval(secs => {VERSIONS * EACH} - n), 1.5, 's', n
+    from generate_series(1, {VERSIONS * EACH}) n
+    """,
+    """
+    insert into rollbacks
+    select
+        gen_random_uuid(), 'my_tool', n, n - 1, n - 1, 'fast', 'complete_failure', '{"recent": []}',
+        'detector', now(), 'applied', null, now() - make_interval(secs => 20000 - n)
+    from generate_series(2, 10000, 3) n
+    """,
+    "alter table tool_executions add primary key (execution_id)",
+)
+
+
+@pytest.fixture(scope="module")
+def million_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """A tool with 10,000 versions, each of 100 executions, every third one rolled back."""
+    with postgres_server.database() as dsn:
+        run(fill(dsn))
+        yield dsn
+
+
+async def fill(dsn: str) -> None:
+    conn = await connect(dsn)
+    sql = "select indexname, indexdef from pg_indexes where tablename = 'tool_executions'"
+    indexes = {row["indexname"]: row["indexdef"] for row in await conn.fetch(sql)}
+    await conn.close()
+    dropped = [indexes["tool_executions_tool"], indexes["tool_executions_version_log"]]
+    await execute(dsn, *FILL, *dropped, "vacuum analyze")
+
+
+@pytest.fixture
+async def million(million_dsn: str) -> AsyncIterator[Connection]:
+    conn = await connect(million_dsn)
+    yield conn
+    await conn.close()
+
+
+def scanned(plan: Any) -> set[str]:
+    """The tables that a plan reads from one end to the other, wherever in it."""
+    if isinstance(plan, list):
+        return set().union(*map(scanned, plan))
+    if not isinstance(plan, dict):
+        return set()
+    found = set().union(*map(scanned, plan.values()))
+    is_scan = plan.get("Node Type") == "Seq Scan"
+    return found | {plan["Relation Name"]} if is_scan else found
+
+
+ID: Final = "00000000-0000-0000-0000-0000000f4240"
+
+NEWEST: Final = blocks("evidence.sql")["newest_of_version"]
+READS: Final = {
+    "newest_executions": (NEWEST, "my_tool", 5_000, 10, None, None),
+    "newest_executions of a time": (NEWEST, "my_tool", 5_000, 50, NOW, NOW),
+    "known": (blocks("executions.sql")["known"], f"{{{ID},{ID}}}"),
+    "executions_by_id": (blocks("evidence.sql")["by_id"], f"{{{ID},{ID}}}"),
+    "recount": (blocks("metrics.sql")["count"], "my_tool", 5_000),
+    "history": (blocks("versions.sql")["history"], "my_tool", 50),
+    "current": (blocks("versions.sql")["current"], "{my_tool,other}"),
+    "standing": (blocks("versions.sql")["standing"], "{my_tool,other}"),
+    "rollbacks": (blocks("rollbacks.sql")["newest"], None, 50),
+    "rollbacks of a tool": (blocks("rollbacks.sql")["newest_of_tool"], None, 50, "my_tool"),
+    "rollbacks about versions": (blocks("rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
+    "rollbacks by id": (blocks("rollbacks.sql")["among"], f"{{{ID}}}"),
+    "current for a rollback": (blocks("rollbacks.sql")["current"], "{my_tool,other}"),
+    "named by commands": (blocks("rollbacks.sql")["named"], "{my_tool,other}", "{5000,7}"),
+    "commands known": (blocks("rollbacks.sql")["stored"], f"{{{ID}}}"),
+    "targets": (
+        blocks("trust.sql")["way_back"],
+        "{my_tool,other}",
+        "{5000,7}",
+        "{null,null}",
+        "16",
+    ),
+}
+
+
+@pytest.mark.timeout(180)  # the fixture's rows
+class TestAtAMillionExecutions:
+    @pytest.mark.parametrize("name", STATEMENTS)
+    async def test_no_statement_of_the_seed_scans_them(
+        self, million: Connection, name: str
+    ) -> None:
+        plan = await million.fetchval(f"explain (format json) {STATEMENTS[name]}")
+        assert "tool_executions" not in scanned(json.loads(plan))
+
+    @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+    @pytest.mark.parametrize("name", READS)
+    async def test_no_read_of_ours_scans_a_table(
+        self, million: Connection, name: str, plans: str
+    ) -> None:
+        """Neither when it is planned for these values nor when for any."""
+        sql, *values = READS[name]
+        await million.execute(f"set plan_cache_mode = {plans}")
+        await million.execute(f"prepare read as {sql}")
+        given = ", ".join("null" if value is None else f"'{value}'" for value in values)
+        plan = await million.fetchval(f"explain (format json) execute read({given})")
+        assert scanned(json.loads(plan)) <= {"distrusted_code"}  # nothing is in that
+
+    async def test_a_scan_would_be_seen(self, million: Connection) -> None:
+        sql = "select * from (select count(*) from tool_executions where duration_ms > 0) x"
+        plan = await million.fetchval(f"explain (format json) {sql}")
+        assert scanned(json.loads(plan)) == {"tool_executions"}
+
+    async def test_what_is_read_is_right(self, million: Connection) -> None:
+        found = await newest_executions(million, "my_tool", 5_000, 10)
+        assert [each.log_offset for each in found] == list(range(500_000, 499_990, -1))
+        counted = await recount(million, "my_tool", 5_000)
+        assert counted is not None
+        assert (counted.changed, counted.after.successful_executions) == (False, 90)
+
+    async def test_history_is_fast(self, million: Connection) -> None:
+        taken = []
+        for _ in range(50):
+            started = time.perf_counter()
+            versions = await history(million, "my_tool", 50)
+            taken.append(1000 * (time.perf_counter() - started))
+        assert len(versions) == 50
+        assert sum(len(each.rollbacks) for each in versions) == 16
+        print(f"history of 50 among {VERSIONS}: {median(taken):.1f} ms, at most {max(taken):.1f}")
+        assert median(taken) < 20  # 2 on an idle machine

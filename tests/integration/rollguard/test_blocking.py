@@ -1,0 +1,70 @@
+"""Version management without async: from any thread, one loop behind it, and nothing left."""
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import pytest
+
+from rollguard.blocking import DeploymentMonitor, ToolVersionManager
+from schemas.errors import Rejected, RollguardError
+from tests.support.system import System
+
+
+@pytest.fixture
+def kafka(embedded_broker: str) -> str:
+    return embedded_broker
+
+
+def _loops() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "rollguard"]
+
+
+async def test_usable_from_any_thread(system: System) -> None:
+    def work() -> None:
+        with ToolVersionManager(system.settings) as manager, ThreadPoolExecutor(4) as threads:
+            codes = [f"x = {number}\n" for number in range(8)]
+            created = list(threads.map(lambda code: manager.create_version("t", code), codes))
+            history = manager.get_version_history("t")
+            assert sorted(created) == sorted(version["version_id"] for version in history)
+            assert manager.rollback_to_version("t", created[0], "back")["success"]
+            assert manager.compare_versions("t", created[0], created[1])["code_diff"]
+            assert manager.check_immediate_rollback_needed("t") == (False, None, {})
+            assert manager.update_version_metrics("t")["changed"] is False
+            monitor = DeploymentMonitor(version_manager=manager)
+            assert monitor.check_health("t")["needs_rollback"] is False
+            assert monitor.auto_rollback_if_needed("t", "s")["rollback_performed"] is False
+            assert _loops() == ["rollguard"], "one loop for all"
+            with pytest.raises(Rejected, match="tool_name"):
+                manager.create_version("", "x")
+
+    await asyncio.to_thread(work)
+    assert _loops() == []
+
+
+async def test_usable_where_a_loop_runs(system: System) -> None:
+    with ToolVersionManager(system.settings) as manager:
+        created = manager.create_version("t", "x = 1\n")
+        current = manager.get_current_version("t")
+        assert current is not None
+        assert current["version_id"] == created
+
+
+async def test_closed_while_another_thread_waits(system: System) -> None:
+    await system.stop_all()  # nobody answers
+    manager = ToolVersionManager(system.settings)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(manager.create_version, "t", "x = 1\n")
+        await asyncio.sleep(1)
+        manager.close()
+        with pytest.raises((CancelledError, RollguardError)):
+            waiting.result(10)
+    with pytest.raises(RuntimeError, match="closed"):
+        manager.get_current_version("t")
+
+
+def test_closed_by_itself_when_forgotten() -> None:
+    manager = ToolVersionManager()
+    assert _loops() == ["rollguard"]
+    del manager
+    assert _loops() == []

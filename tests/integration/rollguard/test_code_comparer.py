@@ -1,0 +1,232 @@
+"""The analyst with real children: answers, deaths, time limits, cancellation, ends."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import psutil
+import pytest
+import pytest_asyncio
+import uvloop
+
+from agents.comparer.code_comparer import Analyst
+from policy.breaking.compare import compare_code
+from policy.breaking.finding import Finding, is_breaking
+
+OLD = "def execute(path, depth=1): ...\n"
+NEW = "async def execute(path): ...\n"
+MANY = "\n".join(f"def f{i}(a, b: int = {i}):\n    return a + b\n" for i in range(10_000))
+
+
+@pytest_asyncio.fixture
+async def analyst() -> AsyncIterator[Analyst]:
+    async with Analyst() as running:
+        yield running
+
+
+def children() -> list[psutil.Process]:
+    """The analysts' children of this process, zombies too."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if child.status() == psutil.STATUS_ZOMBIE or "agents.comparer.child" in child.cmdline():
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+async def test_it_says_what_compare_code_says(analyst: Analyst) -> None:
+    pairs = [
+        (OLD, NEW),
+        (OLD, OLD),
+        (None, OLD),
+        (OLD, "def f(:"),
+        ("def f(:", OLD),
+        (OLD, "x = '\ud800'\0"),
+        ("X = 'ä🐍'\r\n", "\u2028"),
+    ]
+    for old, new in pairs:
+        assert await analyst.compare(old, new) == compare_code(old, new)
+    answers = await asyncio.gather(*(analyst.compare(*pair) for pair in pairs * 5))
+    assert answers == [compare_code(*pair) for pair in pairs] * 5
+    assert len(children()) == 1
+
+
+async def test_the_loop_goes_on_while_ten_thousand_functions_are_compared(
+    analyst: Analyst,
+) -> None:
+    gaps: list[float] = []
+    beat = asyncio.create_task(_beat(gaps))
+    findings = await analyst.compare(MANY, MANY.replace("(a, b", "(b"))
+    beat.cancel()
+    assert len(findings) == 10_000
+    assert len(gaps) > 20
+    assert max(gaps) < 0.1 + 0.02
+
+
+async def _beat(gaps: list[float]) -> None:
+    loop = asyncio.get_running_loop()
+    last = loop.time()
+    while True:
+        await asyncio.sleep(0.02)
+        now = loop.time()
+        gaps.append(now - last)
+        last = now
+
+
+async def test_long_code_gets_through(analyst: Analyst) -> None:
+    old = "X = [" + "1, " * 160_000 + "]"
+    assert await analyst.compare(old, "") == compare_code(old, "")
+
+
+async def test_a_child_that_died_before_the_question_is_replaced(analyst: Analyst) -> None:
+    [child] = children()
+    child.kill()
+    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert child not in children()
+
+
+async def test_a_question_of_which_the_child_dies(
+    analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(monkeypatch, "import os, sys; sys.stdin.readline(); os.abort()")
+    _kill_children()
+    _check_failed(await analyst.compare(OLD, ""), "status -6")
+    monkeypatch.undo()
+    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+
+
+async def test_a_question_that_takes_too_long() -> None:
+    analyst = Analyst(timeout_s=0.5)
+    await analyst.start()
+    [child] = children()
+    _check_failed(await analyst.compare(MANY * 3, ""), "more than 0.5 s")
+    assert not child.is_running()
+    analyst._timeout_s = 10.0  # a slow machine may need more than half a second for the start
+    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    await analyst.close()
+    assert children() == []
+
+
+async def test_a_cancelled_question_leaves_no_answer_behind(analyst: Analyst) -> None:
+    [child] = children()
+    question = asyncio.create_task(analyst.compare(MANY, ""))
+    await asyncio.sleep(0.2)
+    question.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await question
+    assert not child.is_running()
+    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+
+
+async def test_a_cancelled_question_that_waits_disturbs_nobody(analyst: Analyst) -> None:
+    first = asyncio.create_task(analyst.compare(OLD, NEW))
+    second = asyncio.create_task(analyst.compare(OLD, ""))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert await first == compare_code(OLD, NEW)
+
+
+async def test_close_waits_for_the_question_in_hand_and_leaves_nothing() -> None:
+    analyst = Analyst()  # started by its first question
+    question = asyncio.create_task(analyst.compare(OLD, NEW))
+    await asyncio.sleep(0)
+    await analyst.close()
+    assert await question == compare_code(OLD, NEW)
+    assert children() == []
+    await analyst.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await analyst.compare(OLD, NEW)
+    assert children() == []
+
+
+async def test_a_cancelled_close_ends_the_question_in_hand(analyst: Analyst) -> None:
+    question = asyncio.create_task(analyst.compare(MANY, ""))
+    await asyncio.sleep(0.1)
+    closing = asyncio.create_task(analyst.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(RuntimeError, match="closed"):
+        await question
+    assert children() == []
+
+
+async def test_ctrl_c_is_not_for_the_child(analyst: Analyst) -> None:
+    [child] = children()
+    child.send_signal(signal.SIGINT)
+    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert children() == [child]
+
+
+def test_with_uvloop_and_nothing_left() -> None:
+    async def ask() -> None:
+        async with Analyst() as analyst:
+            assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+            question = asyncio.create_task(analyst.compare(MANY, ""))
+            await asyncio.sleep(0.1)
+            question.cancel()
+            await asyncio.wait([question])
+            assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+
+    uvloop.run(ask())
+    assert children() == []
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+async def test_the_child_ends_with_its_parent(busy: bool) -> None:
+    """Busy, it ends when it has finished or at its alarm, 3 s here."""
+    program = (
+        "import asyncio, os\nfrom agents.comparer.code_comparer import Analyst\n"
+        "async def main():\n"
+        "    analyst = Analyst(timeout_s=2.0)\n    await analyst.start()\n"
+        "    print(analyst._process.pid, flush=True)\n"
+        f"    code = ''.join(f'def f{{i}}(): ...\\n' for i in range({300_000 if busy else 1}))\n"
+        "    asyncio.ensure_future(analyst.compare(code, ''))\n"
+        "    await asyncio.sleep(1.0)\n    os._exit(0)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await parent.communicate()
+    pid = int(output)
+    async with asyncio.timeout(15):
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(0.05)
+
+
+async def test_out_of_memory_is_no_end(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = "import resource\nfrom agents.breaking import child\n"
+    limited += "child._MAX_MEMORY_BYTES = 120 * 1024 ** 2\nchild.main()"
+    _stand_in(monkeypatch, limited)
+    _kill_children()
+    findings = await analyst.compare("X = 1", "X = [" + "1, " * 3_000_000 + "]")
+    assert is_breaking(findings)
+    assert "Memory" in findings[0].sentence
+
+
+def _stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Start this program instead of the child's."""
+    start: Callable[..., Any] = asyncio.create_subprocess_exec
+
+    async def stand_in(*_: str, **options: Any) -> Any:
+        return await start(sys.executable, "-c", program, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", stand_in)
+
+
+def _kill_children() -> None:
+    """So that the next question starts another."""
+    for child in children():
+        child.kill()
+
+
+def _check_failed(findings: list[Finding], why: str) -> None:
+    [finding] = findings
+    assert (finding.severity, finding.kind) == ("breaking", "not_comparable")
+    assert why in finding.sentence

@@ -1,0 +1,1 @@
+"""What is relied on of Faust and Kafka, against real brokers."""

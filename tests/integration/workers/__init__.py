@@ -1,0 +1,1 @@
+"""Real worker processes against a real broker and a real Postgres."""

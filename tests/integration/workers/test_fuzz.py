@@ -1,0 +1,351 @@
+"""Thousands of mutated messages on every input topic, against the three real workers.
+
+No worker stops, every good message counts exactly, every bad one is a dead letter, and nothing is
+both. ``ROLLGUARD_TEST_FUZZ_SEED`` repeats a run; the seed is printed.
+"""
+
+import asyncio
+import os
+import time
+from base64 import b64encode
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from schemas.dead_letter import DeadLetter
+from schemas.message import MAX_REQUEST_BYTES
+from streams.partitions import partition_of
+from tests.support.mutations import ID_OF, Case, Kind, Raw, cases, text_of
+from tests.support.system import System, until
+
+SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
+ROLES = ("detector", "applier", "recorder")
+EXECUTED = ["plain", "数 🛡", "x" * 255, "a/b?c&d", "-", "tab\tnew\n"]
+DEPLOYED = ["deployed", "é deployed", "third"]
+COMMANDED = ["commanded", "second 数"]
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+MIB = 1024 * 1024
+
+Place = tuple[str, int, int]
+
+
+@dataclass
+class Fuzz:
+    """What was sent where, and what the system made of it."""
+
+    system: System
+    sent: dict[Place, Case] = field(default_factory=dict)
+    letters: dict[Place, DeadLetter] = field(default_factory=dict)
+    version_ids: dict[str, int] = field(default_factory=dict)
+
+    def topic(self, kind: Kind) -> str:
+        topics = self.system.topics
+        return {
+            "execution": topics.executions,
+            "deployment": topics.deployments,
+            "command": topics.commands,
+        }[kind]
+
+    def of(self, kind: Kind) -> dict[Place, Case]:
+        return {place: case for place, case in self.sent.items() if case.kind == kind}
+
+    def taken(self, kind: Kind) -> dict[Place, Case]:
+        """What is no dead letter."""
+        return {place: case for place, case in self.of(kind).items() if place not in self.letters}
+
+    async def deploy_all(self) -> None:
+        """One version for the tools that execute, three for those that are commanded."""
+        for tool in EXECUTED:
+            outcome = await self.system.deploy(tool, "def execute(): ...")
+            self.version_ids[tool] = outcome.version_id or 0
+        for tool in COMMANDED:
+            for number in range(3):
+                outcome = await self.system.deploy(tool, f"def execute(): return {number}")
+                if number == 1:
+                    self.version_ids[tool] = outcome.version_id or 0
+
+    async def send(self, mixed: Iterable[Case]) -> None:
+        """Send in this order, and last one bad record to each partition of each topic."""
+        sent = []
+        async with _producers(self.system) as producers:
+            for case in mixed:
+                acknowledged = await producers[case.codec].send(
+                    self.topic(case.kind),
+                    case.value,
+                    key=case.key,
+                    partition=case.partition,
+                    headers=list(case.headers),
+                )
+                sent.append((case, acknowledged))
+            await asyncio.gather(*(producer.flush() for producer in producers.values()))
+            for kind in ID_OF:
+                for partition in range(self.system.settings.partitions):
+                    last = Case("the last", kind, "bad", b"end", b"the end", {}, partition)
+                    acknowledged = await producers[None].send(
+                        self.topic(kind), last.value, key=last.key, partition=partition
+                    )
+                    sent.append((last, acknowledged))
+            for case, acknowledged in sent:
+                metadata = await acknowledged
+                self.sent[metadata.topic, metadata.partition, metadata.offset] = case
+
+    async def read_letters(self, quiet_s: float = 20.0) -> None:
+        """Read `dead-letters` until all bad records are there and no more come; or until nothing
+        comes for so long."""
+        bad = {place for place, case in self.sent.items() if case.fate == "bad"}
+        async with self.system.reader(self.system.topics.dead_letters) as consumer:
+            while True:
+                wait_s = quiet_s if bad - self.letters.keys() else 1.0
+                found = await consumer.getmany(timeout_ms=int(wait_s * 1000))
+                if not found:
+                    return
+                for records in found.values():
+                    for record in records:
+                        letter = DeadLetter.from_bytes(record.value)
+                        self.letters[letter.topic, letter.partition, letter.offset] = letter
+
+
+@asynccontextmanager
+async def _producers(system: System) -> AsyncIterator[dict[str | None, AIOKafkaProducer]]:
+    """A producer without compression, and one for each codec."""
+    producers: dict[str | None, AIOKafkaProducer] = {
+        codec: AIOKafkaProducer(
+            bootstrap_servers=list(system.settings.kafka_brokers),
+            compression_type=codec,
+            max_request_size=MAX_REQUEST_BYTES,
+            linger_ms=2,
+        )
+        for codec in (None, *CODECS)
+    }
+    try:
+        for producer in producers.values():
+            await producer.start()
+        yield producers
+    finally:
+        for producer in producers.values():
+            await producer.stop()
+
+
+def mixed_cases(fuzz: Fuzz, random: Random, counts: dict[Kind, int], large: int) -> Iterable[Case]:
+    """The messages of all kinds, mixed; those of one kind in their order."""
+    tools: dict[Kind, list[str]] = {
+        "execution": EXECUTED,
+        "deployment": DEPLOYED,
+        "command": COMMANDED,
+    }
+    partitions = fuzz.system.settings.partitions
+    streams = {
+        kind: cases(kind, tools[kind], count, random, partitions, fuzz.version_ids, large)
+        for kind, count in counts.items()
+    }
+    order = [kind for kind, count in counts.items() for _ in range(count)]
+    random.shuffle(order)
+    for kind in order:
+        yield next(streams[kind])
+
+
+async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
+    print(f"ROLLGUARD_TEST_FUZZ_SEED={SEED}")
+    pids = [worker.pid for worker in system.workers]
+    fuzz = Fuzz(system)
+    await fuzz.deploy_all()
+    began = time.perf_counter()
+    await fuzz.send(mixed_cases(fuzz, Random(SEED), counts, large))
+    await fuzz.read_letters()
+    check_letters(fuzz)
+    await check_executions(fuzz)
+    await check_deployments(fuzz)
+    await check_commands(fuzz)
+    assert [worker.pid for worker in system.workers] == pids
+    for worker, role in zip(system.workers, ROLES, strict=True):
+        assert worker.returncode is None, system.log(role)[-2000:]
+        assert "batch_failed" not in system.log(role)
+    fates = Counter(case.fate for case in fuzz.sent.values())
+    print(
+        f"{sum(fates.values())} records in {time.perf_counter() - began:.1f} s: {dict(fates)}, "
+        f"{len(fuzz.letters)} dead letters"
+    )
+
+
+def check_letters(fuzz: Fuzz) -> None:
+    """Every bad record has a dead letter that holds it and says why; no good one has."""
+    missing = [
+        (place, case.name, (case.value or b"")[:200])
+        for place, case in fuzz.sent.items()
+        if case.fate == "bad" and place not in fuzz.letters
+    ]
+    assert missing == []
+    for place, letter in fuzz.letters.items():
+        case = fuzz.sent[place]
+        value, key = case.value, case.key
+        assert case.fate != "good", (case.name, letter.error)
+        assert letter.error.strip()
+        assert letter.role == ("detector" if case.kind == "execution" else "applier")
+        assert letter.key == (None if key is None else b64encode(key[:1024]).decode())
+        assert letter.value == (None if value is None else b64encode(value[:MIB]).decode())
+        assert letter.truncated == (value is not None and len(value) > MIB)
+
+
+async def check_executions(fuzz: Fuzz) -> None:
+    """Each that is no dead letter is recorded once, as it was said; metrics and windows count."""
+    system, taken = fuzz.system, fuzz.taken("execution")
+
+    async def all_recorded() -> bool:
+        count = await system.query("SELECT count(*) FROM tool_executions")
+        return bool(count[0][0] >= len(taken))
+
+    with suppress(TimeoutError):  # what is missing is told below
+        await until(all_recorded)
+    rows = await system.query("SELECT * FROM tool_executions")
+    partitions = system.settings.partitions
+    recorded = {
+        (
+            system.topics.executions,
+            partition_of(row["tool_name"].encode(), partitions),
+            row["log_offset"],
+        ): row
+        for row in rows
+    }
+    assert len(recorded) == len(rows)
+    assert recorded.keys() == taken.keys()
+    for place, case in taken.items():
+        if case.fate == "good":
+            _check_row(recorded[place], case, fuzz.version_ids)
+    of_version: dict[int, list[bool]] = defaultdict(list)
+    for row in rows:
+        if row["version_id"] == fuzz.version_ids[row["tool_name"]]:
+            of_version[row["version_id"]].append(row["success"])
+    for tool in EXECUTED:
+        [metrics] = await system.query("SELECT * FROM tool_versions WHERE tool_name = $1", tool)
+        counted = of_version[metrics["version_id"]]
+        assert metrics["total_executions"] == len(counted)
+        assert metrics["success_rate"] == sum(counted) / len(counted)
+        await _check_windows(fuzz, tool, rows)
+
+
+def _check_row(row: asyncpg.Record, case: Case, version_ids: dict[str, int]) -> None:
+    """What a good execution says stands in its row; without a version it is the current one's."""
+    said: dict[str, Any] = {
+        name: None if isinstance(each, Raw) else each for name, each in case.fields.items()
+    }
+    assert row["execution_id"] == UUID(said["execution_id"]), case.name
+    assert row["tool_name"] == said["tool_name"]
+    assert row["success"] == said["success"]
+    assert row["version_id"] == (said.get("version_id") or version_ids[row["tool_name"]])
+    text = str(said["executed_at"]).upper().replace(" ", "T")
+    assert abs(row["executed_at"] - datetime.fromisoformat(text)) < timedelta(microseconds=1)
+    assert (row["error"] is None) == (said.get("error") is None)
+    session_id = said.get("session_id")
+    if session_id is not None and session_id.isprintable():
+        assert row["session_id"] == session_id
+
+
+async def _check_windows(fuzz: Fuzz, tool: str, rows: list[asyncpg.Record]) -> None:
+    """The stream's table counts what Postgres counts, in its window of a day."""
+    version_id = fuzz.version_ids[tool]
+    times = [
+        row["executed_at"].timestamp()
+        for row in rows
+        if row["tool_name"] == tool and row["version_id"] == version_id
+    ]
+    since = max(times) - 86_400
+    expected = sum(time - time % 3_600 + 3_600 > since for time in times)
+    status, health = await _health(fuzz.system, tool)
+    assert status == 200
+    assert health["windows"]["standard"]["executions"] == expected
+    assert health["version_id"] == version_id
+
+
+async def _health(system: System, tool: str) -> tuple[int, dict[str, Any]]:
+    return await system.health(quote(tool, safe=""))
+
+
+async def check_deployments(fuzz: Fuzz) -> None:
+    """Each good deployment became the current version in its turn; each bad one whose id can be
+    read is refused."""
+    taken = fuzz.taken("deployment")
+    sql = "SELECT deployment_id, outcome ->> 'status' AS status FROM deployments"
+    refusals = {
+        UUID(case.fields["deployment_id"])
+        for case in fuzz.of("deployment").values()
+        if case.fate == "bad" and _names_its_deployment(case)
+    }
+
+    async def all_decided() -> bool:
+        status = {row["deployment_id"]: row["status"] for row in await fuzz.system.query(sql)}
+        return refusals <= status.keys()
+
+    with suppress(TimeoutError):
+        await until(all_decided)
+    status = {row["deployment_id"]: row["status"] for row in await fuzz.system.query(sql)}
+    assert {status.get(each) for each in refusals} == {"refused"}
+    before = len(EXECUTED) + 3 * len(COMMANDED)
+    assert sum(each != "refused" for each in status.values()) == before + len(taken)
+    versions = await fuzz.system.query(
+        "SELECT v.*, d.deployment_id AS wish FROM tool_versions v JOIN deployments d"
+        " ON (d.outcome ->> 'version_id')::int = v.version_id WHERE v.tool_name = ANY ($1)",
+        DEPLOYED,
+    )
+    code = {row["wish"]: row["code"] for row in versions}
+    for case in taken.values():
+        if case.fate == "good":
+            assert code[UUID(case.fields["deployment_id"])] == case.fields["code"], case.name
+    for tool in DEPLOYED:
+        numbers = {row["version_number"] for row in versions if row["tool_name"] == tool}
+        assert numbers == set(range(1, len(numbers) + 1))
+
+
+def _names_its_deployment(case: Case) -> bool:
+    """Whether the value is JSON with the id that the message had before it was changed."""
+    if case.value != text_of(case.fields).encode() or "deployment_id" not in case.fields:
+        return False
+    if any(isinstance(value, Raw) for value in case.fields.values()):
+        return False
+    try:
+        return bool(str(UUID(case.fields["deployment_id"])) == case.fields["deployment_id"])
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+async def check_commands(fuzz: Fuzz) -> None:
+    """Each command that is no dead letter was applied or rejected, once."""
+    rows = await fuzz.system.query(
+        "SELECT command_id, status FROM rollbacks WHERE tool_name = ANY ($1)", COMMANDED
+    )
+    taken = fuzz.taken("command")
+    ids = {UUID(case.fields["command_id"]) for case in taken.values() if case.fate == "good"}
+    assert ids <= {row["command_id"] for row in rows}
+    assert len(rows) == len(taken)
+    assert {row["status"] for row in rows} == {"applied", "rejected"}
+
+
+@pytest.mark.timeout(180)
+async def test_some_hundreds_on_the_embedded_broker(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    counts: dict[Kind, int] = {"execution": 500, "deployment": 80, "command": 120}
+    async with System.started(
+        embedded_broker, database_dsn, topic_prefix, tmp_path, ROLES
+    ) as system:
+        await run_fuzz(system, counts, large=1)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+async def test_five_thousand_bad_ones_on_apache_kafka(
+    apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    counts: dict[Kind, int] = {"execution": 6_800, "deployment": 1_200, "command": 2_000}
+    async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ROLES) as system:
+        await run_fuzz(system, counts, large=4)

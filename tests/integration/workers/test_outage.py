@@ -1,0 +1,81 @@
+"""Postgres goes away and comes back: the applier waits, in order, and nothing is lost."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import asyncpg
+import pytest
+import uvloop
+
+from db.executions.recording import record
+from db.postgres.migrate import open_migrated_pool
+from db.postgres.pool import acquire
+from schemas.errors import Retryable
+from schemas.execution_entry import Run
+from tests.support.proxy import door_to_postgres
+from tests.support.system import System, execution, until
+
+
+@pytest.mark.timeout(120)
+async def test_the_applier_waits_for_postgres(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with (
+        door_to_postgres(database_dsn) as (door, dsn),
+        System.started(kafka, dsn, topic_prefix, tmp_path, ("applier",)) as system,
+    ):
+        assert (await system.deploy("parser", "a")).version_number == 1
+        door.shut()
+        waiting = asyncio.create_task(system.deploy("parser", "b"))
+
+        async def waits() -> bool:
+            return '"waiting"' in system.log("applier")
+
+        await until(waits)
+        await door.open()
+        assert (await asyncio.wait_for(waiting, 40)).version_number == 2
+        assert (await system.deploy("parser", "c")).version_number == 3
+        assert await system.stop_all() == [0]
+
+
+_TERMINATE = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+@pytest.mark.parametrize("ends", ["the server", "the way to it"])
+def test_a_connection_that_ends_at_any_moment_is_waited_for(ends: str, database_dsn: str) -> None:
+    """Nothing that happens to a recorder's connection in its transaction is taken for a bug."""
+    uvloop.run(_record_while_connections_end(ends, database_dsn))  # as a worker does
+
+
+async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
+    random = Random(1)
+    entries = [(offset, Run.of(execution("parser"))) for offset in range(1_000)]
+    outcomes: Counter[str] = Counter()
+    admin = await asyncpg.connect(database_dsn)
+    async with door_to_postgres(database_dsn) as (door, dsn):
+        pool = await open_migrated_pool(dsn)
+
+        async def end() -> None:
+            await asyncio.sleep(random.uniform(0.0, 0.04))
+            if ends == "the server":
+                await admin.execute(_TERMINATE)
+            else:
+                door.cut()
+
+        for number in range(60):
+            ending = asyncio.create_task(end())
+            try:
+                async with acquire(pool) as conn:
+                    await record(conn, f"topic-{number}", 0, 0, 1_000, entries)
+                outcomes["recorded"] += 1
+            except Retryable:
+                outcomes["ended"] += 1
+            await ending
+        await pool.close()
+    await admin.close()
+    assert min(outcomes["recorded"], outcomes["ended"]) > 3, outcomes

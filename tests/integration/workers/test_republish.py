@@ -1,0 +1,58 @@
+"""What compaction keeps is written again by its owner: rows by the detector, versions by the
+applier."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.deployment import ToolVersion
+from tests.support.system import System, execution, until
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    roles = ("detector", "applier")
+    started = System.started(
+        kafka, database_dsn, topic_prefix, tmp_path, roles, ROLLGUARD_REFRESH_S="2"
+    )
+    async with started as system:
+        await system.deploy("parser", "a")
+        await system.deploy("parser", "b")
+        await system.run(*(execution("parser") for _ in range(3)))
+        changelog, versions = system.topics.changelog, system.topics.versions
+
+        async def folded() -> bool:
+            status, health = await system.health("parser")
+            return status == 200 and len(health["recent"]) == 3
+
+        await until(folded)
+        # what a woken zombie sends: what stood there first
+        old_row = (await system.records(changelog, 1))[0].value
+        old_version = (await system.records(versions, 1))[0].value
+        await system.send(changelog, "parser", old_row)
+        await system.send(versions, "parser", old_version)
+
+        async def is_behind(topic: str, old: bytes) -> bool:
+            """Whether something newer follows the old record that was sent last."""
+            seen = await _values(system, topic)
+            return seen.count(old) >= 2 and seen[-1] != old
+
+        await until(lambda: is_behind(versions, old_version))
+        await until(lambda: is_behind(changelog, old_row))
+        newest = (await _values(system, versions))[-1]
+        assert ToolVersion.from_bytes(newest).version_number == 2
+        read_to = msgspec.msgpack.decode((await _values(system, changelog))[-1])[0]
+        assert read_to > msgspec.msgpack.decode(old_row)[0]
+
+
+async def _values(system: System, topic: str) -> list[bytes]:
+    """Of one tool, so of one partition: in their order."""
+    found: list[bytes] = []
+    async with system.reader(topic) as consumer:
+        while records := await consumer.getmany(timeout_ms=500):
+            found += [each.value for some in records.values() for each in some]
+    return found

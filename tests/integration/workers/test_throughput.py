@@ -1,0 +1,72 @@
+"""The detector stays as near to the raw limit as it is: aiokafka's ``getmany`` and a plain pydantic
+model over the same records in the same run, CPU time against CPU time."""
+
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Final
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.flow.drain import drain
+from bench.flow.load import Load, Tools, chosen
+from bench.flow.raw_limit import read_plain_entry
+from bench.setup.environment import Bed
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+MOST_TIMES: Final = 2.6
+"""What an execution may cost the detector, in times of the raw limit. Between what it does cost
+(see docs/bench.md) and the double."""
+TOOLS: Final = 50
+EXECUTIONS: Final = 50_000
+ROUNDS: Final = 5
+
+
+async def test_an_execution_costs_the_detector_few_times_the_raw_limit(
+    apache_kafka: str, database_dsn: str
+) -> None:
+    ratios = []
+    async with Bed.made(apache_kafka, database_dsn) as bed, reader(bed) as consumer:
+        detectors = await bed.start("detector")
+        load = Load(
+            bed.producer, bed.topics.executions, bed.settings.partitions, Tools.numbered(TOOLS)
+        )
+        await load.send(load.activations())
+        await bed.groups.caught_up(["detector"])
+        for _ in range(ROUNDS):
+            begins = await consumer.end_offsets(consumer.assignment())
+            took = await drain(bed, detectors, load, chosen(TOOLS, EXECUTIONS, 0.0, Random(1)))
+            ratios.append(took.cpu_us / await raw_limit_us(consumer, begins))
+    assert statistics.median(ratios) <= MOST_TIMES, ratios
+
+
+@asynccontextmanager
+async def reader(bed: Bed) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all executions."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(bed.settings.kafka_brokers), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        partitions = range(bed.settings.partitions)
+        consumer.assign([TopicPartition(bed.topics.executions, number) for number in partitions])
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def raw_limit_us(consumer: AIOKafkaConsumer, begins: dict[TopicPartition, int]) -> float:
+    """CPU time of this process for each of the executions from there on, in microseconds."""
+    for place, begin in begins.items():
+        consumer.seek(place, begin)  # what was fetched meanwhile is fetched again
+    seen, begin_s = 0, time.process_time()
+    while seen < EXECUTIONS:
+        for records in (await consumer.getmany(timeout_ms=1000, max_records=2_000)).values():
+            for record in records:
+                read_plain_entry(record.value)
+            seen += len(records)
+    return 1e6 * (time.process_time() - begin_s) / seen

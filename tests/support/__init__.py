@@ -1,0 +1,1 @@
+"""What tests share: servers, workers, the oracle, generators of bad input."""

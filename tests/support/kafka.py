@@ -1,0 +1,90 @@
+"""Brokers for tests: the embedded one, and a real Apache Kafka for tests marked ``kafka``.
+
+``ROLLGUARD_KAFKA_BROKERS`` names the Apache Kafka to use; without it one is started from Maven
+artifacts. Each worker of pytest-xdist has brokers of its own, for its whole session.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from rollguard.embedded.stack import broker_command, free_port, guarded, wait_for_kafka
+
+_GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
+APACHE = Path(__file__).parents[2] / "compose" / "kafka" / "broker"
+_TIMEOUT_S = 60.0
+
+
+@contextmanager
+def running_broker(
+    command: Sequence[str], brokers: str, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, running and answering at ``brokers``; SIGTERM, then SIGKILL, at the end.
+    ``environment`` is added to ours.
+
+    Raises RuntimeError where it exits first (the port was taken) and TimeoutError.
+    """
+    process = subprocess.Popen(
+        guarded(command, signal.SIGKILL),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        with ThreadPoolExecutor(1) as thread:  # a loop may be running in ours
+            thread.submit(asyncio.run, wait_for_kafka(brokers, _TIMEOUT_S)).result()
+        if process.poll() is not None:
+            raise RuntimeError(f"{command[0]} exited with {process.returncode}")
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[str]:
+    """``host:port`` of the broker that the embedded stack uses too."""
+    port = free_port()
+    with running_broker(broker_command(port), f"127.0.0.1:{port}"):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real Apache Kafka. Tests that use it are marked ``kafka``."""
+    if _GIVEN:
+        yield _GIVEN
+        return
+    port = free_port()
+    folder = tmp_path_factory.mktemp("kafka")
+    command = [str(APACHE), str(folder), str(port), str(free_port())]
+    with running_broker(command, f"127.0.0.1:{port}"):
+        yield f"127.0.0.1:{port}"
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def kafka(request: pytest.FixtureRequest) -> str:
+    """Bootstrap servers: the test runs once on the embedded broker, once on Apache Kafka."""
+    name = "apache_kafka" if request.param == "apache" else "embedded_broker"
+    brokers: str = request.getfixturevalue(name)
+    return brokers
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test has, so that tests can share a broker."""
+    return f"test-{uuid4().hex[:12]}-"

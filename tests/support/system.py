@@ -1,0 +1,310 @@
+"""Real workers against a real broker and a real Postgres, and what a test says to them."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import aiohttp
+import asyncpg
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from rollguard.embedded.stack import free_port
+from rollguard.operations.setup import create_missing_topics, migrate_database
+from schemas.deployment import Deployment, DeploymentOutcome
+from schemas.execution import ActivatedBy, Activation, Execution
+from schemas.message import MAX_REQUEST_BYTES, Message
+from schemas.settings import Settings, load_settings
+from streams.topics import Topics
+
+WAIT_S = 30.0
+
+
+def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
+    """One execution of now; ``error`` None is a success."""
+    values: dict[str, Any] = {
+        "execution_id": uuid4(),
+        "tool_name": tool,
+        "success": error is None,
+        "error": error,
+        "executed_at": datetime.now(UTC),
+    }
+    return Execution(**(values | fields))
+
+
+def deployment(tool: str, code: str, **fields: Any) -> Deployment:
+    """A person's deployment of now."""
+    values: dict[str, Any] = {
+        "deployment_id": uuid4(),
+        "tool_name": tool,
+        "code": code,
+        "created_by": "human",
+        "improvement_type": "initial",
+        "deployed_at": datetime.now(UTC),
+    }
+    return Deployment(**(values | fields))
+
+
+def activation(tool: str, version_id: int, number: int, **fields: Any) -> Activation:
+    """The version with this id becomes current by a deployment, as activation ``number``."""
+    values: dict[str, Any] = {
+        "tool_name": tool,
+        "version_id": version_id,
+        "version_number": version_id,
+        "code_hash": "0" * 64,
+        "activation": number,
+        "activated_at": datetime.now(UTC),
+        "activated_by": ActivatedBy(kind="deployment", id=uuid4()),
+    }
+    return Activation(**(values | fields))
+
+
+class System:
+    """Topics and schema of one test, and the workers that it starts."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.topics = Topics.of(settings)
+        self.folder = folder
+        self.workers: list[asyncio.subprocess.Process] = []
+        self.ports = {"applier": free_port(), "recorder": free_port()}
+        """Where the pages of each role's first worker are."""
+        if settings.web_port is not None:
+            self.ports["detector"] = settings.web_port
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=list(settings.kafka_brokers), max_request_size=MAX_REQUEST_BYTES
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def started(
+        cls,
+        brokers: str,
+        dsn: str,
+        prefix: str,
+        folder: Path,
+        roles: Sequence[str],
+        fetch_wait_ms: int = 20,
+        **more: str,
+    ) -> AsyncIterator[Self]:
+        """Topics and schema made, ``roles`` running and ready; ``more``: their environment."""
+        port = free_port()
+        settings = load_settings(
+            kafka_brokers=brokers,
+            postgres_dsn=dsn,
+            topic_prefix=prefix,
+            session_timeout_s=6,
+            fetch_wait_ms=fetch_wait_ms,
+            web_port=port,
+            detector_url=f"http://127.0.0.1:{port}",
+            data_dir=folder,
+        )
+        await migrate_database(settings)
+        await create_missing_topics(settings)
+        system = cls(settings, folder)
+        await system.producer.start()
+        try:
+            for role in roles:
+                await system.spawn(role, **more)
+            if "detector" in roles:
+                await system.detector_ready()
+            yield system
+        finally:
+            await system.stop_all()
+            await system.producer.stop()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a worker or the command line needs to find this system."""
+        settings = self.settings
+        return {
+            **os.environ,
+            "ROLLGUARD_KAFKA_BROKERS": ",".join(settings.kafka_brokers),
+            "ROLLGUARD_POSTGRES_DSN": settings.postgres_dsn.get_secret_value(),
+            "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
+            "ROLLGUARD_SESSION_TIMEOUT_S": str(settings.session_timeout_s),
+            "ROLLGUARD_FETCH_WAIT_MS": str(settings.fetch_wait_ms),
+            "ROLLGUARD_WEB_PORT": str(settings.web_port),
+            "ROLLGUARD_DETECTOR_URL": settings.detector_url,
+            "ROLLGUARD_DATA_DIR": str(self.folder),
+            "ROLLGUARD_LOG_JSON": "true",
+            **more,
+        }
+
+    async def spawn(
+        self, role: str, module: str = "rollguard", **more: str
+    ) -> asyncio.subprocess.Process:
+        """Start one worker; its output goes to ``ROLE.log``. ``module`` is run as a program."""
+        more = {"ROLLGUARD_WEB_PORT": str(self.ports[role]), **more}
+        with (self.folder / f"{role}.log").open("ab") as log:
+            worker = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module, "worker", role),
+                stdout=log,
+                stderr=log,
+                env=self.environment(**more),
+            )
+        self.workers.append(worker)
+        return worker
+
+    def log(self, role: str) -> str:
+        return (self.folder / f"{role}.log").read_text()
+
+    async def stop_all(self) -> list[int]:
+        """SIGTERM to all; their exit codes."""
+        for worker in self.workers:
+            if worker.returncode is None:
+                worker.terminate()
+        codes = [await asyncio.wait_for(worker.wait(), 15) for worker in self.workers]
+        self.workers.clear()
+        return codes
+
+    async def detector_ready(self) -> None:
+        async def answers() -> bool:
+            return (await self.health("none"))[0] == 404
+
+        await until(answers)
+
+    async def page(self, role: str, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a page of a role's worker; status 0 where nobody answers."""
+        url = f"http://127.0.0.1:{self.ports[role]}{path}"
+        timeout = aiohttp.ClientTimeout(total=5)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(url, headers=headers) as answer,
+            ):
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, {}
+
+    async def metrics(self, role: str) -> str:
+        """What a role's worker counts, in Prometheus' text format."""
+        url = f"http://127.0.0.1:{self.ports[role]}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            assert answer.status == 200
+            return await answer.text()
+
+    async def health(self, tool: str) -> tuple[int, dict[str, Any]]:
+        """Status and body of a table query; status 0 where nobody answers."""
+        url = f"{self.settings.detector_url}/tools/{tool}/health"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                return answer.status, await answer.json()
+        except aiohttp.ClientError:
+            return 0, {}
+
+    async def send(
+        self, topic: str, tool: str, *values: Message | bytes, partition: int | None = None
+    ) -> None:
+        """Publish in order, acknowledged, keyed by the tool."""
+        sent = [
+            await self.producer.send(
+                topic,
+                value if isinstance(value, bytes) else value.to_bytes(),
+                key=tool.encode(),
+                partition=partition,
+            )
+            for value in values
+        ]
+        await asyncio.gather(*sent)
+
+    async def run(self, *executions: Execution) -> None:
+        """Publish executions, each with its tool's key."""
+        for each in executions:
+            await self.send(self.topics.executions, each.tool_name, each)
+
+    async def deploy(self, tool: str, code: str, **fields: Any) -> DeploymentOutcome:
+        """Deploy and wait for the outcome."""
+        wish = deployment(tool, code, **fields)
+        await self.send(self.topics.deployments, tool, wish)
+        record = await self.first(
+            self.topics.deployment_outcomes,
+            lambda value: DeploymentOutcome.from_bytes(value).deployment_id == wish.deployment_id,
+        )
+        return DeploymentOutcome.from_bytes(record.value)
+
+    async def first(self, topic: str, wanted: Callable[[bytes], bool]) -> ConsumerRecord:
+        """The first record of the topic whose value is wanted; waits for it."""
+        async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
+            async for record in consumer:
+                if wanted(record.value):
+                    return record
+        raise AssertionError("unreachable")
+
+    async def records(self, topic: str, count: int) -> list[ConsumerRecord]:
+        """The first ``count`` records of the topic; waits for them."""
+        found: list[ConsumerRecord] = []
+        async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
+            async for record in consumer:
+                found.append(record)
+                if len(found) == count:
+                    break
+        return found
+
+    @asynccontextmanager
+    async def reader(self, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+        """A consumer of the whole topic from its beginning, without a group."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=list(self.settings.kafka_brokers),
+            enable_auto_commit=False,
+            fetch_max_wait_ms=self.settings.fetch_wait_ms,
+            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        )
+        await consumer.start()
+        try:
+            partitions = range(self.settings.partitions)
+            consumer.assign([TopicPartition(topic, partition) for partition in partitions])
+            await consumer.seek_to_beginning()
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def query(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.settings.postgres_dsn.get_secret_value())
+        try:
+            return list(await connection.fetch(sql, *args))
+        finally:
+            await connection.close()
+
+    async def executions_recorded(self, tool: str, count: int) -> None:
+        """Return when the recorder has so many executions of the tool."""
+
+        async def recorded() -> bool:
+            sql = "SELECT count(*) FROM tool_executions WHERE tool_name = $1"
+            return bool((await self.query(sql, tool))[0][0] >= count)
+
+        await until(recorded)
+
+
+async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
+    """Return when the condition holds; it is asked again and again, for a limited time."""
+    async with asyncio.timeout(timeout_s):
+        while not await holds():
+            await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture
+async def system(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """All three roles, running and ready, on topics and a database of their own."""
+    roles = ("detector", "applier", "recorder")
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def detector(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """A detector alone: it must not need anything else."""
+    async with System.started(
+        kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
+    ) as running:
+        yield running

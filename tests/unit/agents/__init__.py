@@ -1,0 +1,1 @@
+"""Pure parts of the roles and the worker."""

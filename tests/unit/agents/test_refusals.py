@@ -1,0 +1,77 @@
+"""What the author of code is told that was rolled back before."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from agents.applier.refusals import recent_of, told
+from db.rollbacks.trust import LostBy
+from rollguard.refusal import DeploymentRefused, refusal_text
+from schemas.deployment import DeploymentOutcome
+from schemas.errors import Rejected
+from schemas.rules import Rules
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+IDS = [UUID(int=number) for number in (1, 2)]
+TRACE = "Traceback (most recent call last):\n  File x\n    y\nValueError: no\n"
+
+
+def lost(**details: Any) -> LostBy:
+    given = {"recent": list(map(str, IDS))} | details
+    return LostBy(UUID(int=9), "immediate", "signature_change", given, 7, NOON)
+
+
+def outcome(**fields: Any) -> DeploymentOutcome:
+    given = {"deployment_id": IDS[0], "tool_name": "t", "status": "refused", "applied_at": NOON}
+    return DeploymentOutcome.model_validate(given | fields)
+
+
+def test_each_error_is_told_once_and_short() -> None:
+    errors = [TRACE, "ValueError: no", "KeyError:\n'a'", "x" * 400, "not among the first"]
+    assert told(lost(), errors, Rules()).errors == [
+        "ValueError: no",
+        "KeyError: 'a'",
+        "x" * 299 + "…",
+    ]
+
+
+def test_evidence_that_cannot_be_read_is_none() -> None:
+    assert told(lost(evidence={"test": "?"}), [], Rules()).evidence is None
+
+
+@pytest.mark.parametrize(
+    ("recent", "ids"),
+    [
+        (list(map(str, IDS)), IDS),
+        (["no id", str(IDS[1]), 5, None, {}], IDS[1:]),
+        ("text", []),
+        (None, []),
+        ([str(IDS[0])] * 200, IDS[:1] * 100),
+    ],
+)
+def test_whatever_a_command_names_as_its_executions(recent: object, ids: list[UUID]) -> None:
+    assert recent_of({"recent": recent}) == ids
+
+
+def test_a_refusal_in_words() -> None:
+    done = told(lost(), ["TypeError: limit", "KeyError: 'a'"], Rules())
+    refused = outcome(refusal="identical_to_rolled_back", rolled_back=done)
+    text = refusal_text(refused)
+    assert text == (
+        "refused: identical_to_rolled_back: this code was rolled back at 2026-01-31 12:00:00 UTC, "
+        "as the version with the id 7, by immediate signature_change (at least 2 failures are "
+        "TypeError or AttributeError, of the newest 10 executions, within 300 s); it failed with "
+        "TypeError: limit | KeyError: 'a'; `rollguard explain "
+        "00000000-0000-0000-0000-000000000009` shows 2 executions; a person may deploy it all the "
+        "same"
+    )
+    error = DeploymentRefused(refused)
+    assert (str(error), error.outcome) == (text, refused)
+    assert isinstance(error, Rejected)
+    assert DeploymentOutcome.from_bytes(refused.to_bytes()) == refused
+
+
+def test_another_refusal_says_what_was_wrong() -> None:
+    assert refusal_text(outcome(refusal="code: too long")) == "refused: code: too long"

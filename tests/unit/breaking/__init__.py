@@ -1,0 +1,1 @@
+"""What new code breaks: cases, properties, and Griffe beside it."""

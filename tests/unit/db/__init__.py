@@ -1,0 +1,1 @@
+"""The parts of `db` that need no Postgres."""

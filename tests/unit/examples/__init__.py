@@ -1,0 +1,1 @@
+"""The examples' tools and the autonomous loop."""

@@ -1,0 +1,169 @@
+"""The candidates: each really is what the manifest says, on real files, in real child processes."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.autonomous_loop.manifest import Candidate, load_candidates
+from examples.autonomous_loop.orchestrator import FILES as FILES_IN_TURN
+from examples.autonomous_loop.trials import SURVIVED_RUNS
+from examples.engine.catalogue import TOOLS
+from examples.engine.child import ToolFailed
+from examples.engine.files import stdlib_files
+from tests.unit.examples.test_engine_tools import child_of
+
+CANDIDATES = load_candidates()
+FILES = stdlib_files()[:FILES_IN_TURN]
+NON_ASCII = [path for path in stdlib_files() if not path.read_bytes().isascii()]
+
+
+def those(verdict: str) -> list[Any]:
+    return [
+        pytest.param(each, id=f"{each.tool_name}-{each.name}")
+        for each in CANDIDATES
+        if each.expected.verdict == verdict
+    ]
+
+
+def named(name: str) -> Candidate:
+    return next(each for each in CANDIDATES if each.name == name)
+
+
+async def errors_of(candidate: Candidate, files: list[Path]) -> list[str | None]:
+    """What the engine's call came to on each file: an exception's class name, or None."""
+    tool, found = TOOLS[candidate.tool_name], list[str | None]()
+    try:
+        async with child_of(candidate.code) as child:
+            for path in files:
+                call = tool.call(str(path))
+                try:
+                    await child.call(*call.args, **call.kwargs)
+                    found.append(None)
+                except ToolFailed as error:
+                    found.append(error.error_type)
+    except ToolFailed as error:  # it does not load: so fails each call
+        return [error.error_type] * len(files)
+    return found
+
+
+async def results_of(tool_name: str, code: str, files: list[Path]) -> list[Any]:
+    async with child_of(code) as child:
+        calls = [TOOLS[tool_name].call(str(path)) for path in files]
+        return [await child.call(*call.args, **call.kwargs) for call in calls]
+
+
+def first_rule(errors: list[str | None]) -> str | None:
+    """The first rule that holds while a version comes to these errors, after one that never fails,
+    all within minutes; None where none does."""
+    for count in range(1, len(errors) + 1):
+        until_now = errors[:count]
+        newest = until_now[-10:]
+        if count >= 3 and all(newest[-3:]):
+            return "immediate consecutive_failures"
+        if sum(error in ("TypeError", "AttributeError") for error in newest) >= 2:
+            return "immediate signature_change"
+        if count >= 10 and sum(map(bool, until_now)) / count >= 0.15:
+            return "standard success_rate_drop"
+    return None
+
+
+def test_there_are_better_and_worse_ones_for_all_tools() -> None:
+    assert {each.tool_name for each in CANDIDATES} == set(TOOLS)
+    assert len(those("kept")) >= 6
+    assert len(those("rolled_back")) >= 6
+    assert all(each.investigation_report["root_cause"] for each in CANDIDATES)
+
+
+def test_each_differs_from_what_it_replaces() -> None:
+    codes = [tool.code(1) for tool in TOOLS.values()] + [each.code for each in CANDIDATES]
+    assert all(one != other for one, other in combinations(codes, 2))
+
+
+def test_every_file_of_the_folder_is_in_the_manifest() -> None:
+    folder = Path(__file__).parents[3] / "examples" / "autonomous_loop" / "candidates"
+    files = [path for path in folder.glob("*/*") if path.is_file()]
+    assert {(path.parent.name, path.name.partition(".")[0]) for path in files} == {
+        (each.tool_name, each.name) for each in CANDIDATES
+    }
+
+
+@pytest.mark.parametrize("candidate", those("kept"))
+async def test_what_is_kept_never_fails(candidate: Candidate) -> None:
+    assert set(await errors_of(candidate, FILES + NON_ASCII)) == {None}
+
+
+@pytest.mark.parametrize("candidate", those("rolled_back"))
+async def test_what_is_rolled_back_is_so_whatever_file_comes_first(candidate: Candidate) -> None:
+    errors = await errors_of(candidate, FILES)
+    rules = {
+        first_rule((errors[start:] + errors[:start])[:SURVIVED_RUNS])
+        for start in range(len(errors))
+    }
+    assert None not in rules
+    if candidate.expected.rule:
+        assert rules == {candidate.expected.rule}
+
+
+@pytest.mark.parametrize(
+    ("name", "error_type", "least", "most"),
+    [
+        ("renamed_argument", "TypeError", 1.0, 1.0),
+        ("cut_off", "SyntaxError", 1.0, 1.0),
+        ("guesses_encoding", "ModuleNotFoundError", 1.0, 1.0),
+        ("heap", "TypeError", 0.6, 0.95),
+        ("spread", "StatisticsError", 0.2, 0.4),
+        ("by_kind", "ZeroDivisionError", 0.2, 0.4),
+        ("declared_names", "KeyError", 0.2, 0.4),
+        ("three_ways", "KeyError", 0.3, 0.4),
+    ],
+)
+async def test_the_worse_ones_fail_in_their_way(
+    name: str, error_type: str, least: float, most: float
+) -> None:
+    errors = await errors_of(named(name), FILES)
+    assert set(errors) - {None} == {error_type}
+    assert least <= sum(map(bool, errors)) / len(errors) <= most
+
+
+@pytest.mark.parametrize(
+    "name", ["relative_imports", "passes_over_clean_files", "reads_once", "used_once"]
+)
+async def test_the_better_ones_say_all_that_was_said_before(name: str) -> None:
+    candidate, files = named(name), FILES[:30]
+    before = await results_of(candidate.tool_name, TOOLS[candidate.tool_name].code(1), files)
+    after = await results_of(candidate.tool_name, candidate.code, files)
+    for old, new in zip(before, after, strict=True):
+        assert (old | new if isinstance(old, dict) else old) == new
+
+
+async def test_the_fix_works_where_what_it_replaces_fails() -> None:
+    fix = named("declared_encoding")
+    replaced = Candidate(
+        fix.tool_name, "replaced", TOOLS[fix.tool_name].code(1), {}, expected=fix.expected
+    )
+    assert set(await errors_of(replaced, NON_ASCII)) == {"UnicodeDecodeError"}
+    assert set(await errors_of(fix, NON_ASCII)) == {None}
+
+
+async def test_the_better_ones_find_more(tmp_path: Path) -> None:
+    path = tmp_path / "sample.py"
+    path.write_text(
+        "from . import sibling\nfrom ..far import thing\nimport os\nLIMIT: int = 3\n"
+        "def area(side) -> int:\n    match side:\n        case 1:\n            return 1\n"
+        "        case _ if side > 2 and side < 9:\n            return side\n"
+    )
+    expected: dict[str, dict[str, Any]] = {
+        "relative_imports": {"modules": ["os"], "relative": ["..far", ".sibling"]},
+        "match_cases": {"5:area": 4},  # 1 + two cases + and
+        "annotated_constants": {
+            "classes": [],
+            "functions": ["area(side) -> int"],
+            "constants": ["LIMIT"],
+        },
+        "what_is_missing": {"count": 2, "coverage": 0.0, "missing": ["1:(module)", "5:area"]},
+    }
+    for name, result in expected.items():
+        candidate = named(name)
+        assert await results_of(candidate.tool_name, candidate.code, [path]) == [result]

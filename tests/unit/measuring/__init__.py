@@ -1,0 +1,1 @@
+"""The benchmarks, the simulation and the chaos model."""

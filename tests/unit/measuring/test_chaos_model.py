@@ -1,0 +1,24 @@
+"""The model that checks chaos runs, against the brute-force oracle."""
+
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, given, settings
+
+from schemas.rollback import RollbackCommand
+from schemas.rules import Rules
+from tests.chaos.audit.model import ToolModel
+from tests.support.oracle import Entry, commands_of
+from tests.unit.policy.test_rules_oracle import dumped, logs
+
+
+def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
+    model = ToolModel(rules)
+    found = (model.read(each.offset, each.timestamp_ms, each.entry) for each in log)
+    return [command for command in found if command is not None]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(logs())
+def test_model_and_oracle_issue_the_same_commands(case: tuple[Rules, list[Entry]]) -> None:
+    rules, log = case
+    assert dumped(modelled(log, rules)) == dumped(commands_of(log, rules))

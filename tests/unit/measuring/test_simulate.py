@@ -1,0 +1,291 @@
+"""What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
+short, and the simulation itself."""
+
+import re
+from itertools import groupby, pairwise
+from math import inf
+from pathlib import Path
+from random import Random
+from statistics import mean
+from xml.etree import ElementTree
+
+import pytest
+
+from simulate.__main__ import DOCUMENT
+from simulate.deciders.policies import POLICIES
+from simulate.reporting.bounds import PROMISED, said, shows
+from simulate.reporting.report import ABOUT, parts_of, write
+from simulate.reporting.tables import broken_text, text
+from simulate.worlds.caller import Noise, simulate_callers
+from simulate.worlds.cells import Cell, rolled_back_at, simulate
+from simulate.worlds.detector import rolled_back
+from simulate.worlds.draws import SIGNATURE_ERROR, Phase, outcomes, steady
+from simulate.worlds.histories import Call, History, log_of, times_between, times_until
+from simulate.worlds.outage import TOOLS, OneRun, Runs, simulate_outages
+from simulate.worlds.scenarios import (
+    Scenario,
+    all_scenarios,
+    drop,
+    healthy,
+    late_break,
+    signature_break,
+    total_break,
+)
+
+SEED = 1
+MOST_FALSE = 0.03
+"""What the upper end of the 95 % interval may be with so few repetitions: of one in 200 it is
+0.028. `make simulate` has enough of them for the 0.01 that is promised."""
+
+
+def cell(scenario: Scenario, policy: str, repetitions: int) -> Cell:
+    [found] = simulate([(scenario, policy, repetitions)], SEED, 1)
+    return found
+
+
+@pytest.mark.parametrize(("rate", "baseline"), [(0.8, 30), (0.9, 100), (0.95, 500)])
+def test_guarded_leaves_healthy_versions_alone_and_seed_does_not(
+    rate: float, baseline: int
+) -> None:
+    scenario = healthy(rate, baseline)
+    assert cell(scenario, "guarded", 200).bounds[1] <= MOST_FALSE
+    assert cell(scenario, "seed", 100).bounds[0] > 3 * MOST_FALSE
+
+
+@pytest.mark.parametrize(
+    ("scenario", "most"),
+    [
+        (total_break(0.9, 100), 4),
+        (total_break(0.99, 500), 3),
+        (signature_break(1.0, 100), 2),
+        (drop(0.9, 0.6, 500), 25),  # 20 with more repetitions
+        (late_break(0.95, 500), 6),
+    ],
+    ids=lambda value: value.name if isinstance(value, Scenario) else str(value),
+)
+def test_guarded_finds_what_is_broken(scenario: Scenario, most: int) -> None:
+    found = cell(scenario, "guarded", 50)
+    assert found.median is not None
+    assert found.median <= most
+    assert found.never == 0
+
+
+def test_the_same_seed_says_the_same_in_any_order_and_with_any_number_of_processes() -> None:
+    wanted = [
+        (scenario, policy, 30)
+        for scenario in (healthy(0.8, 10), total_break(0.9, 0))
+        for policy in ("guarded", "seed", "repeated test")
+    ]
+    cells = simulate(wanted, SEED, 1)
+    assert simulate(wanted, SEED, 2) == cells
+    assert simulate(wanted[::-1], SEED, 1) == cells[::-1]
+    assert simulate(wanted, SEED + 1, 1) != cells
+
+
+def test_names_tell_the_scenarios_apart() -> None:
+    names = [(scenario.part, scenario.name) for scenario in all_scenarios()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.95])
+def test_bursts_have_runs_of_the_length_asked_for_at_the_rate_asked_for(rate: float) -> None:
+    drawn = list(outcomes([steady(20_000, rate)], 2.0, Random(SEED)))
+    runs = [len(list(run)) for failed, run in groupby(o is not None for o in drawn) if failed]
+    assert mean(runs) == pytest.approx(2.0, rel=0.08)
+    assert drawn.count(None) / len(drawn) == pytest.approx(rate, abs=0.015)
+
+
+def test_a_phase_goes_from_one_rate_to_the_other() -> None:
+    drawn = list(outcomes([Phase(20_000, 0.0, 1.0, 0.5)], None, Random(SEED)))
+    assert drawn[:10_000].count(None) / 10_000 == pytest.approx(0.25, abs=0.02)
+    failures = len(drawn) - drawn.count(None)
+    assert drawn.count(SIGNATURE_ERROR) / failures == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("policy", "at"),
+    [("guarded", 7), ("seed", 3), ("threshold", 20), ("consecutive", 5), ("repeated test", None)],
+)
+def test_where_each_policy_rolls_back_a_first_version_that_always_fails(
+    policy: str, at: int | None
+) -> None:
+    phases = (steady(100, 0.0, 0.0),)
+    scenario = Scenario("broken", "fails always", steady(0, 0.9), phases)
+    assert rolled_back_at(scenario, policy, "0") == at
+
+
+def test_a_comparison_is_by_hand() -> None:
+    """90 of 100 before; the third failure of ten is z = 2.4 (pooled 0.882), the second 1.0 of
+    nine, which is too few to be looked at."""
+    judging = POLICIES["repeated test"]([None] * 90 + ["E"] * 10)
+    assert [judging.judge(o) for o in [None] * 7 + ["E"] * 3] == [False] * 9 + [True]
+
+
+def test_growthbook_says_nothing_without_a_variance_and_something_of_a_lasting_drop() -> None:
+    target = [None] * 450 + ["E"] * 50
+    never = POLICIES["GrowthBook"](target)
+    assert not any(never.judge("E") for _ in range(1_000))
+    half = POLICIES["GrowthBook"](target)
+    assert any(half.judge("E" if number % 2 else None) for number in range(500))
+
+
+def test_a_cell_counts_what_was_too_early_apart() -> None:
+    scenario = late_break(0.8, 100)
+    found = Cell(scenario, "seed", (10, 1_000, 1_003, 1_005, None))
+    assert (found.too_early, found.median) == (2, 5.0)
+    assert found.never == pytest.approx(1 / 3)
+    assert text(found) == "5; 33 never (40 before)"
+    assert text(Cell(scenario, "seed", (1, 2))) == "all before"
+
+
+# ------------------------------------------------------------------------------------------------
+# Tools that share a partition, callers that share a tool
+# ------------------------------------------------------------------------------------------------
+
+
+def test_guarded_holds_in_an_outage_and_finds_what_broke_in_it() -> None:
+    found = simulate_outages(3, SEED, 1, [0.95])
+    guarded, consecutive = found[0.95, "guarded"], found[0.95, "consecutive"]
+    assert guarded.healthy <= guarded.healthy_without + 1
+    assert guarded.broken is not None
+    assert 0 < guarded.broken[1] <= 60
+    assert consecutive.healthy == TOOLS - 1
+    assert consecutive.broken is None
+
+
+def test_guarded_hears_a_noisy_caller_once() -> None:
+    found = simulate_callers(60, SEED, 1, [0.95])
+    assert found[0.95, "guarded"].with_it <= 8
+    assert found[0.95, "consecutive"].with_it > 50
+    assert found[0.95, "consecutive"].without < 8
+
+
+def history(tool: str, life: str) -> History:
+    """Of 100 executions of the target every five seconds, all of them good, then these: + is good,
+    - fails."""
+    target = [Call(5_000 * number, None) for number in range(100)]
+    calls = [
+        Call(5_000 * (100 + number), None if outcome == "+" else "ValueError")
+        for number, outcome in enumerate(life)
+    ]
+    return History(tool, tuple(target), tuple(calls))
+
+
+def test_the_detector_and_the_policies_say_when_each_tool_is_rolled_back() -> None:
+    tools = [history("good", "+" * 50), history("broken", "+" * 20 + "-" * 30)]
+    assert rolled_back("seed", tools) == {"broken": 5_000 * 122}
+    assert rolled_back("consecutive", tools) == {"broken": 5_000 * 124}
+    [at_ms] = rolled_back("guarded", tools).values()
+    assert 5_000 * 122 <= at_ms <= 5_000 * 135
+
+
+def test_what_the_target_did_rolls_nothing_back() -> None:
+    tool = history("good", "+" * 50)
+    target = [call._replace(outcome="ValueError") for call in tool.target]
+    assert rolled_back("seed", [tool._replace(target=tuple(target))]) == {}
+
+
+def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
+    times, entries = zip(*log_of(history("tool", "+-")), strict=True)
+    assert list(times) == sorted(times)
+    assert [type(entry).__name__ for entry in entries] == [
+        "Activation",
+        *["Run"] * 100,
+        "Activation",
+        *["Run"] * 2,
+    ]
+    assert len({entry.execution_id for entry in entries if hasattr(entry, "execution_id")}) == 102
+
+
+def test_intervals_are_five_seconds_on_average() -> None:
+    random = Random(SEED)
+    before, behind = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
+    assert before[0] == pytest.approx(-10_000_000, rel=0.05)
+    assert before[-1] < 0 == behind[0] < behind[-1] < 10_000_000
+    assert len(behind) == pytest.approx(2_000, rel=0.05)
+    for times in (before, behind):
+        gaps = [later - at_ms for at_ms, later in pairwise(times)]
+        assert 2_500 <= min(gaps) < 3_000 < 7_000 < max(gaps) <= 7_500
+
+
+def test_runs_count_what_was_too_early_apart() -> None:
+    runs = Runs(tuple(OneRun(0.9, "seed", 3, 1, after_s) for after_s in (None, -20.0, 10.0, inf)))
+    assert (runs.healthy, runs.healthy_without, runs.more) == (3, 1, (2, 2))
+    assert broken_text(runs) == "10 (never); 25 before"
+    assert broken_text(Runs((OneRun(0.9, "seed", 39, 0, None),) * 2)) == "all before"
+
+
+# ------------------------------------------------------------------------------------------------
+# The document
+# ------------------------------------------------------------------------------------------------
+
+
+def test_a_promise_is_shown_by_the_interval_and_not_by_the_estimate() -> None:
+    def of(rate: float, baseline: int, condemned: int, repetitions: int) -> Cell:
+        none = (None,) * (repetitions - condemned)
+        return Cell(healthy(rate, baseline), "guarded", (*none, *(1,) * condemned))
+
+    unknown = of(0.6, 0, 900, 1_000)  # nothing is promised
+    enough, too_few = of(0.9, 100, 50, 10_000), of(0.9, 500, 1, 200)
+    assert shows([unknown, enough], "healthy")
+    assert not shows([unknown, enough, too_few], "healthy")
+    assert said([unknown, enough], "healthy") == (
+        "Of `guarded` 1 % is promised: the interval that ends highest ends at 0.66 % "
+        "(0.9, 100 of the target)."
+    )
+    assert "so many repetitions do not show: the" in said([enough, too_few], "healthy")
+
+
+def test_the_document_that_is_kept_shows_what_is_promised() -> None:
+    document = " ".join(DOCUMENT.read_text().split())
+    assert document.count("is promised: ") == len(PROMISED)
+    assert all(f"## {part} " in document for part in ABOUT)
+    assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
+
+
+@pytest.mark.parametrize(
+    ("row", "most"),
+    [
+        *((f"total break, {rate:g} before, 100 of the target", 4) for rate in (0.9, 0.95, 0.99)),
+        ("total break, 0.99 before, 500 of the target", 3),
+        ("signature break for 100% of the calls, 100 of the target", 2),
+        ("0.9 to 0.6, 500 of the target", 21),
+        ("0.9 to 0.75, 500 of the target", 90),
+        ("0.7: seconds until the broken one", 60),
+        ("0.9: seconds until the broken one", 60),
+        ("0.99: seconds until the broken one", 60),
+    ],
+)
+def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str, most: int) -> None:
+    [cell] = re.findall(rf"^\| {re.escape(row)} \| (\d+)", DOCUMENT.read_text(), re.MULTILINE)
+    assert int(cell) <= most
+
+
+@pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
+def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most(
+    rate: float,
+) -> None:
+    row = rf"^\| {rate:g}: more of them \| \S+ to (\S+) \|"
+    [high] = re.findall(row, DOCUMENT.read_text(), re.MULTILINE)
+    assert float(high) <= 1
+
+
+def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
+    scenarios = all_scenarios()
+    cells = [
+        Cell(scenario, policy, (None, 3, 1_200)) for scenario in scenarios for policy in POLICIES
+    ]
+    outages = {(0.9, policy): Runs((OneRun(0.9, policy, 1, 0, 7.0),) * 2) for policy in POLICIES}
+    callers = {(0.95, policy): Noise(3, 1, 100) for policy in POLICIES}
+    parts = list(parts_of(cells, "3 repetitions.", outages, callers))
+    write(tmp_path / "simulation.md", parts, cells)
+    document = (tmp_path / "simulation.md").read_text()
+    assert all(f"| {scenario.name} |" in document for scenario in scenarios)
+    assert [part.name for part in parts] == list(ABOUT)
+    assert "| 0.9: seconds until the broken one | 7 (7) |" in document
+    assert "| 0.95, one call fails 20 times | 3.0 (1.0–8.5) |" in document
+    plots = list((tmp_path / "simulation").iterdir())
+    assert len(plots) == 3
+    for plot in plots:
+        assert f"simulation/{plot.name}" in document
+        ElementTree.fromstring(plot.read_text())

@@ -1,0 +1,1 @@
+"""Every decision against a slow and obvious oracle."""

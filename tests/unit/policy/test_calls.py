@@ -1,0 +1,159 @@
+"""One noisy caller among others; what follows the oracle in whole logs is in test_guarded.py."""
+
+from uuid import UUID
+
+import pytest
+
+from policy.decision.fold import fold
+from policy.state.calls import Calls, call_of
+from policy.state.evidence import Evidence
+from policy.state.windows import Row
+from schemas.execution_entry import Run
+from schemas.fields import micros_of
+from schemas.rollback import RollbackCommand
+from schemas.rules import Rules
+from tests.unit.policy.test_rules_oracle import START, Script, numbered
+
+GUARDED = Rules(policy="guarded")
+
+
+def run(number: int, second: float, success: bool, **call: str) -> Run:
+    at_us = micros_of(START) + int(second * 1_000_000)
+    made = Run(UUID(int=number), "parser", success, "", executed_us=at_us)
+    for name, text in call.items():
+        setattr(made, name, text)
+    return made
+
+
+class Log:
+    """A tool whose version of before succeeded 495 of 500 times, for callers a to j in turn."""
+
+    def __init__(self, rules: Rules = GUARDED) -> None:
+        self.rules = rules
+        self.row: Row | None = None
+        self.offset = 0
+        self.commands: list[RollbackCommand] = []
+        for each in Script().deploy(0).log:
+            self.row, _ = fold(self.row, *numbered(each), rules)
+        for number in range(500):
+            self.run(number, number % 100 != 50, session_id="abcdefghij"[number % 10])
+        for each in Script().deploy(0).deploy(500).log[1:]:
+            self.offset += 1
+            self.row, _ = fold(self.row, self.offset + 10, 0, numbered(each)[2], rules)
+
+    def run(self, second: float, success: bool, **call: str) -> None:
+        self.offset += 1
+        entry = run(1_000 + self.offset, second, success, **call)
+        at_ms = entry.executed_us // 1_000
+        self.row, command = fold(self.row, self.offset + 10, at_ms, entry, self.rules)
+        if command is not None:
+            self.commands.append(command)
+
+    @property
+    def evidence(self) -> Evidence:
+        assert self.row is not None
+        assert self.row.dossier is not None
+        return self.row.dossier.evidence
+
+
+def test_a_caller_that_fails_again_and_again_is_heard_once() -> None:
+    log = Log()
+    for number in range(20):
+        log.run(601 + number, False, session_id="a")
+    assert log.commands == []
+    assert (log.evidence.failures, log.evidence.executions) == (1, 1)
+
+
+def test_the_same_failures_of_different_callers_roll_back() -> None:
+    log = Log()
+    for number in range(20):
+        log.run(601 + number, False, session_id="abcdefghij"[number % 10])
+    assert log.commands
+    assert log.commands[0].details["evidence"]["seen"]["failures"] <= 4
+
+
+def test_without_a_name_all_count() -> None:
+    log = Log()
+    for number in range(4):
+        log.run(601 + number, False)
+    assert log.commands
+    assert log.evidence.failures == 4
+
+
+def test_it_is_heard_again_after_the_span() -> None:
+    log = Log()
+    for second in (601, 620, 632, 633, 800):
+        log.run(second, False, session_id="a")
+        log.run(second, True, session_id="b")
+    assert log.evidence.failures == 3
+
+
+def test_its_successes_in_the_span_do_not_count_either() -> None:
+    log = Log()
+    log.run(601, False, session_id="a")
+    for number in range(10):
+        log.run(602 + number, True, session_id="a")
+    assert (log.evidence.failures, log.evidence.executions) == (1, 1)
+    log.run(612, True, session_id="b")
+    assert log.evidence.executions == 2
+
+
+def test_a_tool_that_has_one_caller_alone_is_judged_by_it() -> None:
+    log = Log(Rules(policy="guarded", repeat_others_s=10))
+    for number in range(6):
+        log.run(620 + number, False, session_id="a")
+    assert log.commands
+
+
+def test_two_that_fail_while_nothing_succeeds_are_no_noisy_caller() -> None:
+    log = Log()
+    for number in range(6):
+        log.run(601 + number, False, session_id="ab"[number % 2])
+    assert log.commands
+    other = Log(Rules(policy="guarded", alpha=1e-9, false_alarm_executions=1e12))
+    for number in range(6):
+        other.run(601 + number, False, session_id="ab"[number % 2])
+        other.run(601 + number, True, session_id="c")
+    assert other.commands == []
+    assert other.evidence.failures == 2
+
+
+def test_another_one_that_fails_by_chance_lets_it_be_heard_once_more() -> None:
+    log = Log(Rules(policy="guarded", alpha=1e-9, false_alarm_executions=1e12))
+    for number in range(3):
+        log.run(601 + number, False, session_id="a")
+    log.run(604, False, session_id="b")
+    for number in range(5):
+        log.run(605 + number, False, session_id="a")
+    assert log.evidence.failures == 3
+
+
+def test_the_span_can_be_none() -> None:
+    log = Log(Rules(policy="guarded", repeat_span_s=0))
+    for number in range(4):
+        log.run(601 + number, False, session_id="a")
+    assert log.commands
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"session_id": "a"}, {"session_id": "a"}, True),
+        ({"session_id": "a"}, {"caller": "a"}, False),
+        ({"caller": "a", "session_id": "b"}, {"caller": "a", "session_id": "c"}, True),
+        ({"input_hash": "1", "caller": "a"}, {"input_hash": "1", "caller": "b"}, True),
+        ({"input_hash": "1", "caller": "a"}, {"input_hash": "2", "caller": "a"}, False),
+        ({"input_hash": "", "caller": "a"}, {"caller": "a"}, True),
+    ],
+)
+def test_what_is_the_same_call(one: dict[str, str], other: dict[str, str], same: bool) -> None:
+    assert (call_of(run(1, 0, True, **one)) == call_of(run(2, 0, True, **other))) is same
+    assert call_of(run(3, 0, True)) == 0
+
+
+def test_few_are_remembered() -> None:
+    calls = Calls()
+    for number in range(50):
+        calls.note_failure(run(number, number / 10, False, session_id=str(number)), GUARDED)
+        calls.note_successes([run(100 + number, number / 10, True)], GUARDED)
+    assert len(calls.resting) == 16

@@ -1,0 +1,1 @@
+"""The public API and the command line, as far as they need no server."""

@@ -1,0 +1,177 @@
+"""Two versions side by side: the diff, the metrics, and what is shown of them."""
+
+import json
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from math import isnan
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.versions.tool_versions import VersionRecord
+from policy.breaking.compare import compare_code
+from policy.breaking.finding import found
+from rollguard.management.version_comparison import (
+    acceptance_of,
+    code_diff,
+    comparison_of,
+    metrics_comparison,
+)
+from rollguard.printing import print_json, printable
+from schemas.deployment import AcceptedBreak, code_hash_of
+from schemas.execution import ActivatedBy
+
+CODES = st.lists(st.sampled_from(["a", "b = 1", "", "\tc\r", "é 🛡️", "\x0c", "\u2028 d"])).flatmap(
+    lambda lines: st.sampled_from(["\n".join(lines), "\n".join([*lines, ""])])
+)
+
+
+def version(number: int, code: str, executions: int = 0, successes: int = 0) -> VersionRecord:
+    now = datetime(2026, 1, 31, 12, number, tzinfo=UTC)
+    return VersionRecord(
+        tool_name="t",
+        version_id=number,
+        version_number=number,
+        code=code,
+        code_hash=code_hash_of(code),
+        created_by="human",
+        improvement_type="initial",
+        is_breaking_change=False,
+        breaking_changes=[],
+        deployment_id=uuid4(),
+        activation=number,
+        activated_at=now,
+        activated_by=ActivatedBy(kind="deployment", id=uuid4()),
+        success_rate=successes / executions if executions else None,
+        total_executions=executions,
+        successful_executions=successes,
+        deployment_count=1,
+        is_current=False,
+        created_at=now,
+        trusted=True,
+        rollbacks=[],
+    )
+
+
+def body_of(diff: str) -> list[str]:
+    """The changed lines, without headers and places."""
+    lines = diff.split("\n")[2:]
+    return [line for line in lines if line[:1] in ("+", "-")]
+
+
+def _net(diff: str, more: str, less: str) -> Counter[str]:
+    """The lines that the diff adds on one side and does not take from there elsewhere: of lines
+    that come more than once it may take another one."""
+    lines = body_of(diff)
+    signs = {sign: Counter(line[1:] for line in lines if line[0] == sign) for sign in "+-"}
+    return signs[more] - signs[less]
+
+
+@given(CODES, CODES)
+def test_forward_and_backward_mirror_each_other(one: str, two: str) -> None:
+    before, after = version(1, one, 10, 4), version(2, two, 20, 19)
+    forward, backward = code_diff(before, after), code_diff(after, before)
+    assert _net(forward, "+", "-") == _net(backward, "-", "+")
+    assert _net(forward, "-", "+") == _net(backward, "+", "-")
+    assert (forward == "") == (one == two)
+    there, back = metrics_comparison(before, after), metrics_comparison(after, before)
+    assert there["success_rate_change"] == -back["success_rate_change"]
+    low, high = there["confidence_interval"]
+    assert back["confidence_interval"] == pytest.approx([-high, -low])
+
+
+@given(CODES)
+def test_a_version_with_itself_is_empty(code: str) -> None:
+    same = version(1, code, 7, 3)
+    found = comparison_of(same, same, code_diff(same, same), compare_code(code, code))
+    assert found["code_diff"] == ""
+    assert found["findings"] == found["breaking_changes"] == []
+    assert found["metrics_comparison"]["success_rate_change"] == 0
+    assert found["metrics_comparison"]["confidence_interval"] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("a\nb\n", "a\nc\n"),
+        ("a\nb", "a\nb\n"),
+        ("a\r\nb\r\n", "a\nb\r\n"),
+        ("", "a"),
+        ("a\n", ""),
+        ("x = '\u2028'\n\x0c\n", "x = '\u2029'\n\x0c\n"),
+        ("é\n🛡️\n", "é\n🛠️\n"),
+    ],
+)
+def test_patch_takes_the_diff(tmp_path: Path, one: str, two: str) -> None:
+    file = tmp_path / "tool.py"
+    file.write_bytes(one.encode())
+    diff = tmp_path / "it.diff"
+    diff.write_bytes(code_diff(version(1, one), version(2, two)).encode())
+    git = ["git", "apply", "--no-index", "--unsafe-paths", "-p0", str(diff)]
+    renamed = diff.read_bytes().split(b"\n", 2)
+    diff.write_bytes(b"\n".join([b"--- tool.py", b"+++ tool.py", renamed[2]]))
+    subprocess.run(git, cwd=tmp_path, check=True)
+    assert file.read_bytes() == two.encode()
+
+
+def test_the_header_names_versions_and_times() -> None:
+    before, after = version(1, "a\n"), version(2, "b\n")
+    assert code_diff(before, after).split("\n")[:2] == [
+        "--- t version 1 (id 1)\t2026-01-31T12:01:00Z",
+        "+++ t version 2 (id 2)\t2026-01-31T12:02:00Z",
+    ]
+    odd = after.model_copy(update={"tool_name": "two\nlines"})
+    assert code_diff(before, odd).split("\n")[1].startswith("+++ two\\nlines version 2 (id 2)\t")
+
+
+def test_without_executions_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = version(1, "a", 10, 9), version(2, "b")
+    told = comparison_of(before, after, "", [])
+    assert isnan(told["to_metrics"]["success_rate"])
+    assert isnan(told["metrics_comparison"]["success_rate_change"])
+    print_json(told)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert said["to_metrics"]["success_rate"] is None
+    assert said["metrics_comparison"]["success_rate_change"] is None
+    assert said["metrics_comparison"]["confidence_interval"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "accepts"),
+    [
+        ("method_removed", None, True),
+        (None, "Parser.run", True),
+        ("method_removed", "Parser.run", True),
+        ("method_removed", "Parser.stop", False),
+        ("class_removed", "Parser.run", False),
+        (None, "Parser", False),
+    ],
+)
+def test_which_finding_is_accepted(kind: str | None, name: str | None, accepts: bool) -> None:
+    finding = found("method_removed", "Parser.run", "Parser.run was removed.", 1)
+    accepted = [AcceptedBreak(kind=kind, object=name, reason="no one calls it")]
+    assert (acceptance_of(finding, accepted) is not None) == accepts
+
+
+def test_a_break_is_accepted_by_name() -> None:
+    with pytest.raises(ValueError, match="names neither a kind nor an object"):
+        AcceptedBreak(reason="all of it")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain 工具 👩‍💻 \u3000wide", "plain 工具 👩‍💻 \u3000wide"),
+        ("a\r\n\tb", "a␍\n\tb"),
+        ("\x1b[31mred\x07", "␛[31mred␇"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x7f\x9b2J\0", "\\u007f\\u009b2J␀"),
+    ],
+)
+def test_a_terminal_shows_and_does_not_obey(text: str, shown: str) -> None:
+    assert printable(text) == shown

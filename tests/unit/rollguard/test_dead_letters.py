@@ -1,0 +1,82 @@
+"""Which bad records are asked for, and how often each was rejected."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from db.replays import Place
+from rollguard.operations.dead_letters import BadRecords, Wanted, parse_place
+from schemas.dead_letter import DeadLetter
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+LETTERS = "p-dead-letters"
+
+
+def letter(offset: int, minute: int, **fields: Any) -> DeadLetter:
+    given: dict[str, Any] = {
+        "role": "detector",
+        "topic": "p-tool-executions",
+        "partition": 1,
+        "offset": offset,
+        "key": "cGFyc2Vy",  # parser
+        "error": f"cause {minute}",
+        "rejected_at": NOON + timedelta(minutes=minute),
+    }
+    return DeadLetter(**(given | fields))
+
+
+@pytest.fixture
+def found() -> BadRecords:
+    """Record 1 was rejected three times, in whatever order the letters were read."""
+    found = BadRecords()
+    said = [
+        letter(1, 5),
+        letter(2, 7, key=None, topic="p-tool-deployments"),
+        letter(1, 9),
+        letter(3, 1, key="//8="),
+        letter(1, 2),
+    ]
+    for number, each in enumerate(said):
+        found.add(Place(LETTERS, 0, number), each)
+    return found
+
+
+def test_each_bad_record_is_told_once(found: BadRecords) -> None:
+    first, second, third = Wanted().among(found, "p-")
+    assert (first.place.offset, second.place.offset, third.place.offset) == (1, 2, 3)
+    assert (first.times, first.error, first.letter) == (3, "cause 9", Place(LETTERS, 0, 2))
+    assert first.first_rejected_at == NOON + timedelta(minutes=2)
+    assert [each.key_text for each in (first, second, third)] == ["parser", None, None]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offsets"),
+    [
+        (Wanted(topic="tool-executions"), [1, 3]),
+        (Wanted(topic="p-tool-executions"), [1, 3]),
+        (Wanted(topic="executions"), []),
+        (Wanted(tool="parser"), [1]),
+        (Wanted(error="cause 7"), [2]),
+        (Wanted(error="cause 5"), []),  # of the newest letter
+        (Wanted(since=NOON + timedelta(minutes=7)), [1, 2]),
+        (Wanted(place=Place("p-tool-executions", 1, 3)), [3]),
+    ],
+)
+def test_what_is_wanted(found: BadRecords, wanted: Wanted, offsets: list[int]) -> None:
+    assert [each.place.offset for each in wanted.among(found, "p-")] == offsets
+
+
+def test_a_place_as_text() -> None:
+    for place in (Place("t", 0, 0), Place("a:b", 2**31 - 1, 2**63 - 1)):
+        assert parse_place(str(place)) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "t", "t:1", ":1:2", "t:-1:2", "t:1:-2", "t:01:2", "t:1: 2", "t:١:2", "t:1:2.0",
+     f"t:{2**31}:0", f"t:0:{2**63}"],
+)  # fmt: skip
+def test_what_is_no_place(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 (int has texts of its own)
+        parse_place(text)

@@ -1,0 +1,108 @@
+"""What a person is told of a rollback that was not applied, and of what one breaks."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from db.rollbacks.rollbacks import RollbackRecord
+from rollguard.cli import show_rollbacks
+from rollguard.cli.show import rolled_back
+from rollguard.management.tool_version_manager import why_not
+from rollguard.operations.reads import Explanation
+from schemas.rollback import RollbackOutcome
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+COMMON: dict[str, Any] = {
+    "command_id": UUID(int=1),
+    "tool_name": "words",
+    "from_version_id": 7,
+    "to_version_id": 5,
+    "to_version_number": 1,
+    "tier": "immediate",
+    "reason": "signature_change",
+    "applied_at": NOON,
+    "status": "applied",
+}
+
+
+def record(**fields: Any) -> RollbackRecord:
+    given: dict[str, Any] = {
+        "from_version_number": 2,
+        "target": None,
+        "is_breaking_change": None,
+        "breaking_changes": None,
+        "details": {},
+        "issued_by": "detector",
+        "issued_at": NOON,
+        "rejection": None,
+        "from_activation": 2,
+        "expires_at": None,
+        "approved_by": None,
+        "dismissed_by": None,
+        "dismissal": None,
+    }
+    return RollbackRecord.model_validate(COMMON | given | fields)
+
+
+def outcome(**fields: Any) -> RollbackOutcome:
+    return RollbackOutcome.model_validate(COMMON | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"status": "rejected", "rejection": "budget"}, "as often as it may be for now"),
+        ({"status": "rejected", "rejection": "cooldown"}, "rolled back automatically only just"),
+        ({"status": "held"}, "waits for a person: rollguard approve"),
+        ({"status": "rejected", "rejection": "not_current"}, "is not the current one of 'words'"),
+    ],
+)
+def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
+    assert text in why_not(outcome(**fields), None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "2026-01-31 12:00:00 immediate signature_change"),
+        (
+            {"status": "held", "expires_at": NOON},
+            "2026-01-31 12:00:00 immediate signature_change, held until 2026-01-31 12:00:00",
+        ),
+        (
+            {"status": "rejected", "rejection": "budget"},
+            "2026-01-31 12:00:00 immediate signature_change, rejected: budget",
+        ),
+    ],
+)
+def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) -> None:
+    class Version:
+        rollbacks = (record(**fields),)
+
+    found: Any = Version()
+    assert rolled_back(found) == text
+
+
+def explained(capsys: pytest.CaptureFixture[str], **fields: Any) -> str:
+    show_rollbacks.explanation(Explanation(record(**fields), "a rule", None, [], []), False)
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_an_explanation_says_how_the_target_was_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    said = explained(capsys, target="nearest", is_breaking_change=False, breaking_changes=[])
+    assert "target the nearest that is trusted breaks calls no" in said
+    said = explained(
+        capsys, target="earned", is_breaking_change=True, breaking_changes=["execute() is gone."]
+    )
+    assert "surely better than what it replaces breaks calls yes" in said
+    assert "execute() is gone." in said
+    assert "target" not in explained(capsys)
+
+
+def test_a_list_marks_what_breaks_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rollbacks.rollbacks([record(is_breaking_change=True, breaking_changes=["x"])], False)
+    assert "breaks calls" in capsys.readouterr().out
+    show_rollbacks.rollbacks([record(is_breaking_change=False, breaking_changes=["x"])], False)
+    assert "breaks calls" not in capsys.readouterr().out

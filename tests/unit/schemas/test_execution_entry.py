@@ -1,0 +1,115 @@
+"""The quick way to read an execution: what it takes, the strict one takes too, as the same."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import Rejected
+from schemas.execution import Execution
+from schemas.execution_entry import Run, read_run
+from tests.support.mutations import cases
+from tests.support.system import execution
+
+
+def strictly(value: bytes) -> Run | None:
+    try:
+        return Run.of(Execution.from_bytes(value))
+    except Rejected:
+        return None
+
+
+def agree(value: bytes) -> bool:
+    """Whether it was read the quick way; where it was, the strict way says the same."""
+    quick = read_run(value)
+    if quick is not None:
+        quick.written_at, quick.kind = "", None
+        assert quick == strictly(value), value
+    return quick is not None
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_of_mutations(seed: int) -> None:
+    read = [
+        agree(case.value)
+        for case in cases("execution", ["parser", "数 🛡"], 5_000, Random(seed), 4, {})
+        if case.value is not None
+    ]
+    assert sum(read) > 500
+
+
+def test_what_engines_send_is_read_quickly() -> None:
+    values = [
+        execution("parser"),
+        execution("数 🛡", error="TypeError: schlägt fehl"),
+        execution("parser", version_id=7, duration_ms=1.5, session_id="s", error_type="KeyError"),
+        execution(
+            "parser", error="Traceback (most recent call last):\n" + "  x\n" * 500 + "KeyError"
+        ),
+    ]
+    assert all(agree(value.to_bytes()) for value in values)
+
+
+FIELDS = {
+    "execution_id": st.uuids().map(str) | st.uuids().map(lambda each: each.hex) | st.text(),
+    "tool_name": st.text() | st.text(min_size=250, max_size=260),
+    "version_id": st.none() | st.integers() | st.integers(1, 9) | st.floats(),
+    "success": st.booleans() | st.none() | st.integers(0, 1),
+    "error": st.none() | st.text() | st.integers(),
+    "error_type": st.none() | st.text(),
+    "duration_ms": st.none() | st.integers() | st.floats() | st.text(),
+    "session_id": st.none() | st.text() | st.text(min_size=250, max_size=260),
+    "caller": st.none() | st.text() | st.text(min_size=250, max_size=260) | st.integers(),
+    "input_hash": st.none() | st.text() | st.lists(st.text()),
+    "kind": st.none() | st.just("execution") | st.text(),
+    "other": st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3)),
+    "executed_at": st.text() | st.integers(),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=FIELDS))
+def test_of_any_fields(changed: dict[str, object]) -> None:
+    fields = json.loads(execution("parser").to_bytes()) | changed
+    agree(json.dumps(fields).encode())
+    try:
+        value = json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return
+    agree(value)
+
+
+TIMES = st.datetimes(
+    datetime(1969, 12, 30), datetime(9999, 12, 31), timezones=st.sampled_from(  # noqa: DTZ001
+        [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-9))]
+    )
+)  # fmt: skip
+ENDS = st.sampled_from(["", "Z", "z", "+00:00", "-00:00", "+0000", "+00", ",5Z", ".Z", ".1234567Z"])
+
+
+@given(TIMES, st.sampled_from("Tt _"), ENDS, st.integers(0, 9))
+def test_of_times(at: datetime, between: str, end: str, digits: int) -> None:
+    text = at.isoformat(between)
+    for written in (text, text[:19] + end, text[:19] + "." + "7" * digits + end, text[:-1]):
+        fields = json.loads(execution("parser").to_bytes()) | {"executed_at": written}
+        agree(json.dumps(fields).encode())
+
+
+@given(st.binary(max_size=60), st.integers(0, 250), st.integers(0, 3))
+def test_of_broken_bytes(junk: bytes, place: int, removed: int) -> None:
+    value = execution("parser", error="KeyError: 'x'", session_id="s").to_bytes()
+    agree(value[:place] + junk + value[place + removed :])
+
+
+@pytest.mark.parametrize("depth", [10, 499, 500, 501, 2_000])
+def test_what_is_nested(depth: int) -> None:
+    value = execution("parser").to_bytes()
+    agree(value[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}")
+
+
+def test_what_is_passed_over_must_be_utf_8() -> None:
+    value = execution("parser").to_bytes()[:-1]
+    for more in (b', "x": "\xff"}', b', "\xff": 1}', b', "x": "\xed\xa0\x80"}', b', "x": 1e999}'):
+        agree(value + more)

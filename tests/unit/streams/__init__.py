@@ -1,0 +1,1 @@
+"""The parts of `streams` that need no broker."""

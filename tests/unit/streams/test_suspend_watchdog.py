@@ -1,0 +1,69 @@
+"""A process that stood still for too long ends before it sends."""
+
+import asyncio
+
+import pytest
+
+from streams.suspend_watchdog import TICK_S, StallGuard, limit_of
+
+
+class Process:
+    """A clock to set, and what the guard said at the end."""
+
+    def __init__(self, limit_s: float = 5.0) -> None:
+        self.now = 100.0
+        self.said: list[str] = []
+        self.guard = StallGuard(limit_s, lambda: self.now, self.said.append)
+
+
+@pytest.mark.parametrize(
+    ("stood_s", "ends"), [(0, False), (5.0, False), (5.1, True), (3_600, True)]
+)
+def test_it_ends_when_it_stood_still_for_longer(stood_s: float, ends: bool) -> None:
+    for ask in ("check", "tick"):
+        process = Process()
+        process.now += stood_s
+        getattr(process.guard, ask)()
+        assert bool(process.said) == ends
+
+
+def test_ticks_keep_it_going() -> None:
+    process = Process()
+    for _ in range(10):
+        process.now += 4
+        process.guard.tick()
+    process.now += 5
+    process.guard.check()
+    assert process.said == []
+
+
+@pytest.mark.parametrize("session_s", [6, 10, 45])
+def test_the_limit_is_before_the_session_can_be_over(session_s: int) -> None:
+    """The last heartbeat is a fifth of the session old at the most when the process stops, and the
+    last tick one tick."""
+    assert limit_of(session_s) + TICK_S + session_s / 5 <= session_s + 1e-9
+
+
+def test_nothing_is_sent_after_standing_still() -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.sent: list[str] = []
+
+        async def send(self, node: int, request: str) -> None:
+            self.sent.append(request)
+
+    class Ended(Exception):
+        pass
+
+    def end(_: str) -> None:
+        raise Ended
+
+    now = 0.0
+    guard = StallGuard(5.0, lambda: now, end)
+    client = Client()
+    guard.before_requests_of(client)
+    asyncio.run(client.send(1, "row"))
+    now = 60.0
+    with pytest.raises(Ended):
+        asyncio.run(client.send(1, "old row"))
+    assert client.sent == ["row"]
