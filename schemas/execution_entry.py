@@ -31,7 +31,7 @@ _Short = Annotated[str, Meta(max_length=255)]
 _Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
-class Run(msgspec.Struct, gc=False):
+class ExecutionEntry(msgspec.Struct, gc=False):
     """One execution of the log. ``executed_us`` is in microseconds since the epoch; ``written_at``
     is the same as its sender wrote it, if it was read the quick way. The rest is as in
     ``Execution``."""
@@ -73,10 +73,10 @@ class Run(msgspec.Struct, gc=False):
         )
 
 
-_decode: Final = msgspec.json.Decoder(Run).decode
+_decode: Final = msgspec.json.Decoder(ExecutionEntry).decode
 
 
-def read_run(value: bytes) -> Run | None:
+def read_execution_entry(value: bytes) -> ExecutionEntry | None:
     """The execution in a value of `tool-executions`; None where it is for ``Execution`` to say.
 
     Never raises. None for anything unusual: a time that is not UTC, a NUL, a long text.

@@ -29,7 +29,7 @@ Rejection = Literal[
     "expired",
     "dismissed",
 ]
-Brake = Literal["budget", "cooldown"]
+RollbackLimit = Literal["budget", "cooldown"]
 """The rejections of a tool that is rolled back too often by machine."""
 Mode = Literal["hold", "observe"]
 """What becomes of a decision that is not to be carried out at once: a person is asked, or it is

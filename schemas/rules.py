@@ -8,9 +8,9 @@ from pydantic_settings import NoDecode
 
 from schemas.rollback import Reason
 
-Policy = Literal["seed", "guarded"]
+PolicyName = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
-Span = Annotated[int, Field(ge=1, le=366 * 86_400)]
+Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
 """Seconds, a year at most."""
 Share = Annotated[Decimal, Field(gt=0, le=1)]
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
@@ -28,7 +28,7 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    policy: Policy = "seed"
+    policy: PolicyName = "seed"
     """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
     replaced does, and a rule only names the reason (``docs/guarded.md``)."""
     ring_size: AtLeastOne = 10
@@ -97,14 +97,14 @@ class Rules(BaseModel):
     person."""
     rollback_budget: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Guarded: so many automatic rollbacks of a tool at most…"""
-    rollback_budget_s: Span = 86_400
+    rollback_budget_s: Seconds = 86_400
     """…within so long. The cooldown knows of none that is farther away either."""
     cooldown_s: Annotated[int, Field(ge=0)] = 5
     """Guarded: after two automatic rollbacks of a tool the next one is rejected for so long; the
     time doubles with each further one. 0: none."""
     cooldown_max_s: Annotated[int, Field(ge=0, le=366 * 86_400)] = 3_600
     """…up to this."""
-    cooldown_decay_s: Span = 3_600
+    cooldown_decay_s: Seconds = 3_600
     """Guarded: for each such time without a rollback the cooldown forgets one of them."""
 
     @field_validator("observe", "hold", mode="before")

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 from schemas.errors import Misconfigured
 
-Step = Literal[
+CrashPoint = Literal[
     "detector.folded",
     "detector.commanded",
     "detector.rows_written",
@@ -19,13 +19,13 @@ Step = Literal[
     "applier.activation_published",
     "applier.version_published",
     "applier.outcome_published",
-    "applier.letter_published",
+    "applier.dead_letter_published",
     "applier.refusal_committed",
     "recorder.committed",
     "offsets.flushed",
     "offsets.committed",
 ]
-STEPS: Final[tuple[Step, ...]] = get_args(Step)
+CRASH_POINTS: Final[tuple[CrashPoint, ...]] = get_args(CrashPoint)
 
 _VARIABLE: Final = "ROLLGUARD_TEST_STEP"
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -36,7 +36,7 @@ class _Armed:
 
     def __init__(self, text: str) -> None:
         match = re.fullmatch(r"(kill|stop):([a-z_.]+)(?:@([1-9]\d*))?", text)
-        if match is None or match[2] not in STEPS:
+        if match is None or match[2] not in CRASH_POINTS:
             raise Misconfigured(f"{_VARIABLE}={text!r}: (kill|stop):STEP[@TIMES] is expected")
         self.signal = _SIGNALS[match[1]]
         self.step = match[2]
@@ -53,7 +53,7 @@ def arm(environment: dict[str, str] | os._Environ[str]) -> None:
     _armed = _Armed(text) if text else None
 
 
-def reached(step: Step) -> None:
+def crash_point(step: CrashPoint) -> None:
     """The process has come to this step."""
     global _armed
     if _armed is None or _armed.step != step:

@@ -8,7 +8,7 @@ from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, enco
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.execution import Activation, read_log_entry
-from schemas.execution_entry import Run, read_run
+from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.fields import micros_of
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
@@ -27,7 +27,7 @@ class Record(Protocol):
     value: bytes | None
 
 
-class Guard:
+class RecordValidator:
     """Reads the records of one role; ``partitions`` is how many each topic has.
 
     Every method returns a message or raises Rejected that says what was wrong.
@@ -38,17 +38,19 @@ class Guard:
         self._ahead_us: Final = settings.max_ahead_s * 1_000_000
         self._max_code_bytes = settings.max_code_bytes
 
-    def log_entry(self, record: Record, known: Container[bytes] = ()) -> Run | Activation:
+    def log_entry(
+        self, record: Record, known: Container[bytes] = ()
+    ) -> ExecutionEntry | Activation:
         """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
         for certain: to find that out takes 5 µs."""
-        run = read_run(record.value) if record.value else None
+        run = read_execution_entry(record.value) if record.value else None
         if run is None:
             _require_size(record)
             entry = read_log_entry(record.value)
             if isinstance(entry, Activation):
                 self._require_place(record, entry.tool_name)
                 return entry
-            run = Run.of(entry)
+            run = ExecutionEntry.of(entry)
         key = record.key
         if key not in known or key != run.tool_name.encode():
             self._require_place(record, run.tool_name)
@@ -105,7 +107,7 @@ def _require_size(record: Record) -> None:
         raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
 
 
-def dead_letter(
+def dead_letter_of(
     role: str, record: Record, error: Rejected, now: Callable[[], datetime] | None = None
 ) -> DeadLetter:
     """The dead letter of a record that was rejected."""

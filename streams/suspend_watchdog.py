@@ -32,7 +32,7 @@ def end_process(text: str) -> NoReturn:
     os._exit(1)
 
 
-class StallGuard:
+class SuspendWatchdog:
     """Ends the process when :meth:`check` or :meth:`tick` comes too long after the last tick."""
 
     def __init__(

@@ -18,10 +18,10 @@ from aiokafka.structs import ConsumerRecord
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand
-from streams.crash_points import reached
+from streams.crash_points import crash_point
 from streams.driver.batches import Batch
 from streams.driver.outbox import Outbox, Outgoing
-from streams.records import dead_letter
+from streams.records import dead_letter_of
 from streams.retries import patiently
 from streams.waits import Waits
 
@@ -32,24 +32,24 @@ AT_ONCE: Final = 64
 """So many members a group has at most, and a batch too: a crash repeats the batch in hand, and a
 change takes milliseconds, where an execution takes none."""
 
-Wish = TypeVar("Wish", Deployment, RollbackCommand)
+RequestMessage = TypeVar("RequestMessage", Deployment, RollbackCommand)
 
 
-class Asked(NamedTuple, Generic[Wish]):
+class Request(NamedTuple, Generic[RequestMessage]):
     """What a record asks for, and when it was appended to its topic, in Kafka's milliseconds."""
 
-    wish: Wish
+    request: RequestMessage
     at_ms: int
     offset: int
 
 
-class Changes(Protocol[Wish]):
+class Changes(Protocol[RequestMessage]):
     """What the records of one topic ask for."""
 
-    def read(self, record: ConsumerRecord) -> Wish:
+    def read(self, record: ConsumerRecord) -> RequestMessage:
         """Raises Rejected."""
 
-    async def apply(self, group: Sequence[Asked[Wish]]) -> int:
+    async def apply(self, group: Sequence[Request[RequestMessage]]) -> int:
         """Make the changes, each of another tool, and publish and log what came of them. Again is
         the same. How many of them, the first ones: those that did not take too long together, but
         at least one. Raises Retryable."""
@@ -58,33 +58,33 @@ class Changes(Protocol[Wish]):
         """What else is said of a record that is a dead letter now."""
 
 
-class ApplyChanges(Generic[Wish]):
+class ApplyChanges(Generic[RequestMessage]):
     """Applies what is asked for on one topic: in order for each tool, in groups of several."""
 
     def __init__(
-        self, changes: Changes[Wish], outbox: Outbox, dead_letters: str, waits: Waits
+        self, changes: Changes[RequestMessage], outbox: Outbox, dead_letters: str, waits: Waits
     ) -> None:
-        self._changes: Changes[Wish] = changes
+        self._changes: Changes[RequestMessage] = changes
         self._outbox = outbox
         self._dead_letters = dead_letters
         self._waits = waits
 
     async def handle(self, batch: Batch) -> None:
         """Apply the records of one partition. A bad one stands between those around it."""
-        group: dict[str, Asked[Wish]] = {}
+        group: dict[str, Request[RequestMessage]] = {}
         for record in batch.records:
             try:
-                wish = self._changes.read(record)
+                request = self._changes.read(record)
             except Rejected as error:
                 await self._apply(group, batch)
                 await self._reject(record, error)
                 continue
-            if wish.tool_name in group or len(group) == AT_ONCE:
+            if request.tool_name in group or len(group) == AT_ONCE:
                 await self._apply(group, batch)
-            group[wish.tool_name] = Asked(wish, record.timestamp, record.offset)
+            group[request.tool_name] = Request(request, record.timestamp, record.offset)
         await self._apply(group, batch)
 
-    async def _apply(self, group: dict[str, Asked[Wish]], batch: Batch) -> None:
+    async def _apply(self, group: dict[str, Request[RequestMessage]], batch: Batch) -> None:
         """Apply a group, and empty it."""
         members = list(group.values())
         group.clear()
@@ -93,22 +93,24 @@ class ApplyChanges(Generic[Wish]):
             batch.done_to(members[done - 1].offset)
             del members[:done]
 
-    async def _apply_some(self, members: list[Asked[Wish]]) -> int:
+    async def _apply_some(self, members: list[Request[RequestMessage]]) -> int:
         """Apply the first of them, together or one by one; how many."""
         if len(members) > 1:
             try:
                 return await self._changes.apply(members)
             except Exception as error:
-                log.warning("one_by_one", members=len(members), cause=str(error))
+                log.warning("group_split", members=len(members), cause=str(error))
         for member in members:
             await patiently(partial(self._changes.apply, [member]), self._waits)
         return len(members)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
-        letter = dead_letter(ROLE, record, error)
+        dead_letter = dead_letter_of(ROLE, record, error)
         log.warning(
-            "dead_letter", topic=record.topic, offset=record.offset, error=letter.error[:300]
+            "dead_letter", topic=record.topic, offset=record.offset, error=dead_letter.error[:300]
         )
-        await self._outbox.publish([Outgoing.letter(self._dead_letters, record.key, letter)])
-        reached("applier.letter_published")
+        await self._outbox.publish(
+            [Outgoing.dead_letter(self._dead_letters, record.key, dead_letter)]
+        )
+        crash_point("applier.dead_letter_published")
         await self._changes.rejected(record, error)

@@ -6,11 +6,11 @@ from uuid import UUID
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.apply_changes import Asked
+from agents.applier.apply_changes import Request
 from agents.applier.in_time import COMPARE_GROUP_S, those_in_time
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.refusals import rolled_back_code
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.tool_versions import Compared, current_versions, deploy_each, refuse
 from policy.breaking.finding import Finding, is_breaking, sentences
@@ -18,9 +18,9 @@ from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome, Tool
 from schemas.errors import Rejected
 from schemas.fields import storable
 from schemas.settings import Settings
-from streams.crash_points import reached
+from streams.crash_points import crash_point
 from streams.driver.outbox import Outbox, Outgoing, sendable_key
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.retries import patiently
 from streams.topics import Topics
 from streams.waits import Waits
@@ -36,8 +36,8 @@ class Deployments:
         publish: PublishChanges,
         pool: Pool,
         outbox: Outbox,
-        guard: Guard,
-        analyst: Analyst,
+        validator: RecordValidator,
+        comparer: CodeComparer,
         settings: Settings,
         topics: Topics,
         waits: Waits,
@@ -45,49 +45,49 @@ class Deployments:
         self._publish = publish
         self._pool = pool
         self._outbox = outbox
-        self._guard = guard
-        self._analyst = analyst
+        self._validator = validator
+        self._comparer = comparer
         self._settings = settings
         self._topics = topics
         self._waits = waits
 
     def read(self, record: ConsumerRecord) -> Deployment:
-        return self._guard.deployment(record)
+        return self._validator.deployment(record)
 
-    async def apply(self, group: Sequence[Asked[Deployment]]) -> int:
+    async def apply(self, group: Sequence[Request[Deployment]]) -> int:
         """Those of the group that could be compared in ``COMPARE_GROUP_S``: a worker that commits
         nothing for long is taken to be stuck."""
-        comparison = _Comparison(self._analyst, [each.wish for each in group])
+        comparison = _Comparison(self._comparer, [each.request for each in group])
         async with acquire(self._pool) as conn:
-            current = await current_versions(conn, [each.wish.tool_name for each in group])
-        wishes = await comparison.begin(current)
-        tools = [wish.tool_name for wish in wishes]
+            current = await current_versions(conn, [each.request.tool_name for each in group])
+        requests = await comparison.begin(current)
+        tools = [request.tool_name for request in requests]
 
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
             # Under the tools' locks: what is compared with is what is replaced. It is known
             # already, but for tools that were changed since.
             current = await current_versions(conn, tools)
-            rolled_back = await rolled_back_code(conn, wishes, current, self._settings)
+            rolled_back = await rolled_back_code(conn, requests, current, self._settings)
             return await deploy_each(conn, await comparison.with_those(current), rolled_back)
 
         outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
-        for wish, outcome in zip(wishes, outcomes, strict=True):
-            _log(wish, outcome)
-        return len(wishes)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            _log(request, outcome)
+        return len(requests)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """The outcome `refused`, where the deployment's id can be read."""
         try:
-            wish = DeploymentId.from_bytes(record.value)
+            request = DeploymentId.from_bytes(record.value)
         except Rejected:
             return
         key = sendable_key(record.key)
         named = (
-            wish.tool_name
-            if isinstance(wish.tool_name, str)
+            request.tool_name
+            if isinstance(request.tool_name, str)
             else (key or b"").decode(errors="replace")
         )
-        await self._refuse(wish.deployment_id, key, storable(named[:255]), str(error))
+        await self._refuse(request.deployment_id, key, storable(named[:255]), str(error))
 
     async def _refuse(
         self, deployment_id: UUID, key: bytes | None, tool_name: str, refusal: str
@@ -95,7 +95,7 @@ class Deployments:
         async def apply() -> None:
             async with acquire(self._pool) as conn:
                 outcome = await refuse(conn, deployment_id, tool_name, refusal)
-            reached("applier.refusal_committed")
+            crash_point("applier.refusal_committed")
             topic = self._topics.deployment_outcomes
             await self._outbox.publish([Outgoing(topic, key, outcome.to_bytes())])
 
@@ -105,9 +105,9 @@ class Deployments:
 class _Comparison:
     """Deployments of different tools beside the versions that are current."""
 
-    def __init__(self, analyst: Analyst, wishes: Sequence[Deployment]) -> None:
-        self._analyst = analyst
-        self._wishes = wishes
+    def __init__(self, comparer: CodeComparer, requests: Sequence[Deployment]) -> None:
+        self._comparer = comparer
+        self._wishes = requests
         self._known: dict[tuple[str, int | None], list[Finding]] = {}
         """By tool and the id of the version that was current."""
 
@@ -115,8 +115,8 @@ class _Comparison:
         """Compare for ``COMPARE_GROUP_S``; leave those that were not come to, and return the
         others."""
 
-        async def compare(wish: Deployment) -> None:
-            await self._findings(wish, current.get(wish.tool_name))
+        async def compare(request: Deployment) -> None:
+            await self._findings(request, current.get(request.tool_name))
 
         self._wishes = await those_in_time(self._wishes, compare, COMPARE_GROUP_S)
         return self._wishes
@@ -124,26 +124,26 @@ class _Comparison:
     async def with_those(self, current: Mapping[str, ToolVersion]) -> list[Compared]:
         """What each of them breaks; what was asked before is known."""
         compared = []
-        for wish in self._wishes:
-            findings = await self._findings(wish, current.get(wish.tool_name))
-            compared.append(Compared(wish, sentences(findings), is_breaking(findings)))
+        for request in self._wishes:
+            findings = await self._findings(request, current.get(request.tool_name))
+            compared.append(Compared(request, sentences(findings), is_breaking(findings)))
         return compared
 
-    async def _findings(self, wish: Deployment, current: ToolVersion | None) -> list[Finding]:
+    async def _findings(self, request: Deployment, current: ToolVersion | None) -> list[Finding]:
         """What the code breaks against the current version's; that same code breaks nothing."""
-        if current is not None and current.code == wish.code:
+        if current is not None and current.code == request.code:
             return []
-        place = wish.tool_name, None if current is None else current.version_id
+        place = request.tool_name, None if current is None else current.version_id
         if place not in self._known:
             replaced = None if current is None else current.code
-            self._known[place] = await self._analyst.compare(replaced, wish.code)
+            self._known[place] = await self._comparer.compare(replaced, request.code)
         return self._known[place]
 
 
-def _log(wish: Deployment, outcome: DeploymentOutcome) -> None:
+def _log(request: Deployment, outcome: DeploymentOutcome) -> None:
     log.info(
         "deployment",
-        tool=wish.tool_name,
+        tool=request.tool_name,
         status=outcome.status,
         refusal=outcome.refusal,
         version=outcome.version_id,

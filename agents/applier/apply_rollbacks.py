@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.apply_changes import Asked
+from agents.applier.apply_changes import Request
 from agents.applier.plan_rollbacks import PlanRollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from db.postgres.pool import Connection, Pool
 from db.rollbacks.rollbacks import roll_back_each
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.topics import Topics
 
 
@@ -25,27 +25,27 @@ class Rollbacks:
         self,
         publish: PublishChanges,
         pool: Pool,
-        guard: Guard,
-        analyst: Analyst,
+        validator: RecordValidator,
+        comparer: CodeComparer,
         settings: Settings,
         topics: Topics,
         report: RollbackReport,
     ) -> None:
         self._publish = publish
         self._pool = pool
-        self._guard = guard
-        self._analyst = analyst
+        self._validator = validator
+        self._comparer = comparer
         self._settings = settings
         self._topics = topics
         self._report = report
 
     def read(self, record: ConsumerRecord) -> RollbackCommand:
-        return self._guard.command(record)
+        return self._validator.command(record)
 
-    async def apply(self, group: Sequence[Asked[RollbackCommand]]) -> int:
+    async def apply(self, group: Sequence[Request[RollbackCommand]]) -> int:
         """Those of the group for which plans could be made in time
         (``agents.applier.plan_rollbacks``)."""
-        planning = PlanRollbacks(self._analyst, self._settings, [each.wish for each in group])
+        planning = PlanRollbacks(self._comparer, self._settings, [each.request for each in group])
         commands = await planning.begin(self._pool)
 
         async def roll_back(conn: Connection) -> list[RollbackOutcome]:

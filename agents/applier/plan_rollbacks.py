@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from agents.applier.in_time import COMPARE_GROUP_S, those_in_time
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.plans import Plan, Standing, automatic_rollbacks, codes, undecided
 from db.rollbacks.trust import Candidate, Leaving, Target, ways_back
 from policy.breaking.finding import Finding, is_breaking, sentences
-from policy.decision.rollback_limits import brake
+from policy.decision.rollback_limits import rollback_limit
 from policy.decision.targets import Counts, choose_target, replaced_counts
 from schemas.rollback import RollbackCommand, TargetChoice
 from schemas.settings import Settings
@@ -42,9 +42,9 @@ class PlanRollbacks:
     """Plans for one group of commands, each of another tool."""
 
     def __init__(
-        self, analyst: Analyst, settings: Settings, commands: Sequence[RollbackCommand]
+        self, comparer: CodeComparer, settings: Settings, commands: Sequence[RollbackCommand]
     ) -> None:
-        self._analyst = analyst
+        self._comparer = comparer
         self._commands = commands
         self._rules = {
             command.tool_name: rules
@@ -96,7 +96,7 @@ class PlanRollbacks:
             way.choice,
             sentences(findings),
             breaks,
-            brake=None if is_free else brake(before, command.issued_at, rules),
+            rollback_limit=None if is_free else rollback_limit(before, command.issued_at, rules),
             is_held=breaks and rules.hold_breaking_targets and not is_free,
         )
 
@@ -148,5 +148,5 @@ class PlanRollbacks:
             old, new = map(code.get, way.ends)
             if new is None:
                 return []
-            self._known[way.ends] = await self._analyst.compare(old, new)
+            self._known[way.ends] = await self._comparer.compare(old, new)
         return self._known[way.ends]

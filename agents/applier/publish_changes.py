@@ -14,7 +14,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.versions.tool_versions import current_versions
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackOutcome
-from streams.crash_points import reached
+from streams.crash_points import crash_point
 from streams.driver.outbox import Outbox, Outgoing
 from streams.topics import Topics
 
@@ -41,7 +41,7 @@ class PublishChanges:
         tools, acknowledged by the broker. Raises Retryable."""
         async with acquire(self._pool) as conn, tool_lock(conn, *tools):
             outcomes = await change(conn)
-            reached("applier.committed")
+            crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))
             await self._outbox.publish(
                 [
@@ -49,7 +49,7 @@ class PublishChanges:
                     for tool, outcome in zip(tools, outcomes, strict=True)
                 ]
             )
-            reached("applier.outcome_published")
+            crash_point("applier.outcome_published")
             return outcomes
 
     async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
@@ -66,11 +66,11 @@ class PublishChanges:
                 for tool, version in versions
             ]
         )
-        reached("applier.activation_published")
+        crash_point("applier.activation_published")
         await self._outbox.publish(
             [Outgoing.of(self._topics.versions, tool, version) for tool, version in versions]
         )
-        reached("applier.version_published")
+        crash_point("applier.version_published")
 
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:

@@ -23,7 +23,7 @@ _ERROR_CHARACTERS: Final = 300
 
 async def rolled_back_code(
     conn: Connection,
-    wishes: Sequence[Deployment],
+    requests: Sequence[Deployment],
     current: Mapping[str, ToolVersion],
     settings: Settings,
 ) -> dict[str, RolledBack]:
@@ -34,11 +34,12 @@ async def rolled_back_code(
     current one.
     """
     code = [
-        (wish.tool_name, code_hash)
-        for wish in wishes
-        if wish.created_by == "autonomous" and settings.rules_of(wish.tool_name).policy == "guarded"
-        for code_hash in [code_hash_of(wish.code)]
-        if wish.tool_name not in current or current[wish.tool_name].code_hash != code_hash
+        (request.tool_name, code_hash)
+        for request in requests
+        if request.created_by == "autonomous"
+        and settings.rules_of(request.tool_name).policy == "guarded"
+        for code_hash in [code_hash_of(request.code)]
+        if request.tool_name not in current or current[request.tool_name].code_hash != code_hash
     ]
     return {
         tool: told(lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool))

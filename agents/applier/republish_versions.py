@@ -26,7 +26,7 @@ RECENTLY: Final = timedelta(hours=1)
 _AT_ONCE: Final = 500
 
 
-class RefreshRows:
+class RepublishRows:
     """The detector's rows, of the partitions that are its own."""
 
     def __init__(self, app: Any, table: WindowTable, settings: Settings) -> None:
@@ -53,7 +53,7 @@ class RefreshRows:
         )
 
 
-class RefreshVersions:
+class RepublishVersions:
     """The current versions of the tools whose deployments are the applier's own."""
 
     def __init__(

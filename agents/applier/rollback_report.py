@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
 
-from agents.applier.apply_changes import Asked
+from agents.applier.apply_changes import Request
 from schemas.rollback import RollbackCommand, RollbackOutcome
 
 log = structlog.get_logger()
@@ -27,9 +27,9 @@ class RollbackReport:
             registry=registry,
         )
 
-    def came(self, asked: Asked[RollbackCommand], outcome: RollbackOutcome) -> None:
+    def came(self, asked: Request[RollbackCommand], outcome: RollbackOutcome) -> None:
         """What came of a command."""
-        command = asked.wish
+        command = asked.request
         self._say(
             outcome,
             executions=command.details.get("executions"),

@@ -18,7 +18,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may hold
 
 
-class Analyst:
+class CodeComparer:
     """One child process that answers one question after the other.
 
     Started by the first question, by ``start`` or by ``async with``; ended by ``close``. A child

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from policy.state.outages import KEY, Course, OutageWatch, decode_watch, is_lasting
+from policy.state.outages import KEY, OutageTimeline, OutageWatch, decode_watch, is_lasting
 from schemas.fields import format_time, time_of
 from schemas.outages import OutageRules
 from streams.driver.table import WindowTable
@@ -31,10 +31,10 @@ class OutageReport:
         )
         registry.register(_Lasting(table))
 
-    def note(self, partition: int, watch: OutageWatch, course: Course) -> None:
+    def note(self, partition: int, watch: OutageWatch, timeline: OutageTimeline) -> None:
         """Say what began and what was over within a batch; ``watch`` stands behind it."""
-        self._waiting.inc(len(course.doubtful))
-        for before, after in pairwise(course.known):
+        self._waiting.inc(len(timeline.deferred))
+        for before, after in pairwise(timeline.known):
             if is_lasting(after) and not is_lasting(before):
                 self._began.inc()
                 tools, failing = watch.shares(self._rules)

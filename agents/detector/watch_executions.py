@@ -15,17 +15,24 @@ import structlog
 
 from agents.detector.outage_report import OutageReport
 from policy.decision.fold import Decided, Numbered, fold_all
-from policy.state.outages import CALM, KEY, Course, OutageWatch, decode_watch, encode_watch
+from policy.state.outages import (
+    KEY,
+    NO_OUTAGE,
+    OutageTimeline,
+    OutageWatch,
+    decode_watch,
+    encode_watch,
+)
 from policy.state.windows import Row, decode, encode
 from schemas.errors import Misconfigured, Rejected
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from streams.crash_points import reached
+from streams.crash_points import crash_point
 from streams.driver.batches import Batch
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
-from streams.records import Guard, dead_letter
+from streams.records import RecordValidator, dead_letter_of
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -44,14 +51,14 @@ class WatchExecutions:
         app: Any,
         table: WindowTable,
         outbox: Outbox,
-        guard: Guard,
+        validator: RecordValidator,
         settings: Settings,
         outages: OutageReport,
     ) -> None:
         self._app = app
         self._table = table
         self._outbox = outbox
-        self._guard = guard
+        self._validator = validator
         self._settings = settings
         self._outages = outages
         self._topics = Topics.of(settings)
@@ -59,14 +66,14 @@ class WatchExecutions:
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.place.partition
-        read, letters = self._read(batch)
-        course, watched = self._follow(partition, read)
-        rows, commands = self._fold(batch, _by_tool(read), course)
-        reached("detector.folded")
+        read, dead_letters = self._read(batch)
+        timeline, watched = self._follow(partition, read)
+        rows, commands = self._fold(batch, _by_tool(read), timeline)
+        crash_point("detector.folded")
         topic = self._topics.commands
         sent = [Outgoing.of(topic, command.tool_name, command) for _, _, command in commands]
-        await self._outbox.publish(letters + sent)
-        reached("detector.commanded")
+        await self._outbox.publish(dead_letters + sent)
+        crash_point("detector.commanded")
         for _, decided_ms, command in commands:
             _log_command(command, decided_ms)
         if self._app.consumer.owns(batch):
@@ -74,39 +81,41 @@ class WatchExecutions:
             await self._table.write(partition, rows + watched)
         else:  # its owner folds the same records, and may have read further
             log.warning("batch_lost", partition=partition)
-        reached("detector.rows_written")
+        crash_point("detector.rows_written")
 
     def _read(self, batch: Batch) -> tuple[list[Keyed], list[Outgoing]]:
         """The log of the partition, and the dead letters of what is no entry."""
-        known, log_entry = self._table.rows_of(batch.place.partition), self._guard.log_entry
+        known, log_entry = self._table.rows_of(batch.place.partition), self._validator.log_entry
         read: list[Keyed] = []
-        letters = []
+        dead_letters = []
         for record in batch.records:
             try:
                 entry = log_entry(record, known)
             except Rejected as error:
-                letter = dead_letter(ROLE, record, error)
-                letters.append(Outgoing.letter(self._topics.dead_letters, record.key, letter))
-                log.warning("dead_letter", offset=record.offset, error=letter.error[:300])
+                dead_letter = dead_letter_of(ROLE, record, error)
+                dead_letters.append(
+                    Outgoing.dead_letter(self._topics.dead_letters, record.key, dead_letter)
+                )
+                log.warning("dead_letter", offset=record.offset, error=dead_letter.error[:300])
                 continue
             read.append((record.key, (record.offset, record.timestamp, entry)))
-        return read, letters
+        return read, dead_letters
 
     def _follow(
         self, partition: int, read: Sequence[Keyed]
-    ) -> tuple[Course, list[tuple[bytes, bytes]]]:
+    ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
         """What was known of outages at each of these records, and the row of what is known behind
         them; none where no tool's policy asks."""
         if not (read and self._settings.is_guarded_anywhere):
-            return CALM, []
+            return NO_OUTAGE, []
         data = self._table.rows_of(partition).get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)
-        course = watch.follow(read, self._settings)
-        self._outages.note(partition, watch, course)
-        return course, [(KEY, encode_watch(watch))]
+        timeline = watch.follow(read, self._settings)
+        self._outages.note(partition, watch, timeline)
+        return timeline, [(KEY, encode_watch(watch))]
 
     def _fold(
-        self, batch: Batch, logs: Mapping[bytes, Sequence[Numbered]], course: Course
+        self, batch: Batch, logs: Mapping[bytes, Sequence[Numbered]], timeline: OutageTimeline
     ) -> tuple[list[tuple[bytes, bytes]], list[Decided]]:
         """The row of each tool behind its log, by its key, and the commands in the order of the
         log.
@@ -126,7 +135,7 @@ class WatchExecutions:
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
             rules = self._settings.rules_of(tool_log[0][2].tool_name)
-            row, found = fold_all(row, tool_log, rules, course)
+            row, found = fold_all(row, tool_log, rules, timeline)
             commands += found
             if row is not None:
                 rows.append((key, encode(row)))
@@ -157,7 +166,7 @@ def _by_tool(read: Iterable[Keyed]) -> dict[bytes, list[Numbered]]:
 
 
 def _is_run(numbered: Numbered) -> bool:
-    return isinstance(numbered[2], Run)
+    return isinstance(numbered[2], ExecutionEntry)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

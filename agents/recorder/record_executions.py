@@ -13,10 +13,10 @@ from db.executions.recording import next_offset, record
 from db.postgres.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation
-from schemas.execution_entry import Run
-from streams.crash_points import reached
+from schemas.execution_entry import ExecutionEntry
+from streams.crash_points import crash_point
 from streams.driver.batches import Batch
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.retries import patiently
 from streams.waits import Waits
 
@@ -28,19 +28,19 @@ ROLE = "recorder"
 class RecordExecutions:
     """Writes executions and metrics. Bad records are passed over: the detector reports them."""
 
-    def __init__(self, app: Any, pool: Pool, guard: Guard, waits: Waits) -> None:
+    def __init__(self, app: Any, pool: Pool, validator: RecordValidator, waits: Waits) -> None:
         self._app = app
         self._pool = pool
-        self._guard = guard
+        self._validator = validator
         self._waits = waits
         self._checked: set[TP] = set()
 
     async def handle(self, batch: Batch) -> None:
         """Record the entries of one partition."""
-        entries: list[tuple[int, Run | Activation]] = []
+        entries: list[tuple[int, ExecutionEntry | Activation]] = []
         for item in batch.records:
             try:
-                entries.append((item.offset, self._guard.log_entry(item)))
+                entries.append((item.offset, self._validator.log_entry(item)))
             except Rejected:
                 continue
         first, last = batch.first, batch.last
@@ -53,7 +53,7 @@ class RecordExecutions:
                 )
 
         await patiently(write, self._waits)
-        reached("recorder.committed")
+        crash_point("recorder.committed")
 
     async def _require_same_topic(self, batch: Batch) -> None:
         """Misconfigured where Postgres has read further than the log reaches."""

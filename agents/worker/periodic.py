@@ -27,6 +27,6 @@ async def again_and_again(repeated: Repeated) -> None:
         try:
             written = await repeated.work()
         except Retryable as error:
-            log.warning("not_done", work=repeated.name, cause=str(error))
+            log.warning("periodic_task_failed", work=repeated.name, cause=str(error))
         else:
             log.debug("done", work=repeated.name, records=written)

@@ -27,7 +27,7 @@ from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.crash_points import arm
-from streams.suspend_watchdog import TICK_S, StallGuard, limit_of
+from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 
 log = structlog.get_logger()
 
@@ -57,14 +57,14 @@ async def _run(role: Role, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     fatal = Fatal()
-    guard = StallGuard(limit_of(settings.session_timeout_s))
+    watchdog = SuspendWatchdog(limit_of(settings.session_timeout_s))
     async with AsyncExitStack() as stack:
-        stalled = asyncio.ensure_future(_watch_stall(guard))
+        stalled = asyncio.ensure_future(_tick_watchdog(watchdog))
         stack.push_async_callback(_end, stalled)  # the last: a worker that stops may still send
         monitor = HealthMonitor(role, settings)
         samples = asyncio.ensure_future(monitor.run())
         stack.push_async_callback(_end, samples)
-        setup = asyncio.ensure_future(_start(role, settings, fatal, guard, monitor, stack))
+        setup = asyncio.ensure_future(_start(role, settings, fatal, watchdog, monitor, stack))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not setup.done():
@@ -99,7 +99,7 @@ async def _start(
     role: Role,
     settings: Settings,
     fatal: Fatal,
-    stall: StallGuard,
+    stall: SuspendWatchdog,
     monitor: HealthMonitor,
     stack: AsyncExitStack,
 ) -> Wired:
@@ -185,8 +185,8 @@ async def _watch_crash(app: Any, fatal: Fatal) -> None:
     fatal(app.crash_reason or RuntimeError("the Faust app stopped by itself"))
 
 
-async def _watch_stall(guard: StallGuard) -> None:
+async def _tick_watchdog(watchdog: SuspendWatchdog) -> None:
     """Tell the guard that the loop goes on."""
     while True:
-        guard.tick()
+        watchdog.tick()
         await asyncio.sleep(TICK_S)

@@ -98,7 +98,7 @@ class WebServer:
         try:
             await self.listen()
         except Misconfigured as error:
-            log.warning("no_pages", port=self._settings.port_of(self._role), cause=str(error))
+            log.warning("http_disabled", port=self._settings.port_of(self._role), cause=str(error))
 
     async def stop(self) -> None:
         await self._runner.cleanup()

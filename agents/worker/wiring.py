@@ -7,14 +7,14 @@ from typing import Any, Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from agents.applier.apply_changes import AT_ONCE, ApplyChanges, Changes, Wish
+from agents.applier.apply_changes import AT_ONCE, ApplyChanges, Changes, RequestMessage
 from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
-from agents.applier.republish_versions import RefreshRows, RefreshVersions
+from agents.applier.republish_versions import RepublishRows, RepublishVersions
 from agents.applier.rollback_report import RollbackReport
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from agents.detector.outage_report import OutageReport
 from agents.detector.table_queries import TableQueries
 from agents.detector.watch_executions import WatchExecutions
@@ -27,9 +27,9 @@ from schemas.settings import Settings
 from streams.driver.app import create_app
 from streams.driver.outbox import Outbox
 from streams.driver.table import window_table
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.retries import when_it_answers
-from streams.suspend_watchdog import StallGuard
+from streams.suspend_watchdog import SuspendWatchdog
 from streams.topics import Topics
 from streams.waits import Waits
 
@@ -61,7 +61,7 @@ class Wiring:
     settings: Settings
     partitions: int
     fatal: Fatal
-    stall: StallGuard
+    stall: SuspendWatchdog
     waits: Waits
     registry: CollectorRegistry
     """What is counted for ``/metrics``."""
@@ -89,32 +89,39 @@ class Wiring:
         table = window_table(app, self.partitions, self.fatal, kept_in)
         outbox = Outbox(app, self.waits)
         outages = OutageReport(self.registry, table, self.settings)
-        handler = WatchExecutions(app, table, outbox, self._guard, self.settings, outages)
+        handler = WatchExecutions(app, table, outbox, self._validator, self.settings, outages)
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
-        refresh = self._refresh(RefreshRows(app, table, self.settings))
+        refresh = self._refresh(RepublishRows(app, table, self.settings))
         return Wired(app, [agent], sources, pool=None, repeated=[refresh])
 
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
         app = self._app("applier", sources, broker_max_poll_records=AT_ONCE)
-        analyst = await self.stack.enter_async_context(Analyst(_COMPARE_S))
+        comparer = await self.stack.enter_async_context(CodeComparer(_COMPARE_S))
         outbox = Outbox(app, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        report, second = RollbackReport(self.registry), await self._second_analyst()
+        report, second = RollbackReport(self.registry), await self._second_comparer()
         rollbacks = Rollbacks(
-            publish, pool, self._guard, second, self.settings, self._topics, report
+            publish, pool, self._validator, second, self.settings, self._topics, report
         )
         deployments = Deployments(
-            publish, pool, outbox, self._guard, analyst, self.settings, self._topics, self.waits
+            publish,
+            pool,
+            outbox,
+            self._validator,
+            comparer,
+            self.settings,
+            self._topics,
+            self.waits,
         )
         agents = [
             self._applying("apply-deployments", self._topics.deployments, deployments, app, outbox),
             self._applying("apply-rollbacks", self._topics.commands, rollbacks, app, outbox),
         ]
-        refresh = RefreshVersions(app, pool, outbox, self.partitions, self.settings)
+        refresh = RepublishVersions(app, pool, outbox, self.partitions, self.settings)
         holds = ExpireHolds(pool, outbox, self._topics, report)
         repeated = [
             self._refresh(refresh),
@@ -122,20 +129,20 @@ class Wiring:
         ]
         return Wired(app, agents, sources, pool, repeated)
 
-    def _refresh(self, rows_or_versions: RefreshRows | RefreshVersions) -> Repeated:
+    def _refresh(self, rows_or_versions: RepublishRows | RepublishVersions) -> Repeated:
         return Repeated("refresh", self.settings.refresh_s, rows_or_versions.refresh)
 
-    async def _second_analyst(self) -> Analyst:
+    async def _second_comparer(self) -> CodeComparer:
         """One of the rollbacks' own: a deployment whose code takes long to compare holds them up no
         more than their own code does. Policy `seed` never asks it, and has no process for it."""
-        analyst = Analyst(_COMPARE_TARGET_S)
-        self.stack.push_async_callback(analyst.close)
+        comparer = CodeComparer(_COMPARE_TARGET_S)
+        self.stack.push_async_callback(comparer.close)
         if self.settings.is_guarded_anywhere:
-            await analyst.start()
-        return analyst
+            await comparer.start()
+        return comparer
 
     def _applying(
-        self, name: str, topic: str, changes: Changes[Wish], app: Any, outbox: Outbox
+        self, name: str, topic: str, changes: Changes[RequestMessage], app: Any, outbox: Outbox
     ) -> BatchAgent:
         handler = ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
         return BatchAgent(app, name, [topic], handler, self.fatal)
@@ -144,7 +151,7 @@ class Wiring:
         sources = [self._topics.executions]
         pool = await self._postgres()
         app = self._app("recorder", sources)
-        handler = RecordExecutions(app, pool, self._guard, self.waits)
+        handler = RecordExecutions(app, pool, self._validator, self.waits)
         agent = BatchAgent(app, "record-executions", sources, handler, self.fatal)
         return Wired(app, [agent], sources, pool)
 
@@ -153,8 +160,8 @@ class Wiring:
         return Topics.of(self.settings)
 
     @property
-    def _guard(self) -> Guard:
-        return Guard(self.settings, self.partitions)
+    def _validator(self) -> RecordValidator:
+        return RecordValidator(self.settings, self.partitions)
 
     def _app(self, role: Role, sources: list[str], **options: Any) -> Any:
         return create_app(
@@ -162,7 +169,7 @@ class Wiring:
             self.settings,
             sources,
             self.partitions,
-            guard=self.stall,
+            watchdog=self.stall,
             url=self.url or None,
             **options,
         )

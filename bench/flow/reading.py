@@ -4,13 +4,13 @@ For those that it is measured beside: all read by the same functions (``streams.
 """
 
 from schemas.execution import Activation, Execution, read_log_entry
-from schemas.execution_entry import Run, read_run
+from schemas.execution_entry import ExecutionEntry, read_execution_entry
 
 
-def read_entry(value: bytes) -> Run | Activation:
+def read_entry(value: bytes) -> ExecutionEntry | Activation:
     """An entry of `tool-executions`. Raises Rejected with what is wrong."""
-    run = read_run(value)
+    run = read_execution_entry(value)
     if run is not None:
         return run
     entry = read_log_entry(value)
-    return Run.of(entry) if isinstance(entry, Execution) else entry
+    return ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry

@@ -13,7 +13,7 @@ from bench.flow.load import Load, Tools, chosen
 from bench.report import Result, show
 from bench.setup.environment import Bed
 from bench.setup.servers import with_servers
-from schemas.rules import Policy
+from schemas.rules import PolicyName
 
 PART: Final = "policies"
 TOOLS: Final = (50, 1_000)
@@ -49,7 +49,7 @@ async def _measured(
     random, cpu_us = Random(1), defaultdict(list)
     async with AsyncExitStack() as stack:
         beds = {}
-        for policy in get_args(Policy):
+        for policy in get_args(PolicyName):
             bed = await stack.enter_async_context(Bed.made(brokers, dsn))
             await bed.start("detector", ROLLGUARD_POLICY=policy)
             beds[policy] = bed, await _with_baselines(bed, tools, one_of, executions)

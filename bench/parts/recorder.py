@@ -36,7 +36,7 @@ from aiokafka.structs import ConsumerRecord
 
 from bench.setup.servers import apache_kafka
 from rollguard.embedded.stack import EmbeddedStack
-from schemas.execution_entry import read_run
+from schemas.execution_entry import read_execution_entry
 from schemas.fields import time_of
 from schemas.settings import Settings
 from streams.topics import Topics
@@ -169,7 +169,7 @@ async def _fill_table(conn: asyncpg.Connection, table: str, rows: int) -> None:
 
 def _row(record: ConsumerRecord) -> tuple[object, ...] | None:
     """The row of an execution; None for an activation."""
-    run = read_run(record.value)
+    run = read_execution_entry(record.value)
     if run is None:
         return None
     return (

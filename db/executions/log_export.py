@@ -11,7 +11,7 @@ from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.execution import ActivatedBy, Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 
 _SQL: Final = blocks("executions/log_export.sql")
@@ -55,7 +55,7 @@ async def executions_in_order(
     tools: Collection[str] | None,
     since: datetime | None,
     until: datetime | None,
-) -> AsyncGenerator[list[Run], None]:
+) -> AsyncGenerator[list[ExecutionEntry], None]:
     """The executions of these tools or of all with ``since`` <= ``executed_at`` <= ``until``, some
     thousand at a time, within :func:`one_moment`.
 
@@ -87,10 +87,10 @@ def _committed_us(row: asyncpg.Record) -> int:
     return micros_of(row["applied_at"])
 
 
-def _run(row: asyncpg.Record) -> Run:
+def _run(row: asyncpg.Record) -> ExecutionEntry:
     execution_id, tool_name, success, version_id, error_type, *calls, executed_at = row
     session_id, caller, input_hash = calls
-    return Run(
+    return ExecutionEntry(
         execution_id,
         tool_name,
         success,

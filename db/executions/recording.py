@@ -9,7 +9,7 @@ from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.errors import Retryable
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
 
 _SQL: Final = blocks("executions/recording.sql")
@@ -19,9 +19,9 @@ _COLUMNS: Final = (
     *("duration_ms", "session_id", "caller", "input_hash", "log_offset"),
 )
 
-Entry = tuple[int, Run | Activation]
+Entry = tuple[int, ExecutionEntry | Activation]
 """An offset and what stands there."""
-Attributed = tuple[int, Run, int | None]
+Attributed = tuple[int, ExecutionEntry, int | None]
 """An execution, in front of it its offset, behind it the version that it belongs to."""
 Added = tuple[int, str, int, int]
 """Version, tool, and how many executions of it and successes among them."""
@@ -72,7 +72,7 @@ async def _attribute(conn: Connection, entries: Sequence[Entry]) -> list[Attribu
     executions = []
     for offset, entry in entries:
         tool = entry.tool_name
-        if isinstance(entry, Run):
+        if isinstance(entry, ExecutionEntry):
             known = current.get(tool)
             version_id = entry.version_id or (known[0] if known else None)
             executions.append((offset, entry, version_id))
@@ -121,7 +121,7 @@ async def _insert(conn: Connection, executions: Sequence[Attributed]) -> None:
         await conn.copy_records_to_table("tool_executions", columns=_COLUMNS, records=rows)
 
 
-def _row(offset: int, run: Run, version_id: int | None) -> tuple[object, ...]:
+def _row(offset: int, run: ExecutionEntry, version_id: int | None) -> tuple[object, ...]:
     return (
         run.execution_id,
         run.tool_name,

@@ -14,7 +14,7 @@ from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.rollbacks.trust import Target
-from schemas.rollback import Brake, RollbackCommand, TargetChoice
+from schemas.rollback import RollbackCommand, RollbackLimit, TargetChoice
 from schemas.rules import Rules
 
 _SQL: Final = blocks("rollbacks/plans.sql")
@@ -31,7 +31,7 @@ class Plan(NamedTuple):
     """What the target breaks against the version that is current: the sentences."""
     is_breaking: bool
     """Whether one of them is of a break."""
-    brake: Brake | None
+    rollback_limit: RollbackLimit | None
     """What rejects it."""
     is_held: bool
     """Nothing is changed before a person says so."""

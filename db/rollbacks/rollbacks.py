@@ -206,9 +206,9 @@ def _undecided(
     found = []
     for command in commands:
         row = stored.get(command.command_id)
-        wish = command if row is None else answered(row, command)
-        if wish is not None:
-            found.append(wish)
+        request = command if row is None else answered(row, command)
+        if request is not None:
+            found.append(request)
     return found
 
 
@@ -245,7 +245,11 @@ def _planned(decision: _Decision, plan: Plan | None) -> _Decision:
     """The same, with what the plan says to it: nothing to what is rejected already."""
     if plan is None or not isinstance(decision.to, Target):
         return decision
-    return decision._replace(to=plan.brake) if plan.brake else decision._replace(plan=plan)
+    return (
+        decision._replace(to=plan.rollback_limit)
+        if plan.rollback_limit
+        else decision._replace(plan=plan)
+    )
 
 
 async def _named_versions(

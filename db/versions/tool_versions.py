@@ -98,7 +98,7 @@ async def deploy(
 
 async def deploy_each(
     conn: Connection,
-    wishes: Sequence[Compared],
+    requests: Sequence[Compared],
     rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
 ) -> list[DeploymentOutcome]:
     """:func:`deploy` for several tools, one deployment for each, in one transaction: all of them or
@@ -106,19 +106,21 @@ async def deploy_each(
 
     Those of the tools in ``rolled_back`` are refused, for this was done to their code.
     """
-    tools = [wish.tool_name for wish in wishes]
+    tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
     async with tool_transaction(conn, *tools):
-        known = await _stored_outcomes(conn, [wish.deployment.deployment_id for wish in wishes])
-        new = [wish for wish in wishes if wish.deployment.deployment_id not in known]
+        known = await _stored_outcomes(
+            conn, [request.deployment.deployment_id for request in requests]
+        )
+        new = [request for request in requests if request.deployment.deployment_id not in known]
         if new:
-            taken = [wish for wish in new if wish.tool_name not in rolled_back]
-            refused = [wish for wish in new if wish.tool_name in rolled_back]
+            taken = [request for request in new if request.tool_name not in rolled_back]
+            refused = [request for request in new if request.tool_name in rolled_back]
             outcomes = await _deploy_new(conn, taken) if taken else []
             outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
             await _store(conn, outcomes)
             known |= {outcome.deployment_id: outcome for outcome in outcomes}
-        return [known[wish.deployment.deployment_id] for wish in wishes]
+        return [known[request.deployment.deployment_id] for request in requests]
 
 
 async def refuse(
@@ -200,71 +202,75 @@ async def _records(
     ]
 
 
-async def _deploy_new(conn: Connection, wishes: Sequence[Compared]) -> list[DeploymentOutcome]:
+async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
     """Make the versions; those whose code is current already are not made again."""
-    rows = await conn.fetch(_SQL["standing"], [wish.tool_name for wish in wishes])
+    rows = await conn.fetch(_SQL["standing"], [request.tool_name for request in requests])
     standing = {row["tool_name"]: row for row in rows}
-    hashes = {wish.tool_name: code_hash_of(wish.deployment.code) for wish in wishes}
+    hashes = {request.tool_name: code_hash_of(request.deployment.code) for request in requests}
     is_new = {tool: standing[tool]["code_hash"] != code_hash for tool, code_hash in hashes.items()}
     await lock_versions(conn, [row["version_id"] for row in rows if row["version_id"] is not None])
-    created = await _create(conn, [wish for wish in wishes if is_new[wish.tool_name]], standing)
+    created = await _create(
+        conn, [request for request in requests if is_new[request.tool_name]], standing
+    )
     again = [row["version_id"] for row in rows if not is_new[row["tool_name"]]]
     if again:
         await conn.execute(_SQL["deploy_again"], again)
-    by_people = [wish.tool_name for wish in wishes if wish.deployment.created_by == "human"]
+    by_people = [
+        request.tool_name for request in requests if request.deployment.created_by == "human"
+    ]
     await give_trust(conn, [(tool, hashes[tool]) for tool in by_people])
     return [
         DeploymentOutcome(
-            deployment_id=wish.deployment.deployment_id,
-            tool_name=wish.tool_name,
-            status="created" if is_new[wish.tool_name] else "unchanged",
+            deployment_id=request.deployment.deployment_id,
+            tool_name=request.tool_name,
+            status="created" if is_new[request.tool_name] else "unchanged",
             version_id=made["version_id"],
             version_number=made["version_number"],
             activation=made["activation"],
             is_breaking_change=made["is_breaking_change"],
             breaking_changes=made["breaking_changes"],
-            applied_at=standing[wish.tool_name]["now"],
+            applied_at=standing[request.tool_name]["now"],
         )
-        for wish in wishes
-        for made in [created.get(wish.tool_name, standing[wish.tool_name])]
+        for request in requests
+        for made in [created.get(request.tool_name, standing[request.tool_name])]
     ]
 
 
 async def _refuse_new(
-    conn: Connection, wishes: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
+    conn: Connection, requests: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
 ) -> list[DeploymentOutcome]:
     """Nothing is changed."""
     now = await conn.fetchval(_SQL["clock"])
     return [
         DeploymentOutcome(
-            deployment_id=wish.deployment.deployment_id,
-            tool_name=wish.tool_name,
+            deployment_id=request.deployment.deployment_id,
+            tool_name=request.tool_name,
             status="refused",
             refusal=IDENTICAL_TO_ROLLED_BACK,
-            rolled_back=rolled_back[wish.tool_name],
+            rolled_back=rolled_back[request.tool_name],
             applied_at=now,
         )
-        for wish in wishes
+        for request in requests
     ]
 
 
 async def _create(
-    conn: Connection, wishes: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
+    conn: Connection, requests: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
 ) -> dict[str, asyncpg.Record]:
     """New versions in the place of the current ones; by tool."""
-    if not wishes:
+    if not requests:
         return {}
-    current = [standing[wish.tool_name]["version_id"] for wish in wishes]
+    current = [standing[request.tool_name]["version_id"] for request in requests]
     replaced = [version_id for version_id in current if version_id is not None]
     if replaced:
         await conn.execute(_SQL["retire"], replaced)
-    made = [_row(wish, standing[wish.tool_name]) for wish in wishes]
+    made = [_row(request, standing[request.tool_name]) for request in requests]
     rows = await conn.fetchmany(_SQL["create"], made)
     return {row["tool_name"]: row for row in rows}
 
 
-def _row(wish: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
-    deployment = wish.deployment
+def _row(request: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
+    deployment = request.deployment
     accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
     return (
         deployment.tool_name,
@@ -273,8 +279,8 @@ def _row(wish: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
         code_hash_of(deployment.code),
         deployment.deployed_at,
         deployment.created_by,
-        wish.is_breaking,
-        [storable(sentence) for sentence in wish.breaking],
+        request.is_breaking,
+        [storable(sentence) for sentence in request.breaking],
         deployment.improvement_type,
         deployment.improvement_reason,
         standing["version_id"],

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from schemas.execution import ActivatedBy, Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
 
 _NOBODY: Final = UUID(int=0)
@@ -39,7 +39,7 @@ class DerivedActivations:
     def __init__(self) -> None:
         self._tools: dict[str, _Tool] = {}
 
-    def before(self, run: Run) -> Activation | None:
+    def before(self, run: ExecutionEntry) -> Activation | None:
         """The activation that stands in front of this execution, if one has to be derived."""
         version_id, tool = run.version_id, self._tools.get(run.tool_name)
         if version_id is None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from policy.backtest.requested_policy import Policy
+from policy.backtest.requested_policy import RequestedPolicy
 from policy.decision.fold import Numbered, fold
-from policy.state.outages import CALM, OutageWatch
+from policy.state.outages import NO_OUTAGE, OutageWatch
 from policy.state.windows import Row
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
@@ -14,12 +14,12 @@ class PartitionLog:
     """The rows of all tools of a partition, by each policy, and what is known of its outages, which
     follows from the log of all tools together."""
 
-    def __init__(self, policies: Sequence[Policy], outages: OutageRules) -> None:
+    def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
         self._rules_of = [policy.rules_of for policy in policies]
         self._rows: list[dict[str, Row]] = [{} for _ in policies]
         self._outages = outages
         self._watch = OutageWatch() if any(each.watches_outages for each in policies) else None
-        self._course = CALM
+        self._course = NO_OUTAGE
 
     def row(self, tool_name: str) -> Row | None:
         """What the first policy knows of the tool; None where it was never activated."""
@@ -34,10 +34,12 @@ class PartitionLog:
     def read(self, numbered: Numbered) -> list[RollbackCommand | None]:
         """What the next entry demands by each policy. Offsets ascend."""
         offset, timestamp_ms, entry = numbered
-        tool, course = entry.tool_name, self._course
+        tool, timeline = entry.tool_name, self._course
         commands = []
         for rules_of, rows in zip(self._rules_of, self._rows, strict=True):
-            row, command = fold(rows.get(tool), offset, timestamp_ms, entry, rules_of(tool), course)
+            row, command = fold(
+                rows.get(tool), offset, timestamp_ms, entry, rules_of(tool), timeline
+            )
             if row is not None:
                 rows[tool] = row
             commands.append(command)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 
 Applied = tuple[Activation, int]
@@ -42,7 +42,7 @@ class PlacedActivations:
         """Whether the tool has activations at all."""
         return tool_name in self._tools
 
-    def before(self, run: Run) -> Sequence[Activation]:
+    def before(self, run: ExecutionEntry) -> Sequence[Activation]:
         """Those that stand in front of this execution, and not in front of one before it."""
         tool = self._tools.get(run.tool_name)
         if tool is None or tool.done == len(tool.activations):  # nearly always
@@ -70,7 +70,7 @@ class PlacedActivations:
         return taken
 
 
-def _may_count(activation: Activation, run: Run) -> bool:
+def _may_count(activation: Activation, run: ExecutionEntry) -> bool:
     """Whether an execution of its version counts behind it."""
     is_first = activation.activated_by.kind == "deployment"
     return is_first or run.executed_us >= micros_of(activation.activated_at)

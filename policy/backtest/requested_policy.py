@@ -5,14 +5,13 @@ from typing import Any, Final, Self, get_args
 from pydantic import ValidationError
 
 from schemas.message import explain
-from schemas.rules import Policy as PolicyName
-from schemas.rules import Rules
+from schemas.rules import PolicyName, Rules
 from schemas.settings import Settings
 
 _NAMES: Final = get_args(PolicyName)
 
 
-class Policy:
+class RequestedPolicy:
     """The rules for each tool: the settings' ones, for all tools and for single ones, and on top of
     them what was asked for. ``text`` is how it was asked for."""
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from policy.backtest.derived_activations import is_derived
 from policy.backtest.partition_log import PartitionLog
-from policy.backtest.requested_policy import Policy
+from policy.backtest.requested_policy import RequestedPolicy
 from policy.decision.fold import Numbered
 from policy.state.windows import is_of_current
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
@@ -29,7 +29,7 @@ class Recorded(NamedTuple):
 
     partition: int
     timestamp_ms: int
-    entry: Run | Activation
+    entry: ExecutionEntry | Activation
     offset: int | None = None
 
 
@@ -83,7 +83,7 @@ class Trials:
 class Backtest:
     """Reads a log once and lets several policies judge it side by side."""
 
-    def __init__(self, policies: Sequence[Policy], outages: OutageRules) -> None:
+    def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
         self.found = Trials()
         self._policies = policies
         self._outages = outages
@@ -105,7 +105,7 @@ class Backtest:
             log.follow(stretch)
             for numbered in stretch:
                 entry = numbered[2]
-                if isinstance(entry, Run):
+                if isinstance(entry, ExecutionEntry):
                     self._judge(log, numbered, entry)
                 else:
                     self._activate(log, numbered, entry)
@@ -118,7 +118,7 @@ class Backtest:
         self._trials.clear()
         return self.found
 
-    def _judge(self, log: PartitionLog, numbered: Numbered, run: Run) -> None:
+    def _judge(self, log: PartitionLog, numbered: Numbered, run: ExecutionEntry) -> None:
         self.found.executions += 1
         trial, row = self._trials.get(run.tool_name), log.row(run.tool_name)
         if trial is None or row is None:

@@ -9,65 +9,69 @@ from typing import Any
 import msgspec
 
 from policy.decision.weighing import Test, Weight, policy_of, reached, stakes_of, weigh
-from policy.state.evidence import Baseline, Dossier
-from policy.state.outages import Span, is_lasting
+from policy.state.evidence import Baseline, ToolEvidence
+from policy.state.outages import Outage, is_lasting
 from policy.state.windows import Row
 from schemas.execution import SIGNATURE_ERRORS
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 
-def add_run(row: Row, run: Run, timestamp_ms: int, outages: Sequence[Span], rules: Rules) -> bool:
+def add_run(
+    row: Row, run: ExecutionEntry, timestamp_ms: int, outages: Sequence[Outage], rules: Rules
+) -> bool:
     """Count an execution that ``policy.state.windows.count`` has counted, if it is evidence;
     whether it is, and so may condemn. ``outages`` are those known at its place in the log."""
-    dossier = dossier_of(row)
-    dossier.settle(outages)
+    tool_evidence = tool_evidence_of(row)
+    tool_evidence.settle(outages)
     if run.success:
-        counts = dossier.calls.note_successes((run,), rules) > 0
+        counts = tool_evidence.calls.note_successes((run,), rules) > 0
     else:
-        counts = dossier.calls.note_failure(run, rules)
+        counts = tool_evidence.calls.note_failure(run, rules)
     if not counts or is_lasting(outages):
         return False
     if run.success:
-        dossier.add_success()
+        tool_evidence.add_success()
     else:
-        bets = stakes_of(dossier.baseline, policy_of(rules)).break_bets
-        dossier.add_failure(run.error_class in SIGNATURE_ERRORS, bets, timestamp_ms)
+        bets = stakes_of(tool_evidence.baseline, policy_of(rules)).break_bets
+        tool_evidence.add_failure(run.error_class in SIGNATURE_ERRORS, bets, timestamp_ms)
     return True
 
 
-def add_successes(row: Row, runs: Sequence[Run], outages: Sequence[Span], rules: Rules) -> None:
+def add_successes(
+    row: Row, runs: Sequence[ExecutionEntry], outages: Sequence[Outage], rules: Rules
+) -> None:
     """As ``add_run`` for each of these successes, where no outage lasts."""
-    dossier = dossier_of(row)
-    dossier.settle(outages)
-    evidence = dossier.calls.note_successes(runs, rules)
+    tool_evidence = tool_evidence_of(row)
+    tool_evidence.settle(outages)
+    evidence = tool_evidence.calls.note_successes(runs, rules)
     if evidence:
-        dossier.add_success(evidence)
+        tool_evidence.add_success(evidence)
 
 
-def dossier_of(row: Row) -> Dossier:
+def tool_evidence_of(row: Row) -> ToolEvidence:
     """The row's dossier. Where the policy was changed within an activation, it begins here, without
     a baseline."""
-    if row.dossier is None:
-        row.dossier = Dossier()
-    return row.dossier
+    if row.tool_evidence is None:
+        row.tool_evidence = ToolEvidence()
+    return row.tool_evidence
 
 
 def has_reached(row: Row, rules: Rules) -> bool:
     """Whether the execution just counted condemns the version; only a failure can."""
-    dossier = row.dossier
-    if dossier is None or not dossier.evidence.last_failed:
+    tool_evidence = row.tool_evidence
+    if tool_evidence is None or not tool_evidence.evidence.last_failed:
         return False
-    return reached(dossier.evidence, dossier.baseline, policy_of(rules))
+    return reached(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
 
 
 def stands_condemned(row: Row, rules: Rules) -> bool:
     """Whether the evidence is against the version by now, whatever came last: successes behind the
     failure that condemned it take some of it away."""
-    dossier = row.dossier
-    if dossier is None:
+    tool_evidence = row.tool_evidence
+    if tool_evidence is None:
         return False
-    weighed = weigh(dossier.evidence, dossier.baseline, policy_of(rules))
+    weighed = weigh(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
     return weighed.greatest[1].share >= 1
 
 
@@ -82,7 +86,7 @@ class Tally(msgspec.Struct, frozen=True):
     failures_after_failure: int
 
 
-class Said(msgspec.Struct, frozen=True):
+class EvidenceSummary(msgspec.Struct, frozen=True):
     """The evidence as `details` hold it: the test that is nearest to its limit, and its numbers."""
 
     test: Test
@@ -107,18 +111,20 @@ class Said(msgspec.Struct, frozen=True):
 
 
 def evidence_details(row: Row, rules: Rules) -> dict[str, Any]:
-    """What `details` say under ``evidence`` (:class:`Said`)."""
-    dossier = row.dossier or Dossier()
-    weighed = weigh(dossier.evidence, dossier.baseline, policy_of(rules))
+    """What `details` say under ``evidence`` (:class:`EvidenceSummary`)."""
+    tool_evidence = row.tool_evidence or ToolEvidence()
+    weighed = weigh(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
     said: dict[str, Any] = msgspec.to_builtins(
-        _said(*weighed.greatest, weighed.baseline, weighed.seen)
+        _evidence_summary(*weighed.greatest, weighed.baseline, weighed.seen)
     )
     return said
 
 
-def _said(test: Test, weight: Weight, baseline: Baseline | None, seen: Baseline) -> Said:
+def _evidence_summary(
+    test: Test, weight: Weight, baseline: Baseline | None, seen: Baseline
+) -> EvidenceSummary:
     expected = weight.expected
-    return Said(
+    return EvidenceSummary(
         test,
         weight.odds,
         weight.limit,
@@ -142,10 +148,10 @@ def _tally(counts: Baseline) -> Tally:
     )
 
 
-def evidence_of(details: Mapping[str, Any]) -> Said | None:
+def evidence_of(details: Mapping[str, Any]) -> EvidenceSummary | None:
     """The evidence in a command's `details`; None where there is none, or none that can be read:
     whoever issued the command may say anything."""
     try:
-        return msgspec.convert(details.get("evidence"), Said)
+        return msgspec.convert(details.get("evidence"), EvidenceSummary)
     except (msgspec.ValidationError, OverflowError):
         return None

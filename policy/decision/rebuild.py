@@ -7,7 +7,7 @@ from policy.decision.verdict import Verdict, judge
 from policy.state.windows import Row, activate, count
 from schemas.deployment import ToolVersion
 from schemas.execution import Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rules import Rules
 
@@ -23,7 +23,7 @@ def rebuild(
     """
     row = activate(None, version.as_activation(), -1, rules)
     for offset, execution in enumerate(executions):
-        count(row, Run.of(execution), offset, rules)
+        count(row, ExecutionEntry.of(execution), offset, rules)
     if at is not None and row.now_us is not None:
         row.now_us = max(row.now_us, micros_of(at))
     return row

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from schemas.rollback import Brake
+from schemas.rollback import RollbackLimit
 from schemas.rules import Rules
 
 
-def brake(rollbacks: Iterable[datetime], at: datetime, rules: Rules) -> Brake | None:
+def rollback_limit(
+    rollbacks: Iterable[datetime], at: datetime, rules: Rules
+) -> RollbackLimit | None:
     """What stops an automatic rollback of a tool at ``at``; None: nothing.
 
     ``rollbacks`` are the times of those that were applied, in any order; what is

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from policy.decision.guarded import Said
+from policy.decision.guarded import EvidenceSummary
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
 
@@ -47,7 +47,7 @@ def _percent(share: Decimal) -> str:
     return f"{(share * 100).normalize():f}"
 
 
-def evidence_text(said: Said) -> str:
+def evidence_text(said: EvidenceSummary) -> str:
     """The evidence against a version under policy `guarded`: what was expected and why, what was
     seen, and how far that is against it."""
     seen, before = said.seen, said.baseline

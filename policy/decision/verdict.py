@@ -60,7 +60,7 @@ def _holding(row: Row, rules: Rules) -> Iterator[Verdict]:
         yield from _standard(row, rules)
 
 
-def is_silent(row: Row, now_us: int, rules: Rules) -> bool:
+def cannot_trigger(row: Row, now_us: int, rules: Rules) -> bool:
     """Whether no rule can hold while successes are counted, of which the newest is at ``now_us``.
 
     By itself a success brings no rule about, and while one is in a window not all have failed. But
@@ -98,7 +98,7 @@ def _named(row: Row, rules: Rules) -> Verdict:
 
 def _seen(row: Row) -> Counts:
     """All that the evidence has counted of this activation."""
-    evidence = row.dossier and row.dossier.evidence
+    evidence = row.tool_evidence and row.tool_evidence.evidence
     return Counts(evidence.executions, evidence.failures) if evidence else Counts(0, 0)
 
 

@@ -16,14 +16,14 @@ from zlib import crc32
 
 import msgspec
 
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 MOST: Final = 8
 """So many resting calls are remembered; whoever failed first is heard again first."""
 
 
-def call_of(run: Run) -> int:
+def call_of(run: ExecutionEntry) -> int:
     """A hash of the call, of 32 bits; 0 for an execution that names none."""
     if run.input_hash:
         return _hash("input " + run.input_hash)
@@ -51,7 +51,7 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
     resting: list[int] = []
     """Calls that have failed, each with the time of it: two numbers for each, the last one last."""
 
-    def note_successes(self, runs: Sequence[Run], rules: Rules) -> int:
+    def note_successes(self, runs: Sequence[ExecutionEntry], rules: Rules) -> int:
         """Take successes in; how many of them are evidence."""
         evidence = 0
         for run in runs:
@@ -61,7 +61,7 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
                 self.succeeded_s = at_s
         return evidence
 
-    def note_failure(self, run: Run, rules: Rules) -> bool:
+    def note_failure(self, run: ExecutionEntry, rules: Rules) -> bool:
         """Take a failure in; whether it is evidence."""
         if self._rests(run, rules):
             return False
@@ -69,7 +69,7 @@ class Calls(msgspec.Struct, array_like=True, gc=False):
             self._rest(self.last, run.executed_us // 1_000_000)
         return True
 
-    def _rests(self, run: Run, rules: Rules) -> bool:
+    def _rests(self, run: ExecutionEntry, rules: Rules) -> bool:
         """See who calls when; whether the call rests."""
         call, at_s = call_of(run), run.executed_us // 1_000_000
         if call != self.last:

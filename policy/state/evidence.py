@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 import msgspec
 
 from policy.state.calls import Calls
-from policy.state.outages import Span
+from policy.state.outages import Outage
 from policy.state.stored_baselines import remember
 from schemas.rules import Rules
 
@@ -129,14 +129,14 @@ class Before(msgspec.Struct, array_like=True, frozen=True, gc=False):
     evidence: Evidence
 
 
-class Dossier(msgspec.Struct, array_like=True, gc=False):
+class ToolEvidence(msgspec.Struct, array_like=True, gc=False):
     """What policy `guarded` keeps of a tool in its row."""
 
     evidence: Evidence = msgspec.field(default_factory=Evidence)
     """Of the current activation."""
     baseline: Baseline | None = None
     """What the current activation is measured by; None where too little was ever seen."""
-    legacies: dict[int, Baseline | None] = {}
+    stored_baselines: dict[int, Baseline | None] = {}
     """The baseline that each replaced version left, by version, the last replaced last."""
     before: Before | None = None
     """None where the newest execution that is evidence succeeded."""
@@ -153,7 +153,7 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
             self.before = Before(timestamp_ms, copy(self.evidence))
         self.evidence.add_failure(is_signature_error, bets)
 
-    def settle(self, outages: Iterable[Span]) -> None:
+    def settle(self, outages: Iterable[Outage]) -> None:
         """Forget the newest failures if they belong to one of these outages."""
         before = self.before
         if before is not None and any(outage.holds(before.since_ms) for outage in outages):
@@ -170,12 +170,12 @@ class Dossier(msgspec.Struct, array_like=True, gc=False):
 
         A version that a rollback activates gets what it left itself when it was last replaced: so
         the one that was rolled back is nobody's baseline, unless it is activated again. Takes this
-        dossier's ``legacies`` over.
+        dossier's ``stored_baselines`` over.
         """
-        legacies, legacy = self.legacies, self.legacy(rules)
-        remember(legacies, version_id, legacy, min(rules.remembered_versions, REMEMBERED))
+        stored_baselines, legacy = self.stored_baselines, self.legacy(rules)
+        remember(stored_baselines, version_id, legacy, min(rules.remembered_versions, REMEMBERED))
         return type(self)(
-            baseline=legacies.get(by) if reactivated else legacy,
-            legacies=legacies,
+            baseline=stored_baselines.get(by) if reactivated else legacy,
+            stored_baselines=stored_baselines,
             calls=self.calls,
         )

@@ -22,7 +22,7 @@ from zlib import crc32
 import msgspec
 
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.outages import OutageRules
 
 KEY: Final = b"\0outages"
@@ -49,7 +49,7 @@ _FORGET_AT: Final = 4_096
 """Executions of which it is known how they usually fail; behind them half is forgotten."""
 
 
-class Span(NamedTuple):
+class Outage(NamedTuple):
     """An outage, in the broker's milliseconds: from what belongs to it; ``end_ms`` is None while it
     lasts."""
 
@@ -60,30 +60,30 @@ class Span(NamedTuple):
         return self.begin_ms <= at_ms and (self.end_ms is None or at_ms <= self.end_ms)
 
 
-class Course(NamedTuple):
+class OutageTimeline(NamedTuple):
     """What was known of outages at each record of a stretch of the log."""
 
     changes: tuple[int, ...] = ()
     """Offsets from which on something else is known; the first is before all records."""
-    known: tuple[tuple[Span, ...], ...] = ((),)
+    known: tuple[tuple[Outage, ...], ...] = ((),)
     """The last outages, the newest last; one more than there are ``changes``."""
-    doubtful: frozenset[int] = frozenset()
+    deferred: frozenset[int] = frozenset()
     """The offsets of failures at which a decision waits: many others fail, and it is no outage
     yet."""
 
-    def spans_at(self, offset: int) -> tuple[Span, ...]:
+    def spans_at(self, offset: int) -> tuple[Outage, ...]:
         return self.known[bisect_right(self.changes, offset)]
 
     @property
-    def is_even(self) -> bool:
+    def is_without_outage(self) -> bool:
         """Whether no outage begins, ends or lasts here."""
         return not self.changes and not is_lasting(self.known[0])
 
 
-CALM: Final = Course()
+NO_OUTAGE: Final = OutageTimeline()
 
 
-def is_lasting(spans: Sequence[Span]) -> bool:
+def is_lasting(spans: Sequence[Outage]) -> bool:
     """Whether the last of these outages is not over."""
     return bool(spans) and spans[-1].end_ms is None
 
@@ -115,11 +115,13 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     checked_s: int = 0
     """The second in which it was last looked whether there still is."""
     spans: list[tuple[int, int | None]] = []
-    """The last outages (``Span``), the newest last."""
+    """The last outages (``Outage``), the newest last."""
 
     def follow(
-        self, log: Iterable[tuple[bytes, tuple[int, int, Run | Activation]]], rules: OutageRules
-    ) -> Course:
+        self,
+        log: Iterable[tuple[bytes, tuple[int, int, ExecutionEntry | Activation]]],
+        rules: OutageRules,
+    ) -> OutageTimeline:
         """Take in records in the order of the partition's log, each with its tool's name in UTF-8.
 
         Those that were taken in before are passed over; of them nothing can be said any more, and
@@ -127,7 +129,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         """
         changes: list[int] = []
         known = [self._known]
-        doubtful: list[int] = []
+        deferred: list[int] = []
         seconds, says, is_calm = self.seconds, self.says, self.is_calm
         for key, (offset, timestamp_ms, entry) in log:
             if offset <= self.read_to:
@@ -137,7 +139,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 self.now_ms = timestamp_ms
             cell = crc32(key) % _CELLS
             seconds[cell] = self.now_ms // 1_000
-            if not isinstance(entry, Run):
+            if not isinstance(entry, ExecutionEntry):
                 says[cell] = _NEW
                 continue
             if is_calm and entry.success:  # nearly always
@@ -147,12 +149,12 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                     self._forget()
                 continue
             if self._take(cell, offset, entry.success, rules):
-                doubtful.append(offset)
+                deferred.append(offset)
             is_calm = self.is_calm
             if self.lasts != is_lasting(known[-1]):
                 changes.append(offset)
                 known.append(self._known)
-        return Course(tuple(changes), tuple(known), frozenset(doubtful))
+        return OutageTimeline(tuple(changes), tuple(known), frozenset(deferred))
 
     @property
     def is_calm(self) -> bool:
@@ -177,8 +179,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         return Shares(lately.count(_GOOD) + failing, failing)
 
     @property
-    def _known(self) -> tuple[Span, ...]:
-        return tuple(Span(*span) for span in self.spans)
+    def _known(self) -> tuple[Outage, ...]:
+        return tuple(Outage(*span) for span in self.spans)
 
     @property
     def _usual(self) -> float:
@@ -188,9 +190,9 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
 
     def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:
         """Take an execution in that may change something; whether a decision waits at it."""
-        doubtful = False
+        deferred = False
         if not success:
-            doubtful = self._fail(cell, rules)
+            deferred = self._fail(cell, rules)
         else:
             self.says[cell] = _GOOD
             if self.lasts:
@@ -199,7 +201,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 self._end_doubt(self.shares(rules), rules)
         if not self.lasts or offset % _SELDOM == 0:
             self._count(not success)
-        return doubtful
+        return deferred
 
     def _fail(self, cell: int, rules: OutageRules) -> bool:
         """Take a failure in; whether a decision waits at it. Only failures begin an outage."""

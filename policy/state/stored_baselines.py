@@ -6,11 +6,11 @@ Legacy = TypeVar("Legacy")
 
 
 def remember(
-    legacies: dict[int, Legacy], version_id: int, legacy: Legacy, most_versions: int
+    stored_baselines: dict[int, Legacy], version_id: int, legacy: Legacy, most_versions: int
 ) -> None:
     """Put what this version leaves behind all others, in place of what it left before; beyond
     ``most_versions`` those that were replaced first are forgotten."""
-    legacies.pop(version_id, None)
-    legacies[version_id] = legacy
-    while len(legacies) > most_versions:
-        del legacies[next(iter(legacies))]
+    stored_baselines.pop(version_id, None)
+    stored_baselines[version_id] = legacy
+    while len(stored_baselines) > most_versions:
+        del stored_baselines[next(iter(stored_baselines))]

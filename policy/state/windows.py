@@ -14,10 +14,10 @@ from uuid import UUID
 
 import msgspec
 
-from policy.state.evidence import Dossier
+from policy.state.evidence import ToolEvidence
 from policy.state.stored_baselines import remember
 from schemas.execution import SIGNATURE_ERRORS, Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rules import Rules
 
@@ -193,9 +193,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     commanded_us: int = 0
     """'Now' at the newest of them."""
     command_id: str | None = None
-    legacies: dict[int, Counts | None] = {}
+    stored_baselines: dict[int, Counts | None] = {}
     """The baseline that each replaced version left, by version, the last replaced last."""
-    dossier: Dossier | None = None
+    tool_evidence: ToolEvidence | None = None
     """What policy `guarded` weighs; None where `seed` is the policy since the activation."""
     observed: list[str] = []
     """The reasons for which this activation had a decision that is only published."""
@@ -224,18 +224,18 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 def activate(row: Row | None, activation: Activation, offset: int, rules: Rules) -> Row:
     """The row as it stands behind an activation; an old or repeated one only moves ``read_to``."""
     reactivated = activation.activated_by.kind == "rollback"
-    dossier = Dossier() if rules.policy == "guarded" else None
+    tool_evidence = ToolEvidence() if rules.policy == "guarded" else None
     if row is None:
-        baseline, legacies = None, {}
+        baseline, stored_baselines = None, {}
     elif activation.activation <= row.activation:
         row.read_to = offset
         return row
     else:
-        legacies, legacy = row.legacies, row.legacy(rules)
-        remember(legacies, row.version_id, legacy, rules.remembered_versions)
-        baseline = legacies.get(activation.version_id) if reactivated else legacy
-        if dossier is not None:
-            dossier = (row.dossier or dossier).replaced(
+        stored_baselines, legacy = row.stored_baselines, row.legacy(rules)
+        remember(stored_baselines, row.version_id, legacy, rules.remembered_versions)
+        baseline = stored_baselines.get(activation.version_id) if reactivated else legacy
+        if tool_evidence is not None:
+            tool_evidence = (row.tool_evidence or tool_evidence).replaced(
                 row.version_id, activation.version_id, reactivated, rules
             )
     return Row(
@@ -246,12 +246,12 @@ def activate(row: Row | None, activation: Activation, offset: int, rules: Rules)
         activated_us=micros_of(activation.activated_at),
         reactivated=reactivated,
         baseline=baseline,
-        legacies=legacies,
-        dossier=dossier,
+        stored_baselines=stored_baselines,
+        tool_evidence=tool_evidence,
     )
 
 
-def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
+def count(row: Row, run: ExecutionEntry, offset: int, rules: Rules) -> bool:
     """Fold an execution into the row of its tool; whether it counted, and so is to be judged.
 
     It does not where it belongs to another version, was executed before a rollback activated the
@@ -275,7 +275,7 @@ def count(row: Row, run: Run, offset: int, rules: Rules) -> bool:
     return True
 
 
-def is_of_current(row: Row, run: Run) -> bool:
+def is_of_current(row: Row, run: ExecutionEntry) -> bool:
     """Whether it is of the current version, since that is current; it counts unless it is a
     repeat."""
     return (run.version_id is None or run.version_id == row.version_id) and (
@@ -283,7 +283,7 @@ def is_of_current(row: Row, run: Run) -> bool:
     )
 
 
-def count_successes(row: Row, runs: Sequence[Run], offset: int, rules: Rules) -> bool:
+def count_successes(row: Row, runs: Sequence[ExecutionEntry], offset: int, rules: Rules) -> bool:
     """As :func:`count` for each of these successes of the current version, the last at ``offset``.
     False, and nothing is changed, where one may be a repeat."""
     ids = [run.execution_id.int.to_bytes(16, "big") for run in runs]

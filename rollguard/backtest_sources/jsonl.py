@@ -5,11 +5,11 @@ from itertools import islice
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import Wanted, completed, own_partition, own_time_ms
+from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
 from rollguard.operations.writes import BadLine
 from schemas.errors import Rejected
 from schemas.execution import Activation, read_log_entry
-from schemas.execution_entry import Run, read_run
+from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.fields import micros_of
 from schemas.settings import Settings
 
@@ -17,7 +17,10 @@ _AT_ONCE = 1_000
 
 
 async def from_lines(
-    settings: Settings, wanted: Wanted, lines: Iterable[bytes], on_bad: Callable[[BadLine], None]
+    settings: Settings,
+    wanted: BacktestFilter,
+    lines: Iterable[bytes],
+    on_bad: Callable[[BadLine], None],
 ) -> AsyncGenerator[list[Recorded], None]:
     """The entries in these lines. One that is none is told to ``on_bad``; empty ones are passed
     over. Activations are derived as far as a tool has none.
@@ -40,17 +43,17 @@ async def from_lines(
         yield found
 
 
-def _entry(line: bytes) -> Run | Activation | None:
+def _entry(line: bytes) -> ExecutionEntry | Activation | None:
     if not line.strip():
         return None
-    run = read_run(line)
+    run = read_execution_entry(line)
     if run is not None:
         return run
     entry = read_log_entry(line)
-    return entry if isinstance(entry, Activation) else Run.of(entry)
+    return entry if isinstance(entry, Activation) else ExecutionEntry.of(entry)
 
 
-def _wants(wanted: Wanted, entry: Run | Activation) -> bool:
+def _wants(wanted: BacktestFilter, entry: ExecutionEntry | Activation) -> bool:
     if not wanted.wants_tool(entry.tool_name):
         return False
     if wanted.until is not None and own_time_ms(entry) > micros_of(wanted.until) // 1000:

@@ -7,15 +7,17 @@ from db.executions.log_export import committed_activations, executions_in_order,
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.placed_activations import PlacedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import Wanted, completed, own_partition, own_time_ms
+from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
 from rollguard.operations.reads import connection
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.settings import Settings
 
 
-async def from_postgres(settings: Settings, wanted: Wanted) -> AsyncGenerator[list[Recorded], None]:
+async def from_postgres(
+    settings: Settings, wanted: BacktestFilter
+) -> AsyncGenerator[list[Recorded], None]:
     """The executions that were recorded, and what Postgres knows of activations between them; of a
     tool of which it knows none they are derived. Raises Retryable and Misconfigured."""
     until_us = None if wanted.until is None else micros_of(wanted.until)
@@ -39,7 +41,7 @@ class _Log:
         self._placed = placed
         self._derived = DerivedActivations()
 
-    def entries(self, runs: list[Run]) -> list[Recorded]:
+    def entries(self, runs: list[ExecutionEntry]) -> list[Recorded]:
         """The executions with their activations in front of them."""
         found: list[Recorded] = []
         for run in runs:
@@ -55,6 +57,6 @@ class _Log:
         """What became current behind the last executions."""
         return [self._recorded(activation) for activation in self._placed.rest()]
 
-    def _recorded(self, entry: Run | Activation) -> Recorded:
+    def _recorded(self, entry: ExecutionEntry | Activation) -> Recorded:
         partition = own_partition(entry.tool_name, self._partitions)
         return Recorded(partition, own_time_ms(entry), entry)

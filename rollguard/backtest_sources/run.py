@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from policy.backtest.requested_policy import Policy
+from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trials
 from rollguard.backtest_sources.jsonl import from_lines
 from rollguard.backtest_sources.postgres import from_postgres
-from rollguard.backtest_sources.source import Wanted
+from rollguard.backtest_sources.source import BacktestFilter
 from rollguard.backtest_sources.topic import from_topic
 from rollguard.operations.writes import BadLine
 from rollguard.printing import printable
@@ -25,17 +25,21 @@ class Backtested:
     """What came of it. ``bad`` are lines of a file or records of the topic that were passed over:
     they are no entries of the log."""
 
-    policies: Sequence[Policy]
+    policies: Sequence[RequestedPolicy]
     found: Trials
     bad: int = 0
 
 
-async def of_postgres(settings: Settings, policies: Sequence[Policy], wanted: Wanted) -> Backtested:
+async def of_postgres(
+    settings: Settings, policies: Sequence[RequestedPolicy], wanted: BacktestFilter
+) -> Backtested:
     """Over the executions in Postgres. Raises Retryable and Misconfigured."""
     return Backtested(policies, await _judged(settings, policies, from_postgres(settings, wanted)))
 
 
-async def of_topic(settings: Settings, policies: Sequence[Policy], wanted: Wanted) -> Backtested:
+async def of_topic(
+    settings: Settings, policies: Sequence[RequestedPolicy], wanted: BacktestFilter
+) -> Backtested:
     """Over the topic. Raises Retryable and Misconfigured."""
     bad: list[int] = []
     source = from_topic(settings, wanted, lambda record: bad.append(record.offset))
@@ -43,7 +47,10 @@ async def of_topic(settings: Settings, policies: Sequence[Policy], wanted: Wante
 
 
 async def of_lines(
-    settings: Settings, policies: Sequence[Policy], wanted: Wanted, lines: Iterable[bytes]
+    settings: Settings,
+    policies: Sequence[RequestedPolicy],
+    wanted: BacktestFilter,
+    lines: Iterable[bytes],
 ) -> Backtested:
     """Over the lines of a file; bad ones are named on stderr. Raises Rejected where the file
     cannot be read."""
@@ -62,7 +69,9 @@ async def of_lines(
 
 
 async def _judged(
-    settings: Settings, policies: Sequence[Policy], source: AsyncGenerator[list[Recorded], None]
+    settings: Settings,
+    policies: Sequence[RequestedPolicy],
+    source: AsyncGenerator[list[Recorded], None],
 ) -> Trials:
     """What the policies make of the source; on a terminal it is seen how far that is."""
     backtest = Backtest(policies, settings)

@@ -7,13 +7,13 @@ from datetime import datetime
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from streams.partitions import partition_of
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BacktestFilter:
     """What is read: of these tools (None: of all), from ``since`` to ``until``. The time is that of
     the record, where that is known, else the execution's own."""
 
@@ -26,10 +26,13 @@ class Wanted:
 
 
 def completed(
-    derived: DerivedActivations, partition: int, timestamp_ms: int, entry: Run | Activation
+    derived: DerivedActivations,
+    partition: int,
+    timestamp_ms: int,
+    entry: ExecutionEntry | Activation,
 ) -> Iterator[Recorded]:
     """The entry with the activation that has to be derived in front of it, if there is one."""
-    if isinstance(entry, Run):
+    if isinstance(entry, ExecutionEntry):
         activation = derived.before(entry)
         if activation is not None:
             yield Recorded(partition, timestamp_ms, activation)
@@ -38,9 +41,11 @@ def completed(
         yield Recorded(partition, timestamp_ms, activation)
 
 
-def own_time_ms(entry: Run | Activation) -> int:
+def own_time_ms(entry: ExecutionEntry | Activation) -> int:
     """What stands for the Kafka timestamp of an entry of which that is not known."""
-    at_us = entry.executed_us if isinstance(entry, Run) else micros_of(entry.activated_at)
+    at_us = (
+        entry.executed_us if isinstance(entry, ExecutionEntry) else micros_of(entry.activated_at)
+    )
     return at_us // 1000
 
 

@@ -7,17 +7,17 @@ from aiokafka.structs import ConsumerRecord
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import Wanted, completed
+from rollguard.backtest_sources.source import BacktestFilter, completed
 from schemas.errors import Rejected
 from schemas.fields import micros_of
 from schemas.settings import Settings
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 
 
 async def from_topic(
-    settings: Settings, wanted: Wanted, on_bad: Callable[[ConsumerRecord], None]
+    settings: Settings, wanted: BacktestFilter, on_bad: Callable[[ConsumerRecord], None]
 ) -> AsyncGenerator[list[Recorded], None]:
     """The entries of `tool-executions`, read by the detector's own rules; a record that is a dead
     letter is given to ``on_bad``. Raises Retryable and Misconfigured as ``open_reader`` does."""
@@ -26,7 +26,7 @@ async def from_topic(
         open_reader(settings, topic, from_beginning=True, since=wanted.since) as reader,
         aclosing(reader.to_the_end(settings.wait_s)) as fetched,
     ):
-        log = _Log(wanted, Guard(settings, reader.partitions), on_bad)
+        log = _Log(wanted, RecordValidator(settings, reader.partitions), on_bad)
         async for records in fetched:
             yield log.entries(records)
 
@@ -36,12 +36,15 @@ class _Log:
     are derived until its log has one of the tool; a whole one says all there is to know."""
 
     def __init__(
-        self, wanted: Wanted, guard: Guard, on_bad: Callable[[ConsumerRecord], None]
+        self,
+        wanted: BacktestFilter,
+        validator: RecordValidator,
+        on_bad: Callable[[ConsumerRecord], None],
     ) -> None:
         self._keys = None if wanted.tools is None else {tool.encode() for tool in wanted.tools}
         self._since_ms = 0 if wanted.since is None else -(-micros_of(wanted.since) // 1000)
         self._until_ms = None if wanted.until is None else micros_of(wanted.until) // 1000
-        self._guard = guard
+        self._validator = validator
         self._on_bad = on_bad
         self._known: dict[int, set[bytes]] = {}
         """Of each partition, keys that belong to it."""
@@ -58,7 +61,7 @@ class _Log:
                 self._derived[partition] = DerivedActivations() if record.offset else None
             if self._wants(record):
                 try:
-                    entry = self._guard.log_entry(record, known)
+                    entry = self._validator.log_entry(record, known)
                 except Rejected:
                     self._on_bad(record)
                     continue

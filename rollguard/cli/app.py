@@ -22,8 +22,8 @@ from schemas.message import explain as explain_wrong
 from schemas.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from policy.backtest.requested_policy import Policy
-    from rollguard.operations.dead_letters import Wanted
+    from policy.backtest.requested_policy import RequestedPolicy
+    from rollguard.operations.dead_letters import DeadLetterFilter
 
 T = TypeVar("T")
 
@@ -493,7 +493,7 @@ def backtest(
 ) -> None:
     """Say what policies would have done to the executions that were recorded, side by side."""
     from rollguard.backtest_sources import run as over
-    from rollguard.backtest_sources.source import Wanted
+    from rollguard.backtest_sources.source import BacktestFilter
     from rollguard.cli import show_backtest
 
     if topic and jsonl is not None:
@@ -502,7 +502,7 @@ def backtest(
     end = None if until is None else _time("--until", until)
     if begin is not None and end is not None and begin > end:
         raise typer.BadParameter("--since is later than --until")
-    wanted = Wanted(frozenset(tool) if tool else None, begin, end)
+    wanted = BacktestFilter(frozenset(tool) if tool else None, begin, end)
     settings = load_settings()
     policies = _policies(settings, policy or ["seed", "guarded"])
     if jsonl is not None:
@@ -515,15 +515,15 @@ def backtest(
     raise typer.Exit(1 if jsonl is not None and done.bad else 0)
 
 
-def _policies(settings: Settings, texts: list[str]) -> "list[Policy]":
-    from policy.backtest.requested_policy import Policy
+def _policies(settings: Settings, texts: list[str]) -> "list[RequestedPolicy]":
+    from policy.backtest.requested_policy import RequestedPolicy
 
     policies = []
     for text in texts:
         if texts.count(text) > 1:
             raise typer.BadParameter(f"--policy {text!r} is given twice")
         try:
-            policies.append(Policy.parse(text, settings))
+            policies.append(RequestedPolicy.parse(text, settings))
         except ValueError as error:
             raise typer.BadParameter(f"--policy {text!r}: {error}") from None
     return policies
@@ -604,15 +604,15 @@ def _wanted(
     tool: str | None,
     error: str | None,
     since: str | None,
-) -> "Wanted":
-    from rollguard.operations.dead_letters import Wanted, parse_place
+) -> "DeadLetterFilter":
+    from rollguard.operations.dead_letters import DeadLetterFilter, parse_place
 
     if record_id is None:
         begin = None if since is None else _time("--since", since)
-        return Wanted(None, topic, tool, error, begin)
+        return DeadLetterFilter(None, topic, tool, error, begin)
     if (topic, tool, error, since) != (None, None, None, None):
         raise typer.BadParameter("give an ID or options that select, and not both")
     try:
-        return Wanted(parse_place(record_id))
+        return DeadLetterFilter(parse_place(record_id))
     except ValueError:
         raise typer.BadParameter(f"{record_id!r} is not TOPIC:PARTITION:OFFSET") from None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Connection, Pool, acquire
 from rollguard.client import EngineClient
@@ -20,7 +20,7 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.analyst = Analyst()
+        self.comparer = CodeComparer()
         self._pool: Pool | None = None
         self._client: EngineClient | None = None
         self._opening_pool = asyncio.Lock()
@@ -46,8 +46,8 @@ class Connections:
     async def close(self) -> None:
         """Give all back. What is used afterwards is opened anew."""
         self._pool, self._client = None, None
-        analyst, self.analyst = self.analyst, Analyst()
-        await analyst.close()
+        comparer, self.comparer = self.comparer, CodeComparer()
+        await comparer.close()
         await self._open.aclose()
 
     async def _opened_pool(self) -> Pool:

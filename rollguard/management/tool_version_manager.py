@@ -178,7 +178,7 @@ class ToolVersionManager:
         async with self.connections.postgres() as conn:
             before = await _require_version(conn, tool_name, from_version_id)
             after = await _require_version(conn, tool_name, to_version_id)
-        findings = await self.connections.analyst.compare(before.code, after.code)
+        findings = await self.connections.comparer.compare(before.code, after.code)
         # in a thread: a difference between long texts takes its time
         diff = await asyncio.to_thread(code_diff, before, after)
         return comparison_of(before, after, diff, findings)

@@ -31,7 +31,7 @@ class BadRecord:
     first_rejected_at: datetime
     rejected_at: datetime
     times: int
-    letter: Place
+    dead_letter: Place
 
     @property
     def key_text(self) -> str | None:
@@ -47,7 +47,7 @@ class BadRecords:
     by_place: dict[Place, BadRecord] = field(default_factory=dict)
     passed_over: int = 0
 
-    def add(self, letter: Place, said: DeadLetter) -> None:
+    def add(self, dead_letter: Place, said: DeadLetter) -> None:
         """One more dead letter, which stands at ``letter``."""
         place = Place(said.topic, said.partition, said.offset)
         found = BadRecord(
@@ -59,7 +59,7 @@ class BadRecords:
             first_rejected_at=said.rejected_at,
             rejected_at=said.rejected_at,
             times=1,
-            letter=letter,
+            dead_letter=dead_letter,
         )
         known = self.by_place.get(place)
         self.by_place[place] = found if known is None else _both(known, found)
@@ -74,7 +74,7 @@ def _both(known: BadRecord, found: BadRecord) -> BadRecord:
     )
 
 
-class Wanted(NamedTuple):
+class DeadLetterFilter(NamedTuple):
     """Which bad records are asked for; None asks for all. ``topic`` with or without the prefix,
     ``tool`` by the record's key, ``error`` a part of the cause, ``since`` of the last time that it
     was rejected."""
@@ -112,7 +112,7 @@ class Listed:
     unknown: str | None
 
 
-async def listed(settings: Settings, wanted: Wanted, limit: int) -> Listed:
+async def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> Listed:
     """At most ``limit`` of those that are wanted, the last rejected first. Postgres need not
     answer."""
     found = await bad_records(settings)
@@ -127,7 +127,7 @@ async def listed(settings: Settings, wanted: Wanted, limit: int) -> Listed:
 
 async def whole(settings: Settings, place: Place) -> tuple[Listed, bytes | None]:
     """One bad record, with its value as far as it is kept. Rejected where there is none."""
-    found = await listed(settings, Wanted(place), 1)
+    found = await listed(settings, DeadLetterFilter(place), 1)
     require_found(place, found.records)
     values = [value async for _, value in values_of(settings, found.records)]
     return found, values[0]
@@ -160,12 +160,12 @@ def text_of(data: bytes | None) -> str | None:
 async def bad_records(settings: Settings) -> BadRecords:
     """All that `dead-letters` holds now, without the values."""
     found = BadRecords()
-    async with aclosing(_letters(settings)) as letters:
-        async for at, letter in letters:
-            if letter is None:
+    async with aclosing(_letters(settings)) as dead_letters:
+        async for at, dead_letter in dead_letters:
+            if dead_letter is None:
                 found.passed_over += 1
             else:
-                found.add(at, letter)
+                found.add(at, dead_letter)
     return found
 
 
@@ -174,14 +174,14 @@ async def values_of(
 ) -> AsyncIterator[tuple[BadRecord, bytes | None]]:
     """These records with their values as far as dead letters keep them (the first 1 MiB), in the
     order of the topic: what has one key comes in the order in which it was rejected."""
-    waiting = {record.letter: record for record in records}
+    waiting = {record.dead_letter: record for record in records}
     if not waiting:
         return
-    async with aclosing(_letters(settings)) as letters:
-        async for at, letter in letters:
+    async with aclosing(_letters(settings)) as dead_letters:
+        async for at, dead_letter in dead_letters:
             record = waiting.pop(at, None)
-            if record is not None and letter is not None:
-                yield record, decoded(letter.value)
+            if record is not None and dead_letter is not None:
+                yield record, decoded(dead_letter.value)
             if not waiting:
                 return
 
@@ -208,8 +208,8 @@ async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter
 
 def _letter_of(value: bytes | None) -> DeadLetter | None:
     try:
-        letter = DeadLetter.from_bytes(value)
-        decoded(letter.key), decoded(letter.value)
+        dead_letter = DeadLetter.from_bytes(value)
+        decoded(dead_letter.key), decoded(dead_letter.value)
     except Rejected:
         return None
-    return letter
+    return dead_letter

@@ -20,7 +20,7 @@ from db.versions.tool_versions import outcome_of
 from rollguard.client import EngineClient
 from rollguard.operations.dead_letters import (
     BadRecord,
-    Wanted,
+    DeadLetterFilter,
     bad_records,
     known_replays,
     require_found,
@@ -31,16 +31,16 @@ from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.retries import when_it_answers
 from streams.topic_reader import open_reader
 from streams.topics import Topics, require_topics
 
-Change = Run | Activation | Deployment | RollbackCommand
+Change = ExecutionEntry | Activation | Deployment | RollbackCommand
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Replays:
 
 
 async def replay_wanted(
-    settings: Settings, wanted: Wanted, done: Replays, *, force: bool = False
+    settings: Settings, wanted: DeadLetterFilter, done: Replays, *, force: bool = False
 ) -> None:
     """Replay those that are wanted, as :func:`replay` does; those that were replayed before are
     left out, unless one is named by its place. Rejected where no bad record stood there."""
@@ -109,14 +109,14 @@ async def replay(
         async with kafka_admin(settings) as admin:
             return await require_topics(admin, settings)
 
-    guard = Guard(settings, partitions := await when_it_answers(ask))
+    validator = RecordValidator(settings, partitions := await when_it_answers(ask))
     async with connection(settings) as conn, EngineClient(settings) as client:
         async for record, kept in values_of(settings, records):
             try:
                 await _require_new(conn, settings, record)
                 value = await _whole(settings, record, kept)
                 again = _again(record, value, partitions)
-                message = _read(guard, settings, again, force)
+                message = _read(validator, settings, again, force)
                 if message is not None and not force:
                     await _require_use(conn, record, message)
                 done.replayed.append(await _publish(conn, client, record, again, message))
@@ -166,16 +166,18 @@ def _again(record: BadRecord, value: bytes | None, partitions: int) -> Again:
     return Again(record.place.topic, partition, record.place.offset, now_ms, record.key, value)
 
 
-def _read(guard: Guard, settings: Settings, again: Again, force: bool) -> Change | None:
+def _read(
+    validator: RecordValidator, settings: Settings, again: Again, force: bool
+) -> Change | None:
     """The message, by the rules as they are set here. Rejected for one that would be rejected
     again; None for it where it is forced."""
     topics = Topics.of(settings)
     try:
         if again.topic == topics.deployments:
-            return guard.deployment(again)
+            return validator.deployment(again)
         if again.topic == topics.commands:
-            return guard.command(again)
-        return guard.log_entry(again)
+            return validator.command(again)
+        return validator.log_entry(again)
     except Rejected as error:
         if force:
             return None
@@ -190,7 +192,7 @@ async def _require_use(conn: Connection, record: BadRecord, message: Change) -> 
     """
     if isinstance(message, Activation):
         raise Rejected("an activation: only the applier says which version is current")
-    if isinstance(message, Run):
+    if isinstance(message, ExecutionEntry):
         if await executions_by_id(conn, [message.execution_id]):
             raise Rejected(f"the execution {message.execution_id} is recorded already")
         return

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from policy.decision.fold import fold
 from policy.state.windows import activate, count
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 from simulate.worlds.draws import Outcome
 from simulate.worlds.histories import INTERVAL_MS, Call, activation, run
@@ -36,6 +36,6 @@ class Seed:
     def _now_ms(self) -> int:
         return _BEGIN_MS + self._offset * INTERVAL_MS
 
-    def _run(self, outcome: Outcome) -> Run:
+    def _run(self, outcome: Outcome) -> ExecutionEntry:
         self._offset += 1
         return run("tool", Call(self._now_ms(), outcome), UUID(int=self._offset))

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Final
 
 from policy.decision.fold import Numbered, fold_all
-from policy.state.outages import CALM, OutageWatch
+from policy.state.outages import NO_OUTAGE, OutageWatch
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from simulate.deciders.policies import POLICIES
@@ -43,13 +43,13 @@ def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
         (entry.tool_name.encode(), (offset, at_ms, entry))
         for offset, (at_ms, entry) in enumerate(log)
     ]
-    course = OutageWatch().follow(read, OutageRules()) if rules.policy == "guarded" else CALM
+    timeline = OutageWatch().follow(read, OutageRules()) if rules.policy == "guarded" else NO_OUTAGE
     logs: dict[bytes, list[Numbered]] = {}
     for key, numbered in read:
         logs.setdefault(key, []).append(numbered)
     found = {}
     for key, tool_log in logs.items():
-        _, decided = fold_all(None, tool_log, rules, course)
+        _, decided = fold_all(None, tool_log, rules, timeline)
         # the target is judged as well, but it is not what is asked for
         times = [at_ms for _, at_ms, command in decided if command.from_version_id == 2]
         if times:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from schemas.execution import ActivatedBy, Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
 from simulate.worlds.draws import Outcome
 
@@ -33,7 +33,7 @@ class History(NamedTuple):
     life: tuple[Call, ...]
 
 
-Entry = Run | Activation
+Entry = ExecutionEntry | Activation
 
 
 def log_of(history: History) -> Iterator[tuple[int, Entry]]:
@@ -46,8 +46,8 @@ def log_of(history: History) -> Iterator[tuple[int, Entry]]:
             yield call.at_ms, run(history.tool, call, run_id)
 
 
-def run(tool: str, call: Call, execution_id: UUID) -> Run:
-    return Run(
+def run(tool: str, call: Call, execution_id: UUID) -> ExecutionEntry:
+    return ExecutionEntry(
         execution_id,
         tool,
         call.outcome is None,

@@ -9,7 +9,7 @@ from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.access import ssl_context
 from streams.driver.batches import BatchScheduler, SourceTopic, install
-from streams.suspend_watchdog import StallGuard
+from streams.suspend_watchdog import SuspendWatchdog
 from streams.topics import group_of
 
 
@@ -19,7 +19,7 @@ def create_app(
     source_topics: list[str],
     partitions: int,
     *,
-    guard: StallGuard | None = None,
+    watchdog: SuspendWatchdog | None = None,
     url: str | None = None,
     **overrides: Any,
 ) -> faust.App:
@@ -70,7 +70,7 @@ def create_app(
     if settings.worker_name is not None:
         options["consumer_group_instance_id"] = settings.worker_name
     app = faust.App(group_of(settings, role), **(options | overrides))
-    install(app, guard)
+    install(app, watchdog)
     return app
 
 

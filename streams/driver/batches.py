@@ -31,8 +31,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.crash_points import reached
-from streams.suspend_watchdog import StallGuard
+from streams.crash_points import crash_point
+from streams.suspend_watchdog import SuspendWatchdog
 
 log = structlog.get_logger()
 
@@ -324,10 +324,10 @@ class BatchConsumer(driver.Consumer):
         await asyncio.sleep(0)  # the callbacks of failed sends run before this goes on
         if self._commits_refused:
             return False
-        reached("offsets.flushed")
+        crash_point("offsets.flushed")
         committed = bool(await super()._commit(offsets))
         if committed:
-            reached("offsets.committed")
+            crash_point("offsets.committed")
             for tp, offset in offsets.items():
                 if self._done.get(tp) == offset:
                     del self._done[tp]
@@ -340,12 +340,12 @@ class Producer(driver.Producer):
     Nothing of ours goes through the buffer in front of it.
     """
 
-    stall_guard: ClassVar[StallGuard | None] = None
+    suspend_watchdog: ClassVar[SuspendWatchdog | None] = None
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
-        if self.stall_guard is not None:
-            self.stall_guard.before_requests_of(producer.client)
+        if self.suspend_watchdog is not None:
+            self.suspend_watchdog.before_requests_of(producer.client)
         return producer
 
     async def flush(self) -> None:
@@ -377,11 +377,11 @@ class BatchTransport(driver.Transport):
     Producer: ClassVar[type[Producer]] = Producer
 
 
-def install(app: faust.App, guard: StallGuard | None = None) -> None:
+def install(app: faust.App, watchdog: SuspendWatchdog | None = None) -> None:
     """Make an app that was created with a ``BatchScheduler`` use this transport."""
 
     class GuardedProducer(Producer):
-        stall_guard = guard
+        suspend_watchdog = watchdog
 
     class GuardedTransport(BatchTransport):
         Producer = GuardedProducer

@@ -28,9 +28,9 @@ class Outgoing(NamedTuple):
         return cls(topic, tool_name.encode(), message.to_bytes())
 
     @classmethod
-    def letter(cls, topic: str, key: bytes | None, letter: DeadLetter) -> "Outgoing":
+    def dead_letter(cls, topic: str, key: bytes | None, dead_letter: DeadLetter) -> "Outgoing":
         """A dead letter, by the key that the bad record had."""
-        return cls(topic, sendable_key(key), letter.to_bytes())
+        return cls(topic, sendable_key(key), dead_letter.to_bytes())
 
 
 def sendable_key(key: bytes | None) -> bytes | None:

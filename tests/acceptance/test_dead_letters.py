@@ -57,7 +57,7 @@ async def replay(system: System, *words: str) -> Said:
 
 @pytest.mark.timeout(150)
 async def test_list_and_show(system: System) -> None:
-    topic, letters = system.topics.executions, system.topics.dead_letters
+    topic, dead_letters = system.topics.executions, system.topics.dead_letters
     lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
     await letters_about(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
@@ -65,11 +65,11 @@ async def test_list_and_show(system: System) -> None:
     await letters_about(system, lost, binary_id)
     [record] = [
         each
-        for each in await system.records(letters, 2)
+        for each in await system.records(dead_letters, 2)
         if DeadLetter.from_bytes(each.value).key == encoded(TOOL.encode(), 1024)
     ]
     for value in (record.value, b"{}", None, record.value.replace(b'"value":"', b'"value":"?')):
-        await system.producer.send_and_wait(letters, value, key=record.key)
+        await system.producer.send_and_wait(dead_letters, value, key=record.key)
 
     said = await rollguard("dead-letters", "--json", env=system.environment())
     assert said.err == "rollguard: 3 records are no dead letters\n"
@@ -224,7 +224,7 @@ async def test_deployments_and_commands(system: System) -> None:
 
 @pytest.mark.timeout(150)
 async def test_what_cannot_be_replayed(system: System) -> None:
-    def letter(**fields: Any) -> DeadLetter:
+    def dead_letter(**fields: Any) -> DeadLetter:
         given: dict[str, Any] = {
             "role": "detector",
             "topic": system.topics.executions,
@@ -237,10 +237,10 @@ async def test_what_cannot_be_replayed(system: System) -> None:
         }
         return DeadLetter(**(given | fields))
 
-    foreign = letter(topic="tool-executions", offset=1)
-    gone = letter(offset=2, truncated=True)
-    cut_key = letter(offset=3, key=encoded(b"k" * 2000, 1024))
-    no_key = letter(offset=4, key=None)
+    foreign = dead_letter(topic="tool-executions", offset=1)
+    gone = dead_letter(offset=2, truncated=True)
+    cut_key = dead_letter(offset=3, key=encoded(b"k" * 2000, 1024))
+    no_key = dead_letter(offset=4, key=None)
     for each in (foreign, gone, cut_key, no_key):
         await system.send(system.topics.dead_letters, TOOL, each)
     env = {"ROLLGUARD_WAIT_S": "3"}

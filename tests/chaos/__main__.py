@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.rules import Policy
+from schemas.rules import PolicyName
 from tests.chaos.run import Plan, Report, run
 
 
@@ -22,7 +22,7 @@ def main(
     tools: int = 200,
     rate: Annotated[float, typer.Option(help="Records a second.")] = 150,
     refused_s: Annotated[float, typer.Option(help="How long Postgres is refused.")] = 60,
-    policy: Annotated[Policy, typer.Option(help="Of all tools.")] = "seed",
+    policy: Annotated[PolicyName, typer.Option(help="Of all tools.")] = "seed",
     keep: Annotated[bool, typer.Option(help="Keep the folder of a run that passed too.")] = False,
 ) -> None:
     """Break everything, then check the books."""

@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from streams.crash_points import STEPS
+from streams.crash_points import CRASH_POINTS
 from tests.chaos.stack import ROLES, SESSION_S, Stack, Worker
 
 _SETTLE_S: Final = 4.0
 """About how long a new worker takes to take part."""
-_OWN_STEP: Final = {role: [each for each in STEPS if each.startswith(role)] for role in ROLES}
+_OWN_STEP: Final = {
+    role: [each for each in CRASH_POINTS if each.startswith(role)] for role in ROLES
+}
 
 
 class Fault(NamedTuple):

@@ -21,10 +21,10 @@ import streams.crash_points
 import streams.records
 from agents.worker.process import run_worker
 from schemas.settings import load_settings
-from streams.crash_points import Step
+from streams.crash_points import CrashPoint
 from streams.driver import table
 from streams.driver.outbox import Outbox, Outgoing
-from streams.suspend_watchdog import StallGuard
+from streams.suspend_watchdog import SuspendWatchdog
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -90,21 +90,21 @@ def commit_before_flush() -> None:
 def no_stall_guard() -> None:
     """A woken zombie goes on where it stood, to the next step: an applier that has more in hand
     would publish what is current again, and so mend what it did."""
-    reached = streams.crash_points.reached
+    crash_point = streams.crash_points.crash_point
     woken = False
 
-    def to_the_next(step: Step) -> None:
+    def to_the_next(step: CrashPoint) -> None:
         nonlocal woken
         if woken:
             os.kill(os.getpid(), signal.SIGKILL)
         begin = time.monotonic()
-        reached(step)
+        crash_point(step)
         woken = time.monotonic() - begin > _STOOD_STILL_S
 
     def unchecked(_: Any) -> None:
         return
 
-    _replace(StallGuard, "check", unchecked)
+    _replace(SuspendWatchdog, "check", unchecked)
     _replace(agents.applier.publish_changes, "reached", to_the_next)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.rules import Policy
+from schemas.rules import PolicyName
 from tests.chaos.audit.books import read_books
 from tests.chaos.audit.invariants import Violation, violations
 from tests.chaos.audit.lag import until_none
@@ -31,7 +31,7 @@ class Plan:
     tools: int = 200
     rate: float = 150.0
     refused_s: float = 60.0
-    policy: Policy = "seed"
+    policy: PolicyName = "seed"
 
 
 @dataclass

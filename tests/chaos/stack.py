@@ -21,7 +21,7 @@ from rollguard.embedded.stack import (
     wait_for_kafka,
 )
 from rollguard.operations.setup import create_missing_topics, migrate_database
-from schemas.rules import Policy
+from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.support.kafka import APACHE
 from tests.support.proxy import Door, to_port, to_socket
@@ -215,7 +215,7 @@ class Stack:
         worker_program: Sequence[str] = PRODUCT,
         refresh_s: float = 5.0,
         keep_rows: bool = False,
-        policy: Policy = "seed",
+        policy: PolicyName = "seed",
     ) -> None:
         self.folder = folder
         self.keep_rows = keep_rows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.crash_points import STEPS
+from streams.crash_points import CRASH_POINTS
 from tests.chaos.faults import wait_until
 from tests.chaos.scene import play
 from tests.chaos.stack import ROLES, Stack
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_worker_dies_at_each_of_its_steps(role: str, folder: Path) -> None:
-    armed = [f"kill:{step}@2" for step in STEPS if step.startswith((role, "offsets"))]
+    armed = [f"kill:{step}@2" for step in CRASH_POINTS if step.startswith((role, "offsets"))]
 
     async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one(role)

@@ -372,8 +372,8 @@ def nearly_utf_8(kind: Kind, fields: Fields, random: Random) -> Mutant:
 def random_bytes(kind: Kind, fields: Fields, random: Random) -> Mutant:
     value = random.randbytes(random.choice([1, 2, 7, 100, 5_000]))
     if random.random() < 0.3:
-        letters = string.printable + '{}[]",:0123456789eE-+\\u\0'
-        value = "".join(random.choices(letters, k=random.choice([5, 50, 500]))).encode()
+        dead_letters = string.printable + '{}[]",:0123456789eE-+\\u\0'
+        value = "".join(random.choices(dead_letters, k=random.choice([5, 50, 500]))).encode()
     return Mutant("random bytes", "bad", fields, value, as_bytes=True)
 
 

@@ -39,7 +39,7 @@ class Entry:
     entry: Execution | Activation
 
 
-class Run(NamedTuple):
+class CountedExecution(NamedTuple):
     """An execution that counts. Runs sort from the oldest to the newest, arrival breaking ties."""
 
     executed_at: datetime
@@ -192,7 +192,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     return Issued(command, now)
 
 
-def _weighed(runs: Sequence[Run], baseline: Tally | None, rules: Rules) -> Weighed:
+def _weighed(runs: Sequence[CountedExecution], baseline: Tally | None, rules: Rules) -> Weighed:
     """The tests, after these executions of an activation, one after the other."""
     policy = policy_of(rules)
     target = None if baseline is None else Baseline(**asdict(baseline))
@@ -263,11 +263,11 @@ def _call(execution: Execution) -> str:
     return next((kind + text for kind, text in given.items() if text), "")
 
 
-def _second(run: Run) -> int:
+def _second(run: CountedExecution) -> int:
     return (run.executed_at - EPOCH) // timedelta(seconds=1)
 
 
-def _tally(runs: Sequence[Run], evidence: set[int] | None = None) -> Tally:
+def _tally(runs: Sequence[CountedExecution], evidence: set[int] | None = None) -> Tally:
     """Of all, or of those at these offsets."""
     if evidence is not None:
         runs = [run for run in runs if run.offset in evidence]
@@ -282,7 +282,10 @@ def _tally(runs: Sequence[Run], evidence: set[int] | None = None) -> Tally:
 
 
 def _rules_that_hold(
-    runs: Sequence[Run], recent: Sequence[Run], baseline: Counts | None, rules: Rules
+    runs: Sequence[CountedExecution],
+    recent: Sequence[CountedExecution],
+    baseline: Counts | None,
+    rules: Rules,
 ) -> list[Decision]:
     """In their order."""
     holding: list[Decision] = []
@@ -335,11 +338,11 @@ def _real_activations(log: Sequence[Entry]) -> list[int]:
     return places
 
 
-def _counted(log: Sequence[Entry], place: int, end: int, rules: Rules) -> list[Run]:
+def _counted(log: Sequence[Entry], place: int, end: int, rules: Rules) -> list[CountedExecution]:
     """The executions before ``end`` that count for the activation at ``place``, as they came."""
     current = log[place].entry
     assert isinstance(current, Activation)
-    runs: list[Run] = []
+    runs: list[CountedExecution] = []
     for record in log[place + 1 : end]:
         execution = record.entry
         if not isinstance(execution, Execution):
@@ -350,17 +353,17 @@ def _counted(log: Sequence[Entry], place: int, end: int, rules: Rules) -> list[R
             continue
         in_ring = {run.execution.execution_id for run in _ring(runs, rules)}
         if execution.execution_id not in in_ring:
-            runs.append(Run(execution.executed_at, record.offset, execution))
+            runs.append(CountedExecution(execution.executed_at, record.offset, execution))
     return runs
 
 
-def _ring(runs: Sequence[Run], rules: Rules) -> list[Run]:
+def _ring(runs: Sequence[CountedExecution], rules: Rules) -> list[CountedExecution]:
     """The newest of all, newest first."""
     newest_first = sorted(runs, key=lambda run: (run.executed_at, run.offset), reverse=True)
     return newest_first[: rules.ring_size]
 
 
-def _recent(runs: Sequence[Run], rules: Rules) -> list[Run]:
+def _recent(runs: Sequence[CountedExecution], rules: Rules) -> list[CountedExecution]:
     ring = _ring(runs, rules)
     now = ring[0].executed_at
     return [
@@ -368,30 +371,30 @@ def _recent(runs: Sequence[Run], rules: Rules) -> list[Run]:
     ]
 
 
-def _in_window(runs: Sequence[Run], window_s: int, bucket_s: int) -> Counts:
+def _in_window(runs: Sequence[CountedExecution], window_s: int, bucket_s: int) -> Counts:
     """What the buckets hold that count at the 'now' of these runs."""
     if not runs:
         return Counts(0, 0)
     now = max(run.executed_at for run in runs)
     size = timedelta(seconds=bucket_s)
 
-    def counts(run: Run) -> bool:
+    def counts(run: CountedExecution) -> bool:
         bucket = EPOCH + (run.executed_at - EPOCH) // size * size
         return bucket + size > now - timedelta(seconds=window_s)
 
     return _counts([run for run in runs if counts(run)])
 
 
-def _counts(runs: Sequence[Run]) -> Counts:
+def _counts(runs: Sequence[CountedExecution]) -> Counts:
     return Counts(len(runs), sum(not run.execution.success for run in runs))
 
 
-def _in_standard_window(runs: Sequence[Run], rules: Rules) -> Counts:
+def _in_standard_window(runs: Sequence[CountedExecution], rules: Rules) -> Counts:
     return _in_window(runs, rules.standard_window_s, rules.standard_bucket_s)
 
 
 def _baseline(
-    log: Sequence[Entry], place: int, rules: Rules, count: Callable[[Sequence[Run]], C]
+    log: Sequence[Entry], place: int, rules: Rules, count: Callable[[Sequence[CountedExecution]], C]
 ) -> C | None:
     """What the activation at ``place`` is compared with, if ``count`` counts executions."""
     activations = _real_activations(log[: place + 1])

@@ -2,10 +2,10 @@
 Pure."""
 
 from policy.decision.fold import fold
-from policy.state.outages import CALM, OutageWatch
+from policy.state.outages import NO_OUTAGE, OutageWatch
 from policy.state.windows import Row
 from schemas.execution import Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 
@@ -19,15 +19,15 @@ class Partition:
         self.watch = OutageWatch()
 
     def read(
-        self, offset: int, timestamp_ms: int, entry: Run | Activation
+        self, offset: int, timestamp_ms: int, entry: ExecutionEntry | Activation
     ) -> RollbackCommand | None:
         """Take a record in; the command that it demands. ``timestamp_ms`` is the broker's."""
-        tool, course = entry.tool_name, CALM
+        tool, timeline = entry.tool_name, NO_OUTAGE
         if self._settings.is_guarded_anywhere:
             read = [(tool.encode(), (offset, timestamp_ms, entry))]
-            course = self.watch.follow(read, self._settings)
+            timeline = self.watch.follow(read, self._settings)
         rules = self._settings.rules_of(tool)
-        row, command = fold(self.rows.get(tool), offset, timestamp_ms, entry, rules, course)
+        row, command = fold(self.rows.get(tool), offset, timestamp_ms, entry, rules, timeline)
         if row is not None:
             self.rows[tool] = row
         return command

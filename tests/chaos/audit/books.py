@@ -36,7 +36,7 @@ class Books:
     versions: list[tuple[ConsumerRecord, ToolVersion]] = field(default_factory=list)
     deployment_outcomes: list[DeploymentOutcome] = field(default_factory=list)
     rollback_outcomes: list[RollbackOutcome] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
     rows: list[ConsumerRecord] = field(default_factory=list)
     """The changelog of the detector's table."""
     poison: dict[Place, tuple[str, ConsumerRecord]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ async def read_books(settings: Settings, dsn: str, detector_url: str) -> Books:
     for record in await read_all(settings, "rollback-outcomes"):
         books.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
     for record in await read_all(settings, "dead-letters"):
-        books.letters.append(DeadLetter.from_bytes(record.value))
+        books.dead_letters.append(DeadLetter.from_bytes(record.value))
     books.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
     books.tables = await _tables(dsn)
     books.health = await _health(detector_url, list(books.logs))

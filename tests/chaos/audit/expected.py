@@ -17,7 +17,7 @@ from aiokafka.structs import ConsumerRecord
 
 from policy.decision.health import guarded_health_of
 from schemas.execution import Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from tests.chaos.audit.books import Books
 from tests.chaos.audit.model import ToolModel, baseline_shown
@@ -82,7 +82,7 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
     for records in logs.values():
         partition, found = Partition(books.settings), defaultdict[str, Expected](Expected)
         for record, entry in sorted(records, key=lambda each: each[0].offset):
-            read = Run.of(entry) if isinstance(entry, Execution) else entry
+            read = ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
             command = partition.read(record.offset, record.timestamp, read)
             expected = found[entry.tool_name]
             if command is not None:

@@ -221,8 +221,10 @@ def rows(books: Books) -> Iterator[Violation]:
 def dead_letters(books: Books) -> Iterator[Violation]:
     """Exactly the poison, each at least once, with the right cause."""
     causes = defaultdict(list)
-    for letter in books.letters:
-        causes[(letter.topic, letter.partition, letter.offset)].append(letter.error)
+    for dead_letter in books.dead_letters:
+        causes[(dead_letter.topic, dead_letter.partition, dead_letter.offset)].append(
+            dead_letter.error
+        )
     for place, (cause, _) in books.poison.items():
         errors = causes.pop(place, [])
         where = f"{place[1]}:{place[2]}"

@@ -18,7 +18,7 @@ from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
 
 
-class Run(NamedTuple):
+class SeenExecution(NamedTuple):
     """An execution that counts; runs sort from the oldest to the newest, arrival breaking ties."""
 
     at_us: int
@@ -37,7 +37,7 @@ class Window:
     executions: Counter[int] = field(default_factory=Counter)
     failures: Counter[int] = field(default_factory=Counter)
 
-    def add(self, run: Run) -> None:
+    def add(self, run: SeenExecution) -> None:
         seconds = run.at_us // 1_000_000
         bucket = seconds - seconds % self.bucket_s
         self.executions[bucket] += 1
@@ -62,7 +62,7 @@ class ToolModel:
 
     def _begin(self) -> None:
         rules = self.rules
-        self.runs: list[Run] = []
+        self.runs: list[SeenExecution] = []
         self.fast = Window(rules.fast_window_s, rules.fast_bucket_s)
         self.standard = Window(rules.standard_window_s, rules.standard_bucket_s)
         self.commanded_at: list[datetime] = []
@@ -97,11 +97,11 @@ class ToolModel:
                 return counts
         return self.baseline
 
-    def ring(self) -> list[Run]:
+    def ring(self) -> list[SeenExecution]:
         """The newest, the newest last."""
         return self.runs[-self.rules.ring_size :]
 
-    def recent(self) -> list[Run]:
+    def recent(self) -> list[SeenExecution]:
         """What of the ring is recent, the newest first."""
         if not self.runs:
             return []
@@ -126,7 +126,9 @@ class ToolModel:
             return False
         failed = not execution.success
         signature = failed and execution.is_signature_error
-        run = Run(micros_of(execution.executed_at), offset, execution_id, failed, signature)
+        run = SeenExecution(
+            micros_of(execution.executed_at), offset, execution_id, failed, signature
+        )
         insort(self.runs, run)
         self.fast.add(run)
         self.standard.add(run)

@@ -27,7 +27,7 @@ from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from streams.driver.batches import Batch
 from streams.driver.outbox import Outgoing
-from streams.records import Guard
+from streams.records import RecordValidator
 from streams.topics import Topics
 from streams.waits import Waits
 from tests.integration.db.test_db import NOW, command, deploy_all, deployment
@@ -95,18 +95,18 @@ class Applier:
     ) -> None:
         self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
         outbox: Any = self.broker
-        analyst: Any = self.comparer
-        guard = Guard(settings, 1)
+        comparer: Any = self.comparer
+        validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
         deployments = Deployments(
-            publish, pool, outbox, guard, analyst, settings, TOPICS, self.waits
+            publish, pool, outbox, validator, comparer, settings, TOPICS, self.waits
         )
-        letters = TOPICS.dead_letters
-        self.deployments = ApplyChanges(deployments, outbox, letters, self.waits)
+        dead_letters = TOPICS.dead_letters
+        self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits)
         self.registry = CollectorRegistry()
         report = RollbackReport(self.registry)
-        rollbacks = Rollbacks(publish, pool, guard, analyst, settings, TOPICS, report)
-        self._rollbacks = ApplyChanges(rollbacks, outbox, letters, self.waits)
+        rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
+        self._rollbacks = ApplyChanges(rollbacks, outbox, dead_letters, self.waits)
 
     async def deploy(self, *wishes: Deployment | bytes) -> None:
         await self.deployments.handle(batch(TOPICS.deployments, *wishes))

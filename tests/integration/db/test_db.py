@@ -26,7 +26,7 @@ from db.versions.tool_versions import (
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.errors import Misconfigured, Retryable
 from schemas.execution import ActivatedBy, Activation, Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.postgres import PostgresServer
 
@@ -87,15 +87,17 @@ async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> lis
     return [outcome.version_id or 0 for outcome in outcomes]
 
 
-def run(**fields: Any) -> Run:
+def run(**fields: Any) -> ExecutionEntry:
     """The same as the recorder reads it."""
-    return Run.of(execution(**fields))
+    return ExecutionEntry.of(execution(**fields))
 
 
 async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
     start = await next_offset(conn, TOPIC, 0)
     end = start + len(entries)
-    read = [Run.of(entry) if isinstance(entry, Execution) else entry for entry in entries]
+    read = [
+        ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry for entry in entries
+    ]
     return await record(conn, TOPIC, 0, start, end, list(enumerate(read, start)))
 
 

@@ -13,18 +13,18 @@ from db.executions.recording import Entry, next_offset, record
 from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
 from schemas.errors import Retryable
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from tests.integration.db.test_db import TOPIC, deploy_all, metrics, run
 
 
-async def record_on(conn: Connection, partition: int, runs: Sequence[Run]) -> int:
+async def record_on(conn: Connection, partition: int, runs: Sequence[ExecutionEntry]) -> int:
     """Record them as what comes next on this partition."""
     start = await next_offset(conn, TOPIC, partition)
     entries: list[Entry] = [*enumerate(runs, start)]
     return await record(conn, TOPIC, partition, start, start + len(runs), entries)
 
 
-async def record_patiently(pool: Pool, partition: int, runs: Sequence[Run]) -> int:
+async def record_patiently(pool: Pool, partition: int, runs: Sequence[ExecutionEntry]) -> int:
     """The same, again and again while another recorder is in the way, as the worker does."""
     while True:
         try:
@@ -40,7 +40,7 @@ async def stored(conn: Connection) -> dict[Any, tuple[Any, ...]]:
     return {row["execution_id"]: (row["success"], row["log_offset"]) for row in rows}
 
 
-def again(one: Run, success: bool) -> Run:
+def again(one: ExecutionEntry, success: bool) -> ExecutionEntry:
     return run(execution_id=one.execution_id, version_id=one.version_id, success=success)
 
 

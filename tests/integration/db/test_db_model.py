@@ -87,7 +87,7 @@ class Model:
 
 NUMBERS = st.integers(1, 6)
 CODES = st.sampled_from(["a", "b", "c"])
-STEPS = st.one_of(
+CRASH_POINTS = st.one_of(
     st.tuples(st.sampled_from(["human", "autonomous"]), CODES, st.none()),
     st.tuples(st.sampled_from(["automatic", "manual"]), st.none(), st.none()),
     st.tuples(st.just("autonomous"), CODES, st.none()),
@@ -157,7 +157,7 @@ def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
         conn = runner.run(connect(database_dsn))
 
         @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-        @given(st.lists(STEPS, min_size=10, max_size=40))
+        @given(st.lists(CRASH_POINTS, min_size=10, max_size=40))
         def follows(steps: list[Step]) -> None:
             runner.run(follow(conn, steps))
 

@@ -121,15 +121,17 @@ async def test_a_plan_says_where_it_leads_and_what_that_breaks(conn: Connection)
     assert record.breaking_changes == outcome.breaking_changes
 
 
-@pytest.mark.parametrize("brake", ["budget", "cooldown"])
-async def test_a_brake_comes_after_every_other_rejection(conn: Connection, brake: Any) -> None:
+@pytest.mark.parametrize("rollback_limit", ["budget", "cooldown"])
+async def test_a_brake_comes_after_every_other_rejection(
+    conn: Connection, rollback_limit: Any
+) -> None:
     first, second = await deploy_all(conn, "one", "two")
-    braked = {"parser": plan(await target_of(conn, 1), brake=brake, is_held=True)}
+    braked = {"parser": plan(await target_of(conn, 1), rollback_limit=rollback_limit, is_held=True)}
     wrong: dict[str, dict[str, Any]] = {
         "unknown_version": {"to_version_id": 2**31 - 1},
         "not_current": {"from_version_id": first},
         "already_current": {"to_version_id": second},
-        brake: {},
+        rollback_limit: {},
     }
     for rejection, fields in wrong.items():
         order = automatic(**fields)
@@ -139,7 +141,7 @@ async def test_a_brake_comes_after_every_other_rejection(conn: Connection, brake
         assert told == (None, None, None)
         assert await roll_back_each(conn, [order], rules_of, {}) == [outcome]
     [outcome] = await roll_back_each(
-        conn, [automatic()], rules_of, {"parser": plan(None, brake=brake)}
+        conn, [automatic()], rules_of, {"parser": plan(None, rollback_limit=rollback_limit)}
     )
     assert outcome.rejection == "no_previous_version"
     assert await trusted(conn) == [True, True]

@@ -16,7 +16,7 @@ from rollguard.operations.prune import Pruned, prune
 from rollguard.operations.reads import explanation_of
 from schemas.errors import Rejected
 from schemas.execution import Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
 from tests.integration.db.test_db import (
     NOW,
@@ -131,7 +131,7 @@ async def _record_on(pool: Pool, batches: list[list[Execution]], partition: int)
         for number, batch in enumerate(batches):
             start = number * len(batch)
             began = time.perf_counter()
-            entries = list(enumerate(map(Run.of, batch), start))
+            entries = list(enumerate(map(ExecutionEntry.of, batch), start))
             await record(conn, f"topic-{partition}", partition, start, start + len(batch), entries)
             took.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.005)

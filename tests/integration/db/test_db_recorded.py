@@ -9,7 +9,7 @@ import pytest
 from db.executions.log_export import committed_activations, executions_in_order, one_moment
 from db.postgres.pool import Connection, connect
 from db.rollbacks.rollbacks import roll_back
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from tests.integration.db.test_db import NOW, command, deploy_all, execution, record_all
 
@@ -30,7 +30,7 @@ async def executions(
     tools: frozenset[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> list[Run]:
+) -> list[ExecutionEntry]:
     async with one_moment(conn):
         return [
             run async for part in executions_in_order(conn, tools, since, until) for run in part

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from db.postgres.pool import Connection, connect
-from policy.backtest.requested_policy import Policy
+from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Trial
 from rollguard.backtest_sources.run import Backtested, of_postgres, of_topic
-from rollguard.backtest_sources.source import Wanted
+from rollguard.backtest_sources.source import BacktestFilter
 from schemas.settings import load_settings
 from tests.integration.db.test_db import NOW, deploy_all, record_all
 from tests.integration.db.test_db import execution as recorded
@@ -27,9 +27,9 @@ async def conn(database_dsn: str) -> AsyncIterator[Connection]:
     await conn.close()
 
 
-async def over_postgres(dsn: str, wanted: Wanted) -> Backtested:
+async def over_postgres(dsn: str, wanted: BacktestFilter) -> Backtested:
     settings = load_settings(postgres_dsn=dsn)
-    return await of_postgres(settings, [Policy.parse("seed", settings)], wanted)
+    return await of_postgres(settings, [RequestedPolicy.parse("seed", settings)], wanted)
 
 
 def said(trial: Trial) -> tuple[int, int | None, str | None]:
@@ -53,15 +53,15 @@ async def test_postgres_knows_of_versions_or_derives_them(
         ]
         # A version that nobody deployed begins nothing where it is known what was deployed.
         await record_all(conn, *failures, recorded(tool, version_id=bad + 7))
-    found = (await over_postgres(database_dsn, Wanted())).found
+    found = (await over_postgres(database_dsn, BacktestFilter())).found
     by_tool = {trial.tool_name: trial for trial in found.notable}
     assert said(by_tool["parser"]) == (bad, 2, "signature_change")
     assert said(by_tool["alien"]) == (bad, None, "signature_change")
     assert found.judged == 2 + 3
 
-    narrowed = Wanted(frozenset({"parser"}), NOW - timedelta(hours=1), NOW)
+    narrowed = BacktestFilter(frozenset({"parser"}), NOW - timedelta(hours=1), NOW)
     assert (await over_postgres(database_dsn, narrowed)).found.executions == 9
-    before = Wanted(until=NOW - timedelta(hours=1))
+    before = BacktestFilter(until=NOW - timedelta(hours=1))
     assert (await over_postgres(database_dsn, before)).found.executions == 0
 
 
@@ -81,9 +81,9 @@ async def next_millisecond() -> datetime:
     return between
 
 
-async def over_topic(system: System, wanted: Wanted) -> Backtested:
+async def over_topic(system: System, wanted: BacktestFilter) -> Backtested:
     settings = system.settings
-    return await of_topic(settings, [Policy.parse("seed", settings)], wanted)
+    return await of_topic(settings, [RequestedPolicy.parse("seed", settings)], wanted)
 
 
 async def test_a_whole_topic_is_read_as_the_detector_reads_it(topics: System) -> None:
@@ -93,10 +93,10 @@ async def test_a_whole_topic_is_read_as_the_detector_reads_it(topics: System) ->
     await topics.send(topic, "parser", b"nonsense", activation("parser", 2, 1))
     await topics.run(*(execution("parser", BROKEN, version_id=2) for _ in range(3)))
     await topics.send(topic, "other", execution("parser", BROKEN))
-    done = await over_topic(topics, Wanted())
+    done = await over_topic(topics, BacktestFilter())
     assert (done.found.executions, done.found.unknown, done.bad) == (5, 2, 2)
     assert [said(trial) for trial in done.found.notable] == [(2, 2, "signature_change")]
-    assert (await over_topic(topics, Wanted(frozenset({"other"})))).found.executions == 0
+    assert (await over_topic(topics, BacktestFilter(frozenset({"other"})))).found.executions == 0
 
 
 async def test_from_a_time_on_versions_are_known_by_their_executions(topics: System) -> None:
@@ -106,9 +106,9 @@ async def test_from_a_time_on_versions_are_known_by_their_executions(topics: Sys
     since = await next_millisecond()
     await topics.run(*(execution("parser", version_id=1) for _ in range(2)))
     await topics.run(*(execution("parser", BROKEN, version_id=2) for _ in range(3)))
-    done = await over_topic(topics, Wanted(since=since))
+    done = await over_topic(topics, BacktestFilter(since=since))
     assert (done.found.executions, done.found.unknown) == (5, 0)
     assert [said(trial) for trial in done.found.notable] == [(2, None, "signature_change")]
-    later = Wanted(since=await next_millisecond())
+    later = BacktestFilter(since=await next_millisecond())
     assert (await over_topic(topics, later)).found.executions == 0
-    assert (await over_topic(topics, Wanted(until=since))).found.executions == 1
+    assert (await over_topic(topics, BacktestFilter(until=since))).found.executions == 1

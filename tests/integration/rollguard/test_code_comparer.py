@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 
-from agents.comparer.code_comparer import Analyst
+from agents.comparer.code_comparer import CodeComparer
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import Finding, is_breaking
 
@@ -21,8 +21,8 @@ MANY = "\n".join(f"def f{i}(a, b: int = {i}):\n    return a + b\n" for i in rang
 
 
 @pytest_asyncio.fixture
-async def analyst() -> AsyncIterator[Analyst]:
-    async with Analyst() as running:
+async def comparer() -> AsyncIterator[CodeComparer]:
+    async with CodeComparer() as running:
         yield running
 
 
@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
     return found
 
 
-async def test_it_says_what_compare_code_says(analyst: Analyst) -> None:
+async def test_it_says_what_compare_code_says(comparer: CodeComparer) -> None:
     pairs = [
         (OLD, NEW),
         (OLD, OLD),
@@ -49,18 +49,18 @@ async def test_it_says_what_compare_code_says(analyst: Analyst) -> None:
         ("X = 'ä🐍'\r\n", "\u2028"),
     ]
     for old, new in pairs:
-        assert await analyst.compare(old, new) == compare_code(old, new)
-    answers = await asyncio.gather(*(analyst.compare(*pair) for pair in pairs * 5))
+        assert await comparer.compare(old, new) == compare_code(old, new)
+    answers = await asyncio.gather(*(comparer.compare(*pair) for pair in pairs * 5))
     assert answers == [compare_code(*pair) for pair in pairs] * 5
     assert len(children()) == 1
 
 
 async def test_the_loop_goes_on_while_ten_thousand_functions_are_compared(
-    analyst: Analyst,
+    comparer: CodeComparer,
 ) -> None:
     gaps: list[float] = []
     beat = asyncio.create_task(_beat(gaps))
-    findings = await analyst.compare(MANY, MANY.replace("(a, b", "(b"))
+    findings = await comparer.compare(MANY, MANY.replace("(a, b", "(b"))
     beat.cancel()
     assert len(findings) == 10_000
     assert len(gaps) > 20
@@ -77,76 +77,76 @@ async def _beat(gaps: list[float]) -> None:
         last = now
 
 
-async def test_long_code_gets_through(analyst: Analyst) -> None:
+async def test_long_code_gets_through(comparer: CodeComparer) -> None:
     old = "X = [" + "1, " * 160_000 + "]"
-    assert await analyst.compare(old, "") == compare_code(old, "")
+    assert await comparer.compare(old, "") == compare_code(old, "")
 
 
-async def test_a_child_that_died_before_the_question_is_replaced(analyst: Analyst) -> None:
+async def test_a_child_that_died_before_the_question_is_replaced(comparer: CodeComparer) -> None:
     [child] = children()
     child.kill()
-    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
     assert child not in children()
 
 
 async def test_a_question_of_which_the_child_dies(
-    analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+    comparer: CodeComparer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _stand_in(monkeypatch, "import os, sys; sys.stdin.readline(); os.abort()")
     _kill_children()
-    _check_failed(await analyst.compare(OLD, ""), "status -6")
+    _check_failed(await comparer.compare(OLD, ""), "status -6")
     monkeypatch.undo()
-    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
 
 async def test_a_question_that_takes_too_long() -> None:
-    analyst = Analyst(timeout_s=0.5)
-    await analyst.start()
+    comparer = CodeComparer(timeout_s=0.5)
+    await comparer.start()
     [child] = children()
-    _check_failed(await analyst.compare(MANY * 3, ""), "more than 0.5 s")
+    _check_failed(await comparer.compare(MANY * 3, ""), "more than 0.5 s")
     assert not child.is_running()
-    analyst._timeout_s = 10.0  # a slow machine may need more than half a second for the start
-    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
-    await analyst.close()
+    comparer._timeout_s = 10.0  # a slow machine may need more than half a second for the start
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
+    await comparer.close()
     assert children() == []
 
 
-async def test_a_cancelled_question_leaves_no_answer_behind(analyst: Analyst) -> None:
+async def test_a_cancelled_question_leaves_no_answer_behind(comparer: CodeComparer) -> None:
     [child] = children()
-    question = asyncio.create_task(analyst.compare(MANY, ""))
+    question = asyncio.create_task(comparer.compare(MANY, ""))
     await asyncio.sleep(0.2)
     question.cancel()
     with pytest.raises(asyncio.CancelledError):
         await question
     assert not child.is_running()
-    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
 
-async def test_a_cancelled_question_that_waits_disturbs_nobody(analyst: Analyst) -> None:
-    first = asyncio.create_task(analyst.compare(OLD, NEW))
-    second = asyncio.create_task(analyst.compare(OLD, ""))
+async def test_a_cancelled_question_that_waits_disturbs_nobody(comparer: CodeComparer) -> None:
+    first = asyncio.create_task(comparer.compare(OLD, NEW))
+    second = asyncio.create_task(comparer.compare(OLD, ""))
     await asyncio.sleep(0)
     second.cancel()
     assert await first == compare_code(OLD, NEW)
 
 
 async def test_close_waits_for_the_question_in_hand_and_leaves_nothing() -> None:
-    analyst = Analyst()  # started by its first question
-    question = asyncio.create_task(analyst.compare(OLD, NEW))
+    comparer = CodeComparer()  # started by its first question
+    question = asyncio.create_task(comparer.compare(OLD, NEW))
     await asyncio.sleep(0)
-    await analyst.close()
+    await comparer.close()
     assert await question == compare_code(OLD, NEW)
     assert children() == []
-    await analyst.close()
+    await comparer.close()
     with pytest.raises(RuntimeError, match="closed"):
-        await analyst.compare(OLD, NEW)
+        await comparer.compare(OLD, NEW)
     assert children() == []
 
 
-async def test_a_cancelled_close_ends_the_question_in_hand(analyst: Analyst) -> None:
-    question = asyncio.create_task(analyst.compare(MANY, ""))
+async def test_a_cancelled_close_ends_the_question_in_hand(comparer: CodeComparer) -> None:
+    question = asyncio.create_task(comparer.compare(MANY, ""))
     await asyncio.sleep(0.1)
-    closing = asyncio.create_task(analyst.close())
+    closing = asyncio.create_task(comparer.close())
     await asyncio.sleep(0)
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -156,22 +156,22 @@ async def test_a_cancelled_close_ends_the_question_in_hand(analyst: Analyst) -> 
     assert children() == []
 
 
-async def test_ctrl_c_is_not_for_the_child(analyst: Analyst) -> None:
+async def test_ctrl_c_is_not_for_the_child(comparer: CodeComparer) -> None:
     [child] = children()
     child.send_signal(signal.SIGINT)
-    assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
     assert children() == [child]
 
 
 def test_with_uvloop_and_nothing_left() -> None:
     async def ask() -> None:
-        async with Analyst() as analyst:
-            assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
-            question = asyncio.create_task(analyst.compare(MANY, ""))
+        async with CodeComparer() as comparer:
+            assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
+            question = asyncio.create_task(comparer.compare(MANY, ""))
             await asyncio.sleep(0.1)
             question.cancel()
             await asyncio.wait([question])
-            assert await analyst.compare(OLD, NEW) == compare_code(OLD, NEW)
+            assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
     uvloop.run(ask())
     assert children() == []
@@ -200,12 +200,14 @@ async def test_the_child_ends_with_its_parent(busy: bool) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_out_of_memory_is_no_end(analyst: Analyst, monkeypatch: pytest.MonkeyPatch) -> None:
-    limited = "import resource\nfrom agents.breaking import child\n"
+async def test_out_of_memory_is_no_end(
+    comparer: CodeComparer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = "import resource\nfrom agents.comparer import child\n"
     limited += "child._MAX_MEMORY_BYTES = 120 * 1024 ** 2\nchild.main()"
     _stand_in(monkeypatch, limited)
     _kill_children()
-    findings = await analyst.compare("X = 1", "X = [" + "1, " * 3_000_000 + "]")
+    findings = await comparer.compare("X = 1", "X = [" + "1, " * 3_000_000 + "]")
     assert is_breaking(findings)
     assert "Memory" in findings[0].sentence
 

@@ -64,14 +64,18 @@ async def test_bad_executions_are_dead_letters_and_good_ones_count(detector: Sys
 
     assert len(await detector.records(detector.topics.commands, 1)) == 1
     records = await detector.records(detector.topics.dead_letters, len(BAD) + 3)
-    letters = [DeadLetter.from_bytes(record.value) for record in records]
-    wrong = {letter.offset: letter for letter in letters if letter.partition == home}
+    dead_letters = [DeadLetter.from_bytes(record.value) for record in records]
+    wrong = {
+        dead_letter.offset: dead_letter
+        for dead_letter in dead_letters
+        if dead_letter.partition == home
+    }
     for offset, (name, (_, said)) in enumerate(BAD.items(), 1):
         assert said in wrong[offset].error, name
         assert (wrong[offset].role, wrong[offset].topic) == ("detector", topic)
     assert "no key" in wrong[len(BAD) + 1].error
     assert "no value" in wrong[len(BAD) + 2].error
-    [lost] = [letter for letter in letters if letter.partition == elsewhere]
+    [lost] = [dead_letter for dead_letter in dead_letters if dead_letter.partition == elsewhere]
     assert "murmur2" in lost.error
     assert b64decode(wrong[1].value or "") == b"{nonsense"
 
@@ -100,12 +104,12 @@ async def test_bad_deployments_are_refused(system: System) -> None:
     assert [outcome["status"] for outcome in outcomes] == ["refused"] * 3 + ["created"]
     assert "at most 524288" in outcomes[0]["refusal"]
     assert "NUL" in outcomes[1]["refusal"]
-    letters = [
+    dead_letters = [
         DeadLetter.from_bytes(record.value)
         for record in await system.records(system.topics.dead_letters, 4)
     ]
-    assert {letter.role for letter in letters} == {"applier"}
-    assert [letter.truncated for letter in letters] == [True, False, False, False]
+    assert {dead_letter.role for dead_letter in dead_letters} == {"applier"}
+    assert [dead_letter.truncated for dead_letter in dead_letters] == [True, False, False, False]
 
 
 async def test_a_bad_command_is_a_dead_letter(system: System) -> None:

@@ -46,7 +46,7 @@ class Fuzz:
 
     system: System
     sent: dict[Place, Case] = field(default_factory=dict)
-    letters: dict[Place, DeadLetter] = field(default_factory=dict)
+    dead_letters: dict[Place, DeadLetter] = field(default_factory=dict)
     version_ids: dict[str, int] = field(default_factory=dict)
 
     def topic(self, kind: Kind) -> str:
@@ -62,7 +62,9 @@ class Fuzz:
 
     def taken(self, kind: Kind) -> dict[Place, Case]:
         """What is no dead letter."""
-        return {place: case for place, case in self.of(kind).items() if place not in self.letters}
+        return {
+            place: case for place, case in self.of(kind).items() if place not in self.dead_letters
+        }
 
     async def deploy_all(self) -> None:
         """One version for the tools that execute, three for those that are commanded."""
@@ -100,20 +102,22 @@ class Fuzz:
                 metadata = await acknowledged
                 self.sent[metadata.topic, metadata.partition, metadata.offset] = case
 
-    async def read_letters(self, quiet_s: float = 20.0) -> None:
+    async def read_dead_letters(self, quiet_s: float = 20.0) -> None:
         """Read `dead-letters` until all bad records are there and no more come; or until nothing
         comes for so long."""
         bad = {place for place, case in self.sent.items() if case.fate == "bad"}
         async with self.system.reader(self.system.topics.dead_letters) as consumer:
             while True:
-                wait_s = quiet_s if bad - self.letters.keys() else 1.0
+                wait_s = quiet_s if bad - self.dead_letters.keys() else 1.0
                 found = await consumer.getmany(timeout_ms=int(wait_s * 1000))
                 if not found:
                     return
                 for records in found.values():
                     for record in records:
-                        letter = DeadLetter.from_bytes(record.value)
-                        self.letters[letter.topic, letter.partition, letter.offset] = letter
+                        dead_letter = DeadLetter.from_bytes(record.value)
+                        self.dead_letters[
+                            dead_letter.topic, dead_letter.partition, dead_letter.offset
+                        ] = dead_letter
 
 
 @asynccontextmanager
@@ -162,8 +166,8 @@ async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
     await fuzz.deploy_all()
     began = time.perf_counter()
     await fuzz.send(mixed_cases(fuzz, Random(SEED), counts, large))
-    await fuzz.read_letters()
-    check_letters(fuzz)
+    await fuzz.read_dead_letters()
+    check_dead_letters(fuzz)
     await check_executions(fuzz)
     await check_deployments(fuzz)
     await check_commands(fuzz)
@@ -174,27 +178,27 @@ async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
     fates = Counter(case.fate for case in fuzz.sent.values())
     print(
         f"{sum(fates.values())} records in {time.perf_counter() - began:.1f} s: {dict(fates)}, "
-        f"{len(fuzz.letters)} dead letters"
+        f"{len(fuzz.dead_letters)} dead letters"
     )
 
 
-def check_letters(fuzz: Fuzz) -> None:
+def check_dead_letters(fuzz: Fuzz) -> None:
     """Every bad record has a dead letter that holds it and says why; no good one has."""
     missing = [
         (place, case.name, (case.value or b"")[:200])
         for place, case in fuzz.sent.items()
-        if case.fate == "bad" and place not in fuzz.letters
+        if case.fate == "bad" and place not in fuzz.dead_letters
     ]
     assert missing == []
-    for place, letter in fuzz.letters.items():
+    for place, dead_letter in fuzz.dead_letters.items():
         case = fuzz.sent[place]
         value, key = case.value, case.key
-        assert case.fate != "good", (case.name, letter.error)
-        assert letter.error.strip()
-        assert letter.role == ("detector" if case.kind == "execution" else "applier")
-        assert letter.key == (None if key is None else b64encode(key[:1024]).decode())
-        assert letter.value == (None if value is None else b64encode(value[:MIB]).decode())
-        assert letter.truncated == (value is not None and len(value) > MIB)
+        assert case.fate != "good", (case.name, dead_letter.error)
+        assert dead_letter.error.strip()
+        assert dead_letter.role == ("detector" if case.kind == "execution" else "applier")
+        assert dead_letter.key == (None if key is None else b64encode(key[:1024]).decode())
+        assert dead_letter.value == (None if value is None else b64encode(value[:MIB]).decode())
+        assert dead_letter.truncated == (value is not None and len(value) > MIB)
 
 
 async def check_executions(fuzz: Fuzz) -> None:

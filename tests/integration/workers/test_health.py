@@ -375,10 +375,10 @@ async def test_with_one_port_for_all_the_detector_has_it(
         assert (await system.deploy("parser", "a")).version_number == 1
 
         async def both_said() -> bool:
-            return all("no_pages" in system.log(role) for role in ("applier", "recorder"))
+            return all("http_disabled" in system.log(role) for role in ("applier", "recorder"))
 
         await until(both_said)
         for role in ("applier", "recorder"):
-            [line] = [json.loads(x) for x in system.log(role).splitlines() if "no_pages" in x]
+            [line] = [json.loads(x) for x in system.log(role).splitlines() if "http_disabled" in x]
             assert line["port"] == int(port)
         assert (await system.page("detector", "/healthz"))[1]["role"] == "detector"

@@ -13,7 +13,7 @@ from db.executions.recording import record
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import acquire
 from schemas.errors import Retryable
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from tests.support.proxy import door_to_postgres
 from tests.support.system import System, execution, until
 
@@ -54,7 +54,7 @@ def test_a_connection_that_ends_at_any_moment_is_waited_for(ends: str, database_
 
 async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
     random = Random(1)
-    entries = [(offset, Run.of(execution("parser"))) for offset in range(1_000)]
+    entries = [(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
     outcomes: Counter[str] = Counter()
     admin = await asyncpg.connect(database_dsn)
     async with door_to_postgres(database_dsn) as (door, dsn):

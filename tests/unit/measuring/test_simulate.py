@@ -190,9 +190,9 @@ def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
     assert list(times) == sorted(times)
     assert [type(entry).__name__ for entry in entries] == [
         "Activation",
-        *["Run"] * 100,
+        *["ExecutionEntry"] * 100,
         "Activation",
-        *["Run"] * 2,
+        *["ExecutionEntry"] * 2,
     ]
     assert len({entry.execution_id for entry in entries if hasattr(entry, "execution_id")}) == 102
 

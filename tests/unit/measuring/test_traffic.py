@@ -7,7 +7,7 @@ from bench.flow.reading import read_entry
 from bench.flow.traffic import Log, Traffic
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from streams.records import Guard
+from streams.records import RecordValidator
 
 
 @dataclass
@@ -45,8 +45,8 @@ def test_with_zipf_the_first_tool_has_most_of_the_executions() -> None:
 
 
 def test_who_is_measured_beside_the_detector_reads_as_it_does() -> None:
-    guard = Guard(Settings(), 4)
+    validator = RecordValidator(Settings(), 4)
     for key, value in Log.of(Traffic(tools=10, executions=1_000)).records:
         for written in (value, value.replace(b'Z"', b'+00:30"')):  # the quick way does not take it
             record = Record(key, written, partition_of(key, 4), 2**42)
-            assert read_entry(written) == guard.log_entry(record)
+            assert read_entry(written) == validator.log_entry(record)

@@ -13,13 +13,13 @@ import pytest
 from policy.backtest.comparison import differs, ordered, summaries
 from policy.backtest.derived_activations import DerivedActivations, is_derived
 from policy.backtest.placed_activations import PlacedActivations
-from policy.backtest.requested_policy import Policy
+from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trial, Trials
 from policy.decision.fold import commands_of_log
 from rollguard.backtest_sources.run import of_lines
-from rollguard.backtest_sources.source import Wanted
+from rollguard.backtest_sources.source import BacktestFilter
 from schemas.execution import ActivatedBy, Activation, Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
@@ -32,7 +32,7 @@ from tests.unit.policy.test_rules_oracle import RULES, SMALL, LogBuilder
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = load_settings()
-SEED, GUARDED = Policy.parse("seed", SETTINGS), Policy.parse("guarded", SETTINGS)
+SEED, GUARDED = RequestedPolicy.parse("seed", SETTINGS), RequestedPolicy.parse("guarded", SETTINGS)
 
 
 def at(second: int) -> datetime:
@@ -48,9 +48,9 @@ def active(second: int, version: int, number: int, kind: str = "deployment") -> 
     return activation("parser", version, number, activated_at=at(second), activated_by=by)
 
 
-def judged(policies: Sequence[Policy], *log: Execution | Activation) -> Trials:
+def judged(policies: Sequence[RequestedPolicy], *log: Execution | Activation) -> Trials:
     backtest = Backtest(policies, SETTINGS)
-    entries = (Run.of(each) if isinstance(each, Execution) else each for each in log)
+    entries = (ExecutionEntry.of(each) if isinstance(each, Execution) else each for each in log)
     backtest.read(Recorded(0, 0, entry) for entry in entries)
     return backtest.finish()
 
@@ -73,7 +73,7 @@ def named(log: Sequence[Entry], tool: str) -> list[Entry]:
 def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
     """Some logs at once, in one order, in several partitions, by both policies."""
     settings = load_settings(**rules.model_dump())
-    policies = [Policy.parse(name, settings) for name in ("seed", "guarded")]
+    policies = [RequestedPolicy.parse(name, settings) for name in ("seed", "guarded")]
     decided = 0
     for seed in range(40):
         random = Random(seed)
@@ -88,7 +88,9 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
             if each is None:
                 del waiting[tool]
                 continue
-            entry = Run.of(each.entry) if isinstance(each.entry, Execution) else each.entry
+            entry = (
+                ExecutionEntry.of(each.entry) if isinstance(each.entry, Execution) else each.entry
+            )
             backtest.read([Recorded(int(tool == "a"), each.timestamp_ms, entry)])
         trials = backtest.finish().notable
         for number, policy in enumerate(policies):
@@ -111,7 +113,7 @@ def test_outages_are_told_from_the_log_of_a_partition() -> None:
         partition = Partition(SENSITIVE)
         commands = [command for each in log if (command := partition.read(*each))]
         first = {(each.tool_name, each.from_activation): each for each in reversed(commands)}
-        backtest = Backtest([Policy.parse("guarded", SENSITIVE)], SENSITIVE)
+        backtest = Backtest([RequestedPolicy.parse("guarded", SENSITIVE)], SENSITIVE)
         for stretch in batches(log, random):
             backtest.read(Recorded(0, at_ms, entry, offset) for offset, at_ms, entry in stretch)
         found = {
@@ -205,20 +207,20 @@ def test_those_in_which_policies_differ_come_first() -> None:
 def test_what_is_wrong_with_a_policy_is_named(text: str, told: str) -> None:
     settings = load_settings(tools={"slow": {"consecutive_failures": 7}})
     with pytest.raises(ValueError, match=re.escape(told)):
-        Policy.parse(text, settings)
+        RequestedPolicy.parse(text, settings)
 
 
 def test_a_policy_stands_on_the_settings_of_all_tools_and_of_each() -> None:
     settings = load_settings(
         alpha=0.02, tools={"slow": {"policy": "seed", "consecutive_failures": 7, "alpha": 0.03}}
     )
-    policy = Policy.parse("guarded:tolerated_drop=0.05, ring_size=9", settings)
+    policy = RequestedPolicy.parse("guarded:tolerated_drop=0.05, ring_size=9", settings)
     common, slow = policy.rules_of("parser"), policy.rules_of("slow")
     assert (common.policy, common.alpha, common.consecutive_failures) == ("guarded", 0.02, 3)
     assert (slow.policy, slow.alpha, slow.consecutive_failures) == ("guarded", 0.03, 7)
     assert common.tolerated_drop == slow.tolerated_drop == 0.05
     assert common.ring_size == slow.ring_size == 9
-    assert Policy.parse("seed", load_settings(**SMALL.model_dump())).rules_of("x") == SMALL
+    assert RequestedPolicy.parse("seed", load_settings(**SMALL.model_dump())).rules_of("x") == SMALL
 
 
 def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:
@@ -227,7 +229,7 @@ def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:
     found: list[tuple[int, str, int]] = []
     for entry in log:
         if isinstance(entry, Execution):
-            each = completing.before(Run.of(entry))
+            each = completing.before(ExecutionEntry.of(entry))
             assert each is None or is_derived(each)
         else:
             each = completing.in_place_of(entry)
@@ -288,7 +290,7 @@ def test_what_is_recorded_of_activations_holds() -> None:
 def test_other_tools_are_derived_by_themselves() -> None:
     completing = DerivedActivations()
     assert completing.in_place_of(active(0, 1, 1)) is not None
-    other = completing.before(Run.of(execution("other", version_id=1)))
+    other = completing.before(ExecutionEntry.of(execution("other", version_id=1)))
     assert other is not None
     assert other.tool_name == "other"
 
@@ -298,7 +300,7 @@ def placed(applied: Sequence[tuple[Activation, int]], *runs: Execution) -> list[
     log = PlacedActivations(
         [(each, micros_of(at(second))) for each, second in applied], ahead_us=60_000_000
     )
-    found = [[each.activation for each in log.before(Run.of(one))] for one in runs]
+    found = [[each.activation for each in log.before(ExecutionEntry.of(one))] for one in runs]
     return [*found, [each.activation for each in log.rest()]]
 
 
@@ -322,7 +324,7 @@ def test_tools_without_activations_are_not_known() -> None:
     log = PlacedActivations([(active(0, 1, 1), 0)], 0)
     assert log.knows("parser")
     assert not log.knows("other")
-    assert log.before(Run.of(execution("other"))) == ()
+    assert log.before(ExecutionEntry.of(execution("other"))) == ()
 
 
 BROKEN = [
@@ -332,10 +334,10 @@ BROKEN = [
 ]
 
 
-ALL = Wanted()
+ALL = BacktestFilter()
 
 
-async def of(lines: Sequence[bytes], wanted: Wanted = ALL) -> Trials:
+async def of(lines: Sequence[bytes], wanted: BacktestFilter = ALL) -> Trials:
     return (await of_lines(SETTINGS, [SEED], wanted, lines)).found
 
 
@@ -365,12 +367,12 @@ async def test_tools_and_times_narrow_what_is_read() -> None:
     other = [each.model_copy(update={"tool_name": "other"}) for each in BROKEN]
     log = [active(0, 7, 7), *(run(n, error="ValueError: no") for n in range(1, 9))]
     lines = [each.to_bytes() for each in (*log, *other)]
-    assert (await of(lines, Wanted(frozenset({"other"})))).executions == len(other)
-    assert (await of(lines, Wanted(frozenset({"nobody"})))).executions == 0
-    found = await of(lines, Wanted(frozenset({"parser"}), at(3), at(7)))
+    assert (await of(lines, BacktestFilter(frozenset({"other"})))).executions == len(other)
+    assert (await of(lines, BacktestFilter(frozenset({"nobody"})))).executions == 0
+    found = await of(lines, BacktestFilter(frozenset({"parser"}), at(3), at(7)))
     assert (found.executions, found.unknown) == (5, 0)
     assert found.notable[0].version_id == 7
-    assert (await of(lines, Wanted(None, None, at(-1)))).tools == 0
+    assert (await of(lines, BacktestFilter(None, None, at(-1)))).tools == 0
 
 
 async def test_a_time_ahead_of_nothing_known_is_read_the_strict_way() -> None:

@@ -8,7 +8,7 @@ from policy.decision.fold import fold
 from policy.state.calls import Calls, call_of
 from policy.state.evidence import Evidence
 from policy.state.windows import Row
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
@@ -17,9 +17,9 @@ from tests.unit.policy.test_rules_oracle import START, Script, numbered
 GUARDED = Rules(policy="guarded")
 
 
-def run(number: int, second: float, success: bool, **call: str) -> Run:
+def run(number: int, second: float, success: bool, **call: str) -> ExecutionEntry:
     at_us = micros_of(START) + int(second * 1_000_000)
-    made = Run(UUID(int=number), "parser", success, "", executed_us=at_us)
+    made = ExecutionEntry(UUID(int=number), "parser", success, "", executed_us=at_us)
     for name, text in call.items():
         setattr(made, name, text)
     return made
@@ -52,8 +52,8 @@ class Log:
     @property
     def evidence(self) -> Evidence:
         assert self.row is not None
-        assert self.row.dossier is not None
-        return self.row.dossier.evidence
+        assert self.row.tool_evidence is not None
+        return self.row.tool_evidence.evidence
 
 
 def test_a_caller_that_fails_again_and_again_is_heard_once() -> None:

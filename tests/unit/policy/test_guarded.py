@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 import policy.decision.fold
 from policy.decision.fold import fold, fold_all
-from policy.decision.guarded import Said, Tally, evidence_of
+from policy.decision.guarded import EvidenceSummary, Tally, evidence_of
 from policy.decision.health import health_of
 from policy.decision.rebuild import immediate
 from policy.decision.rule_texts import evidence_text
 from policy.state.calls import MOST, Calls
-from policy.state.evidence import REMEMBERED, Baseline, Before, Dossier, Evidence
+from policy.state.evidence import REMEMBERED, Baseline, Before, Evidence, ToolEvidence
 from policy.state.windows import Row, activate, count_successes, decode, encode
 from schemas.errors import Misconfigured
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rules import Rules
 from schemas.settings import load_settings
@@ -119,7 +119,7 @@ def test_successes_are_counted_at_once_whatever_a_rule_says(
 ) -> None:
     at_once: list[int] = []
 
-    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
+    def noting(row: Row, runs: Sequence[ExecutionEntry], *rest: Any) -> bool:
         at_once.append(len(runs))
         return count_successes(row, runs, *rest)
 
@@ -139,7 +139,7 @@ def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
         row = None
         for each in LogBuilder(Random(f"{which}/{seed}").choice, rules).build():
             row, command = fold(row, *numbered(each), rules)
-            assert row is None or row.dossier is None
+            assert row is None or row.tool_evidence is None
             assert command is None or "evidence" not in command.details
         if row is not None:
             assert msgspec.msgpack.decode(encode(row))[-2] is None
@@ -157,10 +157,10 @@ def row_of(script: Script, rules: Rules = DEFAULT) -> Row:
 
 
 def baseline_of(script: Script, rules: Rules = DEFAULT) -> Baseline | None:
-    dossier = row_of(script, rules).dossier
-    assert dossier is not None
-    assert dossier.evidence.executions == 0
-    return dossier.baseline
+    tool_evidence = row_of(script, rules).tool_evidence
+    assert tool_evidence is not None
+    assert tool_evidence.evidence.executions == 0
+    return tool_evidence.baseline
 
 
 def run(script: Script, outcomes: str, first: float) -> Script:
@@ -213,7 +213,7 @@ def test_the_last_8_replaced_versions_are_remembered(versions: int, remembered: 
     script = run(Script().deploy(0), "." * 10, 0)
     for number in range(1, versions):
         script.deploy(10_000 * number)
-    assert row_of(script).dossier is not None
+    assert row_of(script).tool_evidence is not None
     expected = Baseline(10, 0, 0, 0, 0) if remembered else None
     assert baseline_of(script.roll_back(1, 500_000)) == expected
 
@@ -225,31 +225,31 @@ def test_a_row_grows_by_little() -> None:
         script.deploy(400_000 * number).run(
             "....F" * 100, *every(600, 500, 400_000 * number), error="TypeError"
         )
-    dossier = row_of(script).dossier
-    assert dossier is not None
-    assert len(dossier.legacies) == REMEMBERED
-    assert len(msgspec.msgpack.encode(dossier)) <= 200
+    tool_evidence = row_of(script).tool_evidence
+    assert tool_evidence is not None
+    assert len(tool_evidence.stored_baselines) == REMEMBERED
+    assert len(msgspec.msgpack.encode(tool_evidence)) <= 200
 
 
 def test_a_row_grows_by_little_at_a_million_executions() -> None:
     """With all that a dossier can hold: while it fails, and as many callers rest as may."""
     tally = Baseline(1_000_000, 100_000, 20_000, 90_000, 50_000)
     evidence = Evidence(1_000_000, 100_000, 50_000, 20_000, 0, [1e3, 2e4, 3e5])
-    dossier = Dossier(
+    tool_evidence = ToolEvidence(
         evidence,
         tally,
         {2**31 - number: tally for number in range(1, REMEMBERED + 1)},
         Before(micros_of(START) // 1_000, evidence),
     )
-    assert len(msgspec.msgpack.encode(dossier)) <= 400
-    dossier.calls = Calls(2**32 - 1, 2**31, 2**31, 2**31, [2**32 - 1, 2**31] * MOST)
-    assert len(msgspec.msgpack.encode(dossier)) <= 520
+    assert len(msgspec.msgpack.encode(tool_evidence)) <= 400
+    tool_evidence.calls = Calls(2**32 - 1, 2**31, 2**31, 2**31, [2**32 - 1, 2**31] * MOST)
+    assert len(msgspec.msgpack.encode(tool_evidence)) <= 520
 
 
 def test_an_old_activation_changes_nothing() -> None:
     script = run(Script().deploy(0), "..F", 0)
-    before = row_of(script).dossier
-    assert row_of(script.repeat(0)).dossier == before
+    before = row_of(script).tool_evidence
+    assert row_of(script.repeat(0)).tool_evidence == before
 
 
 def test_a_change_of_policy_within_an_activation() -> None:
@@ -260,12 +260,12 @@ def test_a_change_of_policy_within_an_activation() -> None:
     more = run(Script().deploy(0), "." * 12 + "....F", 0).log[-5:]
     row, _ = fold_all(row, [numbered(each) for each in more], DEFAULT)
     assert row is not None
-    assert row.dossier is not None
-    assert row.dossier.evidence.baseline == Baseline(5, 1, 0, 0, 0)
+    assert row.tool_evidence is not None
+    assert row.tool_evidence.evidence.baseline == Baseline(5, 1, 0, 0, 0)
     entry = Script().deploy(0).deploy(90_000).log[-1].entry
-    assert not isinstance(entry, Run)
+    assert not isinstance(entry, ExecutionEntry)
     row = activate(row, entry, 99, Rules())  # type: ignore[arg-type]
-    assert row.dossier is None
+    assert row.tool_evidence is None
 
 
 # ------------------------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ def test_the_rules_alone_are_not_asked_of_postgres() -> None:
 # Texts and settings
 # ------------------------------------------------------------------------------------------------
 
-SAID = Said("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False, Tally(120, 2, 0, 2, 0),
+SAID = EvidenceSummary("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False, Tally(120, 2, 0, 2, 0),
             Tally(6, 5, 2, 5, 4))  # fmt: skip
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from policy.decision.fold import Numbered, fold_all
 from policy.decision.health import guarded_health_of, outage_of
-from policy.state.outages import CALM, OutageWatch, chance, decode_watch, encode_watch
+from policy.state.outages import NO_OUTAGE, OutageWatch, chance, decode_watch, encode_watch
 from policy.state.windows import Row, decode, encode
 from schemas.execution import ActivatedBy, Activation
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
@@ -27,7 +27,7 @@ from tests.unit.policy.test_rules_oracle import HASH, START
 SECOND_MS = 1_000
 BEGIN_MS = micros_of(START) // 1_000
 GUARDED = Settings(policy="guarded")
-Record = tuple[int, int, Run | Activation]
+Record = tuple[int, int, ExecutionEntry | Activation]
 
 
 @dataclass
@@ -52,7 +52,7 @@ class LogOfMany:
         self.log.append((len(self.log), at_ms, activation))
 
     def run(self, tool: str, at_ms: int, success: bool, error: str = "ConnectionError") -> None:
-        run = Run(
+        run = ExecutionEntry(
             UUID(int=len(self.log)),
             tool,
             success,
@@ -175,7 +175,7 @@ class Slowly:
         self.seen.append((at_ms, tool, "good" if entry.success else "failed"))
         now_ms = max(each[0] for each in self.seen)
         tools, failing = self.shares()
-        doubtful = False
+        deferred = False
         if self.lasts():
             usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
             if failing < rules.outage_share / 2 * tools or tools == 0 or usual:
@@ -195,11 +195,11 @@ class Slowly:
                     self.doubt_ms = None
         if not entry.success and not self.lasts() and self.many(*self.shares(but=tool)):
             self.doubt_ms = now_ms if self.doubt_ms is None else self.doubt_ms
-            doubtful = now_ms - self.doubt_ms <= rules.doubt_s * 1_000
+            deferred = now_ms - self.doubt_ms <= rules.doubt_s * 1_000
         if not self.lasts() or record[0] % 8 == 0:
             self.halves[0] += 1
             self.halves[1] += not entry.success
-        return doubtful
+        return deferred
 
 
 @pytest.mark.parametrize("which", range(len(RULES)))
@@ -208,12 +208,12 @@ def test_what_is_known_is_what_a_slow_reading_knows(which: int) -> None:
     for seed in range(40):
         slow, watch = Slowly(RULES[which]), OutageWatch()
         for record in random_log(seed):
-            course = watch.follow([(record[2].tool_name.encode(), record)], RULES[which])
-            doubtful = slow.read(record)
+            timeline = watch.follow([(record[2].tool_name.encode(), record)], RULES[which])
+            deferred = slow.read(record)
             spans = tuple(tuple(each) for each in slow.spans[-8:])
-            assert course.spans_at(record[0]) == spans, (seed, record[0])
-            assert (record[0] in course.doubtful) == doubtful, (seed, record[0])
-            doubted += doubtful
+            assert timeline.spans_at(record[0]) == spans, (seed, record[0])
+            assert (record[0] in timeline.deferred) == deferred, (seed, record[0])
+            doubted += deferred
         began += len(slow.spans)
         over += sum(end is not None for _, end in slow.spans)
     assert began > 10
@@ -240,14 +240,16 @@ class Detector:
 
     def take(self, batch: Sequence[Record]) -> None:
         watch = decode_watch(self.watch)
-        course = watch.follow([(each[2].tool_name.encode(), each) for each in batch], self.settings)
+        timeline = watch.follow(
+            [(each[2].tool_name.encode(), each) for each in batch], self.settings
+        )
         logs: dict[str, list[Numbered]] = {}
         for record in batch:
             logs.setdefault(record[2].tool_name, []).append(record)
         for tool, log in logs.items():
             known = self.rows.get(tool)
             row: Row | None = None if known is None else decode(known)
-            row, found = fold_all(row, log, self.settings.rules_of(tool), course)
+            row, found = fold_all(row, log, self.settings.rules_of(tool), timeline)
             self.commands += [(offset, command) for offset, _, command in found]
             if row is not None:
                 self.rows[tool] = encode(row)
@@ -328,9 +330,9 @@ def test_an_outage_rolls_nothing_back_and_leaves_no_evidence() -> None:
     partition = Partition(GUARDED)
     assert [each for each in (partition.read(*record) for record in writer.log) if each] == []
     for row in partition.rows.values():
-        assert row.dossier is not None
-        assert row.dossier.evidence.failures == 0
-        assert row.dossier.evidence.successes >= 26
+        assert row.tool_evidence is not None
+        assert row.tool_evidence.evidence.failures == 0
+        assert row.tool_evidence.evidence.successes >= 26
     *_, span = partition.watch.spans
     assert 0 <= span[0] - (at_ms - 60_000) <= 5_000
     assert span[1] is not None
@@ -485,7 +487,7 @@ def test_policy_seed_asks_for_nothing() -> None:
     assert partition.watch == OutageWatch()
     assert not Settings().is_guarded_anywhere
     assert Settings(tools={"one": {"policy": "guarded"}}).is_guarded_anywhere
-    assert CALM.is_even
+    assert NO_OUTAGE.is_without_outage
 
 
 def test_chance_is_the_tail_of_the_binomial() -> None:
@@ -506,6 +508,6 @@ def test_a_day_between_two_outages() -> None:
     found = [each for each in (partition.read(*record) for record in writer.log) if each]
     assert [each.tool_name for each in found] == tools[:1]
     for tool in tools[1:]:
-        dossier = partition.rows[tool].dossier
-        assert dossier is not None
-        assert dossier.evidence.failures == 0
+        tool_evidence = partition.rows[tool].tool_evidence
+        assert tool_evidence is not None
+        assert tool_evidence.evidence.failures == 0

@@ -12,7 +12,7 @@ from policy.decision.verdict import details_of
 from policy.state.windows import Row
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_the_immediate_rules_say_what_the_detector_says(
     row: Row | None
     row, _ = fold(None, 0, 0, current.as_activation(), rules)
     for offset, each in enumerate(log, 1):
-        row, _ = fold(row, offset, 0, Run.of(each), rules)
+        row, _ = fold(row, offset, 0, ExecutionEntry.of(each), rules)
     assert row is not None
     rebuilt = rebuild(current, recorded(log, current, rules), rules)
     expected, verdict = immediate(row, rules), immediate(rebuilt, rules)

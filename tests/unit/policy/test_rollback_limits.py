@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.decision.rollback_limits import brake, cooldown
+from policy.decision.rollback_limits import cooldown, rollback_limit
 from schemas.rules import Rules
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def away(*seconds: float) -> list[timedelta]:
 )
 def test_the_budget(rollbacks: Sequence[float], braked: str | None) -> None:
     numbers = rules(rollback_budget=3, rollback_budget_s=1_000, cooldown_s=0)
-    assert brake(ago(*rollbacks), NOW, numbers) == braked
+    assert rollback_limit(ago(*rollbacks), NOW, numbers) == braked
 
 
 @pytest.mark.parametrize(
@@ -66,20 +66,20 @@ def test_the_cooldown_grows_and_decays(rollbacks: Sequence[float], seconds: int)
 
 def test_the_cooldown_ends_at_its_second() -> None:
     numbers = rules(**LOOSE, cooldown_s=5)
-    assert brake(ago(0), NOW, numbers) is None
-    assert brake(ago(6, 4.999999), NOW, numbers) == "cooldown"
-    assert brake(ago(6, 5), NOW, numbers) is None
-    assert brake(ago(12, 11, 9.999999), NOW, numbers) == "cooldown"
-    assert brake(ago(12, 11, 10), NOW, numbers) is None
-    assert brake(ago(-4, -5), NOW, numbers) == "cooldown"
-    assert brake(ago(-3_000, -3_001), NOW, numbers) is None
-    assert brake(ago(0, 0), NOW, rules(**LOOSE, cooldown_s=0)) is None
+    assert rollback_limit(ago(0), NOW, numbers) is None
+    assert rollback_limit(ago(6, 4.999999), NOW, numbers) == "cooldown"
+    assert rollback_limit(ago(6, 5), NOW, numbers) is None
+    assert rollback_limit(ago(12, 11, 9.999999), NOW, numbers) == "cooldown"
+    assert rollback_limit(ago(12, 11, 10), NOW, numbers) is None
+    assert rollback_limit(ago(-4, -5), NOW, numbers) == "cooldown"
+    assert rollback_limit(ago(-3_000, -3_001), NOW, numbers) is None
+    assert rollback_limit(ago(0, 0), NOW, rules(**LOOSE, cooldown_s=0)) is None
 
 
 def test_the_budget_comes_first() -> None:
-    assert brake(ago(1), NOW, rules(rollback_budget=1)) == "budget"
-    assert brake(ago(1, 2), NOW, rules(rollback_budget=2)) == "budget"
-    assert brake(ago(1, 2), NOW, rules(rollback_budget=3)) == "cooldown"
+    assert rollback_limit(ago(1), NOW, rules(rollback_budget=1)) == "budget"
+    assert rollback_limit(ago(1, 2), NOW, rules(rollback_budget=2)) == "budget"
+    assert rollback_limit(ago(1, 2), NOW, rules(rollback_budget=3)) == "cooldown"
 
 
 def test_many_rollbacks_are_no_great_number() -> None:
@@ -127,4 +127,4 @@ def test_the_oracle_agrees(
         cooldown_decay_s=decay_s,
     )
     times = ago(*rollbacks)
-    assert brake(times, NOW, numbers) == oracle(times, NOW, numbers)
+    assert rollback_limit(times, NOW, numbers) == oracle(times, NOW, numbers)

@@ -22,7 +22,7 @@ import policy.decision.fold
 from policy.decision.fold import Numbered, commands_of_log, fold, fold_all
 from policy.state.windows import Row, count_successes, encode
 from schemas.execution import ActivatedBy, Activation, Execution
-from schemas.execution_entry import Run
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.rules import Rules
@@ -433,7 +433,7 @@ def noting_stretches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that grows: how many successes the product was asked to count at once."""
     at_once: list[int] = []
 
-    def noting(row: Row, runs: Sequence[Run], *rest: Any) -> bool:
+    def noting(row: Row, runs: Sequence[ExecutionEntry], *rest: Any) -> bool:
         at_once.append(len(runs))
         return count_successes(row, runs, *rest)
 
@@ -468,7 +468,7 @@ def numbered(each: Entry) -> Numbered:
     return (
         each.offset,
         each.timestamp_ms,
-        Run.of(entry) if isinstance(entry, Execution) else entry,
+        ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry,
     )
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from db.replays import Place
-from rollguard.operations.dead_letters import BadRecords, Wanted, parse_place
+from rollguard.operations.dead_letters import BadRecords, DeadLetterFilter, parse_place
 from schemas.dead_letter import DeadLetter
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LETTERS = "p-dead-letters"
 
 
-def letter(offset: int, minute: int, **fields: Any) -> DeadLetter:
+def dead_letter(offset: int, minute: int, **fields: Any) -> DeadLetter:
     given: dict[str, Any] = {
         "role": "detector",
         "topic": "p-tool-executions",
@@ -31,11 +31,11 @@ def found() -> BadRecords:
     """Record 1 was rejected three times, in whatever order the letters were read."""
     found = BadRecords()
     said = [
-        letter(1, 5),
-        letter(2, 7, key=None, topic="p-tool-deployments"),
-        letter(1, 9),
-        letter(3, 1, key="//8="),
-        letter(1, 2),
+        dead_letter(1, 5),
+        dead_letter(2, 7, key=None, topic="p-tool-deployments"),
+        dead_letter(1, 9),
+        dead_letter(3, 1, key="//8="),
+        dead_letter(1, 2),
     ]
     for number, each in enumerate(said):
         found.add(Place(LETTERS, 0, number), each)
@@ -43,9 +43,9 @@ def found() -> BadRecords:
 
 
 def test_each_bad_record_is_told_once(found: BadRecords) -> None:
-    first, second, third = Wanted().among(found, "p-")
+    first, second, third = DeadLetterFilter().among(found, "p-")
     assert (first.place.offset, second.place.offset, third.place.offset) == (1, 2, 3)
-    assert (first.times, first.error, first.letter) == (3, "cause 9", Place(LETTERS, 0, 2))
+    assert (first.times, first.error, first.dead_letter) == (3, "cause 9", Place(LETTERS, 0, 2))
     assert first.first_rejected_at == NOON + timedelta(minutes=2)
     assert [each.key_text for each in (first, second, third)] == ["parser", None, None]
 
@@ -53,17 +53,17 @@ def test_each_bad_record_is_told_once(found: BadRecords) -> None:
 @pytest.mark.parametrize(
     ("wanted", "offsets"),
     [
-        (Wanted(topic="tool-executions"), [1, 3]),
-        (Wanted(topic="p-tool-executions"), [1, 3]),
-        (Wanted(topic="executions"), []),
-        (Wanted(tool="parser"), [1]),
-        (Wanted(error="cause 7"), [2]),
-        (Wanted(error="cause 5"), []),  # of the newest letter
-        (Wanted(since=NOON + timedelta(minutes=7)), [1, 2]),
-        (Wanted(place=Place("p-tool-executions", 1, 3)), [3]),
+        (DeadLetterFilter(topic="tool-executions"), [1, 3]),
+        (DeadLetterFilter(topic="p-tool-executions"), [1, 3]),
+        (DeadLetterFilter(topic="executions"), []),
+        (DeadLetterFilter(tool="parser"), [1]),
+        (DeadLetterFilter(error="cause 7"), [2]),
+        (DeadLetterFilter(error="cause 5"), []),  # of the newest letter
+        (DeadLetterFilter(since=NOON + timedelta(minutes=7)), [1, 2]),
+        (DeadLetterFilter(place=Place("p-tool-executions", 1, 3)), [3]),
     ],
 )
-def test_what_is_wanted(found: BadRecords, wanted: Wanted, offsets: list[int]) -> None:
+def test_what_is_wanted(found: BadRecords, wanted: DeadLetterFilter, offsets: list[int]) -> None:
     assert [each.place.offset for each in wanted.among(found, "p-")] == offsets
 
 

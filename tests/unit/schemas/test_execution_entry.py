@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.execution import Execution
-from schemas.execution_entry import Run, read_run
+from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from tests.support.mutations import cases
 from tests.support.system import execution
 
 
-def strictly(value: bytes) -> Run | None:
+def strictly(value: bytes) -> ExecutionEntry | None:
     try:
-        return Run.of(Execution.from_bytes(value))
+        return ExecutionEntry.of(Execution.from_bytes(value))
     except Rejected:
         return None
 
 
 def agree(value: bytes) -> bool:
     """Whether it was read the quick way; where it was, the strict way says the same."""
-    quick = read_run(value)
+    quick = read_execution_entry(value)
     if quick is not None:
         quick.written_at, quick.kind = "", None
         assert quick == strictly(value), value

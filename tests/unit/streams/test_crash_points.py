@@ -17,8 +17,8 @@ def test_what_names_no_step_is_refused(text: str) -> None:
 
 def test_without_the_variable_nothing_happens() -> None:
     steps.arm({})
-    for step in steps.STEPS:
-        steps.reached(step)
+    for step in steps.CRASH_POINTS:
+        steps.crash_point(step)
 
 
 def test_it_happens_once_at_the_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_it_happens_once_at_the_given_time(monkeypatch: pytest.MonkeyPatch) -> N
     steps.arm({"ROLLGUARD_TEST_STEP": "stop:recorder.committed@2"})
     counts = []
     for _ in range(4):
-        steps.reached("detector.folded")
-        steps.reached("recorder.committed")
+        steps.crash_point("detector.folded")
+        steps.crash_point("recorder.committed")
         counts.append(len(sent))
     assert counts == [0, 1, 1, 1]

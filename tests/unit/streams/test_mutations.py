@@ -12,7 +12,7 @@ import pytest
 from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from streams.records import Guard
+from streams.records import RecordValidator
 from tests.support.mutations import Case, Kind, cases
 
 
@@ -28,16 +28,16 @@ class Read:
     value: bytes | None
 
 
-def rejection(guard: Guard, case: Case) -> str | None:
+def rejection(validator: RecordValidator, case: Case) -> str | None:
     """Why the guard rejects it; None where it does not."""
     partition = case.partition
     if partition is None:
         partition = partition_of(case.key or b"", 4)
     record = Read("t", partition, 0, int(time() * 1000), case.key, case.value)
     read: dict[Kind, Callable[[Read], object]] = {
-        "execution": guard.log_entry,
-        "deployment": guard.deployment,
-        "command": guard.command,
+        "execution": validator.log_entry,
+        "deployment": validator.deployment,
+        "command": validator.command,
     }
     try:
         read[case.kind](record)
@@ -49,11 +49,11 @@ def rejection(guard: Guard, case: Case) -> str | None:
 @pytest.mark.parametrize("kind", get_args(Kind))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_guard_and_the_contract_agree(kind: Kind, seed: int) -> None:
-    guard = Guard(Settings(), 4)
+    validator = RecordValidator(Settings(), 4)
     fates: Counter[str] = Counter()
     wrong = []
     for case in cases(kind, ["parser", "数 🛡"], 3_000, Random(seed), 4, {}):
-        said = rejection(guard, case)
+        said = rejection(validator, case)
         fates["bad" if said else "good"] += 1
         if said == "" or case.fate == ("good" if said else "bad"):
             wrong.append((case.name, case.fate, said, (case.value or b"")[:200]))

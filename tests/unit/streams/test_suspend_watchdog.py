@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.suspend_watchdog import TICK_S, StallGuard, limit_of
+from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 
 
 class Process:
@@ -13,7 +13,7 @@ class Process:
     def __init__(self, limit_s: float = 5.0) -> None:
         self.now = 100.0
         self.said: list[str] = []
-        self.guard = StallGuard(limit_s, lambda: self.now, self.said.append)
+        self.watchdog = SuspendWatchdog(limit_s, lambda: self.now, self.said.append)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_it_ends_when_it_stood_still_for_longer(stood_s: float, ends: bool) -> N
     for ask in ("check", "tick"):
         process = Process()
         process.now += stood_s
-        getattr(process.guard, ask)()
+        getattr(process.watchdog, ask)()
         assert bool(process.said) == ends
 
 
@@ -31,9 +31,9 @@ def test_ticks_keep_it_going() -> None:
     process = Process()
     for _ in range(10):
         process.now += 4
-        process.guard.tick()
+        process.watchdog.tick()
     process.now += 5
-    process.guard.check()
+    process.watchdog.check()
     assert process.said == []
 
 
@@ -59,9 +59,9 @@ def test_nothing_is_sent_after_standing_still() -> None:
         raise Ended
 
     now = 0.0
-    guard = StallGuard(5.0, lambda: now, end)
+    watchdog = SuspendWatchdog(5.0, lambda: now, end)
     client = Client()
-    guard.before_requests_of(client)
+    watchdog.before_requests_of(client)
     asyncio.run(client.send(1, "row"))
     now = 60.0
     with pytest.raises(Ended):
