@@ -40,7 +40,8 @@ DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "bench.md"
 
 async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
     """Run the parts and put each into the document when it is done; the names of those in which
-    something did not hold."""
+    something did not hold.
+    """
     failed = []
     for name in names:
         about = " ".join((inspect.getdoc(PARTS[name]) or "").split())

@@ -25,7 +25,8 @@ _SECTION: Final = re.compile(r"^## (\S+)$", re.MULTILINE)
 @dataclass(frozen=True)
 class Result:
     """One quantity, in each round. In its part's table ``what`` is the row and ``measure`` the
-    column; ``unit`` is "" for a plain number."""
+    column; ``unit`` is "" for a plain number.
+    """
 
     part: str
     what: str
@@ -105,7 +106,8 @@ def section(part: str, about: str, machine: str, results: Sequence[Result]) -> s
 
 def replace_section(document: str, part: str, text: str, order: Sequence[str]) -> str:
     """The document with this part's section new and all others as they were; in this order, with
-    sections of parts that are no longer there left out."""
+    sections of parts that are no longer there left out.
+    """
     pieces = _SECTION.split(document)
     sections = {
         name: f"## {name}{body}".rstrip() + "\n"

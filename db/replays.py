@@ -24,7 +24,8 @@ class Place(NamedTuple):
 
 class Replay(NamedTuple):
     """When a record was published again, and where it stands now: None where the broker did not
-    acknowledge it, and it may be there or not."""
+    acknowledge it, and it may be there or not.
+    """
 
     at: datetime
     to: Place | None
@@ -65,7 +66,8 @@ async def replays(conn: Connection, places: Iterable[Place]) -> dict[Place, Repl
 
 async def changed_at(conn: Connection, tool_name: str) -> datetime | None:
     """When the tool's current version was made current, by the clock of Postgres; None for a tool
-    without versions."""
+    without versions.
+    """
     with postgres_errors():
         changed: datetime | None = await conn.fetchval(_SQL["changed_at"], tool_name)
     return changed

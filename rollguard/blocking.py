@@ -57,7 +57,8 @@ class _Background:
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Do the last work, for a limited time, and end the thread; who still waits in another
-        thread gets a CancelledError."""
+        thread gets a CancelledError.
+        """
         try:
             self.run(self._end_with(last), _CLOSE_S)
         finally:
@@ -182,7 +183,8 @@ class ToolVersionManager:
 
 class DeploymentMonitor:
     """The blocking :class:`rollguard.management.deployment_monitor.DeploymentMonitor`. It shares
-    the background thread of ``version_manager``, and without one makes its own."""
+    the background thread of ``version_manager``, and without one makes its own.
+    """
 
     def __init__(
         self,

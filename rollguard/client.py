@@ -90,14 +90,16 @@ class EngineClient:
 
     async def publish_executions(self, executions: Iterable[Execution]) -> None:
         """Publish many, in order for each tool. After an error some may have been published;
-        sending all of them again is safe, as each ``execution_id`` counts once."""
+        sending all of them again is safe, as each ``execution_id`` counts once.
+        """
         await self._publish("tool-executions", executions)
 
     async def publish_again(
         self, topic: str, key: bytes | None, value: bytes | None
     ) -> tuple[int, int]:
         """Publish a record as it is to a topic (full name), placed by its key; its partition and
-        offset."""
+        offset.
+        """
         with kafka_errors(self._settings):
             sent = await self._producer.send_and_wait(topic, value, key=key)
         return sent.partition, sent.offset

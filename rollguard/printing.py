@@ -19,7 +19,8 @@ _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 
 def printable(text: str) -> str:
     """Text that a terminal shows and does not obey: control characters as their pictures (``␍``)
-    or escapes. Line feeds and tabs stay."""
+    or escapes. Line feeds and tabs stay.
+    """
     if text.isprintable():
         return text
     return "".join(_visible(character) for character in text)

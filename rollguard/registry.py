@@ -110,7 +110,8 @@ class ToolRegistry(Generic[T]):
 
     async def reload(self, version: ToolVersion) -> None:
         """Return when this version, or a newer one of its tool, is in use: by the word of whoever
-        made it current, without waiting for the topic. A load that failed is tried once more."""
+        made it current, without waiting for the topic. A load that failed is tried once more.
+        """
         self._take_in(version)
         self._to_load.pop(version.tool_name, None)
         if version.tool_name in self._newest:
@@ -142,7 +143,8 @@ class ToolRegistry(Generic[T]):
 
     async def load_offered(self) -> None:
         """Load every version that was offered and not loaded; of each tool only the newest, and
-        all side by side: a tool that loads slowly holds up no other."""
+        all side by side: a tool that loads slowly holds up no other.
+        """
         tools = tuple(self._to_load)
         self._to_load.clear()
         await asyncio.gather(*(self._swap(tool_name) for tool_name in tools))

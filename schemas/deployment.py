@@ -98,7 +98,8 @@ class RolledBack(Message):
 
 class DeploymentOutcome(Message):
     """What came of a deployment. ``refusal`` says what was wrong with a refused one, and
-    ``rolled_back`` by what, where the code itself was (``identical_to_rolled_back``)."""
+    ``rolled_back`` by what, where the code itself was (``identical_to_rolled_back``).
+    """
 
     deployment_id: UUID
     tool_name: str

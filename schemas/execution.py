@@ -130,7 +130,8 @@ def read_log_entry(value: bytes | None) -> Execution | Activation:
 
 def class_of(error_type: str | None, error: str | None) -> str | None:
     """The class name of a failure's exception, without its module: as given, else as the error
-    names it."""
+    names it.
+    """
     if error_type:
         return error_type.rpartition(".")[2].strip() or None
     return class_named_by(error) if error else None
@@ -151,7 +152,8 @@ def class_named_by(error: str) -> str | None:
 
 def _last_of_traceback(text: str) -> str:
     """The line of a traceback that names the exception: the first one that is not indented behind
-    the header or the frames, of the last traceback in the text; a message may have more lines."""
+    the header or the frames, of the last traceback in the text; a message may have more lines.
+    """
     named = ""
     in_frames = False
     for line in text.splitlines():

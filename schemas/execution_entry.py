@@ -34,7 +34,8 @@ _Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 class ExecutionEntry(msgspec.Struct, gc=False):
     """One execution of the log. ``executed_us`` is in microseconds since the epoch; ``written_at``
     is the same as its sender wrote it, if it was read the quick way. The rest is as in
-    ``Execution``."""
+    ``Execution``.
+    """
 
     execution_id: UUID
     tool_name: _Name

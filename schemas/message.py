@@ -20,7 +20,8 @@ one role could read what another one rejects."""
 
 class Message(BaseModel):
     """One JSON object on a topic. Immutable; unknown fields are ignored, so that a newer
-    producer does not break an older consumer."""
+    producer does not break an older consumer.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -67,7 +68,8 @@ class Message(BaseModel):
 
 def parse_json(value: bytes) -> Any:
     """What Python's parser makes of JSON in UTF-8, with or without a byte order mark; surrogates
-    may be in it. Raises ValueError, also for what is nested deeper than ``MAX_DEPTH``."""
+    may be in it. Raises ValueError, also for what is nested deeper than ``MAX_DEPTH``.
+    """
     try:
         data = json.loads(value.decode("utf-8-sig", "surrogatepass"))
     except RecursionError as error:

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class OutageRules(BaseModel):
     """The numbers by which the detector tells an outage (``policy/state/outages.py``), for all
-    tools of policy `guarded`. Durations are whole seconds of the broker's time."""
+    tools of policy `guarded`. Durations are whole seconds of the broker's time.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -175,7 +175,8 @@ class Settings(BaseSettings, Rules, OutageRules):
 
 def load_settings(**values: Any) -> Settings:
     """Read the environment and ``.env``; ``values`` win. Raises Misconfigured that names each
-    variable that is wrong, and never shows a value that may be a secret."""
+    variable that is wrong, and never shows a value that may be a secret.
+    """
     try:
         return Settings(**values)
     except ValidationError as error:

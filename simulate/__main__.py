@@ -1,5 +1,6 @@
 """``make simulate``: all scenarios under all policies, printed and written to
-``docs/simulation.md``."""
+``docs/simulation.md``.
+"""
 
 import os
 from pathlib import Path

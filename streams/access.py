@@ -26,7 +26,8 @@ _PROBE_MS = 5_000
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
     """The keyword arguments of every aiokafka client. Misconfigured where a certificate's file
-    cannot be read."""
+    cannot be read.
+    """
     return {"bootstrap_servers": list(settings.kafka_brokers)} | _security(settings)
 
 
@@ -46,7 +47,8 @@ def _security(settings: Settings) -> dict[str, Any]:
 
 def ssl_context(settings: Settings) -> ssl.SSLContext:
     """Certificates and host names are checked, always; against the system's authorities where no
-    file is given. Misconfigured that names the file that cannot be used."""
+    file is given. Misconfigured that names the file that cannot be used.
+    """
     ca, cert, key = settings.kafka_ca_file, settings.kafka_cert_file, settings.kafka_key_file
     try:
         context = ssl.create_default_context(cafile=ca)
@@ -92,5 +94,5 @@ async def require_welcome(settings: Settings) -> None:
 
 
 def _kind(error: KafkaError) -> str:
-    """aiokafka's text may hold what was sent."""
+    """Aiokafka's text may hold what was sent."""
     return type(error).__name__

@@ -42,7 +42,8 @@ class RecordValidator:
         self, record: Record, known: Container[bytes] = ()
     ) -> ExecutionEntry | Activation:
         """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
-        for certain: to find that out takes 5 µs."""
+        for certain: to find that out takes 5 µs.
+        """
         run = read_execution_entry(record.value) if record.value else None
         if run is None:
             _require_size(record)

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 async def patiently(call: Callable[[], Awaitable[T]], waits: Waits) -> T:
     """The result of ``call`` while work is in hand: without limit, so that the order holds; each
-    wait is logged."""
+    wait is logged.
+    """
     return await _again(call, wait_random_exponential(multiplier=0.1, max=10), _log_waiting, waits)
 
 

@@ -17,7 +17,8 @@ TICK_S: Final = 1.0
 
 def limit_of(session_timeout_s: float) -> float:
     """How long a worker may stand still, in seconds: its last heartbeat is then a fifth of the
-    session old at the most, its last tick ``TICK_S``."""
+    session old at the most, its last tick ``TICK_S``.
+    """
     return 0.8 * session_timeout_s - TICK_S
 
 

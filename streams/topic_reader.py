@@ -30,8 +30,9 @@ _NEW_TOPIC_S: Final = 2.0
 
 @contextmanager
 def kafka_errors(settings: Settings) -> Iterator[None]:
-    """aiokafka's errors as ours: Retryable where the broker may answer later, Misconfigured for a
-    topic that is not there, Rejected for a record that is too large."""
+    """Aiokafka's errors as ours: Retryable where the broker may answer later, Misconfigured for a
+    topic that is not there, Rejected for a record that is too large.
+    """
     brokers = ",".join(settings.kafka_brokers)
     try:
         yield
@@ -55,7 +56,8 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
 @asynccontextmanager
 async def connecting(settings: Settings) -> AsyncIterator[None]:
     """As :func:`kafka_errors`, around a start: Misconfigured where a broker is there, but refuses
-    us or is not trusted."""
+    us or is not trusted.
+    """
     try:
         with kafka_errors(settings):
             yield

@@ -52,7 +52,8 @@ class Changes(Protocol[RequestMessage]):
     async def apply(self, group: Sequence[Request[RequestMessage]]) -> int:
         """Make the changes, each of another tool, and publish and log what came of them. Again is
         the same. How many of them, the first ones: those that did not take too long together, but
-        at least one. Raises Retryable."""
+        at least one. Raises Retryable.
+        """
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """What else is said of a record that is a dead letter now."""

@@ -56,7 +56,8 @@ class Deployments:
 
     async def apply(self, group: Sequence[Request[Deployment]]) -> int:
         """Those of the group that could be compared in ``COMPARE_GROUP_S``: a worker that commits
-        nothing for long is taken to be stuck."""
+        nothing for long is taken to be stuck.
+        """
         comparison = _Comparison(self._comparer, [each.request for each in group])
         async with acquire(self._pool) as conn:
             current = await current_versions(conn, [each.request.tool_name for each in group])
@@ -113,7 +114,8 @@ class _Comparison:
 
     async def begin(self, current: Mapping[str, ToolVersion]) -> Sequence[Deployment]:
         """Compare for ``COMPARE_GROUP_S``; leave those that were not come to, and return the
-        others."""
+        others.
+        """
 
         async def compare(request: Deployment) -> None:
             await self._findings(request, current.get(request.tool_name))

@@ -44,7 +44,8 @@ class Rollbacks:
 
     async def apply(self, group: Sequence[Request[RollbackCommand]]) -> int:
         """Those of the group for which plans could be made in time
-        (``agents.applier.plan_rollbacks``)."""
+        (``agents.applier.plan_rollbacks``).
+        """
         planning = PlanRollbacks(self._comparer, self._settings, [each.request for each in group])
         commands = await planning.begin(self._pool)
 

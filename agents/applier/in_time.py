@@ -1,5 +1,6 @@
 """Comparing the code of a group, one member after the other, for a limited time: a worker that
-commits nothing for long is taken to be stuck."""
+commits nothing for long is taken to be stuck.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

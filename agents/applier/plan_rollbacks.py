@@ -59,7 +59,8 @@ class PlanRollbacks:
 
     async def begin(self, pool: Pool) -> Sequence[RollbackCommand]:
         """Compare for ``COMPARE_GROUP_S``; leave those commands that were not come to, and return
-        the others. Raises Retryable."""
+        the others. Raises Retryable.
+        """
         if not self._rules:
             return self._commands
         async with acquire(pool) as conn:
@@ -75,7 +76,8 @@ class PlanRollbacks:
 
     async def plans(self, conn: Connection) -> dict[str, Plan]:
         """The plans, by tool, for the commands that are still to be decided. Under the tools' locks
-        they are of what is changed then. Raises Retryable."""
+        they are of what is changed then. Raises Retryable.
+        """
         ways = await self._ways(conn)
         code = await self._codes(conn, ways)
         asked = [(way.command, self._rules[way.command.tool_name]) for way in ways]

@@ -38,7 +38,8 @@ class PublishChanges:
         outcomes_topic: str,
     ) -> list[Outcome]:
         """Have ``change`` make its transaction: the outcomes, one for each of these different
-        tools, acknowledged by the broker. Raises Retryable."""
+        tools, acknowledged by the broker. Raises Retryable.
+        """
         async with acquire(self._pool) as conn, tool_lock(conn, *tools):
             outcomes = await change(conn)
             crash_point("applier.committed")
@@ -75,7 +76,8 @@ class PublishChanges:
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
     """The tools that have a new activation. An id that was used for another tool before gets that
-    one's outcome and has changed nothing here."""
+    one's outcome and has changed nothing here.
+    """
     return [
         tool
         for tool, outcome in zip(tools, outcomes, strict=True)

@@ -49,7 +49,8 @@ async def rolled_back_code(
 
 def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
     """What the author of the code is told. Pure. ``errors`` are those of its executions, as they
-    were recorded, the newest first."""
+    were recorded, the newest first.
+    """
     said = evidence_of(lost.details)
     return RolledBack(
         command_id=lost.command_id,

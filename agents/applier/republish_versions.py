@@ -67,7 +67,8 @@ class RepublishVersions:
 
     async def refresh(self) -> int:
         """Publish again what became current in the last hour, each under its tool's lock; how many.
-        Raises Retryable."""
+        Raises Retryable.
+        """
         async with acquire(self._pool) as conn:
             tools = await activated_within(conn, RECENTLY)
         written = 0

@@ -21,7 +21,8 @@ _MAX_MEMORY_BYTES: Final = 2 * 1024**3
 
 def main() -> None:
     """Answer until stdin ends. Ctrl-C goes to the whole group, but it is the parent who ends
-    this."""
+    this.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     with suppress(ValueError):  # the limit is lower already

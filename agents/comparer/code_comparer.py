@@ -54,7 +54,8 @@ class CodeComparer:
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
         """What `compare_code` says; one breaking finding of the kind 'not_comparable' where the
-        child fails, dies or takes too long. Raises RuntimeError after ``close``."""
+        child fails, dies or takes too long. Raises RuntimeError after ``close``.
+        """
         question = json.dumps([old, new, math.ceil(self._timeout_s) + 1]).encode() + b"\n"
         async with self._lock:
             try:
@@ -123,7 +124,8 @@ class CodeComparer:
 
     async def _ended(self) -> int | None:
         """The status of a child that is dying: a signal to it now could take its status away from
-        asyncio, which then makes one up (255)."""
+        asyncio, which then makes one up (255).
+        """
         process = self._process
         if process is None:
             return None

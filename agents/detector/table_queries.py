@@ -35,7 +35,8 @@ class TableQueries:
 
     def serve(self, app: Any, table: Any, partitions: int, url: str) -> None:
         """Answer from this app's table; until then every query is answered with 503. ``url`` is
-        what other workers were told of this one."""
+        what other workers were told of this one.
+        """
         self._client = aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._settings.web_headers())
         self._partitions, self._url = partitions, url.rstrip("/")
         self._app, self._table = app, table

@@ -105,7 +105,8 @@ class WatchExecutions:
         self, partition: int, read: Sequence[Keyed]
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
         """What was known of outages at each of these records, and the row of what is known behind
-        them; none where no tool's policy asks."""
+        them; none where no tool's policy asks.
+        """
         if not (read and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
         data = self._table.rows_of(partition).get(KEY)

@@ -53,7 +53,8 @@ class HealthMonitor:
 
     def watch(self, app: Any, topics: list[str], partitions: int, pool: Pool | None) -> None:
         """From now on ask the broker for the offsets of these topics, and Postgres, if there is
-        a pool, whether it answers."""
+        a pool, whether it answers.
+        """
         self._app, self._pool = app, pool
         self._places = [TopicPartition(name, n) for name in topics for n in range(partitions)]
         self._wake.set()
@@ -143,7 +144,8 @@ class HealthMonitor:
 
     def _own(self, place: TopicPartition, read: Offsets) -> Offsets:
         """What another worker commits of a partition that Faust says is ours is no progress of
-        this one: Kafka has given the partition away, and Faust did not notice."""
+        this one: Kafka has given the partition away, and Faust did not notice.
+        """
         here = self._app.consumer.committed_here(TP(*place))
         return Offsets(min(here, read.committed), read.end)
 

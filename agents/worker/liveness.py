@@ -122,7 +122,8 @@ class Liveness:
 
     def ready(self, waits: tuple[Wait, ...], now: float, phase: Phase, assigned: int) -> Judgement:
         """Whether the worker does its work: its table recovered, partitions assigned, connected,
-        waiting for nothing, and alive. ``phase`` and ``assigned`` are those of now."""
+        waiting for nothing, and alive. ``phase`` and ``assigned`` are those of now.
+        """
         alive = self.alive(waits, now)
         reasons = list(alive.reasons)
         if phase != "running":

@@ -1,5 +1,6 @@
 """Before a worker starts: is everything there that it needs? Waits for what may come, and raises
-Misconfigured for what an operator has to mend."""
+Misconfigured for what an operator has to mend.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +39,8 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
     """How many partitions the topics have, once the broker answers and there is room for one more
-    worker of this role."""
+    worker of this role.
+    """
 
     async def ask() -> int:
         async with kafka_admin(settings) as admin:

@@ -132,7 +132,8 @@ async def _start(
 
 def _spare_the_collector() -> None:
     """What is there after the start stays, and what work makes has no cycles: looking for some
-    costs a tenth of the time."""
+    costs a tenth of the time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
@@ -146,7 +147,8 @@ async def _open_pages(
     started: asyncio.Event,
 ) -> str:
     """Serve the role's pages, before anything else: who waits for Kafka says so there. The
-    address at which other detectors reach this one; "" for a role that nobody asks."""
+    address at which other detectors reach this one; "" for a role that nobody asks.
+    """
     server = WebServer(role, settings, routes, OPEN)
     stack.push_async_callback(server.stop)
     if role == "detector":

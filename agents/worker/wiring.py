@@ -134,7 +134,8 @@ class Wiring:
 
     async def _second_comparer(self) -> CodeComparer:
         """One of the rollbacks' own: a deployment whose code takes long to compare holds them up no
-        more than their own code does. Policy `seed` never asks it, and has no process for it."""
+        more than their own code does. Policy `seed` never asks it, and has no process for it.
+        """
         comparer = CodeComparer(_COMPARE_TARGET_S)
         self.stack.push_async_callback(comparer.close)
         if self.settings.is_guarded_anywhere:

@@ -11,7 +11,8 @@ from bench.setup.environment import Bed, Worker
 @dataclass(frozen=True)
 class Drained:
     """``cpu_us`` is what all workers together took for one execution, in microseconds; ``rate`` is
-    how many a second the slowest role took once all was sent."""
+    how many a second the slowest role took once all was sent.
+    """
 
     cpu_us: float
     rate: float

@@ -58,7 +58,8 @@ class Tools:
 
 def chosen(tools: int, executions: int, zipf: float, random: Random) -> list[int]:
     """The number of each execution's tool: the n-th has 1/n**zipf of what the first has; with 0 all
-    have the same."""
+    have the same.
+    """
     if zipf == 0.0:
         return [random.randrange(tools) for _ in range(executions)]
     shares = list(accumulate(1 / number**zipf for number in range(1, tools + 1)))
@@ -135,7 +136,8 @@ class Load:
 
     async def pace(self, rate: float, seconds: float, zipf: float = 0.0) -> int:
         """Send so many a second, evenly, for so long; how many that were. Where that cannot be kept
-        up, fewer."""
+        up, fewer.
+        """
         random, sent, begin = Random(7), 0, time.perf_counter()
         while (passed := time.perf_counter() - begin) < seconds:
             due = min(int(passed * rate) - sent, int(rate))

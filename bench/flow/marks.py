@@ -21,7 +21,8 @@ _POLL_S: Final = 0.001
 
 class Marks:
     """Times of ``perf_counter``, by tool: of its one rollback. ``sent`` is for the caller to set;
-    made by :meth:`followed`."""
+    made by :meth:`followed`.
+    """
 
     def __init__(self) -> None:
         self.sent: dict[str, float] = {}

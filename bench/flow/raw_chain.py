@@ -1,5 +1,6 @@
 """What no pipeline on aiokafka can be below, from an execution to its outcome: the same hops
-between as many processes, one insert and the same acknowledgements, and nothing done with any."""
+between as many processes, one insert and the same acknowledgements, and nothing done with any.
+"""
 
 import asyncio
 import os
@@ -32,7 +33,8 @@ _STORE: Final = "insert into raw_chain values ($1)"
 
 async def raw_chain(bed: Bed, count: int, every_s: float) -> list[float]:
     """Seconds from a record's send to the sight of its outcome, idle, one at a time; the bed has no
-    workers."""
+    workers.
+    """
     async with (
         _running(bed.settings, "judge"),
         _running(bed.settings, "apply"),

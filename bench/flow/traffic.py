@@ -31,7 +31,8 @@ _CYCLE, _BREAKS_AT, _BACK_AT = 100, 60, 85
 @dataclass(frozen=True)
 class Traffic:
     """So many executions over so many tools. ``zipf`` is the exponent of the tools' shares: the
-    n-th has 1/n**zipf of what the first has; with 0 all have the same."""
+    n-th has 1/n**zipf of what the first has; with 0 all have the same.
+    """
 
     tools: int
     executions: int
@@ -41,7 +42,8 @@ class Traffic:
 @dataclass(frozen=True)
 class Log:
     """Keys and values of `tool-executions`, activations included, and what they demand of each
-    tool."""
+    tool.
+    """
 
     records: list[tuple[bytes, bytes]]
     commands: dict[str, list[RollbackCommand]]
@@ -117,7 +119,8 @@ class _Tool:
 
     def _error(self, nth: int) -> str | None:
         """Of the n-th execution of a version, from 0: all fail, every other call does not fit, or a
-        quarter fails."""
+        quarter fails.
+        """
         if self._version == 1:
             return "ValueError: by chance" if self._random.random() < 0.002 else None
         if self._version % 3 == 0:

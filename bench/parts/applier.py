@@ -118,7 +118,8 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 
 async def commands(system: System, tools: Sequence[str], rounds: int) -> list[RollbackCommand]:
     """For each tool in turn, ``rounds`` times: its version is rolled back, then made current
-    again. Every one of them is applied."""
+    again. Every one of them is applied.
+    """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"
     )

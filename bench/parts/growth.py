@@ -53,7 +53,8 @@ async def growth(
     kill -9, started again after 0.3 s, until an execution that was sent at once is in the windows,
     and its memory then; its CPU time for a further execution, with all tools alike and by Zipf's
     law (the n-th has 1/n of the first's executions); and the time of recovery once more, with rows
-    kept on disk."""
+    kept on disk.
+    """
     found: dict[tuple[int, str, str], list[float]] = defaultdict(list)
     random = Random(1)
     async with AsyncExitStack() as stack:

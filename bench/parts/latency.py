@@ -46,7 +46,8 @@ async def latency(
     `tool-versions`. 200 rollbacks a round, 10 a second, whether or not those before are done, while
     the three roles judge, apply and record executions of 50 other tools: none, and 25, 50 and 80 %
     of what the whole pipeline takes of a backlog. The raw chain is the same hops between as many
-    processes, one insert and the same acknowledgements, and nothing done with any."""
+    processes, one insert and the same acknowledgements, and nothing done with any.
+    """
     async with Bed.made(brokers, dsn) as bed:
         workers = await bed.start(*ROLES)
         names = [f"load-{number}" for number in range(_TOOLS)]

@@ -21,7 +21,8 @@ async def throughput(
     """The detector beside the raw limit (`getmany` and validation, with a plain pydantic model and
     with ours), Quix Streams, and stock Faust with windowed tables, with the same rules. All judge
     the same log, all tools alike, and must come to the decisions that it demands; what a program
-    takes to start is taken off. Stock Faust gets a quarter of the log."""
+    takes to start is taken off. Stock Faust gets a quarter of the log.
+    """
     results = []
     for count in tools:
         found = await detector_throughput(brokers, count, executions, rounds)
@@ -42,7 +43,8 @@ async def recorder(
 ) -> list[Result]:
     """The recorder beside its limit: `getmany`, the same reading of an execution, and a binary COPY
     of the same rows into a table of the same definition; with no rows in both tables before, and
-    with 20,000,000. Each has a Postgres of its own."""
+    with 20,000,000. Each has a Postgres of its own.
+    """
     results = []
     for before in (0, rows):
         found = await _recorder.measure(brokers, executions, before, rounds)
@@ -63,7 +65,8 @@ async def recorder(
 async def applier(brokers: str, dsn: str, rounds: int = 3) -> list[Result]:
     """What one applier gets done of a backlog: deployments of small tools, each with a change of
     its own; rollbacks, an automatic one and a manual one back in turn. CPU time is the worker's,
-    and that of its child, which compares code. It has a Postgres of its own."""
+    and that of its child, which compares code. It has a Postgres of its own.
+    """
     taken: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for _ in range(rounds):
         found = await _applier.measure(brokers, 500, 2_000, 4_000)

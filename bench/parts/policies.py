@@ -30,7 +30,8 @@ async def policies(
 ) -> list[Result]:
     """A detector's CPU time for an execution under each policy, where one of 500, of 20 and of 2
     executions fails, as often as with the version before: 50 tools and 1,000, all alike. Of
-    `guarded` also in times of `seed`, side by side."""
+    `guarded` also in times of `seed`, side by side.
+    """
     results = []
     for number in tools:
         for one_of in fails:

@@ -36,7 +36,8 @@ async def pressure(
     pipeline. Each second a planted tool breaks. It holds that no worker ends, leaves its group or
     calls itself stuck; that each worker's memory has stopped to grow before the load ends; that
     every planted tool is commanded back, in each partition in the order in which they broke; and
-    that the lag falls to none afterwards."""
+    that the lag falls to none afterwards.
+    """
     results = []
     for name, roles in CASES.items():
         results += await _case(brokers, dsn, name, roles, seconds, executions)

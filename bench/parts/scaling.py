@@ -30,7 +30,8 @@ async def scaling(
     """So many detectors over 8 partitions, 1,000 tools alike: executions a second that they judge
     of a backlog, and the CPU time of all of them for one. On fewer cores than detectors (and the
     broker takes its part) the rate says little and the CPU time much: where it stays, more cores
-    judge more."""
+    judge more.
+    """
     random = Random(1)
     rates, cpu_us = defaultdict(list), defaultdict(list)
     async with AsyncExitStack() as stack:

@@ -62,7 +62,8 @@ async def versions(
     """From the call of `create_version` until an engine that follows `tool-versions` has loaded the
     version, and until the call returns, one at a time, idle; `get_version_history` of 50 and
     `compare_versions` of any two of a tool with 10,000 versions of 40 functions each, beside
-    1,000,000 executions of it."""
+    1,000,000 executions of it.
+    """
     found: dict[str, list[list[float]]] = defaultdict(list)
     async with Bed.made(brokers, dsn) as bed:
         await bed.start("applier")

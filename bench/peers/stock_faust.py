@@ -31,7 +31,8 @@ def application(
     brokers: str, topic: str, commands: str, group: str, state_dir: Path, partitions: int
 ) -> faust.App:
     """The app, with its one agent. ``partitions`` is how many the source topic has: a table must
-    have as many."""
+    have as many.
+    """
     app = faust.App(
         group,
         broker=[URL(f"kafka://{broker}") for broker in brokers.split(",")],

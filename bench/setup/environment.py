@@ -165,7 +165,8 @@ class Bed:
 
     async def start(self, *roles: str, **environment: str) -> list[Worker]:
         """One worker of each role, together, with what else is said in their environment; returns
-        when all are ready."""
+        when all are ready.
+        """
         started = []
         for role in roles:
             name = f"{role}-{len(self.workers)}"

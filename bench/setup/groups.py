@@ -66,7 +66,8 @@ class Groups:
 
     async def members(self, role: str) -> tuple[str, frozenset[str]]:
         """The state of the role's group, and the ids of its members: a worker that left and came
-        back has another."""
+        back has another.
+        """
         [response] = await self._admin.describe_consumer_groups([group_of(self._settings, role)])
         _, _, state, _, _, members, *_ = response.groups[0]
         return state, frozenset(member[0] for member in members)

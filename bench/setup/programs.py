@@ -114,7 +114,8 @@ async def _peer(module: str, stage: Stage, folder: Path) -> Program:
 
 async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
     """Of an execution. What it takes to start, to join the group and to read ``idle``, a log of
-    activations alone, is measured too and taken off."""
+    activations alone, is measured too and taken off.
+    """
     starting = await passage(await start(idle, folder / "idle"), idle)
     whole = await passage(await start(full, folder / "full"), full)
     return (whole - starting) / (len(full.log.records) - len(idle.log.records))

@@ -38,8 +38,8 @@ def apache_kafka() -> Iterator[str]:
 
 def with_servers(use: Callable[[str, str], Awaitable[T]]) -> T:
     """What ``use`` makes of the brokers and the DSN of an embedded Postgres, on uvloop as the
-    workers are."""
-
+    workers are.
+    """
     # What the registry says of each version that it loads is not for here, and takes time.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 

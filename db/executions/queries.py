@@ -56,6 +56,7 @@ async def executions_by_id(conn: Connection, ids: Sequence[UUID]) -> list[Execut
 
 async def errors_of(conn: Connection, ids: Sequence[UUID]) -> list[str]:
     """What those of these executions that failed came to, as far as they are recorded and say it;
-    the newest first."""
+    the newest first.
+    """
     with postgres_errors():
         return [row["error"] for row in await conn.fetch(_SQL["errors"], ids)]

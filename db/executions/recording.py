@@ -88,7 +88,8 @@ async def _attribute(conn: Connection, entries: Sequence[Entry]) -> list[Attribu
 
 async def _current(conn: Connection, entries: Iterable[Entry]) -> dict[str, tuple[int, int]]:
     """Version and activation that are current in front of these entries, of the tools where it
-    matters."""
+    matters.
+    """
     tools = {
         entry.tool_name
         for _, entry in entries
@@ -115,7 +116,8 @@ async def _unknown(conn: Connection, executions: Sequence[Attributed]) -> list[A
 
 async def _insert(conn: Connection, executions: Sequence[Attributed]) -> None:
     """Store them in the order of their ids, so that two recorders never wait for each other in a
-    circle. An id that another one has stored since is Retryable (``db.postgres.errors``)."""
+    circle. An id that another one has stored since is Retryable (``db.postgres.errors``).
+    """
     if executions:
         rows = [_row(*execution) for execution in executions]
         await conn.copy_records_to_table("tool_executions", columns=_COLUMNS, records=rows)

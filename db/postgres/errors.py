@@ -69,7 +69,8 @@ def postgres_errors() -> Iterator[None]:
 
 def _follows_loss(error: Exception) -> bool:
     """Whether it was raised while a transaction was rolled back on a connection that is lost:
-    asyncpg then complains of the operation that was cut off, which it takes to be under way."""
+    asyncpg then complains of the operation that was cut off, which it takes to be under way.
+    """
     cause = error.__context__
     return isinstance(cause, POSTGRES_ERRORS) and isinstance(translate(cause), Retryable)
 

@@ -25,7 +25,8 @@ async def _transaction(conn: Connection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
     """A transaction in which no lock is waited for longer than ``LOCK_TIMEOUT_MS``, and each
-    statement sees what is committed when it starts. Raises what Postgres' errors mean."""
+    statement sees what is committed when it starts. Raises what Postgres' errors mean.
+    """
     async with _transaction(conn):
         await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
         yield
@@ -34,7 +35,8 @@ async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
 @asynccontextmanager
 async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
     """A :func:`bounded_transaction` that is the only one to change these tools. Raises Retryable
-    when another one holds one of them for too long."""
+    when another one holds one of them for too long.
+    """
     async with _transaction(conn):
         await conn.execute(_SQL["lock_until_commit"], tool_names, str(LOCK_TIMEOUT_MS))
         yield

@@ -51,7 +51,8 @@ async def require_schema(conn: Connection) -> None:
 async def open_migrated_pool(dsn: str) -> Pool:
     """A pool on a database with this program's schema; raises what
     :func:`db.postgres.pool.open_pool` and :func:`require_schema` raise, and nothing is open
-    then."""
+    then.
+    """
     pool = await open_pool(dsn)
     try:
         async with acquire(pool) as conn:

@@ -11,7 +11,8 @@ _SQL: Final = blocks("postgres/ping.sql")
 
 async def ping(pool: Pool, timeout_s: float) -> None:
     """Return when it has answered; what :func:`db.postgres.pool.acquire` and its errors raise
-    otherwise."""
+    otherwise.
+    """
     async with acquire(pool) as conn:
         with postgres_errors():
             await conn.execute(_SQL["ping"], timeout=timeout_s)

@@ -10,7 +10,8 @@ _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 def blocks(file: str) -> dict[str, str]:
     """The blocks of a file in this package (``versions.sql``), by the name in their heading
     ``-- name: x``. What stands before the first heading is for people. Raises ValueError if a
-    name stands there twice."""
+    name stands there twice.
+    """
     parts = _NAME.split((files("db") / file).read_text("utf-8"))
     names, bodies = parts[1::2], parts[2::2]
     if len(set(names)) < len(names):

@@ -1,5 +1,6 @@
 """Commands that wait for a person: what is said of them, and what becomes of those of which nothing
-is said in time."""
+is said in time.
+"""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -50,7 +51,8 @@ async def conclude(conn: Connection, conclusions: Sequence[Conclusion]) -> list[
 
 async def expire(conn: Connection, command_ids: Sequence[UUID]) -> list[asyncpg.Record]:
     """Those of these held commands that are past their time become rejected; their rows. The caller
-    has locked their tools."""
+    has locked their tools.
+    """
     with postgres_errors():
         return await conn.fetch(_SQL["expire"], command_ids)
 

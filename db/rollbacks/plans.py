@@ -48,7 +48,8 @@ class Standing(NamedTuple):
 
 async def undecided(conn: Connection, commands: Sequence[RollbackCommand]) -> dict[str, Standing]:
     """What is current, for the tool of each command that was neither applied nor rejected yet and
-    is about the current version; one command for each tool."""
+    is about the current version; one command for each tool.
+    """
     asked = [
         (each.command_id, each.tool_name, each.from_version_id, each.from_activation)
         for each in commands
@@ -71,7 +72,8 @@ async def automatic_rollbacks(
 ) -> Mapping[str, list[datetime]]:
     """By tool, when the automatic rollbacks that were applied were issued: those nearer to its
     command than ``rollback_budget_s``, earlier or later, but ``rollback_budget`` of them at most;
-    in no order."""
+    in no order.
+    """
     if not asked:
         return {}
     spans = [

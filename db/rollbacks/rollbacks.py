@@ -78,7 +78,8 @@ class RollbackRecord(Message):
 
 class _Decision(NamedTuple):
     """A command, the version of its tool that is current, where it leads (to a version, or to the
-    first rejection that holds), and its plan, if it leads to a version and has one."""
+    first rejection that holds), and its plan, if it leads to a version and has one.
+    """
 
     command: RollbackCommand
     current: asyncpg.Record | None
@@ -144,7 +145,8 @@ async def rollbacks(
     conn: Connection, tool_name: str | None, since: datetime | None, limit: int
 ) -> list[RollbackRecord]:
     """The newest ``limit`` commands, of one tool or of all, applied or rejected at ``since`` or
-    later; the newest first."""
+    later; the newest first.
+    """
     with postgres_errors():
         if tool_name is None:
             rows = await conn.fetch(_SQL["newest"], since, limit)
@@ -170,7 +172,8 @@ async def rollbacks_about(
     conn: Connection, tool_name: str, version_ids: Sequence[int]
 ) -> Mapping[int, list[RollbackRecord]]:
     """The commands to replace these versions of the tool, applied or rejected, by version; the
-    oldest first. A rejected one that named another tool's version is about none."""
+    oldest first. A rejected one that named another tool's version is about none.
+    """
     with postgres_errors():
         rows = await conn.fetch(_SQL["about"], tool_name, version_ids)
     about = defaultdict(list)
@@ -181,7 +184,8 @@ async def rollbacks_about(
 
 async def held(conn: Connection, tool_name: str | None) -> list[RollbackRecord]:
     """The commands, of one tool or of all, that wait for a person and that an approval would still
-    carry out: their time is not over, and what they replace is current. The newest first."""
+    carry out: their time is not over, and what they replace is current. The newest first.
+    """
     with postgres_errors():
         rows = await conn.fetch(_SQL["held"], tool_name)
     return [RollbackRecord.model_validate(dict(row)) for row in rows]
@@ -277,7 +281,8 @@ def _judge(
     pinned: Container[str],
 ) -> Target | Rejection | None:
     """Where the command leads; None: to wherever the way back leads from the current version.
-    ``pinned`` are tools that are not to be changed by this command."""
+    ``pinned`` are tools that are not to be changed by this command.
+    """
     if command.dismissed_by is not None:
         return "dismissed"
     if any((command.tool_name, version_id) not in named for version_id in _ids(command)):
@@ -314,7 +319,8 @@ async def _apply(
     rules_of: Callable[[str], Rules],
 ) -> dict[UUID, asyncpg.Record]:
     """Make the changes, and store what came of each command; by the commands' ids. ``waiting``
-    have a row, in which they are held."""
+    have a row, in which they are held.
+    """
     changes = [
         _Change(decision.command, decision.current, decision.to)
         for decision in decisions
@@ -380,7 +386,8 @@ def _conclusion(decision: _Decision) -> Conclusion:
 
 def _row(decision: _Decision, rules: Rules) -> tuple[Any, ...]:
     """What is stored. A rejected command's versions are those that it named, any other's those that
-    are changed, or would be."""
+    are changed, or would be.
+    """
     command, current, to, plan = decision
     status, rejection = _came(decision)
     if isinstance(to, Target):

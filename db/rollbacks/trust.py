@@ -35,7 +35,8 @@ class Target(NamedTuple):
 
 class Leaving(NamedTuple):
     """A version that is to be left, and the hash of the code that loses its trust with that, if
-    any: the same code under another version is no way out."""
+    any: the same code under another version is no way out.
+    """
 
     tool_name: str
     version_id: int
@@ -44,7 +45,8 @@ class Leaving(NamedTuple):
 
 class Candidate(NamedTuple):
     """A trusted version on the way back, and how often it was executed and succeeded, as far as the
-    recorder has come."""
+    recorder has come.
+    """
 
     target: Target
     executions: int
@@ -76,7 +78,8 @@ async def ways_back(
 ) -> dict[str, list[Candidate]]:
     """For each tool the nearest ``most`` versions back along ``previous_version_id`` that are
     trusted and are not the one that is left, the nearest first; tools that have none are missing.
-    In a history that is a circle some may come again."""
+    In a history that is a circle some may come again.
+    """
     if not leaving:
         return {}
     with postgres_errors():
@@ -97,7 +100,8 @@ async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str
 
 async def lost_by(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, LostBy]:
     """By which rollback this code (of a tool, by its hash; one for each tool) has lost its trust;
-    tools whose code is trusted are missing."""
+    tools whose code is trusted are missing.
+    """
     if not code:
         return {}
     with postgres_errors():
@@ -113,6 +117,7 @@ async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:
 
 async def give_trust(conn: Connection, code: Sequence[tuple[str, str]]) -> None:
     """A person has made this code (of a tool, by its hash) current: it is trusted, whatever
-    happened to it before."""
+    happened to it before.
+    """
     if code:
         await conn.executemany(_SQL["give"], code)

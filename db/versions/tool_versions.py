@@ -67,7 +67,8 @@ class VersionRecord(ToolVersion):
 
 class Compared(NamedTuple):
     """A deployment, and what its code breaks against the current one: the sentences, and whether
-    one of them is of a break."""
+    one of them is of a break.
+    """
 
     deployment: Deployment
     breaking: Sequence[str] = ()
@@ -127,7 +128,8 @@ async def refuse(
     conn: Connection, deployment_id: UUID, tool_name: str, refusal: str
 ) -> DeploymentOutcome:
     """Remember that this deployment was refused and why; if it has an outcome already, that one
-    holds and is returned. ``tool_name`` may be no valid name. Raises Retryable."""
+    holds and is returned. ``tool_name`` may be no valid name. Raises Retryable.
+    """
     tool_name = storable(tool_name)
     async with tool_transaction(conn, tool_name):
         stored = await _stored_outcomes(conn, [deployment_id])

@@ -11,7 +11,8 @@ from examples.engine.engine import Run
 
 def decision_of(record: dict[str, Any], read_at: datetime, runs: Sequence[Run]) -> Decision:
     """``record`` is one of a version's `rollbacks` in its history, ``read_at`` when its outcome
-    was read, ``runs`` are the engine's of the tool. Runs of other engines are not known here."""
+    was read, ``runs`` are the engine's of the tool. Runs of other engines are not known here.
+    """
     details = record["details"]
     newest = [UUID(each) for each in details["recent"]]
     known = {run.execution.execution_id: run for run in runs}

@@ -23,7 +23,8 @@ class AutonomousImprovement:
         self, tool_name: str, generated_code: str, investigation_report: Mapping[str, str]
     ) -> dict[str, Any]:
         """``tool_name``, and ``version_id`` where a version manager is there. Returns when the
-        engine has loaded the version. Raises what ``create_version`` raises."""
+        engine has loaded the version. Raises what ``create_version`` raises.
+        """
         deployment: dict[str, Any] = {"tool_name": tool_name}
         if self.version_manager:
             version_id = await self.version_manager.create_version(

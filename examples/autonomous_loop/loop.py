@@ -100,7 +100,8 @@ class AutonomousLoop:
 
     async def _deploy_first(self, tool_name: str) -> None:
         """The tool as it was before any improvement, whatever is current now: a person's wish, by
-        which this code may be gone back to again."""
+        which this code may be gone back to again.
+        """
         tool = TOOLS[tool_name]
         await self.version_manager.create_version(
             tool_name, tool.code(1), created_by="human", improvement_reason=tool.does

@@ -1,5 +1,6 @@
 """The candidates: generated code for the tools of the engine, better and worse than what it is to
-replace, and what must come of each."""
+replace, and what must come of each.
+"""
 
 import tomllib
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ Refused: it was rolled back before this loop, and under policy `guarded` not dep
 @dataclass(frozen=True)
 class Expected:
     """``rule`` is the tier and the reason of the rollback, None where several rules may be the
-    first to hold. ``breaking``: whether a breaking change must be found at its deployment."""
+    first to hold. ``breaking``: whether a breaking change must be found at its deployment.
+    """
 
     verdict: Verdict
     breaking: bool
@@ -26,7 +28,8 @@ class Expected:
 @dataclass(frozen=True)
 class Candidate:
     """``name`` is that of its file. ``investigation_report`` is what led to it: `root_cause` and
-    `proposal`, in a sentence each."""
+    `proposal`, in a sentence each.
+    """
 
     tool_name: str
     name: str

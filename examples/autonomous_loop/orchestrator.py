@@ -21,7 +21,8 @@ of them as the first."""
 @dataclass(frozen=True)
 class Orchestrator:
     """``watch`` sees every run of the ``engine``, which runs what ``tool_registry`` has loaded, and
-    publishes its executions as those of ``session_id``."""
+    publishes its executions as those of ``session_id``.
+    """
 
     client: EngineClient
     tool_registry: ToolRegistry[Child]
@@ -33,7 +34,8 @@ class Orchestrator:
 @asynccontextmanager
 async def orchestrated(settings: Settings) -> AsyncIterator[Orchestrator]:
     """An engine that is ready to run; its children end with the block. Raises Retryable and
-    Misconfigured."""
+    Misconfigured.
+    """
     session_id = f"autonomous-loop-{uuid4().hex[:8]}"
     async with (
         EngineClient(settings) as client,

@@ -34,7 +34,8 @@ class Decision:
     @property
     def is_at_once(self) -> bool:
         """Whether it was decided at the first execution at which a rule held: by the detector. The
-        monitor looks when its time comes, when an earlier rule of the list may hold as well."""
+        monitor looks when its time comes, when an earlier rule of the list may hold as well.
+        """
         return self.issued_by == "detector"
 
 

@@ -48,7 +48,8 @@ class Trials:
 
     async def of(self, candidate: Candidate) -> Trial:
         """Try one candidate. What does not come in time after its deployment is in the Trial;
-        before it, TimeoutError. Raises what version manager and monitor raise."""
+        before it, TimeoutError. Raises what version manager and monitor raise.
+        """
         tool_name = candidate.tool_name
         if not await self._in_time(lambda: self._has_baseline(tool_name)):
             raise TimeoutError(f"{tool_name}: not {BASELINE_RUNS} successes within {LIMIT_S:g} s")
@@ -71,7 +72,8 @@ class Trials:
 
     async def _verdict(self, tool_name: str, version_id: int) -> Verdict:
         """Kept, once the detector has judged enough runs and does not object; rolled back, once
-        that is read of the outcomes."""
+        that is read of the outcomes.
+        """
         try:
             async with asyncio.timeout(LIMIT_S):
                 await self._watch.until(

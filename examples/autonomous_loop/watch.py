@@ -36,7 +36,8 @@ class Watch:
 
     def outcome_about(self, version_id: int) -> tuple[RollbackOutcome, datetime] | None:
         """The first outcome of a command to replace this version, and when it was read; None so
-        far."""
+        far.
+        """
         return self._outcomes.get(version_id)
 
     async def until(self, holds: Callable[[], object]) -> None:

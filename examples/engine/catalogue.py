@@ -19,7 +19,8 @@ class Call:
 @dataclass(frozen=True)
 class Tool:
     """``changes[n - 1]`` says in a line what version ``n`` is or changes; ``call`` makes the
-    engine's call for the path of a file: it stays the same, whatever a version does."""
+    engine's call for the path of a file: it stays the same, whatever a version does.
+    """
 
     name: str
     does: str

@@ -16,7 +16,8 @@ _MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
 
 class ToolFailed(Exception):
     """A tool raised, died or took too long. ``error_type`` is the exception's class name there;
-    the text is ``ClassName: message``."""
+    the text is ``ClassName: message``.
+    """
 
     def __init__(self, text: str, error_type: str) -> None:
         super().__init__(text)

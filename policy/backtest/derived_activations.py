@@ -19,7 +19,8 @@ def is_derived(activation: Activation) -> bool:
 @dataclass
 class _Tool:
     """What is current. ``newest`` is the largest id of a version so far; ``number`` counts what was
-    derived; ``shift`` is added to recorded activations, None before the first."""
+    derived; ``shift`` is added to recorded activations, None before the first.
+    """
 
     version_id: int
     begun_us: int

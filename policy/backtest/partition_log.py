@@ -12,7 +12,8 @@ from schemas.rollback import RollbackCommand
 
 class PartitionLog:
     """The rows of all tools of a partition, by each policy, and what is known of its outages, which
-    follows from the log of all tools together."""
+    follows from the log of all tools together.
+    """
 
     def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
         self._rules_of = [policy.rules_of for policy in policies]

@@ -13,7 +13,8 @@ _NAMES: Final = get_args(PolicyName)
 
 class RequestedPolicy:
     """The rules for each tool: the settings' ones, for all tools and for single ones, and on top of
-    them what was asked for. ``text`` is how it was asked for."""
+    them what was asked for. ``text`` is how it was asked for.
+    """
 
     def __init__(self, text: str, changes: dict[str, Any], settings: Settings) -> None:
         self.text = text

@@ -35,7 +35,8 @@ class Recorded(NamedTuple):
 
 class Decision(NamedTuple):
     """A policy's first command for an activation: when the deciding execution was executed, and how
-    many executions and failures of the activation had counted with it."""
+    many executions and failures of the activation had counted with it.
+    """
 
     executed_us: int
     executions: int
@@ -71,7 +72,8 @@ class Trial:
 class Trials:
     """What came of a log. ``notable`` are the activations that a policy or the log rolls back, in
     the order in which they ended; ``judged`` is how many had executions at all. ``unknown`` are
-    executions of tools of which no version is known: nobody judges them."""
+    executions of tools of which no version is known: nobody judges them.
+    """
 
     tools: int = 0
     executions: int = 0

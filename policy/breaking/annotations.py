@@ -25,7 +25,8 @@ _TODAY: Final = {
 
 def same_annotation(old: ast.expr, new: ast.expr, before: Imports, after: Imports) -> bool:
     """Whether both say the same: ``Optional[X]`` is ``X | None`` and ``"X | None"``, ``List`` is
-    ``list``, and it does not matter how a name was imported."""
+    ``list``, and it does not matter how a name was imported.
+    """
     try:
         return _meaning(old, before) == _meaning(new, after)
     except RecursionError:

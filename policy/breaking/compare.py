@@ -72,7 +72,8 @@ def _modules(before: Module, after: Module) -> Iterator[Finding]:
 
 def _exports(before: Module, after: Module) -> Iterator[Finding]:
     """Names that ``from tool import *`` no longer gives, though something of that name may still
-    be there."""
+    be there.
+    """
     if after.exports is None and "__all__" in after.members:
         return  # it cannot be read
     exported = frozenset(after.exports or ())

@@ -127,7 +127,8 @@ def is_breaking(findings: Iterable[Finding]) -> bool:
 
 def sentences(findings: Iterable[Finding]) -> list[str]:
     """What a person is told: the breaking ones, then the risky ones; no notes. Of more than
-    ``MAX_SENTENCES`` the last says how many more there are: a version travels as one record."""
+    ``MAX_SENTENCES`` the last says how many more there are: a version travels as one record.
+    """
     ranks = {"breaking": 0, "risky": 1}
     told = [finding for finding in findings if finding.severity in ranks]
     told.sort(key=lambda each: ranks[each.severity])
@@ -139,7 +140,8 @@ def sentences(findings: Iterable[Finding]) -> list[str]:
 
 def shown(text: str, most: int = _MAX_SHOWN) -> str:
     """Text of the code as a sentence may hold it: one printable line of at most ``most``
-    characters."""
+    characters.
+    """
     line = " ".join(text[: 2 * most].split())
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
     return _cut(line, most)

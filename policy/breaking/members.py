@@ -53,7 +53,8 @@ def compare_members(
 
 def _classes(name: str, then: Side, now: Side) -> Iterator[Finding]:
     """Their members are all they have, inherited ones too; what is told of a public base is not
-    told of each class derived from it."""
+    told of each class derived from it.
+    """
     yield from compare_classes(name, then, now)
     old, new = then.members, now.members
     fields = then.fields | now.fields  # the constructor's findings tell of them
@@ -76,7 +77,8 @@ def _classes(name: str, then: Side, now: Side) -> Iterator[Finding]:
 
 def _is_lost(name: str, owner: Class, then: Side, now: Side) -> bool:
     """Whether a class that had this of ``owner`` is without it now. What ``__init__`` set then
-    and another method sets now may be set in time."""
+    and another method sets now may be set in time.
+    """
     return not is_shared_base(owner, then, now) and name not in now.this.set_by_methods
 
 

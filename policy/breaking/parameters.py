@@ -43,7 +43,8 @@ def parameter_changes(
     new_imports: Imports,
 ) -> Iterator[Change]:
     """All that differs. What follows from one fact (a parameter inserted in front moves the
-    others) is not told again."""
+    others) is not told again.
+    """
     pairs = _pairs(old, new)
     paired = {pair.old for pair in pairs}
     yield from _lost([each for each in old if each not in paired], old, new)

@@ -21,7 +21,8 @@ def add_run(
     row: Row, run: ExecutionEntry, timestamp_ms: int, outages: Sequence[Outage], rules: Rules
 ) -> bool:
     """Count an execution that ``policy.state.windows.count`` has counted, if it is evidence;
-    whether it is, and so may condemn. ``outages`` are those known at its place in the log."""
+    whether it is, and so may condemn. ``outages`` are those known at its place in the log.
+    """
     tool_evidence = tool_evidence_of(row)
     tool_evidence.settle(outages)
     if run.success:
@@ -51,7 +52,8 @@ def add_successes(
 
 def tool_evidence_of(row: Row) -> ToolEvidence:
     """The row's dossier. Where the policy was changed within an activation, it begins here, without
-    a baseline."""
+    a baseline.
+    """
     if row.tool_evidence is None:
         row.tool_evidence = ToolEvidence()
     return row.tool_evidence
@@ -67,7 +69,8 @@ def has_reached(row: Row, rules: Rules) -> bool:
 
 def stands_condemned(row: Row, rules: Rules) -> bool:
     """Whether the evidence is against the version by now, whatever came last: successes behind the
-    failure that condemned it take some of it away."""
+    failure that condemned it take some of it away.
+    """
     tool_evidence = row.tool_evidence
     if tool_evidence is None:
         return False
@@ -77,7 +80,8 @@ def stands_condemned(row: Row, rules: Rules) -> bool:
 
 class Tally(msgspec.Struct, frozen=True):
     """Executions as messages show them; the names are those of
-    ``policy.state.evidence.Baseline``."""
+    ``policy.state.evidence.Baseline``.
+    """
 
     executions: int
     failures: int
@@ -150,7 +154,8 @@ def _tally(counts: Baseline) -> Tally:
 
 def evidence_of(details: Mapping[str, Any]) -> EvidenceSummary | None:
     """The evidence in a command's `details`; None where there is none, or none that can be read:
-    whoever issued the command may say anything."""
+    whoever issued the command may say anything.
+    """
     try:
         return msgspec.convert(details.get("evidence"), EvidenceSummary)
     except (msgspec.ValidationError, OverflowError):

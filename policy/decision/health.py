@@ -14,7 +14,8 @@ def guarded_health_of(
     row: Row, tool_name: str, rules: Rules, watch: OutageWatch, outage_rules: OutageRules
 ) -> dict[str, Any]:
     """The same under policy `guarded`, beside what is known of the partition's ``outage``: while
-    many tools fail no version is blamed."""
+    many tools fail no version is blamed.
+    """
     health = health_of(row, tool_name, rules, may_blame=not watch.blames_nobody(outage_rules))
     return health | {"outage": outage_of(watch, outage_rules)}
 
@@ -57,7 +58,8 @@ def health_of(row: Row, tool_name: str, rules: Rules, *, may_blame: bool = True)
 
 def outage_of(watch: OutageWatch, rules: OutageRules) -> dict[str, Any] | None:
     """The outage that lasts in a partition, as `health` shows it: ``tools`` were executed lately,
-    of ``failing`` the last execution failed. None where there is none."""
+    of ``failing`` the last execution failed. None where there is none.
+    """
     if not watch.lasts:
         return None
     tools, failing = watch.shares(rules)

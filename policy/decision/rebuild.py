@@ -32,7 +32,8 @@ def rebuild(
 def immediate(row: Row, rules: Rules) -> Verdict | None:
     """What the immediate rules say; None also where only a slower one would hold, and under policy
     `guarded`: evidence is of all executions and of the predecessor's, which only the detector's row
-    holds, and the rules decide nothing."""
+    holds, and the rules decide nothing.
+    """
     if rules.policy != "seed":
         return None
     verdict = judge(row, rules)

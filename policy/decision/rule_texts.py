@@ -49,7 +49,8 @@ def _percent(share: Decimal) -> str:
 
 def evidence_text(said: EvidenceSummary) -> str:
     """The evidence against a version under policy `guarded`: what was expected and why, what was
-    seen, and how far that is against it."""
+    seen, and how far that is against it.
+    """
     seen, before = said.seen, said.baseline
     # What is assumed is said as it is set, and not what runs of failures make of it in the end.
     least = 1 - said.expected_failure_rate if said.assumed else said.expected_success_rate

@@ -51,7 +51,8 @@ def _surely_above(seen: Counts, rate: Fraction) -> bool:
 def replaced_counts(details: Mapping[str, Any], recorded: Counts) -> Counts:
     """What is known of a version that is to be replaced: the window that decided against it, for
     what it did long before is no comfort; or, where ``details`` do not say it, all that is
-    ``recorded`` of it."""
+    ``recorded`` of it.
+    """
     executions, failures = details.get("executions"), details.get("failures")
     if type(executions) is int and type(failures) is int and 0 <= failures <= executions > 0:
         return Counts(executions, executions - failures)

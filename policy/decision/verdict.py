@@ -205,7 +205,8 @@ def _decided(row: Row, rules: Rules) -> Verdict | None:
 
 def _first(row: Row, rules: Rules) -> Verdict | None:
     """The first rule that holds. One that is only observed stands behind all others: it must not
-    hide one that acts."""
+    hide one that acts.
+    """
     verdict = judge(row, rules, rules.observe)
     return judge(row, rules) if verdict is None and rules.observe else verdict
 
@@ -229,7 +230,8 @@ def _interval_us(row: Row, rules: Rules) -> int:
 
 def details_of(row: Row, verdict: Verdict, rules: Rules) -> dict[str, Any]:
     """The evidence: the executions of `recent` (newest first), the counts that decided, and the
-    baseline; under `guarded` what the tests say, with every number of it."""
+    baseline; under `guarded` what the tests say, with every number of it.
+    """
     details = {
         "recent": [str(seen.execution_id) for seen in reversed(row.recent(rules))],
         "executions": verdict.counts.executions,

@@ -87,7 +87,8 @@ def policy_of(rules: Rules) -> EvidencePolicy:
 
 class Bet(NamedTuple):
     """An alternative: of the successes that were expected, this share fails, after a success and
-    after a failure. ``weight`` is the share of the stake."""
+    after a failure. ``weight`` is the share of the stake.
+    """
 
     weight: float
     lost: float
@@ -134,7 +135,8 @@ class Expected(NamedTuple):
 
 class Terms(NamedTuple):
     """What one bet wins, as logarithms: by its weight, by a success and by a failure, each after a
-    success and after a failure."""
+    success and after a failure.
+    """
 
     weight: float
     success: float
@@ -190,7 +192,8 @@ def stakes_of(baseline: Baseline | None, policy: EvidencePolicy) -> Stakes:
 
 def _expected(known: Baseline | None, level: Level, policy: EvidencePolicy) -> Expected:
     """After a failure the assumed rate of repeats counts as far as the baseline allows it, and
-    another failure is never expected less than after a success."""
+    another failure is never expected less than after a success.
+    """
     drop = policy.tolerated_drop
     if known is None:
         failure_rate, repeat_rate, confidence = (
@@ -335,7 +338,8 @@ def _signature_counts(evidence: Evidence) -> _Counts:
 
 def _is_worse(counts: _Counts, expected: Expected) -> bool:
     """Whether more failed than expected after a success, or after a failure. If not, every bet has
-    lost: its rates are farther from what was seen than the expected ones."""
+    lost: its rates are farther from what was seen than the expected ones.
+    """
     after_success = counts.success + counts.failure
     after_failure = counts.success_after_failure + counts.failure_after_failure
     return (

@@ -85,7 +85,8 @@ class Evidence(msgspec.Struct, array_like=True, gc=False):
 
     def add_success(self, number: int = 1) -> None:
         """Count so many successes in a row. No verdict can come of it
-        (``policy.decision.weighing``)."""
+        (``policy.decision.weighing``).
+        """
         self.successes += number
         self.since_failure += number
 
@@ -122,7 +123,8 @@ class Evidence(msgspec.Struct, array_like=True, gc=False):
 
 class Before(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What the evidence was before the failures in a row that are its newest: if it turns out that
-    those belong to an outage, it becomes this again."""
+    those belong to an outage, it becomes this again.
+    """
 
     since_ms: int
     """The broker's time of the first of them."""

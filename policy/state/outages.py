@@ -51,7 +51,8 @@ _FORGET_AT: Final = 4_096
 
 class Outage(NamedTuple):
     """An outage, in the broker's milliseconds: from what belongs to it; ``end_ms`` is None while it
-    lasts."""
+    lasts.
+    """
 
     begin_ms: int
     end_ms: int | None
@@ -185,7 +186,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     @property
     def _usual(self) -> float:
         """How often executions fail here, rounded up; one of twenty is assumed before any. Half of
-        them at most: else an outage that lasts for hours would become what is usual."""
+        them at most: else an outage that lasts for hours would become what is usual.
+        """
         return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
 
     def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:

@@ -29,7 +29,8 @@ MAX_CLASS_NAME: Final = 255
 
 class Seen(NamedTuple):
     """One execution of the ring. ``error_class`` is None for a success, and for a failure whose
-    class is not known."""
+    class is not known.
+    """
 
     executed_us: int
     execution_id: UUID
@@ -138,7 +139,8 @@ class Buckets(msgspec.Struct, array_like=True, gc=False):
 
     def fewest(self, now_us: int, size_s: int, window_s: int) -> Counts:
         """What is left of the executions when ``now_us`` has dropped what it leaves behind, beside
-        all the failures of before."""
+        all the failures of before.
+        """
         dead_s = now_us // SECOND - size_s - window_s
         executions, buckets = self.executions, self.buckets
         for place in range(0, len(buckets), 3):
@@ -277,7 +279,8 @@ def count(row: Row, run: ExecutionEntry, offset: int, rules: Rules) -> bool:
 
 def is_of_current(row: Row, run: ExecutionEntry) -> bool:
     """Whether it is of the current version, since that is current; it counts unless it is a
-    repeat."""
+    repeat.
+    """
     return (run.version_id is None or run.version_id == row.version_id) and (
         not row.reactivated or run.executed_us >= row.activated_us
     )
@@ -285,7 +288,8 @@ def is_of_current(row: Row, run: ExecutionEntry) -> bool:
 
 def count_successes(row: Row, runs: Sequence[ExecutionEntry], offset: int, rules: Rules) -> bool:
     """As :func:`count` for each of these successes of the current version, the last at ``offset``.
-    False, and nothing is changed, where one may be a repeat."""
+    False, and nothing is changed, where one may be a repeat.
+    """
     ids = [run.execution_id.int.to_bytes(16, "big") for run in runs]
     ring = row.ring
     if len({*ring.ids, *ids}) < len(ring.ids) + len(ids):

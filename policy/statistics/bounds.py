@@ -27,7 +27,8 @@ def lower_bound(found: int, executions: int, confidence: float) -> float:
 @lru_cache(maxsize=4096)
 def _quantile(a: int, b: int, probability: float) -> float:
     """Of the beta distribution, by Newton's steps; where one leads out of what is known to hold the
-    quantile, by halving that."""
+    quantile, by halving that.
+    """
     low, high, x = 0.0, 1.0, a / (a + b)
     for _ in range(200):
         below = _incomplete_beta(a, b, x)
@@ -50,7 +51,8 @@ def _log_front(a: int, b: int, x: float) -> float:
 
 def _incomplete_beta(a: int, b: int, x: float) -> float:
     """The distribution function of the beta distribution, for x in (0, 1), by its continued
-    fraction on the side where that converges quickly (Abramowitz and Stegun, 26.5.8)."""
+    fraction on the side where that converges quickly (Abramowitz and Stegun, 26.5.8).
+    """
     front = exp(_log_front(a, b, x))
     if x < (a + 1) / (a + b + 2):
         return front * _continued_fraction(a, b, x) / a

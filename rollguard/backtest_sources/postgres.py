@@ -19,7 +19,8 @@ async def from_postgres(
     settings: Settings, wanted: BacktestFilter
 ) -> AsyncGenerator[list[Recorded], None]:
     """The executions that were recorded, and what Postgres knows of activations between them; of a
-    tool of which it knows none they are derived. Raises Retryable and Misconfigured."""
+    tool of which it knows none they are derived. Raises Retryable and Misconfigured.
+    """
     until_us = None if wanted.until is None else micros_of(wanted.until)
     async with connection(settings) as conn, one_moment(conn):
         committed = [

@@ -23,7 +23,8 @@ from schemas.settings import Settings
 @dataclass
 class Backtested:
     """What came of it. ``bad`` are lines of a file or records of the topic that were passed over:
-    they are no entries of the log."""
+    they are no entries of the log.
+    """
 
     policies: Sequence[RequestedPolicy]
     found: Trials
@@ -53,7 +54,8 @@ async def of_lines(
     lines: Iterable[bytes],
 ) -> Backtested:
     """Over the lines of a file; bad ones are named on stderr. Raises Rejected where the file
-    cannot be read."""
+    cannot be read.
+    """
     bad = 0
 
     def say(line: BadLine) -> None:

@@ -15,7 +15,8 @@ from streams.partitions import partition_of
 @dataclass(frozen=True)
 class BacktestFilter:
     """What is read: of these tools (None: of all), from ``since`` to ``until``. The time is that of
-    the record, where that is known, else the execution's own."""
+    the record, where that is known, else the execution's own.
+    """
 
     tools: frozenset[str] | None = None
     since: datetime | None = None

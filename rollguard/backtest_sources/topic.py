@@ -20,7 +20,8 @@ async def from_topic(
     settings: Settings, wanted: BacktestFilter, on_bad: Callable[[ConsumerRecord], None]
 ) -> AsyncGenerator[list[Recorded], None]:
     """The entries of `tool-executions`, read by the detector's own rules; a record that is a dead
-    letter is given to ``on_bad``. Raises Retryable and Misconfigured as ``open_reader`` does."""
+    letter is given to ``on_bad``. Raises Retryable and Misconfigured as ``open_reader`` does.
+    """
     topic = Topics.of(settings).executions
     async with (
         open_reader(settings, topic, from_beginning=True, since=wanted.since) as reader,
@@ -33,7 +34,8 @@ async def from_topic(
 
 class _Log:
     """From records to entries. Where a partition is not read from its first record on, activations
-    are derived until its log has one of the tool; a whole one says all there is to know."""
+    are derived until its log has one of the tool; a whole one says all there is to know.
+    """
 
     def __init__(
         self,

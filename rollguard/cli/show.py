@@ -69,7 +69,8 @@ def _line_of(found: VersionRecord) -> tuple[Any, ...]:
 
 def rolled_back(found: VersionRecord) -> str:
     """When a version was replaced by a command, by which rule and for how many executions; and
-    what was not carried out."""
+    what was not carried out.
+    """
     return "\n".join(_rolled_back(command) for command in found.rollbacks)
 
 

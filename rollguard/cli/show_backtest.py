@@ -1,5 +1,6 @@
 """What ``backtest`` prints: the activations that were or would have been rolled back, and what each
-policy comes to."""
+policy comes to.
+"""
 
 import sys
 from typing import Any

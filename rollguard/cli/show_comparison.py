@@ -16,7 +16,8 @@ _SEVERITIES: Final = {"breaking": "bold red", "risky": "yellow", "note": "dim"}
 
 def comparison(found: Mapping[str, Any], as_json: bool) -> None:
     """All that :func:`rollguard.management.version_comparison.comparison_of` says. ``patch`` takes
-    what is printed: the diff stands last, unchanged where no terminal reads it."""
+    what is printed: the diff stands last, unchanged where no terminal reads it.
+    """
     if as_json:
         print_json(found)
         return

@@ -47,7 +47,8 @@ def _line_of(record: BadRecord, known: Mapping[Place, Replay]) -> tuple[str, str
 
 def dead_letter(found: tuple[Listed, bytes | None], as_json: bool) -> None:
     """One bad record with all that is kept of it: text where it is UTF-8, else in hex (in JSON
-    always in base64 as well)."""
+    always in base64 as well).
+    """
     listed, value = found
     _tell_unknown(listed)
     [record] = listed.records

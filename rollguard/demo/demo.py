@@ -1,6 +1,7 @@
 """``rollguard demo``: real tools on the embedded stack, versions of them that break, and the seed's
 scenarios. Shows what happens as it happens, then a table; exit code 1 if anything went otherwise
-than it must."""
+than it must.
+"""
 
 import asyncio
 import time

@@ -1,5 +1,6 @@
 """The demo's live view: the tools as they run, and what happened last. Plain lines where stdout is
-not a terminal."""
+not a terminal.
+"""
 
 import time
 from collections import deque

@@ -132,7 +132,8 @@ def _execution(tool: str, attempt: Attempt, start: datetime, version_id: int | N
 
 async def deciding_execution(settings: Settings, outcome: RollbackOutcome) -> UUID:
     """The execution at which the rollback was decided, from its record in Postgres: the newest of
-    `recent`, where executions come in the order of their time."""
+    `recent`, where executions come in the order of their time.
+    """
     async with connection(settings) as conn:
         details = await conn.fetchval(
             "SELECT details FROM rollbacks WHERE command_id = $1", outcome.command_id

@@ -24,7 +24,8 @@ class Attempt:
 @dataclass(frozen=True)
 class Scenario:
     """``version`` (its number) replaces the one before, is tried by ``attempts``, and must be
-    rolled back at attempt number ``decides`` by the rule ``tier`` and ``reason``."""
+    rolled back at attempt number ``decides`` by the rule ``tier`` and ``reason``.
+    """
 
     tool: str
     title: str

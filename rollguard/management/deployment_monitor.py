@@ -113,7 +113,8 @@ class DeploymentMonitor:
 
     async def _fast(self, tool_name: str) -> RollbackCommand | None:
         """The command that the immediate rules demand, with the id that the detector gives it;
-        the one before it where it is too early for another; None where no rule holds."""
+        the one before it where it is too early for another; None where no rule holds.
+        """
         manager = self.version_manager
         rules = manager.settings.rules_of(tool_name)
         row = await manager.evidence(tool_name)
@@ -138,7 +139,8 @@ class DeploymentMonitor:
 
 async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None:
     """Note in the row what was commanded of this activation before, as far as it was applied or
-    rejected; what is under way still has the id of the next attempt."""
+    rejected; what is under way still has the id of the next attempt.
+    """
     ids = [
         automatic_command_id(tool_name, row.version_id, row.activation, attempt)
         for attempt in range(1, MAX_ATTEMPTS + 1)
@@ -154,7 +156,8 @@ async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None
 
 def _demanded(said: dict[str, Any]) -> RollbackCommand | None:
     """The command of a table query's answer; None where no rule holds that does more than be
-    observed."""
+    observed.
+    """
     if not said["needs_rollback"] or said["mode"] == "observe":
         return None
     tool_name, changed = said["tool_name"], (said["version_id"], said["activation"])

@@ -41,7 +41,8 @@ log = structlog.get_logger()
 
 class ReloadsTools(Protocol):
     """What is told when a version became current: :class:`rollguard.registry.ToolRegistry`, or
-    an engine's own registry."""
+    an engine's own registry.
+    """
 
     def reload(self, version: ToolVersion) -> Awaitable[None] | None:
         """Bring this version of its tool into use, unless a newer activation of the tool is.
@@ -129,7 +130,8 @@ class ToolVersionManager:
     async def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
         """The version that is current now, with its code and metrics; None for a tool without
         versions. The keys are those of :class:`db.versions.tool_versions.VersionRecord`;
-        ``success_rate`` is NaN until the version was executed, so that it compares with nothing."""
+        ``success_rate`` is NaN until the version was executed, so that it compares with nothing.
+        """
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
             current = await current_version(conn, tool_name)
@@ -138,7 +140,8 @@ class ToolVersionManager:
 
     async def get_version_history(self, tool_name: str, limit: int = 50) -> list[dict[str, Any]]:
         """The newest ``limit`` versions, the newest first, each as in :meth:`get_current_version`,
-        with the commands that were about it (``rollbacks``). Empty for a tool without versions."""
+        with the commands that were about it (``rollbacks``). Empty for a tool without versions.
+        """
         _require_name(tool_name)
         if not 1 <= limit < 2**31:
             raise Rejected(f"limit: {limit} is not between 1 and {2**31 - 1}")
@@ -174,7 +177,8 @@ class ToolVersionManager:
         """What leads from one version to the other, in either direction: the diff, what it breaks,
         both versions' metrics and their change
         (:func:`rollguard.management.version_comparison.comparison_of`). Rejected where the tool has
-        no such version."""
+        no such version.
+        """
         async with self.connections.postgres() as conn:
             before = await _require_version(conn, tool_name, from_version_id)
             after = await _require_version(conn, tool_name, to_version_id)
@@ -206,7 +210,8 @@ class ToolVersionManager:
         """Count a version's executions anew (the current one's without ``version_id``), and correct
         its metrics if they differ: ``changed``, and the metrics ``before`` and ``after``. On a
         healthy system nothing changes. Rejected where the tool has no such version, and where
-        executions of it were pruned: its metrics stay."""
+        executions of it were pruned: its metrics stay.
+        """
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
             if version_id is None:

@@ -19,7 +19,8 @@ def comparison_of(
     before: VersionRecord, after: VersionRecord, diff: str, findings: Sequence[Finding]
 ) -> dict[str, Any]:
     """All that a comparison says (contract, section 6). ``diff`` and ``findings`` lead from the
-    code of ``before`` to that of ``after``. Rates that are not known are NaN."""
+    code of ``before`` to that of ``after``. Rates that are not known are NaN.
+    """
     return {
         "tool_name": after.tool_name,
         "from_version": identity_of(before),
@@ -58,7 +59,8 @@ def metrics_of(version: VersionRecord) -> dict[str, Any]:
 
 def metrics_comparison(before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
     """The change of the success rate, its 95 % confidence interval, and how many executions stand
-    behind it. Without executions on both sides nothing is known of it: NaN."""
+    behind it. Without executions on both sides nothing is known of it: NaN.
+    """
     change, interval = nan, UNKNOWN
     if before.success_rate is not None and after.success_rate is not None:
         change = after.success_rate - before.success_rate
@@ -93,7 +95,8 @@ def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | 
 
 def code_diff(before: VersionRecord, after: VersionRecord) -> str:
     """A unified diff that ``patch`` takes, with names and times in its header; empty for the same
-    code. Lines end at a line feed alone: what else is in them, CR too, is theirs."""
+    code. Lines end at a line feed alone: what else is in them, CR too, is theirs.
+    """
     lines = unified_diff(
         _lines(before.code),
         _lines(after.code),

@@ -21,7 +21,8 @@ from streams.topics import Topics
 @dataclass(frozen=True)
 class BadRecord:
     """A record that was rejected: where it stood, by which role and why, when for the first and the
-    last time, and in how many dead letters. ``letter`` is the newest one's place."""
+    last time, and in how many dead letters. ``letter`` is the newest one's place.
+    """
 
     place: Place
     role: str
@@ -42,7 +43,8 @@ class BadRecord:
 @dataclass
 class BadRecords:
     """What `dead-letters` holds: the bad records by their places, and how many of its records are
-    no dead letters."""
+    no dead letters.
+    """
 
     by_place: dict[Place, BadRecord] = field(default_factory=dict)
     passed_over: int = 0
@@ -77,7 +79,8 @@ def _both(known: BadRecord, found: BadRecord) -> BadRecord:
 class DeadLetterFilter(NamedTuple):
     """Which bad records are asked for; None asks for all. ``topic`` with or without the prefix,
     ``tool`` by the record's key, ``error`` a part of the cause, ``since`` of the last time that it
-    was rejected."""
+    was rejected.
+    """
 
     place: Place | None = None
     topic: str | None = None
@@ -103,7 +106,8 @@ class DeadLetterFilter(NamedTuple):
 @dataclass(frozen=True)
 class Listed:
     """What is shown of the bad records that match; of how many; which of them were replayed; how
-    many records of the topic are no dead letters. ``unknown`` says why replays are not known."""
+    many records of the topic are no dead letters. ``unknown`` says why replays are not known.
+    """
 
     records: list[BadRecord]
     matching: int
@@ -114,7 +118,8 @@ class Listed:
 
 async def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> Listed:
     """At most ``limit`` of those that are wanted, the last rejected first. Postgres need not
-    answer."""
+    answer.
+    """
     found = await bad_records(settings)
     matching = wanted.among(found, settings.topic_prefix)
     shown = matching[:limit]
@@ -173,7 +178,8 @@ async def values_of(
     settings: Settings, records: Sequence[BadRecord]
 ) -> AsyncIterator[tuple[BadRecord, bytes | None]]:
     """These records with their values as far as dead letters keep them (the first 1 MiB), in the
-    order of the topic: what has one key comes in the order in which it was rejected."""
+    order of the topic: what has one key comes in the order in which it was rejected.
+    """
     waiting = {record.dead_letter: record for record in records}
     if not waiting:
         return
@@ -195,7 +201,8 @@ async def known_replays(settings: Settings, records: Sequence[BadRecord]) -> dic
 
 async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter | None], None]:
     """The records of `dead-letters` from the first to what was the last when this began; None for
-    one that is no dead letter. Retryable where the broker says nothing for ``wait_s``."""
+    one that is no dead letter. Retryable where the broker says nothing for ``wait_s``.
+    """
     topic = Topics.of(settings).dead_letters
     async with (
         open_reader(settings, topic, from_beginning=True) as reader,

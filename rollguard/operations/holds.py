@@ -16,7 +16,8 @@ from schemas.settings import Settings
 
 async def waiting(settings: Settings, tool: str | None) -> list[RollbackRecord]:
     """The rollbacks, of one tool or of all, that wait and can still be carried out: the newest
-    first."""
+    first.
+    """
     async with connection(settings) as conn:
         return await held(conn, tool)
 
@@ -52,7 +53,8 @@ async def _answer(settings: Settings, command_id: UUID, **said: str) -> Rollback
 
 def _named(record: RollbackRecord) -> dict[str, object]:
     """The command again, but for when it was issued: an approved one is issued when a person says
-    so, and what it activates counts from then."""
+    so, and what it activates counts from then.
+    """
     return record.model_dump(
         include={
             *("command_id", "tool_name", "from_version_id", "from_activation", "to_version_id"),

@@ -17,7 +17,8 @@ _MIN_PAUSE_S: Final = 0.01
 @dataclass
 class Pruned:
     """What was removed so far: executions, and by tool. It grows while :func:`prune` runs, and
-    says after an interruption what was done."""
+    says after an interruption what was done.
+    """
 
     before: datetime
     by_tool: dict[str, int] = field(default_factory=dict)

@@ -70,7 +70,8 @@ async def rollbacks_of(
 class Explanation:
     """A decision and what it rests on. ``rule`` is the rule's text with its numbers, as they are
     set here and now; ``evidence`` what was weighed, of a command of policy `guarded`;
-    ``executions`` the recorded ones, the newest first, ``unrecorded`` the ids of the others."""
+    ``executions`` the recorded ones, the newest first, ``unrecorded`` the ids of the others.
+    """
 
     command: RollbackRecord
     rule: str

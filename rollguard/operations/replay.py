@@ -57,7 +57,8 @@ class Again:
 
 class Replayed(NamedTuple):
     """A record that was published again, and where it stands now. A deployment has another id
-    there: the outcome of the old one is `refused` and stays."""
+    there: the outcome of the old one is `refused` and stays.
+    """
 
     place: Place
     to: Place
@@ -83,7 +84,8 @@ async def replay_wanted(
     settings: Settings, wanted: DeadLetterFilter, done: Replays, *, force: bool = False
 ) -> None:
     """Replay those that are wanted, as :func:`replay` does; those that were replayed before are
-    left out, unless one is named by its place. Rejected where no bad record stood there."""
+    left out, unless one is named by its place. Rejected where no bad record stood there.
+    """
     records = wanted.among(await bad_records(settings), settings.topic_prefix)
     require_found(wanted.place, records)
     if wanted.place is None:
@@ -170,7 +172,8 @@ def _read(
     validator: RecordValidator, settings: Settings, again: Again, force: bool
 ) -> Change | None:
     """The message, by the rules as they are set here. Rejected for one that would be rejected
-    again; None for it where it is forced."""
+    again; None for it where it is forced.
+    """
     topics = Topics.of(settings)
     try:
         if again.topic == topics.deployments:
@@ -221,7 +224,8 @@ async def _publish(
     message: Change | None,
 ) -> Replayed:
     """Claim it, then publish it. Rejected where someone else claimed it meanwhile, or where the
-    record is too large, which gives the claim back."""
+    record is too large, which gives the claim back.
+    """
     deployment_id, value = None, again.value
     if isinstance(message, Deployment):
         # The id's first outcome is `refused` and holds; the same wish, sent twice, stays one.

@@ -1,5 +1,6 @@
 """`tool-versions` and the activations once more, from what Postgres says: for topics that are new,
-with another prefix or more partitions, or that were lost."""
+with another prefix or more partitions, or that were lost.
+"""
 
 from db.postgres.locks import tool_lock
 from db.versions.tool_versions import current_version, tools

@@ -58,7 +58,8 @@ async def roll_back(settings: Settings, tool: str, version_id: int, reason: str)
 
 def execution_of(tool: str, error: str | None, **more: Any) -> Execution:
     """One execution, now, with the fields of ``Execution`` that are known besides. Rejected that
-    names the field that is wrong."""
+    names the field that is wrong.
+    """
     try:
         return Execution(
             execution_id=uuid4(),

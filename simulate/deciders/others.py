@@ -1,5 +1,6 @@
 """What other tools do, each as it is mostly set up, with what they have of the target as their
-control."""
+control.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ class Threshold:
 
 class Consecutive:
     """Five failures in a row, as Envoy's outlier detection has it by default
-    (``consecutive_5xx``)."""
+    (``consecutive_5xx``).
+    """
 
     LIMIT: Final = 5
 
@@ -62,7 +64,8 @@ class _Compared:
 
 class Repeated:
     """A test made for one look, at every look: two proportions, one-sided, by their pooled z at 5 %
-    (Pearson 1900), from ten executions of each on. Without a target it says nothing."""
+    (Pearson 1900), from ten executions of each on. Without a target it says nothing.
+    """
 
     LEAST: Final = 10
     Z: Final = 1.6448536269514722

@@ -16,7 +16,8 @@ class Policy(Protocol):
 
     def judge(self, outcome: Outcome) -> bool:
         """Take the next execution in; whether the version is rolled back now. Not asked again after
-        the first yes."""
+        the first yes.
+        """
         ...
 
 

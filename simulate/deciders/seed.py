@@ -17,7 +17,8 @@ _RULES: Final = Rules()
 
 class Seed:
     """A tool's log as the detector folds it: the target's executions, the activation of the version
-    that is judged, its executions, at even intervals. Rolled back at the first command."""
+    that is judged, its executions, at even intervals. Rolled back at the first command.
+    """
 
     def __init__(self, target: Sequence[Outcome]) -> None:
         self._offset = 0

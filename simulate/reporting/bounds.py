@@ -19,7 +19,8 @@ def is_promised(scenario: Scenario) -> bool:
 
 def worst(cells: Sequence[Cell], part: str) -> Cell:
     """The cell whose interval ends highest, of those to which something is promised; there must be
-    one."""
+    one.
+    """
     return max(
         (
             cell

@@ -96,7 +96,8 @@ def document(parts: Sequence[Part]) -> str:
 
 def write(path: Path, parts: Sequence[Part], cells: Sequence[Cell]) -> None:
     """The document at ``path``, and the plots of the cells in the folder beside it of the same
-    name."""
+    name.
+    """
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
     path.write_text(document(parts))

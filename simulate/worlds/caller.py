@@ -1,5 +1,6 @@
 """One noisy caller: it repeats a call that fails, among the calls of others, to whom the tool is as
-good as ever."""
+good as ever.
+"""
 
 from collections.abc import Sequence
 from random import Random

@@ -18,7 +18,8 @@ CHUNK: Final = 25
 
 class Cell(NamedTuple):
     """What became of each repetition: the number of the execution that rolled the version back,
-    None where none did."""
+    None where none did.
+    """
 
     scenario: Scenario
     policy: str
@@ -44,7 +45,8 @@ class Cell(NamedTuple):
     @property
     def delays(self) -> list[float]:
         """Executions from where it is worse until the rollback, infinite where there was none; of
-        those that were not rolled back before."""
+        those that were not rolled back before.
+        """
         before = self.scenario.good_before
         return [
             math.inf if at is None else float(at - before)

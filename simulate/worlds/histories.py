@@ -26,7 +26,8 @@ class Call(NamedTuple):
 
 class History(NamedTuple):
     """One tool: its target's calls, then those of the version that replaces it. Neither is
-    empty."""
+    empty.
+    """
 
     tool: str
     target: tuple[Call, ...]

@@ -60,7 +60,8 @@ class Runs(NamedTuple):
     @property
     def more(self) -> tuple[float, float]:
         """The 95 % interval of the average of how many more there are with the outage, from its
-        standard error; of two runs at least."""
+        standard error; of two runs at least.
+        """
         more = [run.healthy - run.healthy_without for run in self.runs]
         reach = 1.96 * stdev(more) / len(more) ** 0.5
         return fmean(more) - reach, fmean(more) + reach

@@ -79,7 +79,8 @@ def total_break(rate: float, baseline: int) -> Scenario:
 
 def signature_break(share: float, baseline: int) -> Scenario:
     """This share of the callers calls it as it was before and fails; its target, which succeeded at
-    0.9, had no signature errors."""
+    0.9, had no signature errors.
+    """
     success_rate = 0.9 * (1 - share)
     life = (steady(BROKEN_EXECUTIONS, success_rate, share / (1 - success_rate)),)
     return Scenario(

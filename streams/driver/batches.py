@@ -97,7 +97,8 @@ class _Fetch:
 
 class BatchScheduler(DefaultSchedulingStrategy):
     """Hands over each fetch of a partition whole: of source topics to the agent, of changelogs to
-    the table that recovers."""
+    the table that recovers.
+    """
 
     source_topics: ClassVar[frozenset[str]] = frozenset()
     fetch_wait_ms: ClassVar[int] = 500
@@ -172,7 +173,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Also a partition of which nothing was ever committed goes back to where it begins, which
-        aiokafka leaves where it stands. Gives what is committed; 0 for nothing."""
+        aiokafka leaves where it stands. Gives what is committed; 0 for nothing.
+        """
         committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
         return committed
 
@@ -214,7 +216,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 class _Unread(dict[TP, int | None]):
     """Faust drops in silence what it takes for read already, by offsets that it may note behind a
-    seek. What comes twice is harmless, so it notes nothing."""
+    seek. What comes twice is harmless, so it notes nothing.
+    """
 
     def __missing__(self, place: TP) -> None:
         return None
@@ -265,7 +268,8 @@ class BatchConsumer(driver.Consumer):
 
     def begin_at(self, place: TP, offset: int) -> None:
         """The position was set to this offset, which is committed. It counts once for an
-        assignment: what is done after it need not be committed yet when it is set again."""
+        assignment: what is done after it need not be committed yet when it is set again.
+        """
         self._next.setdefault(place, offset)
 
     def take(self, batch: Batch) -> bool:

@@ -21,7 +21,8 @@ _MEMORY_BYTES: Final = 32 * 1024 * 1024
 
 class KeptRows:
     """The rows of one partition; ``offset`` is that of the changelog's last record in them, or
-    None."""
+    None.
+    """
 
     def __init__(self, rows: Rdict) -> None:
         self._rows = rows

@@ -58,7 +58,8 @@ class FurthestRows(Store[bytes, bytes]):
 
     def persisted_offset(self, tp: TP) -> int | None:
         """How far the rows on disk have read the changelog; from there it is recovered. Brings them
-        into memory when it is first asked for a partition."""
+        into memory when it is first asked for a partition.
+        """
         if self.folder is None:
             return None
         kept = self._kept.get(tp.partition)
@@ -74,7 +75,8 @@ class FurthestRows(Store[bytes, bytes]):
         to_value: Callable[[Any], Any],
     ) -> None:
         """Take in batches of the changelog. Rows are never deleted, so a record without one is
-        old."""
+        old.
+        """
         for event in batch:
             fetched: Batch = event.message.value
             partition = fetched.place.partition

@@ -24,7 +24,8 @@ by its success rate."""
 
 async def break_each(system: System) -> datetime:
     """Each tool runs well, breaks and is rolled back, then runs well again; late executions of both
-    versions in between, with and without their version. The time between the good and the bad."""
+    versions in between, with and without their version. The time between the good and the bad.
+    """
     for tool in BREAKS:
         good = await system.deploy(tool, "good = 1")
         runs = [execution(tool, version_id=good.version_id) for _ in range(10)]

@@ -63,7 +63,8 @@ TWO = "def execute(text, limit):\n    return text[:limit]\n"
 
 async def test_a_target_and_a_refusal_say_their_reasons(guarded: System, tmp_path: Path) -> None:
     """Version 1 has earned its health, 2 was never run; what replaces them breaks, and is deployed
-    again by a machine, and by a person."""
+    again by a machine, and by a person.
+    """
     await guarded.deploy("parser", ONE)
     await guarded.run(*(execution("parser") for _ in range(40)))
     await guarded.deploy("parser", ONE + "# 2\n", created_by="autonomous")

@@ -41,7 +41,8 @@ async def system(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
     """Three versions of `my_tool`, each with executions; the third is broken, and no detector runs
-    that would see it first."""
+    that would see it first.
+    """
     async with System.started(
         kafka, database_dsn, topic_prefix, tmp_path, ("applier", "recorder")
     ) as running:

@@ -90,7 +90,8 @@ async def _kill_at_step(stack: Stack, step: str) -> None:
 async def _stop_at_step(stack: Stack, step: str) -> None:
     """A zombie at an exact place: its session ends, another takes over, it wakes. Where it does not
     come there in time (it waits for a Postgres that is refused), it must not stop later, when
-    nobody would wake it."""
+    nobody would wake it.
+    """
     worker = _role_of(stack, step)
     helper = stack.add(worker.role)
     worker.arm(f"stop:{step}")

@@ -89,7 +89,8 @@ def commit_before_flush() -> None:
 
 def no_stall_guard() -> None:
     """A woken zombie goes on where it stood, to the next step: an applier that has more in hand
-    would publish what is current again, and so mend what it did."""
+    would publish what is current again, and so mend what it did.
+    """
     crash_point = streams.crash_points.crash_point
     woken = False
 

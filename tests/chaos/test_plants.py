@@ -81,7 +81,8 @@ async def test_a_commit_before_the_flush_loses_rows(folder: Path) -> None:
 
 class Stops:
     """The first worker of the step's role stands still there until its session is over; another
-    takes its place; it wakes when all is quiet, so that what it sends is the last of its tool."""
+    takes its place; it wakes when all is quiet, so that what it sends is the last of its tool.
+    """
 
     def __init__(self, step: str, *, lock_is_lost: bool) -> None:
         self.step = step

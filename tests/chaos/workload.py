@@ -45,7 +45,8 @@ KINDS: Final = {
 
 class Workload:
     """``await run(...)`` while faults happen. ``acknowledged`` is by topic: the ids of all that the
-    broker has taken."""
+    broker has taken.
+    """
 
     def __init__(
         self,

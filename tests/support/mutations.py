@@ -33,7 +33,8 @@ TIME_OF: Final[dict[Kind, str]] = {
 
 class Case(NamedTuple):
     """One record to be sent. ``fields`` are what a good one says; ``partition`` None is the key's;
-    ``codec`` compresses its batch."""
+    ``codec`` compresses its batch.
+    """
 
     name: str
     kind: Kind
@@ -483,7 +484,8 @@ def cases(
     large: int = 0,
 ) -> Iterator[Case]:
     """So many records, ``large`` of them as large as they may be. Their times are now, a moment
-    apart."""
+    apart.
+    """
     mutations: list[Mutation] = random.choices(
         list(WEIGHTS), weights=list(WEIGHTS.values()), k=count - large
     )

@@ -1,5 +1,6 @@
 """The log of a partition, one record after the other: what the detector does, without its batches.
-Pure."""
+Pure.
+"""
 
 from policy.decision.fold import fold
 from policy.state.outages import NO_OUTAGE, OutageWatch

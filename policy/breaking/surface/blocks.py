@@ -8,7 +8,8 @@ AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 def statements(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
     """The statements that bind names in this scope, in the order of the source, blocks opened up;
-    and whether each is an alternative to something before it."""
+    and whether each is an alternative to something before it.
+    """
     waiting = [(each, False) for each in reversed(body)]
     while waiting:  # no recursion: a chain of ``elif`` may be long
         statement, is_alternative = waiting.pop()

@@ -42,7 +42,8 @@ def _summary(node: ast.expr) -> str:
 
 def path_of(node: ast.expr, imports: Imports) -> str | None:
     """The dotted name that the expression is, its root replaced by what was imported under that
-    name; None for any other expression."""
+    name; None for any other expression.
+    """
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

@@ -30,7 +30,8 @@ def fields_of(
     node: ast.ClassDef, ancestors: Collection[str], imports: Imports
 ) -> tuple[Parameter, ...] | None:
     """The parameters that the class's own fields give its constructor, as the source has them;
-    None for a class without such fields. ``ancestors`` are the names of its bases and theirs."""
+    None for a class without such fields. ``ancestors`` are the names of its bases and theirs.
+    """
     for decorator in node.decorator_list:
         options = decorator.keywords if isinstance(decorator, ast.Call) else []
         name = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -95,7 +96,8 @@ def _annotation_path(annotation: ast.expr, imports: Imports) -> str | None:
 
 def fields_of_call(call: ast.Call, imports: Imports) -> tuple[Parameter, ...] | None:
     """The parameters of what ``namedtuple("P", "x y")`` or ``NamedTuple("P", [("x", int)])``
-    makes; None for any other call, and for names that cannot be read."""
+    makes; None for any other call, and for names that cannot be read.
+    """
     match path_of(call.func, imports), call.args:
         case "collections.namedtuple", [_, listed, *_]:
             names = _listed_names(listed)

@@ -52,7 +52,8 @@ class Binding(Enum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A ``def``, an ``async def`` or a named lambda. ``parameters`` are those that callers fill:
-    without ``self`` or ``cls``."""
+    without ``self`` or ``cls``.
+    """
 
     line: int
     parameters: tuple[Parameter, ...]
@@ -75,7 +76,8 @@ class Property:
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """A constant, a class or instance attribute, or a field. ``value`` is None where it is only
-    declared."""
+    declared.
+    """
 
     line: int
     annotation: ast.expr | None
@@ -85,7 +87,8 @@ class Value:
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
     """A name from elsewhere: it exists, and what it is cannot be known here. ``is_given``: by an
-    assignment, so that it is for callers; what an import statement binds is for the module."""
+    assignment, so that it is for callers; what an import statement binds is for the module.
+    """
 
     line: int
     is_given: bool
@@ -95,7 +98,8 @@ class Imported:
 class Class:
     """A class. ``bases`` are dotted names without type arguments, ``object`` and ``Generic`` left
     out. ``fields`` are the constructor's parameters where the class has fields (dataclasses and
-    the like) and no ``__init__``, without those of its bases."""
+    the like) and no ``__init__``, without those of its bases.
+    """
 
     name: str
     line: int
@@ -113,7 +117,8 @@ Member = Function | Class | Property | Value | Imported
 @dataclass(slots=True, eq=False)
 class Module:
     """``exports`` are the names in ``__all__``, None where it has none or it cannot be read.
-    ``imports`` give the dotted name that each imported name stands for."""
+    ``imports`` give the dotted name that each imported name stands for.
+    """
 
     members: dict[str, Member] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)

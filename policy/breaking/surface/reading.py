@@ -196,7 +196,8 @@ class _Reader:
 
     def _set_on_self(self, node: AnyFunction, binding: Binding) -> None:
         """Note the attributes that a method sets on its instance; those of ``__init__`` are the
-        class's."""
+        class's.
+        """
         positional = [*node.args.posonlyargs, *node.args.args]
         if binding is not Binding.INSTANCE or not positional:
             return

@@ -97,7 +97,8 @@ def metrics(books: Books) -> Iterator[Violation]:
 
 def decisions(books: Books) -> Iterator[Violation]:
     """The commands are those that the policy demands of each log, with the same details; and the
-    detector's windows are what its log says."""
+    detector's windows are what its log says.
+    """
     issued: dict[str, dict[UUID, RollbackCommand]] = defaultdict(dict)
     for record, command in books.commands:
         if command.issued_by != "detector":
@@ -172,7 +173,8 @@ def _same(
 
 def versions(books: Books) -> Iterator[Violation]:
     """`tool-versions` says what Postgres says: to a reader who keeps the largest activation, and to
-    one who comes after compaction; numbers have no gaps; one version is current."""
+    one who comes after compaction; numbers have no gaps; one version is current.
+    """
     newest: dict[str, Any] = {}
     last: dict[str, Any] = {}
     for _, version in books.versions:
@@ -203,7 +205,8 @@ def versions(books: Books) -> Iterator[Violation]:
 
 def rows(books: Books) -> Iterator[Violation]:
     """What compaction keeps of the detector's table, each tool's last row, is the one that has read
-    furthest. A row is an array that begins with the offset."""
+    furthest. A row is an array that begins with the offset.
+    """
     furthest: dict[tuple[int, bytes], int] = {}
     last: dict[tuple[int, bytes], tuple[int, ConsumerRecord]] = {}
     for record in books.rows:

@@ -166,7 +166,8 @@ class TestBreaks:
         self, guarded: Guarded, conn: Connection
     ) -> None:
         """The target's trust was lost while the code was compared: the next one is compared under
-        the lock."""
+        the lock.
+        """
         await deploy_all(conn, "one", "two", "three")
 
         async def lose() -> None:

@@ -1,5 +1,6 @@
 """An execution that comes again counts once: in a batch, in a later one, on another partition at
-the same time, and whatever ends in the middle."""
+the same time, and whatever ends in the middle.
+"""
 
 import asyncio
 import json
@@ -78,7 +79,8 @@ async def test_another_recorder_stores_it_at_the_same_time(
     pool: Pool, conn: Connection, ends: str
 ) -> None:
     """The second waits for the first. If that one commits, nothing of the second's batch is kept,
-    and its next try leaves out what the first has stored."""
+    and its next try leaves out what the first has stored.
+    """
     (first,) = await deploy_all(conn, "one")
     same = run(version_id=first)
     transaction = conn.transaction()
@@ -171,7 +173,7 @@ async def test_whatever_comes_again_and_whatever_ends(
 
 async def test_a_plan_from_when_nothing_was_there(conn: Connection) -> None:
     """It reads by the index, too: a recorder keeps its plan while the table grows."""
-    sql = blocks("executions.sql")
+    sql = blocks("executions/recording.sql")
     await conn.execute("vacuum tool_executions")
     async with conn.transaction():
         await conn.execute("set local plan_cache_mode = force_generic_plan")

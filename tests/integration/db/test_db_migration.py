@@ -39,7 +39,8 @@ async def conn(old_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[C
 
 async def old_versions(conn: Connection, tool: str, *versions: tuple[str, str, float]) -> list[int]:
     """Versions as 0001's program left them: hash, author and minute of each. The last one is
-    current. Their ids."""
+    current. Their ids.
+    """
     ids: list[int] = []
     async with conn.transaction():  # at its end one is current
         for number, (code_hash, by, minute) in enumerate(versions, 1):

@@ -153,7 +153,8 @@ async def test_the_recorder_is_not_held_up(
     pool: Pool, conn: Connection, settings: Settings
 ) -> None:
     """Two recorders at work on the very versions that are pruned; some executions come again while
-    they are removed. No deadlock, no long wait, and each version's metrics are exact."""
+    they are removed. No deadlock, no long wait, and each version's metrics are exact.
+    """
     versions = [(await deploy_all(conn, "one", tool=f"tool {n}"))[0] for n in range(20)]
     old = _batches(versions, OLD, 150)
     await asyncio.gather(_record_on(pool, old[:75], 0), _record_on(pool, old[75:], 1))

@@ -234,7 +234,7 @@ class TestTarget:
 
     async def test_no_more_is_read_than_needed(self, conn: Connection) -> None:
         ids = await deploy_all(conn, *(f"code {number}" for number in range(50)))
-        explain = f"explain (analyze, format json) {blocks('trust.sql')['way_back']}"
+        explain = f"explain (analyze, format json) {blocks('rollbacks/trust.sql')['way_back']}"
         for most, rows in ((1, 2), (3, 4)):  # the current version and what may become the target
             asked = ["parser"], [ids[-1]], [None], most
             plan = json.loads(await conn.fetchval(explain, *asked))[0]["Plan"]

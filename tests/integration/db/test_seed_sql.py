@@ -1,5 +1,6 @@
 """The statements that the seed prints for reading the database, as they stand there (but for blanks
-at the ends of lines): what they answer, and that none of them scans all executions."""
+at the ends of lines): what they answer, and that none of them scans all executions.
+"""
 
 import json
 import time
@@ -120,7 +121,8 @@ async def conn(database_dsn: str) -> AsyncIterator[Connection]:
 @pytest.fixture
 async def filled(conn: Connection) -> Connection:
     """Two tools. Of `my_tool` version 1 has 9 of 10 executions that succeeded, version 2, breaking,
-    1 of 4, version 3 none; the other's only version 1 of 2."""
+    1 of 4, version 3 none; the other's only version 1 of 2.
+    """
     ids = []
     for number, (tool, by, breaking) in enumerate(
         [
@@ -299,25 +301,34 @@ def scanned(plan: Any) -> set[str]:
 
 ID: Final = "00000000-0000-0000-0000-0000000f4240"
 
-NEWEST: Final = blocks("evidence.sql")["newest_of_version"]
+NEWEST: Final = blocks("executions/queries.sql")["newest_of_version"]
 READS: Final = {
     "newest_executions": (NEWEST, "my_tool", 5_000, 10, None, None),
     "newest_executions of a time": (NEWEST, "my_tool", 5_000, 50, NOW, NOW),
-    "known": (blocks("executions.sql")["known"], f"{{{ID},{ID}}}"),
-    "executions_by_id": (blocks("evidence.sql")["by_id"], f"{{{ID},{ID}}}"),
-    "recount": (blocks("metrics.sql")["count"], "my_tool", 5_000),
-    "history": (blocks("versions.sql")["history"], "my_tool", 50),
-    "current": (blocks("versions.sql")["current"], "{my_tool,other}"),
-    "standing": (blocks("versions.sql")["standing"], "{my_tool,other}"),
-    "rollbacks": (blocks("rollbacks.sql")["newest"], None, 50),
-    "rollbacks of a tool": (blocks("rollbacks.sql")["newest_of_tool"], None, 50, "my_tool"),
-    "rollbacks about versions": (blocks("rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
-    "rollbacks by id": (blocks("rollbacks.sql")["among"], f"{{{ID}}}"),
-    "current for a rollback": (blocks("rollbacks.sql")["current"], "{my_tool,other}"),
-    "named by commands": (blocks("rollbacks.sql")["named"], "{my_tool,other}", "{5000,7}"),
-    "commands known": (blocks("rollbacks.sql")["stored"], f"{{{ID}}}"),
+    "known": (blocks("executions/recording.sql")["known"], f"{{{ID},{ID}}}"),
+    "executions_by_id": (blocks("executions/queries.sql")["by_id"], f"{{{ID},{ID}}}"),
+    "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
+    "history": (blocks("versions/tool_versions.sql")["history"], "my_tool", 50),
+    "current": (blocks("versions/tool_versions.sql")["current"], "{my_tool,other}"),
+    "standing": (blocks("versions/tool_versions.sql")["standing"], "{my_tool,other}"),
+    "rollbacks": (blocks("rollbacks/rollbacks.sql")["newest"], None, 50),
+    "rollbacks of a tool": (
+        blocks("rollbacks/rollbacks.sql")["newest_of_tool"],
+        None,
+        50,
+        "my_tool",
+    ),
+    "rollbacks about versions": (blocks("rollbacks/rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
+    "rollbacks by id": (blocks("rollbacks/rollbacks.sql")["among"], f"{{{ID}}}"),
+    "current for a rollback": (blocks("rollbacks/rollbacks.sql")["current"], "{my_tool,other}"),
+    "named by commands": (
+        blocks("rollbacks/rollbacks.sql")["named"],
+        "{my_tool,other}",
+        "{5000,7}",
+    ),
+    "commands known": (blocks("rollbacks/rollbacks.sql")["stored"], f"{{{ID}}}"),
     "targets": (
-        blocks("trust.sql")["way_back"],
+        blocks("rollbacks/trust.sql")["way_back"],
         "{my_tool,other}",
         "{5000,7}",
         "{null,null}",

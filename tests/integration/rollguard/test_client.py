@@ -56,7 +56,8 @@ class PublishingClient(EngineClient):
 @asynccontextmanager
 async def applying(settings: Settings) -> AsyncIterator[None]:
     """Every deployment becomes version 7; every command is applied, one that answers after what
-    was held is said once more."""
+    was held is said once more.
+    """
 
     async def apply() -> None:
         prefix = settings.topic_prefix

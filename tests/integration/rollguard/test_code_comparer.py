@@ -181,12 +181,12 @@ def test_with_uvloop_and_nothing_left() -> None:
 async def test_the_child_ends_with_its_parent(busy: bool) -> None:
     """Busy, it ends when it has finished or at its alarm, 3 s here."""
     program = (
-        "import asyncio, os\nfrom agents.comparer.code_comparer import Analyst\n"
+        "import asyncio, os\nfrom agents.comparer.code_comparer import CodeComparer\n"
         "async def main():\n"
-        "    analyst = Analyst(timeout_s=2.0)\n    await analyst.start()\n"
-        "    print(analyst._process.pid, flush=True)\n"
+        "    comparer = CodeComparer(timeout_s=2.0)\n    await comparer.start()\n"
+        "    print(comparer._process.pid, flush=True)\n"
         f"    code = ''.join(f'def f{{i}}(): ...\\n' for i in range({300_000 if busy else 1}))\n"
-        "    asyncio.ensure_future(analyst.compare(code, ''))\n"
+        "    asyncio.ensure_future(comparer.compare(code, ''))\n"
         "    await asyncio.sleep(1.0)\n    os._exit(0)\n"
         "asyncio.run(main())\n"
     )

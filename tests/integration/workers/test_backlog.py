@@ -1,5 +1,6 @@
 """A backlog of deployments and rollbacks of the same tools, mixed: in order for each tool, and
-every change has its activation."""
+every change has its activation.
+"""
 
 from collections import defaultdict
 from pathlib import Path
@@ -95,7 +96,8 @@ def _id(outcome: Outcome) -> UUID:
 
 async def _published_without_a_gap(system: System, changes: int, again: int) -> None:
     """Each tool's activations are 1, 2, 3 … in its log and in `tool-versions`, but for those that
-    a replay says again; the last is what Postgres says."""
+    a replay says again; the last is what Postgres says.
+    """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"
     )

@@ -104,7 +104,8 @@ class Fuzz:
 
     async def read_dead_letters(self, quiet_s: float = 20.0) -> None:
         """Read `dead-letters` until all bad records are there and no more come; or until nothing
-        comes for so long."""
+        comes for so long.
+        """
         bad = {place for place, case in self.sent.items() if case.fate == "bad"}
         async with self.system.reader(self.system.topics.dead_letters) as consumer:
             while True:
@@ -277,7 +278,8 @@ async def _health(system: System, tool: str) -> tuple[int, dict[str, Any]]:
 
 async def check_deployments(fuzz: Fuzz) -> None:
     """Each good deployment became the current version in its turn; each bad one whose id can be
-    read is refused."""
+    read is refused.
+    """
     taken = fuzz.taken("deployment")
     sql = "SELECT deployment_id, outcome ->> 'status' AS status FROM deployments"
     refusals = {

@@ -1,5 +1,6 @@
 """What compaction keeps is written again by its owner: rows by the detector, versions by the
-applier."""
+applier.
+"""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """The detector stays as near to the raw limit as it is: aiokafka's ``getmany`` and a plain pydantic
-model over the same records in the same run, CPU time against CPU time."""
+model over the same records in the same run, CPU time against CPU time.
+"""
 
 import statistics
 import time

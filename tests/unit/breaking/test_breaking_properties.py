@@ -59,7 +59,8 @@ PIECES: Final = [
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, str]:
     """A real source, and the same with lines or characters deleted, doubled or swapped, something
-    put in, or the rest cut off."""
+    put in, or the rest cut off.
+    """
     source = text = draw(st.sampled_from(SOURCES))
     for _ in range(draw(st.integers(1, 3))):
         text = draw(st.sampled_from([_lines, _characters]))(draw, text)

@@ -56,7 +56,8 @@ async def results_of(tool_name: str, code: str, files: list[Path]) -> list[Any]:
 
 def first_rule(errors: list[str | None]) -> str | None:
     """The first rule that holds while a version comes to these errors, after one that never fails,
-    all within minutes; None where none does."""
+    all within minutes; None where none does.
+    """
     for count in range(1, len(errors) + 1):
         until_now = errors[:count]
         newest = until_now[-10:]

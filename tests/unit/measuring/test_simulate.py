@@ -1,5 +1,6 @@
 """What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
-short, and the simulation itself."""
+short, and the simulation itself.
+"""
 
 import re
 from itertools import groupby, pairwise
@@ -116,7 +117,8 @@ def test_where_each_policy_rolls_back_a_first_version_that_always_fails(
 
 def test_a_comparison_is_by_hand() -> None:
     """90 of 100 before; the third failure of ten is z = 2.4 (pooled 0.882), the second 1.0 of
-    nine, which is too few to be looked at."""
+    nine, which is too few to be looked at.
+    """
     judging = POLICIES["repeated test"]([None] * 90 + ["E"] * 10)
     assert [judging.judge(o) for o in [None] * 7 + ["E"] * 3] == [False] * 9 + [True]
 
@@ -162,7 +164,8 @@ def test_guarded_hears_a_noisy_caller_once() -> None:
 
 def history(tool: str, life: str) -> History:
     """Of 100 executions of the target every five seconds, all of them good, then these: + is good,
-    - fails."""
+    - fails.
+    """
     target = [Call(5_000 * number, None) for number in range(100)]
     calls = [
         Call(5_000 * (100 + number), None if outcome == "+" else "ValueError")

@@ -257,7 +257,8 @@ def test_a_late_execution_begins_none() -> None:
 
 def test_what_is_recorded_of_activations_holds() -> None:
     """From a tool's first on nothing is derived for it; one that says again what was derived is
-    left out; numbers begin behind those that were derived."""
+    left out; numbers begin behind those that were derived.
+    """
     recorded = [active(0, 1, 1), active(5, 2, 2), active(7, 1, 3, "rollback")]
     assert derived(recorded[0], run(1, 1), run(2, 9), *recorded[1:], run(8, 2)) == [
         (1, "deployment", 1),

@@ -254,7 +254,8 @@ def test_an_old_activation_changes_nothing() -> None:
 
 def test_a_change_of_policy_within_an_activation() -> None:
     """From `seed`, evidence begins with the next execution; back to it, with the next activation
-    nothing is left."""
+    nothing is left.
+    """
     script = run(Script().deploy(0), "." * 12, 0)
     row, _ = fold_all(None, [numbered(each) for each in script.log], Rules())
     more = run(Script().deploy(0), "." * 12 + "....F", 0).log[-5:]
@@ -385,7 +386,7 @@ def test_what_is_no_evidence_is_not_told(said: Any) -> None:
 
 
 def test_evidence_is_read_as_postgres_gives_it_back() -> None:
-    """jsonb knows one kind of number: 1e299 comes back as a whole one."""
+    """Jsonb knows one kind of number: 1e299 comes back as a whole one."""
     said = msgspec.to_builtins(SAID) | {"odds": 10**299, "limit": 100}
     assert evidence_of({"evidence": said}) == msgspec.structs.replace(SAID, odds=1e299)
     assert evidence_of({"evidence": said | {"odds": 10**400}}) is None

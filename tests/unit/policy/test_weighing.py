@@ -197,7 +197,8 @@ def test_a_version_becomes_a_baseline(log: str) -> None:
 def test_no_better_version_loses_more_than_it_stakes(expected: Expected) -> None:
     """By enumeration of all logs of six executions, in fractions: whatever rates at or below the
     expected ones the version has, what the bets win on average is at most 1, and at most one stake
-    for each execution in the case of the break."""
+    for each execution in the case of the break.
+    """
     logs = ["".join(log) for log in product("SF", repeat=6)]
     won = {log: mixture_of(log, RATE_BETS, expected) for log in logs}
     won_at_break = {log: break_of(log, expected) for log in logs}

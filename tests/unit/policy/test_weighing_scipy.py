@@ -93,7 +93,8 @@ def test_intervals_are_wilsons(executions: int) -> None:
 
 def drawn(random: Random, rates: tuple[float, float], executions: int) -> str:
     """S succeeded, F failed, T failed with a signature error; rates of failures after a success
-    and after a failure."""
+    and after a failure.
+    """
     outcomes, failed = "", False
     for _ in range(executions):
         failed = random.random() < rates[failed]
@@ -128,7 +129,8 @@ def test_odds_are_ratios_of_binomial_likelihoods(
     baseline: Baseline | None, rates: tuple[float, float], executions: int
 ) -> None:
     """Of how many failed after a success and of how many failed after a failure, by bet and level;
-    as logarithms, for the likelihoods of thousands are small."""
+    as logarithms, for the likelihoods of thousands are small.
+    """
     outcomes = drawn(Random(f"{baseline} {rates}"), rates, executions)
     failed = [outcome != "S" for outcome in outcomes]
     after = [later for before, later in pairwise([False, *failed]) if not before]
@@ -252,7 +254,8 @@ def test_whoever_fails_as_a_level_expects_pays_no_more_than_its_factor(
     baseline: Baseline | None, share: float
 ) -> None:
     """Or at a ``share`` of that: the mean of the odds is at most the factor, at every length, and
-    they ever reach n with a probability of at most the factor over n."""
+    they ever reach n with a probability of at most the factor over n.
+    """
     for level, side in zip(POLICY.levels, stakes_of(baseline, POLICY).rate, strict=True):
         rates = (side.expected.failure_rate * share, side.expected.repeat_rate * share)
         price = price_of(lambda weighed: weighed.rate.odds, baseline, "F", rates)

@@ -66,7 +66,8 @@ def body_of(diff: str) -> list[str]:
 
 def _net(diff: str, more: str, less: str) -> Counter[str]:
     """The lines that the diff adds on one side and does not take from there elsewhere: of lines
-    that come more than once it may take another one."""
+    that come more than once it may take another one.
+    """
     lines = body_of(diff)
     signs = {sign: Counter(line[1:] for line in lines if line[0] == sign) for sign in "+-"}
     return signs[more] - signs[less]

@@ -40,7 +40,8 @@ def test_ticks_keep_it_going() -> None:
 @pytest.mark.parametrize("session_s", [6, 10, 45])
 def test_the_limit_is_before_the_session_can_be_over(session_s: int) -> None:
     """The last heartbeat is a fifth of the session old at the most when the process stops, and the
-    last tick one tick."""
+    last tick one tick.
+    """
     assert limit_of(session_s) + TICK_S + session_s / 5 <= session_s + 1e-9
 
 

@@ -9,7 +9,8 @@ BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandl
 
 def execute(path: str, *, at_least: int = 1) -> dict[str, float]:
     """Functions by line and name with their complexity, where it is at least so much; and under
-    'spread' the standard deviation."""
+    'spread' the standard deviation.
+    """
     with tokenize.open(path) as source:
         tree = ast.parse(source.read())
     found = {

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 def execute(path: str, *, stdlib: bool = True) -> dict[str, list[str]]:
     """Top-level names of imported modules, sorted, without the standard library's if so asked; and
-    what is imported relatively, with its dots."""
+    what is imported relatively, with its dots.
+    """
     with tokenize.open(path) as source:
         tree = ast.parse(source.read())
     modules = {name.partition(".")[0] for name in imported(tree)}

@@ -10,7 +10,8 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 def execute(path: str, *, top: int = 10) -> dict[str, object]:
     """The ``top`` most frequent identifiers and words with their counts, how many there are, and
-    those that occur once: where a name is mistyped, it is one of these."""
+    those that occur once: where a name is mistyped, it is one of these.
+    """
     with tokenize.open(path) as source:
         names = Counter(
             token.string

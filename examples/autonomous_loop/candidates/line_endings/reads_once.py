@@ -8,7 +8,8 @@ from pathlib import Path
 
 def execute(path: str) -> dict[str, object]:
     """The encoding that Python would read it in, what ends its lines ('mixed' for several), and how
-    many lines each ending ends."""
+    many lines each ending ends.
+    """
     content = Path(path).read_bytes()
     encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
     crlf = content.count(b"\r\n")

@@ -7,7 +7,8 @@ from typing import Any
 
 def execute(path: str, top: int) -> list[dict[str, Any]]:
     """The ``top`` longest, with name, first line and length in lines; the longest first, and of
-    several equally long ones the first in the file."""
+    several equally long ones the first in the file.
+    """
     with tokenize.open(path) as source:
         tree = ast.parse(source.read())
     functions: list[dict[str, Any]] = [

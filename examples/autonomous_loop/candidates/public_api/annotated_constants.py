@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 def execute(path: str) -> dict[str, list[str]]:
     """Public classes, functions (with arguments and result) and constants, annotated ones too, in
-    order of the file."""
+    order of the file.
+    """
     with tokenize.open(path) as source:
         body = ast.parse(source.read()).body
     return {

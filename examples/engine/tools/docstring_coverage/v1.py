@@ -8,7 +8,8 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def execute(path: str) -> dict[str, float]:
     """Of the module, its public classes and functions: how many there are, and the share (0 to 1)
-    that has a docstring."""
+    that has a docstring.
+    """
     with tokenize.open(path) as source:
         tree = ast.parse(source.read())
     nodes = [node for node in ast.walk(tree) if isinstance(node, DOCUMENTED) and is_public(node)]

@@ -1,0 +1,77 @@
+"""Rows that version 0.1.0 wrote are read and folded on as that version would have done it.
+
+A detector that is upgraded recovers the rows that its predecessor wrote, from the changelog or from
+disk. ``tests/data/rows_0_1_0.json`` was written by the code of version 0.1.0: rows in the middle of
+seeded logs, the rest of each log, and what 0.1.0 made of it.
+"""
+
+import json
+from base64 import b64decode
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from policy.decision.fold import fold
+from policy.state.outages import decode_watch, encode_watch
+from policy.state.windows import decode, encode
+from schemas.execution import Execution, read_log_entry
+from schemas.execution_entry import ExecutionEntry
+from schemas.rules import Rules
+from schemas.settings import load_settings
+from tests.support.system import execution
+
+_DATA: Final = json.loads(
+    (Path(__file__).parents[2] / "data" / "rows_0_1_0.json").read_text("utf-8")
+)
+
+
+def _row_name(case: dict[str, Any]) -> str:
+    return f"{case['policy']}, {len(case['log'])} entries, {len(case['commands'])} commands"
+
+
+@pytest.mark.parametrize("case", _DATA["rows"], ids=_row_name)
+def test_a_row_of_0_1_0_is_folded_on_as_0_1_0_did(case: dict[str, Any]) -> None:
+    rules = Rules.model_validate(case["rules"])
+    row: Any = decode(b64decode(case["row"]))
+    assert encode(row) == b64decode(case["row"])
+    commands = []
+    for offset, timestamp_ms, value in case["log"]:
+        read = read_log_entry(value.encode())
+        entry = ExecutionEntry.of(read) if isinstance(read, Execution) else read
+        row, command = fold(row, offset, timestamp_ms, entry, rules)
+        if command is not None:
+            commands.append(command.model_dump(mode="json", exclude_none=True))
+    assert commands == case["commands"]
+    assert encode(row) == b64decode(case["row_after"])
+
+
+@pytest.mark.parametrize("case", _DATA["outages"], ids=lambda case: f"{len(case['log'])} entries")
+def test_an_outage_row_of_0_1_0_is_followed_on_as_0_1_0_did(case: dict[str, Any]) -> None:
+    watch = decode_watch(b64decode(case["row"]))
+    log = [
+        (
+            tool.encode(),
+            (
+                offset,
+                timestamp_ms,
+                ExecutionEntry.of(
+                    execution(
+                        tool, None if ok else "OSError: down", execution_id=UUID(int=offset + 1)
+                    )
+                ),
+            ),
+        )
+        for offset, timestamp_ms, tool, ok in case["log"]
+    ]
+    timeline = watch.follow(log, load_settings(policy="guarded"))
+    assert list(timeline.changes) == case["changes"]
+    assert sorted(timeline.deferred) == case["deferred"]
+    assert encode_watch(watch) == b64decode(case["row_after"])
+
+
+def test_the_file_holds_rows_of_both_policies_and_every_reason() -> None:
+    reasons = {command["reason"] for case in _DATA["rows"] for command in case["commands"]}
+    assert {case["policy"] for case in _DATA["rows"]} == {"seed", "guarded"}
+    assert reasons >= {"consecutive_failures", "signature_change", "regression"}
