@@ -9,7 +9,7 @@ from yarl import URL
 
 from policy.decision.health import guarded_health_of, health_of
 from policy.state.outages import KEY, OutageWatch, decode_watch
-from policy.state.windows import decode
+from policy.state.row import decode
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.topics import Topics

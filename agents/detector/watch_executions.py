@@ -23,7 +23,7 @@ from policy.state.outages import (
     decode_watch,
     encode_watch,
 )
-from policy.state.windows import Row, decode, encode
+from policy.state.row import Row, decode, encode
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand

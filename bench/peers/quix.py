@@ -13,7 +13,7 @@ from quixstreams import Application, State, message_context
 from bench.flow.reading import read_entry
 from bench.peers import COMMIT_INTERVAL_S
 from policy.decision.fold import fold
-from policy.state.windows import decode, encode
+from policy.state.row import decode, encode
 from schemas.rules import Rules
 
 ROW = "row"

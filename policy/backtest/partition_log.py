@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.decision.fold import Numbered, fold
 from policy.state.outages import NO_OUTAGE, OutageWatch
-from policy.state.windows import Row
+from policy.state.row import Row
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
 

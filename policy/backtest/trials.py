@@ -12,7 +12,7 @@ from policy.backtest.derived_activations import is_derived
 from policy.backtest.partition_log import PartitionLog
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.decision.fold import Numbered
-from policy.state.windows import is_of_current
+from policy.state.row import is_of_current
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from policy.decision.guarded import add_run, add_successes
-from policy.decision.verdict import cannot_trigger, decide
+from policy.decision.threshold_rules import cannot_trigger, decide
 from policy.state.outages import NO_OUTAGE, OutageTimeline
-from policy.state.windows import Row, activate, count, count_successes, is_of_current
+from policy.state.row import Row, activate, count, count_successes, is_of_current
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand

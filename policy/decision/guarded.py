@@ -11,7 +11,7 @@ import msgspec
 from policy.decision.weighing import Test, Weight, policy_of, reached, stakes_of, weigh
 from policy.state.evidence import Baseline, ToolEvidence
 from policy.state.outages import Outage, is_lasting
-from policy.state.windows import Row
+from policy.state.row import Row
 from schemas.execution import SIGNATURE_ERRORS
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
@@ -20,7 +20,7 @@ from schemas.rules import Rules
 def add_run(
     row: Row, run: ExecutionEntry, timestamp_ms: int, outages: Sequence[Outage], rules: Rules
 ) -> bool:
-    """Count an execution that ``policy.state.windows.count`` has counted, if it is evidence;
+    """Count an execution that ``policy.state.row.count`` has counted, if it is evidence;
     whether it is, and so may condemn. ``outages`` are those known at its place in the log.
     """
     tool_evidence = tool_evidence_of(row)

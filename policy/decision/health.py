@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from policy.decision.verdict import baseline_of, details_of, mode_of, stands
+from policy.decision.threshold_rules import baseline_of, details_of, mode_of, stands
 from policy.state.outages import OutageWatch
-from policy.state.windows import Row, Seen, is_signature_error
+from policy.state.row import Row, Seen, is_signature_error
 from schemas.fields import format_time, time_of
 from schemas.outages import OutageRules
 from schemas.rules import Rules

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from policy.decision.verdict import Verdict, judge
-from policy.state.windows import Row, activate, count
+from policy.decision.threshold_rules import Verdict, judge
+from policy.state.row import Row, activate, count
 from schemas.deployment import ToolVersion
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from policy.state.calls import Calls
+from policy.state.muted_callers import Calls
 from policy.state.outages import Outage
 from policy.state.stored_baselines import remember
 from schemas.rules import Rules

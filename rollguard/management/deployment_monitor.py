@@ -14,8 +14,8 @@ from uuid import UUID
 from db.postgres.pool import Connection
 from db.rollbacks.rollbacks import commanded
 from policy.decision.rebuild import immediate
-from policy.decision.verdict import decide, details_of, mode_of
-from policy.state.windows import Row
+from policy.decision.threshold_rules import decide, details_of, mode_of
+from policy.state.row import Row
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
 from rollguard.operations.reads import health
 from schemas.fields import micros_of, parse_time, time_of

@@ -25,8 +25,8 @@ from db.postgres.pool import Connection
 from db.versions.metrics import Metrics, recount
 from db.versions.tool_versions import VersionRecord, current_version, history, outcome_of, version
 from policy.decision.rebuild import immediate, rebuild
-from policy.decision.verdict import details_of
-from policy.state.windows import Row
+from policy.decision.threshold_rules import details_of
+from policy.state.row import Row
 from rollguard.management.connections import Connections
 from rollguard.management.version_comparison import code_diff, comparison_of
 from rollguard.refusal import DeploymentRefused

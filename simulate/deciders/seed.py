@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from policy.decision.fold import fold
-from policy.state.windows import activate, count
+from policy.state.row import activate, count
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 from simulate.worlds.draws import Outcome

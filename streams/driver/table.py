@@ -1,4 +1,4 @@
-"""The detector's table: a row (bytes, see ``policy.state.windows``) for each tool.
+"""The detector's table: a row (bytes, see ``policy.state.row``) for each tool.
 
 A Faust table by its topic, its assignment and its recovery. Reading and writing a row through Faust
 costs 160 µs; here a row is a dictionary's entry, and a batch's rows go to the changelog at once.
@@ -13,7 +13,7 @@ import faust
 from faust.stores.memory import Store
 from faust.types import TP
 
-from policy.state.windows import read_to_of
+from policy.state.row import read_to_of
 from streams.driver.batches import Batch
 from streams.driver.kept_rows import KeptRows
 from streams.topics import TABLE
@@ -121,7 +121,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         self._writing = asyncio.Lock()
 
     def rows_of(self, partition: int) -> Rows:
-        """The rows of one partition, to be read (``policy.state.windows.decode``)."""
+        """The rows of one partition, to be read (``policy.state.row.decode``)."""
         store: Any = self.data
         found: Rows = store.rows_of(partition)
         return found

@@ -226,7 +226,7 @@ def _evidence_said(weighed: Weighed, seen: Tally) -> dict[str, Any]:
 
 def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
     """The offsets of the executions that are evidence: those of a call that failed a short while
-    ago are not (``policy/state/calls.py`` says when they are).
+    ago are not (``policy/state/muted_callers.py`` says when they are).
     """
     places = _real_activations(log)
     counted = [

@@ -4,7 +4,7 @@ Pure.
 
 from policy.decision.fold import fold
 from policy.state.outages import NO_OUTAGE, OutageWatch
-from policy.state.windows import Row
+from policy.state.row import Row
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand

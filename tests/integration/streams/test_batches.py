@@ -21,7 +21,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from agents.worker.batch_agent import BatchAgent, Fatal
-from policy.state.windows import Row, decode, encode
+from policy.state.row import Row, decode, encode
 from rollguard.operations.setup import create_missing_topics
 from schemas.errors import Misconfigured
 from schemas.settings import Settings, load_settings

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from policy.decision.fold import fold
-from policy.state.calls import Calls, call_of
 from policy.state.evidence import Evidence
-from policy.state.windows import Row
+from policy.state.muted_callers import Calls, call_of
+from policy.state.row import Row
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand

@@ -19,9 +19,9 @@ from policy.decision.guarded import EvidenceSummary, Tally, evidence_of
 from policy.decision.health import health_of
 from policy.decision.rebuild import immediate
 from policy.decision.rule_texts import evidence_text
-from policy.state.calls import MOST, Calls
 from policy.state.evidence import REMEMBERED, Baseline, Before, Evidence, ToolEvidence
-from policy.state.windows import Row, activate, count_successes, decode, encode
+from policy.state.muted_callers import MOST, Calls
+from policy.state.row import Row, activate, count_successes, decode, encode
 from schemas.errors import Misconfigured
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of

@@ -14,7 +14,7 @@ import pytest
 from policy.decision.fold import Numbered, fold_all
 from policy.decision.health import guarded_health_of, outage_of
 from policy.state.outages import NO_OUTAGE, OutageWatch, chance, decode_watch, encode_watch
-from policy.state.windows import Row, decode, encode
+from policy.state.row import Row, decode, encode
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from policy.decision.fold import fold
 from policy.decision.rebuild import immediate, rebuild
-from policy.decision.verdict import details_of
-from policy.state.windows import Row
+from policy.decision.threshold_rules import details_of
+from policy.state.row import Row
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Execution
 from schemas.execution_entry import ExecutionEntry

@@ -15,7 +15,7 @@ import pytest
 
 from policy.decision.fold import fold
 from policy.state.outages import decode_watch, encode_watch
-from policy.state.windows import decode, encode
+from policy.state.row import decode, encode
 from schemas.execution import Execution, read_log_entry
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules

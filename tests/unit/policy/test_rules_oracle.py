@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import policy.decision.fold
 from policy.decision.fold import Numbered, commands_of_log, fold, fold_all
-from policy.state.windows import Row, count_successes, encode
+from policy.state.row import Row, count_successes, encode
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of

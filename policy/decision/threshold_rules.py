@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from policy.decision.guarded import evidence_details, has_reached, stands_condemned
-from policy.state.windows import SECOND, Counts, Row, is_signature_error
+from policy.state.row import SECOND, Counts, Row, is_signature_error
 from schemas.fields import time_of
 from schemas.rollback import (
     Mode,
