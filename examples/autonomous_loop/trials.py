@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from examples.autonomous_loop.evidence import decision_of
+from examples.autonomous_loop.decision import decision_of
 from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.manifest import Candidate, Verdict
 from examples.autonomous_loop.orchestrator import Orchestrator

@@ -6,14 +6,14 @@ from typing import Final
 from policy.breaking.finding import Finding, Kind, found, shown
 from policy.breaking.functions import compare_decorators
 from policy.breaking.parameters import Change, parameter_changes
-from policy.breaking.surface.lineage import (
+from policy.breaking.surface.elements import Class, Module, is_public
+from policy.breaking.surface.inheritance import (
     ancestors,
     constructor,
     has_unknown_base,
     members_of,
     public_bases,
 )
-from policy.breaking.surface.model import Class, Module, is_public
 
 _ENUMS: Final = frozenset(
     f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "ReprEnum")

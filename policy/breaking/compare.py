@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from policy.breaking.finding import Finding, Kind, found, shown
 from policy.breaking.members import added, compare_members, is_import, removed
-from policy.breaking.surface.model import Module
-from policy.breaking.surface.reading import read
+from policy.breaking.surface.elements import Module
+from policy.breaking.surface.read_module import read
 
 #: All that Python raises for a text that it cannot read.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, SystemError, OverflowError)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, Kind, found, shown
 from policy.breaking.parameters import parameter_changes
+from policy.breaking.surface.elements import Binding, Function, Module
 from policy.breaking.surface.expressions import text_of
-from policy.breaking.surface.model import Binding, Function, Module
 
 
 def compare_functions(

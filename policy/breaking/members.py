@@ -7,8 +7,7 @@ from policy.breaking.annotations import same_annotation
 from policy.breaking.classes import Side, compare_classes, is_shared_base, is_told_of_base
 from policy.breaking.finding import Finding, Kind, found, shown
 from policy.breaking.functions import compare_functions
-from policy.breaking.surface.expressions import text_of
-from policy.breaking.surface.model import (
+from policy.breaking.surface.elements import (
     Binding,
     Class,
     Function,
@@ -19,6 +18,7 @@ from policy.breaking.surface.model import (
     Value,
     is_public,
 )
+from policy.breaking.surface.expressions import text_of
 
 _WORDS: Final[dict[type, str]] = {
     Function: "function",

@@ -6,8 +6,8 @@ from typing import Final
 
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Kind, shown
+from policy.breaking.surface.elements import Parameter, Passing
 from policy.breaking.surface.expressions import Imports, text_of
-from policy.breaking.surface.model import Parameter, Passing
 
 _STARS: Final = {Passing.EXTRA_POSITIONAL: "*", Passing.EXTRA_KEYWORD: "**"}
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from policy.breaking.surface.blocks import statements
+from policy.breaking.surface.statements import statements
 
 
 def exports_of(body: list[ast.stmt]) -> list[str] | None:

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from policy.breaking.surface.elements import Parameter, Passing, is_public
 from policy.breaking.surface.expressions import path_of
-from policy.breaking.surface.model import Parameter, Passing, is_public
 
 _DECORATORS: Final = frozenset(
     {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}

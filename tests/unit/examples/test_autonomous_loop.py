@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from examples.autonomous_loop.evidence import decision_of
+from examples.autonomous_loop.decision import decision_of
 from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.loop import Result
 from examples.autonomous_loop.manifest import Candidate, Expected

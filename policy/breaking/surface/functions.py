@@ -3,9 +3,9 @@
 import ast
 from typing import Final
 
-from policy.breaking.surface.blocks import AnyFunction, yields
+from policy.breaking.surface.elements import Binding, Function, Module, Parameter, Passing
 from policy.breaking.surface.expressions import Imports, decorator_text, path_of
-from policy.breaking.surface.model import Binding, Function, Module, Parameter, Passing
+from policy.breaking.surface.statements import AnyFunction, yields
 
 #: Decorators that say nothing to a caller.
 _SILENT: Final = frozenset(

@@ -4,7 +4,7 @@ import builtins
 from dataclasses import dataclass
 from typing import Final
 
-from policy.breaking.surface.model import (
+from policy.breaking.surface.elements import (
     Class,
     Function,
     Member,

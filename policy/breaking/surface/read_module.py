@@ -10,19 +10,7 @@ import ast
 from dataclasses import replace
 from typing import Final
 
-from policy.breaking.surface.blocks import AnyFunction, assignments, bound_names, statements
-from policy.breaking.surface.definitions import (
-    decorator_path,
-    decorators_of,
-    function_of,
-    parameters_of,
-    unbound,
-)
-from policy.breaking.surface.exports import exports_of
-from policy.breaking.surface.expressions import Imports, decorator_text, path_of
-from policy.breaking.surface.fields import fields_of, fields_of_call
-from policy.breaking.surface.lineage import ancestors
-from policy.breaking.surface.model import (
+from policy.breaking.surface.elements import (
     Binding,
     Class,
     Function,
@@ -32,6 +20,18 @@ from policy.breaking.surface.model import (
     Property,
     Value,
 )
+from policy.breaking.surface.exports import exports_of
+from policy.breaking.surface.expressions import Imports, decorator_text, path_of
+from policy.breaking.surface.fields import fields_of, fields_of_call
+from policy.breaking.surface.functions import (
+    decorator_path,
+    decorators_of,
+    function_of,
+    parameters_of,
+    unbound,
+)
+from policy.breaking.surface.inheritance import ancestors
+from policy.breaking.surface.statements import AnyFunction, assignments, bound_names, statements
 
 _PROPERTIES: Final = frozenset({"property", "abc.abstractproperty"})
 _CACHED_PROPERTIES: Final = frozenset({"functools.cached_property"})
