@@ -7,7 +7,7 @@ from uuid import UUID
 from db.executions.queries import errors_of
 from db.postgres.pool import Connection
 from db.rollbacks.trust import LostBy, lost_by
-from policy.breaking.finding import shown
+from policy.breaking.finding import one_line
 from policy.decision.guarded import evidence_of
 from policy.decision.rule_texts import evidence_text, rule_text
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
@@ -76,4 +76,4 @@ def _shown(error: str) -> str:
     """Of a traceback the last line: there the error stands."""
     lines = error.strip().splitlines()
     text = lines[-1] if lines and lines[0].startswith("Traceback (") else error
-    return shown(text, _ERROR_CHARACTERS)
+    return one_line(text, _ERROR_CHARACTERS)

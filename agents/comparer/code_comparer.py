@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from policy.breaking.finding import Finding, found, shown
+from policy.breaking.finding import Finding, new_finding, one_line
 
 _ROOT: Final = Path(__file__).parents[2]
 _MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may hold
@@ -68,8 +68,8 @@ class CodeComparer:
                 await self._kill()
                 raise
         if isinstance(answer, str):
-            sentence = f"The code could not be compared: {shown(answer)}."
-            return [found("not_comparable", "", sentence, None)]
+            sentence = f"The code could not be compared: {one_line(answer)}."
+            return [new_finding("not_comparable", "", sentence, None)]
         return [Finding(*each) for each in answer]
 
     async def close(self) -> None:

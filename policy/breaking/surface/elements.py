@@ -1,4 +1,4 @@
-"""What callers can reach of a module: its functions, classes and values, and theirs."""
+"""The elements of a surface: a module, its functions, classes and values, and their members."""
 
 import ast
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Passing(Enum):
-    """How a parameter takes its argument; the value is what a sentence calls it."""
+    """How a parameter takes its argument; the value is the name that a sentence uses."""
 
     POSITIONAL = "positional-only"
     EITHER = "positional or keyword"
@@ -17,7 +17,7 @@ class Passing(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """One parameter of a function; without a default, and not an extra one, it is required."""
+    """One parameter of a function."""
 
     name: str
     passing: Passing
@@ -26,12 +26,12 @@ class Parameter:
 
     @property
     def is_extra(self) -> bool:
-        """Whether it takes any number of arguments."""
+        """Whether it is a ``*`` or ``**``, which takes any number of arguments."""
         return self.passing in (Passing.EXTRA_POSITIONAL, Passing.EXTRA_KEYWORD)
 
     @property
     def is_positional(self) -> bool:
-        """Whether one argument can reach it by position."""
+        """Whether it takes one argument by position."""
         return self.passing in (Passing.POSITIONAL, Passing.EITHER)
 
     @property
@@ -41,7 +41,7 @@ class Parameter:
 
 
 class Binding(Enum):
-    """What a call through the class or an instance puts in front of the arguments."""
+    """What Python passes by itself as the first argument; the value is what a sentence says."""
 
     NOTHING = "a function"
     INSTANCE = "a method of instances"
@@ -51,8 +51,9 @@ class Binding(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A ``def``, an ``async def`` or a named lambda. ``parameters`` are those that callers fill:
-    without ``self`` or ``cls``.
+    """A function: a ``def``, an ``async def`` or a lambda with a name.
+
+    ``parameters`` are those that callers fill, without ``self`` or ``cls``.
     """
 
     line: int
@@ -66,7 +67,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Property:
-    """An attribute that is computed when read."""
+    """An attribute that is computed when it is read."""
 
     line: int
     annotation: ast.expr | None
@@ -75,8 +76,9 @@ class Property:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """A constant, a class or instance attribute, or a field. ``value`` is None where it is only
-    declared.
+    """A constant, an attribute of a class or an instance, or a field.
+
+    ``value`` is None if the name is only declared.
     """
 
     line: int
@@ -86,19 +88,23 @@ class Value:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """A name from elsewhere: it exists, and what it is cannot be known here. ``is_given``: by an
-    assignment, so that it is for callers; what an import statement binds is for the module.
+    """A name that stands for something of another module, of which nothing is known here.
+
+    If an assignment gives the name (``is_assigned``), it is meant for callers. If an import
+    statement binds it, it is meant for the module itself.
     """
 
     line: int
-    is_given: bool
+    is_assigned: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Class:
-    """A class. ``bases`` are dotted names without type arguments, ``object`` and ``Generic`` left
-    out. ``fields`` are the constructor's parameters where the class has fields (dataclasses and
-    the like) and no ``__init__``, without those of its bases.
+    """A class, as its own definition says it.
+
+    ``bases`` are dotted names without type arguments; ``object`` and ``Generic`` are left out.
+    ``fields`` are the constructor's parameters if the class has fields (as dataclasses have) and
+    no ``__init__``; those of its bases are not among them.
     """
 
     name: str
@@ -107,7 +113,7 @@ class Class:
     decorators: tuple[str, ...]
     members: "dict[str, Member]"
     fields: tuple[Parameter, ...] | None = None
-    #: Attributes that any of its methods sets on the instance.
+    #: The attributes that any of its methods sets on the instance.
     set_by_methods: frozenset[str] = frozenset()
 
 
@@ -116,26 +122,31 @@ Member = Function | Class | Property | Value | Imported
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """``exports`` are the names in ``__all__``, None where it has none or it cannot be read.
+    """A module's surface.
+
+    ``exports`` are the names in ``__all__``; None if the module has none or it cannot be read.
     ``imports`` give the dotted name that each imported name stands for.
     """
 
     members: dict[str, Member] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
     exports: list[str] | None = None
-    #: False where no function can be a generator, so that none has to be searched.
+    #: False if the source has no ``yield``, so that no function must be searched for one.
     may_yield: bool = True
 
     def is_public(self, name: str) -> bool:
-        """Whether callers may use this name of the module or of one of its classes."""
+        """Return whether callers may use this name of the module or of one of its classes."""
         return is_public(name) or name in (self.exports or ())
 
 
-#: Special names whose loss no caller notices; ``__all__`` is compared by itself.
+#: Special names whose removal no caller notices. ``__all__`` has a comparison of its own.
 _UNNOTICED = frozenset({"__all__", "__slots__", "__doc__", "__annotations__"})
 
 
 def is_public(name: str) -> bool:
-    """Whether a name is for callers; special names are, for operators and calls use them."""
+    """Return whether a name is for callers.
+
+    Special names such as ``__len__`` are, because operators and built-in functions use them.
+    """
     is_special = name.startswith("__") and name.endswith("__") and len(name) > 4
     return name not in _UNNOTICED if is_special else not name.startswith("_")

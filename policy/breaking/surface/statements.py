@@ -1,25 +1,45 @@
-"""Statements and nodes of one scope: blocks opened up, inner functions left closed."""
+"""The statements and nodes of one scope: those inside blocks, not those of inner functions."""
 
 import ast
 from collections.abc import Iterator
+from typing import NamedTuple
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def statements(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, bool]]:
-    """The statements that bind names in this scope, in the order of the source, blocks opened up;
-    and whether each is an alternative to something before it.
+class ScopeStatement(NamedTuple):
+    """A statement of a scope, outside of all blocks or in one."""
+
+    statement: ast.stmt
+    #: Whether it runs instead of an earlier one: in an ``else``, ``except`` or later ``case``.
+    is_alternative: bool
+
+
+class Assignment(NamedTuple):
+    """One target that is assigned, with the annotation and the value if there are any."""
+
+    target: ast.expr
+    annotation: ast.expr | None
+    value: ast.expr | None
+
+
+def scope_statements(body: list[ast.stmt]) -> Iterator[ScopeStatement]:
+    """Yield the statements that may bind names in this scope, in the order of the source.
+
+    A statement with blocks comes before the statements in them. What only a script run or a type
+    checker sees is left out.
     """
-    waiting = [(each, False) for each in reversed(body)]
-    while waiting:  # no recursion: a chain of ``elif`` may be long
-        statement, is_alternative = waiting.pop()
-        yield statement, is_alternative
-        blocks = list(_blocks(statement))
-        for block, alternative in reversed(blocks):
-            waiting += [(each, is_alternative or alternative) for each in reversed(block)]
+    waiting = [ScopeStatement(each, is_alternative=False) for each in reversed(body)]
+    while waiting:  # no recursion, because a chain of ``elif`` may be long
+        current = waiting.pop()
+        yield current
+        for block, is_alternative in reversed(list(_blocks(current.statement))):
+            is_inner_alternative = current.is_alternative or is_alternative
+            waiting += [ScopeStatement(each, is_inner_alternative) for each in reversed(block)]
 
 
 def _blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
+    """Yield the blocks of a statement, and whether each runs instead of an earlier one."""
     match statement:
         case ast.If():
             if not _is_not_for_callers(statement.test):
@@ -37,11 +57,12 @@ def _blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
         case ast.With() | ast.AsyncWith():
             yield statement.body, False
         case ast.Match():
-            for place, each in enumerate(statement.cases):
-                yield each.body, place > 0
+            for index, each in enumerate(statement.cases):
+                yield each.body, index > 0
 
 
 def _is_not_for_callers(test: ast.expr) -> bool:
+    """Return whether the condition is ``__name__ == …`` or ``TYPE_CHECKING``."""
     match test:
         case ast.Compare(left=ast.Name(id="__name__")):
             return True
@@ -51,7 +72,7 @@ def _is_not_for_callers(test: ast.expr) -> bool:
 
 
 def bound_names(target: ast.expr) -> Iterator[ast.Name]:
-    """The names that an unpacking binds."""
+    """Yield the names that the target of an assignment binds, those in an unpacking included."""
     waiting = [target]
     while waiting:
         match waiting.pop():
@@ -63,8 +84,25 @@ def bound_names(target: ast.expr) -> Iterator[ast.Name]:
                 yield name
 
 
+def yields(function: AnyFunction) -> bool:
+    """Return whether the function is a generator."""
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(function))
+
+
+def assignments(function: AnyFunction) -> Iterator[Assignment]:
+    """Yield each assignment in the function's body, one for each part of an unpacking."""
+    for node in _own_nodes(function):
+        match node:
+            case ast.Assign():
+                for target in node.targets:
+                    for part in _unpacked(target):
+                        yield Assignment(part, None, node.value)
+            case ast.AnnAssign():
+                yield Assignment(node.target, node.annotation, node.value)
+
+
 def _own_nodes(function: AnyFunction) -> Iterator[ast.AST]:
-    """The nodes of the function's body, without those of functions and classes in it."""
+    """Yield the nodes of the function's body, without those inside its functions and classes."""
     waiting: list[ast.AST] = list(reversed(function.body))
     while waiting:
         node = waiting.pop()
@@ -73,28 +111,9 @@ def _own_nodes(function: AnyFunction) -> Iterator[ast.AST]:
             waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
-def yields(function: AnyFunction) -> bool:
-    """Whether it is a generator."""
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(function))
-
-
-def assignments(
-    function: AnyFunction,
-) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr | None]]:
-    """Each target that the function assigns, with its annotation and value."""
-    for node in _own_nodes(function):
-        match node:
-            case ast.Assign():
-                for target in node.targets:
-                    for part in _parts(target):
-                        yield part, None, node.value
-            case ast.AnnAssign():
-                yield node.target, node.annotation, node.value
-
-
-def _parts(target: ast.expr) -> Iterator[ast.expr]:
+def _unpacked(target: ast.expr) -> Iterator[ast.expr]:
     if isinstance(target, ast.Tuple | ast.List):
         for part in target.elts:
-            yield from _parts(part)
+            yield from _unpacked(part)
     else:
         yield target

@@ -20,7 +20,7 @@ from db.postgres import locks
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Connection, Pool
 from db.versions.tool_versions import current_version
-from policy.breaking.finding import Finding, Kind, found
+from policy.breaking.finding import Finding, Kind, new_finding
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -84,7 +84,7 @@ class Comparer:
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
-        return [found(self.kind, "", f"{old} to {new}", None)]
+        return [new_finding(self.kind, "", f"{old} to {new}", None)]
 
 
 class Applier:
