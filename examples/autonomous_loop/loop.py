@@ -13,7 +13,7 @@ from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.manifest import Candidate
 from examples.autonomous_loop.orchestrator import Orchestrator, orchestrated
 from examples.autonomous_loop.trial import Trial
-from examples.autonomous_loop.trials import Trials
+from examples.autonomous_loop.trial_runner import Trials
 from examples.engine.catalogue import TOOLS
 from rollguard import DeploymentMonitor, ToolVersionManager
 from rollguard.client import RollguardError, Settings

@@ -7,9 +7,9 @@ from typing import Final
 from uuid import uuid4
 
 from examples.autonomous_loop.watch import Watch
-from examples.engine.child import Child, ChildLoader
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import Child, ChildLoader
 from rollguard.client import EngineClient, Settings
 from rollguard.registry import ToolRegistry
 

@@ -11,9 +11,9 @@ import sys
 import structlog
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import ChildLoader
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ChildLoader
 from rollguard.client import EngineClient, RollguardError, load_settings
 from rollguard.registry import ToolRegistry
 

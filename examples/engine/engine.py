@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 from examples.engine.catalogue import TOOLS, Call
-from examples.engine.child import Child, ToolFailed
+from examples.engine.tool_process import Child, ToolFailed
 from rollguard.client import EngineClient, Execution, Retryable, ToolVersion
 from rollguard.registry import LoadedTool, ToolRegistry
 

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import Child, ChildLoader
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import Child, ChildLoader
 from rollguard.client import EngineClient
 from rollguard.demo.live import LiveView
 from rollguard.demo.play import Outcomes, Played, deciding_execution, play

@@ -18,7 +18,7 @@ from examples.autonomous_loop.manifest import Candidate, Expected
 from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.report import print_report
 from examples.autonomous_loop.trial import Decision, Trial
-from examples.autonomous_loop.trials import Trials
+from examples.autonomous_loop.trial_runner import Trials
 from examples.autonomous_loop.watch import Watch
 from examples.engine.engine import Run
 from rollguard import DeploymentMonitor, ToolVersionManager

@@ -8,10 +8,10 @@ import pytest
 
 from examples.autonomous_loop.manifest import Candidate, load_candidates
 from examples.autonomous_loop.orchestrator import FILES as FILES_IN_TURN
-from examples.autonomous_loop.trials import SURVIVED_RUNS
+from examples.autonomous_loop.trial_runner import SURVIVED_RUNS
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import ToolFailed
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ToolFailed
 from tests.unit.examples.test_engine_tools import child_of
 
 CANDIDATES = load_candidates()

@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import Child, ToolFailed
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import Child, ToolFailed
 from rollguard.client import EngineClient, Execution
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import ToolVersion, code_hash_of
