@@ -1,34 +1,35 @@
-"""Tries candidates: deploys each over a version that works, and sees what comes of it."""
+"""The trial of a candidate: deploy it over a version that works, then wait for its verdict."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any, Final
 
-from examples.autonomous_loop.decision import decision_of
+from examples.autonomous_loop.decision import Decision, decision_of
 from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.manifest import Candidate, Verdict
 from examples.autonomous_loop.orchestrator import Orchestrator
-from examples.autonomous_loop.trial import Decision, Trial
+from examples.autonomous_loop.trial import Trial
 from examples.engine.engine import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
 from rollguard.client import DeploymentRefused
 
 BASELINE_RUNS: Final = 10
-"""So many successes of a version, and the next one is measured against it."""
+"""A candidate is deployed after this number of successes of the version before."""
 SURVIVED_RUNS: Final = 40
-"""A candidate that was run so often, and that no rule objects to, is kept."""
+"""A candidate is kept after this number of runs if no rule holds for it."""
 PROOF_RUNS: Final = 3
-"""The newest so many runs say which version the engine runs."""
+"""The newest runs, in this number, show which version the engine runs."""
 LIMIT_S: Final = 60.0
-"""For each thing that is waited for."""
-_ASK_S: Final = 0.1
+"""The time limit of each wait, in seconds."""
+_POLL_S: Final = 0.1
 
 
-class Trials:
-    """``version_manager`` and ``deployment_monitor`` say what is true, ``say`` hears what happens.
+class TrialRunner:
+    """A runner of trials; candidates of one tool must be tried one after the other.
 
-    Candidates of one tool must be tried one after the other.
+    Verdicts come from ``version_manager`` and ``deployment_monitor``. ``say`` is called with a line
+    of text for each event.
     """
 
     def __init__(
@@ -46,9 +47,12 @@ class Trials:
         self._watch = orchestrator.watch
         self._say = say
 
-    async def of(self, candidate: Candidate) -> Trial:
-        """Try one candidate. What does not come in time after its deployment is in the Trial;
-        before it, TimeoutError. Raises what version manager and monitor raise.
+    async def run(self, candidate: Candidate) -> Trial:
+        """Try one candidate and return the result.
+
+        Raises TimeoutError if the version before does not succeed often enough in time, and what
+        version manager and monitor raise. A wait that times out after the deployment is no error:
+        the result says so.
         """
         tool_name = candidate.tool_name
         if not await self._in_time(lambda: self._has_baseline(tool_name)):
@@ -63,7 +67,7 @@ class Trials:
         self._say(f"{tool_name}: {candidate.name} is deployed")
         verdict = await self._verdict(tool_name, version_id)
         self._say(f"{tool_name}: {candidate.name} is {verdict.replace('_', ' ')}")
-        return await self._told(candidate, verdict, before, version_id)
+        return await self._result(candidate, verdict, before, version_id)
 
     def _has_baseline(self, tool_name: str) -> bool:
         runs = self._watch.runs_of(tool_name)
@@ -71,8 +75,10 @@ class Trials:
         return sum(run.execution.success for run in same) >= BASELINE_RUNS
 
     async def _verdict(self, tool_name: str, version_id: int) -> Verdict:
-        """Kept, once the detector has judged enough runs and does not object; rolled back, once
-        that is read of the outcomes.
+        """Wait for the verdict and return it.
+
+        The candidate is rolled back as soon as an outcome says so, and kept as soon as the detector
+        has judged enough runs without a rule that holds.
         """
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -85,7 +91,7 @@ class Trials:
                 while (about := self._watch.outcome_about(version_id)) is None:
                     if await self._survived(tool_name, version_id):
                         return "kept"
-                    await asyncio.sleep(_ASK_S)
+                    await asyncio.sleep(_POLL_S)
         except TimeoutError:
             return "undecided"
         return "rolled_back" if about[0].status == "applied" else "undecided"
@@ -98,13 +104,15 @@ class Trials:
             and not health["needs_rollback"]
         )
 
-    async def _told(
+    async def _result(
         self, candidate: Candidate, verdict: Verdict, before: dict[str, Any], version_id: int
     ) -> Trial:
         tool_name = candidate.tool_name
         current = await self._current(tool_name)
         engine_runs_current = await self._in_time(
-            lambda: _all_of(self._watch.runs_of(tool_name)[-PROOF_RUNS:], current["activation"])
+            lambda: _are_proof_of(
+                self._watch.runs_of(tool_name)[-PROOF_RUNS:], current["activation"]
+            )
         )
         history = await self._versions.get_version_history(tool_name)
         version = next(each for each in history if each["version_id"] == version_id)
@@ -125,11 +133,11 @@ class Trials:
                 _median_ms(self._watch.runs_of(tool_name, before["version_id"])),
                 _median_ms(runs),
             ),
-            decision=self._decision(version) if verdict == "rolled_back" else None,
+            decision=self._decision_on(version) if verdict == "rolled_back" else None,
             rejection=about[0].rejection if about else None,
         )
 
-    def _decision(self, version: dict[str, Any]) -> Decision:
+    def _decision_on(self, version: dict[str, Any]) -> Decision:
         about = self._watch.outcome_about(version["version_id"])
         assert about is not None, "it is rolled back by that outcome"
         outcome, read_at = about
@@ -144,6 +152,7 @@ class Trials:
         return current
 
     async def _in_time(self, holds: Callable[[], bool]) -> bool:
+        """Return whether the condition holds within the time limit."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 await self._watch.until(holds)
@@ -153,7 +162,7 @@ class Trials:
 
 
 def _refused(candidate: Candidate, current: int, refusal: str) -> Trial:
-    """Nothing has changed."""
+    """Return the result of a candidate that was not deployed, so that nothing has changed."""
     return Trial(
         candidate=candidate,
         verdict="refused",
@@ -170,7 +179,7 @@ def _refused(candidate: Candidate, current: int, refusal: str) -> Trial:
     )
 
 
-def _all_of(runs: Sequence[Run], activation: int) -> bool:
+def _are_proof_of(runs: Sequence[Run], activation: int) -> bool:
     return len(runs) == PROOF_RUNS and {run.version.activation for run in runs} == {activation}
 
 

@@ -1,4 +1,4 @@
-"""A version of a tool in a child process of its own, with a time limit for each call."""
+"""One version of a tool in a child process of its own, with a time limit for each call."""
 
 import asyncio
 import json
@@ -15,8 +15,10 @@ _MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
 
 
 class ToolFailed(Exception):
-    """A tool raised, died or took too long. ``error_type`` is the exception's class name there;
-    the text is ``ClassName: message``.
+    """A tool raised an exception, died or took too long.
+
+    ``error_type`` is the class name of the exception in the tool process, and the text is
+    ``ClassName: message``.
     """
 
     def __init__(self, text: str, error_type: str) -> None:
@@ -24,11 +26,11 @@ class ToolFailed(Exception):
         self.error_type = error_type
 
 
-class Child:
-    """One process for one version, so that no code leaks from one into another.
+class ToolProcess:
+    """The child process of one version, so that versions cannot affect each other.
 
-    Killed when a call exceeds ``limit_s`` seconds, and started anew for the next. Calls wait for
-    each other.
+    It is killed if a call takes more than ``limit_s`` seconds, and the next call starts a new one.
+    Calls run one after the other.
     """
 
     def __init__(self, version: ToolVersion, limit_s: float = CALL_LIMIT_S) -> None:
@@ -39,24 +41,25 @@ class Child:
         self._closed = False
 
     async def start(self) -> None:
-        """Start the process and load the code. Raises ToolFailed where the code does not load."""
+        """Start the process and load the code. Raises ToolFailed if the code cannot be loaded."""
         async with self._lock:
             await self._start()
 
     async def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What ``execute(*args, **kwargs)`` returns, as far as JSON can say it (else its repr).
+        """Return what the tool's ``execute(*args, **kwargs)`` returns.
 
-        Arguments are what JSON can say. Raises ToolFailed.
+        Arguments and results travel as JSON; what JSON cannot express is returned as its repr.
+        Raises ToolFailed.
         """
         async with self._lock:
             if self._closed:
-                raise RuntimeError("the child was closed")
+                raise RuntimeError("the tool process was closed")
             if self._process is None:
                 await self._start()
             return await self._ask({"args": args, "kwargs": kwargs})
 
     async def close(self) -> None:
-        """End the process, after the call in hand; at once when cancelled."""
+        """End the process after the current call, or at once if this call is cancelled."""
         try:
             async with self._lock:
                 self._closed = True
@@ -124,23 +127,23 @@ class Child:
             return
         if process.returncode is None:
             process.kill()
-        await process.communicate()  # reads to the end, so that its pipes are closed
+        await process.communicate()  # reads to the end, so that the pipes are closed
 
 
-class ChildLoader:
-    """Loads versions into children: what the registry of this engine is given."""
+class ToolProcessLoader:
+    """The loader that the engine gives to its `ToolRegistry`: one tool process for each version."""
 
     def __init__(self, limit_s: float = CALL_LIMIT_S) -> None:
         self._limit_s = limit_s
 
-    async def load(self, version: ToolVersion) -> Child:
-        """A child with the code loaded. Raises ToolFailed."""
-        child = Child(version, self._limit_s)
-        await child.start()
-        return child
+    async def load(self, version: ToolVersion) -> ToolProcess:
+        """Return a tool process that has loaded the code. Raises ToolFailed."""
+        process = ToolProcess(version, self._limit_s)
+        await process.start()
+        return process
 
-    async def unload(self, tool: Child) -> None:
-        """End the child when its call in hand is done."""
+    async def unload(self, tool: ToolProcess) -> None:
+        """End the tool process after its current call."""
         await tool.close()
 
 

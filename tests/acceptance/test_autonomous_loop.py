@@ -23,7 +23,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(150)
-async def test_the_loop_ends_by_itself_and_all_went_as_it_must(folder: Path) -> None:
+async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) -> None:
     loop = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),
         stdout=asyncio.subprocess.PIPE,
