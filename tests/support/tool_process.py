@@ -54,7 +54,7 @@ async def errors_on(tool_name: str, code: str, files: list[Path]) -> list[str | 
             for path in files:
                 call = tool.call(str(path))
                 try:
-                    await process.call(*call.args, **call.kwargs)
+                    assert await process.call(*call.args, **call.kwargs) is not None
                     errors.append(None)
                 except ToolFailed as error:
                     errors.append(error.error_type)
