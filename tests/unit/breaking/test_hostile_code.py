@@ -1,4 +1,4 @@
-"""Code that is long, deep, strange or hostile."""
+"""`compare_code` with code that is long, deep, strange or hostile."""
 
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def kinds(findings: list[Finding]) -> list[str]:
 
 
 @pytest.mark.parametrize("code", [*TOO_DEEP.values(), *STRANGE.values()], ids=[*TOO_DEEP, *STRANGE])
-def test_what_python_cannot_read(code: str) -> None:
+def test_code_that_python_cannot_read(code: str) -> None:
     for old in (None, "x = 1", "def broken(:"):
         [finding] = compare_code(old, code)
         assert (finding.severity, finding.kind) == ("breaking", "unparseable")
@@ -70,7 +70,7 @@ def test_type_parameters() -> None:
         ("x = 1", "x = '\\d'"),
     ],
 )
-def test_the_same_in_other_characters(old: str, new: str) -> None:
+def test_the_same_code_in_other_characters_has_no_findings(old: str, new: str) -> None:
     assert compare_code(old, new) == []
 
 
@@ -94,14 +94,14 @@ def test_three_thousand_parameters() -> None:
     assert kinds(compare_code(old, old.replace("a1500, ", ""))) == ["breaking parameter_removed"]
 
 
-def test_a_thousand_classes_each_below_the_last() -> None:
+def test_a_thousand_classes_each_derived_from_the_one_before() -> None:
     old = "\n".join(f"class C{i}(C{i - 1}): x{i} = 1" for i in range(1_000))
     new = old.replace("x500 = 1", "...")
     assert kinds(compare_code(old, new)) == ["breaking attribute_removed"]
 
 
 def test_deep_expressions_that_python_can_read() -> None:
-    """Python compiles some 2,900 terms; they cannot be written out, and are still compared."""
+    """Python compiles about 2,900 terms; these cannot be written out, but are still compared."""
     terms = " + ".join(["1"] * 2_000)
     old = f"def f(a: 'int' = {terms}): ...\nX = {terms}"
     assert kinds(compare_code(old, old + " + 2")) == []
@@ -109,6 +109,21 @@ def test_deep_expressions_that_python_can_read() -> None:
     assert finding.kind == "default_changed"
     assert finding.new is not None
     assert finding.new.startswith("<an expression of ")
+
+
+def test_deep_annotations_that_python_can_read() -> None:
+    union = " | ".join(["int"] * 2_000)
+    old = f"def f(a: {union}): ..."
+    assert compare_code(old, old + "\n") == []
+    changed = old.replace("int):", "str):")
+    assert kinds(compare_code(old, changed)) == ["risky parameter_annotation_changed"]
+
+
+def test_a_default_with_a_list_too_deep_to_be_written_out() -> None:
+    terms = " + ".join(["1"] * 2_000)
+    old = f"def f(a=[{terms}, 1]): ..."
+    assert compare_code(old, old + "\n") == []
+    assert kinds(compare_code(old, old.replace(", 1]", ", 1, 1]"))) == ["risky default_changed"]
 
 
 def test_a_default_too_long_to_be_written_out() -> None:
@@ -124,7 +139,7 @@ def test_classes_as_deep_as_python_can_read() -> None:
     [finding] = compare_code(old, old.replace("self, a", "self"))
     assert finding.kind == "parameter_removed"
     path = ".".join(f"C{level}" for level in range(depth)) + ".m"
-    assert finding.object == path[:254] + "…", "cut: a name may be as long as the code"
+    assert finding.object == path[:254] + "…", "a name may be as long as the code, so it is cut"
 
 
 def test_nothing_is_run(tmp_path: Path) -> None:
@@ -142,8 +157,8 @@ def test_nothing_is_run(tmp_path: Path) -> None:
     assert "os" not in {each.object for each in compare_code(code, "")}
 
 
-def test_what_is_told_stays_short() -> None:
-    """A version travels as one record, with all that is told of it."""
+def test_texts_of_findings_stay_short() -> None:
+    """A version must fit into one Kafka record together with the sentences of its findings."""
     name = "A" * 100_000
     many = "".join(f"    def method_{number}(self): ...\n" for number in range(1_000))
     old = f"class {name}:\n{many}"
@@ -151,6 +166,6 @@ def test_what_is_told_stays_short() -> None:
     assert len(findings) == 1_000
     assert all(len(finding.sentence) <= 300 for finding in findings)
     assert all(len(finding.object) <= 255 for finding in findings)
-    told = sentences(findings)
-    assert len(told) == MAX_SENTENCES + 1
-    assert told[-1] == f"There are {1_000 - MAX_SENTENCES} more."
+    texts = sentences(findings)
+    assert len(texts) == MAX_SENTENCES + 1
+    assert texts[-1] == f"There are {1_000 - MAX_SENTENCES} more."

@@ -1,4 +1,4 @@
-"""What holds for all pairs of texts, tried on real sources with damage done to them."""
+"""Properties of `compare_code` for all pairs of texts, such as damaged real sources."""
 
 import argparse
 import ast
@@ -24,8 +24,8 @@ MODULES: Final[tuple[ModuleType, ...]] = (
 )
 
 
-def pieces(source: str) -> Iterator[str]:
-    """Consecutive statements of a module, some hundred lines at a time."""
+def excerpts(source: str) -> Iterator[str]:
+    """Yield consecutive statements of a module, a hundred lines or more at a time."""
     lines, start = source.split("\n"), 0
     for statement in ast.parse(source).body:
         end = statement.end_lineno or 0
@@ -36,10 +36,10 @@ def pieces(source: str) -> Iterator[str]:
 
 
 SOURCES: Final = [
-    *(piece for each in MODULES for piece in pieces(Path(str(each.__file__)).read_text())),
+    *(excerpt for each in MODULES for excerpt in excerpts(Path(str(each.__file__)).read_text())),
     *(path.read_text() for path in sorted(ROOT.glob("examples/engine/tools/*/v*.py"))),
 ]
-PIECES: Final = [
+INSERTED: Final = [
     "\0",
     "\ud800",
     "\ufeff",
@@ -58,8 +58,10 @@ PIECES: Final = [
 
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, str]:
-    """A real source, and the same with lines or characters deleted, doubled or swapped, something
-    put in, or the rest cut off.
+    """Draw a real source and a damaged copy of it.
+
+    In the copy, lines or characters are deleted, doubled or swapped, something is inserted, or the
+    rest is cut off.
     """
     source = text = draw(st.sampled_from(SOURCES))
     for _ in range(draw(st.integers(1, 3))):
@@ -77,15 +79,15 @@ def _characters(draw: st.DrawFn, text: str) -> str:
 
 def _changed(draw: st.DrawFn, parts: list[str]) -> list[str]:
     here, there = sorted(draw(st.integers(0, max(0, len(parts) - 1))) for _ in range(2))
-    match draw(st.sampled_from(["delete", "double", "swap", "put", "cut"])):
+    match draw(st.sampled_from(["delete", "double", "swap", "insert", "cut"])):
         case "delete":
             return parts[:here] + parts[here + 1 :]
         case "double":
             return parts[:here] + parts[here : there + 1] + parts[here:]
         case "swap" if parts:
             parts[here], parts[there] = parts[there], parts[here]
-        case "put":
-            return [*parts[:here], draw(st.sampled_from(PIECES)), *parts[here:]]
+        case "insert":
+            return [*parts[:here], draw(st.sampled_from(INSERTED)), *parts[here:]]
         case "cut":
             return parts[:there]
     return parts
@@ -94,7 +96,7 @@ def _changed(draw: st.DrawFn, parts: list[str]) -> list[str]:
 def check(findings: list[Finding]) -> None:
     assert len(sentences(findings)) <= len(findings)
     for finding in findings:
-        finding.sentence.encode()  # Postgres and JSON take no lone surrogates
+        finding.sentence.encode()  # Postgres and JSON accept no lone surrogates
         assert finding.sentence.isprintable()
         assert finding.line is None or finding.line >= 1
 
@@ -104,21 +106,21 @@ few = settings(max_examples=250, suppress_health_check=list(HealthCheck), deadli
 
 @few
 @given(st.text(), st.text())
-def test_any_text_gets_an_answer(old: str, new: str) -> None:
+def test_any_text_is_compared(old: str, new: str) -> None:
     check(compare_code(old, new))
     check(compare_code(None, new))
 
 
 @few
 @given(st.text(st.characters(blacklist_categories=()), max_size=20))
-def test_surrogates_and_all_get_an_answer(code: str) -> None:
+def test_any_text_with_surrogates_is_compared(code: str) -> None:
     check(compare_code("X = 1", code))
     check(compare_code(code, "X = 1"))
 
 
 @few
 @given(damaged())
-def test_damaged_sources_get_an_answer(pair: tuple[str, str]) -> None:
+def test_damaged_sources_are_compared(pair: tuple[str, str]) -> None:
     source, text = pair
     check(compare_code(source, text))
     check(compare_code(text, source))
@@ -135,7 +137,7 @@ def test_the_same_code_breaks_nothing(pair: tuple[str, str]) -> None:
 
 @few
 @given(damaged())
-def test_what_is_added_one_way_is_removed_the_other(pair: tuple[str, str]) -> None:
+def test_what_is_added_in_one_direction_is_removed_in_the_other(pair: tuple[str, str]) -> None:
     there, back = compare_code(*pair), compare_code(*reversed(pair))
     if any(each.kind in ("unparseable", "previous_unparseable") for each in there):
         return
