@@ -36,9 +36,10 @@ def rollback_limit(
 def cooldown(distances: list[timedelta], rules: Rules) -> timedelta:
     """Return how far away the nearest rollback must be.
 
-    ``distances`` are those of all rollbacks that count, the farthest first. Each rollback counts one. For each whole ``cooldown_decay_s`` until the next rollback, or until
-    now, the count falls by one, to zero at the least. The first one is free, because the version
-    that is deployed to replace a broken one may be broken too. The second makes the cooldown
+    ``distances`` are those of all rollbacks that count, the farthest first. Each rollback
+    counts one. For each whole ``cooldown_decay_s`` until the next rollback, or until now, the
+    count falls by one, to zero at the least. The first one is free, because the version that is
+    deployed to replace a broken one may be broken too. The second makes the cooldown
     ``cooldown_s`` long, and each further one doubles it, up to ``cooldown_max_s``.
     """
     decay = timedelta(seconds=rules.cooldown_decay_s)

@@ -56,7 +56,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.
 
-        Its own window if that has enough executions, otherwise the baseline that it was measured by.
+        Its own window if that has enough executions, otherwise the baseline that it was
+        measured by itself.
         """
         if self.standard.executions >= rules.baseline_executions:
             return self.standard.counts
