@@ -1,4 +1,4 @@
-"""The engine, with everything that it needs and the watch over it."""
+"""The engine, with its connections and the record of its runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

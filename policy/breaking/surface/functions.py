@@ -17,7 +17,7 @@ _UNNOTICED_DECORATORS: Final = frozenset(
 _CONTEXT_MANAGERS: Final = frozenset(
     {"contextlib.contextmanager", "contextlib.asynccontextmanager"}
 )
-#: Methods that Python passes the class, although no decorator says so.
+#: Methods whose first argument is the class although they have no decorator.
 _IMPLICIT_BINDINGS: Final = {
     "__new__": Binding.CLASS,
     "__init_subclass__": Binding.CLASS,
@@ -28,7 +28,7 @@ _IMPLICIT_BINDINGS: Final = {
 def function_of(
     node: AnyFunction, decorator_names: list[str], module: Module, *, in_class: bool
 ) -> Function:
-    """Return what callers see of a definition; ``decorator_names`` are as `decorator_name` says."""
+    """Return what callers see of a function; ``decorator_names`` are those of its decorators."""
     parameters = parameters_of(node.args)
     binding = _binding_of(node.name, decorator_names) if in_class else Binding.NOTHING
     if binding in (Binding.INSTANCE, Binding.CLASS):
