@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Connection, Pool, acquire
-from db.versions.tool_versions import current_versions
+from db.versions.reading import current_versions
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackOutcome
 from streams.crash_points import crash_point

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.executions.queries import errors_of
 from db.postgres.pool import Connection
-from db.rollbacks.trust import LostBy, lost_by
+from db.rollbacks.trust import TrustLoss, trust_losses
 from policy.breaking.finding import shown
 from policy.decision.guarded import evidence_of
 from policy.decision.rule_texts import evidence_text, rule_text
@@ -43,11 +43,11 @@ async def rolled_back_code(
     ]
     return {
         tool: told(lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool))
-        for tool, lost in (await lost_by(conn, code)).items()
+        for tool, lost in (await trust_losses(conn, code)).items()
     }
 
 
-def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
+def told(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> RolledBack:
     """What the author of the code is told. Pure. ``errors`` are those of its executions, as they
     were recorded, the newest first.
     """

@@ -14,7 +14,7 @@ from faust.types import TP
 
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Pool, acquire
-from db.versions.tool_versions import activated_within, current_version
+from db.versions.reading import activated_within, current_version
 from schemas.settings import Settings
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable

@@ -8,7 +8,7 @@ from uuid import UUID
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from db.versions.tool_versions import possible_id
+from db.versions.reading import possible_id
 from schemas.execution import Execution
 
 _SQL: Final = blocks("executions/queries.sql")

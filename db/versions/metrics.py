@@ -6,7 +6,7 @@ from typing import Final
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from db.versions.tool_versions import possible_id
+from db.versions.reading import possible_id
 from schemas.errors import Rejected
 
 _SQL: Final = blocks("versions/metrics.sql")

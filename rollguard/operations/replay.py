@@ -15,8 +15,8 @@ from agents.worker.preflight import kafka_admin
 from db.executions.queries import executions_by_id
 from db.postgres.pool import Connection
 from db.replays import Place, Replay, changed_at, claim, give_back, published, replays
-from db.rollbacks.rollbacks import rollback_by_id
-from db.versions.tool_versions import outcome_of
+from db.rollbacks.records import rollback_by_id
+from db.versions.deploying import outcome_of
 from rollguard.client import EngineClient
 from rollguard.operations.dead_letters import (
     BadRecord,

@@ -5,16 +5,23 @@ from typing import Any
 
 import pytest
 
-from agents.applier import plan_rollbacks
+from agents.applier import comparisons
 from db.postgres.pool import Connection, Pool, open_pool
-from db.versions.tool_versions import current_version
+from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import Settings
-from tests.integration.applier.test_apply_changes import TOPICS, Applier
-from tests.integration.db.test_db import NOW, command, deploy_all, deployment, execution, record_all
-from tests.integration.db.test_db_groups import held_locks
 from tests.integration.streams.test_least_privilege import grant
+from tests.support.applier import TOPICS, Applier
+from tests.support.stored import (
+    NOW,
+    command,
+    deploy_all,
+    deployment,
+    execution,
+    held_locks,
+    record_all,
+)
 
 TOOLS = {"seed": {"policy": "seed"}}
 GUARDED: dict[str, Any] = {"partitions": 1, "policy": "guarded", "tools": TOOLS, "cooldown_s": 0}
@@ -226,7 +233,7 @@ class TestBreaks:
     async def test_a_group_is_cut_where_comparing_takes_long(
         self, guarded: Guarded, conn: Connection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(plan_rollbacks, "COMPARE_GROUP_S", -1.0)
+        monkeypatch.setattr(comparisons, "COMPARE_GROUP_S", -1.0)
         for tool in "abc":
             await deploy_all(conn, "one", "two", tool=tool)
         await guarded.condemn(conn, *"abc")

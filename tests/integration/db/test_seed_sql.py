@@ -15,9 +15,9 @@ from db.executions.queries import newest_executions
 from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.versions.metrics import recount
-from db.versions.tool_versions import deploy, history
-from tests.integration.db.test_db import NOW, deployment, execution, record_all
+from db.versions.reading import history
 from tests.support.postgres import PostgresServer, execute, run
+from tests.support.stored import NOW, deploy, deployment, execution, record_all
 
 HISTORY_WITH_METRICS = """
 SELECT
@@ -308,31 +308,31 @@ READS: Final = {
     "known": (blocks("executions/recording.sql")["known"], f"{{{ID},{ID}}}"),
     "executions_by_id": (blocks("executions/queries.sql")["by_id"], f"{{{ID},{ID}}}"),
     "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
-    "history": (blocks("versions/tool_versions.sql")["history"], "my_tool", 50),
-    "current": (blocks("versions/tool_versions.sql")["current"], "{my_tool,other}"),
-    "standing": (blocks("versions/tool_versions.sql")["standing"], "{my_tool,other}"),
-    "rollbacks": (blocks("rollbacks/rollbacks.sql")["newest"], None, 50),
+    "history": (blocks("versions/reading.sql")["history"], "my_tool", 50),
+    "current": (blocks("versions/reading.sql")["current"], "{my_tool,other}"),
+    "standing": (blocks("versions/deploying.sql")["standing"], "{my_tool,other}"),
+    "rollbacks": (blocks("rollbacks/records.sql")["newest"], None, 50),
     "rollbacks of a tool": (
-        blocks("rollbacks/rollbacks.sql")["newest_of_tool"],
+        blocks("rollbacks/records.sql")["newest_of_tool"],
         None,
         50,
         "my_tool",
     ),
-    "rollbacks about versions": (blocks("rollbacks/rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
-    "rollbacks by id": (blocks("rollbacks/rollbacks.sql")["among"], f"{{{ID}}}"),
-    "current for a rollback": (blocks("rollbacks/rollbacks.sql")["current"], "{my_tool,other}"),
-    "named by commands": (
-        blocks("rollbacks/rollbacks.sql")["named"],
+    "rollbacks about versions": (blocks("rollbacks/records.sql")["about"], "my_tool", "{2,5,8}"),
+    "rollbacks by id": (blocks("rollbacks/records.sql")["among"], f"{{{ID}}}"),
+    "facts for a rollback": (
+        blocks("rollbacks/facts.sql")["tools"],
         "{my_tool,other}",
         "{5000,7}",
+        "{4999,6}",
     ),
-    "commands known": (blocks("rollbacks/rollbacks.sql")["stored"], f"{{{ID}}}"),
+    "commands known": (blocks("rollbacks/facts.sql")["stored"], f"{{{ID}}}"),
     "targets": (
         blocks("rollbacks/trust.sql")["way_back"],
         "{my_tool,other}",
         "{5000,7}",
         "{null,null}",
-        "16",
+        "{16,1}",
     ),
 }
 
@@ -357,7 +357,7 @@ class TestAtAMillionExecutions:
         await million.execute(f"prepare read as {sql}")
         given = ", ".join("null" if value is None else f"'{value}'" for value in values)
         plan = await million.fetchval(f"explain (format json) execute read({given})")
-        assert scanned(json.loads(plan)) <= {"distrusted_code"}  # nothing is in that
+        assert scanned(json.loads(plan)) <= {"distrusted_code", "pins"}  # nothing is in them
 
     async def test_a_scan_would_be_seen(self, million: Connection) -> None:
         sql = "select * from (select count(*) from tool_executions where duration_ms > 0) x"
