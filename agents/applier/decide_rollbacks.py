@@ -15,7 +15,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
-from policy.decision.rejections import is_guarded, status_of
+from policy.decision.rejections import is_planned, status_of
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 
@@ -39,14 +39,14 @@ class DecideRollbacks:
         Return the commands for which there was time (``agents.applier.comparisons``): the others
         do not belong to the group any more. Raises Retryable.
         """
-        guarded = [
-            each for each in self._commands if is_guarded(each, self._rules_of(each.tool_name))
+        planned = [
+            each for each in self._commands if is_planned(each, self._rules_of(each.tool_name))
         ]
-        if not guarded:
+        if not planned:
             return self._commands
         async with acquire(pool) as conn:
-            stored = await stored_commands(conn, guarded)
-            pending = await with_targets(conn, pending_commands(guarded, stored, self._rules_of))
+            stored = await stored_commands(conn, planned)
+            pending = await with_targets(conn, pending_commands(planned, stored, self._rules_of))
             pairs = await self._pairs(conn, pending)
         self._commands = await self._comparisons.compare_in_time(
             [(command, pairs.get(command.tool_name)) for command in self._commands]

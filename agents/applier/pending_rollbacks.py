@@ -18,10 +18,10 @@ from policy.decision.rejections import (
     CommandFacts,
     CurrentActivation,
     has_rollback_limits,
-    is_guarded,
+    is_planned,
     rejection_of,
 )
-from policy.decision.targets import Counts, choose_target, replaced_counts
+from policy.decision.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rollback import Rejection, RollbackCommand, TargetChoice
 from schemas.rules import Rules
 
@@ -60,7 +60,7 @@ class PendingCommand(NamedTuple):
 
         Not if the command is held: what its target breaks was stored when it began to wait.
         """
-        return is_guarded(self.command, self.rules) and not self.is_held
+        return is_planned(self.command, self.rules) and not self.is_held
 
     @property
     def version_ids(self) -> tuple[int, int] | None:
@@ -148,7 +148,7 @@ def _way_back_from(pending: PendingCommand, current: CurrentVersion) -> WayBackF
         command.tool_name,
         current.version_id,
         losing=None if command.tier == "manual" else current.code_hash,
-        most=CANDIDATES if is_guarded(command, pending.rules) else 1,
+        most=CANDIDATES if is_planned(command, pending.rules) else 1,
     )
 
 
@@ -156,11 +156,11 @@ def _with_way_back(pending: PendingCommand, back: Sequence[Candidate]) -> Pendin
     """Return the command with its target: the nearest, or under `guarded` the one it chooses."""
     if not back:
         return pending._replace(facts=pending.facts._replace(has_target=False))
-    if pending.current is None or not is_guarded(pending.command, pending.rules):
+    if pending.current is None or not is_planned(pending.command, pending.rules):
         return pending._replace(target=back[0].target)
-    recorded = Counts(pending.current.executions, pending.current.successes)
+    recorded = VersionCounts(pending.current.executions, pending.current.successes)
     replaced = replaced_counts(pending.command.details, recorded)
-    seen = [Counts(each.executions, each.successes) for each in back]
+    seen = [VersionCounts(each.executions, each.successes) for each in back]
     chosen = choose_target(seen, replaced, pending.rules)
     assert chosen is not None, "there are candidates"
     index, choice = chosen

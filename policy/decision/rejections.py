@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from policy.decision.policies import policy_for
 from policy.decision.rollback_limits import rollback_limit
 from schemas.rollback import Mode, Rejection, RollbackCommand, Status
 from schemas.rules import Rules
@@ -90,14 +91,17 @@ def named_version_ids(command: RollbackCommand) -> set[int]:
     return {version_id for version_id in named if version_id is not None}
 
 
-def is_guarded(command: RollbackCommand, rules: Rules) -> bool:
-    """Whether the command is an automatic one and its tool has the policy `guarded`."""
-    return rules.policy == "guarded" and command.tier != "manual"
+def is_planned(command: RollbackCommand, rules: Rules) -> bool:
+    """Whether the policy of the tool plans the rollback: an automatic one under policy `guarded`.
+
+    It then chooses the target, compares the code, and limits how often the tool is rolled back.
+    """
+    return command.tier != "manual" and policy_for(rules).plans_rollbacks
 
 
 def has_rollback_limits(command: RollbackCommand, rules: Rules) -> bool:
     """Whether budget and cooldown limit the command: not if a person has approved it."""
-    return is_guarded(command, rules) and command.is_by_machine
+    return command.is_by_machine and is_planned(command, rules)
 
 
 def _is_about(command: RollbackCommand, current: CurrentActivation | None) -> bool:
