@@ -1,4 +1,4 @@
-"""Deployments: compared with what they replace, made versions, each with its outcome."""
+"""Deployments: the applier compares their code, makes versions of it, and publishes outcomes."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Deployments:
-    """What `tool-deployments` asks for."""
+    """The changes that records of `tool-deployments` ask for."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Deployments:
         self._waits = waits
 
     def read(self, record: ConsumerRecord) -> Deployment:
+        """Read a record. Raises Rejected."""
         return self._validator.deployment(record)
 
     async def apply(self, group: Sequence[Request[Deployment]]) -> int:
@@ -88,7 +89,7 @@ class Deployments:
         )
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """The outcome `refused`, where the deployment's id can be read."""
+        """Publish the outcome `refused` if the id of the deployment can be read."""
         try:
             request = DeploymentId.from_bytes(record.value)
         except Rejected:

@@ -1,4 +1,4 @@
-"""Rollback commands: applied, rejected, held or observed, each with its outcome."""
+"""Rollback commands: the applier decides them, stores the decisions, and publishes outcomes."""
 
 from collections.abc import Sequence
 

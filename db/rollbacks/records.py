@@ -19,11 +19,12 @@ _SQL: Final = blocks("rollbacks/records.sql")
 class RollbackRecord(Message):
     """A command and what came of it.
 
-    Of an applied one the versions are those that were changed, of a held or observed one those that
-    would have been; of one that was rejected at once those that it named, with their numbers as far
-    as the tool has such versions. ``expires_at`` of one that waits for a person, or has waited;
-    ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status. ``target``,
-    ``is_breaking_change`` and ``breaking_changes``: :class:`schemas.rollback.RollbackOutcome`.
+    The versions of an applied command are those that were changed; of a held or observed one those
+    that would have been changed; of one that was rejected at once those that it named, with their
+    numbers if the tool has such versions. ``expires_at`` is set if the command waits for a person
+    or has waited; ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status.
+    For ``target``, ``is_breaking_change`` and ``breaking_changes`` see
+    :class:`schemas.rollback.RollbackOutcome`.
     """
 
     command_id: UUID
@@ -53,8 +54,9 @@ class RollbackRecord(Message):
 async def rollbacks(
     conn: Connection, tool_name: str | None, since: datetime | None, limit: int
 ) -> list[RollbackRecord]:
-    """The newest ``limit`` commands, of one tool or of all, applied or rejected at ``since`` or
-    later; the newest first.
+    """Return the newest ``limit`` commands of one tool or of all, the newest first.
+
+    Only those count that got their status at ``since`` or later.
     """
     with postgres_errors():
         if tool_name is None:
@@ -65,7 +67,7 @@ async def rollbacks(
 
 
 async def commanded(conn: Connection, command_ids: Sequence[UUID]) -> dict[UUID, RollbackRecord]:
-    """Those of these commands that were applied or rejected already, by their ids."""
+    """Return those of these commands that have a status already, by their ids."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["among"], command_ids)
     found = [RollbackRecord.model_validate(dict(row)) for row in rows]
@@ -73,15 +75,16 @@ async def commanded(conn: Connection, command_ids: Sequence[UUID]) -> dict[UUID,
 
 
 async def rollback_by_id(conn: Connection, command_id: UUID) -> RollbackRecord | None:
-    """One command; None if it was not applied or rejected yet."""
+    """Return one command; None if it has no status yet."""
     return (await commanded(conn, [command_id])).get(command_id)
 
 
 async def rollbacks_about(
     conn: Connection, tool_name: str, version_ids: Sequence[int]
 ) -> Mapping[int, list[RollbackRecord]]:
-    """The commands to replace these versions of the tool, applied or rejected, by version; the
-    oldest first. A rejected one that named another tool's version is about none.
+    """Return the commands to replace these versions of the tool, by version, the oldest first.
+
+    A rejected command that named a version of another tool is about none of them.
     """
     with postgres_errors():
         rows = await conn.fetch(_SQL["about"], tool_name, version_ids)
@@ -92,8 +95,9 @@ async def rollbacks_about(
 
 
 async def held(conn: Connection, tool_name: str | None) -> list[RollbackRecord]:
-    """The commands, of one tool or of all, that wait for a person and that an approval would still
-    carry out: their time is not over, and what they replace is current. The newest first.
+    """Return the held commands of one tool or of all that can still be approved, the newest first.
+
+    Their time is not over, and the version that they replace is current.
     """
     with postgres_errors():
         rows = await conn.fetch(_SQL["held"], tool_name)

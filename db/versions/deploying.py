@@ -26,8 +26,9 @@ _NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
 
 
 class Compared(NamedTuple):
-    """A deployment, and what its code breaks against the current one: the sentences, and whether
-    one of them is of a break.
+    """A deployment, and what its code breaks for callers of the current version.
+
+    ``breaking`` are the sentences; ``is_breaking`` if one of them is about a break.
     """
 
     deployment: Deployment
@@ -36,6 +37,7 @@ class Compared(NamedTuple):
 
     @property
     def tool_name(self) -> str:
+        """The tool of the deployment."""
         return self.deployment.tool_name
 
 
@@ -44,10 +46,17 @@ async def deploy_each(
     requests: Sequence[Compared],
     rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
 ) -> list[DeploymentOutcome]:
-    """:func:`deploy` for several tools, one deployment for each, in one transaction: all of them or
-    none. Raises Retryable also where one id stands for two deployments.
+    """Make the code of each deployment the current version of its tool; return the outcomes.
 
-    Those of the tools in ``rolled_back`` are refused, for this was done to their code.
+    Each deployment is of another tool. It is one transaction: all of them or none.
+
+    Code that is current already is ``unchanged``: its ``deployment_count`` grows, and it keeps its
+    ``accepted_breaks``. A person's deployment gives the code trust again, unchanged or not. A
+    deployment of a tool in ``rolled_back`` is refused, because this was done to its code. A
+    ``deployment_id`` that has an outcome already changes nothing and gets that outcome. To be sure
+    which version is replaced, look and deploy under :func:`db.postgres.locks.tool_lock`.
+
+    Raises Retryable, also if one id stands for two deployments.
     """
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
@@ -69,8 +78,10 @@ async def deploy_each(
 async def refuse(
     conn: Connection, deployment_id: UUID, tool_name: str, refusal: str
 ) -> DeploymentOutcome:
-    """Remember that this deployment was refused and why; if it has an outcome already, that one
-    holds and is returned. ``tool_name`` may be no valid name. Raises Retryable.
+    """Store that this deployment was refused, and why; return the outcome.
+
+    If it has an outcome already, that one is returned. ``tool_name`` may be no valid name. Raises
+    Retryable.
     """
     tool_name = storable(tool_name)
     async with tool_transaction(conn, tool_name):
@@ -89,13 +100,13 @@ async def refuse(
 
 
 async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
-    """What came of a deployment; None while nothing has."""
+    """Return the outcome of a deployment; None if it has none yet."""
     with postgres_errors():
         return (await _stored_outcomes(conn, [deployment_id])).get(deployment_id)
 
 
 async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
-    """Make the versions; those whose code is current already are not made again."""
+    """Create the versions, except those whose code is current already."""
     rows = await conn.fetch(_SQL["standing"], [request.tool_name for request in requests])
     standing = {row["tool_name"]: row for row in rows}
     hashes = {request.tool_name: code_hash_of(request.deployment.code) for request in requests}
@@ -131,7 +142,7 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
 async def _refuse_new(
     conn: Connection, requests: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
 ) -> list[DeploymentOutcome]:
-    """Nothing is changed."""
+    """Return the refusals. No version is changed."""
     now = await conn.fetchval(_SQL["clock"])
     return [
         DeploymentOutcome(
@@ -149,7 +160,7 @@ async def _refuse_new(
 async def _create(
     conn: Connection, requests: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
 ) -> dict[str, asyncpg.Record]:
-    """New versions in the place of the current ones; by tool."""
+    """Create versions that replace the current ones; return their rows by tool."""
     if not requests:
         return {}
     current = [standing[request.tool_name]["version_id"] for request in requests]

@@ -18,11 +18,12 @@ _SQL: Final = blocks("versions/reading.sql")
 
 
 class VersionRecord(ToolVersion):
-    """A version with what became of it. ``success_rate`` is None until it was executed.
+    """A version with its metrics and its rollbacks.
 
-    ``trusted``: whether its code may be gone back to (:mod:`db.rollbacks.trust`). ``rollbacks`` are
-    the commands to replace this version, applied or rejected, the oldest first.
-    ``pruned_executions`` of ``total_executions`` were removed since they were counted.
+    ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
+    code (:mod:`db.rollbacks.trust`). ``rollbacks`` are the commands to replace this version, with
+    any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
+    they had been counted.
     """
 
     success_rate: float | None
@@ -37,40 +38,40 @@ class VersionRecord(ToolVersion):
 
 
 async def current_version(conn: Connection, tool_name: str) -> ToolVersion | None:
-    """The version of the tool that is current now; None for a tool without versions."""
+    """Return the version of the tool that is current now; None for a tool without versions."""
     return (await current_versions(conn, [tool_name])).get(tool_name)
 
 
 async def current_versions(conn: Connection, tool_names: Sequence[str]) -> dict[str, ToolVersion]:
-    """The versions that are current now, by tool; tools without versions are missing."""
+    """Return the versions that are current now, by tool; tools without versions are missing."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["current"], tool_names)
     return {row["tool_name"]: ToolVersion.model_validate(_fields(row)) for row in rows}
 
 
 async def tools(conn: Connection) -> list[str]:
-    """The names of all tools that have versions."""
+    """Return the names of all tools that have versions."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["tools"])
     return [row["tool_name"] for row in rows]
 
 
 async def activated_within(conn: Connection, span: timedelta) -> list[str]:
-    """The tools whose current version was made current so short a time ago, by Postgres' clock."""
+    """Return the tools that were changed within the last ``span``, by the clock of Postgres."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["activated_since"], span)
     return [row["tool_name"] for row in rows]
 
 
 async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionRecord]:
-    """At most ``limit`` versions of the tool, the newest number first."""
+    """Return at most ``limit`` versions of the tool, the greatest number first."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["history"], tool_name, limit)
     return await _records(conn, tool_name, rows)
 
 
 async def version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord | None:
-    """One version; None if this tool has none with this id."""
+    """Return one version; None if this tool has none with this id."""
     if not possible_id(version_id):
         return None
     with postgres_errors():
@@ -79,14 +80,14 @@ async def version(conn: Connection, tool_name: str, version_id: int) -> VersionR
 
 
 def possible_id(version_id: int) -> bool:
-    """Whether a version may have this id: what is asked for need not be one."""
+    """Whether a version may have this id: Postgres refuses a number that is no `int`."""
     return 1 <= version_id < 2**31
 
 
 async def _records(
     conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
 ) -> list[VersionRecord]:
-    """Versions with the commands about them, as they stand a moment later than the rows."""
+    """Return the versions with the commands about them, which are read a moment later."""
     about = await rollbacks_about(conn, tool_name, [row["version_id"] for row in rows])
     return [
         VersionRecord.model_validate(_fields(row) | {"rollbacks": about.get(row["version_id"], [])})
@@ -95,7 +96,7 @@ async def _records(
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:
-    """A row of `tool_versions` as the fields of the models above."""
+    """Return a row of `tool_versions` as the fields of ToolVersion and VersionRecord."""
     fields = dict(row)
     fields["activated_by"] = ActivatedBy(
         kind=fields.pop("activated_by_kind"), id=fields.pop("activated_by_id")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agents.applier.decide_rollbacks import DecideRollbacks
-from db.executions.recording import next_offset, record
+from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_version, history
@@ -121,7 +121,9 @@ async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
     read = [
         ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry for entry in entries
     ]
-    return await record(conn, TOPIC, 0, start, end, list(enumerate(read, start)))
+    return await record(
+        conn, TOPIC, 0, start, end, [LogEntry(*each) for each in enumerate(read, start)]
+    )
 
 
 async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | None]:

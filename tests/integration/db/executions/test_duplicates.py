@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from db.executions.recording import Entry, next_offset, record
+from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
 from schemas.errors import Retryable
@@ -21,7 +21,7 @@ from tests.support.stored import TOPIC, deploy_all, entry, metrics
 async def record_on(conn: Connection, partition: int, runs: Sequence[ExecutionEntry]) -> int:
     """Record them as what comes next on this partition."""
     start = await next_offset(conn, TOPIC, partition)
-    entries: list[Entry] = [*enumerate(runs, start)]
+    entries = [LogEntry(*each) for each in enumerate(runs, start)]
     return await record(conn, TOPIC, partition, start, start + len(runs), entries)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
-from db.executions.recording import record
+from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import recount
 from rollguard.operations.prune import Pruned, prune
@@ -123,7 +123,8 @@ async def _record_on(pool: Pool, batches: list[list[Execution]], partition: int)
         for number, batch in enumerate(batches):
             start = number * len(batch)
             began = time.perf_counter()
-            entries = list(enumerate(map(ExecutionEntry.of, batch), start))
+            read = map(ExecutionEntry.of, batch)
+            entries = [LogEntry(*each) for each in enumerate(read, start)]
             await record(conn, f"topic-{partition}", partition, start, start + len(batch), entries)
             took.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.005)

@@ -6,7 +6,7 @@ import time
 import asyncpg
 import pytest
 
-from db.executions.recording import next_offset, record
+from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection, Pool
 from schemas.errors import Retryable
 from tests.support.stored import (
@@ -73,12 +73,12 @@ class TestRecord:
 
     async def test_what_was_read_is_skipped(self, conn: Connection) -> None:
         (first,) = await deploy_all(conn, "one")
-        entries = [(offset, entry(version_id=first)) for offset in range(10, 20, 2)]
+        entries = [LogEntry(offset, entry(version_id=first)) for offset in range(10, 20, 2)]
         assert await next_offset(conn, TOPIC, 0) == 0
         assert await record(conn, TOPIC, 0, 10, 15, entries[:3]) == 3
         assert await next_offset(conn, TOPIC, 0) == 15
         assert await record(conn, TOPIC, 0, 10, 15, entries[:3]) == 0
-        others = [(offset, entry(version_id=first)) for offset in range(10, 20)]
+        others = [LogEntry(offset, entry(version_id=first)) for offset in range(10, 20)]
         assert await record(conn, TOPIC, 0, 10, 20, others) == 5  # 15 … 19
         assert await next_offset(conn, TOPIC, 0) == 20
         assert await record(conn, TOPIC, 0, 5, 12, others[:2]) == 0
@@ -88,12 +88,12 @@ class TestRecord:
         assert await next_offset(conn, TOPIC, 1) == await next_offset(conn, "other", 0) == 0
         assert (await metrics(conn, first))[0] == 8
         with pytest.raises(ValueError, match="not in"):
-            await record(conn, TOPIC, 0, 25, 26, [(26, others[0][1])])
+            await record(conn, TOPIC, 0, 25, 26, [LogEntry(26, others[0].entry)])
 
     async def test_a_concurrent_mover(self, pool: Pool, conn: Connection) -> None:
         """Of two with the same batch one records; the other is told to try again."""
         await record_all(conn, execution())
-        entries = [(1, entry()), (2, entry())]
+        entries = [LogEntry(1, entry()), LogEntry(2, entry())]
 
         async def one() -> int | Retryable:
             async with pool.acquire() as other:
@@ -116,7 +116,7 @@ class TestRecord:
         assert await conn.fetchval("select count(*) from tool_executions") == 3
 
     async def test_the_first_batch_of_a_partition_twice_at_once(self, pool: Pool) -> None:
-        entries = [(offset, entry()) for offset in range(50)]
+        entries = [LogEntry(offset, entry()) for offset in range(50)]
 
         async def one(_: int) -> int:
             async with pool.acquire() as conn:
