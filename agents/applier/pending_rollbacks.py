@@ -78,7 +78,7 @@ def pending_commands(
     """Return the commands that are to be decided, with nothing known about their tools yet.
 
     These are commands without a row, held ones that a person answers with this command, and held
-    ones whose time is over. Of all others the stored outcome stands.
+    ones whose time is over. All others keep the outcome that is stored.
     """
     pending = []
     for command in commands:

@@ -1,8 +1,9 @@
 """Deployments: the versions that they make, and the outcome of each."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
@@ -39,6 +40,37 @@ class Compared(NamedTuple):
     def tool_name(self) -> str:
         """The tool of the deployment."""
         return self.deployment.tool_name
+
+    @property
+    def code_hash(self) -> str:
+        """The hash of the deployed code."""
+        return code_hash_of(self.deployment.code)
+
+
+class _Version(NamedTuple):
+    """A version as the outcome of a deployment names it."""
+
+    version_id: int
+    version_number: int
+    activation: int
+    is_breaking_change: bool
+    breaking_changes: list[str]
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Self:
+        """Read it from a row that has these columns."""
+        return cls(*(row[name] for name in cls._fields))
+
+
+class _Tool(NamedTuple):
+    """A tool before a deployment: its current version, its highest numbers, and the time."""
+
+    name: str
+    version: _Version | None
+    code_hash: str | None
+    highest_number: int
+    highest_activation: int
+    now: datetime
 
 
 async def deploy_each(
@@ -107,35 +139,18 @@ async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome
 
 async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
     """Create the versions, except those whose code is current already."""
-    rows = await conn.fetch(_SQL["standing"], [request.tool_name for request in requests])
-    standing = {row["tool_name"]: row for row in rows}
-    hashes = {request.tool_name: code_hash_of(request.deployment.code) for request in requests}
-    is_new = {tool: standing[tool]["code_hash"] != code_hash for tool, code_hash in hashes.items()}
-    await lock_versions(conn, [row["version_id"] for row in rows if row["version_id"] is not None])
-    created = await _create(
-        conn, [request for request in requests if is_new[request.tool_name]], standing
+    before = await _tools(conn, [request.tool_name for request in requests])
+    current = [tool.version.version_id for tool in before.values() if tool.version is not None]
+    await lock_versions(conn, current)
+    new = [each for each in requests if each.code_hash != before[each.tool_name].code_hash]
+    created = await _create(conn, new, before)
+    await _deploy_again(
+        conn, [tool.version for tool in before.values() if tool.name not in created]
     )
-    again = [row["version_id"] for row in rows if not is_new[row["tool_name"]]]
-    if again:
-        await conn.execute(_SQL["deploy_again"], again)
-    by_people = [
-        request.tool_name for request in requests if request.deployment.created_by == "human"
-    ]
-    await give_trust(conn, [(tool, hashes[tool]) for tool in by_people])
+    by_people = [each for each in requests if each.deployment.created_by == "human"]
+    await give_trust(conn, [(each.tool_name, each.code_hash) for each in by_people])
     return [
-        DeploymentOutcome(
-            deployment_id=request.deployment.deployment_id,
-            tool_name=request.tool_name,
-            status="created" if is_new[request.tool_name] else "unchanged",
-            version_id=made["version_id"],
-            version_number=made["version_number"],
-            activation=made["activation"],
-            is_breaking_change=made["is_breaking_change"],
-            breaking_changes=made["breaking_changes"],
-            applied_at=standing[request.tool_name]["now"],
-        )
-        for request in requests
-        for made in [created.get(request.tool_name, standing[request.tool_name])]
+        _outcome(each, before[each.tool_name], created.get(each.tool_name)) for each in requests
     ]
 
 
@@ -157,39 +172,79 @@ async def _refuse_new(
     ]
 
 
+async def _tools(conn: Connection, tool_names: Sequence[str]) -> dict[str, _Tool]:
+    """Return the tools as they are before the deployment, also those without versions."""
+    rows = await conn.fetch(_SQL["tools"], tool_names)
+    return {
+        row["tool_name"]: _Tool(
+            row["tool_name"],
+            None if row["version_id"] is None else _Version.of(row),
+            row["code_hash"],
+            row["highest_number"],
+            row["highest_activation"],
+            row["now"],
+        )
+        for row in rows
+    }
+
+
 async def _create(
-    conn: Connection, requests: Sequence[Compared], standing: Mapping[str, asyncpg.Record]
-) -> dict[str, asyncpg.Record]:
-    """Create versions that replace the current ones; return their rows by tool."""
+    conn: Connection, requests: Sequence[Compared], before: Mapping[str, _Tool]
+) -> dict[str, _Version]:
+    """Create versions that replace the current ones; return them by tool."""
     if not requests:
         return {}
-    current = [standing[request.tool_name]["version_id"] for request in requests]
-    replaced = [version_id for version_id in current if version_id is not None]
+    current = [before[request.tool_name].version for request in requests]
+    replaced = [version.version_id for version in current if version is not None]
     if replaced:
         await conn.execute(_SQL["retire"], replaced)
-    made = [_row(request, standing[request.tool_name]) for request in requests]
+    made = [_row(request, before[request.tool_name]) for request in requests]
     rows = await conn.fetchmany(_SQL["create"], made)
-    return {row["tool_name"]: row for row in rows}
+    return {row["tool_name"]: _Version.of(row) for row in rows}
 
 
-def _row(request: Compared, standing: asyncpg.Record) -> tuple[Any, ...]:
+async def _deploy_again(conn: Connection, versions: Sequence[_Version | None]) -> None:
+    """Count one more deployment of each of these versions."""
+    version_ids = [version.version_id for version in versions if version is not None]
+    if version_ids:
+        await conn.execute(_SQL["deploy_again"], version_ids)
+
+
+def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
+    """Return the parameters of the block `create`."""
     deployment = request.deployment
     accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
     return (
         deployment.tool_name,
-        standing["highest_number"] + 1,
+        tool.highest_number + 1,
         deployment.code,
-        code_hash_of(deployment.code),
+        request.code_hash,
         deployment.deployed_at,
         deployment.created_by,
         request.is_breaking,
         [storable(sentence) for sentence in request.breaking],
         deployment.improvement_type,
         deployment.improvement_reason,
-        standing["version_id"],
+        None if tool.version is None else tool.version.version_id,
         deployment.deployment_id,
-        standing["highest_activation"] + 1,
+        tool.highest_activation + 1,
         to_jsonb(accepted),
+    )
+
+
+def _outcome(request: Compared, tool: _Tool, created: _Version | None) -> DeploymentOutcome:
+    version = created or tool.version
+    assert version is not None, "its code is current, or a version was created"
+    return DeploymentOutcome(
+        deployment_id=request.deployment.deployment_id,
+        tool_name=request.tool_name,
+        status="unchanged" if created is None else "created",
+        version_id=version.version_id,
+        version_number=version.version_number,
+        activation=version.activation,
+        is_breaking_change=version.is_breaking_change,
+        breaking_changes=version.breaking_changes,
+        applied_at=tool.now,
     )
 
 

@@ -1,5 +1,5 @@
 -- A tool without versions has a row, too, with nulls. The time is the same for all tools.
--- name: standing
+-- name: tools
 select
     tool.tool_name,
     coalesce((

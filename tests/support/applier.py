@@ -64,7 +64,7 @@ class Broker:
 
 
 class Comparer:
-    """In the place of the analyst: says which code it was given."""
+    """A code comparer that remembers which code it was given, with one finding for each."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, str]] = []

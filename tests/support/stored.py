@@ -111,7 +111,7 @@ async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> lis
 
 
 def entry(**fields: Any) -> ExecutionEntry:
-    """The same execution as the recorder reads it."""
+    """Return an execution as the recorder reads it."""
     return ExecutionEntry.of(execution(**fields))
 
 
@@ -137,7 +137,7 @@ async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | 
 
 
 async def automatic(conn: Connection, tool: str = "parser", **fields: Any) -> RollbackOutcome:
-    """What the detector commands: the current version did not work."""
+    """Apply what the detector commands when the current version does not work."""
     current = await current_version(conn, tool)
     about = (
         {"from_version_id": current.version_id, "from_activation": current.activation}

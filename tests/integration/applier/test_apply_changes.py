@@ -22,8 +22,8 @@ def applier(pool: Pool) -> Applier:
 
 
 async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
-    wishes = [deployment("one", tool) for tool in "abc"]
-    await applier.deploy(*wishes)
+    requests = [deployment("one", tool) for tool in "abc"]
+    await applier.deploy(*requests)
     together = list("abc")
     assert applier.broker.shape() == [
         (TOPICS.executions, together),
@@ -31,10 +31,10 @@ async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
         (TOPICS.deployment_outcomes, together),
     ]
     assert [each.deployment_id for each in applier.broker.deployed()] == [
-        each.deployment_id for each in wishes
+        each.deployment_id for each in requests
     ]
     # what is known already, and what is unchanged: the outcomes alone, and what is current again
-    await applier.deploy(wishes[0], deployment("one", "b"))
+    await applier.deploy(requests[0], deployment("one", "b"))
     assert applier.broker.shape()[3:] == [
         (TOPICS.executions, ["a"]),
         (TOPICS.versions, ["a"]),
@@ -45,8 +45,8 @@ async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
 
 
 async def test_a_tool_that_comes_again_begins_another_group(applier: Applier) -> None:
-    wishes = [("1", "a"), ("2", "a"), ("1", "b"), ("2", "b"), ("3", "a"), ("3", "b")]
-    await applier.deploy(*(deployment(code, tool) for code, tool in wishes))
+    requests = [("1", "a"), ("2", "a"), ("1", "b"), ("2", "b"), ("3", "a"), ("3", "b")]
+    await applier.deploy(*(deployment(code, tool) for code, tool in requests))
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
     assert together == [["a"], ["a", "b"], ["b", "a"], ["b"]]
     assert applier.broker.activations("a") == applier.broker.activations("b") == [1, 2, 3]
@@ -73,16 +73,16 @@ async def test_what_takes_long_to_compare_is_applied_and_done_before_the_rest(
     applier: Applier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparisons, "COMPARE_GROUP_S", -1.0)
-    wishes = batch(TOPICS.deployments, *(deployment("one", tool) for tool in "abc"))
+    requests = batch(TOPICS.deployments, *(deployment("one", tool) for tool in "abc"))
     done: list[int] = []
-    wishes.mark_done = lambda _, offset: done.append(offset)
-    await applier.deployments.handle(wishes)
+    requests.mark_done = lambda _, offset: done.append(offset)
+    await applier.deployments.handle(requests)
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
     assert together == [["a"], ["b"], ["c"]]
     assert done == [0, 1, 2]
 
 
-async def test_a_bad_record_keeps_its_place(applier: Applier) -> None:
+async def test_a_bad_record_keeps_its_position(applier: Applier) -> None:
     good, same = deployment("one", "a"), uuid4()
     bad = b'{"tool_name": "bad", "deployment_id": "%s"}' % str(same).encode()
     await applier.deploy(good, bad, deployment("two", "b", deployment_id=same), b"{")
@@ -95,7 +95,7 @@ async def test_a_bad_record_keeps_its_place(applier: Applier) -> None:
     assert [each.status for each in applier.broker.deployed()] == ["created", "refused", "refused"]
 
 
-async def test_a_member_that_has_to_wait_holds_up_nobody_in_front(
+async def test_a_member_that_has_to_wait_holds_up_no_member_before_it(
     applier: Applier, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
@@ -116,7 +116,7 @@ async def test_a_member_that_has_to_wait_holds_up_nobody_in_front(
 async def test_a_poisoned_member_is_the_only_one_to_fail(
     applier: Applier, conn: Connection
 ) -> None:
-    """A bug of ours ends the worker, as ever; what stood in front of it is done, and published."""
+    """A bug ends the worker; the members before it are applied and published."""
     await conn.execute(
         "create function fail() returns trigger language plpgsql as"
         " $$ begin raise exception 'poison'; end $$"
@@ -125,15 +125,15 @@ async def test_a_poisoned_member_is_the_only_one_to_fail(
         "create trigger poison before insert on tool_versions for each row"
         " when (new.tool_name = 'c') execute function fail()"
     )
-    wishes = [deployment("one", tool) for tool in "abcd"]
+    requests = [deployment("one", tool) for tool in "abcd"]
     with pytest.raises(asyncpg.RaiseError, match="poison"):
-        await applier.deploy(*wishes)
+        await applier.deploy(*requests)
     assert [each.tool_name for each in applier.broker.deployed()] == ["a", "b"]
     assert await current_version(conn, "d") is None
 
     await conn.execute("drop trigger poison on tool_versions")
     before = applier.broker.of(TOPICS.deployment_outcomes)
-    await applier.deploy(*wishes)  # the batch again, by the worker that is started next
+    await applier.deploy(*requests)  # the batch again, by the worker that is started next
     assert applier.broker.of(TOPICS.deployment_outcomes)[2:4] == before
     assert [each.tool_name for each in applier.broker.deployed()[2:]] == list("abcd")
     assert applier.broker.activations("a") == [1, 1]

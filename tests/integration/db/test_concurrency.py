@@ -87,17 +87,17 @@ async def put_back_automatically(conn: Connection) -> str:
 async def test_deployments(pool: Pool) -> None:
     async with pool.acquire() as conn:
         await deploy_all(conn, "the first")
-    wishes = [deployment(f"code {number}") for number in range(100)]
+    requests = [deployment(f"code {number}") for number in range(100)]
 
-    def deploying(wish: Deployment) -> Callable[[Connection], Awaitable[Any]]:
-        return lambda conn: deploy(conn, wish)
+    def deploying(request: Deployment) -> Callable[[Connection], Awaitable[Any]]:
+        return lambda conn: deploy(conn, request)
 
     async with watched(pool):
-        outcomes = await on_each(pool, [deploying(wish) for wish in wishes])
+        outcomes = await on_each(pool, [deploying(request) for request in requests])
     assert sorted(outcome.version_number for outcome in outcomes) == list(range(2, 102))
     assert sorted(outcome.activation for outcome in outcomes) == list(range(2, 102))
     versions = await versions_of(pool)
-    codes = {wish.deployment_id: wish.code for wish in wishes}
+    codes = {request.deployment_id: request.code for request in requests}
     for before, after in pairwise(versions):
         assert after.previous_version_id == before.version_id
         assert after.code == codes[after.deployment_id]

@@ -30,8 +30,8 @@ SETTINGS = Settings()
 TOOLS = ["a", "b", "c", "d", "e"]
 
 
-async def in_a_group(conn: Connection, *wishes: Deployment) -> list[Any]:
-    return list(await deploy_each(conn, [Compared(wish) for wish in wishes]))
+async def in_a_group(conn: Connection, *requests: Deployment) -> list[Any]:
+    return list(await deploy_each(conn, [Compared(request) for request in requests]))
 
 
 class _Side:
@@ -43,13 +43,13 @@ class _Side:
         self._in_groups = in_groups
 
     async def deploy(self, codes: dict[str, str], by: str) -> list[Any]:
-        wishes = [
+        requests = [
             deployment(code, self._name + tool, created_by=by) for tool, code in codes.items()
         ]
         if self._in_groups:
-            outcomes = await in_a_group(self._conn, *wishes)
+            outcomes = await in_a_group(self._conn, *requests)
         else:
-            outcomes = [await deploy(self._conn, wish) for wish in wishes]
+            outcomes = [await deploy(self._conn, request) for request in requests]
         return [
             (each.tool_name[1:], each.status, each.version_number, each.activation)
             for each in outcomes

@@ -1,4 +1,4 @@
-"""Versions, trust and targets against a model that is as naive as can be."""
+"""Versions, trust and targets compared with a model that is as simple as possible."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ CRASH_POINTS = st.one_of(
 
 
 async def take(conn: Connection, tool: str, step: Step) -> Said:
-    """The same step in the database."""
+    """Take the same step in the database."""
     kind, first, _ = step
     if kind in ("human", "autonomous"):
         deployed = await deploy(conn, deployment(first, tool, created_by=kind))
@@ -108,7 +108,7 @@ async def take(conn: Connection, tool: str, step: Step) -> Said:
 
 
 async def id_of(conn: Connection, tool: str, number: int) -> int:
-    """The id of a version by its number; one that no version has if there is none."""
+    """Return the id of a version by its number; an id that no version has if there is none."""
     sql = "select version_id from tool_versions where tool_name = $1 and version_number = $2"
     return await conn.fetchval(sql, tool, number) or 2**31 - 1
 

@@ -1,5 +1,6 @@
-"""The statements that the seed prints for reading the database, as they stand there (but for blanks
-at the ends of lines): what they answer, and that none of them scans all executions.
+"""The SQL statements of the seed: their answers, and that none of them scans all executions.
+
+They are as in the seed, except for blanks at the ends of lines.
 """
 
 import json
@@ -120,8 +121,10 @@ async def conn(database_dsn: str) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def filled(conn: Connection) -> Connection:
-    """Two tools. Of `my_tool` version 1 has 9 of 10 executions that succeeded, version 2, breaking,
-    1 of 4, version 3 none; the other's only version 1 of 2.
+    """Deploy two tools and record executions.
+
+    Of `my_tool`, 9 of 10 executions of version 1 succeeded, and 1 of 4 of version 2, which is
+    breaking; version 3 has none. Of the other tool, 1 of 2 of its only version succeeded.
     """
     ids = []
     for number, (tool, by, breaking) in enumerate(
@@ -132,14 +135,14 @@ async def filled(conn: Connection) -> Connection:
             (OTHER, "human", False),
         ]
     ):
-        wish = deployment(
+        request = deployment(
             f"code {number}",
             tool,
             created_by=by,
             deployed_at=created(number),
             improvement_reason=f"reason {number}",
         )
-        outcome = await deploy(conn, wish, ["run() is gone"] if breaking else [], breaking)
+        outcome = await deploy(conn, request, ["run() is gone"] if breaking else [], breaking)
         ids.append(outcome.version_id)
     for index, executions, successes in ((0, 10, 9), (1, 4, 1), (3, 2, 1)):
         tool = OTHER if index == 3 else "my_tool"
@@ -266,7 +269,7 @@ FILL: Final = (
 
 @pytest.fixture(scope="module")
 def million_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    """A tool with 10,000 versions, each of 100 executions, every third one rolled back."""
+    """Yield a database with 10,000 versions of 100 executions each, every third rolled back."""
     with postgres_server.database() as dsn:
         run(fill(dsn))
         yield dsn
@@ -289,7 +292,7 @@ async def million(million_dsn: str) -> AsyncIterator[Connection]:
 
 
 def scanned(plan: Any) -> set[str]:
-    """The tables that a plan reads from one end to the other, wherever in it."""
+    """Return the tables that any part of a plan reads as a whole."""
     if isinstance(plan, list):
         return set().union(*map(scanned, plan))
     if not isinstance(plan, dict):
@@ -310,7 +313,7 @@ READS: Final = {
     "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
     "history": (blocks("versions/reading.sql")["history"], "my_tool", 50),
     "current": (blocks("versions/reading.sql")["current"], "{my_tool,other}"),
-    "standing": (blocks("versions/deploying.sql")["standing"], "{my_tool,other}"),
+    "tools before a deployment": (blocks("versions/deploying.sql")["tools"], "{my_tool,other}"),
     "rollbacks": (blocks("rollbacks/records.sql")["newest"], None, 50),
     "rollbacks of a tool": (
         blocks("rollbacks/records.sql")["newest_of_tool"],

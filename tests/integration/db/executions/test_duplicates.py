@@ -1,5 +1,7 @@
-"""An execution that comes again counts once: in a batch, in a later one, on another partition at
-the same time, and whatever ends in the middle.
+"""An execution that comes again counts once.
+
+It may come again in the same batch, in a later one, or on another partition at the same time, and
+the recorder may be interrupted anywhere.
 """
 
 import asyncio
@@ -26,7 +28,7 @@ async def record_on(conn: Connection, partition: int, runs: Sequence[ExecutionEn
 
 
 async def record_patiently(pool: Pool, partition: int, runs: Sequence[ExecutionEntry]) -> int:
-    """The same, again and again while another recorder is in the way, as the worker does."""
+    """Record as the worker does: try again while another recorder is in the way."""
     while True:
         try:
             async with acquire(pool) as conn:
@@ -36,7 +38,7 @@ async def record_patiently(pool: Pool, partition: int, runs: Sequence[ExecutionE
 
 
 async def stored(conn: Connection) -> dict[Any, tuple[Any, ...]]:
-    """Success and place of each execution."""
+    """Return success and offset of each execution, by id."""
     rows = await conn.fetch("select execution_id, success, log_offset from tool_executions")
     return {row["execution_id"]: (row["success"], row["log_offset"]) for row in rows}
 
@@ -78,8 +80,10 @@ async def test_of_a_batch_only_what_is_new_counts(conn: Connection) -> None:
 async def test_another_recorder_stores_it_at_the_same_time(
     pool: Pool, conn: Connection, ends: str
 ) -> None:
-    """The second waits for the first. If that one commits, nothing of the second's batch is kept,
-    and its next try leaves out what the first has stored.
+    """Let the second wait for the first.
+
+    If the first one commits, nothing of the batch of the second is kept, and its next try leaves
+    out what the first has stored.
     """
     (first,) = await deploy_all(conn, "one")
     same = entry(version_id=first)

@@ -37,7 +37,7 @@ async def executions(
 
 
 async def test_executions_come_as_the_log_has_them(conn: Connection) -> None:
-    """Those without a place, which are older, in front."""
+    """Executions without an offset are older and come first."""
     given = [execution(executed_at=at(second)) for second in (5, 1, 4, 3, 2)]
     await record_all(conn, *given)
     for place in (3, 2):

@@ -117,7 +117,7 @@ async def test_what_is_done_stays_done(conn: Connection, settings: Settings) -> 
 
 
 async def _record_on(pool: Pool, batches: list[list[Execution]], partition: int) -> list[float]:
-    """Record each batch, one behind the other; how long each took, in ms."""
+    """Record one batch after the other; return how long each took, in ms."""
     took = []
     async with pool.acquire() as conn:
         for number, batch in enumerate(batches):
@@ -145,8 +145,10 @@ def _batches(versions: list[int], at: datetime, count: int) -> list[list[Executi
 async def test_the_recorder_is_not_held_up(
     pool: Pool, conn: Connection, settings: Settings
 ) -> None:
-    """Two recorders at work on the very versions that are pruned; some executions come again while
-    they are removed. No deadlock, no long wait, and each version's metrics are exact.
+    """Prune while two recorders work on the same versions.
+
+    Some executions come again while they are removed. There is no deadlock and no long wait, and
+    the metrics of each version are exact.
     """
     versions = [(await deploy_all(conn, "one", tool=f"tool {n}"))[0] for n in range(20)]
     old = _batches(versions, OLD, 150)

@@ -72,7 +72,7 @@ class TestErrors:
 
 
 async def _outcome_of_termination(dsn: str) -> BaseException | None:
-    """What a call raises whose connection an administrator ends while it waits."""
+    """Return what a call raises if an administrator ends its connection while it waits."""
     waiting, holder = await connect(dsn), await connect(dsn)
     pid = await waiting.fetchval("select pg_backend_pid()")
     async with tool_lock(holder, "parser"):

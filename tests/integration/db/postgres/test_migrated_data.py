@@ -1,4 +1,4 @@
-"""Migration 0002 on a database in which 0001's program has worked."""
+"""Migration 0002 of a database that was filled under migration 0001."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ def old_dsn(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 async def conn(old_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
-    """A database at 0001, with a program that knows all migrations."""
+    """Yield a database at migration 0001, in a program that knows all migrations."""
     conn = await connect(old_dsn)
     first = {"0001_initial": migrate.migrations()["0001_initial"]}
     with monkeypatch.context() as patched:
@@ -38,8 +38,9 @@ async def conn(old_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[C
 
 
 async def old_versions(conn: Connection, tool: str, *versions: tuple[str, str, float]) -> list[int]:
-    """Versions as 0001's program left them: hash, author and minute of each. The last one is
-    current. Their ids.
+    """Insert versions as they were at migration 0001; return their ids.
+
+    ``versions`` are hash, author and minute of each. The last one is current.
     """
     ids: list[int] = []
     async with conn.transaction():  # at its end one is current

@@ -1,4 +1,4 @@
-"""Decisions that are not carried out at once: observed, or held for a person."""
+"""Commands that are not applied at once: dry runs, and commands held for a person."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -40,7 +40,7 @@ async def conn(database_dsn: str) -> AsyncIterator[Connection]:
 
 
 async def decided(conn: Connection, mode: str, tool: str = "parser") -> RollbackCommand:
-    """What the detector commands of the tool's current version; not applied yet."""
+    """Return what the detector commands for the current version; it is not applied yet."""
     current = await current_version(conn, tool)
     assert current is not None
     return command(
@@ -55,7 +55,7 @@ async def decided(conn: Connection, mode: str, tool: str = "parser") -> Rollback
 
 
 async def hold(conn: Connection, tool: str = "parser") -> RollbackCommand:
-    """A command that is held, of a tool that gets versions for it."""
+    """Deploy two versions of the tool, and return a command that is held."""
     await deploy_all(conn, "one", "two", tool=tool)
     order = await decided(conn, "hold", tool)
     assert (await roll_back(conn, order)).status == "held"
@@ -63,7 +63,7 @@ async def hold(conn: Connection, tool: str = "parser") -> RollbackCommand:
 
 
 async def numbers(conn: Connection, tool: str = "parser") -> tuple[int, int]:
-    """Number and activation of the current version."""
+    """Return number and activation of the current version."""
     current = await current_version(conn, tool)
     assert current is not None
     return current.version_number, current.activation

@@ -56,10 +56,10 @@ async def test_no_machine_rolls_a_pinned_tool_back(conn: Connection) -> None:
         ({}, "pinned"),
     ],
 )
-async def test_its_place_among_the_rejections(
+async def test_its_position_in_the_order_of_rejections(
     conn: Connection, fields: dict[str, Any], rejection: str
 ) -> None:
-    """It comes before `no_previous_version`, and behind all others."""
+    """It comes before `no_previous_version` and after all others."""
     await deploy_all(conn, "one")
     await pin(conn, "parser", "release", "ann", None)
     assert (await automatic(conn, **fields)).rejection == rejection

@@ -1,4 +1,4 @@
-"""Trust: which code may be gone back to, and where a rollback without a named target leads."""
+"""Trust: which code a rollback may return to, and which target a rollback without one gets."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -163,7 +163,7 @@ class TestTarget:
         assert (await automatic(conn)).rejection == "no_previous_version"
         assert await trusted(conn) == [False, True, False]
 
-    async def test_the_same_code_behind_others_is_none_either(self, conn: Connection) -> None:
+    async def test_the_same_code_farther_back_is_none_either(self, conn: Connection) -> None:
         await deploy_all(conn, "one", "two")
         await automatic(conn)
         await autonomous(conn, "two")
