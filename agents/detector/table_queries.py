@@ -66,7 +66,7 @@ class TableQueries:
         watched = rows.get(KEY)
         watch = OutageWatch() if watched is None else decode_watch(watched)
         return web.json_response(
-            guarded_health_of(decode(data), tool, rules, watch, self._settings)
+            guarded_health_of(decode(data), tool, rules, watch, self._settings.outages)
         )
 
     def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:

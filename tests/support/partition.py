@@ -26,7 +26,7 @@ class Partition:
         tool, timeline = entry.tool_name, NO_OUTAGE
         if self._settings.is_guarded_anywhere:
             read = [(tool.encode(), (offset, timestamp_ms, entry))]
-            timeline = self.watch.follow(read, self._settings)
+            timeline = self.watch.follow(read, self._settings.outages)
         rules = self._settings.rules_of(tool)
         row, command = fold(self.rows.get(tool), offset, timestamp_ms, entry, rules, timeline)
         if row is not None:

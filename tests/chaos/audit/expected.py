@@ -95,6 +95,6 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
 
 def _health(partition: Partition, tool: str, books: Books) -> dict[str, Any]:
     settings, row = books.settings, partition.rows[tool]
-    shown = guarded_health_of(row, tool, settings.rules_of(tool), partition.watch, settings)
+    shown = guarded_health_of(row, tool, settings.rules_of(tool), partition.watch, settings.outages)
     said: dict[str, Any] = json.loads(json.dumps(shown))
     return said
