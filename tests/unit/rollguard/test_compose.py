@@ -70,7 +70,7 @@ def test_replicas_share_no_name_no_port_and_no_folder(services: dict[str, Any], 
 
 
 def test_the_port_ranges_do_not_overlap(services: dict[str, Any]) -> None:
-    ports = []
+    ports: list[int] = []
     for role in _ROLES:
         (published,) = services[role]["ports"]
         first, last = map(int, published.split(":")[1].split("-"))
