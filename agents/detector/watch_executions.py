@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from operator import itemgetter
-from typing import Any
 
 import structlog
 
@@ -29,9 +28,11 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.crash_points import crash_point
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
+from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
+from streams.partitions import name_of
 from streams.records import RecordValidator, dead_letter_of
 from streams.topics import Topics
 
@@ -48,14 +49,14 @@ class WatchExecutions:
 
     def __init__(
         self,
-        app: Any,
+        driver: Driver,
         table: WindowTable,
         outbox: Outbox,
         validator: RecordValidator,
         settings: Settings,
         outages: OutageReport,
     ) -> None:
-        self._app = app
+        self._driver = driver
         self._table = table
         self._outbox = outbox
         self._validator = validator
@@ -65,7 +66,7 @@ class WatchExecutions:
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
-        partition = batch.place.partition
+        partition = batch.topic_partition.partition
         read, dead_letters = self._read(batch)
         timeline, watched = self._follow(partition, read)
         rows, commands = self._fold(batch, _by_tool(read), timeline)
@@ -76,7 +77,7 @@ class WatchExecutions:
         crash_point("detector.commanded")
         for _, decided_ms, command in commands:
             _log_command(command, decided_ms)
-        if self._app.consumer.owns(batch):
+        if self._driver.owns(batch):
             # What is known of outages comes last: where it is found, the rows before it are too.
             await self._table.write(partition, rows + watched)
         else:  # its owner folds the same records, and may have read further
@@ -85,7 +86,10 @@ class WatchExecutions:
 
     def _read(self, batch: Batch) -> tuple[list[Keyed], list[Outgoing]]:
         """The log of the partition, and the dead letters of what is no entry."""
-        known, log_entry = self._table.rows_of(batch.place.partition), self._validator.log_entry
+        known, log_entry = (
+            self._table.rows_of(batch.topic_partition.partition),
+            self._validator.log_entry,
+        )
         read: list[Keyed] = []
         dead_letters = []
         for record in batch.records:
@@ -124,7 +128,7 @@ class WatchExecutions:
         Each row is decoded, folded and encoded before the next: all of a batch at once would not
         stay in the processor's caches, and with many tools that costs more than the rest.
         """
-        known, last = self._table.rows_of(batch.place.partition), batch.last.offset
+        known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
         commands: list[Decided] = []
         unknown = 0
@@ -146,10 +150,10 @@ class WatchExecutions:
 
     def _require_same_topic(self, batch: Batch, row: Row) -> None:
         """Of a row that has read further than the batch."""
-        end = self._app.consumer.highwater(batch.place)
+        end = self._driver.end_of(batch.topic_partition)
         if end is not None and row.read_to >= end:
             raise Misconfigured(
-                f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table "
+                f"{name_of(batch.topic_partition)} ends at {end}, but the table "
                 f"has read it to {row.read_to}: the topic was made anew; use a new "
                 "ROLLGUARD_TOPIC_PREFIX"
             )

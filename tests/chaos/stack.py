@@ -29,7 +29,7 @@ from tests.support.proxy import Door, to_port, to_socket
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
-PRODUCT = ("-m", "rollguard", "worker")
+PRODUCT = ("-m", "tests.support.armed_worker", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
 """How long the supervisor waits before it starts a worker again."""
