@@ -1,13 +1,14 @@
 """``GET /tools/{tool}/health``: every detector answers it, with the help of the tool's owner."""
 
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from policy.decision.health import guarded_health_of, health_of
-from policy.state.outages import KEY, OutageWatch, decode_watch
+from policy.decision.health import health_of
+from policy.decision.policies import Policies
+from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
 from schemas.settings import Settings
 from streams.driver.driver import Driver
@@ -25,6 +26,7 @@ class TableQueries:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._policies = Policies(settings.rules_of)
         self._changelog = Topics.of(settings).changelog
         self._partitions = 0
         self._driver: Driver | None = None
@@ -66,18 +68,13 @@ class TableQueries:
         if driver.is_rebalancing or driver.is_recovering:
             return _error(503, "the worker that owns the tool is recovering its table")
         rows = table.rows_of(partition)
-        data = rows.get(key)
+        data, outages = rows.get(key), rows.get(KEY)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        return web.json_response(self._report(tool, data, rows.get(KEY)))
-
-    def _report(self, tool: str, data: bytes, outages: bytes | None) -> dict[str, Any]:
-        """Return the health of a tool by its row, and the row of what is known of outages."""
-        rules = self._settings.rules_of(tool)
-        if rules.policy == "seed":
-            return health_of(decode(data), tool, rules)
         watch = OutageWatch() if outages is None else decode_watch(outages)
-        return guarded_health_of(decode(data), tool, rules, watch, self._settings)
+        return web.json_response(
+            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings)
+        )
 
     async def _forward(self, request: web.Request, owner: str) -> web.Response:
         if _FORWARDED in request.headers or self._client is None:

@@ -1,8 +1,9 @@
-"""The detector: fold every execution into its tool's row, command a rollback when a rule holds.
+"""The detector: it folds every execution into its tool's row, and commands rollbacks.
 
-Order within a batch: fold all, send the commands and wait for the broker's acknowledgement, write
-each touched row once; the offset is committed after the changelog is flushed. A crash in between
-replays the batch: rows skip what they have read, a command that is sent again has the same id.
+The order within a batch: fold all records, send the commands and wait for the broker's
+acknowledgement, write each changed row once. The offset is committed after the changelog is
+flushed. After a crash in between, the batch is read again: rows skip what they have read, and a
+command that is sent again has the same id.
 """
 
 import time
@@ -13,15 +14,11 @@ from operator import itemgetter
 import structlog
 
 from agents.detector.outage_report import OutageReport
-from policy.decision.fold import Decided, Numbered, fold_all
-from policy.state.outages import (
-    KEY,
-    NO_OUTAGE,
-    OutageTimeline,
-    OutageWatch,
-    decode_watch,
-    encode_watch,
-)
+from policy.decision.fold import DecidedCommand, fold_all
+from policy.decision.policies import Policies
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.outage_watch import KEY, OutageWatch, decode_watch, encode_watch
 from policy.state.row import Row, decode, encode
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution_entry import ExecutionEntry
@@ -40,12 +37,9 @@ log = structlog.get_logger()
 
 ROLE = "detector"
 
-Keyed = tuple[bytes, Numbered]
-"""An entry of the log with its tool's name in UTF-8."""
-
 
 class WatchExecutions:
-    """Folds each execution into its tool's windows and commands a rollback where a rule holds."""
+    """Folds each execution into its tool's row, and commands a rollback if a rule holds."""
 
     def __init__(
         self,
@@ -61,36 +55,35 @@ class WatchExecutions:
         self._outbox = outbox
         self._validator = validator
         self._settings = settings
+        self._policies = Policies(settings.rules_of)
         self._outages = outages
         self._topics = Topics.of(settings)
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.topic_partition.partition
-        read, dead_letters = self._read(batch)
-        timeline, watched = self._follow(partition, read)
-        rows, commands = self._fold(batch, _by_tool(read), timeline)
+        records, dead_letters = self._read(batch)
+        timeline, outage_rows = self._follow_outages(partition, records)
+        rows, decided = self._fold(batch, _by_tool(records), timeline)
         crash_point("detector.folded")
         topic = self._topics.commands
-        sent = [Outgoing.of(topic, command.tool_name, command) for _, _, command in commands]
-        await self._outbox.publish(dead_letters + sent)
+        commands = [Outgoing.of(topic, each.command.tool_name, each.command) for each in decided]
+        await self._outbox.publish(dead_letters + commands)
         crash_point("detector.commanded")
-        for _, decided_ms, command in commands:
-            _log_command(command, decided_ms)
+        for each in decided:
+            _log_command(each.command, each.timestamp_ms)
         if self._driver.owns(batch):
-            # What is known of outages comes last: where it is found, the rows before it are too.
-            await self._table.write(partition, rows + watched)
-        else:  # its owner folds the same records, and may have read further
-            log.warning("batch_lost", partition=partition)
+            # The row of outages comes last, so that the rows before it are there if it is.
+            await self._table.write(partition, rows + outage_rows)
+        else:  # the partition's owner folds the same records, and may have read further
+            log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
-    def _read(self, batch: Batch) -> tuple[list[Keyed], list[Outgoing]]:
-        """The log of the partition, and the dead letters of what is no entry."""
-        known, log_entry = (
-            self._table.rows_of(batch.topic_partition.partition),
-            self._validator.log_entry,
-        )
-        read: list[Keyed] = []
+    def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
+        """Return the batch's entries of the log, and a dead letter for each record that is none."""
+        known = self._table.rows_of(batch.topic_partition.partition)
+        log_entry = self._validator.log_entry
+        records: list[LogRecord] = []
         dead_letters = []
         for record in batch.records:
             try:
@@ -102,54 +95,54 @@ class WatchExecutions:
                 )
                 log.warning("dead_letter", offset=record.offset, error=dead_letter.error[:300])
                 continue
-            read.append((record.key, (record.offset, record.timestamp, entry)))
-        return read, dead_letters
+            records.append(LogRecord(record.key, record.offset, record.timestamp, entry))
+        return records, dead_letters
 
-    def _follow(
-        self, partition: int, read: Sequence[Keyed]
+    def _follow_outages(
+        self, partition: int, records: Sequence[LogRecord]
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
-        """What was known of outages at each of these records, and the row of what is known behind
-        them; none where no tool's policy asks.
+        """Return what is known of outages at each record, and the row of what is known at the end.
+
+        There is no row if no tool's policy uses it.
         """
-        if not (read and self._settings.is_guarded_anywhere):
+        if not (records and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
         data = self._table.rows_of(partition).get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)
-        timeline = watch.follow(read, self._settings)
+        timeline = watch.follow(records, self._settings)
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 
     def _fold(
-        self, batch: Batch, logs: Mapping[bytes, Sequence[Numbered]], timeline: OutageTimeline
-    ) -> tuple[list[tuple[bytes, bytes]], list[Decided]]:
-        """The row of each tool behind its log, by its key, and the commands in the order of the
-        log.
+        self, batch: Batch, logs: Mapping[bytes, Sequence[LogRecord]], timeline: OutageTimeline
+    ) -> tuple[list[tuple[bytes, bytes]], list[DecidedCommand]]:
+        """Return each tool's row after its log, and the commands in the order of the log.
 
-        Each row is decoded, folded and encoded before the next: all of a batch at once would not
-        stay in the processor's caches, and with many tools that costs more than the rest.
+        Each row is decoded, folded and encoded before the next one. All rows of a batch together
+        would not stay in the processor's caches; with many tools that costs more than all else.
         """
         known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
-        commands: list[Decided] = []
+        decided: list[DecidedCommand] = []
         unknown = 0
         for key, tool_log in logs.items():
             data = known.get(key)
             row = None if data is None else decode(data)
             if row is None:
-                unknown += sum(1 for _ in takewhile(_is_run, tool_log))
+                unknown += sum(1 for _ in takewhile(_is_execution, tool_log))
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
-            rules = self._settings.rules_of(tool_log[0][2].tool_name)
-            row, found = fold_all(row, tool_log, rules, timeline)
-            commands += found
+            policy = self._policies.of(tool_log[0].entry.tool_name)
+            row, commands = fold_all(row, tool_log, policy, timeline)
+            decided += commands
             if row is not None:
                 rows.append((key, encode(row)))
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        return rows, sorted(commands, key=itemgetter(0))
+        return rows, sorted(decided, key=itemgetter(0))
 
     def _require_same_topic(self, batch: Batch, row: Row) -> None:
-        """Of a row that has read further than the batch."""
+        """Raise Misconfigured if a row has read further than the topic goes."""
         end = self._driver.end_of(batch.topic_partition)
         if end is not None and row.read_to >= end:
             raise Misconfigured(
@@ -159,19 +152,20 @@ class WatchExecutions:
             )
 
 
-def _by_tool(read: Iterable[Keyed]) -> dict[bytes, list[Numbered]]:
-    """The log of each tool."""
-    logs: dict[bytes, list[Numbered]] = {}
-    for key, numbered in read:
-        if key in logs:
-            logs[key].append(numbered)
+def _by_tool(log: Iterable[LogRecord]) -> dict[bytes, list[LogRecord]]:
+    """Return the log of each tool, by the key of its records."""
+    logs: dict[bytes, list[LogRecord]] = {}
+    for record in log:
+        tool_log = logs.get(key := record.key)
+        if tool_log is None:
+            logs[key] = [record]
         else:
-            logs[key] = [numbered]
+            tool_log.append(record)
     return logs
 
 
-def _is_run(numbered: Numbered) -> bool:
-    return isinstance(numbered[2], ExecutionEntry)
+def _is_execution(record: LogRecord) -> bool:
+    return isinstance(record.entry, ExecutionEntry)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

@@ -39,7 +39,7 @@ class RecordExecutions:
         self._checked: set[TopicPartition] = set()
 
     async def handle(self, batch: Batch) -> None:
-        """Record the entries of one partition."""
+        """Write the entries of one partition, and return when Postgres has them."""
         entries: list[tuple[int, ExecutionEntry | Activation]] = []
         for item in batch.records:
             try:
@@ -61,7 +61,7 @@ class RecordExecutions:
     async def _require_same_topic(self, batch: Batch) -> None:
         """Raise Misconfigured if Postgres has an offset beyond the end of the partition.
 
-        Asked once for each partition.
+        Checked once for each partition.
         """
         tp = batch.topic_partition
         if tp in self._checked:
