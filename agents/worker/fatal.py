@@ -11,6 +11,7 @@ class Fatal:
         self.raised = asyncio.Event()
 
     def __call__(self, error: BaseException) -> None:
+        """Report an error; only the first one is kept."""
         if self.error is None:
             self.error = error
             self.raised.set()

@@ -1,4 +1,4 @@
-"""The checks before a worker starts: does Kafka have everything that the worker needs?
+"""The checks before a worker starts: Kafka must have everything that the worker needs.
 
 They wait for what may still come, and raise Misconfigured for what an operator has to repair.
 """

@@ -25,10 +25,9 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
-from tests.integration.db.test_db import command
 from tests.support.kafka import APACHE
 from tests.support.secure_kafka import SecureKafka, password_of
-from tests.support.system import System, execution, until
+from tests.support.system import System, command, execution, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -38,7 +37,7 @@ ROLES = ("detector", "applier", "recorder")
 
 
 def acls(prefix: str) -> list[list[str]]:
-    """The document's table as arguments of Kafka's own tool, one list for each row."""
+    """Return the document's table as arguments of Kafka's own tool, one list for each row."""
     rows = re.findall(r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", _DOC, re.MULTILINE)
     assert len(rows) >= 10
     everything = Topics.of(load_settings(topic_prefix="")).all()
@@ -62,7 +61,7 @@ def allow(kafka: SecureKafka, arguments: list[str]) -> None:
 
 
 async def grant(dsn: str) -> dict[str, str]:
-    """Make the document's login roles with its grants alone; the DSN of each."""
+    """Make the document's login roles with its grants alone, and return the DSN of each."""
     sql = re.search(r"```sql\n(.*?)```", _DOC, re.DOTALL)
     assert sql is not None
     suffix = uuid4().hex[:8]

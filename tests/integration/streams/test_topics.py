@@ -1,4 +1,4 @@
-"""How topics are created: what the broker says of them."""
+"""The topics that are created, as the broker describes them."""
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType

@@ -1,4 +1,4 @@
-"""What workers say of themselves: alive, ready, and to whom."""
+"""The health and the readiness of workers, and who may ask them."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
 from tests.support.kafka import APACHE, running_broker
-from tests.support.proxy import door_to_postgres
+from tests.support.proxy import proxy_to_postgres
 from tests.support.system import System, execution, until
 
 ROLES = ("detector", "applier", "recorder")
@@ -77,7 +77,7 @@ async def test_who_waits_for_kafka_at_the_start_is_alive_and_not_ready(
 async def test_a_stuck_consumer_is_unhealthy_within_60_s(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """One whose handler hangs and one whose consumer stops to fetch; a third is well."""
+    """The handler of one hangs, the consumer of another fetches no more, and a third works."""
     async with System.started(
         apache_kafka, database_dsn, topic_prefix, tmp_path, ("applier",)
     ) as system:
@@ -171,7 +171,7 @@ async def test_kafka_away_is_a_wait_and_no_reason_to_be_ended(
 
 
 async def members(system: System, role: str) -> set[str]:
-    """The ids of the members of a role's group, as the broker has them."""
+    """Return the ids of the members of a role's group, as the broker has them."""
     admin = AIOKafkaAdminClient(bootstrap_servers=list(system.settings.kafka_brokers))
     await admin.start()
     try:
@@ -188,11 +188,11 @@ async def members(system: System, role: str) -> set[str]:
 async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """A backlog as well, larger than what a worker buffers."""
+    """There is also a backlog that is larger than what a worker buffers."""
     poll_interval_s = 5
     roles = ("applier", "recorder")
     async with (
-        door_to_postgres(database_dsn) as (door, dsn),
+        proxy_to_postgres(database_dsn) as (proxy, dsn),
         System.started(
             apache_kafka,
             dsn,
@@ -206,7 +206,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
         await all_ready(system, *roles)
         await system.deploy("parser", "a")
         before = {role: await members(system, role) for role in roles}
-        door.shut()
+        proxy.shut()
         for role in roles:  # nothing to do: they notice all the same
 
             async def is_away(role: str = role) -> bool:
@@ -225,7 +225,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
                 assert "waits for Postgres" in body["reasons"][0]
             await asyncio.sleep(0.5)
         assert {role: await members(system, role) for role in roles} == before
-        await door.open()
+        await proxy.open()
         assert (await asyncio.wait_for(waiting, 40)).version_number == 2
         for number in range(8):
             await system.executions_recorded(f"tool-{number}", 50)
@@ -278,7 +278,7 @@ async def test_what_holds_no_record_is_no_lag(
 
 
 async def say(port: int, request: bytes) -> bytes:
-    """The first line of the answer to a request as it stands."""
+    """Send a request as it is, and return the first line of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     answer = await asyncio.wait_for(reader.readline(), 5)
