@@ -18,7 +18,8 @@ STALLED_S: Final = 30.0
 """A partition with lag and without a commit for this long is stuck."""
 JOINING_S: Final = 50.0
 """A worker is stuck if, for this long, it has no partitions to work on and the recovery of its
-table makes no progress. A member of the group that died delays a rebalance until its session ends."""
+table makes no progress. A member of the group that died delays a rebalance until its session is
+over."""
 BELIEVED_S: Final = 90.0
 """If the newest try failed this long ago, it is not believed that somebody retries. This is longer
 than the slowest real try: a connection (10 s), a statement (60 s), and the pause before (10 s)."""

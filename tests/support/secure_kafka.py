@@ -21,7 +21,7 @@ def password_of(user: str) -> str:
 
 @dataclass(frozen=True)
 class SecureKafka:
-    """A broker: ``admin`` is a plain listener that allows everything, ``brokers`` the secure one."""
+    """A broker: ``admin`` is a plain listener with all rights, ``brokers`` the secure one."""
 
     admin: str
     brokers: str

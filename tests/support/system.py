@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -183,6 +183,21 @@ class System:
             return (await self.health("none"))[0] == 404
 
         await until(answers)
+
+    async def is_ready(self, role: str) -> bool:
+        """Return whether a role's worker says that it is ready."""
+        return (await self.page(role, "/readyz"))[0] == 200
+
+    async def all_ready(self, *roles: str) -> None:
+        """Require that the roles' workers become ready; without ``roles``, all three."""
+        for role in roles or ("detector", "applier", "recorder"):
+
+            async def ready(role: str = role) -> bool:
+                return await self.is_ready(role)
+
+            with suppress(TimeoutError):
+                await until(ready)
+            assert await self.is_ready(role), (role, await self.page(role, "/readyz"))
 
     async def page(self, role: str, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
         """Return status and body of an endpoint of a role's worker; status 0 if nobody answers."""
