@@ -36,7 +36,7 @@ class RepublishVersions:
         self._partitions = partitions
         self._topics = Topics.of(settings)
 
-    async def refresh(self) -> int:
+    async def republish(self) -> int:
         """Publish again what became current in the last hour, and return how many versions.
 
         Each is published under its tool's lock. Raises Retryable.

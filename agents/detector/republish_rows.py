@@ -28,7 +28,7 @@ class RepublishRows:
         self._table = table
         self._topics = Topics.of(settings)
 
-    async def refresh(self) -> int:
+    async def republish(self) -> int:
         """Write all rows as they are now, and return how many."""
         written = 0
         for partition in range(self._table.partitions or 0):

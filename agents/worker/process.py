@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 import uvloop
@@ -51,6 +52,7 @@ def run_worker(role: Role, settings: Settings) -> int:
 
 
 async def _run(role: Role, settings: Settings) -> int:
+    """Start the role, watch it, and stop it; return the exit code."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,19 +74,7 @@ async def _run(role: Role, settings: Settings) -> int:
             return 0
         wired = setup.result()
         log.info("started", brokers=",".join(settings.kafka_brokers))
-        watchers = (
-            stopped,
-            asyncio.ensure_future(fatal.raised.wait()),
-            asyncio.ensure_future(_watch_crash(wired.driver, fatal)),
-            samples,
-            *(asyncio.ensure_future(repeat(each)) for each in wired.periodic),
-        )
-        done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
-        for watcher in done:
-            if (error := watcher.exception()) is not None:
-                fatal(error)
-        for watcher in watchers:
-            watcher.cancel()
+        await _watch(wired, fatal, stopped, samples)
     if isinstance(fatal.error, Misconfigured):
         raise fatal.error
     if fatal.error is not None:
@@ -127,6 +117,22 @@ async def _start(
     started.set()
     _spare_the_collector()
     return wired
+
+
+async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> None:
+    """Return when the process has to end: one of ``others`` has ended, or something has failed."""
+    watchers = (
+        *others,
+        asyncio.ensure_future(fatal.raised.wait()),
+        asyncio.ensure_future(_watch_crash(wired.driver, fatal)),
+        *(asyncio.ensure_future(repeat(each)) for each in wired.periodic),
+    )
+    done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
+    for watcher in done:
+        if (error := watcher.exception()) is not None:
+            fatal(error)
+    for watcher in watchers:
+        watcher.cancel()
 
 
 def _spare_the_collector() -> None:

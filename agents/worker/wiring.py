@@ -143,7 +143,7 @@ class Wiring:
         return Wired(driver, agents, sources, pool, periodic)
 
     def _republish(self, rows_or_versions: RepublishRows | RepublishVersions) -> PeriodicTask:
-        return PeriodicTask("refresh", self.settings.refresh_s, rows_or_versions.refresh)
+        return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
 
     async def _rollback_comparer(self) -> CodeComparer:
         """Return a comparer for rollbacks alone, so that a slow deployment does not delay them.

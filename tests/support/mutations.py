@@ -50,12 +50,12 @@ class Case(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A JSON text that stands where a value would: a number that Python would write otherwise."""
+    """A JSON text in the place of a value: a number that Python would write in another way."""
 
     text: str
 
 
-# --- what stands where a good value stood -------------------------------------------------------
+# --- values that replace a good value ------------------------------------------------------------
 
 WRONG_TYPES: Final[dict[str, list[Any]]] = {
     "text": [None, 0, -1.5, True, [], ["a"], {}, {"a": 1}, Raw("1e400"), Raw("NaN")],
@@ -288,7 +288,7 @@ def unknown_extreme(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def deep(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """Nothing else than nesting; or nesting where a text must stand."""
+    """Send nothing but nesting, or nesting in the place of a text."""
     depth = random.choice([10, 200, 1_000, 10_000, 100_000])
     opened, closed = random.choice([("[", "]"), ('{"a":', "}"), ("[", "")])
     text = opened * depth + ("1" if opened != "[" else "") + closed * depth

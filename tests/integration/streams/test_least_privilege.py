@@ -132,16 +132,16 @@ async def test_the_whole_work(
         assert back.rejection == "already_current"
         assert second.version_id is not None
         await engine.rollback("parser", second.version_id, "it was not the code")
-        wish = command(
+        held = command(
             "parser",
             **{"tier": "fast", "reason": "regression", "mode": "hold"},
             issued_at=datetime.now(UTC),
         )
-        assert (await engine.command(wish)).status == "held"
-        approved = await engine.command(wish.model_copy(update={"approved_by": "ann"}))
+        assert (await engine.command(held)).status == "held"
+        approved = await engine.command(held.model_copy(update={"approved_by": "ann"}))
         assert (approved.status, approved.to_version_id) == ("applied", first.version_id)
         await _pin(dsns["operator"], "parser")
-        pinned = wish.model_copy(update={"command_id": uuid4(), "mode": None})
+        pinned = held.model_copy(update={"command_id": uuid4(), "mode": None})
         assert (await engine.command(pinned)).rejection == "pinned"
     await system.executions_recorded("parser", 3)
     await system.send(system.topics.executions, "parser", b"{")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) -> None:
-    """Several restarts with a backlog on all partitions: none of it is left lying."""
+    """After several restarts with a backlog on all partitions, everything is handled."""
     seen = 0
     for round_number in range(4):
         await publish(settings, 12)
@@ -38,7 +38,7 @@ async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) ->
 
 
 async def test_what_was_never_committed_is_read_again(settings: Settings) -> None:
-    """Faust seeks after a rebalance, for it may have thrown away what it had fetched."""
+    """Faust seeks after a rebalance, because it may have thrown away what it had fetched."""
     handler = Counting()
     await publish(settings, 20)
     async with running(settings, handler, Fatal()) as app:
@@ -53,7 +53,7 @@ async def test_what_was_never_committed_is_read_again(settings: Settings) -> Non
 
 
 async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None:
-    """A fetch that is not waited for any more goes on in the consumer's thread."""
+    """A fetch for which nobody waits any more goes on in the consumer's thread."""
     handler = Counting()
     topic = Topics.of(settings).executions
     places = {TP(topic, number) for number in range(settings.partitions)}
@@ -80,7 +80,7 @@ async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None
 async def test_what_is_lost_on_the_way_is_missed_by_the_next_batch(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever throws a fetch away: it is read again before what is behind it."""
+    """A fetch that anybody throws away is read again before later ones are handled."""
     handler, lost = Counting(), set[int]()
     async with running(settings, handler, Fatal()) as app:
         to_message = app.consumer._to_message
@@ -109,7 +109,7 @@ async def test_what_is_lost_on_the_way_is_missed_by_the_next_batch(
 
 
 async def test_what_comes_before_the_seek_to_what_is_committed_waits(settings: Settings) -> None:
-    """Faust lets source partitions be fetched a moment earlier, from wherever they stand."""
+    """Faust may fetch source partitions before the seek, from whatever position they have."""
     handler = Counting()
     async with running(settings, handler, Fatal()) as app:
 

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_rows_come_back_after_a_restart(
     kept: bool, apache_kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """From the changelog; where they are kept on disk, only what is new is read from there."""
+    """They come from the changelog; if rows are kept on disk, only the newer part of it is read."""
     settings = await prepared(apache_kafka, topic_prefix, tmp_path)
     folder = tmp_path / "rows" if kept else None
     await publish(settings, 80)

@@ -62,8 +62,8 @@ async def _deployed(system: System, deployments: list[Deployment]) -> list[Deplo
     outcomes, sent = defaultdict(list), defaultdict(list)
     for outcome in (DeploymentOutcome.from_bytes(record.value) for record in records):
         outcomes[outcome.tool_name].append(outcome)
-    for wish in [*deployments, deployments[0]]:
-        sent[wish.tool_name].append(wish.deployment_id)
+    for each in [*deployments, deployments[0]]:
+        sent[each.tool_name].append(each.deployment_id)
     for tool, some in outcomes.items():
         assert [each.deployment_id for each in some] == sent[tool]
         numbers = [each.version_number for each in some if each.status == "created"]
