@@ -25,7 +25,8 @@ from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 from streams.access import kafka_options
-from streams.topic_reader import TopicReader, connecting, kafka_errors, open_reader
+from streams.kafka_errors import connecting, kafka_errors
+from streams.topic_reader import TopicReader, open_reader
 
 __all__ = [
     "AcceptedBreak",

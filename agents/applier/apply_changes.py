@@ -20,7 +20,7 @@ from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand
 from streams.crash_points import crash_point
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox, Outgoing
 from streams.records import dead_letter_of
 from streams.retries import patiently

@@ -3,7 +3,7 @@
 import structlog
 
 from db.postgres.pool import Pool, acquire
-from db.versions.tool_versions import current_versions
+from db.versions.reading import current_versions
 from schemas.settings import Settings
 
 log = structlog.get_logger()

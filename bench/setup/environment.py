@@ -16,12 +16,12 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
-from agents.worker.preflight import kafka_admin
 from bench.setup.groups import Groups
 from rollguard.embedded.stack import free_port, guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.execution import Execution
 from schemas.settings import Settings, load_settings
+from streams.admin import kafka_admin
 from streams.topics import Topics
 from tests.support.postgres import PostgresServer
 from tests.support.system import until

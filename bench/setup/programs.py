@@ -14,10 +14,10 @@ import psutil
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from agents.worker.preflight import kafka_admin
 from bench.setup.stage import Stage
 from bench.setup.usage import Usage
 from rollguard.embedded.stack import free_port, guarded
+from streams.admin import kafka_admin
 from streams.topics import Topics, group_of
 
 LIMIT_S = 600.0

@@ -9,11 +9,11 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from agents.worker.preflight import kafka_admin
 from bench.flow.traffic import Log
 from rollguard.operations.setup import create_missing_topics
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings, load_settings
+from streams.admin import kafka_admin
 from streams.topics import Topics
 
 

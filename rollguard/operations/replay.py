@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from agents.worker.preflight import kafka_admin
 from db.executions.queries import executions_by_id
 from db.postgres.pool import Connection
 from db.replays import RecordPosition, Replay, changed_at, claim, give_back, published, replays
@@ -34,6 +33,7 @@ from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
+from streams.admin import kafka_admin
 from streams.partitions import partition_of
 from streams.records import RecordValidator
 from streams.retries import when_it_answers

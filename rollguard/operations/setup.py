@@ -1,9 +1,9 @@
 """What has to be there before the first worker: the schema and the topics."""
 
-from agents.worker.preflight import kafka_admin
 from db.postgres.migrate import migrate
 from db.postgres.pool import connect
 from schemas.settings import Settings
+from streams.admin import kafka_admin
 from streams.retries import when_it_answers
 from streams.topics import create_topics
 

@@ -25,6 +25,7 @@ from streams.crash_points import CrashPoint
 from streams.driver import table
 from streams.driver.outbox import Outbox, Outgoing
 from streams.suspend_watchdog import SuspendWatchdog
+from tests.support.armed_worker import arm
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -63,7 +64,7 @@ def row_before_command() -> None:
             _replace(Outbox, "publish", publish)
         for messages in held:
             if any(message.topic.endswith("rollback-commands") for message in messages):
-                await self._app.producer.flush()
+                await self._driver.producer.flush()
                 _die_once()
             await publish(self._outbox, messages)
 
@@ -106,7 +107,7 @@ def no_stall_guard() -> None:
         return
 
     _replace(SuspendWatchdog, "check", unchecked)
-    _replace(agents.applier.publish_changes, "reached", to_the_next)
+    _replace(agents.applier.publish_changes, "crash_point", to_the_next)
 
 
 def no_lock() -> None:
@@ -162,4 +163,5 @@ def _die_once() -> None:
 if __name__ == "__main__":
     plant, role = sys.argv[1:]
     PLANTS[plant]()
+    arm(os.environ)
     sys.exit(run_worker(role, load_settings()))  # type: ignore[arg-type]

@@ -24,12 +24,12 @@ from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.support.kafka import APACHE
-from tests.support.proxy import Door, to_port, to_socket
+from tests.support.proxy import Proxy, to_port, to_socket
 
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
-PRODUCT = ("-m", "rollguard", "worker")
+PRODUCT = ("-m", "tests.support.armed_worker", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
 """How long the supervisor waits before it starts a worker again."""
@@ -64,7 +64,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._controller = free_port(), free_port()
-        self.door = Door(free_port(), to_port(self._port))
+        self.door = Proxy(free_port(), to_port(self._port))
         self.address = f"127.0.0.1:{self.door.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -87,7 +87,7 @@ class Postgres:
         self._home = folder / "postgres"
         self._commands: PostgresCommands = prepare_postgres(folder, self._home)
         self._process: subprocess.Popen[bytes] | None = None
-        self.door = Door(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
+        self.door = Proxy(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
         self.dsn = f"postgresql://rollguard@127.0.0.1:{self.door.port}/rollguard"
         self.socket_dsn = f"postgresql://rollguard@/rollguard?host={self._home}&port=5432"
 

@@ -17,7 +17,7 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
 from streams.driver.outbox import Outgoing
 from streams.records import RecordValidator
 from streams.topics import Topics

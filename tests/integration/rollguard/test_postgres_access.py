@@ -16,7 +16,7 @@ from db.postgres.pool import connect, open_pool
 from rollguard.operations.reads import history_of
 from schemas.errors import Misconfigured, Rejected
 from schemas.settings import load_settings
-from tests.support.proxy import way_to
+from tests.support.proxy import user_and_socket
 from tests.support.secure_kafka import make_authority, make_certificate
 
 _SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
@@ -68,7 +68,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @pytest.fixture
 async def door(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
     """A DSN without TLS parameters that leads to the door, and the authority of its certificate."""
-    user, socket = await way_to(database_dsn)
+    user, socket = await user_and_socket(database_dsn)
     ca = make_authority(tmp_path, "authority")
     cert, key = make_certificate(ca, tmp_path, "IP:127.0.0.1")
     database = urlsplit(database_dsn).path

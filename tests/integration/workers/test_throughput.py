@@ -1,5 +1,7 @@
-"""The detector stays as near to the raw limit as it is: aiokafka's ``getmany`` and a plain pydantic
-model over the same records in the same run, CPU time against CPU time.
+"""The detector's CPU time stays near to the raw limit.
+
+The raw limit is aiokafka's ``getmany`` and a plain pydantic model over the same records, measured
+in the same run.
 """
 
 import statistics
@@ -20,8 +22,8 @@ from bench.setup.environment import Bed
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 MOST_TIMES: Final = 2.6
-"""What an execution may cost the detector, in times of the raw limit. Between what it does cost
-(see docs/bench.md) and the double."""
+"""How many times the raw limit an execution may cost the detector. This is more than what it does
+cost (see docs/bench.md), and less than twice that."""
 TOOLS: Final = 50
 EXECUTIONS: Final = 50_000
 ROUNDS: Final = 5
@@ -47,7 +49,7 @@ async def test_an_execution_costs_the_detector_few_times_the_raw_limit(
 
 @asynccontextmanager
 async def reader(bed: Bed) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of all executions."""
+    """Yield a consumer of all executions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(bed.settings.kafka_brokers), enable_auto_commit=False
     )
@@ -61,7 +63,7 @@ async def reader(bed: Bed) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def raw_limit_us(consumer: AIOKafkaConsumer, begins: dict[TopicPartition, int]) -> float:
-    """CPU time of this process for each of the executions from there on, in microseconds."""
+    """Return the CPU time of this process for each execution, in microseconds."""
     for place, begin in begins.items():
         consumer.seek(place, begin)  # what was fetched meanwhile is fetched again
     seen, begin_s = 0, time.process_time()

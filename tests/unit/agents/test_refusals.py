@@ -1,4 +1,4 @@
-"""What the author of code is told that was rolled back before."""
+"""The refusal that the author gets for code that was rolled back before."""
 
 from datetime import UTC, datetime
 from typing import Any
