@@ -5,8 +5,13 @@ from itertools import islice
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
-from rollguard.operations.writes import BadLine
+from rollguard.backtest_sources.log_entries import (
+    BacktestFilter,
+    completed,
+    own_partition,
+    own_time_ms,
+)
+from rollguard.operations.records import BadLine
 from schemas.errors import Rejected
 from schemas.execution import Activation, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry

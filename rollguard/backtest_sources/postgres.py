@@ -7,8 +7,13 @@ from db.executions.log_export import committed_activations, executions_in_order,
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.placed_activations import PlacedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
-from rollguard.operations.reads import connection
+from rollguard.backtest_sources.log_entries import (
+    BacktestFilter,
+    completed,
+    own_partition,
+    own_time_ms,
+)
+from rollguard.operations.versions import connection
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of

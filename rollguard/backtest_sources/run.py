@@ -11,10 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trials
 from rollguard.backtest_sources.jsonl import from_lines
+from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.postgres import from_postgres
-from rollguard.backtest_sources.source import BacktestFilter
 from rollguard.backtest_sources.topic import from_topic
-from rollguard.operations.writes import BadLine
+from rollguard.operations.records import BadLine
 from rollguard.printing import printable
 from schemas.errors import Rejected
 from schemas.settings import Settings

@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed
+from rollguard.backtest_sources.log_entries import BacktestFilter, completed
 from schemas.errors import Rejected
 from schemas.fields import micros_of
 from schemas.settings import Settings

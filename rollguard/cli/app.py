@@ -132,8 +132,8 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Deploy code as the tool's version, wait for it, and print it."""
-    from rollguard.cli import show
-    from rollguard.operations import writes
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import records as writes
 
     try:
         code = file.read().decode()
@@ -177,8 +177,8 @@ def record(
     as_json: Json = False,
 ) -> None:
     """Publish one execution, or a file of them."""
-    from rollguard.cli import show
-    from rollguard.operations import writes
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import records as writes
 
     if (tool is None) == (jsonl is None):
         raise typer.BadParameter("give a tool, or --jsonl FILE, and not both")
@@ -205,8 +205,8 @@ def record(
 @app.command()
 def current(tool: Tool, as_json: Json = False) -> None:
     """Show the version that is current now."""
-    from rollguard.cli import show
-    from rollguard.operations import reads
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import versions as reads
 
     show.version(_run(reads.current(load_settings(), tool)), as_json)
 
@@ -220,8 +220,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """List the versions of a tool, the newest first."""
-    from rollguard.cli import show
-    from rollguard.operations import reads
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import versions as reads
 
     show.history(_run(reads.history_of(load_settings(), tool, limit)), as_json)
 
@@ -229,8 +229,8 @@ def history(
 @app.command("show")
 def show_version(tool: Tool, version_id: int, as_json: Json = False) -> None:
     """Show one version, code included."""
-    from rollguard.cli import show
-    from rollguard.operations import reads
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import versions as reads
 
     found = _run(reads.version_of(load_settings(), tool, version_id))
     show.version(found, as_json, in_full=True)
@@ -239,7 +239,7 @@ def show_version(tool: Tool, version_id: int, as_json: Json = False) -> None:
 @app.command()
 def compare(tool: Tool, from_id: int, to_id: int, as_json: Json = False) -> None:
     """Compare two versions: how each did, what breaks between them, and the diff of their code."""
-    from rollguard.cli.show_comparison import comparison
+    from rollguard.cli.show.comparison import comparison
     from rollguard.management.tool_version_manager import ToolVersionManager
 
     async def compared() -> dict[str, Any]:
@@ -260,8 +260,8 @@ def rollbacks(
     as_json: Json = False,
 ) -> None:
     """List the rollbacks of all tools, carried out or not, the newest first."""
-    from rollguard.cli import show_rollbacks
-    from rollguard.operations import reads
+    from rollguard.cli.show import rollbacks as show_rollbacks
+    from rollguard.operations import versions as reads
 
     begin = None if since is None else _time("--since", since)
     found = _run(reads.rollbacks_of(load_settings(), tool, begin, limit))
@@ -274,8 +274,8 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say why a rollback was decided: the rule, the numbers, the executions and their errors."""
-    from rollguard.cli import show_rollbacks
-    from rollguard.operations import reads
+    from rollguard.cli.show import rollbacks as show_rollbacks
+    from rollguard.operations import versions as reads
 
     show_rollbacks.explanation(_run(reads.explanation_of(load_settings(), command_id)), as_json)
 
@@ -312,8 +312,8 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Make any version in history current, and wait for the outcome."""
-    from rollguard.cli import show
-    from rollguard.operations import writes
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import records as writes
 
     outcome = _run(writes.roll_back(load_settings(), tool, version_id, reason))
     show.outcome(outcome, as_json)
@@ -339,7 +339,7 @@ def holds(
     as_json: Json = False,
 ) -> None:
     """List the rollbacks that wait for a person, the newest first."""
-    from rollguard.cli import show_holds
+    from rollguard.cli.show import holds as show_holds
     from rollguard.operations.holds import waiting
 
     show_holds.holds(_run(waiting(load_settings(), tool)), as_json)
@@ -348,7 +348,7 @@ def holds(
 @app.command()
 def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None:
     """Carry out a rollback that waits for a person, and wait for the outcome."""
-    from rollguard.cli import show_holds
+    from rollguard.cli.show import holds as show_holds
     from rollguard.operations import holds
 
     outcome = _run(holds.approve(load_settings(), command_id, _name(by)))
@@ -363,7 +363,7 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Reject a rollback that waits for a person, and wait for the outcome."""
-    from rollguard.cli import show_holds
+    from rollguard.cli.show import holds as show_holds
     from rollguard.operations import holds
 
     outcome = _run(holds.dismiss(load_settings(), command_id, reason, _name(by)))
@@ -382,7 +382,7 @@ def pin(
     as_json: Json = False,
 ) -> None:
     """Let no machine roll the tool back, until it is unpinned or for a while; a person can."""
-    from rollguard.cli import show_pins
+    from rollguard.cli.show import pins as show_pins
     from rollguard.operations import pins
 
     if reason is None:
@@ -418,7 +418,7 @@ def _pinned_until(for_: str | None, until: str | None) -> datetime | None:
 @app.command()
 def unpin(tool: Tool, as_json: Json = False) -> None:
     """Let the tool be rolled back by machine again."""
-    from rollguard.cli import show_pins
+    from rollguard.cli.show import pins as show_pins
     from rollguard.operations import pins
 
     show_pins.unpinned(_run(pins.unpin(load_settings(), tool)), as_json)
@@ -427,8 +427,8 @@ def unpin(tool: Tool, as_json: Json = False) -> None:
 @app.command()
 def check(tool: Tool, as_json: Json = False) -> None:
     """Say what the rules say now, from the stream's table."""
-    from rollguard.cli import show
-    from rollguard.operations import reads
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import versions as reads
 
     show.check(_run(reads.health(load_settings(), tool)), as_json)
 
@@ -436,8 +436,8 @@ def check(tool: Tool, as_json: Json = False) -> None:
 @app.command()
 def health(tool: Tool, as_json: Json = False) -> None:
     """Show the windows of a tool's current version, from the stream's table."""
-    from rollguard.cli import show
-    from rollguard.operations import reads
+    from rollguard.cli.show import versions as show
+    from rollguard.operations import versions as reads
 
     show.health(_run(reads.health(load_settings(), tool)), as_json)
 
@@ -450,7 +450,7 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Remove executions that are older from Postgres, in small batches; metrics stay."""
-    from rollguard.cli import show
+    from rollguard.cli.show import versions as show
     from rollguard.operations.prune import Pruned
     from rollguard.operations.prune import prune as remove
 
@@ -493,8 +493,8 @@ def backtest(
 ) -> None:
     """Say what policies would have done to the executions that were recorded, side by side."""
     from rollguard.backtest_sources import run as over
-    from rollguard.backtest_sources.source import BacktestFilter
-    from rollguard.cli import show_backtest
+    from rollguard.backtest_sources.log_entries import BacktestFilter
+    from rollguard.cli.show import backtest as show_backtest
 
     if topic and jsonl is not None:
         raise typer.BadParameter("give --topic or --jsonl, and not both")
@@ -551,7 +551,7 @@ def dead_letters(
     as_json: Json = False,
 ) -> None:
     """List the bad records with what was wrong, the last rejected first; or show one whole."""
-    from rollguard.cli import show_dead_letters
+    from rollguard.cli.show import dead_letters as show_dead_letters
     from rollguard.operations.dead_letters import listed, whole
 
     wanted = _wanted(record_id, topic, tool, error, since)
@@ -581,7 +581,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Publish bad records again, into the topics they came from, after the cause was mended."""
-    from rollguard.cli import show_dead_letters
+    from rollguard.cli.show import dead_letters as show_dead_letters
     from rollguard.operations.replay import Replays, replay_wanted
 
     if (record_id is None) != all_:

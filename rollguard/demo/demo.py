@@ -21,8 +21,8 @@ from examples.engine.child import Child, ChildLoader
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
 from rollguard.client import EngineClient
-from rollguard.demo.live import LiveView
-from rollguard.demo.play import Outcomes, Played, deciding_execution, play
+from rollguard.demo.live_view import LiveView
+from rollguard.demo.played_scenarios import Outcomes, Played, deciding_execution, play
 from rollguard.demo.scenarios import SCENARIOS
 from rollguard.embedded.local import local_system, until_told_to_stop
 from rollguard.registry import LoadedTool, ToolRegistry

@@ -17,7 +17,7 @@ from policy.decision.rebuild import immediate
 from policy.decision.threshold_rules import decide, details_of, mode_of
 from policy.state.row import Row
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
-from rollguard.operations.reads import health
+from rollguard.operations.versions import health
 from schemas.fields import micros_of, parse_time, time_of
 from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.settings import Settings

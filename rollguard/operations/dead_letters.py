@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from db.replays import Place, Replay, replays
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.dead_letter import DeadLetter, decoded
 from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from db.rollbacks.rollbacks import RollbackRecord, held, rollback_by_id
 from rollguard.client import EngineClient
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.errors import Rejected
 from schemas.message import explain
 from schemas.rollback import RollbackCommand, RollbackOutcome

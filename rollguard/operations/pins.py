@@ -4,7 +4,7 @@ from datetime import datetime
 
 from db.rollbacks import pins
 from db.rollbacks.pins import Pin
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.errors import Rejected
 from schemas.fields import storable
 from schemas.settings import Settings

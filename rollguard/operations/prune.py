@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.settings import Settings
 
 BATCH: Final = 5_000

@@ -26,7 +26,7 @@ from rollguard.operations.dead_letters import (
     require_found,
     values_of,
 )
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from schemas.deployment import Deployment
 from schemas.errors import Rejected

@@ -5,7 +5,7 @@ with another prefix or more partitions, or that were lost.
 from db.postgres.locks import tool_lock
 from db.versions.tool_versions import current_version, tools
 from rollguard.client import EngineClient
-from rollguard.operations.reads import connection
+from rollguard.operations.versions import connection
 from schemas.settings import Settings
 from streams.topics import Topics
 

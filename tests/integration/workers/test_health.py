@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from rollguard.embedded.stack import free_port
-from rollguard.operations import reads
+from rollguard.operations import versions as reads
 from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from db.rollbacks.rollbacks import RollbackRecord
-from rollguard.cli import show_rollbacks
-from rollguard.cli.show import rolled_back
+from rollguard.cli.show import rollbacks as show_rollbacks
+from rollguard.cli.show.versions import rolled_back
 from rollguard.management.tool_version_manager import why_not
-from rollguard.operations.reads import Explanation
+from rollguard.operations.versions import Explanation
 from schemas.rollback import RollbackOutcome
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

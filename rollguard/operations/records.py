@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from db.versions.tool_versions import VersionRecord
 from rollguard.client import EngineClient
-from rollguard.operations.reads import version_of
+from rollguard.operations.versions import version_of
 from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author
 from schemas.errors import Rejected

@@ -9,10 +9,10 @@ from rich.syntax import Syntax
 
 from db.rollbacks.rollbacks import RollbackRecord
 from db.versions.tool_versions import VersionRecord
-from rollguard.cli.show_rollbacks import standing
+from rollguard.cli.show.rollbacks import standing
 from rollguard.operations.prune import Pruned
-from rollguard.operations.reads import recent_of
-from rollguard.operations.writes import BadLine
+from rollguard.operations.records import BadLine
+from rollguard.operations.versions import recent_of
 from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
 from schemas.execution import Execution
 from schemas.rollback import RollbackOutcome
