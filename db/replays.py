@@ -11,7 +11,7 @@ from db.postgres.sql import blocks
 _SQL: Final = blocks("replays.sql")
 
 
-class Place(NamedTuple):
+class RecordPosition(NamedTuple):
     """Where a record stands. The partition fits into an int of Postgres, the offset a bigint."""
 
     topic: str
@@ -28,38 +28,40 @@ class Replay(NamedTuple):
     """
 
     at: datetime
-    to: Place | None
+    to: RecordPosition | None
 
 
-async def claim(conn: Connection, place: Place) -> bool:
+async def claim(conn: Connection, place: RecordPosition) -> bool:
     """Take it on to publish the record of this place again; False where someone did before."""
     with postgres_errors():
         return await conn.fetchval(_SQL["claim"], *place) is not None
 
 
-async def published(conn: Connection, place: Place, partition: int, offset: int) -> None:
+async def published(conn: Connection, place: RecordPosition, partition: int, offset: int) -> None:
     """Remember where the claimed record stands now."""
     with postgres_errors():
         await conn.execute(_SQL["published"], *place, partition, offset)
 
 
-async def give_back(conn: Connection, place: Place) -> None:
+async def give_back(conn: Connection, place: RecordPosition) -> None:
     """The claimed record was not published, for certain: it may be claimed again."""
     with postgres_errors():
         await conn.execute(_SQL["give_back"], *place)
 
 
-async def replays(conn: Connection, places: Iterable[Place]) -> dict[Place, Replay]:
+async def replays(
+    conn: Connection, places: Iterable[RecordPosition]
+) -> dict[RecordPosition, Replay]:
     """Those of these places whose record was claimed."""
     columns = list(zip(*places, strict=True)) or [(), (), ()]
     with postgres_errors():
         rows = await conn.fetch(_SQL["among"], *columns)
     found = {}
     for row in rows:
-        place = Place(row["topic"], row["partition"], row["log_offset"])
+        place = RecordPosition(row["topic"], row["partition"], row["log_offset"])
         to = None
         if row["to_offset"] is not None:
-            to = Place(row["topic"], row["to_partition"], row["to_offset"])
+            to = RecordPosition(row["topic"], row["to_partition"], row["to_offset"])
         found[place] = Replay(row["replayed_at"], to)
     return found
 

@@ -13,7 +13,7 @@ from rollguard.backtest_sources.log_entries import (
     own_partition,
     own_time_ms,
 )
-from rollguard.operations.versions import connection
+from rollguard.operations.connection import connection
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from rollguard.client import EngineClient
 from rollguard.demo.scenarios import Attempt, Scenario
-from rollguard.operations.versions import connection, history_of
+from rollguard.operations.connection import connection
+from rollguard.operations.versions import history_of
 from schemas.execution import Execution
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings

@@ -17,7 +17,7 @@ from policy.decision.rebuild import immediate
 from policy.decision.threshold_rules import decide, details_of, mode_of
 from policy.state.row import Row
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
-from rollguard.operations.versions import health
+from rollguard.operations.health import health_of
 from schemas.fields import micros_of, parse_time, time_of
 from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.settings import Settings
@@ -72,7 +72,7 @@ class DeploymentMonitor:
         A version is judged by all its executions: ``session_id`` is given back as it came.
         Rejected for a tool that was never activated, Retryable('detector') where none answers.
         """
-        said = await health(self.version_manager.settings, tool_name)
+        said = await health_of(self.version_manager.settings, tool_name)
         window, baseline = said["windows"]["standard"], said["baseline"]
         executions = window["executions"]
         rate = 1 - window["failures"] / executions if executions else None

@@ -1,4 +1,4 @@
-"""What the command line writes: deployments, executions and rollbacks, through Kafka."""
+"""What the command line publishes: one execution, or a file of them."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,15 +7,10 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from db.versions.tool_versions import VersionRecord
 from rollguard.client import EngineClient
-from rollguard.operations.versions import version_of
-from rollguard.refusal import DeploymentRefused
-from schemas.deployment import AcceptedBreak, Author
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.message import explain
-from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
 
@@ -26,39 +21,10 @@ class BadLine(NamedTuple):
     error: str
 
 
-async def deploy(
-    settings: Settings,
-    tool: str,
-    code: str,
-    by: Author,
-    kind: str,
-    reason: str | None,
-    accepted: Iterable[AcceptedBreak] = (),
-) -> VersionRecord:
-    """Deploy and wait; the version that is current then. DeploymentRefused where it was."""
-    async with EngineClient(settings) as client:
-        outcome = await client.deploy(
-            tool,
-            code,
-            created_by=by,
-            improvement_type=kind,
-            improvement_reason=reason,
-            accepted_breaks=accepted,
-        )
-    if outcome.version_id is None:
-        raise DeploymentRefused(outcome)
-    return await version_of(settings, tool, outcome.version_id)
+def execution_of(tool: str, error: str | None, **fields: Any) -> Execution:
+    """Return a new execution that happened now; it succeeded if ``error`` is None.
 
-
-async def roll_back(settings: Settings, tool: str, version_id: int, reason: str) -> RollbackOutcome:
-    """Order a rollback and wait for its outcome."""
-    async with EngineClient(settings) as client:
-        return await client.rollback(tool, version_id, reason)
-
-
-def execution_of(tool: str, error: str | None, **more: Any) -> Execution:
-    """One execution, now, with the fields of ``Execution`` that are known besides. Rejected that
-    names the field that is wrong.
+    ``fields`` are further fields of ``Execution``. Rejected names the field that is wrong.
     """
     try:
         return Execution(
@@ -67,7 +33,7 @@ def execution_of(tool: str, error: str | None, **more: Any) -> Execution:
             success=error is None,
             error=error,
             executed_at=datetime.now(UTC),
-            **more,
+            **fields,
         )
     except ValidationError as wrong:
         raise Rejected(explain(wrong)) from wrong
@@ -82,7 +48,10 @@ async def record(settings: Settings, execution: Execution) -> None:
 async def record_lines(
     settings: Settings, lines: Iterable[bytes]
 ) -> tuple[list[Execution], list[BadLine]]:
-    """Publish an execution for each line that is one; empty lines are passed over."""
+    """Publish an execution for each line that is one; skip empty lines.
+
+    Returns what was published, and the lines that were not.
+    """
     good: list[Execution] = []
     bad: list[BadLine] = []
     for number, line in enumerate(lines, 1):

@@ -13,7 +13,7 @@ from db.postgres.pool import Connection, Pool
 from db.rollbacks.rollbacks import roll_back
 from db.versions.metrics import recount
 from rollguard.operations.prune import Pruned, prune
-from rollguard.operations.versions import explanation_of
+from rollguard.operations.rollbacks import explanation_of
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from rollguard.embedded.stack import free_port
-from rollguard.operations import versions as reads
+from rollguard.operations.health import health_of
 from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
@@ -312,13 +312,13 @@ async def test_pages_ask_for_the_token(
             assert b" 400 " in await say(system.ports["detector"], request.encode())
         settings = system.settings
         with pytest.raises(Misconfigured, match="wants a token: set ROLLGUARD_WEB_TOKEN"):
-            await reads.health(settings, "parser")
+            await health_of(settings, "parser")
         other = settings.model_copy(update={"web_token": type(settings.postgres_dsn)("other")})
         with pytest.raises(Misconfigured, match="another ROLLGUARD_WEB_TOKEN"):
-            await reads.health(other, "parser")
+            await health_of(other, "parser")
         same = settings.model_copy(update={"web_token": type(settings.postgres_dsn)(TOKEN)})
         with pytest.raises(Rejected, match="never activated"):
-            await reads.health(same, "parser")
+            await health_of(same, "parser")
         assert await system.stop_all() == [0]
         assert TOKEN not in system.log("detector")
 
