@@ -16,7 +16,7 @@ def demo() -> None:
 
 def up() -> None:
     """Run the whole stack on this machine, until Ctrl-C."""
-    from rollguard.embedded.local import run_up
+    from rollguard.embedded.up import run_up
 
     raise typer.Exit(run_up(settings()))
 

@@ -24,7 +24,8 @@ from rollguard.client import EngineClient
 from rollguard.demo.live_view import LiveView
 from rollguard.demo.played_scenarios import Outcomes, Played, deciding_execution, play
 from rollguard.demo.scenarios import SCENARIOS
-from rollguard.embedded.local import local_system, until_told_to_stop
+from rollguard.embedded.local import local_system
+from rollguard.embedded.up import until_told_to_stop
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.errors import RollguardError
 from schemas.rollback import RollbackOutcome

@@ -29,12 +29,12 @@ def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
 def _print_warnings(found: BadRecordList) -> None:
     if found.not_dead_letters:
         print(
-            f"rollguard: {found.not_dead_letters} records of the topic are no dead letters",
+            f"rollguard: {found.not_dead_letters} records are no dead letters",
             file=sys.stderr,
         )
     if found.replays_unknown:
         print(
-            f"rollguard: unknown which of them were replayed: {found.replays_unknown}",
+            f"rollguard: what was replayed is not known: {found.replays_unknown}",
             file=sys.stderr,
         )
 

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from rollguard.operations.health import health_of
 from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
