@@ -39,7 +39,8 @@ def guarded(
     """Return the command so that it gets ``death_signal`` when the thread that starts it ends.
 
     This process must start it. ``command[0]`` must be a full path. It runs as ``user``,
-    a pair (uid, gid), by default our own. Outside Linux there is no such signal; the rest holds there too.
+    a pair (uid, gid), by default our own. Outside Linux there is no such signal; the rest holds
+    there too.
     """
     uid, gid = user or (os.getuid(), os.getgid())
     numbers = [str(number) for number in (os.getpid(), int(death_signal), uid, gid)]
