@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
 from db.rollbacks.rollbacks import RollbackRecord, rollback_by_id, rollbacks
-from policy.decision.guarded import evidence_of
+from policy.decision.evidence_summary import summary_of
 from policy.decision.rule_texts import evidence_text, rule_text
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
@@ -58,7 +58,7 @@ async def explanation_of(settings: Settings, command_id: UUID) -> RollbackExplan
         ids = named_executions(command)
         executions = await executions_by_id(conn, [each for each in map(uuid_of, ids) if each])
     recorded = {str(each.execution_id) for each in executions}
-    summary = evidence_of(command.details)
+    summary = summary_of(command.details)
     return RollbackExplanation(
         command,
         rule=rule_text(command.tier, command.reason, settings.rules_of(command.tool_name)),
