@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
-from types import TracebackType
 from typing import Final, Self, TypeVar
 from uuid import UUID, uuid4
 
@@ -86,12 +85,7 @@ class EngineClient:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
     async def publish_execution(self, execution: Execution) -> None:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 import structlog
@@ -90,12 +89,7 @@ class ToolRegistry(Generic[T]):
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
     def get(self, tool_name: str) -> LoadedTool[T] | None:

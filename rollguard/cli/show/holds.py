@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from db.rollbacks.rollbacks import RollbackRecord
-from rollguard.management.tool_version_manager import why_not
+from rollguard.management.outcome_texts import why_not_applied
 from rollguard.printing import data_of, print_json, print_table, printable
 from schemas.rollback import RollbackOutcome
 
@@ -37,7 +37,7 @@ def show_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
     if as_json:
         print_json(data_of(outcome))
     if outcome.status != "applied":
-        print(f"rollguard: not approved: {why_not(outcome, None)}", file=sys.stderr)
+        print(f"rollguard: not approved: {why_not_applied(outcome, None)}", file=sys.stderr)
         return False
     if not as_json:
         tool = printable(outcome.tool_name)

@@ -9,7 +9,7 @@ import pytest
 from db.rollbacks.rollbacks import RollbackRecord
 from rollguard.cli.show.rollbacks import show_explanation, show_rollbacks
 from rollguard.cli.show.versions import rollbacks_text
-from rollguard.management.tool_version_manager import why_not
+from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
 
@@ -60,7 +60,7 @@ def outcome(**fields: Any) -> RollbackOutcome:
     ],
 )
 def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
-    assert text in why_not(outcome(**fields), None)
+    assert text in why_not_applied(outcome(**fields), None)
 
 
 @pytest.mark.parametrize(
