@@ -45,7 +45,7 @@ def completed(
 
 
 def own_time_ms(entry: ExecutionEntry | Activation) -> int:
-    """Return the time of an entry in milliseconds, for an entry whose Kafka timestamp is unknown."""
+    """Return in ms the time of an entry whose Kafka timestamp is not known."""
     at_us = (
         entry.executed_us if isinstance(entry, ExecutionEntry) else micros_of(entry.activated_at)
     )
