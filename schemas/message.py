@@ -1,7 +1,7 @@
 """The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,7 +23,9 @@ class Message(BaseModel):
     producer does not break an older consumer.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     cleaned: ClassVar[tuple[str, ...]] = ()
     """Fields of free text, in which nothing is refused that can be replaced."""
@@ -98,9 +100,16 @@ def _storable_throughout(value: Any) -> Any:
     return value
 
 
-def explain(error: ValidationError) -> str:
-    """Say in one line what was wrong: ``field: what``, separated by semicolons."""
+def explain(error: ValidationError, unnamed: Collection[str] = ()) -> str:
+    """Return what was wrong in one line: ``field: reason``, separated by semicolons.
+
+    The names in ``unnamed`` are left out if they begin the path to a field.
+    """
     return "; ".join(
-        f"{'.'.join(map(str, item['loc']))}: {item['msg']}" if item["loc"] else item["msg"]
+        f"{place}: {item['msg']}" if (place := _place(item["loc"], unnamed)) else item["msg"]
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     )
+
+
+def _place(path: tuple[int | str, ...], unnamed: Collection[str]) -> str:
+    return ".".join(map(str, path[1:] if path and path[0] in unnamed else path))

@@ -79,7 +79,7 @@ async def _judged(
     source: AsyncGenerator[list[Recorded], None],
 ) -> Trials:
     """Return what the policies decide; on a terminal, show the progress meanwhile."""
-    backtest = Backtest(policies, settings)
+    backtest = Backtest(policies, settings.outages)
     with _progress() as progress:
         task = progress.add_task("", total=None)
         async with aclosing(source):

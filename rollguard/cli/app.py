@@ -21,6 +21,7 @@ from rollguard.cli import (
     stack,
     versions,
 )
+from rollguard.cli.missing_extra import missing_extra
 from schemas.errors import RollguardError
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
@@ -88,6 +89,12 @@ def main() -> None:
         app()
     except RollguardError as error:
         print(f"rollguard: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        text = missing_extra(error, sys.argv[1:])
+        if text is None:
+            raise
+        print(f"rollguard: {text}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
