@@ -13,6 +13,7 @@ import typer
 
 from rollguard.cli import (
     backtest,
+    config,
     dead_letters,
     health,
     holds_and_pins,
@@ -30,6 +31,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "worker": stack.worker,
     "migrate": stack.migrate,
     "topics": stack.topics,
+    "config": config.config,
     "deploy": versions.deploy,
     "record": records.record,
     "current": versions.current,
