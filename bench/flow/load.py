@@ -22,7 +22,7 @@ from uuid import uuid4
 import typer
 from aiokafka import AIOKafkaProducer
 
-from rollguard.embedded.stack import guarded
+from rollguard.embedded.processes import guarded
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.topics import Topics

@@ -17,7 +17,7 @@ from aiokafka.structs import ConsumerRecord
 
 from bench.setup.environment import Bed
 from db.postgres.pool import Connection, connect
-from rollguard.embedded.stack import guarded
+from rollguard.embedded.processes import guarded
 from schemas.settings import Settings, load_settings
 from streams.access import kafka_options
 from streams.topic_reader import open_reader

@@ -17,7 +17,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
 from bench.setup.groups import Groups
-from rollguard.embedded.stack import free_port, guarded
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.execution import Execution
 from schemas.settings import Settings, load_settings

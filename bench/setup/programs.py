@@ -16,7 +16,8 @@ from aiokafka.errors import KafkaError
 
 from bench.setup.stage import Stage
 from bench.setup.usage import Usage
-from rollguard.embedded.stack import free_port, guarded
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
 from streams.admin import kafka_admin
 from streams.topics import Topics, group_of
 

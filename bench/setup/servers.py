@@ -16,7 +16,8 @@ import psutil
 import structlog
 import uvloop
 
-from rollguard.embedded.stack import EmbeddedStack, free_port
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.stack import EmbeddedStack
 from tests.support.kafka import APACHE, running_broker
 
 T = TypeVar("T")

@@ -13,13 +13,10 @@ from typing import Self
 import asyncpg
 import psutil
 
-from rollguard.embedded.stack import (
-    PostgresCommands,
-    free_port,
-    guarded,
-    prepare_postgres,
-    wait_for_kafka,
-)
+from rollguard.embedded.broker import wait_for_kafka
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.postgres import PostgresCommands, prepare_postgres
+from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings

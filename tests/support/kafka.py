@@ -16,7 +16,9 @@ from uuid import uuid4
 
 import pytest
 
-from rollguard.embedded.stack import broker_command, free_port, guarded, wait_for_kafka
+from rollguard.embedded.broker import broker_command, wait_for_kafka
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
 
 _GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
 APACHE = Path(__file__).parents[2] / "compose" / "kafka" / "broker"

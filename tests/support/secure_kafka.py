@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from tests.support.kafka import APACHE, running_broker
 
 USERS = ("operator", "detector", "applier", "recorder", "engine", "stranger")

@@ -16,7 +16,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution

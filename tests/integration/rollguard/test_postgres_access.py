@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from db.postgres.pool import connect, open_pool
-from rollguard.operations.reads import history_of
+from rollguard.operations.versions import history_of
 from schemas.errors import Misconfigured, Rejected
 from schemas.settings import load_settings
 from tests.support.proxy import user_and_socket

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from policy.decision.fold import commands_of_log
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from schemas.execution import Activation, Execution
 from schemas.rules import Rules
 from tests.support.system import System, activation, execution

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from tests.support.system import System, execution, until
 
 ROLES = ("detector", "applier", "recorder")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.embedded.stack import free_port
-from rollguard.operations import reads
+from rollguard.embedded.ports import free_port
+from rollguard.operations.health import health_of
 from schemas.errors import Misconfigured, Rejected
 from tests.support.system import System, until
 
@@ -49,13 +49,13 @@ async def test_pages_ask_for_the_token(
             assert b" 400 " in await say(system.ports["detector"], request.encode())
         settings = system.settings
         with pytest.raises(Misconfigured, match="wants a token: set ROLLGUARD_WEB_TOKEN"):
-            await reads.health(settings, "parser")
+            await health_of(settings, "parser")
         other = settings.model_copy(update={"web_token": type(settings.postgres_dsn)("other")})
         with pytest.raises(Misconfigured, match="another ROLLGUARD_WEB_TOKEN"):
-            await reads.health(other, "parser")
+            await health_of(other, "parser")
         same = settings.model_copy(update={"web_token": type(settings.postgres_dsn)(TOKEN)})
         with pytest.raises(Rejected, match="never activated"):
-            await reads.health(same, "parser")
+            await health_of(same, "parser")
         assert await system.stop_all() == [0]
         assert TOKEN not in system.log("detector")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from streams.topics import group_of
 from tests.support.kafka import APACHE, running_broker
 from tests.support.proxy import proxy_to_postgres

@@ -16,8 +16,8 @@ from policy.backtest.placed_activations import CommittedActivation, PlacedActiva
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trial, Trials
 from policy.decision.fold import commands_of_log
+from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.run import of_lines
-from rollguard.backtest_sources.source import BacktestFilter
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of

@@ -12,7 +12,7 @@ from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import recount
 from rollguard.operations.prune import Pruned, prune
-from rollguard.operations.reads import explanation_of
+from rollguard.operations.rollbacks import explanation_of
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry

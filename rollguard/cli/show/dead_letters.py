@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.replays import RecordPosition, Replay
-from rollguard.operations.dead_letters import BadRecord, Listed, text_of
-from rollguard.operations.replay import Replays, told
+from rollguard.operations.bad_records import BadRecord, text_of
+from rollguard.operations.dead_letters import BadRecordList
+from rollguard.operations.replay import Replays
+from rollguard.operations.replay_checks import replay_text
 from rollguard.printing import pairs, print_json, print_table, printable
 
 
-def dead_letters(found: Listed, as_json: bool) -> None:
-    """Bad records, the last rejected first."""
-    _tell_unknown(found)
+def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
+    """Print bad records, the last rejected first."""
+    _print_warnings(found)
     if as_json:
         print_json([_data(record, found.replays) for record in found.records])
         return
@@ -24,37 +26,45 @@ def dead_letters(found: Listed, as_json: bool) -> None:
     )
 
 
-def _tell_unknown(found: Listed) -> None:
-    if found.passed_over:
-        print(f"rollguard: {found.passed_over} records are no dead letters", file=sys.stderr)
-    if found.unknown:
-        print(f"rollguard: what was replayed is not known: {found.unknown}", file=sys.stderr)
+def _print_warnings(found: BadRecordList) -> None:
+    if found.not_dead_letters:
+        print(
+            f"rollguard: {found.not_dead_letters} records are no dead letters",
+            file=sys.stderr,
+        )
+    if found.replays_unknown:
+        print(
+            f"rollguard: what was replayed is not known: {found.replays_unknown}",
+            file=sys.stderr,
+        )
 
 
 def _line_of(
     record: BadRecord, known: Mapping[RecordPosition, Replay]
 ) -> tuple[str, str | None, str]:
-    replay = known.get(record.place)
+    replay = known.get(record.position)
     times = f", {record.times} times" if record.times > 1 else ""
     cause = (
         f"{record.error[:300]}\n{record.role}{times}",
-        told(replay) if replay else "",
+        replay_text(replay) if replay else "",
     )
     return (
-        f"{record.rejected_at:%Y-%m-%d %H:%M:%S}\n{record.place}",
+        f"{record.rejected_at:%Y-%m-%d %H:%M:%S}\n{record.position}",
         record.key_text,
         "\n".join(line for line in cause if line),
     )
 
 
-def dead_letter(found: tuple[Listed, bytes | None], as_json: bool) -> None:
-    """One bad record with all that is kept of it: text where it is UTF-8, else in hex (in JSON
-    always in base64 as well).
+def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -> None:
+    """Print one bad record with all of it that is kept.
+
+    Key and value are printed as text if they are UTF-8, otherwise in hex. JSON has them in base64
+    as well.
     """
     listed, value = found
-    _tell_unknown(listed)
+    _print_warnings(listed)
     [record] = listed.records
-    replay = listed.replays.get(record.place)
+    replay = listed.replays.get(record.position)
     if as_json:
         print_json(
             _data(record, listed.replays)
@@ -65,13 +75,13 @@ def dead_letter(found: tuple[Listed, bytes | None], as_json: bool) -> None:
         return
     pairs(
         {
-            "id": record.place,
+            "id": record.position,
             "cause": record.error,
             "role": record.role,
             "rejected at": record.rejected_at,
             "first rejected at": record.first_rejected_at,
             "dead letters": record.times,
-            "replay": told(replay) if replay else None,
+            "replay": replay_text(replay) if replay else None,
             "key": _shown(record.key),
             "value": "the first 1 MiB:" if record.truncated else "",
         }
@@ -80,10 +90,10 @@ def dead_letter(found: tuple[Listed, bytes | None], as_json: bool) -> None:
 
 
 def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str, Any]:
-    replay = known.get(record.place)
+    replay = known.get(record.position)
     return {
-        "id": str(record.place),
-        **record.place._asdict(),
+        "id": str(record.position),
+        **record.position._asdict(),
         "role": record.role,
         "key": record.key_text,
         "error": record.error,
@@ -109,21 +119,21 @@ def _shown(data: bytes | None) -> str:
     return f"{data.hex(' ')} (hex)" if text is None else printable(text)
 
 
-def replays(done: Replays, as_json: bool) -> None:
-    """What was published again; what was not, and why, on stderr."""
+def show_replays(done: Replays, as_json: bool) -> None:
+    """Print what was published again; on stderr, what was not, and why."""
     if as_json:
         print_json(
             {
                 "replayed": [
                     {
-                        "id": str(each.place),
+                        "id": str(each.position),
                         "to": str(each.to),
                         "deployment_id": each.deployment_id,
                     }
                     for each in done.replayed
                 ],
                 "refused": [
-                    {"id": str(each.place), "reason": each.reason} for each in done.refused
+                    {"id": str(each.position), "reason": each.reason} for each in done.refused
                 ],
             }
         )
@@ -134,7 +144,7 @@ def replays(done: Replays, as_json: bool) -> None:
                 if each.deployment_id
                 else ""
             )
-            print(printable(f"{each.place} replayed as {each.to}{anew}"))
+            print(printable(f"{each.position} replayed as {each.to}{anew}"))
         print(f"replayed {len(done.replayed)} records")
     for refused in done.refused:
-        print(printable(f"rollguard: {refused.place}: {refused.reason}"), file=sys.stderr)
+        print(printable(f"rollguard: {refused.position}: {refused.reason}"), file=sys.stderr)

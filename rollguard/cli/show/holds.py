@@ -4,13 +4,13 @@ import sys
 from collections.abc import Sequence
 
 from db.rollbacks.records import RollbackRecord
-from rollguard.management.tool_version_manager import why_not
+from rollguard.management.outcome_texts import why_not_applied
 from rollguard.printing import data_of, print_json, print_table, printable
 from schemas.rollback import RollbackOutcome
 
 
-def holds(found: Sequence[RollbackRecord], as_json: bool) -> None:
-    """Rollbacks that wait for a person, the newest first."""
+def show_holds(found: Sequence[RollbackRecord], as_json: bool) -> None:
+    """Print held rollbacks, the newest first."""
     if as_json:
         print_json([data_of(record) for record in found])
         return
@@ -19,7 +19,7 @@ def holds(found: Sequence[RollbackRecord], as_json: bool) -> None:
 
 
 def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
-    """Few columns, each of some lines: a terminal has 80 characters."""
+    """Return few columns of several lines each, because a terminal has 80 characters."""
     return (
         f"{record.applied_at:%Y-%m-%d %H:%M:%S}\n{record.command_id}",
         record.tool_name,
@@ -29,12 +29,15 @@ def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
     )
 
 
-def approval(outcome: RollbackOutcome, as_json: bool) -> bool:
-    """What came of an approval; whether it was carried out, and if not why, on stderr."""
+def show_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
+    """Print the outcome of an approval, and return whether the rollback was carried out.
+
+    If it was not, stderr says why.
+    """
     if as_json:
         print_json(data_of(outcome))
     if outcome.status != "applied":
-        print(f"rollguard: not approved: {why_not(outcome, None)}", file=sys.stderr)
+        print(f"rollguard: not approved: {why_not_applied(outcome, None)}", file=sys.stderr)
         return False
     if not as_json:
         tool = printable(outcome.tool_name)
@@ -42,8 +45,11 @@ def approval(outcome: RollbackOutcome, as_json: bool) -> bool:
     return True
 
 
-def dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
-    """What came of a dismissal; whether it was dismissed, and if not what else, on stderr."""
+def show_dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
+    """Print the outcome of a dismissal, and return whether the rollback was dismissed.
+
+    If it was not, stderr says what happened to it before.
+    """
     if as_json:
         print_json(data_of(outcome))
     if outcome.rejection != "dismissed":

@@ -4,8 +4,8 @@ from db.rollbacks.pins import Pin
 from rollguard.printing import data_of, pairs, print_json, printable
 
 
-def pinned(found: Pin, as_json: bool) -> None:
-    """The pin that is in force."""
+def show_pin(found: Pin, as_json: bool) -> None:
+    """Print the pin that is in force."""
     if as_json:
         print_json(data_of(found))
         return
@@ -20,8 +20,8 @@ def pinned(found: Pin, as_json: bool) -> None:
     )
 
 
-def unpinned(found: Pin, as_json: bool) -> None:
-    """The pin that was taken away."""
+def show_unpinned(found: Pin, as_json: bool) -> None:
+    """Print which pin was removed."""
     if as_json:
         print_json(data_of(found))
     else:

@@ -1,4 +1,4 @@
-"""What a backtest reads of the log, from wherever that is kept."""
+"""Which entries of the log a backtest reads; the same for all sources."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from streams.partitions import partition_of
 
 @dataclass(frozen=True)
 class BacktestFilter:
-    """What is read: of these tools (None: of all), from ``since`` to ``until``. The time is that of
-    the record, where that is known, else the execution's own.
+    """Which entries are read: those of ``tools`` (None: of all tools), from ``since`` to ``until``.
+
+    The time of an entry is that of its record if that is known, otherwise the execution's own.
     """
 
     tools: frozenset[str] | None = None
@@ -23,6 +24,7 @@ class BacktestFilter:
     until: datetime | None = None
 
     def wants_tool(self, tool_name: str) -> bool:
+        """Return whether entries of this tool are read."""
         return self.tools is None or tool_name in self.tools
 
 
@@ -32,7 +34,7 @@ def completed(
     timestamp_ms: int,
     entry: ExecutionEntry | Activation,
 ) -> Iterator[Recorded]:
-    """The entry with the activation that has to be derived in front of it, if there is one."""
+    """Yield the entry; before it, the activation that has to be derived, if there is one."""
     if isinstance(entry, ExecutionEntry):
         activation = derived.before(entry)
         if activation is not None:
@@ -43,7 +45,7 @@ def completed(
 
 
 def own_time_ms(entry: ExecutionEntry | Activation) -> int:
-    """What stands for the Kafka timestamp of an entry of which that is not known."""
+    """Return in ms the time of an entry whose Kafka timestamp is not known."""
     at_us = (
         entry.executed_us if isinstance(entry, ExecutionEntry) else micros_of(entry.activated_at)
     )
@@ -51,5 +53,5 @@ def own_time_ms(entry: ExecutionEntry | Activation) -> int:
 
 
 def own_partition(tool_name: str, partitions: int) -> int:
-    """Where the log of a tool stands, if the topic has so many partitions."""
+    """Return the partition of a tool's log entries, if the topic has this many partitions."""
     return partition_of(tool_name.encode(), partitions)

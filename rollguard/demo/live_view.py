@@ -1,10 +1,10 @@
-"""The demo's live view: the tools as they run, and what happened last. Plain lines where stdout is
-not a terminal.
+"""The demo's live view: the tools as they run, and what happened last.
+
+If stdout is not a terminal, it prints plain lines.
 """
 
 import time
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
@@ -20,7 +20,7 @@ LINES = 12
 
 
 class _Tool:
-    """What is shown of a tool: its version, and the runs of that version."""
+    """The line of a tool: its version, and the runs of that version."""
 
     def __init__(self, version: ToolVersion) -> None:
         self.version = version
@@ -29,7 +29,7 @@ class _Tool:
 
 
 class LiveView:
-    """``with LiveView(console) as view``."""
+    """A table that is redrawn while the demo runs: ``with LiveView(console) as view``."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -45,16 +45,11 @@ class LiveView:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def say(self, text: str, good: bool = False) -> None:
-        """Something happened."""
+        """Show a line of text below the table."""
         line = Text(f"{time.monotonic() - self._started:5.1f} s  {text}")
         if good:
             line.stylize("green")
@@ -63,13 +58,13 @@ class LiveView:
             self._console.print(line)
 
     def loaded(self, version: ToolVersion) -> None:
-        """The engine runs another version from now on."""
+        """Show that the engine runs this version from now on."""
         self._tools[version.tool_name] = _Tool(version)
         if version.activation > 1:
             self.say(f"{version.tool_name}: the engine runs version {version.version_number}")
 
     def ran(self, run: Run) -> None:
-        """The engine ran a tool."""
+        """Count a run of the engine."""
         tool = self._tools.get(run.version.tool_name)
         if tool is None or tool.version.activation != run.version.activation:
             return

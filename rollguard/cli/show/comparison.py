@@ -1,4 +1,4 @@
-"""What ``compare`` prints: metrics, what breaks, and the diff, in colour on a terminal."""
+"""What ``compare`` prints: metrics, what breaks for callers, and the diff."""
 
 import math
 import sys
@@ -14,9 +14,11 @@ _STYLES: Final = {"+++": "bold", "---": "bold", "+": "green", "-": "red", "@": "
 _SEVERITIES: Final = {"breaking": "bold red", "risky": "yellow", "note": "dim"}
 
 
-def comparison(found: Mapping[str, Any], as_json: bool) -> None:
-    """All that :func:`rollguard.management.version_comparison.comparison_of` says. ``patch`` takes
-    what is printed: the diff stands last, unchanged where no terminal reads it.
+def show_comparison(found: Mapping[str, Any], as_json: bool) -> None:
+    """Print what :func:`rollguard.management.version_comparison.comparison_of` returns.
+
+    The diff comes last, coloured on a terminal. Elsewhere it is printed unchanged, so that
+    ``patch`` accepts the output.
     """
     if as_json:
         print_json(found)
@@ -26,8 +28,8 @@ def comparison(found: Mapping[str, Any], as_json: bool) -> None:
     for finding in found["findings"]:
         accepted = finding["accepted"]
         line = f"{finding['severity']}: {finding['sentence']}"
-        told = f"{line} (accepted: {accepted})" if accepted is not None else line
-        console.print(Text(printable(told), _SEVERITIES[finding["severity"]]))
+        text = f"{line} (accepted: {accepted})" if accepted is not None else line
+        console.print(Text(printable(text), _SEVERITIES[finding["severity"]]))
     _print_diff(console, found["code_diff"])
 
 
@@ -49,7 +51,7 @@ def _print_metrics(console: Console, found: Mapping[str, Any]) -> None:
     )
     change = found["metrics_comparison"]
     if math.isnan(change["success_rate_change"]):
-        console.print("change of the success rate: not known, as one of both was never executed")
+        console.print("change of the success rate: unknown, because one version was never executed")
         return
     low, high = change["confidence_interval"]
     console.print(

@@ -1,5 +1,7 @@
-"""What ``backtest`` prints: the activations that were or would have been rolled back, and what each
-policy comes to.
+"""What ``backtest`` prints.
+
+First the activations that were rolled back or that a policy would have rolled back, then a summary
+of each policy.
 """
 
 import sys
@@ -12,16 +14,16 @@ from rollguard.printing import print_json, print_table
 from schemas.fields import time_of
 
 
-def backtest(done: Backtested, as_json: bool) -> None:
-    """The policies side by side, those activations first in which they differ."""
+def show_backtest(done: Backtested, as_json: bool) -> None:
+    """Print the policies side by side; the activations in which they differ come first."""
     if as_json:
         print_json(_document(done))
     else:
         _tables(done)
     if done.found.unknown:
         print(
-            f"rollguard: {done.found.unknown} executions are of tools of which no version is "
-            "known: nobody judges them",
+            f"rollguard: {done.found.unknown} executions were not judged: no version of "
+            "their tools is known",
             file=sys.stderr,
         )
 
@@ -48,7 +50,7 @@ def _tables(done: Backtested) -> None:
 
 
 def _line(trial: Trial) -> tuple[str, ...]:
-    """Few columns, each of some lines: a terminal has 80 characters."""
+    """Return few columns of several lines each, because a terminal has 80 characters."""
     number = trial.version_number
     log = [
         trial.tool_name,
