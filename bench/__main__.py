@@ -17,7 +17,7 @@ from bench.parts.policies import policies
 from bench.parts.pressure import pressure
 from bench.parts.scaling import scaling
 from bench.parts.versions import versions
-from bench.report import Result, section, show, write
+from bench.results import Result, section, show, write
 from bench.setup.servers import machine, with_servers
 
 Part = Callable[[str, str], Awaitable[list[Result]]]

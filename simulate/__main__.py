@@ -8,8 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from bench.report import show
-from simulate.deciders.policies import POLICIES
+from bench.results import show
+from simulate.deciders.decider import POLICIES
 from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate

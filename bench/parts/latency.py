@@ -17,7 +17,7 @@ from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen, spawn
 from bench.flow.marks import STAGES, Marks
 from bench.flow.raw_chain import raw_chain
-from bench.report import Result, quantiles, show
+from bench.results import Result, quantiles, show
 from bench.setup.environment import Bed
 from bench.setup.servers import with_servers
 from tests.support.system import execution

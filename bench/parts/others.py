@@ -6,7 +6,7 @@ from typing import Final
 from bench.parts import applier as _applier
 from bench.parts import recorder as _recorder
 from bench.parts.throughput import detector_throughput
-from bench.report import Result
+from bench.results import Result
 
 TOOLS: Final = (50, 10_000)
 

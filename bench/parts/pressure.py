@@ -13,9 +13,9 @@ import typer
 from bench.flow.deploying import deploy
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen, spawn
-from bench.report import Result, show
+from bench.results import Result, show
+from bench.setup.broken_tools import Planted
 from bench.setup.environment import Bed
-from bench.setup.planted import Planted
 from bench.setup.servers import with_servers
 from bench.setup.watching import Watch
 

@@ -10,7 +10,7 @@ import typer
 
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
-from bench.report import Result, show
+from bench.results import Result, show
 from bench.setup.environment import Bed
 from bench.setup.servers import with_servers
 

@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 import typer
 
-from bench.report import Result, quantiles, show
+from bench.results import Result, quantiles, show
 from bench.setup.environment import Bed
 from bench.setup.servers import with_servers
 from rollguard import ToolVersionManager

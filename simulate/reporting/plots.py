@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.reporting.svg import Dot, svg
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, HEALTHY_EXECUTIONS

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.report import section
+from bench.results import section
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, said
 from simulate.reporting.plots import PLOTS, plots

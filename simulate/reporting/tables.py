@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from bench.report import Result
+from bench.results import Result
 from policy.statistics.intervals import wilson
 from simulate.worlds.caller import REPEATED, Noise
 from simulate.worlds.cells import Cell, of_part

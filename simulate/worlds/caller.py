@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple
 
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import OTHER_ERROR, outcomes, steady
 from simulate.worlds.histories import INTERVAL_MS, Call, History, times_until

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from policy.statistics.intervals import wilson
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.worlds.draws import outcomes
 from simulate.worlds.parallel import in_processes
 from simulate.worlds.scenarios import Scenario

@@ -8,7 +8,7 @@ from policy.decision.fold import Numbered, fold_all
 from policy.state.outages import NO_OUTAGE, OutageWatch
 from schemas.outages import OutageRules
 from schemas.rules import Rules
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.worlds.histories import History, log_of, outcomes_of
 
 _PRODUCT: Final = {"guarded": Rules(policy="guarded"), "seed": Rules()}

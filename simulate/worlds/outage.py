@@ -6,7 +6,7 @@ from random import Random
 from statistics import fmean, median, stdev
 from typing import Final, NamedTuple
 
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import OTHER_ERROR, outcomes, steady
 from simulate.worlds.histories import Call, History, times_between, times_until

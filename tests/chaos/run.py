@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.rules import PolicyName
-from tests.chaos.audit.books import read_books
+from tests.chaos.audit.final_state import read_books
 from tests.chaos.audit.invariants import Violation, violations
 from tests.chaos.audit.lag import until_none
 from tests.chaos.faults import inflict, schedule

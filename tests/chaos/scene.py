@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.chaos.audit.books import read_books
+from tests.chaos.audit.final_state import read_books
 from tests.chaos.audit.invariants import Violation, violations
 from tests.chaos.audit.lag import until_none
 from tests.chaos.run import CATCH_UP_S

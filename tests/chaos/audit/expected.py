@@ -19,7 +19,7 @@ from policy.decision.health import guarded_health_of
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
-from tests.chaos.audit.books import Books
+from tests.chaos.audit.final_state import Books
 from tests.chaos.audit.model import ToolModel, baseline_shown
 from tests.support.partition import Partition
 

@@ -10,8 +10,8 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
-from tests.chaos.audit.books import Books, refused_id
 from tests.chaos.audit.expected import expected_of_guarded, expected_of_seed
+from tests.chaos.audit.final_state import Books, refused_id
 
 
 class Violation(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report import HEADER, Result, quantiles, replace_section, section
+from bench.results import HEADER, Result, quantiles, replace_section, section
 
 ORDER = ("first", "second")
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from simulate.__main__ import DOCUMENT
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import POLICIES
 from simulate.reporting.bounds import PROMISED, said, shows
 from simulate.reporting.report import ABOUT, parts_of, write
 from simulate.reporting.tables import broken_text, text
