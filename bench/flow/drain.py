@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.flow.load import Load
-from bench.setup.environment import Bed, Worker
+from bench.setup.environment import Environment, Worker
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,21 @@ class Drained:
     rate: float
 
 
-async def drain(bed: Bed, workers: Sequence[Worker], load: Load, of: Iterable[int]) -> Drained:
+async def drain(
+    environment: Environment, workers: Sequence[Worker], load: Load, of: Iterable[int]
+) -> Drained:
     """Send an execution of each of these tools and wait until all roles have committed them."""
     roles = {worker.role for worker in workers}
     batches = load.executions(of)
     total = sum(batch.record_count() for each in batches.values() for batch in each)
     cpu_s, begin = sum(worker.cpu_s for worker in workers), time.perf_counter()
     await load.send(batches)
-    left = max([await bed.groups.behind(role) for role in roles])
+    left = max([await environment.groups.behind(role) for role in roles])
     if left > total / 2:
         begin = time.perf_counter()
     else:
         left = total  # too few: what was done while they were sent counts as well
-    await bed.groups.caught_up(roles)
+    await environment.groups.caught_up(roles)
     took_s = time.perf_counter() - begin
     cpu_s = sum(worker.cpu_s for worker in workers) - cpu_s
     return Drained(1e6 * cpu_s / total, left / took_s)

@@ -22,6 +22,7 @@ from uuid import uuid4
 import typer
 from aiokafka import AIOKafkaProducer
 
+from bench.setup.environment import Environment
 from rollguard.embedded.stack import guarded
 from schemas.settings import Settings
 from streams.partitions import partition_of
@@ -85,6 +86,12 @@ class Load:
         self._partitions = [partition_of(name, partitions) for name in self._names]
         self._id = str(uuid4())[:24].encode()
         self._numbers = count()
+
+    @classmethod
+    def into(cls, environment: Environment, tools: Tools, one_of: int = FAILS) -> Self:
+        """Return a load for the executions topic of this environment."""
+        topic, partitions = environment.topics.executions, environment.settings.partitions
+        return cls(environment.producer, topic, partitions, tools, one_of)
 
     def activations(self, number: int = 1) -> Batches:
         """One of each tool, each its tool's ``number``-th."""

@@ -15,7 +15,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from db.postgres.pool import Connection, connect
 from rollguard.embedded.stack import guarded
 from schemas.settings import Settings, load_settings
@@ -31,19 +31,21 @@ _TABLE: Final = "create table raw_chain (value bytea)"
 _STORE: Final = "insert into raw_chain values ($1)"
 
 
-async def raw_chain(bed: Bed, count: int, every_s: float) -> list[float]:
-    """Seconds from a record's send to the sight of its outcome, idle, one at a time; the bed has no
+async def raw_chain(environment: Environment, count: int, every_s: float) -> list[float]:
+    """Seconds from a record's send to the sight of its outcome, idle, one at a time; the environment has no
     workers.
     """
     async with (
-        _running(bed.settings, "judge"),
-        _running(bed.settings, "apply"),
-        open_reader(bed.settings, bed.topics.outcomes, from_beginning=True) as reader,
+        _running(environment.settings, "judge"),
+        _running(environment.settings, "apply"),
+        open_reader(
+            environment.settings, environment.topics.outcomes, from_beginning=True
+        ) as reader,
     ):
 
         async def passed_s() -> float:
             begin_s = time.perf_counter()
-            await bed.producer.send(bed.topics.executions, _VALUE, key=_KEY)
+            await environment.producer.send(environment.topics.executions, _VALUE, key=_KEY)
             async with asyncio.timeout(_LATE_S):
                 while not await reader.poll():
                     pass

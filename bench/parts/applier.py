@@ -80,30 +80,30 @@ class Results(NamedTuple):
 
 
 async def throughput(
-    system: System, wishes: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
+    system: System, requests: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
 ) -> Throughput:
     """Of these messages to ``topic``, each of which has one outcome."""
     [worker] = system.workers
     before, started = _cpu_s(worker.pid), time.perf_counter()
     async with system.reader(outcomes) as reader:
         await reader.seek_to_end()
-        sending = asyncio.create_task(_send(system, topic, wishes))
+        sending = asyncio.create_task(_send(system, topic, requests))
         seen = 0
         async with asyncio.timeout(WAIT_S):
-            while seen < len(wishes):
+            while seen < len(requests):
                 fetched = await reader.getmany(timeout_ms=500)
                 seen += sum(map(len, fetched.values()))
         seconds = time.perf_counter() - started
         await sending
     used = [end - begin for begin, end in zip(before, _cpu_s(worker.pid), strict=True)]
-    return Throughput(len(wishes), seconds, *used)
+    return Throughput(len(requests), seconds, *used)
 
 
-async def _send(system: System, topic: str, wishes: Sequence[Message]) -> None:
+async def _send(system: System, topic: str, requests: Sequence[Message]) -> None:
     await asyncio.gather(
         *[
-            await system.producer.send(topic, wish.to_bytes(), key=wish.tool_name.encode())  # type: ignore[attr-defined]
-            for wish in wishes
+            await system.producer.send(topic, request.to_bytes(), key=request.tool_name.encode())  # type: ignore[attr-defined]
+            for request in requests
         ]
     )
 
@@ -124,13 +124,13 @@ async def commands(system: System, tools: Sequence[str], rounds: int) -> list[Ro
         "select tool_name, version_id, activation from tool_versions where is_current"
     )
     current = {row["tool_name"]: (row["version_id"], row["activation"]) for row in rows}
-    wishes = []
+    requests = []
     for number in range(rounds):
         for tool in tools:
             version_id, activation = current[tool]
-            wishes.append(_automatic(tool, version_id, activation + 2 * number))
-        wishes += [_manual(tool, current[tool][0]) for tool in tools]
-    return wishes
+            requests.append(_automatic(tool, version_id, activation + 2 * number))
+        requests += [_manual(tool, current[tool][0]) for tool in tools]
+    return requests
 
 
 def _automatic(tool: str, version_id: int, activation: int) -> RollbackCommand:
@@ -174,13 +174,13 @@ async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) ->
             topics = system.topics
             first = [deployment(tool, _CODE.format(step=0)) for tool in names]
             await throughput(system, first, topics.deployments, topics.deployment_outcomes)
-            wishes = [
+            requests = [
                 deployment(tool, _CODE.format(step=step), created_by="autonomous")
                 for step in range(1, 1 + max(1, deployments // tools))
                 for tool in names
             ]
             deployed = await throughput(
-                system, wishes, topics.deployments, topics.deployment_outcomes
+                system, requests, topics.deployments, topics.deployment_outcomes
             )
             orders = await commands(system, names, max(1, rollbacks // tools // 2))
             rolled_back = await throughput(system, orders, topics.commands, topics.outcomes)

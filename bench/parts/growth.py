@@ -16,7 +16,7 @@ import typer
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
 from bench.results import Result, show
-from bench.setup.environment import Bed, Worker
+from bench.setup.environment import Environment, Worker
 from bench.setup.servers import with_servers
 from tests.support.system import execution, until
 
@@ -30,11 +30,11 @@ _MANY: Final = 100_000
 
 
 @dataclass
-class _Field:
+class _KnownTools:
     """A detector that knows so many tools, and what its memory was before."""
 
     tools: int
-    bed: Bed
+    environment: Environment
     detector: Worker
     load: Load
     empty_bytes: int
@@ -76,7 +76,7 @@ async def growth(
             for name, zipf in TRAFFIC.items():
                 for field in fields:
                     of = chosen(field.tools, executions, zipf, random)
-                    took = await drain(field.bed, [field.detector], field.load, of)
+                    took = await drain(field.environment, [field.detector], field.load, of)
                     found[field.tools, f"CPU, {name}", "µs"].append(took.cpu_us)
         for field in fields:
             await field.detector.end()
@@ -93,23 +93,21 @@ async def growth(
 
 
 @asynccontextmanager
-async def _field(brokers: str, dsn: str, tools: int, each: int) -> AsyncIterator[_Field]:
-    async with Bed.made(brokers, dsn) as bed:
-        [detector] = await bed.start("detector")
+async def _field(brokers: str, dsn: str, tools: int, each: int) -> AsyncIterator[_KnownTools]:
+    async with Environment.made(brokers, dsn) as environment:
+        [detector] = await environment.start("detector")
         empty_bytes = detector.rss_bytes
-        load = Load(
-            bed.producer, bed.topics.executions, bed.settings.partitions, Tools.numbered(tools)
-        )
+        load = Load.into(environment, Tools.numbered(tools))
         await load.send(load.activations())
         for _ in range(each):
             await load.send(load.executions(range(tools)))
-        await bed.groups.caught_up(["detector"])
-        yield _Field(tools, bed, detector, load, empty_bytes)
+        await environment.groups.caught_up(["detector"])
+        yield _KnownTools(tools, environment, detector, load, empty_bytes)
 
 
-async def _judged_again(field: _Field) -> float:
+async def _judged_again(field: _KnownTools) -> float:
     """Seconds from kill -9 until an execution that is sent at once is in the windows."""
-    bed, detector = field.bed, field.detector
+    environment, detector = field.environment, field.detector
     newest = execution("tool-0", version_id=1)
     page = "/tools/tool-0/health"
 
@@ -121,7 +119,9 @@ async def _judged_again(field: _Field) -> float:
     begin = time.perf_counter()
     await detector.end(signal.SIGKILL)
     sending = asyncio.create_task(
-        bed.producer.send_and_wait(bed.topics.executions, newest.to_bytes(), key=b"tool-0")
+        environment.producer.send_and_wait(
+            environment.topics.executions, newest.to_bytes(), key=b"tool-0"
+        )
     )
     await asyncio.sleep(_RESTART_S)
     await detector.start()

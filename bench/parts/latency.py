@@ -15,10 +15,10 @@ import typer
 from bench.flow.deploying import deploy
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen, spawn
-from bench.flow.marks import STAGES, Marks
 from bench.flow.raw_chain import raw_chain
+from bench.flow.rollback_times import STAGES, RollbackTimes
 from bench.results import Result, quantiles, show
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from tests.support.system import execution
 
@@ -48,27 +48,29 @@ async def latency(
     of what the whole pipeline takes of a backlog. The raw chain is the same hops between as many
     processes, one insert and the same acknowledgements, and nothing done with any.
     """
-    async with Bed.made(brokers, dsn) as bed:
-        workers = await bed.start(*ROLES)
+    async with Environment.made(brokers, dsn) as environment:
+        workers = await environment.start(*ROLES)
         names = [f"load-{number}" for number in range(_TOOLS)]
-        tools = Tools(names, await deploy(bed, names, "x = 0\n"))
-        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+        tools = Tools(names, await deploy(environment, names, "x = 0\n"))
+        load = Load.into(environment, tools)
         random, rates = Random(1), []
         for _ in range(rounds):
-            took = await drain(bed, workers, load, chosen(_TOOLS, executions, 0.0, random))
+            took = await drain(environment, workers, load, chosen(_TOOLS, executions, 0.0, random))
             rates.append(took.rate)
         found: dict[tuple[int, str], list[list[float]]] = defaultdict(list)
-        async with Marks.followed(bed.settings) as marks:
+        async with RollbackTimes.followed(environment.settings) as marks:
             for number in range(rounds):
-                async with Bed.made(brokers, dsn) as bare:
+                async with Environment.made(brokers, dsn) as bare:
                     found[0, "raw chain"].append(await raw_chain(bare, rollbacks, every_s))
                 for share in SHARES:
                     rate = statistics.median(rates) * share / 100
                     broken = [f"broken-{number}-{share}-{each}" for each in range(rollbacks)]
-                    await _prepare(bed, broken)
-                    async with _loaded(bed, tools, rate, _WARM_S + every_s * rollbacks + _LATE_S):
-                        await _break(bed, marks, broken, every_s)
-                    await bed.groups.caught_up(ROLES)
+                    await _prepare(environment, broken)
+                    async with _loaded(
+                        environment, tools, rate, _WARM_S + every_s * rollbacks + _LATE_S
+                    ):
+                        await _break(environment, marks, broken, every_s)
+                    await environment.groups.caught_up(ROLES)
                     for stage in STAGES:
                         found[share, stage].append(marks.taken_s(stage, broken))
     return [
@@ -77,24 +79,26 @@ async def latency(
     ]
 
 
-async def _prepare(bed: Bed, tools: list[str]) -> None:
+async def _prepare(environment: Environment, tools: list[str]) -> None:
     """Two versions of each, and two of the three failures that it takes."""
     for code in ("x = 1\n", "x = 2\n"):
-        await deploy(bed, tools, code)
+        await deploy(environment, tools, code)
     for tool in tools:
-        await bed.send(*(execution(tool, "ValueError: broken") for _ in range(2)))
-    await bed.groups.caught_up(ROLES)
+        await environment.send(*(execution(tool, "ValueError: broken") for _ in range(2)))
+    await environment.groups.caught_up(ROLES)
 
 
 @asynccontextmanager
-async def _loaded(bed: Bed, tools: Tools, rate: float, seconds: float) -> AsyncIterator[None]:
+async def _loaded(
+    environment: Environment, tools: Tools, rate: float, seconds: float
+) -> AsyncIterator[None]:
     """While this many executions a second are sent, by another process."""
     if not rate:
         yield
         return
-    path = bed.folder / "tools.json"
+    path = environment.folder / "tools.json"
     tools.write(path)
-    process = await spawn(bed.settings, path, rate, seconds)
+    process = await spawn(environment.settings, path, rate, seconds)
     try:
         await asyncio.sleep(_WARM_S)
         yield
@@ -103,7 +107,9 @@ async def _loaded(bed: Bed, tools: Tools, rate: float, seconds: float) -> AsyncI
         await process.wait()
 
 
-async def _break(bed: Bed, marks: Marks, tools: list[str], every_s: float) -> None:
+async def _break(
+    environment: Environment, marks: RollbackTimes, tools: list[str], every_s: float
+) -> None:
     """The third failure of one tool after the other, at their times; returns when all is seen."""
     sending = []
     begin = time.perf_counter()
@@ -111,7 +117,7 @@ async def _break(bed: Bed, marks: Marks, tools: list[str], every_s: float) -> No
         await asyncio.sleep(begin + number * every_s - time.perf_counter())
         marks.sent[tool] = time.perf_counter()
         last = execution(tool, "ValueError: broken")
-        sending.append(asyncio.create_task(bed.send(last)))
+        sending.append(asyncio.create_task(environment.send(last)))
     await asyncio.gather(*sending)
     await marks.complete(tools, _LATE_S)
 

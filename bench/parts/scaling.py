@@ -11,7 +11,7 @@ import typer
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
 from bench.results import Result, show
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 
 PART: Final = "scaling"
@@ -35,18 +35,20 @@ async def scaling(
     random = Random(1)
     rates, cpu_us = defaultdict(list), defaultdict(list)
     async with AsyncExitStack() as stack:
-        beds = {}
+        environments = {}
         for count in detectors:
-            bed = await stack.enter_async_context(Bed.made(brokers, dsn, PARTITIONS))
-            await bed.start(*["detector"] * count)
-            load = Load(bed.producer, bed.topics.executions, PARTITIONS, Tools.numbered(tools))
+            environment = await stack.enter_async_context(
+                Environment.made(brokers, dsn, PARTITIONS)
+            )
+            await environment.start(*["detector"] * count)
+            load = Load.into(environment, Tools.numbered(tools))
             await load.send(load.activations())
-            await bed.groups.caught_up(["detector"])
-            beds[count] = bed, load
+            await environment.groups.caught_up(["detector"])
+            environments[count] = environment, load
         for _ in range(rounds):
-            for count, (bed, load) in beds.items():
+            for count, (environment, load) in environments.items():
                 of = chosen(tools, executions, 0.0, random)
-                took = await drain(bed, bed.workers, load, of)
+                took = await drain(environment, environment.workers, load, of)
                 rates[count].append(took.rate)
                 cpu_us[count].append(took.cpu_us)
     results = []

@@ -12,7 +12,7 @@ import asyncpg
 import typer
 
 from bench.results import Result, quantiles, show
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from rollguard import ToolVersionManager
 from rollguard.registry import LoadedTool, ToolRegistry
@@ -65,14 +65,14 @@ async def versions(
     1,000,000 executions of it.
     """
     found: dict[str, list[list[float]]] = defaultdict(list)
-    async with Bed.made(brokers, dsn) as bed:
-        await bed.start("applier")
+    async with Environment.made(brokers, dsn) as environment:
+        await environment.start("applier")
         for number in range(rounds):
-            for what, taken in (await creates(bed.settings, times, number)).items():
+            for what, taken in (await creates(environment.settings, times, number)).items():
                 found[what].append(taken)
-        await fill(bed.settings, count, executions)
+        await fill(environment.settings, count, executions)
         for _ in range(rounds):
-            for what, taken in (await reads(bed.settings, count, times)).items():
+            for what, taken in (await reads(environment.settings, count, times)).items():
                 found[what].append(taken)
     return [result for what, rounds_ in found.items() for result in quantiles(PART, what, rounds_)]
 

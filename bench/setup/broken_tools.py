@@ -7,7 +7,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from schemas.rollback import RollbackCommand
 from streams.topic_reader import open_reader
 from tests.support.system import execution
@@ -16,11 +16,11 @@ _FAILURES: Final = 3
 _TIMEOUT_S: Final = 60.0
 
 
-class Planted:
+class BrokenTools:
     """Tools that are there, whose current version is good so far."""
 
-    def __init__(self, bed: Bed, tools: list[str]) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, tools: list[str]) -> None:
+        self._environment = environment
         self.tools = tools
         self._broke: dict[int, list[tuple[int, str]]] = defaultdict(list)
         """Of each partition, where each tool's deciding execution stands."""
@@ -31,8 +31,8 @@ class Planted:
         begin = time.perf_counter()
         for number, tool in enumerate(self.tools):
             await asyncio.sleep(begin + number * every_s - time.perf_counter())
-            failures = (execution(tool, "ValueError: planted") for _ in range(_FAILURES))
-            last = (await self._bed.send(*failures))[-1]
+            failures = (execution(tool, "ValueError: broken") for _ in range(_FAILURES))
+            last = (await self._environment.send(*failures))[-1]
             self._broke[last.partition].append((last.offset, tool))
             self._broke_ms[tool] = last.timestamp
 
@@ -44,9 +44,9 @@ class Planted:
         """
         found: dict[int, list[str]] = defaultdict(list)
         delays, missing = [], set(self.tools)
-        topic = self._bed.topics.commands
+        topic = self._environment.topics.commands
         async with (
-            open_reader(self._bed.settings, topic, from_beginning=True) as reader,
+            open_reader(self._environment.settings, topic, from_beginning=True) as reader,
             asyncio.timeout(_TIMEOUT_S),
         ):
             while missing:

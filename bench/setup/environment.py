@@ -110,7 +110,7 @@ class Worker:
             return 0, {}
 
 
-class Bed:
+class Environment:
     """Made by :meth:`made`; ``producer`` is for single messages and for batches."""
 
     def __init__(
@@ -145,11 +145,11 @@ class Bed:
             await producer.start()
             try:
                 async with Groups.of(settings) as groups:
-                    bed = cls(settings, Path(folder), producer, groups)
+                    environment = cls(settings, Path(folder), producer, groups)
                     try:
-                        yield bed
+                        yield environment
                     finally:
-                        await asyncio.gather(*(worker.end() for worker in bed.workers))
+                        await asyncio.gather(*(worker.end() for worker in environment.workers))
             finally:
                 await producer.stop()
                 async with kafka_admin(settings) as admin:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.setup.environment import Bed, Worker
+from bench.setup.environment import Environment, Worker
 
 _EVERY_S: Final = 1.0
 _GROWTH: Final = 1.1
@@ -24,8 +24,8 @@ class _Sample:
 class Watch:
     """Takes samples while ``run`` runs; :meth:`require` says afterwards whether all held."""
 
-    def __init__(self, bed: Bed, workers: Sequence[Worker]) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, workers: Sequence[Worker]) -> None:
+        self._environment = environment
         self._workers = workers
         self._samples: list[_Sample] = []
         self._loaded = 0
@@ -53,8 +53,8 @@ class Watch:
             status, body = await worker.page("/healthz")
             if status == 503:
                 self._wrong.append(f"{worker.name} is not alive: {body}")
-            behind += await self._bed.groups.behind(worker.role)
-            state, members = await self._bed.groups.members(worker.role)
+            behind += await self._environment.groups.behind(worker.role)
+            state, members = await self._environment.groups.members(worker.role)
             if state != "Stable" or members != self._members.setdefault(worker.role, members):
                 self._wrong.append(f"the {worker.role}s' group is {state}: {sorted(members)}")
         self._samples.append(_Sample(rss_bytes, behind))

@@ -1,4 +1,4 @@
-"""The policies, by name, in the order of the columns."""
+"""The deciders by name. A decider says when it would roll a version back."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -9,19 +9,24 @@ from simulate.deciders.seed import Seed
 from simulate.worlds.draws import Outcome
 
 
-class Policy(Protocol):
-    """Judges one version. Made of what its target did, in order; empty for a tool's first."""
+class Decider(Protocol):
+    """Judges one version, execution by execution.
 
-    def __init__(self, target: Sequence[Outcome]) -> None: ...
+    It is made from the outcomes of the baseline version, in order; from none if the tool had no
+    version before.
+    """
+
+    def __init__(self, baseline: Sequence[Outcome]) -> None: ...
 
     def judge(self, outcome: Outcome) -> bool:
-        """Take the next execution in; whether the version is rolled back now. Not asked again after
-        the first yes.
+        """Take in the next execution; return whether the version is rolled back now.
+
+        It is not called again after it has returned True.
         """
         ...
 
 
-POLICIES: Final[dict[str, type[Policy]]] = {
+DECIDERS: Final[dict[str, type[Decider]]] = {
     "guarded": Guarded,
     "seed": Seed,
     "threshold": Threshold,
@@ -29,3 +34,4 @@ POLICIES: Final[dict[str, type[Policy]]] = {
     "repeated test": Repeated,
     "GrowthBook": Asymptotic,
 }
+"""In the order of the columns of the tables."""

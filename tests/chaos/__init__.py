@@ -1,3 +1,3 @@
-"""Nothing lost, nothing twice: real workers under a seeded schedule of faults, then the books are
+"""Nothing lost, nothing twice: real workers under a seeded schedule of faults, then the state are
 checked by a reader that shares no code with the product but the schemas.
 """

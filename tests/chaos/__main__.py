@@ -25,7 +25,7 @@ def main(
     policy: Annotated[PolicyName, typer.Option(help="Of all tools.")] = "seed",
     keep: Annotated[bool, typer.Option(help="Keep the folder of a run that passed too.")] = False,
 ) -> None:
-    """Break everything, then check the books."""
+    """Break everything, then check the state."""
     failed = False
     for each in seed or [random.SystemRandom().randrange(10**6)]:
         plan = Plan(each, seconds, tools, rate, refused_s, policy)

@@ -117,14 +117,14 @@ async def _zombie(stack: Stack, role: str) -> None:
 
 async def _kill_broker(stack: Stack) -> None:
     stack.broker.kill()
-    stack.broker.door.shut()
+    stack.broker.proxy.shut()
     await asyncio.sleep(1)
     await stack.broker.start()
-    await stack.broker.door.open()
+    await stack.broker.proxy.open()
 
 
 async def _cut_kafka(stack: Stack) -> None:
-    stack.broker.door.cut()
+    stack.broker.proxy.cut()
 
 
 async def _kill_postgres(stack: Stack) -> None:
@@ -134,18 +134,18 @@ async def _kill_postgres(stack: Stack) -> None:
 
 
 async def _refuse_postgres(stack: Stack, refused_s: float) -> None:
-    stack.postgres.door.shut()
+    stack.postgres.proxy.shut()
     await asyncio.sleep(refused_s)
-    await stack.postgres.door.open()
+    await stack.postgres.proxy.open()
 
 
 async def _slow(stack: Stack) -> None:
-    doors = (stack.broker.door, stack.postgres.door)
-    for door in doors:
-        door.delay_s = 0.15
+    proxies = (stack.broker.proxy, stack.postgres.proxy)
+    for proxy in proxies:
+        proxy.delay_s = 0.15
     await asyncio.sleep(8)
-    for door in doors:
-        door.delay_s = 0.0
+    for proxy in proxies:
+        proxy.delay_s = 0.0
 
 
 async def _scale(stack: Stack) -> None:

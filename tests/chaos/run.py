@@ -1,4 +1,4 @@
-"""One run: a stack, the workload, the faults, then the books."""
+"""One run: a stack, the workload, the faults, then the state."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.rules import PolicyName
-from tests.chaos.audit.final_state import read_books
+from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants import Violation, violations
 from tests.chaos.audit.lag import until_none
 from tests.chaos.faults import inflict, schedule
@@ -107,13 +107,15 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
         text = f"not zero {CATCH_UP_S:.0f} s after the last fault"
         report.violations.append(Violation("lag", "all", "the groups", text))
     await asyncio.sleep(stack.refresh_s if stack.refresh_s < CATCH_UP_S else 0)
-    stack.say("reading the books")
-    books = await read_books(stack.settings, stack.postgres.socket_dsn, stack.one("detector").url)
+    stack.say("reading the state")
+    state = await read_final_state(
+        stack.settings, stack.postgres.socket_dsn, stack.one("detector").url
+    )
     report.records = workload.sent
-    report.executions = len(books.tables["executions"])
-    report.commands = len(books.tables["rollbacks"])
-    report.poison = len(books.poison)
-    report.violations += violations(books, workload.acknowledged)
+    report.executions = len(state.tables["executions"])
+    report.commands = len(state.tables["rollbacks"])
+    report.poison = len(state.poison)
+    report.violations += violations(state, workload.acknowledged)
     report.violations += [
         Violation("restarts", *end, "ended by itself") for end in stack.unasked_ends
     ]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.chaos.audit.final_state import read_books
+from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants import Violation, violations
 from tests.chaos.audit.lag import until_none
 from tests.chaos.run import CATCH_UP_S
@@ -39,5 +39,5 @@ async def play(
             await working
         await until_none(stack.settings, CATCH_UP_S)
         url = stack.one("detector").url
-        books = await read_books(stack.settings, stack.postgres.socket_dsn, url)
-        return violations(books, workload.acknowledged)
+        state = await read_final_state(stack.settings, stack.postgres.socket_dsn, url)
+        return violations(state, workload.acknowledged)

@@ -1,4 +1,4 @@
-"""What a chaos run breaks: a broker and a Postgres behind doors, and supervised workers."""
+"""What a chaos run breaks: a broker and a Postgres behind proxies, and supervised workers."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.support.kafka import APACHE
-from tests.support.proxy import Door, to_port, to_socket
+from tests.support.proxy import Proxy, to_port, to_socket
 
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
@@ -33,7 +33,7 @@ PRODUCT = ("-m", "rollguard", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
 """How long the supervisor waits before it starts a worker again."""
-_REASONS_TO_END = ("stood still", "went away while the worker started")
+_EXPECTED_REASONS = ("stood still", "went away while the worker started")
 
 
 def start(
@@ -59,13 +59,13 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Broker:
-    """Apache Kafka behind a door: clients are told the door's address."""
+    """Apache Kafka behind a proxy: clients are told the proxy's address."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._controller = free_port(), free_port()
-        self.door = Door(free_port(), to_port(self._port))
-        self.address = f"127.0.0.1:{self.door.port}"
+        self.proxy = Proxy(free_port(), to_port(self._port))
+        self.address = f"127.0.0.1:{self.proxy.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -82,15 +82,15 @@ class Broker:
 
 
 class Postgres:
-    """PostgreSQL behind a door; readers of the run's books use its socket."""
+    """PostgreSQL behind a proxy; readers of the run's state use its socket."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._home = folder / "postgres"
         self._commands: PostgresCommands = prepare_postgres(folder, self._home)
         self._process: subprocess.Popen[bytes] | None = None
-        self.door = Door(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
-        self.dsn = f"postgresql://rollguard@127.0.0.1:{self.door.port}/rollguard"
+        self.proxy = Proxy(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
+        self.dsn = f"postgresql://rollguard@127.0.0.1:{self.proxy.port}/rollguard"
         self.socket_dsn = f"postgresql://rollguard@/rollguard?host={self._home}&port=5432"
 
     async def make(self) -> None:
@@ -236,8 +236,8 @@ class Stack:
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(self.broker.start(), self.postgres.make())
-            await self.broker.door.open()
-            await self.postgres.door.open()
+            await self.broker.proxy.open()
+            await self.postgres.proxy.open()
             await migrate_database(self.settings)
             await create_missing_topics(self.settings)
         except BaseException:
@@ -249,15 +249,15 @@ class Stack:
         await asyncio.gather(*(each.retire(signal.SIGKILL) for each in self.workers))
         self.broker.kill()
         self.postgres.kill()
-        await self.broker.door.close()
-        await self.postgres.door.close()
+        await self.broker.proxy.close()
+        await self.postgres.proxy.close()
 
     def say(self, text: str) -> None:
         """A line for whoever reads the run."""
 
     def note_end(self, worker: str, words: str) -> None:
         """A worker ended by itself: for one of two reasons, or that is a violation."""
-        reasons = [reason for reason in _REASONS_TO_END if reason in words]
+        reasons = [reason for reason in _EXPECTED_REASONS if reason in words]
         last = words.rpartition("\n")[2]
         self.say(f"{worker} ended by itself: {reasons[0] if reasons else last}")
         if not reasons:

@@ -1,4 +1,4 @@
-"""Each named step: a worker dies there, is started again, and the books are right."""
+"""Each named step: a worker dies there, is started again, and the state are right."""
 
 import signal
 from pathlib import Path

@@ -26,7 +26,7 @@ from tests.chaos.audit.topic_reader import follow
 from tests.chaos.poison import POISONS
 
 HEADER: Final = "poison"
-"""The header by which the books know a record that must become a dead letter, and why."""
+"""The header by which the state know a record that must become a dead letter, and why."""
 
 OUTAGE_EVERY: Final = 3_000
 OUTAGE_FROM: Final = 2_500

@@ -24,7 +24,7 @@ def to_socket(path: str) -> Callable[[], Awaitable[Streams]]:
     return lambda: asyncio.open_unix_connection(path)
 
 
-class Door:
+class Proxy:
     """Leads to ``connect`` while it is open; ``delay_s`` is how long each chunk is held back."""
 
     def __init__(self, port: int, connect: Callable[[], Awaitable[Streams]]) -> None:
@@ -92,15 +92,15 @@ class Door:
 
 
 @asynccontextmanager
-async def door_to_postgres(dsn: str) -> AsyncIterator[tuple[Door, str]]:
-    """An open door to the server at this DSN (a unix socket's), and the DSN through it."""
+async def proxy_to_postgres(dsn: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """An open proxy to the server at this DSN (a unix socket's), and the DSN through it."""
     user, socket = await way_to(dsn)
-    door = Door(free_port(), to_socket(socket))
-    await door.open()
+    proxy = Proxy(free_port(), to_socket(socket))
+    await proxy.open()
     try:
-        yield door, f"postgresql://{user}@127.0.0.1:{door.port}{urlsplit(dsn).path}"
+        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(dsn).path}"
     finally:
-        await door.close()
+        await proxy.close()
 
 
 async def way_to(dsn: str) -> tuple[str, str]:

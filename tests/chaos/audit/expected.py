@@ -20,7 +20,7 @@ from policy.decision.policies import policy_for
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
-from tests.chaos.audit.final_state import Books
+from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.model import ToolModel, baseline_shown
 from tests.support.partition import Partition
 
@@ -41,10 +41,10 @@ class Expected:
         return {name: shown.get(name) for name in self.health}
 
 
-def expected_of_seed(books: Books) -> Iterator[tuple[str, Expected]]:
+def expected_of_seed(state: FinalState) -> Iterator[tuple[str, Expected]]:
     """Tool by tool."""
-    for tool, log in books.logs.items():
-        model, expected = ToolModel(books.settings.rules_of(tool)), Expected()
+    for tool, log in state.logs.items():
+        model, expected = ToolModel(state.settings.rules_of(tool)), Expected()
         for record, entry in log:
             command = model.read(record.offset, record.timestamp, entry)
             if command is not None:
@@ -74,14 +74,14 @@ def _window(window_s: int, executions: int, failures: int) -> dict[str, int]:
     return {"window_s": window_s, "executions": executions, "failures": failures}
 
 
-def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
+def expected_of_guarded(state: FinalState) -> Iterator[tuple[str, Expected]]:
     """Partition by partition: the tools of one share what is known of outages."""
     logs = defaultdict(list)
-    for log in books.logs.values():
+    for log in state.logs.values():
         for record, entry in log:
             logs[record.partition].append((record, entry))
     for records in logs.values():
-        partition, found = Partition(books.settings), defaultdict[str, Expected](Expected)
+        partition, found = Partition(state.settings), defaultdict[str, Expected](Expected)
         for record, entry in sorted(records, key=lambda each: each[0].offset):
             read = ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
             command = partition.read(record.offset, record.timestamp, read)
@@ -90,12 +90,12 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
                 expected.commands.append((record, command))
         for tool, expected in found.items():
             if tool in partition.rows:
-                expected.health = _health(partition, tool, books)
+                expected.health = _health(partition, tool, state)
             yield tool, expected
 
 
-def _health(partition: Partition, tool: str, books: Books) -> dict[str, Any]:
-    settings, row = books.settings, partition.rows[tool]
+def _health(partition: Partition, tool: str, state: FinalState) -> dict[str, Any]:
+    settings, row = state.settings, partition.rows[tool]
     shown = health_of(row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings)
     said: dict[str, Any] = json.loads(json.dumps(shown))
     return said

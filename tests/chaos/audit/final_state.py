@@ -18,12 +18,12 @@ from schemas.settings import Settings
 from tests.chaos.audit.topic_reader import read_all
 from tests.chaos.workload import HEADER
 
-Place = tuple[str, int, int]
+RecordPosition = tuple[str, int, int]
 """Topic, partition and offset."""
 
 
 @dataclass
-class Books:
+class FinalState:
     """Tool logs in order; everything else in the order of its partitions."""
 
     settings: Settings
@@ -39,7 +39,7 @@ class Books:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rows: list[ConsumerRecord] = field(default_factory=list)
     """The changelog of the detector's table."""
-    poison: dict[Place, tuple[str, ConsumerRecord]] = field(default_factory=dict)
+    poison: dict[RecordPosition, tuple[str, ConsumerRecord]] = field(default_factory=dict)
     """The records that had to become dead letters, with what the cause must say."""
     tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,38 +53,38 @@ _QUERIES = {
 }
 
 
-async def read_books(settings: Settings, dsn: str, detector_url: str) -> Books:
+async def read_final_state(settings: Settings, dsn: str, detector_url: str) -> FinalState:
     """Everything, after all has come to rest."""
-    books = Books(settings)
+    state = FinalState(settings)
     for record in await read_all(settings, "tool-executions"):
-        if not _poisoned(books, record):
+        if not _poisoned(state, record):
             entry = read_log_entry(record.value)
-            books.logs[entry.tool_name].append((record, entry))
+            state.logs[entry.tool_name].append((record, entry))
     for record in await read_all(settings, "tool-deployments"):
-        if not _poisoned(books, record):
-            books.deployments.append((record, Deployment.from_bytes(record.value)))
+        if not _poisoned(state, record):
+            state.deployments.append((record, Deployment.from_bytes(record.value)))
     for record in await read_all(settings, "rollback-commands"):
-        if not _poisoned(books, record):
-            books.commands.append((record, RollbackCommand.from_bytes(record.value)))
+        if not _poisoned(state, record):
+            state.commands.append((record, RollbackCommand.from_bytes(record.value)))
     for record in await read_all(settings, "tool-versions"):
-        books.versions.append((record, ToolVersion.from_bytes(record.value)))
+        state.versions.append((record, ToolVersion.from_bytes(record.value)))
     for record in await read_all(settings, "deployment-outcomes"):
-        books.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
+        state.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
     for record in await read_all(settings, "rollback-outcomes"):
-        books.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
+        state.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
     for record in await read_all(settings, "dead-letters"):
-        books.dead_letters.append(DeadLetter.from_bytes(record.value))
-    books.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
-    books.tables = await _tables(dsn)
-    books.health = await _health(detector_url, list(books.logs))
-    return books
+        state.dead_letters.append(DeadLetter.from_bytes(record.value))
+    state.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
+    state.tables = await _tables(dsn)
+    state.health = await _health(detector_url, list(state.logs))
+    return state
 
 
-def _poisoned(books: Books, record: ConsumerRecord) -> bool:
+def _poisoned(state: FinalState, record: ConsumerRecord) -> bool:
     for name, value in record.headers:
         if name == HEADER:
             place = (record.topic, record.partition, record.offset)
-            books.poison[place] = (value.decode(), record)
+            state.poison[place] = (value.decode(), record)
             return True
     return False
 

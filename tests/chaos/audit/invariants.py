@@ -11,7 +11,7 @@ from aiokafka.structs import ConsumerRecord
 from schemas.execution import Activation, Execution
 from schemas.rollback import RollbackCommand
 from tests.chaos.audit.expected import expected_of_guarded, expected_of_seed
-from tests.chaos.audit.final_state import Books, refused_id
+from tests.chaos.audit.final_state import FinalState, refused_id
 
 
 class Violation(NamedTuple):
@@ -26,40 +26,40 @@ class Violation(NamedTuple):
         return f"{self.invariant}: {self.tool} at {self.where}: {self.text}"
 
 
-Check = Callable[[Books], Iterator[Violation]]
+Check = Callable[[FinalState], Iterator[Violation]]
 
 
-def violations(books: Books, acknowledged: dict[str, set[UUID]]) -> list[Violation]:
+def violations(state: FinalState, acknowledged: dict[str, set[UUID]]) -> list[Violation]:
     """All that is broken; empty is what it must be."""
-    found = [violation for check in CHECKS for violation in check(books)]
-    return found + list(_nothing_acknowledged_is_lost(books, acknowledged))
+    found = [violation for check in CHECKS for violation in check(state)]
+    return found + list(_nothing_acknowledged_is_lost(state, acknowledged))
 
 
 def _nothing_acknowledged_is_lost(
-    books: Books, acknowledged: dict[str, set[UUID]]
+    state: FinalState, acknowledged: dict[str, set[UUID]]
 ) -> Iterator[Violation]:
     """The broker keeps its word: else nothing below means anything."""
     there = {
         "tool-executions": {
             entry.execution_id
-            for log in books.logs.values()
+            for log in state.logs.values()
             for _, entry in log
             if isinstance(entry, Execution)
         },
-        "tool-deployments": {each.deployment_id for _, each in books.deployments},
-        "rollback-commands": {each.command_id for _, each in books.commands},
+        "tool-deployments": {each.deployment_id for _, each in state.deployments},
+        "rollback-commands": {each.command_id for _, each in state.commands},
     }
     for topic, ids in acknowledged.items():
         for lost in ids - there[topic]:
             yield Violation("broker", topic, str(lost), "acknowledged, but not in the topic")
 
 
-def metrics(books: Books) -> Iterator[Violation]:
+def metrics(state: FinalState) -> Iterator[Violation]:
     """Per version, exactly what was published once for it; and each execution is stored once."""
     expected: dict[int, Counter[bool]] = defaultdict(Counter)
-    stored = {row["execution_id"]: row for row in books.tables["executions"]}
-    owner = {row["version_id"]: row["tool_name"] for row in books.tables["versions"]}
-    for tool, log in books.logs.items():
+    stored = {row["execution_id"]: row for row in state.tables["executions"]}
+    owner = {row["version_id"]: row["tool_name"] for row in state.tables["versions"]}
+    for tool, log in state.logs.items():
         current: Activation | None = None
         seen: set[UUID] = set()
         for record, entry in log:
@@ -82,7 +82,7 @@ def metrics(books: Books) -> Iterator[Violation]:
                 yield Violation("metrics", tool, where, text)
     for row in stored.values():
         yield Violation("metrics", row["tool_name"], str(row["execution_id"]), "is not in the log")
-    for row in books.tables["versions"]:
+    for row in state.tables["versions"]:
         counts = expected[row["version_id"]]
         rate = counts[True] / counts.total() if counts.total() else None
         if (row["total_executions"], row["success_rate"]) != (counts.total(), rate):
@@ -95,12 +95,12 @@ def metrics(books: Books) -> Iterator[Violation]:
             )
 
 
-def decisions(books: Books) -> Iterator[Violation]:
+def decisions(state: FinalState) -> Iterator[Violation]:
     """The commands are those that the policy demands of each log, with the same details; and the
     detector's windows are what its log says.
     """
     issued: dict[str, dict[UUID, RollbackCommand]] = defaultdict(dict)
-    for record, command in books.commands:
+    for record, command in state.commands:
         if command.issued_by != "detector":
             continue
         known = issued[command.tool_name].setdefault(command.command_id, command)
@@ -108,8 +108,8 @@ def decisions(books: Books) -> Iterator[Violation]:
             where = f"{record.partition}:{record.offset}"
             text = f"{command.command_id} was issued before, otherwise"
             yield Violation("decisions", command.tool_name, where, text)
-    demands = expected_of_seed if books.settings.policy == "seed" else expected_of_guarded
-    for tool, expected in demands(books):
+    demands = expected_of_seed if state.settings.policy == "seed" else expected_of_guarded
+    for tool, expected in demands(state):
         there = issued.pop(tool, {})
         for record, demanded in expected.commands:
             where = f"{record.partition}:{record.offset}"
@@ -122,29 +122,29 @@ def decisions(books: Books) -> Iterator[Violation]:
             there.pop(demanded.command_id, demanded)
         for command in there.values():
             yield Violation("decisions", tool, str(command.command_id), "no rule demands it")
-        found = expected.shown_in(books.health.get(tool, {}))
+        found = expected.shown_in(state.health.get(tool, {}))
         if found != expected.health:
             yield Violation("windows", tool, "the table", f"{found}, not {expected.health}")
     for tool, rest in issued.items():
         yield Violation("decisions", tool, str(list(rest)), "commanded for a tool without a log")
 
 
-def outcomes(books: Books) -> Iterator[Violation]:
+def outcomes(state: FinalState) -> Iterator[Violation]:
     """Each command and each deployment has one outcome, the same in the topic and in Postgres."""
-    commands = {command.command_id: command.tool_name for _, command in books.commands}
+    commands = {command.command_id: command.tool_name for _, command in state.commands}
     rows = {
-        row["command_id"]: (row["status"], row["rejection"]) for row in books.tables["rollbacks"]
+        row["command_id"]: (row["status"], row["rejection"]) for row in state.tables["rollbacks"]
     }
     said = _said(
-        (each.command_id, (each.status, each.rejection)) for each in books.rollback_outcomes
+        (each.command_id, (each.status, each.rejection)) for each in state.rollback_outcomes
     )
     yield from _same("command", commands, rows, said)
-    deployments = {each.deployment_id: each.tool_name for _, each in books.deployments}
-    for _, record in books.poison.values():
+    deployments = {each.deployment_id: each.tool_name for _, each in state.deployments}
+    for _, record in state.poison.values():
         if record.topic == "tool-deployments" and (bad := refused_id(record)) is not None:
             deployments[bad] = "?"
-    kept = {row["deployment_id"]: row["outcome"] for row in books.tables["deployments"]}
-    told = _said((each.deployment_id, each.model_dump_json()) for each in books.deployment_outcomes)
+    kept = {row["deployment_id"]: row["outcome"] for row in state.tables["deployments"]}
+    told = _said((each.deployment_id, each.model_dump_json()) for each in state.deployment_outcomes)
     yield from _same("deployment", deployments, kept, told)
 
 
@@ -171,19 +171,19 @@ def _same(
         yield Violation("outcomes", "?", f"{kind} {stray}", "nobody asked for it")
 
 
-def versions(books: Books) -> Iterator[Violation]:
+def versions(state: FinalState) -> Iterator[Violation]:
     """`tool-versions` says what Postgres says: to a reader who keeps the largest activation, and to
     one who comes after compaction; numbers have no gaps; one version is current.
     """
     newest: dict[str, Any] = {}
     last: dict[str, Any] = {}
-    for _, version in books.versions:
+    for _, version in state.versions:
         tool = version.tool_name
         last[tool] = version
         if tool not in newest or newest[tool].activation < version.activation:
             newest[tool] = version
     rows: dict[str, list[Any]] = defaultdict(list)
-    for row in books.tables["versions"]:
+    for row in state.tables["versions"]:
         rows[row["tool_name"]].append(row)
     for tool in rows.keys() | newest.keys():
         numbers = [row["version_number"] for row in rows[tool]]
@@ -203,13 +203,13 @@ def versions(books: Books) -> Iterator[Violation]:
                 yield Violation("versions", tool, name, f"says {shown}, Postgres {kept}")
 
 
-def rows(books: Books) -> Iterator[Violation]:
+def rows(state: FinalState) -> Iterator[Violation]:
     """What compaction keeps of the detector's table, each tool's last row, is the one that has read
     furthest. A row is an array that begins with the offset.
     """
     furthest: dict[tuple[int, bytes], int] = {}
     last: dict[tuple[int, bytes], tuple[int, ConsumerRecord]] = {}
-    for record in books.rows:
+    for record in state.rows:
         read_to = msgspec.msgpack.decode(record.value)[0]
         place = record.partition, record.key  # each partition has a row of what is known of outages
         furthest[place] = max(read_to, furthest.get(place, -1))
@@ -221,14 +221,14 @@ def rows(books: Books) -> Iterator[Violation]:
             yield Violation("rows", record.key.decode(), where, text)
 
 
-def dead_letters(books: Books) -> Iterator[Violation]:
+def dead_letters(state: FinalState) -> Iterator[Violation]:
     """Exactly the poison, each at least once, with the right cause."""
     causes = defaultdict(list)
-    for dead_letter in books.dead_letters:
+    for dead_letter in state.dead_letters:
         causes[(dead_letter.topic, dead_letter.partition, dead_letter.offset)].append(
             dead_letter.error
         )
-    for place, (cause, _) in books.poison.items():
+    for place, (cause, _) in state.poison.items():
         errors = causes.pop(place, [])
         where = f"{place[1]}:{place[2]}"
         if not errors:

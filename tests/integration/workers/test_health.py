@@ -17,7 +17,7 @@ from schemas.errors import Misconfigured, Rejected
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
 from tests.support.kafka import APACHE, running_broker
-from tests.support.proxy import door_to_postgres
+from tests.support.proxy import proxy_to_postgres
 from tests.support.system import System, execution, until
 
 ROLES = ("detector", "applier", "recorder")
@@ -192,7 +192,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
     poll_interval_s = 5
     roles = ("applier", "recorder")
     async with (
-        door_to_postgres(database_dsn) as (door, dsn),
+        proxy_to_postgres(database_dsn) as (proxy, dsn),
         System.started(
             apache_kafka,
             dsn,
@@ -206,7 +206,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
         await all_ready(system, *roles)
         await system.deploy("parser", "a")
         before = {role: await members(system, role) for role in roles}
-        door.shut()
+        proxy.shut()
         for role in roles:  # nothing to do: they notice all the same
 
             async def is_away(role: str = role) -> bool:
@@ -225,7 +225,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
                 assert "waits for Postgres" in body["reasons"][0]
             await asyncio.sleep(0.5)
         assert {role: await members(system, role) for role in roles} == before
-        await door.open()
+        await proxy.open()
         assert (await asyncio.wait_for(waiting, 40)).version_number == 2
         for number in range(8):
             await system.executions_recorded(f"tool-{number}", 50)

@@ -19,7 +19,7 @@ STAGES: Final = ("command", "commit", "outcome", "reload")
 _POLL_S: Final = 0.001
 
 
-class Marks:
+class RollbackTimes:
     """Times of ``perf_counter``, by tool: of its one rollback. ``sent`` is for the caller to set;
     made by :meth:`followed`.
     """
@@ -31,7 +31,7 @@ class Marks:
     @classmethod
     @asynccontextmanager
     async def followed(cls, settings: Settings) -> AsyncIterator[Self]:
-        """Marks that grow, of all that happens from now on."""
+        """RollbackTimes that grow, of all that happens from now on."""
         marks, topics = cls(), Topics.of(settings)
         follow = (
             ("command", topics.commands, RollbackCommand.from_bytes),
