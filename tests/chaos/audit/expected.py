@@ -1,10 +1,9 @@
-"""What the policy demands of the logs: the commands, and what the detector's table shows behind
-them.
+"""What the policy demands of the logs: the commands, and what the detector's table shows.
 
-Of policy `seed` by a model written from the contract, tool by tool (``model.py``). Of policy
-`guarded` by the product's own fold over each partition's log in one go, without batches, bytes or
-crashes: whether that is right is for ``tests/unit`` to say, here it is whether all of it came about
-once, whatever happened.
+For policy `seed` a model says so, which was written from the contract (``model.py``), tool by tool.
+For policy `guarded` the product's own fold says so, over the log of each partition in one go,
+without batches, encoded rows or crashes. Whether that fold is right is tested in ``tests/unit``; a
+chaos run tests that everything it demands happened exactly once, whatever faults there were.
 """
 
 import json
@@ -27,14 +26,17 @@ from tests.support.partition import Partition
 
 @dataclass
 class Expected:
-    """Of one tool. ``health`` is what a table query answers, or a part of it."""
+    """What is expected of one tool. ``health`` is the answer of a table query, or a part of it."""
 
     commands: list[tuple[ConsumerRecord, RollbackCommand]] = field(default_factory=list)
-    """With the record that demands it."""
+    """Each command with the record that demands it."""
     health: Mapping[str, Any] = field(default_factory=dict)
 
     def shown_in(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """The same part of an answer; all of one that has another status than 200."""
+        """Return the same part of an answer.
+
+        If the status of the answer is not 200, return all of it; {} if nothing is expected.
+        """
         if answer.get("status") != 200:
             return answer if self.health else {}
         shown = answer | {"recent_ids": [seen["execution_id"] for seen in answer["recent"]]}
@@ -42,7 +44,7 @@ class Expected:
 
 
 def expected_of_seed(state: FinalState) -> Iterator[tuple[str, Expected]]:
-    """Tool by tool."""
+    """Yield what is expected under policy `seed`, tool by tool."""
     for tool, log in state.logs.items():
         model, expected = ToolModel(state.settings.rules_of(tool)), Expected()
         for record, entry in log:
@@ -75,7 +77,10 @@ def _window(window_s: int, executions: int, failures: int) -> dict[str, int]:
 
 
 def expected_of_guarded(state: FinalState) -> Iterator[tuple[str, Expected]]:
-    """Partition by partition: the tools of one share what is known of outages."""
+    """Yield what is expected under policy `guarded`, partition by partition.
+
+    The tools of a partition share what is known about outages.
+    """
     logs = defaultdict(list)
     for log in state.logs.values():
         for record, entry in log:

@@ -1,6 +1,4 @@
-"""What the deciders do to versions whose truth is known: the bounds that `make simulate` shows, in
-short, and the simulation itself.
-"""
+"""The bounds that `make simulate` shows, with fewer repetitions, and the simulation itself."""
 
 import re
 from itertools import groupby, pairwise
@@ -116,8 +114,10 @@ def test_where_each_policy_rolls_back_a_first_version_that_always_fails(
 
 
 def test_a_comparison_is_by_hand() -> None:
-    """90 of 100 before; the third failure of ten is z = 2.4 (pooled 0.882), the second 1.0 of
-    nine, which is too few to be looked at.
+    """Compare with a calculation by hand.
+
+    90 of 100 succeeded before. The third failure of ten gives z = 2.4 (pooled 0.882). After the
+    second failure there are only nine executions, which are too few for a test.
     """
     judging = DECIDERS["repeated test"]([None] * 90 + ["E"] * 10)
     assert [judging.judge(o) for o in [None] * 7 + ["E"] * 3] == [False] * 9 + [True]
@@ -163,8 +163,9 @@ def test_guarded_hears_a_noisy_caller_once() -> None:
 
 
 def history(tool: str, life: str) -> History:
-    """Of 100 executions of the target every five seconds, all of them good, then these: + is good,
-    - fails.
+    """Return 100 good executions of the baseline version, then these: + succeeds, - fails.
+
+    There is one every five seconds.
     """
     baseline = [Call(5_000 * number, None) for number in range(100)]
     calls = [
@@ -202,13 +203,14 @@ def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
 
 def test_intervals_are_five_seconds_on_average() -> None:
     random = Random(SEED)
-    before, behind = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
+    before, after = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
     assert before[0] == pytest.approx(-10_000_000, rel=0.05)
-    assert before[-1] < 0 == behind[0] < behind[-1] < 10_000_000
-    assert len(behind) == pytest.approx(2_000, rel=0.05)
-    for times in (before, behind):
+    assert before[-1] < 0 == after[0] < after[-1] < 10_000_000
+    assert len(after) == pytest.approx(2_000, rel=0.05)
+    for times in (before, after):
         gaps = [later - at_ms for at_ms, later in pairwise(times)]
-        assert 2_500 <= min(gaps) < 3_000 < 7_000 < max(gaps) <= 7_500
+        assert 2_500 <= min(gaps) < 3_000
+        assert 7_000 < max(gaps) <= 7_500
 
 
 def test_runs_count_what_was_too_early_apart() -> None:
