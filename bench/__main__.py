@@ -1,4 +1,4 @@
-"""``make bench``: all parts, or one by its name, printed and written to ``docs/bench.md``."""
+"""``make bench``: measure all parts or one, print the tables and write ``docs/bench.md``."""
 
 import inspect
 import sys
@@ -23,8 +23,8 @@ from bench.setup.servers import machine, with_servers
 from documents.tables import section
 
 Part = Callable[[str, str], Awaitable[list[Result]]]
-"""Takes the Kafka brokers and a Postgres DSN. Its docstring becomes the text above its table. Raises
-AssertionError if something did not hold that must hold."""
+"""Takes the Kafka brokers and a Postgres DSN. Its docstring becomes the text above its table. It
+raises AssertionError if something did not hold that must hold."""
 
 PARTS: Final[dict[str, Part]] = {
     "throughput": throughput,
@@ -61,7 +61,9 @@ async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
     return failed
 
 
-def main(part: str = typer.Argument("", help=f"one of: {', '.join(PARTS)}; else all")) -> None:
+def main(
+    part: str = typer.Argument("", help=f"One of: {', '.join(PARTS)}. Without it, all."),
+) -> None:
     """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
     if part and part not in PARTS:
         raise typer.BadParameter(f"one of: {', '.join(PARTS)}")

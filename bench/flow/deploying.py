@@ -1,4 +1,4 @@
-"""Many tools deployed at once, through the pipeline."""
+"""Deploys many tools at once, through the pipeline."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _TIMEOUT_S = 120.0
 
 
 async def deploy(environment: Environment, tools: Sequence[str], code: str) -> list[int]:
-    """The ids of the versions, when all outcomes are there."""
+    """Deploy this code to each tool; return the ids of the versions when all are deployed."""
     requests = [deployment(tool, code) for tool in tools]
     missing = {request.deployment_id for request in requests}
     versions: dict[str, int] = {}

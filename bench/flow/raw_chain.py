@@ -1,5 +1,7 @@
-"""What no pipeline on aiokafka can be below, from an execution to its outcome: the same hops
-between as many processes, one insert and the same acknowledgements, and nothing done with any.
+"""The raw chain: the least time in which any pipeline on aiokafka gets from execution to outcome.
+
+It has the same hops between as many processes, one insert and the same acknowledgements, and does
+nothing else with the records.
 """
 
 import asyncio
@@ -32,8 +34,9 @@ _STORE: Final = "insert into raw_chain values ($1)"
 
 
 async def raw_chain(environment: Environment, count: int, every_s: float) -> list[float]:
-    """Seconds from a record's send to the sight of its outcome, idle, one at a time; the environment has no
-    workers.
+    """Return the seconds from sending each record until its outcome is seen.
+
+    Records are sent one at a time, on an idle environment that has no workers.
     """
     async with (
         _running(environment.settings, "judge"),
@@ -51,7 +54,7 @@ async def raw_chain(environment: Environment, count: int, every_s: float) -> lis
                     pass
             return time.perf_counter() - begin_s
 
-        await passed_s()  # both are there now
+        await passed_s()  # after this, both hops run
         taken = []
         for _ in range(count):
             await asyncio.sleep(every_s)
@@ -101,13 +104,13 @@ async def _apply(
 ) -> None:
     async with connection.transaction():
         await connection.execute(_STORE, record.value)
-    # in the place of the activation's topic, which the judge reads
+    # the first topic takes the place of the activations' topic, which the judge reads
     for topic in (topics.deployments, topics.versions, topics.outcomes):
         await producer.send_and_wait(topic, record.value, record.key)
 
 
 def main(hop: str) -> None:
-    """One hop of the chain, until it is ended."""
+    """Run one hop of the chain until it is terminated."""
     assert hop in ("judge", "apply"), hop
     uvloop.run(_relay(load_settings(), "judge" if hop == "judge" else "apply"))
 

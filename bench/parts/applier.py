@@ -1,12 +1,12 @@
-"""What one applier gets done on a real Kafka and Postgres, and what it costs: ``make numbers``.
+"""The throughput of one applier on a real Kafka and Postgres, and its CPU time.
 
 *Deployments*: versions of a small tool, each with a change of its own, for many tools in turn.
 
 *Rollbacks*: of many tools in turn, an automatic one and then a manual one back to where it was.
 
-Both are sent at once to a worker that is idle, and timed from the first one's send until the last
-outcome is read back. CPU time is the worker's alone; that of the child that compares is shown
-beside it.
+All messages are sent at once to an idle worker. The time goes from the first send until the last
+outcome is read back. The CPU time is that of the worker alone; the CPU time of its child process,
+which compares code, is shown separately.
 """
 
 import asyncio
@@ -55,26 +55,29 @@ class Counter:
 
 
 class Throughput(NamedTuple):
-    """What came of a backlog."""
+    """How one applier worked off a backlog."""
 
     records: int
     seconds: float
-    """From the first one's send until the last outcome was read back."""
+    """From the first send until the last outcome was read back."""
     worker_cpu_s: float
     child_cpu_s: float
-    """Of the process that compares code."""
+    """The CPU time of the child process that compares code."""
 
     @property
     def per_second(self) -> float:
+        """Messages per second."""
         return self.records / self.seconds
 
     @property
     def worker_ms(self) -> float:
-        """The worker's CPU time for each, in milliseconds."""
+        """The CPU time of the worker for one message, in milliseconds."""
         return 1000 * self.worker_cpu_s / self.records
 
 
 class Results(NamedTuple):
+    """The throughput of each kind of message."""
+
     deployments: Throughput
     rollbacks: Throughput
 
@@ -82,7 +85,7 @@ class Results(NamedTuple):
 async def throughput(
     system: System, requests: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
 ) -> Throughput:
-    """Of these messages to ``topic``, each of which has one outcome."""
+    """Send these messages to ``topic`` and wait for the outcome of each."""
     [worker] = system.workers
     before, started = _cpu_s(worker.pid), time.perf_counter()
     async with system.reader(outcomes) as reader:
@@ -109,7 +112,7 @@ async def _send(system: System, topic: str, requests: Sequence[Message]) -> None
 
 
 def _cpu_s(pid: int) -> tuple[float, float]:
-    """Of the worker, and of its child."""
+    """Return the CPU seconds of the worker and of its child."""
     worker = psutil.Process(pid)
     times = [each.cpu_times() for each in (worker, *worker.children())]
     own, *children = [used.user + used.system for used in times]
@@ -117,8 +120,9 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 
 
 async def commands(system: System, tools: Sequence[str], rounds: int) -> list[RollbackCommand]:
-    """For each tool in turn, ``rounds`` times: its version is rolled back, then made current
-    again. Every one of them is applied.
+    """Return commands that roll each tool back and then make its version current again.
+
+    They do so ``rounds`` times, for all tools in turn. Every one of them is applied.
     """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"
@@ -161,7 +165,7 @@ def _manual(tool: str, version_id: int) -> RollbackCommand:
 
 
 async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) -> Results:
-    """Of one applier on topics and a database of its own; so many of each, over so many tools."""
+    """Measure one applier, on topics and a database of its own."""
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"bench-{uuid4().hex[:8]}-"
         async with (
@@ -182,11 +186,15 @@ async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) ->
             deployed = await throughput(
                 system, requests, topics.deployments, topics.deployment_outcomes
             )
-            orders = await commands(system, names, max(1, rollbacks // tools // 2))
-            rolled_back = await throughput(system, orders, topics.commands, topics.outcomes)
+            rollback_requests = await commands(system, names, max(1, rollbacks // tools // 2))
+            rolled_back = await throughput(
+                system, rollback_requests, topics.commands, topics.outcomes
+            )
             applied = await system.query("select count(*) from rollbacks where status = 'applied'")
-            if applied[0][0] != len(orders):
-                raise RuntimeError(f"{applied[0][0]} of {len(orders)} rollbacks were applied")
+            if applied[0][0] != len(rollback_requests):
+                raise RuntimeError(
+                    f"{applied[0][0]} of {len(rollback_requests)} rollbacks were applied"
+                )
             return Results(deployed, rolled_back)
 
 

@@ -1,4 +1,4 @@
-"""What deciding costs under policy `guarded`, beside `seed`."""
+"""The cost of deciding under policy `guarded`, compared with `seed`."""
 
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -28,9 +28,11 @@ async def policies(
     executions: int = 200_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """A detector's CPU time for an execution under each policy, where one of 500, of 20 and of 2
-    executions fails, as often as with the version before: 50 tools and 1,000, all alike. Of
-    `guarded` also in times of `seed`, side by side.
+    """Measure the CPU time of a detector for an execution under each policy.
+
+    One of 500, of 20 and of 2 executions fails, as often as with the version before. There are 50
+    tools and 1,000, with as many executions each. `guarded` is also shown as a multiple of `seed`,
+    round by round.
     """
     results = []
     for number in tools:
@@ -69,7 +71,7 @@ async def _measured(
 async def _with_baselines(
     environment: Environment, tools: int, one_of: int, executions: int
 ) -> Load:
-    """A version of each tool that has been executed, and another one behind it."""
+    """Activate and execute a version of each tool, then activate another; return the load."""
     known = Tools.numbered(tools)
     load = Load.into(environment, known, one_of)
     await load.send(load.activations())
@@ -81,7 +83,7 @@ async def _with_baselines(
 
 def main(
     tools: list[int] = typer.Option(list(TOOLS)),  # noqa: B008
-    fails: list[int] = typer.Option(list(FAILS), help="One of so many executions."),  # noqa: B008
+    fails: list[int] = typer.Option(list(FAILS), help="One of so many executions fails."),  # noqa: B008
     executions: int = 200_000,
     rounds: int = 3,
 ) -> None:

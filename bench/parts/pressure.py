@@ -1,4 +1,4 @@
-"""Twice the load that can be taken: late rather than never, in order, with all workers there."""
+"""Twice the load that can be taken: commands come late, but all come, and in order."""
 
 import asyncio
 import time
@@ -23,20 +23,21 @@ PART: Final = "pressure"
 CASES: Final = {"detector": ("detector",), "pipeline": ("detector", "applier", "recorder")}
 TIMES: Final = 2.0
 _TOOLS: Final = 50
-_PLANT_S: Final = 1.0
+_BREAK_EVERY_S: Final = 1.0
 """From one broken_tools tool that breaks to the next."""
 _DRAIN_TIMES: Final = 10.0
-"""The lag must be gone within so many times what the load took."""
+"""The lag must be gone within so many times the duration of the load."""
 
 
 async def pressure(
     brokers: str, dsn: str, seconds: float = 180.0, executions: int = 200_000
 ) -> list[Result]:
-    """Twice what the detector takes of a backlog, for 3 minutes, and then the same for the whole
-    pipeline. Each second a broken_tools tool breaks. It holds that no worker ends, leaves its group or
-    calls itself stuck; that each worker's memory has stopped to grow before the load ends; that
-    every broken_tools tool is commanded back, in each partition in the order in which they broke; and
-    that the lag falls to none afterwards.
+    """Send twice the load that the detector can take, then twice what the whole pipeline can take.
+
+    Each lasts 3 minutes, and each second another tool breaks. No worker may end, leave its group or
+    call itself stuck. The memory of each worker must stop growing before the load ends. Every
+    broken tool must be commanded back, in each partition in the order in which they broke. The lag
+    must fall to zero afterwards.
     """
     results = []
     for name, roles in CASES.items():
@@ -54,7 +55,7 @@ async def _case(
         random = Random(1)
         taken = await drain(environment, workers, load, chosen(_TOOLS, executions, 0.0, random))
         broken_tools = BrokenTools(
-            environment, [f"broken-{number}" for number in range(int(seconds / _PLANT_S))]
+            environment, [f"broken-{number}" for number in range(int(seconds / _BREAK_EVERY_S))]
         )
         await _tools(environment, roles, broken_tools.tools)
         await environment.groups.caught_up(roles)
@@ -66,7 +67,7 @@ async def _case(
         begin = time.perf_counter()
         process = await spawn(environment.settings, path, TIMES * taken.rate, seconds)
         try:
-            await broken_tools.break_all(_PLANT_S)
+            await broken_tools.break_all(_BREAK_EVERY_S)
             output, _ = await process.communicate()
         finally:
             with suppress(ProcessLookupError):
@@ -91,7 +92,7 @@ async def _case(
 
 
 async def _tools(environment: Environment, roles: Iterable[str], names: list[str]) -> Tools:
-    """These, with two versions each where there is an applier; else the detector is told of one."""
+    """Make these tools known: two deployed versions each; one activation if there is no applier."""
     if "applier" not in roles:
         tools = Tools(names, list(range(1, len(names) + 1)))
         load = Load.into(environment, tools)

@@ -1,4 +1,4 @@
-"""What each further detector adds, as far as the machine's cores can show it."""
+"""What each further detector adds, as far as the cores of the machine can show it."""
 
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -27,10 +27,11 @@ async def scaling(
     executions: int = 400_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """So many detectors over 8 partitions, 1,000 tools alike: executions a second that they judge
-    of a backlog, and the CPU time of all of them for one. On fewer cores than detectors (and the
-    broker takes its part) the rate says little and the CPU time much: where it stays, more cores
-    judge more.
+    """Measure so many detectors over 8 partitions, with 1,000 tools that have as many executions.
+
+    The table shows how many executions per second they judge of a backlog, and the CPU time of all
+    of them for one. If there are fewer cores than detectors (and the broker takes its part), the
+    rate says little and the CPU time much: if it stays the same, more cores judge more.
     """
     random = Random(1)
     rates, cpu_us = defaultdict(list), defaultdict(list)

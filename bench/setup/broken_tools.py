@@ -1,4 +1,4 @@
-"""Tools that break one after the other, and whether each is commanded back, in order."""
+"""Tools that break one after the other, and the check that each is commanded back, in order."""
 
 import asyncio
 import time
@@ -17,17 +17,17 @@ _TIMEOUT_S: Final = 60.0
 
 
 class BrokenTools:
-    """Tools that are there, whose current version is good so far."""
+    """Known tools whose current versions are good until :meth:`break_all`."""
 
     def __init__(self, environment: Environment, tools: list[str]) -> None:
         self._environment = environment
         self.tools = tools
         self._broke: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        """Of each partition, where each tool's deciding execution stands."""
+        """By partition, the offset of the execution that breaks each tool."""
         self._broke_ms: dict[str, int] = {}
 
     async def break_all(self, every_s: float) -> None:
-        """One after the other, at their times."""
+        """Break one tool after the other, every so many seconds."""
         begin = time.perf_counter()
         for number, tool in enumerate(self.tools):
             await asyncio.sleep(begin + number * every_s - time.perf_counter())
@@ -37,10 +37,11 @@ class BrokenTools:
             self._broke_ms[tool] = last.timestamp
 
     async def commanded(self) -> list[float]:
-        """Seconds from each tool's deciding execution to its command, by the broker's clock.
+        """Return the seconds from the execution that broke each tool to its command.
 
-        AssertionError where in a partition they are not those that broke, once each and in their
-        order; TimeoutError where one is missing.
+        The times are by the broker's clock. Raise AssertionError unless each partition has commands
+        for exactly the tools that broke, once each and in their order; raise TimeoutError if one is
+        missing.
         """
         found: dict[int, list[str]] = defaultdict(list)
         delays, missing = [], set(self.tools)
@@ -52,8 +53,8 @@ class BrokenTools:
             while missing:
                 for record in await reader.poll():
                     tool = RollbackCommand.from_bytes(record.value).tool_name
-                    place = TopicPartition(record.topic, record.partition)
-                    assert tool in missing, f"{tool} is commanded twice, or for nothing: {place}"
+                    where = TopicPartition(record.topic, record.partition)
+                    assert tool in missing, f"{tool} is commanded twice, or for nothing: {where}"
                     missing.remove(tool)
                     found[record.partition].append(tool)
                     delays.append((record.timestamp - self._broke_ms[tool]) / 1000)

@@ -1,8 +1,8 @@
 """The engines of a run: they follow `tool-versions`, execute, deploy, make mistakes.
 
 What happens to which tool, in which order and with which result, is drawn from the seed alone.
-Which version an execution names depends on when the engine learns of the version, as in production. The
-code of a version says how often it fails and with which error: ``# fails 0.9 TypeError``.
+Which version an execution names depends on when the engine learns of the version, as in production.
+The code of a version says how often it fails and with which error: ``# fails 0.9 TypeError``.
 """
 
 import asyncio
