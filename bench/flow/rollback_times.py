@@ -1,4 +1,4 @@
-"""When it was seen what comes of a rollback."""
+"""The times at which each stage of a rollback was seen."""
 
 import asyncio
 import time
@@ -19,9 +19,11 @@ STAGES: Final = ("command", "commit", "outcome", "reload")
 _POLL_S: Final = 0.001
 
 
-class Marks:
-    """Times of ``perf_counter``, by tool: of its one rollback. ``sent`` is for the caller to set;
-    made by :meth:`followed`.
+class RollbackTimes:
+    """For each tool, the times (of ``perf_counter``) of the stages of its one rollback.
+
+    It is made by :meth:`followed`. The caller sets ``sent``, the time at which the execution was
+    sent that breaks the tool.
     """
 
     def __init__(self) -> None:
@@ -31,18 +33,18 @@ class Marks:
     @classmethod
     @asynccontextmanager
     async def followed(cls, settings: Settings) -> AsyncIterator[Self]:
-        """Marks that grow, of all that happens from now on."""
-        marks, topics = cls(), Topics.of(settings)
+        """Follow all rollbacks from now on; the times are filled in as they happen."""
+        times, topics = cls(), Topics.of(settings)
         follow = (
             ("command", topics.commands, RollbackCommand.from_bytes),
             ("outcome", topics.outcomes, _applied),
         )
         async with ToolRegistry(settings, _Loader()) as registry:
-            registry.on_change.append(marks._reloaded)
-            tasks = [asyncio.create_task(marks._follow(settings, *each)) for each in follow]
-            tasks.append(asyncio.create_task(marks._poll(settings)))
+            registry.on_change.append(times._reloaded)
+            tasks = [asyncio.create_task(times._follow(settings, *each)) for each in follow]
+            tasks.append(asyncio.create_task(times._poll(settings)))
             try:
-                yield marks
+                yield times
             finally:
                 for task in tasks:
                     task.cancel()
@@ -52,12 +54,15 @@ class Marks:
                         raise error
 
     def taken_s(self, stage: str, tools: Iterable[str]) -> list[float]:
-        """Seconds from the send to this stage, of each."""
+        """Return the seconds from ``sent`` to this stage, for each tool."""
         seen = self._seen[stage]
         return [seen[tool] - self.sent[tool] for tool in tools]
 
     async def complete(self, tools: Iterable[str], timeout_s: float) -> None:
-        """Return when every stage of all was seen. TimeoutError that says what is missing."""
+        """Return when every stage of all tools was seen.
+
+        Raise TimeoutError, which says how many are missing, if that takes too long.
+        """
         wanted = set(tools)
         try:
             async with asyncio.timeout(timeout_s):

@@ -2,14 +2,16 @@
 
 import pytest
 
-from bench.report import HEADER, Result, quantiles, replace_section, section
+from bench.document import HEADER, replace_section
+from bench.results import Result, cells_of, quantiles
+from documents.tables import section
 
 ORDER = ("first", "second")
 
 
 def written(part: str, *values: float) -> str:
     result = Result(part, "all", "CPU", "µs", values)
-    return section(part, "What was measured.", "2 cores", [result])
+    return section(part, "What was measured.", "2 cores", cells_of([result]))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_cells_without_a_value_are_empty() -> None:
         "part",
         "About.",
         "2 cores",
-        [Result("part", "a", "x", "s", (1.0,)), Result("part", "b", "y", "", (2.0,))],
+        cells_of([Result("part", "a", "x", "s", (1.0,)), Result("part", "b", "y", "", (2.0,))]),
     )
     assert text.splitlines()[-4:] == [
         "| | x, s | y |",

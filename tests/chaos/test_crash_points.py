@@ -1,4 +1,4 @@
-"""Each named step: a worker dies there, is started again, and the books are right."""
+"""Each crash point: a worker dies there and is started again, and the audit finds nothing."""
 
 import signal
 from pathlib import Path
@@ -15,16 +15,16 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_worker_dies_at_each_of_its_steps(role: str, folder: Path) -> None:
-    armed = [f"kill:{step}@2" for step in CRASH_POINTS if step.startswith((role, "offsets"))]
+async def test_a_worker_dies_at_each_of_its_crash_points(role: str, folder: Path) -> None:
+    armed = [f"kill:{point}@2" for point in CRASH_POINTS if point.startswith((role, "offsets"))]
 
     async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one(role)
-        for times, step in enumerate(armed, 1):
+        for times, point in enumerate(armed, 1):
             assert await wait_until(lambda times=times: len(worker.ends) == times, 60), (  # type: ignore[misc]
-                f"{step} was not reached"
+                f"{point} was not reached"
             )
-            assert worker.ends[-1] == -signal.SIGKILL, step
+            assert worker.ends[-1] == -signal.SIGKILL, point
             worker.arm("".join(armed[times : times + 1]))  # for the start that follows this death
 
     assert await play(folder, dies, armed={role: armed[0]}) == []

@@ -1,9 +1,9 @@
-"""What stands in the topics and in Postgres after a run: read once, whole, by plain clients."""
+"""The state in which a run left the topics and Postgres, read once and whole by plain clients."""
 
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import aiohttp
@@ -18,16 +18,21 @@ from schemas.settings import Settings
 from tests.chaos.audit.topic_reader import read_all
 from tests.chaos.workload import HEADER
 
-Place = tuple[str, int, int]
-"""Topic, partition and offset."""
+
+class RecordPosition(NamedTuple):
+    """Where a record stands."""
+
+    topic: str
+    partition: int
+    offset: int
 
 
 @dataclass
-class Books:
-    """Tool logs in order; everything else in the order of its partitions."""
+class FinalState:
+    """The log of each tool, in order; everything else in the order of its partitions."""
 
     settings: Settings
-    """Those of the workers."""
+    """The settings of the workers."""
     logs: dict[str, list[tuple[ConsumerRecord, Execution | Activation]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -39,10 +44,12 @@ class Books:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rows: list[ConsumerRecord] = field(default_factory=list)
     """The changelog of the detector's table."""
-    poison: dict[Place, tuple[str, ConsumerRecord]] = field(default_factory=dict)
-    """The records that had to become dead letters, with what the cause must say."""
+    poison: dict[RecordPosition, tuple[str, ConsumerRecord]] = field(default_factory=dict)
+    """The records that had to become dead letters, with a text that the cause must contain."""
     tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
+    """The rows of the tables in Postgres."""
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The detector's answer about the health of each tool, with the HTTP status as `status`."""
 
 
 _QUERIES = {
@@ -53,38 +60,43 @@ _QUERIES = {
 }
 
 
-async def read_books(settings: Settings, dsn: str, detector_url: str) -> Books:
-    """Everything, after all has come to rest."""
-    books = Books(settings)
-    for record in await read_all(settings, "tool-executions"):
-        if not _poisoned(books, record):
-            entry = read_log_entry(record.value)
-            books.logs[entry.tool_name].append((record, entry))
-    for record in await read_all(settings, "tool-deployments"):
-        if not _poisoned(books, record):
-            books.deployments.append((record, Deployment.from_bytes(record.value)))
-    for record in await read_all(settings, "rollback-commands"):
-        if not _poisoned(books, record):
-            books.commands.append((record, RollbackCommand.from_bytes(record.value)))
+async def read_final_state(settings: Settings, dsn: str, detector_url: str) -> FinalState:
+    """Read everything; all workers must have caught up."""
+    state = FinalState(settings)
+    for record in await _good_records(state, "tool-executions"):
+        entry = read_log_entry(record.value)
+        state.logs[entry.tool_name].append((record, entry))
+    for record in await _good_records(state, "tool-deployments"):
+        state.deployments.append((record, Deployment.from_bytes(record.value)))
+    for record in await _good_records(state, "rollback-commands"):
+        state.commands.append((record, RollbackCommand.from_bytes(record.value)))
     for record in await read_all(settings, "tool-versions"):
-        books.versions.append((record, ToolVersion.from_bytes(record.value)))
+        state.versions.append((record, ToolVersion.from_bytes(record.value)))
     for record in await read_all(settings, "deployment-outcomes"):
-        books.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
+        state.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
     for record in await read_all(settings, "rollback-outcomes"):
-        books.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
+        state.rollback_outcomes.append(RollbackOutcome.from_bytes(record.value))
     for record in await read_all(settings, "dead-letters"):
-        books.dead_letters.append(DeadLetter.from_bytes(record.value))
-    books.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
-    books.tables = await _tables(dsn)
-    books.health = await _health(detector_url, list(books.logs))
-    return books
+        state.dead_letters.append(DeadLetter.from_bytes(record.value))
+    state.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
+    state.tables = await _tables(dsn)
+    state.health = await _health(detector_url, list(state.logs))
+    return state
 
 
-def _poisoned(books: Books, record: ConsumerRecord) -> bool:
+async def _good_records(state: FinalState, topic: str) -> list[ConsumerRecord]:
+    """Return the records of a topic without the poison, which is kept in ``state.poison``."""
+    return [
+        record for record in await read_all(state.settings, topic) if not _poisoned(state, record)
+    ]
+
+
+def _poisoned(state: FinalState, record: ConsumerRecord) -> bool:
+    """Return whether the record is poison; keep it in ``state.poison`` if it is."""
     for name, value in record.headers:
         if name == HEADER:
-            place = (record.topic, record.partition, record.offset)
-            books.poison[place] = (value.decode(), record)
+            position = RecordPosition(record.topic, record.partition, record.offset)
+            state.poison[position] = (value.decode(), record)
             return True
     return False
 
@@ -107,7 +119,7 @@ async def _health(url: str, tools: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def refused_id(record: ConsumerRecord) -> UUID | None:
-    """The id of a bad deployment, where it can be read."""
+    """Return the id of a bad deployment; None if it cannot be read."""
     try:
         return UUID(json.loads(record.value)["deployment_id"])
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,4 +1,4 @@
-"""Tools that break one after the other, and whether each is commanded back, in order."""
+"""Tools that break one after the other, and the check that each is commanded back, in order."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from schemas.rollback import RollbackCommand
 from streams.topic_reader import open_reader
 from tests.support.system import execution
@@ -16,44 +16,45 @@ _FAILURES: Final = 3
 _TIMEOUT_S: Final = 60.0
 
 
-class Planted:
-    """Tools that are there, whose current version is good so far."""
+class BrokenTools:
+    """Known tools whose current versions are good until :meth:`break_all`."""
 
-    def __init__(self, bed: Bed, tools: list[str]) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, tools: list[str]) -> None:
+        self._environment = environment
         self.tools = tools
         self._broke: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        """Of each partition, where each tool's deciding execution stands."""
+        """By partition, the offset of the execution that breaks each tool."""
         self._broke_ms: dict[str, int] = {}
 
     async def break_all(self, every_s: float) -> None:
-        """One after the other, at their times."""
+        """Break one tool after the other, every so many seconds."""
         begin = time.perf_counter()
         for number, tool in enumerate(self.tools):
             await asyncio.sleep(begin + number * every_s - time.perf_counter())
-            failures = (execution(tool, "ValueError: planted") for _ in range(_FAILURES))
-            last = (await self._bed.send(*failures))[-1]
+            failures = (execution(tool, "ValueError: broken") for _ in range(_FAILURES))
+            last = (await self._environment.send(*failures))[-1]
             self._broke[last.partition].append((last.offset, tool))
             self._broke_ms[tool] = last.timestamp
 
     async def commanded(self) -> list[float]:
-        """Seconds from each tool's deciding execution to its command, by the broker's clock.
+        """Return the seconds from the execution that broke each tool to its command.
 
-        AssertionError where in a partition they are not those that broke, once each and in their
-        order; TimeoutError where one is missing.
+        The times are by the broker's clock. Raise AssertionError unless each partition has commands
+        for exactly the tools that broke, once each and in their order; raise TimeoutError if one is
+        missing.
         """
         found: dict[int, list[str]] = defaultdict(list)
         delays, missing = [], set(self.tools)
-        topic = self._bed.topics.commands
+        topic = self._environment.topics.commands
         async with (
-            open_reader(self._bed.settings, topic, from_beginning=True) as reader,
+            open_reader(self._environment.settings, topic, from_beginning=True) as reader,
             asyncio.timeout(_TIMEOUT_S),
         ):
             while missing:
                 for record in await reader.poll():
                     tool = RollbackCommand.from_bytes(record.value).tool_name
-                    place = TopicPartition(record.topic, record.partition)
-                    assert tool in missing, f"{tool} is commanded twice, or for nothing: {place}"
+                    where = TopicPartition(record.topic, record.partition)
+                    assert tool in missing, f"{tool} is commanded twice, or for nothing: {where}"
                     missing.remove(tool)
                     found[record.partition].append(tool)
                     delays.append((record.timestamp - self._broke_ms[tool]) / 1000)
