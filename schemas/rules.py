@@ -30,7 +30,7 @@ class Rules(BaseModel):
 
     policy: PolicyName = "seed"
     """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
-    replaced does, and a rule only names the reason (``docs/guarded.md``)."""
+    replaced does, and a rule only names the reason (``docs/explanation/guarded.md``)."""
     ring_size: AtLeastOne = 10
     """How many of the newest executions are kept one by one."""
     recent_window_s: AtLeastOne = 300

@@ -1,6 +1,6 @@
 """Policy `guarded`: evidence decides, the rules of `seed` name the reason. Pure.
 
-What it says of a row, and how its numbers stand in messages: ``docs/guarded.md``.
+What it says of a row, and how its numbers stand in messages: ``docs/explanation/guarded.md``.
 """
 
 from collections.abc import Mapping, Sequence
