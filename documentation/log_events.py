@@ -26,12 +26,12 @@ def log_events() -> list[LogEvent]:
     paths: dict[tuple[str, str], set[str]] = defaultdict(set)
     for file in source_files():
         for call in calls(file.tree):
-            level = _level(call)
             event = text_of(call.args[0]) if call.args else None
-            if level is None or event is None:
+            if event is None:
                 continue
-            fields[event, level] |= _fields(call)
-            paths[event, level].add(file.path)
+            for level in _levels(call, _chosen_levels(file.tree)):
+                fields[event, level] |= _fields(call)
+                paths[event, level].add(file.path)
     return [
         LogEvent(event, level, tuple(sorted(fields[event, level])), tuple(sorted(where)))
         for (event, level), where in sorted(paths.items())
@@ -57,15 +57,35 @@ def files_with_loggers() -> list[SourceFile]:
     return [file for file in source_files() if "structlog.get_logger" in ast.unparse(file.tree)]
 
 
-def _level(call: ast.Call) -> str | None:
-    """Return the level of a call such as ``log.info(…)``; None if it is no such call."""
-    if not isinstance(call.func, ast.Attribute) or call.func.attr not in LEVELS:
+def _levels(call: ast.Call, chosen: dict[str, set[str]]) -> set[str]:
+    """Return the levels at which a call may log; nothing if it does not log."""
+    if isinstance(call.func, ast.Name):
+        return chosen.get(call.func.id, set())
+    level = _level(call.func)
+    return set() if level is None else {level}
+
+
+def _level(method: ast.expr) -> str | None:
+    """Return the level of a method such as ``log.info``; None if it is no such method."""
+    if not isinstance(method, ast.Attribute) or method.attr not in LEVELS:
         return None
-    logger = call.func.value
+    logger = method.value
     while isinstance(logger, ast.Call) and isinstance(logger.func, ast.Attribute):
         logger = logger.func.value
     name = logger.id if isinstance(logger, ast.Name) else getattr(logger, "attr", "")
-    return call.func.attr if name.strip("_") in ("log", "logger") else None
+    return method.attr if name.strip("_") in ("log", "logger") else None
+
+
+def _chosen_levels(tree: ast.Module) -> dict[str, set[str]]:
+    """Return the levels of each name that a method of a logger is assigned to: ``say = log.info``."""
+    chosen: dict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            methods = [each for each in ast.walk(node.value) if isinstance(each, ast.Attribute)]
+            levels = {level for each in methods if (level := _level(each)) is not None}
+            if levels and not isinstance(node.value, ast.Call):
+                chosen[node.targets[0].id] |= levels
+    return chosen
 
 
 def _fields(call: ast.Call) -> set[str]:

@@ -19,8 +19,6 @@ _UNITS: Final = {
     "_bytes": "bytes",
     "_days": "days",
 }
-ENVIRONMENT_FILE: Final = f"{_PREFIX}ENV_FILE"
-"""The variable that names the file of settings. It is no field of the settings."""
 
 
 class Setting(NamedTuple):
@@ -57,7 +55,7 @@ def variables() -> frozenset[str]:
     """Return the names of all environment variables that are settings."""
     return frozenset(
         setting.variable for group in settings_by_group().values() for setting in group
-    ) | {ENVIRONMENT_FILE}
+    )
 
 
 def settings_reference() -> str:
