@@ -14,8 +14,9 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.plans import Plan, Standing, automatic_rollbacks, codes, undecided
 from db.rollbacks.trust import Candidate, Leaving, Target, ways_back
 from policy.breaking.finding import Finding, is_breaking, sentences
+from policy.decision.policies import policy_for
 from policy.decision.rollback_limits import rollback_limit
-from policy.decision.targets import Counts, choose_target, replaced_counts
+from policy.decision.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rollback import RollbackCommand, TargetChoice
 from schemas.settings import Settings
 
@@ -50,7 +51,7 @@ class PlanRollbacks:
             command.tool_name: rules
             for command in commands
             for rules in [settings.rules_of(command.tool_name)]
-            if rules.policy == "guarded" and command.tier != "manual"
+            if policy_for(rules).plans_rollbacks and command.tier != "manual"
         }
         """Of the tools for whose commands plans are made."""
         self._known: dict[tuple[int, int], list[Finding]] = {}
@@ -121,14 +122,14 @@ class PlanRollbacks:
         ]
 
     def _way(self, command: RollbackCommand, current: Standing, back: Sequence[Candidate]) -> _Way:
-        seen = [Counts(each.executions, each.successes) for each in back]
-        recorded = Counts(current.executions, current.successes)
+        seen = [VersionCounts(each.executions, each.successes) for each in back]
+        recorded = VersionCounts(current.executions, current.successes)
         replaced = replaced_counts(command.details, recorded)
         chosen = choose_target(seen, replaced, self._rules[command.tool_name])
         if chosen is None:
             return _Way(command, current)
-        place, choice = chosen
-        return _Way(command, current, back[place].target, choice)
+        candidate, choice = chosen
+        return _Way(command, current, back[candidate].target, choice)
 
     async def _codes(self, conn: Connection, ways: Sequence[_Way]) -> Mapping[int, str]:
         """The code that is still to be compared, by the versions' ids."""

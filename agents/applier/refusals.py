@@ -8,7 +8,8 @@ from db.executions.queries import errors_of
 from db.postgres.pool import Connection
 from db.rollbacks.trust import LostBy, lost_by
 from policy.breaking.finding import shown
-from policy.decision.guarded import evidence_of
+from policy.decision.evidence_summary import summary_of
+from policy.decision.policies import policy_for
 from policy.decision.rule_texts import evidence_text, rule_text
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
 from schemas.fields import uuid_of
@@ -37,7 +38,7 @@ async def rolled_back_code(
         (request.tool_name, code_hash)
         for request in requests
         if request.created_by == "autonomous"
-        and settings.rules_of(request.tool_name).policy == "guarded"
+        and policy_for(settings.rules_of(request.tool_name)).refuses_rolled_back_code
         for code_hash in [code_hash_of(request.code)]
         if request.tool_name not in current or current[request.tool_name].code_hash != code_hash
     ]
@@ -51,7 +52,7 @@ def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
     """What the author of the code is told. Pure. ``errors`` are those of its executions, as they
     were recorded, the newest first.
     """
-    said = evidence_of(lost.details)
+    said = summary_of(lost.details)
     return RolledBack(
         command_id=lost.command_id,
         tier=lost.tier,

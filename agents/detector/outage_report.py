@@ -8,7 +8,8 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from policy.state.outages import KEY, OutageTimeline, OutageWatch, decode_watch, is_lasting
+from policy.state.outage import OutageTimeline, is_lasting
+from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from schemas.fields import format_time, time_of
 from schemas.outages import OutageRules
 from streams.driver.table import WindowTable
@@ -37,7 +38,7 @@ class OutageReport:
         for before, after in pairwise(timeline.known):
             if is_lasting(after) and not is_lasting(before):
                 self._began.inc()
-                tools, failing = watch.shares(self._rules)
+                tools, failing = watch.failing_tools(self._rules)
                 log.warning(
                     "outage_began",
                     partition=partition,

@@ -7,8 +7,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from policy.decision.health import guarded_health_of, health_of
-from policy.state.outages import KEY, OutageWatch, decode_watch
+from policy.decision.health import health_of
+from policy.decision.policies import Policies
+from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
 from schemas.settings import Settings
 from streams.partitions import partition_of
@@ -23,6 +24,7 @@ class TableQueries:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._policies = Policies(settings.rules_of)
         self._changelog = Topics.of(settings).changelog
         self._partitions = 0
         self._app: Any = None
@@ -57,16 +59,14 @@ class TableQueries:
         if self._app.rebalancing or self._app.in_recovery:
             return _error(503, "the worker that owns the tool is recovering its table")
         key = tool.encode()
-        rows, rules = self._rows_beside(key), self._settings.rules_of(tool)
+        rows = self._rows_beside(key)
         data = rows.get(key)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        if rules.policy == "seed":
-            return web.json_response(health_of(decode(data), tool, rules))
         watched = rows.get(KEY)
         watch = OutageWatch() if watched is None else decode_watch(watched)
         return web.json_response(
-            guarded_health_of(decode(data), tool, rules, watch, self._settings)
+            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings)
         )
 
     def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:

@@ -14,15 +14,11 @@ from typing import Any
 import structlog
 
 from agents.detector.outage_report import OutageReport
-from policy.decision.fold import Decided, Numbered, fold_all
-from policy.state.outages import (
-    KEY,
-    NO_OUTAGE,
-    OutageTimeline,
-    OutageWatch,
-    decode_watch,
-    encode_watch,
-)
+from policy.decision.fold import DecidedCommand, fold_all
+from policy.decision.policies import Policies
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.outage_watch import KEY, OutageWatch, decode_watch, encode_watch
 from policy.state.row import Row, decode, encode
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution_entry import ExecutionEntry
@@ -38,9 +34,6 @@ from streams.topics import Topics
 log = structlog.get_logger()
 
 ROLE = "detector"
-
-Keyed = tuple[bytes, Numbered]
-"""An entry of the log with its tool's name in UTF-8."""
 
 
 class WatchExecutions:
@@ -60,6 +53,7 @@ class WatchExecutions:
         self._outbox = outbox
         self._validator = validator
         self._settings = settings
+        self._policies = Policies(settings.rules_of)
         self._outages = outages
         self._topics = Topics.of(settings)
 
@@ -83,10 +77,10 @@ class WatchExecutions:
             log.warning("batch_lost", partition=partition)
         crash_point("detector.rows_written")
 
-    def _read(self, batch: Batch) -> tuple[list[Keyed], list[Outgoing]]:
+    def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
         """The log of the partition, and the dead letters of what is no entry."""
         known, log_entry = self._table.rows_of(batch.place.partition), self._validator.log_entry
-        read: list[Keyed] = []
+        read: list[LogRecord] = []
         dead_letters = []
         for record in batch.records:
             try:
@@ -98,11 +92,11 @@ class WatchExecutions:
                 )
                 log.warning("dead_letter", offset=record.offset, error=dead_letter.error[:300])
                 continue
-            read.append((record.key, (record.offset, record.timestamp, entry)))
+            read.append(LogRecord(record.key, record.offset, record.timestamp, entry))
         return read, dead_letters
 
     def _follow(
-        self, partition: int, read: Sequence[Keyed]
+        self, partition: int, read: Sequence[LogRecord]
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
         """What was known of outages at each of these records, and the row of what is known behind
         them; none where no tool's policy asks.
@@ -116,8 +110,8 @@ class WatchExecutions:
         return timeline, [(KEY, encode_watch(watch))]
 
     def _fold(
-        self, batch: Batch, logs: Mapping[bytes, Sequence[Numbered]], timeline: OutageTimeline
-    ) -> tuple[list[tuple[bytes, bytes]], list[Decided]]:
+        self, batch: Batch, logs: Mapping[bytes, Sequence[LogRecord]], timeline: OutageTimeline
+    ) -> tuple[list[tuple[bytes, bytes]], list[DecidedCommand]]:
         """The row of each tool behind its log, by its key, and the commands in the order of the
         log.
 
@@ -126,17 +120,17 @@ class WatchExecutions:
         """
         known, last = self._table.rows_of(batch.place.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
-        commands: list[Decided] = []
+        commands: list[DecidedCommand] = []
         unknown = 0
         for key, tool_log in logs.items():
             data = known.get(key)
             row = None if data is None else decode(data)
             if row is None:
-                unknown += sum(1 for _ in takewhile(_is_run, tool_log))
+                unknown += sum(1 for _ in takewhile(_is_execution, tool_log))
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
-            rules = self._settings.rules_of(tool_log[0][2].tool_name)
-            row, found = fold_all(row, tool_log, rules, timeline)
+            policy = self._policies.of(tool_log[0].entry.tool_name)
+            row, found = fold_all(row, tool_log, policy, timeline)
             commands += found
             if row is not None:
                 rows.append((key, encode(row)))
@@ -155,19 +149,20 @@ class WatchExecutions:
             )
 
 
-def _by_tool(read: Iterable[Keyed]) -> dict[bytes, list[Numbered]]:
-    """The log of each tool."""
-    logs: dict[bytes, list[Numbered]] = {}
-    for key, numbered in read:
-        if key in logs:
-            logs[key].append(numbered)
+def _by_tool(log: Iterable[LogRecord]) -> dict[bytes, list[LogRecord]]:
+    """Return the log of each tool, by the key of its records."""
+    logs: dict[bytes, list[LogRecord]] = {}
+    for record in log:
+        tool_log = logs.get(key := record.key)
+        if tool_log is None:
+            logs[key] = [record]
         else:
-            logs[key] = [numbered]
+            tool_log.append(record)
     return logs
 
 
-def _is_run(numbered: Numbered) -> bool:
-    return isinstance(numbered[2], ExecutionEntry)
+def _is_execution(record: LogRecord) -> bool:
+    return isinstance(record.entry, ExecutionEntry)
 
 
 def _log_command(command: RollbackCommand, decided_ms: int) -> None:

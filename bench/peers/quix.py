@@ -13,6 +13,8 @@ from quixstreams import Application, State, message_context
 from bench.flow.reading import read_entry
 from bench.peers import COMMIT_INTERVAL_S
 from policy.decision.fold import fold
+from policy.decision.policies import policy_for
+from policy.state.log import LogRecord
 from policy.state.row import decode, encode
 from schemas.rules import Rules
 
@@ -32,7 +34,7 @@ def application(
         state_dir=state_dir,
         loglevel="WARNING",
     )
-    rules = Rules()
+    policy = policy_for(Rules())
 
     def judge(
         value: bytes, key: Any, timestamp_ms: int, headers: Any, state: State[str, bytes]
@@ -41,7 +43,8 @@ def application(
         entry = read_entry(value)
         known = state.get_bytes(ROW)
         row = decode(known) if known is not None else None
-        row, command = fold(row, message_context().offset, timestamp_ms, entry, rules)
+        record = LogRecord.of(message_context().offset, timestamp_ms, entry)
+        row, command = fold(row, record, policy)
         if row is not None:
             state.set_bytes(ROW, encode(row))
         return command.to_bytes() if command is not None else None

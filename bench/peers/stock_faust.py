@@ -23,6 +23,8 @@ from yarl import URL
 from bench.flow.reading import read_entry
 from bench.peers import COMMIT_INTERVAL_S
 from policy.decision.fold import fold
+from policy.decision.policies import policy_for
+from policy.state.log import LogRecord
 from policy.state.row import decode, encode
 from schemas.rules import Rules
 
@@ -48,7 +50,7 @@ def application(
     executions = app.topic(topic, key_type=bytes, value_serializer="raw")
     rollbacks = app.topic(commands, key_type=bytes, value_serializer="raw")
     windows = app.Table("windows", partitions=partitions, key_type=bytes, value_type=bytes)
-    rules = Rules()
+    policy = policy_for(Rules())
 
     @app.agent(executions)
     async def watch_executions(stream: Any) -> None:
@@ -59,7 +61,8 @@ def application(
             known = windows.get(event.key)
             row = decode(known) if known is not None else None
             timestamp_ms = round(message.timestamp * 1000)
-            row, command = fold(row, message.offset, timestamp_ms, entry, rules)
+            record = LogRecord.of(message.offset, timestamp_ms, entry)
+            row, command = fold(row, record, policy)
             if row is not None:
                 windows[event.key] = encode(row)
             if command is not None:

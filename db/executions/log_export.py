@@ -3,13 +3,14 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncpg
 
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
+from policy.backtest.placed_activations import CommittedActivation
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
@@ -17,13 +18,6 @@ from schemas.fields import micros_of
 _SQL: Final = blocks("executions/log_export.sql")
 
 _AT_ONCE: Final = 5_000
-
-
-class CommittedActivation(NamedTuple):
-    """An activation, and when it was committed, in microseconds since the epoch."""
-
-    activation: Activation
-    committed_us: int
 
 
 @asynccontextmanager

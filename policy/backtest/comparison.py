@@ -1,4 +1,4 @@
-"""Policies side by side: in which activations they differ, and what each comes to. Pure."""
+"""Policies side by side: in which activations they differ, and what each would have done."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -8,27 +8,25 @@ from policy.backtest.trials import Trial, Trials
 
 
 class Summary(NamedTuple):
-    """What one policy comes to. The medians are None where it rolls nothing back.
-
-    ``also`` of the activations that were really rolled back it rolls back too, ``alone`` are those
-    of its rollbacks that did not happen.
-    """
+    """What one policy would have done. The medians are None if it rolls nothing back."""
 
     rolled_back: int
     median_executions: float | None
     median_failures: float | None
     also: int
+    """Activations that it rolls back and that were really rolled back."""
     alone: int
+    """Activations that it rolls back and that were not."""
 
 
 def summaries(found: Trials, policies: int) -> list[Summary]:
-    """Of each policy, in their order."""
-    return [_summary(found.notable, number) for number in range(policies)]
+    """Return the summary of each policy, in their order."""
+    return [_summary(found.notable, index) for index in range(policies)]
 
 
-def _summary(trials: Sequence[Trial], number: int) -> Summary:
+def _summary(trials: Sequence[Trial], index: int) -> Summary:
     decided = [
-        (trial, decision) for trial in trials if (decision := trial.decisions[number]) is not None
+        (trial, decision) for trial in trials if (decision := trial.decisions[index]) is not None
     ]
     also = sum(trial.was_rolled_back for trial, _ in decided)
     return Summary(
@@ -41,12 +39,12 @@ def _summary(trials: Sequence[Trial], number: int) -> Summary:
 
 
 def differs(trial: Trial) -> bool:
-    """Whether some policies roll it back and others do not."""
+    """Return whether some policies roll the activation back and others do not."""
     return None in trial.decisions and any(trial.decisions)
 
 
 def ordered(trials: Sequence[Trial]) -> list[Trial]:
-    """First those in which the policies differ, then the others; each in the order of time."""
+    """Return the trials in which the policies differ first, then the others; each in time order."""
     return sorted(
         trials, key=lambda trial: (not differs(trial), trial.activated_us, trial.tool_name)
     )

@@ -1,4 +1,4 @@
-"""Activations that nobody recorded, from the versions that the executions name. Pure."""
+"""Activations that were not recorded, derived from the versions that the executions name."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -8,65 +8,66 @@ from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
 
-_NOBODY: Final = UUID(int=0)
+_DERIVED_ID: Final = UUID(int=0)
 
 
 def is_derived(activation: Activation) -> bool:
-    """Whether it was derived, so that its ``version_number`` and ``code_hash`` say nothing."""
-    return activation.activated_by.id == _NOBODY
+    """Return whether it was derived; then ``version_number`` and ``code_hash`` mean nothing."""
+    return activation.activated_by.id == _DERIVED_ID
 
 
 @dataclass
 class _Tool:
-    """What is current. ``newest`` is the largest id of a version so far; ``number`` counts what was
-    derived; ``shift`` is added to recorded activations, None before the first.
-    """
+    """What is current for a tool."""
 
     version_id: int
     begun_us: int
     newest: int
+    """The largest id of a version so far."""
     number: int
+    """How many activations were derived."""
     shift: int | None = None
+    """What is added to recorded activation numbers; None before the first recorded activation."""
 
 
 class DerivedActivations:
-    """Completes the logs of tools: each as far as it holds no activation.
+    """Completes the log of each tool up to its first recorded activation.
 
     The first execution of another version than the current one begins an activation. Ids of
-    versions grow: where that one is no larger than those before, the tool went back to it.
+    versions grow: if the other id is not larger than all before, the tool went back to it.
     Executions from before the current activation began are late, and begin nothing.
     """
 
     def __init__(self) -> None:
         self._tools: dict[str, _Tool] = {}
 
-    def before(self, run: ExecutionEntry) -> Activation | None:
-        """The activation that stands in front of this execution, if one has to be derived."""
-        version_id, tool = run.version_id, self._tools.get(run.tool_name)
+    def before(self, execution: ExecutionEntry) -> Activation | None:
+        """Return the activation that precedes this execution, if one must be derived."""
+        version_id, tool = execution.version_id, self._tools.get(execution.tool_name)
         if version_id is None:
             return None
         if tool is None:
-            tool = _Tool(version_id, run.executed_us, version_id, 1)
-            self._tools[run.tool_name] = tool
-            return _activation(run.tool_name, tool, "deployment")
+            tool = _Tool(version_id, execution.executed_us, version_id, 1)
+            self._tools[execution.tool_name] = tool
+            return _activation(execution.tool_name, tool, "deployment")
         if (
             tool.shift is not None
             or version_id == tool.version_id
-            or run.executed_us < tool.begun_us
+            or execution.executed_us < tool.begun_us
         ):
             return None
         went_back = version_id <= tool.newest
-        tool.version_id, tool.begun_us = version_id, run.executed_us
+        tool.version_id, tool.begun_us = version_id, execution.executed_us
         tool.newest = max(tool.newest, version_id)
         tool.number += 1
-        return _activation(run.tool_name, tool, "rollback" if went_back else "deployment")
+        return _activation(execution.tool_name, tool, "rollback" if went_back else "deployment")
 
-    def in_place_of(self, recorded: Activation) -> Activation | None:
-        """The activation that takes the place of a recorded one: from the first one of a tool on,
-        nothing is derived for it any more.
+    def instead_of(self, recorded: Activation) -> Activation | None:
+        """Return the activation to use instead of a recorded one.
 
-        None for that first one where it says again what was derived. Numbers begin behind those
-        that were derived; most logs that are cut off in front have larger ones already.
+        From the first recorded activation of a tool on, nothing is derived for the tool any more.
+        Return None for that first one if it repeats what was derived. Recorded numbers continue
+        after the derived ones; in most logs whose beginning is missing they are larger anyway.
         """
         tool = self._tools.get(recorded.tool_name)
         if tool is None:
@@ -90,5 +91,5 @@ def _activation(tool_name: str, tool: _Tool, kind: Literal["deployment", "rollba
         code_hash="0" * 64,
         activation=tool.number,
         activated_at=time_of(tool.begun_us),
-        activated_by=ActivatedBy(kind=kind, id=_NOBODY),
+        activated_by=ActivatedBy(kind=kind, id=_DERIVED_ID),
     )

@@ -1,46 +1,45 @@
-"""The log of one partition, as each policy folds it. Pure."""
+"""The log of one partition, as each policy folds it."""
 
 from collections.abc import Sequence
 
 from policy.backtest.requested_policy import RequestedPolicy
-from policy.decision.fold import Numbered, fold
-from policy.state.outages import NO_OUTAGE, OutageWatch
+from policy.decision.fold import fold
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE
+from policy.state.outage_watch import OutageWatch
 from policy.state.row import Row
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
 
 
 class PartitionLog:
-    """The rows of all tools of a partition, by each policy, and what is known of its outages, which
-    follows from the log of all tools together.
+    """The rows of all tools of a partition for each policy, and what is known about its outages.
+
+    Outages follow from the log of all tools together.
     """
 
     def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
-        self._rules_of = [policy.rules_of for policy in policies]
+        self._policies = policies
         self._rows: list[dict[str, Row]] = [{} for _ in policies]
         self._outages = outages
         self._watch = OutageWatch() if any(each.watches_outages for each in policies) else None
-        self._course = NO_OUTAGE
+        self._timeline = NO_OUTAGE
 
     def row(self, tool_name: str) -> Row | None:
-        """What the first policy knows of the tool; None where it was never activated."""
+        """Return the first policy's row of the tool; None if it was never activated."""
         return self._rows[0].get(tool_name)
 
-    def follow(self, log: Sequence[Numbered]) -> None:
-        """Learn of outages from the next stretch of the log, which is to be read next."""
+    def follow(self, log: Sequence[LogRecord]) -> None:
+        """Learn about outages from the part of the log that is read next."""
         if self._watch is not None:
-            keyed = ((each[2].tool_name.encode(), each) for each in log)
-            self._course = self._watch.follow(keyed, self._outages)
+            self._timeline = self._watch.follow(log, self._outages)
 
-    def read(self, numbered: Numbered) -> list[RollbackCommand | None]:
-        """What the next entry demands by each policy. Offsets ascend."""
-        offset, timestamp_ms, entry = numbered
-        tool, timeline = entry.tool_name, self._course
+    def read(self, record: LogRecord) -> list[RollbackCommand | None]:
+        """Return the command that the next record demands by each policy. Offsets ascend."""
+        tool = record.entry.tool_name
         commands = []
-        for rules_of, rows in zip(self._rules_of, self._rows, strict=True):
-            row, command = fold(
-                rows.get(tool), offset, timestamp_ms, entry, rules_of(tool), timeline
-            )
+        for policy, rows in zip(self._policies, self._rows, strict=True):
+            row, command = fold(rows.get(tool), record, policy.of(tool), self._timeline)
             if row is not None:
                 rows[tool] = row
             commands.append(command)

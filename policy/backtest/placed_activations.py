@@ -1,76 +1,85 @@
-"""Activations whose place in the log was not recorded, put where they must have stood. Pure."""
+"""Activations whose position in the log was not recorded, put where they must have been."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 
-Applied = tuple[Activation, int]
-"""An activation, and when it was committed, in microseconds since the epoch."""
+
+class CommittedActivation(NamedTuple):
+    """An activation, and when it was committed, in microseconds since the epoch."""
+
+    activation: Activation
+    committed_us: int
 
 
 class _Tool:
     def __init__(self) -> None:
-        self.activations: list[Applied] = []
-        self.places: dict[int, list[int]] = {}
-        """Of each version in ``activations``."""
+        self.committed: list[CommittedActivation] = []
+        self.indices: dict[int, list[int]] = {}
+        """For each version id, the indices of its activations in ``committed``."""
         self.done = 0
+        """How many of ``committed`` were returned."""
         self.current: int | None = None
-        """The version's id."""
+        """The id of the current version."""
 
 
 class PlacedActivations:
-    """The activations of tools, in their order, each as late as it can have stood.
+    """The activations of tools, in their order, each as late as it can have been.
 
-    It stands behind its commit and in front of its version's executions. An execution certainly
-    stands behind it that belongs to its version (of a version that a rollback activated again, and
-    was executed since), or that was executed more than ``ahead_us`` after the commit: a log holds
-    nothing that is further ahead of it. What a replaced version was sent until then counts for it,
-    where in the log it may have stood behind the activation and not have counted.
+    An activation comes after its commit and before its version's executions. An execution certainly
+    comes after it in two cases: the execution belongs to its version (and, if a rollback activated
+    the version again, was executed since then), or it was executed more than ``ahead_us`` after the
+    commit, because a log holds nothing that is further ahead of its time. Executions of the
+    replaced version up to then count for that version, although in the log they may have come after
+    the activation and not have counted.
     """
 
-    def __init__(self, applied: Iterable[Applied], ahead_us: int) -> None:
+    def __init__(self, committed: Iterable[CommittedActivation], ahead_us: int) -> None:
         self._ahead_us = ahead_us
         self._tools: dict[str, _Tool] = {}
-        for activation, committed_us in applied:
-            tool = self._tools.setdefault(activation.tool_name, _Tool())
-            tool.places.setdefault(activation.version_id, []).append(len(tool.activations))
-            tool.activations.append((activation, committed_us))
+        for each in committed:
+            tool = self._tools.setdefault(each.activation.tool_name, _Tool())
+            tool.indices.setdefault(each.activation.version_id, []).append(len(tool.committed))
+            tool.committed.append(each)
 
     def knows(self, tool_name: str) -> bool:
-        """Whether the tool has activations at all."""
+        """Return whether the tool has activations at all."""
         return tool_name in self._tools
 
-    def before(self, run: ExecutionEntry) -> Sequence[Activation]:
-        """Those that stand in front of this execution, and not in front of one before it."""
-        tool = self._tools.get(run.tool_name)
-        if tool is None or tool.done == len(tool.activations):  # nearly always
+    def before(self, execution: ExecutionEntry) -> Sequence[Activation]:
+        """Return the activations that precede this execution and were not returned before."""
+        tool = self._tools.get(execution.tool_name)
+        if tool is None or tool.done == len(tool.committed):  # nearly always
             return ()
         end = tool.done
-        if run.version_id is not None and run.version_id != tool.current:
-            for place in tool.places.get(run.version_id, ()):
-                if place >= tool.done and _may_count(tool.activations[place][0], run):
-                    end = place + 1
+        if execution.version_id is not None and execution.version_id != tool.current:
+            for index in tool.indices.get(execution.version_id, ()):
+                if index >= tool.done and _counts_after(
+                    tool.committed[index].activation, execution
+                ):
+                    end = index + 1
                     break
-        latest_us = run.executed_us - self._ahead_us
-        while end < len(tool.activations) and tool.activations[end][1] < latest_us:
+        latest_us = execution.executed_us - self._ahead_us
+        while end < len(tool.committed) and tool.committed[end].committed_us < latest_us:
             end += 1
         return self._take(tool, end)
 
     def rest(self) -> Iterator[Activation]:
-        """Those that stand behind the last execution of their tool."""
+        """Return the activations that come after the last execution of their tool."""
         for tool in self._tools.values():
-            yield from self._take(tool, len(tool.activations))
+            yield from self._take(tool, len(tool.committed))
 
     def _take(self, tool: _Tool, end: int) -> Sequence[Activation]:
-        taken = [activation for activation, _ in tool.activations[tool.done : end]]
+        taken = [each.activation for each in tool.committed[tool.done : end]]
         if taken:
             tool.done, tool.current = end, taken[-1].version_id
         return taken
 
 
-def _may_count(activation: Activation, run: ExecutionEntry) -> bool:
-    """Whether an execution of its version counts behind it."""
+def _counts_after(activation: Activation, execution: ExecutionEntry) -> bool:
+    """Return whether an execution of the activated version counts after the activation."""
     is_first = activation.activated_by.kind == "deployment"
-    return is_first or run.executed_us >= micros_of(activation.activated_at)
+    return is_first or execution.executed_us >= micros_of(activation.activated_at)

@@ -1,9 +1,11 @@
-"""A policy as it is asked for on the command line: ``guarded:alpha=0.001,tolerated_drop=0.05``."""
+"""A policy as the command line asks for it: ``guarded:alpha=0.001,tolerated_drop=0.05``."""
 
 from typing import Any, Final, Self, get_args
 
 from pydantic import ValidationError
 
+from policy.decision.policies import Policies, any_watches_outages
+from policy.decision.policy import Policy
 from schemas.message import explain
 from schemas.rules import PolicyName, Rules
 from schemas.settings import Settings
@@ -12,8 +14,10 @@ _NAMES: Final = get_args(PolicyName)
 
 
 class RequestedPolicy:
-    """The rules for each tool: the settings' ones, for all tools and for single ones, and on top of
-    them what was asked for. ``text`` is how it was asked for.
+    """The policy of each tool: the rules of the settings, changed as was asked for.
+
+    The changes apply to the rules for all tools and to those of single tools. ``text`` is how it
+    was asked for.
     """
 
     def __init__(self, text: str, changes: dict[str, Any], settings: Settings) -> None:
@@ -23,13 +27,14 @@ class RequestedPolicy:
             tool: _changed(settings.rules_of(tool), changes, f"tools.{tool}: ")
             for tool in settings.tools
         }
+        self._policies = Policies(self.rules_of)
 
     @classmethod
     def parse(cls, text: str, settings: Settings) -> Self:
-        """Read ``NAME`` or ``NAME:SETTING=VALUE,…``, with any field of ``Rules`` as a setting.
+        """Read ``NAME`` or ``NAME:SETTING=VALUE,…``; a setting is any field of ``Rules``.
 
-        Raises ValueError that says which part is wrong: an unknown policy or setting, one that is
-        given twice, or values that do not fit, by themselves or beside those of a single tool.
+        Raises ValueError that says which part is wrong: an unknown policy or setting, a setting
+        that is given twice, or values that do not fit, alone or with those of a single tool.
         """
         name, _, given = text.partition(":")
         if name not in _NAMES:
@@ -40,7 +45,7 @@ class RequestedPolicy:
             if not is_given:
                 raise ValueError(f"{part!r} is not SETTING=VALUE")
             if setting == "policy":
-                raise ValueError("the policy is named in front of the colon")
+                raise ValueError("the policy is named before the colon")
             if setting not in Rules.model_fields:
                 raise ValueError(f"{setting!r} is no setting of the rules")
             if setting in changes:
@@ -50,15 +55,20 @@ class RequestedPolicy:
 
     @property
     def watches_outages(self) -> bool:
-        """Whether it asks what is known of outages."""
-        return self._common.policy == "guarded"
+        """Whether the policy of any tool looks at outages."""
+        return any_watches_outages([self._common, *self._tools.values()])
 
     def rules_of(self, tool_name: str) -> Rules:
+        """Return the rules for this tool."""
         return self._tools.get(tool_name, self._common)
 
+    def of(self, tool_name: str) -> Policy:
+        """Return the policy of this tool."""
+        return self._policies.of(tool_name)
 
-def _changed(rules: Rules, changes: dict[str, Any], whose: str) -> Rules:
+
+def _changed(rules: Rules, changes: dict[str, Any], where: str) -> Rules:
     try:
         return Rules.model_validate(rules.model_dump() | changes)
     except ValidationError as error:
-        raise ValueError(f"{whose}{explain(error)}") from None
+        raise ValueError(f"{where}{explain(error)}") from None

@@ -1,7 +1,7 @@
-"""Policies over one log: what each would have done to every activation of a version. Pure.
+"""Several policies over one log: what each would have done to every activation of a version.
 
-The log goes on as it was recorded, whatever a policy would have done. So of each activation a
-policy's first command counts: behind it the log would have been another one.
+The log goes on as it was recorded, whatever a policy would have done. So for each activation only
+the first command of a policy counts: after it the log would have been another one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from policy.backtest.derived_activations import is_derived
 from policy.backtest.partition_log import PartitionLog
 from policy.backtest.requested_policy import RequestedPolicy
-from policy.decision.fold import Numbered
-from policy.state.row import is_of_current
+from policy.state.counting import belongs_to_activation
+from policy.state.log import LogEntry, LogRecord
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
@@ -21,69 +21,68 @@ from schemas.rollback import RollbackCommand
 
 
 class Recorded(NamedTuple):
-    """An entry of the log of a partition, with its Kafka timestamp in milliseconds, or where that
-    is not known with its own time.
-
-    ``offset`` is given for all entries of a partition or for none: then they are counted.
-    """
+    """An entry of the log of a partition, as a source of a backtest has it."""
 
     partition: int
     timestamp_ms: int
-    entry: ExecutionEntry | Activation
+    """The Kafka timestamp; if it is not known, the entry's own time."""
+    entry: LogEntry
     offset: int | None = None
+    """Given for all entries of a partition or for none; if for none, the entries are counted."""
 
 
 class Decision(NamedTuple):
-    """A policy's first command for an activation: when the deciding execution was executed, and how
-    many executions and failures of the activation had counted with it.
-    """
+    """A policy's first command for an activation."""
 
     executed_us: int
+    """When the deciding execution was executed."""
     executions: int
+    """How many executions of the activation had counted by then, that one included."""
     failures: int
+    """How many of them had failed."""
     command: RollbackCommand
 
 
 @dataclass(slots=True)
 class Trial:
-    """An activation of a version: what was seen of it, what each policy makes of it (None: it lets
-    it be), and whether the log says that it was rolled back, to which version and when.
-
-    ``version_number`` is None where the activation was derived.
-    """
+    """An activation of a version: what was seen of it, and what each policy would have done."""
 
     tool_name: str
     version_id: int
     version_number: int | None
+    """None if the activation was derived."""
     activation: int
     activated_us: int
     decisions: list[Decision | None]
+    """For each policy; None if it does not roll the version back."""
     executions: int = 0
     failures: int = 0
     rolled_back_to: int | None = None
+    """The version id that the log says it was rolled back to; None if it was not."""
     rolled_back_us: int | None = None
 
     @property
     def was_rolled_back(self) -> bool:
+        """Whether the log says that it was rolled back."""
         return self.rolled_back_to is not None
 
 
 @dataclass
 class Trials:
-    """What came of a log. ``notable`` are the activations that a policy or the log rolls back, in
-    the order in which they ended; ``judged`` is how many had executions at all. ``unknown`` are
-    executions of tools of which no version is known: nobody judges them.
-    """
+    """What was found in a log."""
 
     tools: int = 0
     executions: int = 0
     unknown: int = 0
+    """Executions of tools of which no version is known: nobody judges them."""
     judged: int = 0
+    """Activations that had executions at all."""
     notable: list[Trial] = field(default_factory=list)
+    """The activations that a policy or the log rolls back, in the order in which they ended."""
 
 
 class Backtest:
-    """Reads a log once and lets several policies judge it side by side."""
+    """Reads a log once, and lets several policies judge it side by side."""
 
     def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
         self.found = Trials()
@@ -94,55 +93,57 @@ class Backtest:
         self._entries = 0
 
     def read(self, recorded: Iterable[Recorded]) -> None:
-        """The next entries, of each partition in the order of its log."""
-        stretches: dict[int, list[Numbered]] = {}
+        """Read the next entries; those of each partition in the order of its log."""
+        parts: dict[int, list[LogRecord]] = {}
         for partition, timestamp_ms, entry, offset in recorded:
             self._entries += 1
-            place = self._entries if offset is None else offset
-            stretches.setdefault(partition, []).append((place, timestamp_ms, entry))
-        for partition, stretch in stretches.items():
+            position = self._entries if offset is None else offset
+            parts.setdefault(partition, []).append(LogRecord.of(position, timestamp_ms, entry))
+        for partition, part in parts.items():
             log = self._logs.get(partition)
             if log is None:
                 log = self._logs[partition] = PartitionLog(self._policies, self._outages)
-            log.follow(stretch)
-            for numbered in stretch:
-                entry = numbered[2]
+            log.follow(part)
+            for record in part:
+                entry = record.entry
                 if isinstance(entry, ExecutionEntry):
-                    self._judge(log, numbered, entry)
+                    self._judge(log, record, entry)
                 else:
-                    self._activate(log, numbered, entry)
+                    self._activate(log, record, entry)
 
     def finish(self) -> Trials:
-        """What came of all that was read; nothing is read afterwards."""
+        """Return what was found in all that was read. Nothing may be read afterwards."""
         for trial in self._trials.values():
             self._close(trial)
         self.found.tools = len(self._trials)
         self._trials.clear()
         return self.found
 
-    def _judge(self, log: PartitionLog, numbered: Numbered, run: ExecutionEntry) -> None:
+    def _judge(self, log: PartitionLog, record: LogRecord, execution: ExecutionEntry) -> None:
         self.found.executions += 1
-        trial, row = self._trials.get(run.tool_name), log.row(run.tool_name)
+        trial, row = self._trials.get(execution.tool_name), log.row(execution.tool_name)
         if trial is None or row is None:
             self.found.unknown += 1
             return
-        if is_of_current(row, run) and run.execution_id.bytes not in row.ring.ids:
+        if belongs_to_activation(row, execution) and (
+            execution.execution_id.bytes not in row.ring.ids
+        ):
             trial.executions += 1
-            trial.failures += not run.success
-        for number, command in enumerate(log.read(numbered)):
-            if command is not None and trial.decisions[number] is None:
-                trial.decisions[number] = Decision(
-                    run.executed_us, trial.executions, trial.failures, command
+            trial.failures += not execution.success
+        for index, command in enumerate(log.read(record)):
+            if command is not None and trial.decisions[index] is None:
+                trial.decisions[index] = Decision(
+                    execution.executed_us, trial.executions, trial.failures, command
                 )
 
-    def _activate(self, log: PartitionLog, numbered: Numbered, activation: Activation) -> None:
-        log.read(numbered)
+    def _activate(self, log: PartitionLog, record: LogRecord, activation: Activation) -> None:
+        log.read(record)
         tool, before = activation.tool_name, self._trials.get(activation.tool_name)
         row = log.row(tool)
         assert row is not None, "an activation makes a row"
         if before is not None:
             if before.activation == row.activation:
-                return  # it says again what was known
+                return  # it repeats what was known
             if activation.activated_by.kind == "rollback" and before.version_id != row.version_id:
                 before.rolled_back_to = row.version_id
                 before.rolled_back_us = micros_of(activation.activated_at)

@@ -1,134 +1,129 @@
-"""A tool's log: what becomes of the row, and what is commanded. Pure."""
+"""From the log of a tool to its row, and to the commands that the log demands.
+
+Read it from the top: :func:`fold` takes one record; :func:`fold_all` takes many and gives the same
+result with less work. Both ask the policy of the tool, which counts the execution into the row
+(:mod:`policy.state.counting`) and gives the verdict; :func:`policy.decision.command.decide` makes
+the command of it.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from policy.decision.guarded import add_run, add_successes
-from policy.decision.threshold_rules import cannot_trigger, decide
-from policy.state.outages import NO_OUTAGE, OutageTimeline
-from policy.state.row import Row, activate, count, count_successes, is_of_current
-from schemas.execution import Activation, Execution
+from policy.decision.command import decide
+from policy.decision.policies import policy_for
+from policy.decision.policy import Policy
+from policy.state.counting import belongs_to_activation
+from policy.state.log import LogEntry, LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.row import Row
+from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 
 
-def fold(
-    row: Row | None,
-    offset: int,
-    timestamp_ms: int,
-    entry: ExecutionEntry | Activation,
-    rules: Rules,
-    timeline: OutageTimeline = NO_OUTAGE,
-) -> tuple[Row | None, RollbackCommand | None]:
-    """The row of the entry's tool behind this entry, and the command that it demands.
+class DecidedCommand(NamedTuple):
+    """A command, with the offset and the Kafka timestamp of the record that demanded it."""
 
-    A row that has read this offset already stays as it is: a replay changes nothing. Executions of
-    a tool that was never activated have no row and are judged by nobody. ``timeline`` is what was
-    known of outages in the partition; policy `seed` does not ask.
+    offset: int
+    timestamp_ms: int
+    command: RollbackCommand
+
+
+def fold(
+    row: Row | None, record: LogRecord, policy: Policy, timeline: OutageTimeline = NO_OUTAGE
+) -> tuple[Row | None, RollbackCommand | None]:
+    """Return the tool's row after this record, and the command that the record demands.
+
+    A row that has read this offset already stays as it is, so a replay changes nothing. A tool
+    that was never activated has no row, and its executions are judged by nobody. ``timeline`` is
+    what was known about outages in the partition; policy `seed` ignores it.
     """
+    _, offset, timestamp_ms, entry = record
     if row is not None and offset <= row.read_to:
         return row, None
-    if rules.policy == "guarded":
-        return _fold_guarded(row, offset, timestamp_ms, entry, rules, timeline)
     if not isinstance(entry, ExecutionEntry):
-        return activate(row, entry, offset, rules), None
-    if row is None or not count(row, entry, offset, rules):
+        return policy.activate(row, entry, offset, timeline), None
+    if row is None or not policy.count(row, record, entry, timeline):
         return row, None
-    return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
+    return row, decide(row, entry.tool_name, timestamp_ms * 1000, policy)
 
-
-def _fold_guarded(
-    row: Row | None,
-    offset: int,
-    timestamp_ms: int,
-    entry: ExecutionEntry | Activation,
-    rules: Rules,
-    timeline: OutageTimeline,
-) -> tuple[Row | None, RollbackCommand | None]:
-    outages = timeline.spans_at(offset)
-    if not isinstance(entry, ExecutionEntry):
-        if row is not None and row.tool_evidence is not None:
-            row.tool_evidence.settle(outages)
-        return activate(row, entry, offset, rules), None
-    if row is None or not count(row, entry, offset, rules):
-        return row, None
-    if not add_run(row, entry, timestamp_ms, outages, rules) or offset in timeline.deferred:
-        return row, None
-    return row, decide(row, entry.tool_name, timestamp_ms * 1000, rules)
-
-
-Numbered = tuple[int, int, ExecutionEntry | Activation]
-"""An entry with its offset and its Kafka timestamp in milliseconds."""
-Decided = tuple[int, int, RollbackCommand]
-"""A command with the offset and the timestamp of the entry that demanded it."""
 
 _AT_ONCE: Final = 4
-"""Fewer successes are counted one by one in less time."""
+"""To count fewer successes at once takes longer than one by one."""
 
 
 def fold_all(
-    row: Row | None, log: Sequence[Numbered], rules: Rules, timeline: OutageTimeline = NO_OUTAGE
-) -> tuple[Row | None, list[Decided]]:
-    """As :func:`fold` for one entry after the other.
+    row: Row | None,
+    log: Sequence[LogRecord],
+    policy: Policy,
+    timeline: OutageTimeline = NO_OUTAGE,
+) -> tuple[Row | None, list[DecidedCommand]]:
+    """Do the same as :func:`fold` for one record after the other.
 
-    Nearly all executions are successes that no rule minds: those are counted at once.
+    Nearly all executions are successes after which no command can follow: a row of them is counted
+    at once.
     """
     if len(log) < _AT_ONCE or not timeline.is_without_outage:
-        return _fold_each(row, log, rules, timeline)
-    commands: list[Decided] = []
+        return _fold_each(row, log, policy, timeline)
+    commands: list[DecidedCommand] = []
     done = 0
     while done < len(log):
-        begun, done = done, _end_of_part(row, log, done)
-        part = log[begun:done]
-        if row is None or len(part) < _AT_ONCE or not _count_silently(row, part, rules, timeline):
-            row, found = _fold_each(row, part, rules, timeline)
+        first, done = done, _end_of_part(row, log, done)
+        part = log[first:done]
+        if row is None or len(part) < _AT_ONCE or not _count_at_once(row, part, policy, timeline):
+            row, found = _fold_each(row, part, policy, timeline)
             commands += found
     return row, commands
 
 
 def _fold_each(
-    row: Row | None, log: Sequence[Numbered], rules: Rules, timeline: OutageTimeline = NO_OUTAGE
-) -> tuple[Row | None, list[Decided]]:
-    commands: list[Decided] = []
-    for offset, timestamp_ms, entry in log:
-        row, command = fold(row, offset, timestamp_ms, entry, rules, timeline)
+    row: Row | None,
+    log: Sequence[LogRecord],
+    policy: Policy,
+    timeline: OutageTimeline = NO_OUTAGE,
+) -> tuple[Row | None, list[DecidedCommand]]:
+    commands: list[DecidedCommand] = []
+    for record in log:
+        row, command = fold(row, record, policy, timeline)
         if command is not None:
-            commands.append((offset, timestamp_ms, command))
+            commands.append(DecidedCommand(record.offset, record.timestamp_ms, command))
     return row, commands
 
 
-def _end_of_part(row: Row | None, log: Sequence[Numbered], begin: int) -> int:
-    """Behind the last of the successes that begin here, and count; else behind one entry."""
-    if row is None or log[begin][0] <= row.read_to:
-        return begin + 1
-    for place in range(begin, len(log)):
-        entry = log[place][2]
-        if not (isinstance(entry, ExecutionEntry) and entry.success and is_of_current(row, entry)):
-            return max(place, begin + 1)
+def _end_of_part(row: Row | None, log: Sequence[LogRecord], first: int) -> int:
+    """Return the index after the successes of the current activation that begin at ``first``.
+
+    If there are none, return the index after one record.
+    """
+    if row is None or log[first].offset <= row.read_to:
+        return first + 1
+    for index in range(first, len(log)):
+        entry = log[index].entry
+        if not (
+            isinstance(entry, ExecutionEntry)
+            and entry.success
+            and belongs_to_activation(row, entry)
+        ):
+            return max(index, first + 1)
     return len(log)
 
 
-def _count_silently(
-    row: Row, log: Sequence[Numbered], rules: Rules, timeline: OutageTimeline
+def _count_at_once(
+    row: Row, log: Sequence[LogRecord], policy: Policy, timeline: OutageTimeline
 ) -> bool:
-    """Count these successes, if none of them can condemn; whether it was done."""
-    runs = [entry for _, _, entry in log if isinstance(entry, ExecutionEntry)]  # all are
-    now_us = max(run.executed_us for run in runs)
-    if not (cannot_trigger(row, now_us, rules) and count_successes(row, runs, log[-1][0], rules)):
-        return False
-    if rules.policy == "guarded":
-        add_successes(row, runs, timeline.spans_at(log[0][0]), rules)
-    return True
+    """Count these successes at once, if no command can follow; return whether they were counted."""
+    executions = [each.entry for each in log if isinstance(each.entry, ExecutionEntry)]  # all are
+    return policy.count_successes(row, executions, log[0].offset, log[-1].offset, timeline)
 
 
 def commands_of_log(
-    log: Iterable[tuple[int, int, Execution | Activation]], rules: Rules
+    log: Iterable[tuple[int, int, Execution | LogEntry]], rules: Rules
 ) -> list[RollbackCommand]:
-    """The commands that one tool's log of (offset, Kafka timestamp in ms, entry) demands."""
-    read = [
-        (offset, timestamp_ms, ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry)
-        for offset, timestamp_ms, entry in log
-    ]
-    _, commands = _fold_each(None, read, rules)
-    return [command for _, _, command in commands]
+    """Return the commands that the log of one tool demands.
+
+    ``log`` has an offset, a Kafka timestamp in milliseconds and an entry for each record.
+    """
+    records = [LogRecord.of(*each) for each in log]
+    _, commands = _fold_each(None, records, policy_for(rules))
+    return [each.command for each in commands]

@@ -1,162 +1,140 @@
-"""Policy `guarded`: evidence decides, the rules of `seed` name the reason. Pure.
+"""Policy `guarded`: evidence rolls a version back, and a threshold rule names the reason.
 
-What it says of a row, and how its numbers stand in messages: ``docs/explanation/guarded.md``.
+What it does with a row is described in ``docs/explanation/guarded.md``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from policy.decision.weighing import Test, Weight, policy_of, reached, stakes_of, weigh
-from policy.state.evidence import Baseline, ToolEvidence
-from policy.state.outages import Outage, is_lasting
+from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.decision.evidence_summary import summary_details
+from policy.decision.policy import Policy
+from policy.decision.threshold_rules import first_rule_that_holds
+from policy.decision.verdict import Verdict
+from policy.decision.weighing import condemns, weigh
+from policy.state.counting import activate, count, count_successes
+from policy.state.counts import Counts
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline, is_lasting
 from policy.state.row import Row
-from schemas.execution import SIGNATURE_ERRORS
+from policy.state.tool_evidence import ToolEvidence
+from schemas.execution import SIGNATURE_ERRORS, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 
-def add_run(
-    row: Row, run: ExecutionEntry, timestamp_ms: int, outages: Sequence[Outage], rules: Rules
-) -> bool:
-    """Count an execution that ``policy.state.row.count`` has counted, if it is evidence;
-    whether it is, and so may condemn. ``outages`` are those known at its place in the log.
-    """
-    tool_evidence = tool_evidence_of(row)
-    tool_evidence.settle(outages)
-    if run.success:
-        counts = tool_evidence.calls.note_successes((run,), rules) > 0
-    else:
-        counts = tool_evidence.calls.note_failure(run, rules)
-    if not counts or is_lasting(outages):
-        return False
-    if run.success:
-        tool_evidence.add_success()
-    else:
-        bets = stakes_of(tool_evidence.baseline, policy_of(rules)).break_bets
-        tool_evidence.add_failure(run.error_class in SIGNATURE_ERRORS, bets, timestamp_ms)
-    return True
+class GuardedPolicy(Policy):
+    """Evidence against the baseline version; outages and noisy callers are no evidence."""
+
+    watches_outages = True
+    plans_rollbacks = True
+    refuses_rolled_back_code = True
+
+    def __init__(self, rules: Rules) -> None:
+        super().__init__(rules)
+        self._numbers = EvidenceNumbers.of(rules)
+
+    def activate(
+        self,
+        row: Row | None,
+        activation: Activation,
+        offset: int,
+        timeline: OutageTimeline = NO_OUTAGE,
+    ) -> Row:
+        """Return the row after an activation, with new evidence."""
+        if row is not None and row.tool_evidence is not None:
+            row.tool_evidence.forget_failures_of(timeline.outages_at(offset))
+        return activate(row, activation, offset, self.rules, keeps_evidence=True)
+
+    def count(
+        self, row: Row, record: LogRecord, execution: ExecutionEntry, timeline: OutageTimeline
+    ) -> bool:
+        """Count one execution into the windows, and into the evidence if it is evidence.
+
+        A verdict may follow only if it is evidence, and if no decision is deferred at it.
+        """
+        if not count(row, execution, record.offset, self.rules):
+            return False
+        outages = timeline.outages_at(record.offset)
+        evidence = _evidence_of(row)
+        evidence.forget_failures_of(outages)
+        if execution.success:
+            is_evidence = evidence.callers.count_successes((execution,), self.rules) > 0
+        else:
+            is_evidence = evidence.callers.count_failure(execution, self.rules)
+        if not is_evidence or is_lasting(outages):
+            return False
+        if execution.success:
+            evidence.add_success()
+        else:
+            bets = betting_tables_of(evidence.baseline, self._numbers).break_bets
+            is_signature_error = execution.error_class in SIGNATURE_ERRORS
+            evidence.add_failure(is_signature_error, bets, record.timestamp_ms)
+        return record.offset not in timeline.deferred
+
+    def count_successes(
+        self,
+        row: Row,
+        executions: Sequence[ExecutionEntry],
+        first_offset: int,
+        last_offset: int,
+        timeline: OutageTimeline,
+    ) -> bool:
+        """Count successes at once: only a failure condemns."""
+        if not count_successes(row, executions, last_offset, self.rules):
+            return False
+        evidence = _evidence_of(row)
+        evidence.forget_failures_of(timeline.outages_at(first_offset))
+        number = evidence.callers.count_successes(executions, self.rules)
+        if number:
+            evidence.add_success(number)
+        return True
+
+    def verdict_after_newest(self, row: Row) -> Verdict | None:
+        """Return the verdict if the execution that was counted last condemns the version."""
+        evidence = row.tool_evidence
+        if evidence is None or not evidence.evidence.last_failed:
+            return None
+        if not condemns(evidence.evidence, evidence.baseline, self._numbers):
+            return None
+        return self._named(row)
+
+    def standing_verdict(self, row: Row) -> Verdict | None:
+        """Return the verdict if the evidence condemns the version now.
+
+        Successes after the failure that condemned it take some of the evidence away.
+        """
+        evidence = row.tool_evidence
+        if evidence is None:
+            return None
+        weighed = weigh(evidence.evidence, evidence.baseline, self._numbers)
+        return self._named(row) if weighed.nearest_to_limit.against.share_of_limit >= 1 else None
+
+    def immediate_verdict(self, row: Row) -> Verdict | None:
+        """Return None: evidence needs all executions of the version and of the one before it."""
+        return None
+
+    def evidence_details(self, row: Row) -> dict[str, Any]:
+        """Return the test that is nearest to its limit, with every number of it."""
+        evidence = row.tool_evidence or ToolEvidence()
+        weighed = weigh(evidence.evidence, evidence.baseline, self._numbers)
+        return {"evidence": summary_details(weighed)}
+
+    def _named(self, row: Row) -> Verdict:
+        """Return the threshold rule that holds at this moment; `regression` if none does."""
+        verdict = first_rule_that_holds(row, self.rules)
+        if verdict is not None:
+            return verdict
+        seen = row.tool_evidence and row.tool_evidence.evidence
+        counts = Counts(seen.executions, seen.failures) if seen else Counts(0, 0)
+        return Verdict("standard", "regression", counts)
 
 
-def add_successes(
-    row: Row, runs: Sequence[ExecutionEntry], outages: Sequence[Outage], rules: Rules
-) -> None:
-    """As ``add_run`` for each of these successes, where no outage lasts."""
-    tool_evidence = tool_evidence_of(row)
-    tool_evidence.settle(outages)
-    evidence = tool_evidence.calls.note_successes(runs, rules)
-    if evidence:
-        tool_evidence.add_success(evidence)
+def _evidence_of(row: Row) -> ToolEvidence:
+    """Return the row's evidence.
 
-
-def tool_evidence_of(row: Row) -> ToolEvidence:
-    """The row's dossier. Where the policy was changed within an activation, it begins here, without
-    a baseline.
+    If the policy was changed during an activation, evidence begins here, without a baseline.
     """
     if row.tool_evidence is None:
         row.tool_evidence = ToolEvidence()
     return row.tool_evidence
-
-
-def has_reached(row: Row, rules: Rules) -> bool:
-    """Whether the execution just counted condemns the version; only a failure can."""
-    tool_evidence = row.tool_evidence
-    if tool_evidence is None or not tool_evidence.evidence.last_failed:
-        return False
-    return reached(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
-
-
-def stands_condemned(row: Row, rules: Rules) -> bool:
-    """Whether the evidence is against the version by now, whatever came last: successes behind the
-    failure that condemned it take some of it away.
-    """
-    tool_evidence = row.tool_evidence
-    if tool_evidence is None:
-        return False
-    weighed = weigh(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
-    return weighed.greatest[1].share >= 1
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """Executions as messages show them; the names are those of
-    ``policy.state.evidence.Baseline``.
-    """
-
-    executions: int
-    failures: int
-    signature_errors: int
-    after_failure: int
-    failures_after_failure: int
-
-
-class EvidenceSummary(msgspec.Struct, frozen=True):
-    """The evidence as `details` hold it: the test that is nearest to its limit, and its numbers."""
-
-    test: Test
-    odds: float
-    """Against the version, to 1; of a break the sum of its detector."""
-    limit: float
-    """Of the odds: from here on they condemn."""
-    expected_success_rate: float
-    """In the long run, at the bounds below; of `signature`, what is no signature error succeeds."""
-    expected_failure_rate: float
-    """After a success: a bound of the baseline's, or assumed, and the tolerated drop."""
-    expected_repeat_rate: float
-    """The same after a failure."""
-    confidence: float | None
-    """That the baseline's failure rate is below the bound; None where it is assumed."""
-    assumed: bool
-    """Too little is known of a predecessor: the expected rates are assumed, not seen."""
-    baseline: Tally | None
-    """None where the rates are assumed."""
-    seen: Tally
-    """Of the version that is judged, in this activation."""
-
-
-def evidence_details(row: Row, rules: Rules) -> dict[str, Any]:
-    """What `details` say under ``evidence`` (:class:`EvidenceSummary`)."""
-    tool_evidence = row.tool_evidence or ToolEvidence()
-    weighed = weigh(tool_evidence.evidence, tool_evidence.baseline, policy_of(rules))
-    said: dict[str, Any] = msgspec.to_builtins(
-        _evidence_summary(*weighed.greatest, weighed.baseline, weighed.seen)
-    )
-    return said
-
-
-def _evidence_summary(
-    test: Test, weight: Weight, baseline: Baseline | None, seen: Baseline
-) -> EvidenceSummary:
-    expected = weight.expected
-    return EvidenceSummary(
-        test,
-        weight.odds,
-        weight.limit,
-        expected.success_rate,
-        expected.failure_rate,
-        expected.repeat_rate,
-        expected.confidence,
-        baseline is None,
-        None if baseline is None else _tally(baseline),
-        _tally(seen),
-    )
-
-
-def _tally(counts: Baseline) -> Tally:
-    return Tally(
-        counts.executions,
-        counts.failures,
-        counts.signature_errors,
-        counts.after_failure,
-        counts.failures_after_failure,
-    )
-
-
-def evidence_of(details: Mapping[str, Any]) -> EvidenceSummary | None:
-    """The evidence in a command's `details`; None where there is none, or none that can be read:
-    whoever issued the command may say anything.
-    """
-    try:
-        return msgspec.convert(details.get("evidence"), EvidenceSummary)
-    except (msgspec.ValidationError, OverflowError):
-        return None

@@ -1,29 +1,35 @@
-"""What a row says to a person: the answer to a table query. Pure."""
+"""What a row says to a person: the answer to a health query (contract, section 7)."""
 
 from typing import Any
 
-from policy.decision.threshold_rules import baseline_of, details_of, mode_of, stands
-from policy.state.outages import OutageWatch
-from policy.state.row import Row, Seen, is_signature_error
+from policy.decision.command import baseline_of, details_of, mode_of
+from policy.decision.policy import Policy
+from policy.decision.threshold_rules import is_signature_error
+from policy.state.outage_watch import OutageWatch
+from policy.state.ring import RingExecution
+from policy.state.row import Row
 from schemas.fields import format_time, time_of
 from schemas.outages import OutageRules
-from schemas.rules import Rules
 
 
-def guarded_health_of(
-    row: Row, tool_name: str, rules: Rules, watch: OutageWatch, outage_rules: OutageRules
+def health_of(
+    row: Row, tool_name: str, policy: Policy, watch: OutageWatch, outage_rules: OutageRules
 ) -> dict[str, Any]:
-    """The same under policy `guarded`, beside what is known of the partition's ``outage``: while
-    many tools fail no version is blamed.
+    """Return the windows of the current version, and what the policy says of it now.
+
+    A policy that watches outages adds ``outage``, and needs no rollback while many tools of the
+    partition fail (``watch``).
     """
-    health = health_of(row, tool_name, rules, may_blame=not watch.blames_nobody(outage_rules))
+    if not policy.watches_outages:
+        return _health(row, tool_name, policy, may_condemn=True)
+    health = _health(row, tool_name, policy, may_condemn=not watch.condemns_nothing(outage_rules))
     return health | {"outage": outage_of(watch, outage_rules)}
 
 
-def health_of(row: Row, tool_name: str, rules: Rules, *, may_blame: bool = True) -> dict[str, Any]:
-    """The windows of the current version and what the policy says (contract, section 7)."""
+def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> dict[str, Any]:
+    rules = policy.rules
     recent = row.recent(rules)[::-1]
-    verdict = stands(row, rules) if may_blame else None
+    verdict = policy.standing_verdict(row) if may_condemn else None
     return {
         "tool_name": tool_name,
         "version_id": row.version_id,
@@ -31,7 +37,7 @@ def health_of(row: Row, tool_name: str, rules: Rules, *, may_blame: bool = True)
         "activation": row.activation,
         "activated_at": format_time(time_of(row.activated_us)),
         "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
-        "recent": [_seen(seen) for seen in recent],
+        "recent": [_shown(seen) for seen in recent],
         "consecutive_failures": _leading_failures(recent),
         "signature_errors": sum(is_signature_error(seen.error_class) for seen in recent),
         "windows": {
@@ -51,35 +57,36 @@ def health_of(row: Row, tool_name: str, rules: Rules, *, may_blame: bool = True)
         "tier": verdict.tier if verdict else None,
         "reason": verdict.reason if verdict else None,
         "mode": mode_of(verdict.reason, tool_name, row.activation, rules) if verdict else None,
-        "details": details_of(row, verdict, rules) if verdict else {},
+        "details": details_of(row, verdict, policy) if verdict else {},
         "command_id": row.command_id,
     }
 
 
 def outage_of(watch: OutageWatch, rules: OutageRules) -> dict[str, Any] | None:
-    """The outage that lasts in a partition, as `health` shows it: ``tools`` were executed lately,
-    of ``failing`` the last execution failed. None where there is none.
+    """Return the outage that lasts in a partition; None if there is none.
+
+    ``tools`` were executed lately, and the last execution of ``failing`` of them failed.
     """
     if not watch.lasts:
         return None
-    tools, failing = watch.shares(rules)
+    tools, failing = watch.failing_tools(rules)
     since = time_of(watch.spans[-1][0] * 1_000)
     return {"since": format_time(since), "tools": tools, "failing": failing}
 
 
-def _seen(seen: Seen) -> dict[str, Any]:
+def _shown(execution: RingExecution) -> dict[str, Any]:
     return {
-        "execution_id": str(seen.execution_id),
-        "executed_at": format_time(time_of(seen.executed_us)),
-        "success": seen.success,
-        "error_type": seen.error_class,
+        "execution_id": str(execution.execution_id),
+        "executed_at": format_time(time_of(execution.executed_us)),
+        "success": execution.success,
+        "error_type": execution.error_class,
     }
 
 
-def _leading_failures(newest_first: list[Seen]) -> int:
+def _leading_failures(newest_first: list[RingExecution]) -> int:
     count = 0
-    for seen in newest_first:
-        if seen.success:
+    for execution in newest_first:
+        if execution.success:
             break
         count += 1
     return count

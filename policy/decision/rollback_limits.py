@@ -1,8 +1,8 @@
-"""The brakes of policy `guarded`: how often a tool is rolled back by machine. Pure.
+"""The limits of policy `guarded` on how often a tool is rolled back by a machine.
 
-Times are those at which the commands were issued, and so times of events: the same log has the same
-rollbacks, however late or quickly it is read. Where clocks went back, a rollback may lie ahead of
-the command that is judged; what counts is how far away it is, on either side.
+Times are those at which the commands were issued, so they are times of events: the same log leads
+to the same rollbacks, however late or fast it is read. If a clock went back, a rollback may lie
+after the command that is judged; only the distance counts, on either side.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,11 @@ from schemas.rules import Rules
 def rollback_limit(
     rollbacks: Iterable[datetime], at: datetime, rules: Rules
 ) -> RollbackLimit | None:
-    """What stops an automatic rollback of a tool at ``at``; None: nothing.
+    """Return the limit that stops an automatic rollback of a tool at ``at``; None if none does.
 
-    ``rollbacks`` are the times of those that were applied, in any order; what is
-    ``rollback_budget_s`` or farther away does not count.
-
-    `budget`: there are ``rollback_budget`` of them. `cooldown`: the nearest one is nearer than
-    :func:`cooldown`.
+    ``rollbacks`` are the times of the automatic rollbacks that were applied, in any order. Those
+    that are ``rollback_budget_s`` or more away do not count. `budget`: there are
+    ``rollback_budget`` of them. `cooldown`: the nearest is nearer than :func:`cooldown` allows.
     """
     span = timedelta(seconds=rules.rollback_budget_s)
     distances = sorted(
@@ -36,12 +34,13 @@ def rollback_limit(
 
 
 def cooldown(distances: list[timedelta], rules: Rules) -> timedelta:
-    """How near an applied rollback may not be, by how far away each of them is, the farthest first.
+    """Return how far away the nearest rollback must be.
 
-    Each one counts, and for each whole ``cooldown_decay_s`` until the next one, or until now, one
-    is forgotten, as far as there are any. The first that counts is free: what is deployed in the
-    place of a broken version may be broken, too. The second makes it ``cooldown_s``, each further
-    one doubles it, up to ``cooldown_max_s``.
+    ``distances`` are those of all rollbacks that count, the farthest first. Each rollback
+    counts one. For each whole ``cooldown_decay_s`` until the next rollback, or until now, the
+    count falls by one, to zero at the least. The first one is free, because the version that is
+    deployed to replace a broken one may be broken too. The second makes the cooldown
+    ``cooldown_s`` long, and each further one doubles it, up to ``cooldown_max_s``.
     """
     decay = timedelta(seconds=rules.cooldown_decay_s)
     count = 0

@@ -1,14 +1,14 @@
-"""What each rule and the evidence say, in a sentence, with their numbers. Pure."""
+"""The rules and the evidence in words: one sentence each, with their numbers."""
 
 from decimal import Decimal
 
-from policy.decision.guarded import EvidenceSummary
+from policy.decision.evidence_summary import EvidenceSummary
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
 
 
 def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
-    """The rule by which such a command is decided (contract, section 2)."""
+    """Return the text of the rule behind a tier and a reason (contract, section 2)."""
     recent = f"of the newest {rules.ring_size} executions, within {rules.recent_window_s} s"
     match tier, reason:
         case _, "manual":
@@ -47,32 +47,34 @@ def _percent(share: Decimal) -> str:
     return f"{(share * 100).normalize():f}"
 
 
-def evidence_text(said: EvidenceSummary) -> str:
-    """The evidence against a version under policy `guarded`: what was expected and why, what was
-    seen, and how far that is against it.
+def evidence_text(summary: EvidenceSummary) -> str:
+    """Return the evidence against a version in words.
+
+    What was expected and why, what was seen, and how strongly that speaks against the version.
     """
-    seen, before = said.seen, said.baseline
-    # What is assumed is said as it is set, and not what runs of failures make of it in the end.
-    least = 1 - said.expected_failure_rate if said.assumed else said.expected_success_rate
-    if said.test == "signature":
-        expected = f"at most {1 - least:.2f} signature errors were"
+    seen, before = summary.seen, summary.baseline
+    # An assumed rate is shown as it is set, not as the long-run rate that follows from it.
+    rate = 1 - summary.expected_failure_rate if summary.assumed else summary.expected_success_rate
+    if summary.test == "signature":
+        expected = f"at most {1 - rate:.2f} signature errors were"
         known = before and f"{before.signature_errors} of {before.executions}"
         found = f"{seen.signature_errors} of {seen.executions}"
     else:
-        expected = f"success at least {least:.2f} was"
+        expected = f"success at least {rate:.2f} was"
         known = before and f"{before.executions - before.failures} of {before.executions}"
         found = f"{seen.executions - seen.failures} of {seen.executions}"
-    if known is None or said.confidence is None:
+    if known is None or summary.confidence is None:
         expected += " assumed (too little is known of its predecessor)"
     else:
-        expected += f" expected ({known}, {said.confidence * 100:g} %)"
-    weight = f"{_number(said.odds)} to 1 against"
-    if said.test == "break":
-        weight = f"far fewer lately: {_number(said.odds)} where {_number(said.limit)} is a break"
-    were = "were" if said.test == "signature" else "was"
-    return f"{expected}, {found} {were} seen{', ' if said.test == 'break' else ': '}{weight}"
+        expected += f" expected ({known}, {summary.confidence * 100:g} %)"
+    weight = f"{_number(summary.odds)} to 1 against"
+    if summary.test == "break":
+        limit = _number(summary.limit)
+        weight = f"far fewer lately: {_number(summary.odds)}; from {limit} on it is a break"
+    were = "were" if summary.test == "signature" else "was"
+    return f"{expected}, {found} {were} seen{', ' if summary.test == 'break' else ': '}{weight}"
 
 
 def _number(value: float) -> str:
-    """Whole, or too great to be read so."""
+    """Return the number as text: whole, or with an exponent if it has more than nine digits."""
     return f"{value:.0f}" if value < 1e9 else f"{value:.0e}"

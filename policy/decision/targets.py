@@ -1,6 +1,6 @@
-"""Which trusted version an automatic rollback leads to, under policy `guarded`. Pure.
+"""Which trusted version an automatic rollback leads to, under policy `guarded`.
 
-A version that shows by its executions that it does better than what it replaces goes before one
+A version whose executions show that it does better than the replaced version is preferred to one
 that is only nearer.
 """
 
@@ -13,47 +13,55 @@ from schemas.rollback import TargetChoice
 from schemas.rules import Rules
 
 CONFIDENCE: Final = 0.95
-"""That a version's success rate is above its bound."""
+"""The confidence that a version's success rate is above its lower bound."""
 
 
-class Counts(NamedTuple):
+class VersionCounts(NamedTuple):
     """Executions of a version, and how many of them succeeded."""
 
     executions: int
     successes: int
 
 
-def choose_target(
-    candidates: Sequence[Counts], replaced: Counts, rules: Rules
-) -> tuple[int, TargetChoice] | None:
-    """The place of the target among the trusted versions, of which the nearest stands first; None
-    without any.
+class Choice(NamedTuple):
+    """The index of the target among the candidates, and why it was chosen."""
 
-    The first that has *earned* its health: at least ``baseline_executions``, and the lower bound of
-    its success rate (Clopper and Pearson's) above the success rate of what is replaced. If none
-    has, or nothing is known of what is replaced, the *nearest*.
+    candidate: int
+    reason: TargetChoice
+
+
+def choose_target(
+    candidates: Sequence[VersionCounts], replaced: VersionCounts, rules: Rules
+) -> Choice | None:
+    """Return which of the trusted versions is the target; None without candidates.
+
+    The nearest candidate stands first. The first one that has *earned* it is chosen: it has at
+    least ``baseline_executions``, and the lower bound of its success rate (Clopper and Pearson's)
+    is above the success rate of the replaced version. If none has, or if nothing is known of the
+    replaced version, the *nearest* one is chosen.
     """
     if not candidates:
         return None
     if replaced.executions > 0:
         rate = Fraction(replaced.successes, replaced.executions)
-        for place, seen in enumerate(candidates):
-            if seen.executions >= rules.baseline_executions and _surely_above(seen, rate):
-                return place, "earned"
-    return 0, "nearest"
+        for index, seen in enumerate(candidates):
+            if seen.executions >= rules.baseline_executions and _is_surely_above(seen, rate):
+                return Choice(index, "earned")
+    return Choice(0, "nearest")
 
 
-def _surely_above(seen: Counts, rate: Fraction) -> bool:
+def _is_surely_above(seen: VersionCounts, rate: Fraction) -> bool:
     successes = min(seen.successes, seen.executions)
     return lower_bound(successes, seen.executions, CONFIDENCE) > rate
 
 
-def replaced_counts(details: Mapping[str, Any], recorded: Counts) -> Counts:
-    """What is known of a version that is to be replaced: the window that decided against it, for
-    what it did long before is no comfort; or, where ``details`` do not say it, all that is
-    ``recorded`` of it.
+def replaced_counts(details: Mapping[str, Any], recorded: VersionCounts) -> VersionCounts:
+    """Return the counts of the version that is replaced.
+
+    The counts of the window that decided, if the ``details`` of the command have them, because
+    older executions say little about a version that broke; otherwise all that are ``recorded``.
     """
     executions, failures = details.get("executions"), details.get("failures")
     if type(executions) is int and type(failures) is int and 0 <= failures <= executions > 0:
-        return Counts(executions, executions - failures)
+        return VersionCounts(executions, executions - failures)
     return recorded

@@ -1,12 +1,13 @@
-"""Whose executions count as evidence: a caller that fails again and again is heard once. Pure.
+"""Which executions are evidence: repeated failures of one caller count once.
 
-A *call* is an ``input_hash`` where one is given, else a ``caller``, else a ``session_id``. After a
-call has failed it rests for a short span: whatever comes of it then, failures and successes, is no
-evidence. (To leave out its failures alone would make a bad version look good.) What is left out
-follows from the past alone, so the bounds of the tests hold (``policy/decision/weighing.py``).
+A *caller* here is the ``input_hash`` of an execution if it has one, else its ``caller``, else its
+``session_id``. After an execution of a caller has failed, the caller is *muted* for a short time:
+its executions are no evidence then, neither failures nor successes. (To leave out its failures
+alone would make a bad version look good.) What is left out follows from the past alone, so the
+bounds of the tests hold (``policy/decision/weighing.py``).
 
-A call does not rest where it cannot be one noisy caller among others: no other was seen lately, or
-another one has failed since it did, and nothing has succeeded.
+A caller is not muted if it cannot be one noisy caller among others. That is so if no other caller
+was seen lately; or if another caller has failed since its failure, and nothing has succeeded since.
 """
 
 from collections.abc import Sequence
@@ -19,18 +20,20 @@ import msgspec
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
-MOST: Final = 8
-"""So many resting calls are remembered; whoever failed first is heard again first."""
+MOST_MUTED: Final = 8
+"""At most so many muted callers are remembered; the one that failed first is forgotten first."""
+
+_SECOND_US: Final = 1_000_000
 
 
-def call_of(run: ExecutionEntry) -> int:
-    """A hash of the call, of 32 bits; 0 for an execution that names none."""
-    if run.input_hash:
-        return _hash("input " + run.input_hash)
-    if run.caller:
-        return _hash("caller " + run.caller)
-    if run.session_id:
-        return _hash("session " + run.session_id)
+def caller_of(execution: ExecutionEntry) -> int:
+    """Return a hash of the caller, of 32 bits; 0 if the execution names none."""
+    if execution.input_hash:
+        return _hash("input " + execution.input_hash)
+    if execution.caller:
+        return _hash("caller " + execution.caller)
+    if execution.session_id:
+        return _hash("session " + execution.session_id)
     return 0
 
 
@@ -39,62 +42,68 @@ def _hash(name: str) -> int:
     return crc32(name.encode()) or 1
 
 
-class Calls(msgspec.Struct, array_like=True, gc=False):
-    """What is known of a tool's calls. Times are seconds of ``executed_at``."""
+class MutedCallers(msgspec.Struct, array_like=True, gc=False):
+    """What is remembered of the callers of a tool. Times are seconds of ``executed_at``."""
 
-    last: int = 0
-    """The call of the newest execution."""
-    last_s: int = 0
+    newest: int = 0
+    """The caller of the newest execution."""
+    newest_s: int = 0
+    """The time of the newest execution."""
     other_s: int = 0
-    """When a call other than ``last`` was seen last; 0: never."""
+    """When a caller other than ``newest`` was seen last; 0 if never."""
     succeeded_s: int = 0
-    resting: list[int] = []
-    """Calls that have failed, each with the time of it: two numbers for each, the last one last."""
+    """When an execution succeeded last; 0 if never."""
+    muted: list[int] = []
+    """Callers that have failed, two numbers for each: the caller, and the time of its failure. The
+    last one to fail stands last."""
 
-    def note_successes(self, runs: Sequence[ExecutionEntry], rules: Rules) -> int:
-        """Take successes in; how many of them are evidence."""
+    def count_successes(self, executions: Sequence[ExecutionEntry], rules: Rules) -> int:
+        """Note these successes, and return how many of them are evidence."""
         evidence = 0
-        for run in runs:
-            evidence += not self._rests(run, rules)
-            at_s = run.executed_us // 1_000_000
+        for execution in executions:
+            evidence += not self._note_caller(execution, rules)
+            at_s = execution.executed_us // _SECOND_US
             if at_s > self.succeeded_s:
                 self.succeeded_s = at_s
         return evidence
 
-    def note_failure(self, run: ExecutionEntry, rules: Rules) -> bool:
-        """Take a failure in; whether it is evidence."""
-        if self._rests(run, rules):
+    def count_failure(self, execution: ExecutionEntry, rules: Rules) -> bool:
+        """Note this failure, and return whether it is evidence. Its caller is muted then."""
+        if self._note_caller(execution, rules):
             return False
-        if self.last and rules.repeat_span_s:
-            self._rest(self.last, run.executed_us // 1_000_000)
+        if self.newest and rules.repeat_span_s:
+            self._mute(self.newest, execution.executed_us // _SECOND_US)
         return True
 
-    def _rests(self, run: ExecutionEntry, rules: Rules) -> bool:
-        """See who calls when; whether the call rests."""
-        call, at_s = call_of(run), run.executed_us // 1_000_000
-        if call != self.last:
-            self.other_s, self.last = self.last_s, call
-        if at_s > self.last_s:
-            self.last_s = at_s
-        if not self.resting or not self.other_s:
+    def _note_caller(self, execution: ExecutionEntry, rules: Rules) -> bool:
+        """Note who called and when, and return whether the caller is muted."""
+        caller, at_s = caller_of(execution), execution.executed_us // _SECOND_US
+        if caller != self.newest:
+            self.other_s, self.newest = self.newest_s, caller
+        if at_s > self.newest_s:
+            self.newest_s = at_s
+        if not self.muted or not self.other_s:
             return False
-        return self._is_noisy(call, rules)
+        return self._is_muted(caller, rules)
 
-    def _is_noisy(self, call: int, rules: Rules) -> bool:
-        """Whether it failed a short while ago, and may be one noisy caller among others."""
-        resting, since_s = self.resting, self.last_s - rules.repeat_span_s
-        while resting and resting[1] < since_s:
-            del resting[:2]
-        calls = resting[::2]
-        if call not in calls or self.last_s - self.other_s > rules.repeat_others_s:
+    def _is_muted(self, caller: int, rules: Rules) -> bool:
+        """Return whether the caller failed lately, and may be one noisy caller among others.
+
+        Forget the callers whose time is over.
+        """
+        muted, since_s = self.muted, self.newest_s - rules.repeat_span_s
+        while muted and muted[1] < since_s:
+            del muted[:2]
+        callers = muted[::2]
+        if caller not in callers or self.newest_s - self.other_s > rules.repeat_others_s:
             return False
-        failed_s = resting[calls.index(call) * 2 + 1]
-        return call == calls[-1] or self.succeeded_s >= failed_s
+        failed_s = muted[callers.index(caller) * 2 + 1]
+        return caller == callers[-1] or self.succeeded_s >= failed_s
 
-    def _rest(self, call: int, at_s: int) -> None:
-        resting = self.resting
-        if call in resting[::2]:
-            place = resting[::2].index(call) * 2
-            del resting[place : place + 2]
-        resting += (call, max(at_s, resting[-1] if resting else 0))
-        del resting[: -2 * MOST]
+    def _mute(self, caller: int, at_s: int) -> None:
+        muted = self.muted
+        if caller in muted[::2]:
+            index = muted[::2].index(caller) * 2
+            del muted[index : index + 2]
+        muted += (caller, max(at_s, muted[-1] if muted else 0))
+        del muted[: -2 * MOST_MUTED]

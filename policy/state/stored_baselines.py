@@ -1,17 +1,19 @@
-"""What the replaced versions of a tool left to be measured by, of a limited number. Pure."""
+"""The stored baselines of a tool: what each replaced version leaves to be measured by."""
 
 from typing import TypeVar
 
-Legacy = TypeVar("Legacy")
+T = TypeVar("T")
 
 
-def remember(
-    stored_baselines: dict[int, Legacy], version_id: int, legacy: Legacy, most_versions: int
+def store_baseline(
+    baselines: dict[int, T], version_id: int, baseline: T, most_versions: int
 ) -> None:
-    """Put what this version leaves behind all others, in place of what it left before; beyond
-    ``most_versions`` those that were replaced first are forgotten.
+    """Store what a replaced version leaves, as the newest entry, instead of an earlier one of it.
+
+    If there are more than ``most_versions`` then, the versions that were replaced first are
+    forgotten.
     """
-    stored_baselines.pop(version_id, None)
-    stored_baselines[version_id] = legacy
-    while len(stored_baselines) > most_versions:
-        del stored_baselines[next(iter(stored_baselines))]
+    baselines.pop(version_id, None)
+    baselines[version_id] = baseline
+    while len(baselines) > most_versions:
+        del baselines[next(iter(baselines))]

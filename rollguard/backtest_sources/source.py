@@ -38,7 +38,7 @@ def completed(
         if activation is not None:
             yield Recorded(partition, timestamp_ms, activation)
         yield Recorded(partition, timestamp_ms, entry)
-    elif (activation := derived.in_place_of(entry)) is not None:
+    elif (activation := derived.instead_of(entry)) is not None:
         yield Recorded(partition, timestamp_ms, activation)
 
 

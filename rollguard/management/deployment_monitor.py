@@ -13,8 +13,7 @@ from uuid import UUID
 
 from db.postgres.pool import Connection
 from db.rollbacks.rollbacks import commanded
-from policy.decision.rebuild import immediate
-from policy.decision.threshold_rules import decide, details_of, mode_of
+from policy.decision.command import decide, details_of, mode_of
 from policy.state.row import Row
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
 from rollguard.operations.reads import health
@@ -116,14 +115,14 @@ class DeploymentMonitor:
         the one before it where it is too early for another; None where no rule holds.
         """
         manager = self.version_manager
-        rules = manager.settings.rules_of(tool_name)
+        policy = manager.policies.of(tool_name)
         row = await manager.evidence(tool_name)
-        verdict = immediate(row, rules)
+        verdict = policy.immediate_verdict(row)
         if verdict is None:
             return None
         async with manager.connections.postgres() as conn:
             await _remember_attempts(conn, row, tool_name)
-        command = decide(row, tool_name, time.time_ns() // 1000, rules)
+        command = decide(row, tool_name, time.time_ns() // 1000, policy)
         if command is not None:
             return command.model_copy(update={"issued_by": ISSUED_BY})
         return _command(
@@ -131,8 +130,8 @@ class DeploymentMonitor:
             tool_name,
             (row.version_id, row.activation),
             (verdict.tier, verdict.reason),
-            mode_of(verdict.reason, tool_name, row.activation, rules),
-            details_of(row, verdict, rules),
+            mode_of(verdict.reason, tool_name, row.activation, policy.rules),
+            details_of(row, verdict, policy),
             time_of(row.commanded_us),
         )
 

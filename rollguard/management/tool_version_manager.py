@@ -24,8 +24,9 @@ from db.executions.queries import newest_executions
 from db.postgres.pool import Connection
 from db.versions.metrics import Metrics, recount
 from db.versions.tool_versions import VersionRecord, current_version, history, outcome_of, version
-from policy.decision.rebuild import immediate, rebuild
-from policy.decision.threshold_rules import details_of
+from policy.decision.command import details_of
+from policy.decision.policies import Policies
+from policy.decision.rebuild import rebuild
 from policy.state.row import Row
 from rollguard.management.connections import Connections
 from rollguard.management.version_comparison import code_diff, comparison_of
@@ -70,6 +71,7 @@ class ToolVersionManager:
         if settings is None and isinstance(execution_store, Settings):
             settings = execution_store
         self.settings = settings or load_settings()
+        self.policies = Policies(self.settings.rules_of)
         self.tool_registry = tool_registry
         self.connections = Connections(self.settings)
 
@@ -198,11 +200,11 @@ class ToolVersionManager:
         versions.
         """
         row = await self.evidence(tool_name, at)
-        rules = self.settings.rules_of(tool_name)
-        verdict = immediate(row, rules)
+        policy = self.policies.of(tool_name)
+        verdict = policy.immediate_verdict(row)
         if verdict is None:
             return False, None, {}
-        return True, verdict.reason, details_of(row, verdict, rules)
+        return True, verdict.reason, details_of(row, verdict, policy)
 
     async def update_version_metrics(
         self, tool_name: str, version_id: int | None = None
@@ -231,18 +233,18 @@ class ToolVersionManager:
     async def evidence(self, tool_name: str, at: datetime | str | None = None) -> Row:
         """The row of the current version as its newest executions in Postgres make it."""
         until = None if at is None else _time(at)
-        rules = self.settings.rules_of(tool_name)
+        policy = self.policies.of(tool_name)
         async with self.connections.postgres() as conn:
             current = await require_current(conn, tool_name)
             found = await newest_executions(
                 conn,
                 tool_name,
                 current.version_id,
-                rules.ring_size,
+                policy.rules.ring_size,
                 since=current.activated_at if current.activated_by.kind == "rollback" else None,
                 until=until,
             )
-        return rebuild(current, found[::-1], rules, until)
+        return rebuild(current, found[::-1], policy, until)
 
     async def told(self, outcome: RollbackOutcome, wanted: int | None) -> dict[str, Any]:
         """The result of a rollback, after the registry was told of it."""

@@ -17,7 +17,7 @@ from db.postgres.migrate import require_schema
 from db.postgres.pool import Connection, connect
 from db.rollbacks.rollbacks import RollbackRecord, rollback_by_id, rollbacks
 from db.versions.tool_versions import VersionRecord, current_version, history, version
-from policy.decision.guarded import evidence_of
+from policy.decision.evidence_summary import summary_of
 from policy.decision.rule_texts import evidence_text, rule_text
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.fields import uuid_of
@@ -91,7 +91,7 @@ async def explanation_of(settings: Settings, command_id: UUID) -> Explanation:
     recorded = {str(each.execution_id) for each in executions}
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
     unrecorded = [each for each in ids if each not in recorded]
-    said = evidence_of(command.details)
+    said = summary_of(command.details)
     evidence = None if said is None else evidence_text(said)
     return Explanation(command, rule, evidence, executions, unrecorded)
 

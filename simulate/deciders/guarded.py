@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from policy.decision.weighing import EvidencePolicy, Stakes, reached, stakes_of
+from policy.decision.betting_tables import BettingTables, EvidenceNumbers, betting_tables_of
+from policy.decision.weighing import condemns
 from policy.state.evidence import Baseline, Evidence
 from schemas.execution import SIGNATURE_ERRORS
+from schemas.rules import Rules
 from simulate.worlds.draws import Outcome
 
-_POLICY: Final = EvidencePolicy()
+_NUMBERS: Final = EvidenceNumbers.of(Rules())
 
 
 class Guarded:
@@ -16,26 +18,26 @@ class Guarded:
 
     def __init__(self, target: Sequence[Outcome]) -> None:
         self._baseline = _baseline_of(target)
-        self._stakes = stakes_of(self._baseline, _POLICY)
+        self._tables = betting_tables_of(self._baseline, _NUMBERS)
         self._evidence = Evidence()
 
     def judge(self, outcome: Outcome) -> bool:
-        _count(self._evidence, outcome, self._stakes)
-        return outcome is not None and reached(self._evidence, self._baseline, _POLICY)
+        _count(self._evidence, outcome, self._tables)
+        return outcome is not None and condemns(self._evidence, self._baseline, _NUMBERS)
 
 
 def _baseline_of(target: Sequence[Outcome]) -> Baseline | None:
     """What the target leaves; None for a tool's first version."""
     if not target:
         return None
-    evidence, stakes = Evidence(), stakes_of(None, _POLICY)
+    evidence, tables = Evidence(), betting_tables_of(None, _NUMBERS)
     for outcome in target:
-        _count(evidence, outcome, stakes)
+        _count(evidence, outcome, tables)
     return evidence.baseline
 
 
-def _count(evidence: Evidence, outcome: Outcome, stakes: Stakes) -> None:
+def _count(evidence: Evidence, outcome: Outcome, tables: BettingTables) -> None:
     if outcome is None:
         evidence.add_success()
     else:
-        evidence.add_failure(outcome in SIGNATURE_ERRORS, stakes.break_bets)
+        evidence.add_failure(outcome in SIGNATURE_ERRORS, tables.break_bets)

@@ -5,7 +5,9 @@ from typing import Final
 from uuid import UUID
 
 from policy.decision.fold import fold
-from policy.state.row import activate, count
+from policy.decision.policies import policy_for
+from policy.state.counting import activate, count
+from policy.state.log import LogRecord
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 from simulate.worlds.draws import Outcome
@@ -13,6 +15,7 @@ from simulate.worlds.histories import INTERVAL_MS, Call, activation, run
 
 _BEGIN_MS: Final = 1_700_000_000_000
 _RULES: Final = Rules()
+_POLICY: Final = policy_for(_RULES)
 
 
 class Seed:
@@ -31,7 +34,7 @@ class Seed:
 
     def judge(self, outcome: Outcome) -> bool:
         counted = self._run(outcome)
-        _, command = fold(self._row, self._offset, self._now_ms(), counted, _RULES)
+        _, command = fold(self._row, LogRecord.of(self._offset, self._now_ms(), counted), _POLICY)
         return command is not None
 
     def _now_ms(self) -> int:

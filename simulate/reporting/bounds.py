@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from policy.decision.weighing import EvidencePolicy
+from schemas.rules import Rules
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.scenarios import Scenario
 
 PROMISED: Final = {"healthy": 0.01, "bursts": 0.03}
 """The share of healthy versions that is rolled back, at most, by part."""
-_ASSUMED: Final = EvidencePolicy().assumed_success_rate
+_ASSUMED: Final = Rules().assumed_success_rate
 
 
 def is_promised(scenario: Scenario) -> bool:

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Final
 
-from policy.decision.fold import Numbered, fold_all
-from policy.state.outages import NO_OUTAGE, OutageWatch
+from policy.decision.fold import fold_all
+from policy.decision.policies import policy_for
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE
+from policy.state.outage_watch import OutageWatch
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from simulate.deciders.policies import POLICIES
@@ -39,17 +42,16 @@ def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
         ((at_ms, entry) for history in histories for at_ms, entry in log_of(history)),
         key=itemgetter(0),
     )
-    read = [
-        (entry.tool_name.encode(), (offset, at_ms, entry))
-        for offset, (at_ms, entry) in enumerate(log)
-    ]
-    timeline = OutageWatch().follow(read, OutageRules()) if rules.policy == "guarded" else NO_OUTAGE
-    logs: dict[bytes, list[Numbered]] = {}
-    for key, numbered in read:
-        logs.setdefault(key, []).append(numbered)
+    records = [LogRecord.of(offset, at_ms, entry) for offset, (at_ms, entry) in enumerate(log)]
+    policy, timeline = policy_for(rules), NO_OUTAGE
+    if policy.watches_outages:
+        timeline = OutageWatch().follow(records, OutageRules())
+    logs: dict[bytes, list[LogRecord]] = {}
+    for record in records:
+        logs.setdefault(record.key, []).append(record)
     found = {}
     for key, tool_log in logs.items():
-        _, decided = fold_all(None, tool_log, rules, timeline)
+        _, decided = fold_all(None, tool_log, policy, timeline)
         # the target is judged as well, but it is not what is asked for
         times = [at_ms for _, at_ms, command in decided if command.from_version_id == 2]
         if times:

@@ -14,8 +14,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from policy.decision.weighing import Weighed, policy_of, stakes_of, weigh
-from policy.state.evidence import REMEMBERED, Baseline, Evidence
+from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.decision.weighing import WeighedEvidence, weigh
+from policy.state.evidence import Baseline, Evidence
+from policy.state.tool_evidence import MOST_STORED
 from schemas.execution import Activation, Execution
 from schemas.rollback import (
     Mode,
@@ -121,7 +123,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         evidence = _evidence_in(log, rules)
         seen = [run for run in runs if run.offset in evidence]
         fewer = rules.model_copy(
-            update={"remembered_versions": min(rules.remembered_versions, REMEMBERED)}
+            update={"remembered_versions": min(rules.remembered_versions, MOST_STORED)}
         )
         target = _baseline(log, place, fewer, lambda runs: _tally(runs, evidence))
         weighed = _weighed(seen, target, rules)
@@ -130,7 +132,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         if (
             log[-1].offset not in evidence
             or runs[-1].execution.success
-            or weighed.greatest[1].share < 1
+            or weighed.nearest_to_limit[1].share_of_limit < 1
         ):
             decision = None
         elif decision is None:
@@ -192,22 +194,24 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     return Issued(command, now)
 
 
-def _weighed(runs: Sequence[CountedExecution], baseline: Tally | None, rules: Rules) -> Weighed:
+def _weighed(
+    runs: Sequence[CountedExecution], baseline: Tally | None, rules: Rules
+) -> WeighedEvidence:
     """The tests, after these executions of an activation, one after the other."""
-    policy = policy_of(rules)
+    numbers = EvidenceNumbers.of(rules)
     target = None if baseline is None else Baseline(**asdict(baseline))
     evidence = Evidence()
     for run in runs:
         if run.execution.success:
             evidence.add_success()
         else:
-            bets = stakes_of(target, policy).break_bets
+            bets = betting_tables_of(target, numbers).break_bets
             evidence.add_failure(run.execution.is_signature_error, bets)
-    return weigh(evidence, target, policy)
+    return weigh(evidence, target, numbers)
 
 
-def _evidence_said(weighed: Weighed, seen: Tally) -> dict[str, Any]:
-    test, weight = weighed.greatest
+def _evidence_said(weighed: WeighedEvidence, seen: Tally) -> dict[str, Any]:
+    test, weight = weighed.nearest_to_limit
     known = weighed.baseline
     fields = Tally.__dataclass_fields__
     return {

@@ -3,10 +3,11 @@ Pure.
 """
 
 from policy.decision.fold import fold
-from policy.state.outages import NO_OUTAGE, OutageWatch
+from policy.decision.policies import Policies
+from policy.state.log import LogEntry, LogRecord
+from policy.state.outage import NO_OUTAGE
+from policy.state.outage_watch import OutageWatch
 from policy.state.row import Row
-from schemas.execution import Activation
-from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 
@@ -16,19 +17,17 @@ class Partition:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._policies = Policies(settings.rules_of)
         self.rows: dict[str, Row] = {}
         self.watch = OutageWatch()
 
-    def read(
-        self, offset: int, timestamp_ms: int, entry: ExecutionEntry | Activation
-    ) -> RollbackCommand | None:
-        """Take a record in; the command that it demands. ``timestamp_ms`` is the broker's."""
-        tool, timeline = entry.tool_name, NO_OUTAGE
+    def read(self, offset: int, timestamp_ms: int, entry: LogEntry) -> RollbackCommand | None:
+        """Take a record in, and return the command that it demands."""
+        record, timeline = LogRecord.of(offset, timestamp_ms, entry), NO_OUTAGE
         if self._settings.is_guarded_anywhere:
-            read = [(tool.encode(), (offset, timestamp_ms, entry))]
-            timeline = self.watch.follow(read, self._settings)
-        rules = self._settings.rules_of(tool)
-        row, command = fold(self.rows.get(tool), offset, timestamp_ms, entry, rules, timeline)
+            timeline = self.watch.follow([record], self._settings)
+        tool = entry.tool_name
+        row, command = fold(self.rows.get(tool), record, self._policies.of(tool), timeline)
         if row is not None:
             self.rows[tool] = row
         return command

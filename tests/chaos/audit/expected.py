@@ -15,7 +15,8 @@ from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 
-from policy.decision.health import guarded_health_of
+from policy.decision.health import health_of
+from policy.decision.policies import policy_for
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
@@ -95,6 +96,6 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
 
 def _health(partition: Partition, tool: str, books: Books) -> dict[str, Any]:
     settings, row = books.settings, partition.rows[tool]
-    shown = guarded_health_of(row, tool, settings.rules_of(tool), partition.watch, settings)
+    shown = health_of(row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings)
     said: dict[str, Any] = json.loads(json.dumps(shown))
     return said

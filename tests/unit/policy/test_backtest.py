@@ -12,7 +12,7 @@ import pytest
 
 from policy.backtest.comparison import differs, ordered, summaries
 from policy.backtest.derived_activations import DerivedActivations, is_derived
-from policy.backtest.placed_activations import PlacedActivations
+from policy.backtest.placed_activations import CommittedActivation, PlacedActivations
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trial, Trials
 from policy.decision.fold import commands_of_log
@@ -197,7 +197,7 @@ def test_those_in_which_policies_differ_come_first() -> None:
         ("guarded:alfa=1", "'alfa' is no setting of the rules"),
         ("guarded:alpha", "'alpha' is not SETTING=VALUE"),
         ("guarded:alpha=0.1,alpha=0.2", "'alpha' is given twice"),
-        ("guarded:policy=seed", "the policy is named in front of the colon"),
+        ("guarded:policy=seed", "the policy is named before the colon"),
         ("guarded:alpha=much", "alpha: Input should be a valid number"),
         ("guarded:alpha=2", "alpha: Input should be less than 1"),
         ("seed:ring_size=2", "consecutive_failures (3) must not be greater than ring_size (2)"),
@@ -232,7 +232,7 @@ def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:
             each = completing.before(ExecutionEntry.of(entry))
             assert each is None or is_derived(each)
         else:
-            each = completing.in_place_of(entry)
+            each = completing.instead_of(entry)
         if each is not None:
             found.append((each.version_id, each.activated_by.kind, each.activation))
     return found
@@ -290,7 +290,7 @@ def test_what_is_recorded_of_activations_holds() -> None:
 
 def test_other_tools_are_derived_by_themselves() -> None:
     completing = DerivedActivations()
-    assert completing.in_place_of(active(0, 1, 1)) is not None
+    assert completing.instead_of(active(0, 1, 1)) is not None
     other = completing.before(ExecutionEntry.of(execution("other", version_id=1)))
     assert other is not None
     assert other.tool_name == "other"
@@ -299,7 +299,8 @@ def test_other_tools_are_derived_by_themselves() -> None:
 def placed(applied: Sequence[tuple[Activation, int]], *runs: Execution) -> list[list[int]]:
     """The numbers of the activations in front of each execution, and behind the last."""
     log = PlacedActivations(
-        [(each, micros_of(at(second))) for each, second in applied], ahead_us=60_000_000
+        [CommittedActivation(each, micros_of(at(second))) for each, second in applied],
+        ahead_us=60_000_000,
     )
     found = [[each.activation for each in log.before(ExecutionEntry.of(one))] for one in runs]
     return [*found, [each.activation for each in log.rest()]]
@@ -322,7 +323,7 @@ def test_an_activation_stands_in_front_of_what_is_certainly_later() -> None:
 
 
 def test_tools_without_activations_are_not_known() -> None:
-    log = PlacedActivations([(active(0, 1, 1), 0)], 0)
+    log = PlacedActivations([CommittedActivation(active(0, 1, 1), 0)], 0)
     assert log.knows("parser")
     assert not log.knows("other")
     assert log.before(ExecutionEntry.of(execution("other"))) == ()

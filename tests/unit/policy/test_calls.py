@@ -5,8 +5,10 @@ from uuid import UUID
 import pytest
 
 from policy.decision.fold import fold
+from policy.decision.policies import policy_for
 from policy.state.evidence import Evidence
-from policy.state.muted_callers import Calls, call_of
+from policy.state.log import LogRecord
+from policy.state.muted_callers import MutedCallers, caller_of
 from policy.state.row import Row
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
@@ -34,18 +36,22 @@ class Log:
         self.offset = 0
         self.commands: list[RollbackCommand] = []
         for each in Script().deploy(0).log:
-            self.row, _ = fold(self.row, *numbered(each), rules)
+            self.row, _ = fold(self.row, numbered(each), policy_for(rules))
         for number in range(500):
             self.run(number, number % 100 != 50, session_id="abcdefghij"[number % 10])
         for each in Script().deploy(0).deploy(500).log[1:]:
             self.offset += 1
-            self.row, _ = fold(self.row, self.offset + 10, 0, numbered(each)[2], rules)
+            self.row, _ = fold(
+                self.row, LogRecord.of(self.offset + 10, 0, each.entry), policy_for(rules)
+            )
 
     def run(self, second: float, success: bool, **call: str) -> None:
         self.offset += 1
         entry = run(1_000 + self.offset, second, success, **call)
         at_ms = entry.executed_us // 1_000
-        self.row, command = fold(self.row, self.offset + 10, at_ms, entry, self.rules)
+        self.row, command = fold(
+            self.row, LogRecord.of(self.offset + 10, at_ms, entry), policy_for(self.rules)
+        )
         if command is not None:
             self.commands.append(command)
 
@@ -147,13 +153,13 @@ def test_the_span_can_be_none() -> None:
     ],
 )
 def test_what_is_the_same_call(one: dict[str, str], other: dict[str, str], same: bool) -> None:
-    assert (call_of(run(1, 0, True, **one)) == call_of(run(2, 0, True, **other))) is same
-    assert call_of(run(3, 0, True)) == 0
+    assert (caller_of(run(1, 0, True, **one)) == caller_of(run(2, 0, True, **other))) is same
+    assert caller_of(run(3, 0, True)) == 0
 
 
 def test_few_are_remembered() -> None:
-    calls = Calls()
+    callers = MutedCallers()
     for number in range(50):
-        calls.note_failure(run(number, number / 10, False, session_id=str(number)), GUARDED)
-        calls.note_successes([run(100 + number, number / 10, True)], GUARDED)
-    assert len(calls.resting) == 16
+        callers.count_failure(run(number, number / 10, False, session_id=str(number)), GUARDED)
+        callers.count_successes([run(100 + number, number / 10, True)], GUARDED)
+    assert len(callers.muted) == 16

@@ -13,18 +13,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import policy.decision.fold
+import policy.decision.guarded
+import policy.decision.seed
+from policy.decision.evidence_summary import CountsOfVersion, EvidenceSummary, summary_of
 from policy.decision.fold import fold, fold_all
-from policy.decision.guarded import EvidenceSummary, Tally, evidence_of
 from policy.decision.health import health_of
-from policy.decision.rebuild import immediate
+from policy.decision.policies import policy_for
 from policy.decision.rule_texts import evidence_text
-from policy.state.evidence import REMEMBERED, Baseline, Before, Evidence, ToolEvidence
-from policy.state.muted_callers import MOST, Calls
-from policy.state.row import Row, activate, count_successes, decode, encode
+from policy.state.counting import count_successes
+from policy.state.evidence import Baseline, Evidence
+from policy.state.muted_callers import MOST_MUTED, MutedCallers
+from policy.state.outage_watch import OutageWatch
+from policy.state.row import Row, decode, encode
+from policy.state.tool_evidence import MOST_STORED, EvidenceBefore, ToolEvidence
 from schemas.errors import Misconfigured
+from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
+from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.settings import load_settings
 from tests.support.oracle import Entry, commands_of
@@ -123,12 +129,13 @@ def test_successes_are_counted_at_once_whatever_a_rule_says(
         at_once.append(len(runs))
         return count_successes(row, runs, *rest)
 
-    monkeypatch.setattr(policy.decision.fold, "count_successes", noting)
+    monkeypatch.setattr(policy.decision.seed, "count_successes", noting)
+    monkeypatch.setattr(policy.decision.guarded, "count_successes", noting)
     script = Script().deploy(0).run("FFF" + "." * 7, *every(0, 10, 0), error="TypeError")
     entries = [numbered(each) for each in script.log]
-    fold_all(None, entries, Rules())
+    fold_all(None, entries, policy_for(Rules()))
     assert at_once == []
-    fold_all(None, entries, DEFAULT)
+    fold_all(None, entries, policy_for(DEFAULT))
     assert at_once == [7]
 
 
@@ -138,7 +145,7 @@ def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
     for seed in range(20):
         row = None
         for each in LogBuilder(Random(f"{which}/{seed}").choice, rules).build():
-            row, command = fold(row, *numbered(each), rules)
+            row, command = fold(row, numbered(each), policy_for(rules))
             assert row is None or row.tool_evidence is None
             assert command is None or "evidence" not in command.details
         if row is not None:
@@ -151,7 +158,7 @@ def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
 
 
 def row_of(script: Script, rules: Rules = DEFAULT) -> Row:
-    row, _ = fold_all(None, [numbered(each) for each in script.log], rules)
+    row, _ = fold_all(None, [numbered(each) for each in script.log], policy_for(rules))
     assert row is not None
     return decode(encode(row))
 
@@ -227,7 +234,7 @@ def test_a_row_grows_by_little() -> None:
         )
     tool_evidence = row_of(script).tool_evidence
     assert tool_evidence is not None
-    assert len(tool_evidence.stored_baselines) == REMEMBERED
+    assert len(tool_evidence.stored_baselines) == MOST_STORED
     assert len(msgspec.msgpack.encode(tool_evidence)) <= 200
 
 
@@ -238,11 +245,13 @@ def test_a_row_grows_by_little_at_a_million_executions() -> None:
     tool_evidence = ToolEvidence(
         evidence,
         tally,
-        {2**31 - number: tally for number in range(1, REMEMBERED + 1)},
-        Before(micros_of(START) // 1_000, evidence),
+        {2**31 - number: tally for number in range(1, MOST_STORED + 1)},
+        EvidenceBefore(micros_of(START) // 1_000, evidence),
     )
     assert len(msgspec.msgpack.encode(tool_evidence)) <= 400
-    tool_evidence.calls = Calls(2**32 - 1, 2**31, 2**31, 2**31, [2**32 - 1, 2**31] * MOST)
+    tool_evidence.callers = MutedCallers(
+        2**32 - 1, 2**31, 2**31, 2**31, [2**32 - 1, 2**31] * MOST_MUTED
+    )
     assert len(msgspec.msgpack.encode(tool_evidence)) <= 520
 
 
@@ -257,15 +266,15 @@ def test_a_change_of_policy_within_an_activation() -> None:
     nothing is left.
     """
     script = run(Script().deploy(0), "." * 12, 0)
-    row, _ = fold_all(None, [numbered(each) for each in script.log], Rules())
+    row, _ = fold_all(None, [numbered(each) for each in script.log], policy_for(Rules()))
     more = run(Script().deploy(0), "." * 12 + "....F", 0).log[-5:]
-    row, _ = fold_all(row, [numbered(each) for each in more], DEFAULT)
+    row, _ = fold_all(row, [numbered(each) for each in more], policy_for(DEFAULT))
     assert row is not None
     assert row.tool_evidence is not None
     assert row.tool_evidence.evidence.baseline == Baseline(5, 1, 0, 0, 0)
     entry = Script().deploy(0).deploy(90_000).log[-1].entry
-    assert not isinstance(entry, ExecutionEntry)
-    row = activate(row, entry, 99, Rules())  # type: ignore[arg-type]
+    assert isinstance(entry, Activation)
+    row = policy_for(Rules()).activate(row, entry, 99)
     assert row.tool_evidence is None
 
 
@@ -308,12 +317,12 @@ def test_without_a_rule_it_is_a_regression() -> None:
     assert (command.tier, command.reason) == ("standard", "regression")
     assert command.details["executions"] == command.details["failures"] == 5
     assert command.details["success_rate"] == 0.0
-    said = evidence_of(command.details)
+    said = summary_of(command.details)
     assert said is not None
     assert (said.test, said.assumed, said.limit) == ("rate", False, 100)
     assert said.odds >= 100
-    assert said.baseline == Tally(120, 2, 0, 1, 0)
-    assert said.seen == Tally(5, 5, 0, 4, 4)
+    assert said.baseline == CountsOfVersion(120, 2, 0, 1, 0)
+    assert said.seen == CountsOfVersion(5, 5, 0, 4, 4)
 
 
 def test_the_next_attempt_waits_and_needs_a_failure() -> None:
@@ -326,29 +335,38 @@ def test_the_next_attempt_waits_and_needs_a_failure() -> None:
 
 def test_health_says_what_the_policy_says() -> None:
     """Also after a success that does not clear the version; not what a rule says alone."""
-    before = health_of(row_of(known().run("FF", 0, 1)), TOOL, DEFAULT)
+    before = health_of(
+        row_of(known().run("FF", 0, 1)), TOOL, policy_for(DEFAULT), OutageWatch(), OutageRules()
+    )
     assert (before["needs_rollback"], before["reason"], before["details"]) == (False, None, {})
     row = row_of(known().run("F.FFFFFF.", *every(3_600, 9, 0)))
-    health = health_of(row, TOOL, DEFAULT)
+    health = health_of(row, TOOL, policy_for(DEFAULT), OutageWatch(), OutageRules())
     assert (health["needs_rollback"], health["reason"]) == (True, "regression")
     assert health["details"]["evidence"]["seen"]["executions"] == 9
     alone = row_of(Script().deploy(0).run("FFF", 0, 1, 2))
-    assert not health_of(alone, TOOL, DEFAULT)["needs_rollback"]
-    assert health_of(alone, TOOL, Rules())["needs_rollback"]
+    assert not health_of(alone, TOOL, policy_for(DEFAULT), OutageWatch(), OutageRules())[
+        "needs_rollback"
+    ]
+    assert health_of(alone, TOOL, policy_for(Rules()), OutageWatch(), OutageRules())[
+        "needs_rollback"
+    ]
 
 
 def test_the_rules_alone_are_not_asked_of_postgres() -> None:
     row = row_of(Script().deploy(0).run("FFF", 0, 1, 2))
-    assert immediate(row, Rules()) is not None
-    assert immediate(row, DEFAULT) is None
+    assert policy_for(Rules()).immediate_verdict(row) is not None
+    assert policy_for(DEFAULT).immediate_verdict(row) is None
 
 
 # ------------------------------------------------------------------------------------------------
 # Texts and settings
 # ------------------------------------------------------------------------------------------------
 
-SAID = EvidenceSummary("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False, Tally(120, 2, 0, 2, 0),
-            Tally(6, 5, 2, 5, 4))  # fmt: skip
+SAID = EvidenceSummary(
+    *("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False),
+    CountsOfVersion(120, 2, 0, 2, 0),
+    CountsOfVersion(6, 5, 2, 5, 4),
+)
 
 
 @pytest.mark.parametrize(
@@ -370,9 +388,14 @@ SAID = EvidenceSummary("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False, Tally
             "3e+12 to 1 against",
         ),
         (
-            {"test": "break", "limit": 1e5, "odds": 123456.7, "seen": Tally(1006, 9, 0, 8, 5)},
+            {
+                "test": "break",
+                "limit": 1e5,
+                "odds": 123456.7,
+                "seen": CountsOfVersion(1006, 9, 0, 8, 5),
+            },
             "success at least 0.93 was expected (118 of 120, 95 %), 997 of 1006 was seen, "
-            "far fewer lately: 123457 where 100000 is a break",
+            "far fewer lately: 123457; from 100000 on it is a break",
         ),
     ],
 )
@@ -382,14 +405,14 @@ def test_the_evidence_in_words(changes: dict[str, Any], text: str) -> None:
 
 @pytest.mark.parametrize("said", [None, 7, {}, {"test": "rate"}, {"evidence": {"odds": "many"}}])
 def test_what_is_no_evidence_is_not_told(said: Any) -> None:
-    assert evidence_of({"evidence": said}) is None
+    assert summary_of({"evidence": said}) is None
 
 
 def test_evidence_is_read_as_postgres_gives_it_back() -> None:
     """Jsonb knows one kind of number: 1e299 comes back as a whole one."""
     said = msgspec.to_builtins(SAID) | {"odds": 10**299, "limit": 100}
-    assert evidence_of({"evidence": said}) == msgspec.structs.replace(SAID, odds=1e299)
-    assert evidence_of({"evidence": said | {"odds": 10**400}}) is None
+    assert summary_of({"evidence": said}) == msgspec.structs.replace(SAID, odds=1e299)
+    assert summary_of({"evidence": said | {"odds": 10**400}}) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from policy.decision.threshold_rules import mode_of
+from policy.decision.command import mode_of
 from schemas.errors import Misconfigured
 from schemas.rules import Rules
 from schemas.settings import load_settings

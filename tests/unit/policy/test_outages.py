@@ -11,9 +11,17 @@ from zlib import crc32
 
 import pytest
 
-from policy.decision.fold import Numbered, fold_all
-from policy.decision.health import guarded_health_of, outage_of
-from policy.state.outages import NO_OUTAGE, OutageWatch, chance, decode_watch, encode_watch
+from policy.decision.fold import fold_all
+from policy.decision.health import health_of, outage_of
+from policy.decision.policies import policy_for
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE
+from policy.state.outage_watch import (
+    OutageWatch,
+    chance,
+    decode_watch,
+    encode_watch,
+)
 from policy.state.row import Row, decode, encode
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
@@ -208,10 +216,10 @@ def test_what_is_known_is_what_a_slow_reading_knows(which: int) -> None:
     for seed in range(40):
         slow, watch = Slowly(RULES[which]), OutageWatch()
         for record in random_log(seed):
-            timeline = watch.follow([(record[2].tool_name.encode(), record)], RULES[which])
+            timeline = watch.follow([LogRecord.of(*record)], RULES[which])
             deferred = slow.read(record)
             spans = tuple(tuple(each) for each in slow.spans[-8:])
-            assert timeline.spans_at(record[0]) == spans, (seed, record[0])
+            assert timeline.outages_at(record[0]) == spans, (seed, record[0])
             assert (record[0] in timeline.deferred) == deferred, (seed, record[0])
             doubted += deferred
         began += len(slow.spans)
@@ -240,16 +248,14 @@ class Detector:
 
     def take(self, batch: Sequence[Record]) -> None:
         watch = decode_watch(self.watch)
-        timeline = watch.follow(
-            [(each[2].tool_name.encode(), each) for each in batch], self.settings
-        )
-        logs: dict[str, list[Numbered]] = {}
+        timeline = watch.follow([LogRecord.of(*each) for each in batch], self.settings)
+        logs: dict[str, list[LogRecord]] = {}
         for record in batch:
-            logs.setdefault(record[2].tool_name, []).append(record)
+            logs.setdefault(record[2].tool_name, []).append(LogRecord.of(*record))
         for tool, log in logs.items():
             known = self.rows.get(tool)
             row: Row | None = None if known is None else decode(known)
-            row, found = fold_all(row, log, self.settings.rules_of(tool), timeline)
+            row, found = fold_all(row, log, policy_for(self.settings.rules_of(tool)), timeline)
             self.commands += [(offset, command) for offset, _, command in found]
             if row is not None:
                 self.rows[tool] = encode(row)
@@ -285,7 +291,11 @@ def test_batches_make_no_difference_nor_does_a_crash_between_rows() -> None:
         assert encode_watch(one_by_one.watch) == detector.watch
         decided += len(commands)
         unwatched = {
-            tool: fold_all(None, each, SENSITIVE.rules_of(tool))[1]
+            tool: fold_all(
+                None,
+                [LogRecord.of(*record) for record in each],
+                policy_for(SENSITIVE.rules_of(tool)),
+            )[1]
             for tool, each in by_tool(log).items()
         }
         held += sum(map(len, unwatched.values())) - len(commands)
@@ -364,9 +374,11 @@ def test_one_that_breaks_while_all_others_do_well_waits_for_nothing() -> None:
     [(offset, command)] = commands_in(writer.log)
     [(alone, _)] = [
         (each, command)
-        for each, _, command in fold_all(None, by_tool(writer.log)[tools[0]], GUARDED.rules_of(""))[
-            1
-        ]
+        for each, _, command in fold_all(
+            None,
+            [LogRecord.of(*record) for record in by_tool(writer.log)[tools[0]]],
+            policy_for(GUARDED.rules_of("")),
+        )[1]
     ]
     assert command.tool_name == tools[0]
     assert offset == alone
@@ -448,7 +460,7 @@ def test_who_asks_is_told() -> None:
     for record in writer.log:
         partition.read(*record)
     assert outage_of(partition.watch, GUARDED) is None
-    rules, row = GUARDED.rules_of(""), partition.rows[tools[0]]
+    policy, row = policy_for(GUARDED.rules_of("")), partition.rows[tools[0]]
     begun = len(writer.log)
     writer.round(at_ms, tools, tools)
     for record in writer.log[begun:]:
@@ -456,10 +468,10 @@ def test_who_asks_is_told() -> None:
     told = outage_of(partition.watch, GUARDED)
     assert told is not None
     assert (told["tools"], told["failing"]) == (10, 10)
-    health = guarded_health_of(row, tools[0], rules, partition.watch, GUARDED)
+    health = health_of(row, tools[0], policy, partition.watch, GUARDED)
     assert health["outage"] == told
     assert not health["needs_rollback"]
-    assert guarded_health_of(row, tools[0], rules, OutageWatch(), GUARDED)["outage"] is None
+    assert health_of(row, tools[0], policy, OutageWatch(), GUARDED)["outage"] is None
     assert told["since"].startswith(str(time_of((at_ms - 60_000) * 1_000))[:10])
 
 
@@ -473,7 +485,7 @@ def test_the_row_of_what_is_known_is_small() -> None:
     watch = partition.watch
     watch.spans = [(at_ms, at_ms)] * 8
     assert len(encode_watch(watch)) < 600
-    with pytest.raises(ValueError, match="not a watch"):
+    with pytest.raises(ValueError, match="not an outage row"):
         decode_watch(encode_watch(watch)[:-1])
 
 

@@ -6,13 +6,14 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy.decision.command import details_of
 from policy.decision.fold import fold
-from policy.decision.rebuild import immediate, rebuild
-from policy.decision.threshold_rules import details_of
+from policy.decision.policies import policy_for
+from policy.decision.rebuild import rebuild
+from policy.state.log import LogRecord
 from policy.state.row import Row
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Execution
-from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -67,26 +68,26 @@ def recorded(log: list[Execution], current: ToolVersion, rules: Rules) -> list[E
 def test_the_immediate_rules_say_what_the_detector_says(
     runs: list[tuple[int, str | None]], kind: str
 ) -> None:
-    rules, current, log = Rules(), version(kind), executions(runs)
+    policy, current, log = policy_for(Rules()), version(kind), executions(runs)
     row: Row | None
-    row, _ = fold(None, 0, 0, current.as_activation(), rules)
+    row, _ = fold(None, LogRecord.of(0, 0, current.as_activation()), policy)
     for offset, each in enumerate(log, 1):
-        row, _ = fold(row, offset, 0, ExecutionEntry.of(each), rules)
+        row, _ = fold(row, LogRecord.of(offset, 0, each), policy)
     assert row is not None
-    rebuilt = rebuild(current, recorded(log, current, rules), rules)
-    expected, verdict = immediate(row, rules), immediate(rebuilt, rules)
+    rebuilt = rebuild(current, recorded(log, current, policy.rules), policy)
+    expected, verdict = policy.immediate_verdict(row), policy.immediate_verdict(rebuilt)
     assert verdict == expected
     if verdict is not None and expected is not None:
-        ours, theirs = details_of(rebuilt, verdict, rules), details_of(row, expected, rules)
+        ours, theirs = details_of(rebuilt, verdict, policy), details_of(row, expected, policy)
         assert ours["recent"] == theirs["recent"]
 
 
 def test_later_than_the_newest_execution() -> None:
-    rules, current = Rules(), version("deployment")
+    policy, current = policy_for(Rules()), version("deployment")
     log = executions([(0, "x"), (1, "x"), (2, "x")])
-    assert immediate(rebuild(current, log, rules), rules) is not None
+    assert policy.immediate_verdict(rebuild(current, log, policy)) is not None
     still = NOON + timedelta(seconds=300)
-    assert immediate(rebuild(current, log, rules, still), rules) is not None
+    assert policy.immediate_verdict(rebuild(current, log, policy, still)) is not None
     gone = NOON + timedelta(seconds=301)
-    assert immediate(rebuild(current, log, rules, gone), rules) is None
-    assert immediate(rebuild(current, [], rules, gone), rules) is None
+    assert policy.immediate_verdict(rebuild(current, log, policy, gone)) is None
+    assert policy.immediate_verdict(rebuild(current, [], policy, gone)) is None

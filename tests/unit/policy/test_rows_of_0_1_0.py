@@ -14,10 +14,11 @@ from uuid import UUID
 import pytest
 
 from policy.decision.fold import fold
-from policy.state.outages import decode_watch, encode_watch
+from policy.decision.policies import policy_for
+from policy.state.log import LogRecord
+from policy.state.outage_watch import decode_watch, encode_watch
 from policy.state.row import decode, encode
-from schemas.execution import Execution, read_log_entry
-from schemas.execution_entry import ExecutionEntry
+from schemas.execution import read_log_entry
 from schemas.rules import Rules
 from schemas.settings import load_settings
 from tests.support.system import execution
@@ -33,14 +34,13 @@ def _row_name(case: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("case", _DATA["rows"], ids=_row_name)
 def test_a_row_of_0_1_0_is_folded_on_as_0_1_0_did(case: dict[str, Any]) -> None:
-    rules = Rules.model_validate(case["rules"])
+    policy = policy_for(Rules.model_validate(case["rules"]))
     row: Any = decode(b64decode(case["row"]))
     assert encode(row) == b64decode(case["row"])
     commands = []
     for offset, timestamp_ms, value in case["log"]:
-        read = read_log_entry(value.encode())
-        entry = ExecutionEntry.of(read) if isinstance(read, Execution) else read
-        row, command = fold(row, offset, timestamp_ms, entry, rules)
+        record = LogRecord.of(offset, timestamp_ms, read_log_entry(value.encode()))
+        row, command = fold(row, record, policy)
         if command is not None:
             commands.append(command.model_dump(mode="json", exclude_none=True))
     assert commands == case["commands"]
@@ -51,17 +51,10 @@ def test_a_row_of_0_1_0_is_folded_on_as_0_1_0_did(case: dict[str, Any]) -> None:
 def test_an_outage_row_of_0_1_0_is_followed_on_as_0_1_0_did(case: dict[str, Any]) -> None:
     watch = decode_watch(b64decode(case["row"]))
     log = [
-        (
-            tool.encode(),
-            (
-                offset,
-                timestamp_ms,
-                ExecutionEntry.of(
-                    execution(
-                        tool, None if ok else "OSError: down", execution_id=UUID(int=offset + 1)
-                    )
-                ),
-            ),
+        LogRecord.of(
+            offset,
+            timestamp_ms,
+            execution(tool, None if ok else "OSError: down", execution_id=UUID(int=offset + 1)),
         )
         for offset, timestamp_ms, tool, ok in case["log"]
     ]

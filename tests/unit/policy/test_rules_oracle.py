@@ -18,9 +18,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
-import policy.decision.fold
-from policy.decision.fold import Numbered, commands_of_log, fold, fold_all
-from policy.state.row import Row, count_successes, encode
+import policy.decision.guarded
+import policy.decision.seed
+from policy.decision.fold import commands_of_log, fold, fold_all
+from policy.decision.policies import policy_for
+from policy.state.counting import count_successes
+from policy.state.log import LogRecord
+from policy.state.row import Row, encode
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of
@@ -437,7 +441,8 @@ def noting_stretches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         at_once.append(len(runs))
         return count_successes(row, runs, *rest)
 
-    monkeypatch.setattr(policy.decision.fold, "count_successes", noting)
+    monkeypatch.setattr(policy.decision.seed, "count_successes", noting)
+    monkeypatch.setattr(policy.decision.guarded, "count_successes", noting)
     return at_once
 
 
@@ -450,12 +455,12 @@ def assert_same_in_batches(
     commands = []
     while rest:
         length = random.choice((1, 2, 5, 20, 100))
-        together, found = fold_all(together, rest[:length], rules)
+        together, found = fold_all(together, rest[:length], policy_for(rules))
         expected = []
-        for offset, timestamp_ms, entry in rest[:length]:
-            apart, command = fold(apart, offset, timestamp_ms, entry, rules)
+        for record in rest[:length]:
+            apart, command = fold(apart, record, policy_for(rules))
             if command is not None:
-                expected.append((offset, timestamp_ms, command))
+                expected.append((record.offset, record.timestamp_ms, command))
         assert found == expected
         assert encode_or_none(together) == encode_or_none(apart)
         commands += [(timestamp_ms, command) for _, timestamp_ms, command in found]
@@ -463,13 +468,8 @@ def assert_same_in_batches(
     return commands
 
 
-def numbered(each: Entry) -> Numbered:
-    entry = each.entry
-    return (
-        each.offset,
-        each.timestamp_ms,
-        ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry,
-    )
+def numbered(each: Entry) -> LogRecord:
+    return LogRecord.of(each.offset, each.timestamp_ms, each.entry)
 
 
 def encode_or_none(row: Row | None) -> bytes | None:

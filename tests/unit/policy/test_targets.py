@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from policy.decision.targets import Counts, choose_target, replaced_counts
+from policy.decision.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rules import Rules
 
 RULES = Rules(policy="guarded")
-BROKEN = Counts(10, 2)
+BROKEN = VersionCounts(10, 2)
 
 
 @pytest.mark.parametrize(
@@ -23,25 +23,28 @@ BROKEN = Counts(10, 2)
         ([(9, 9), (10, 10)], BROKEN, (1, "earned")),
         ([(10, 10), (500, 500)], BROKEN, (0, "earned")),  # the nearest of them
         # 0.05 ** (1 / 58) = 0.9497, 0.05 ** (1 / 59) = 0.9505
-        ([(58, 58)], Counts(100, 95), (0, "nearest")),
-        ([(59, 59)], Counts(100, 95), (0, "earned")),
-        ([(1, 1), (58, 58), (59, 59)], Counts(100, 95), (2, "earned")),
-        ([(500, 500)], Counts(3, 3), (0, "nearest")),  # nothing is above 1
+        ([(58, 58)], VersionCounts(100, 95), (0, "nearest")),
+        ([(59, 59)], VersionCounts(100, 95), (0, "earned")),
+        ([(1, 1), (58, 58), (59, 59)], VersionCounts(100, 95), (2, "earned")),
+        ([(500, 500)], VersionCounts(3, 3), (0, "nearest")),  # nothing is above 1
         ([(100, 0), (100, 100)], BROKEN, (1, "earned")),
         ([(100, 0), (100, 10)], BROKEN, (0, "nearest")),
-        ([(100, 100)], Counts(0, 0), (0, "nearest")),  # nothing is known of what is replaced
+        ([(100, 100)], VersionCounts(0, 0), (0, "nearest")),  # nothing is known of what is replaced
         ([(20, 21)], BROKEN, (0, "earned")),  # rows may say anything
     ],
 )
 def test_the_choice(
-    candidates: Sequence[tuple[int, int]], replaced: Counts, chosen: tuple[int, str] | None
+    candidates: Sequence[tuple[int, int]], replaced: VersionCounts, chosen: tuple[int, str] | None
 ) -> None:
-    assert choose_target([Counts(*each) for each in candidates], replaced, RULES) == chosen
+    assert choose_target([VersionCounts(*each) for each in candidates], replaced, RULES) == chosen
 
 
 def test_how_many_executions_are_enough() -> None:
     many = Rules(policy="guarded", baseline_executions=11)
-    assert choose_target([Counts(10, 10), Counts(11, 11)], BROKEN, many) == (1, "earned")
+    assert choose_target([VersionCounts(10, 10), VersionCounts(11, 11)], BROKEN, many) == (
+        1,
+        "earned",
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,4 +64,4 @@ def test_how_many_executions_are_enough() -> None:
 def test_what_is_known_of_what_is_replaced(
     details: dict[str, Any], counts: tuple[int, int]
 ) -> None:
-    assert replaced_counts(details, Counts(7, 6)) == counts
+    assert replaced_counts(details, VersionCounts(7, 6)) == counts

@@ -11,22 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.decision.weighing import (
+from policy.decision.betting_tables import (
     BREAK_BETS,
     RATE_BETS,
     SIGNATURE_BETS,
     SIGNATURE_LEVELS,
     Bet,
-    EvidencePolicy,
-    Expected,
-    reached,
-    stakes_of,
-    weigh,
+    EvidenceNumbers,
+    ExpectedRates,
+    betting_tables_of,
 )
+from policy.decision.weighing import condemns, weigh
 from policy.state.evidence import Baseline, Evidence
 from policy.statistics.bounds import lower_bound, upper_bound
+from schemas.rules import Rules
 
-POLICY = EvidencePolicy()
+POLICY = EvidenceNumbers.of(Rules())
 ENOUGH = Baseline(100, 10, 0, 10, 1)
 
 # ------------------------------------------------------------------------------------------------
@@ -34,13 +34,13 @@ ENOUGH = Baseline(100, 10, 0, 10, 1)
 # ------------------------------------------------------------------------------------------------
 
 
-def evidence_of(log: str, baseline: Baseline | None, policy: EvidencePolicy = POLICY) -> Evidence:
-    evidence, stakes = Evidence(), stakes_of(baseline, policy)
+def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> Evidence:
+    evidence, tables = Evidence(), betting_tables_of(baseline, policy)
     for outcome in log:
         if outcome == "S":
             evidence.add_success()
         else:
-            evidence.add_failure(outcome == "T", stakes.break_bets)
+            evidence.add_failure(outcome == "T", tables.break_bets)
     return evidence
 
 
@@ -56,7 +56,7 @@ def baseline_of(log: str) -> Baseline:
     )
 
 
-def factor(bet: Bet, expected: Expected, failed: bool, after_failure: bool) -> Fraction:
+def factor(bet: Bet, expected: ExpectedRates, failed: bool, after_failure: bool) -> Fraction:
     """The likelihood of one outcome under the bet, over the one that was expected."""
     null = Fraction(expected.repeat_rate if after_failure else expected.failure_rate)
     lost = Fraction(bet.lost_after_failure if after_failure else bet.lost)
@@ -64,7 +64,7 @@ def factor(bet: Bet, expected: Expected, failed: bool, after_failure: bool) -> F
     return under_bet / null if failed else (1 - under_bet) / (1 - null) if null < 1 else 1 - lost
 
 
-def product_of(log: str, bet: Bet, expected: Expected, failures: str = "FT") -> Fraction:
+def product_of(log: str, bet: Bet, expected: ExpectedRates, failures: str = "FT") -> Fraction:
     won, before = Fraction(1), False
     for outcome in log:
         failed = outcome in failures
@@ -74,7 +74,7 @@ def product_of(log: str, bet: Bet, expected: Expected, failures: str = "FT") -> 
 
 
 def mixture_of(
-    log: str, bets: tuple[Bet, ...], expected: Expected, failures: str = "FT"
+    log: str, bets: tuple[Bet, ...], expected: ExpectedRates, failures: str = "FT"
 ) -> Fraction:
     return sum(
         (Fraction(bet.weight) * product_of(log, bet, expected, failures) for bet in bets),
@@ -82,7 +82,7 @@ def mixture_of(
     )
 
 
-def break_of(log: str, expected: Expected) -> Fraction:
+def break_of(log: str, expected: ExpectedRates) -> Fraction:
     total = Fraction(0)
     for bet in BREAK_BETS:
         won, before = Fraction(0), False
@@ -107,20 +107,20 @@ policies = st.tuples(
 
 @given(logs, baselines, policies)
 def test_odds_are_the_product_of_likelihood_ratios(
-    log: str, baseline: Baseline | None, policy: EvidencePolicy
+    log: str, baseline: Baseline | None, policy: EvidenceNumbers
 ) -> None:
-    stakes = stakes_of(baseline, policy)
+    tables = betting_tables_of(baseline, policy)
     weighed = weigh(evidence_of(log, baseline, policy), baseline, policy)
 
     rate = min(
         Fraction(level.factor) * mixture_of(log, RATE_BETS, side.expected)
-        for level, side in zip(policy.levels, stakes.rate, strict=True)
+        for level, side in zip(policy.rate_levels, tables.rate, strict=True)
     )
     signature = min(
         Fraction(times) * mixture_of(log, SIGNATURE_BETS, side.expected, "T")
-        for (_, times), side in zip(SIGNATURE_LEVELS, stakes.signature, strict=True)
+        for (_, times), side in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
     )
-    at_break = break_of(log, stakes.break_expected)
+    at_break = break_of(log, tables.break_expected)
     assert weighed.rate.odds == pytest.approx(float(rate), rel=1e-9)
     assert weighed.signature.odds == pytest.approx(float(signature), rel=1e-9)
     assert weighed.at_break.odds == pytest.approx(float(at_break), rel=1e-9)
@@ -128,13 +128,13 @@ def test_odds_are_the_product_of_likelihood_ratios(
 
 @given(logs, baselines, policies)
 def test_only_a_failure_condemns_and_then_what_the_odds_say(
-    log: str, baseline: Baseline | None, policy: EvidencePolicy
+    log: str, baseline: Baseline | None, policy: EvidenceNumbers
 ) -> None:
     for end in range(len(log) + 1):
         evidence = evidence_of(log[:end], baseline, policy)
         condemned = end > 0 and log[end - 1] != "S"
-        condemned &= weigh(evidence, baseline, policy).greatest[1].share >= 1
-        assert reached(evidence, baseline, policy) == condemned
+        condemned &= weigh(evidence, baseline, policy).nearest_to_limit.against.share_of_limit >= 1
+        assert condemns(evidence, baseline, policy) == condemned
 
 
 @given(logs, st.lists(st.integers(0, 50), max_size=5), baselines)
@@ -157,7 +157,7 @@ def test_a_success_never_speaks_against_a_version(
 def test_successes_at_once_leave_the_same_bits(
     log: str, baseline: Baseline | None, random: Random
 ) -> None:
-    stakes, at_once, place = stakes_of(baseline, POLICY), Evidence(), 0
+    tables, at_once, place = betting_tables_of(baseline, POLICY), Evidence(), 0
     while place < len(log):
         run = len(log[place:]) - len(log[place:].lstrip("S"))
         if run:
@@ -165,7 +165,7 @@ def test_successes_at_once_leave_the_same_bits(
             at_once.add_success(run)
             place += run
         else:
-            at_once.add_failure(log[place] == "T", stakes.break_bets)
+            at_once.add_failure(log[place] == "T", tables.break_bets)
             place += 1
     one_by_one = evidence_of(log, baseline)
     assert msgspec.msgpack.encode(at_once) == msgspec.msgpack.encode(one_by_one)
@@ -187,14 +187,14 @@ def test_a_version_becomes_a_baseline(log: str) -> None:
 @pytest.mark.parametrize(
     "expected",
     [
-        Expected(None, 0.25, 0.25),
-        Expected(None, 0.25, 0.5),
-        Expected(None, 0.0078125, 0.5),
-        Expected(None, 0.75, 1.0),
+        ExpectedRates(None, 0.25, 0.25),
+        ExpectedRates(None, 0.25, 0.5),
+        ExpectedRates(None, 0.0078125, 0.5),
+        ExpectedRates(None, 0.75, 1.0),
     ],
     ids=str,
 )
-def test_no_better_version_loses_more_than_it_stakes(expected: Expected) -> None:
+def test_no_better_version_loses_more_than_it_stakes(expected: ExpectedRates) -> None:
     """By enumeration of all logs of six executions, in fractions: whatever rates at or below the
     expected ones the version has, what the bets win on average is at most 1, and at most one stake
     for each execution in the case of the break.
@@ -270,10 +270,10 @@ def test_bounds_as_known() -> None:
 # ------------------------------------------------------------------------------------------------
 
 
-def first_condemned(log: str, baseline: Baseline | None, policy: EvidencePolicy = POLICY) -> int:
+def first_condemned(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> int:
     """After how many executions; 0 is never."""
     for end in range(1, len(log) + 1):
-        if reached(evidence_of(log[:end], baseline, policy), baseline, policy):
+        if condemns(evidence_of(log[:end], baseline, policy), baseline, policy):
             return end
     return 0
 
@@ -291,7 +291,7 @@ def test_two_signature_errors_where_there_always_were_some_say_nothing() -> None
 
 def test_every_number_of_the_decision_is_told() -> None:
     baseline = Baseline(120, 2, 0, 2, 0)
-    name, weight = weigh(evidence_of("FFSFFF", baseline), baseline, POLICY).greatest
+    name, weight = weigh(evidence_of("FFSFFF", baseline), baseline, POLICY).nearest_to_limit
     assert (name, weight.expected.confidence) == ("rate", 0.8)
     assert weight.odds > weight.limit == pytest.approx(100)
     assert weight.expected.failure_rate == upper_bound(2, 118, 0.8)
@@ -317,7 +317,7 @@ def test_without_a_baseline_the_assumed_rate_stands_for_it(baseline: Baseline | 
 def test_runs_are_expected_as_far_as_the_baseline_allows() -> None:
     """Failures that follow failures: 25 of 50 are runs, 5 of 50 are not, 45 of 50 are long ones."""
     usual, alone, long = (
-        stakes_of(Baseline(500, 50, 0, 50, repeats), POLICY).rate[0].expected.repeat_rate
+        betting_tables_of(Baseline(500, 50, 0, 50, repeats), POLICY).rate[0].expected.repeat_rate
         for repeats in (25, 5, 45)
     )
     assert usual == 0.5
@@ -326,7 +326,7 @@ def test_runs_are_expected_as_far_as_the_baseline_allows() -> None:
 
 
 def test_a_failure_is_never_expected_less_after_a_failure() -> None:
-    expected = stakes_of(Baseline(500, 300, 0, 300, 20), POLICY).rate[0].expected
+    expected = betting_tables_of(Baseline(500, 300, 0, 300, 20), POLICY).rate[0].expected
     assert expected.repeat_rate == expected.failure_rate
 
 
@@ -336,7 +336,7 @@ def test_a_tolerated_drop_is_no_evidence() -> None:
     log = ("SSSSF" * 100) + ("SSSFF" * 10)
     assert first_condemned(log, baseline)
     assert not first_condemned(log, baseline, POLICY._replace(tolerated_drop=0.15))
-    for side in stakes_of(baseline, POLICY._replace(tolerated_drop=1.0)).rate:
+    for side in betting_tables_of(baseline, POLICY._replace(tolerated_drop=1.0)).rate:
         assert side.expected.failure_rate == side.expected.repeat_rate == 1
 
 
@@ -344,7 +344,7 @@ def test_nothing_becomes_infinite() -> None:
     baseline = Baseline(100_000, 0, 0, 0, 0)
     evidence = evidence_of("T" * 2_000, baseline)
     evidence.add_success()
-    evidence.add_failure(True, stakes_of(baseline, POLICY).break_bets)
+    evidence.add_failure(True, betting_tables_of(baseline, POLICY).break_bets)
     for weight in weigh(evidence, baseline, POLICY)[:3]:
         assert isfinite(weight.odds)
     assert all(map(isfinite, evidence.breaks))
@@ -375,13 +375,13 @@ def draw(random: Random, rates: tuple[float, float], number: int) -> str:
 
 def executions_until_condemned(log: str, baseline: Baseline, begin: int = 0) -> int:
     """As ``first_condemned`` counted from ``begin``; beyond the log if never."""
-    evidence, stakes = Evidence(), stakes_of(baseline, POLICY)
+    evidence, tables = Evidence(), betting_tables_of(baseline, POLICY)
     for number, outcome in enumerate(log):
         if outcome == "S":
             evidence.add_success()
         else:
-            evidence.add_failure(outcome == "T", stakes.break_bets)
-            if number >= begin and reached(evidence, baseline, POLICY):
+            evidence.add_failure(outcome == "T", tables.break_bets)
+            if number >= begin and condemns(evidence, baseline, POLICY):
                 return number + 1 - begin
     return len(log) + 1
 

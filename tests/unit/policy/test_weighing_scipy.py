@@ -11,23 +11,23 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import beta, binom, binomtest
 
-from policy.decision.weighing import (
+from policy.decision.betting_tables import (
     BREAK_BETS,
     RATE_BETS,
     SIGNATURE_BETS,
     SIGNATURE_LEVELS,
     Bet,
-    EvidencePolicy,
-    Expected,
-    Weighed,
-    stakes_of,
-    weigh,
+    EvidenceNumbers,
+    ExpectedRates,
+    betting_tables_of,
 )
+from policy.decision.weighing import WeighedEvidence, weigh
 from policy.state.evidence import Baseline, Evidence
 from policy.statistics.bounds import lower_bound, upper_bound
 from policy.statistics.intervals import wilson
+from schemas.rules import Rules
 
-POLICY = EvidencePolicy()
+POLICY = EvidenceNumbers.of(Rules())
 SIZES = (1, 2, 3, 7, 10, 30, 99, 500, 2_000, 10_000, 100_000, 1_000_000)
 CONFIDENCES = (0.7, 0.8, 0.9, 0.95, 0.99, 0.995, 0.9995)
 
@@ -113,7 +113,7 @@ def count(evidence: Evidence, outcome: str, baseline: Baseline | None) -> None:
     if outcome == "S":
         evidence.add_success()
     else:
-        evidence.add_failure(outcome == "T", stakes_of(baseline, POLICY).break_bets)
+        evidence.add_failure(outcome == "T", betting_tables_of(baseline, POLICY).break_bets)
 
 
 CASES = [
@@ -136,23 +136,23 @@ def test_odds_are_ratios_of_binomial_likelihoods(
     after = [later for before, later in pairwise([False, *failed]) if not before]
     again = [later for before, later in pairwise(failed) if before]
     signature = [outcome == "T" for outcome in outcomes]
-    stakes = stakes_of(baseline, POLICY)
+    tables = betting_tables_of(baseline, POLICY)
     weighed = weigh(evidence_of(outcomes, baseline), baseline, POLICY)
 
     by_rate = min(
         log(level.factor) + log_mixture(RATE_BETS, side.expected, after, again)
-        for level, side in zip(POLICY.levels, stakes.rate, strict=True)
+        for level, side in zip(POLICY.rate_levels, tables.rate, strict=True)
     )
     by_signature = min(
         log(factor) + log_mixture(SIGNATURE_BETS, side.expected, signature, [])
-        for (_, factor), side in zip(SIGNATURE_LEVELS, stakes.signature, strict=True)
+        for (_, factor), side in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
     )
     assert log(weighed.rate.odds) == pytest.approx(min(by_rate, 690), rel=1e-9, abs=1e-9)
     assert log(weighed.signature.odds) == pytest.approx(min(by_signature, 690), rel=1e-9, abs=1e-9)
 
 
 def log_mixture(
-    bets: tuple[Bet, ...], expected: Expected, after: list[bool], again: list[bool]
+    bets: tuple[Bet, ...], expected: ExpectedRates, after: list[bool], again: list[bool]
 ) -> float:
     ratios = [
         log_ratio(after, expected.failure_rate, bet.lost)
@@ -174,7 +174,7 @@ def test_the_break_is_the_sum_over_all_its_beginnings(rates: tuple[float, float]
     """Not by its recursion: for each execution the odds of a break that began there."""
     baseline = Baseline(500, 50, 5, 50, 20)
     outcomes = drawn(Random(f"{rates}"), rates, 60)
-    expected = stakes_of(baseline, POLICY).break_expected
+    expected = betting_tables_of(baseline, POLICY).break_expected
     failed = [outcome != "S" for outcome in outcomes]
     odds = []
     for begin in range(len(failed)):
@@ -206,7 +206,7 @@ class Price(NamedTuple):
 
     means: list[float]
     """Of the odds, after one execution, after two and so on."""
-    reached: list[float]
+    condemns: list[float]
     """The probability that they ever were at each of ``LIMITS``."""
 
 
@@ -218,7 +218,7 @@ class Path(NamedTuple):
 
 
 def price_of(
-    odds_of: Callable[[Weighed], float],
+    odds_of: Callable[[WeighedEvidence], float],
     baseline: Baseline | None,
     failure: str,
     rates: tuple[float, float],
@@ -238,13 +238,13 @@ def price_of(
         paths = longer
         means.append(mean)
     assert sum(path.probability for path in paths) == pytest.approx(1)
-    reached = [sum(p.probability for p in paths if p.greatest >= limit) for limit in LIMITS]
-    return Price(means, reached)
+    condemns = [sum(p.probability for p in paths if p.greatest >= limit) for limit in LIMITS]
+    return Price(means, condemns)
 
 
 def assert_costs_at_most(price: Price, factor: float) -> None:
     assert max(price.means) <= factor * (1 + 1e-9)
-    for limit, probability in zip(LIMITS, price.reached, strict=True):
+    for limit, probability in zip(LIMITS, price.condemns, strict=True):
         assert probability <= factor / limit * (1 + 1e-9)
 
 
@@ -256,7 +256,9 @@ def test_whoever_fails_as_a_level_expects_pays_no_more_than_its_factor(
     """Or at a ``share`` of that: the mean of the odds is at most the factor, at every length, and
     they ever reach n with a probability of at most the factor over n.
     """
-    for level, side in zip(POLICY.levels, stakes_of(baseline, POLICY).rate, strict=True):
+    for level, side in zip(
+        POLICY.rate_levels, betting_tables_of(baseline, POLICY).rate, strict=True
+    ):
         rates = (side.expected.failure_rate * share, side.expected.repeat_rate * share)
         price = price_of(lambda weighed: weighed.rate.odds, baseline, "F", rates)
         assert_costs_at_most(price, level.factor)
@@ -265,7 +267,7 @@ def test_whoever_fails_as_a_level_expects_pays_no_more_than_its_factor(
 @pytest.mark.parametrize("share", [1.0, 0.6])
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
 def test_signature_errors_cost_as_much(baseline: Baseline | None, share: float) -> None:
-    sides = stakes_of(baseline, POLICY).signature
+    sides = betting_tables_of(baseline, POLICY).signature
     for (_, factor), side in zip(SIGNATURE_LEVELS, sides, strict=True):
         rate = side.expected.failure_rate * share
         price = price_of(lambda weighed: weighed.signature.odds, baseline, "T", (rate, rate))
@@ -276,19 +278,19 @@ def test_signature_errors_cost_as_much(baseline: Baseline | None, share: float) 
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
 def test_a_break_costs_one_for_each_execution(baseline: Baseline | None, share: float) -> None:
     """Where all fail as expected exactly so much: then the enumeration itself is right."""
-    expected = stakes_of(baseline, POLICY).break_expected
+    expected = betting_tables_of(baseline, POLICY).break_expected
     rates = (expected.failure_rate * share, expected.repeat_rate * share)
     price = price_of(lambda weighed: weighed.at_break.odds, baseline, "F", rates)
     for number, mean in enumerate(price.means, 1):
         assert mean == pytest.approx(number) if share == 1 else mean < number
-    for limit, probability in zip(LIMITS, price.reached, strict=True):
+    for limit, probability in zip(LIMITS, price.condemns, strict=True):
         assert probability <= LENGTH / limit
 
 
 def test_without_a_baseline_the_price_is_exactly_the_stake() -> None:
     """All levels expect the same then, and the first one decides."""
-    expected = stakes_of(None, POLICY).rate[0].expected
+    expected = betting_tables_of(None, POLICY).rate[0].expected
     rates = (expected.failure_rate, expected.repeat_rate)
     price = price_of(lambda weighed: weighed.rate.odds, None, "F", rates)
     assert price.means == pytest.approx([1.0] * LENGTH)
-    assert 0.001 < price.reached[-1] <= 1 / LIMITS[-1]
+    assert 0.001 < price.condemns[-1] <= 1 / LIMITS[-1]

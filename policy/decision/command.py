@@ -1,0 +1,105 @@
+"""The command that follows from a verdict."""
+
+from typing import Any, Final
+from zlib import crc32
+
+from policy.decision.policy import Policy
+from policy.decision.verdict import Verdict
+from policy.state.counting_window import SECOND_US
+from policy.state.row import Row
+from schemas.fields import time_of
+from schemas.rollback import (
+    Mode,
+    Reason,
+    RollbackCommand,
+    automatic_command_id,
+    observed_command_id,
+)
+from schemas.rules import Rules
+
+ISSUED_BY: Final = "detector"
+
+
+def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> RollbackCommand | None:
+    """Return the command that the execution just counted demands, and note it in the row.
+
+    None if it demands none. An activation is commanded once, and again only after an interval of
+    event time that doubles with each attempt; a dry run is published once for each reason.
+    ``timestamp_us`` is the Kafka timestamp of the deciding record, in microseconds.
+    """
+    rules, now_us = policy.rules, row.now_us
+    is_too_early = now_us is None or (
+        row.attempts > 0 and now_us < row.commanded_us + _interval_us(row, rules)
+    )
+    if is_too_early and not (rules.observe or rules.enforced_share < 1):
+        return None
+    verdict = policy.verdict_after_newest(row)
+    if verdict is None or now_us is None:
+        return None
+    mode = mode_of(verdict.reason, tool_name, row.activation, rules)
+    if mode == "observe":
+        if verdict.reason in row.dry_run_reasons:
+            return None
+        row.dry_run_reasons = [*row.dry_run_reasons, verdict.reason]
+        command_id = observed_command_id(tool_name, row.version_id, row.activation, verdict.reason)
+    else:
+        if is_too_early:
+            return None
+        row.attempts += 1
+        row.commanded_us = now_us
+        command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
+        row.command_id = str(command_id)
+    return RollbackCommand(
+        command_id=command_id,
+        tool_name=tool_name,
+        from_version_id=row.version_id,
+        from_activation=row.activation,
+        tier=verdict.tier,
+        reason=verdict.reason,
+        mode=mode,
+        details=details_of(row, verdict, policy),
+        issued_by=ISSUED_BY,
+        issued_at=time_of(min(now_us, timestamp_us)),
+    )
+
+
+def mode_of(reason: Reason, tool_name: str, activation: int, rules: Rules) -> Mode | None:
+    """Return what happens to a decision for this reason; None if it is carried out at once."""
+    if reason in rules.observe or not _is_enforced(tool_name, activation, rules.enforced_share):
+        return "observe"
+    return "hold" if reason in rules.hold else None
+
+
+def _is_enforced(tool_name: str, activation: int, share: float) -> bool:
+    """Draw whether decisions about this activation are carried out: always the same answer."""
+    return share >= 1 or crc32(f"{activation}/{tool_name}".encode()) < share * 2**32
+
+
+def _interval_us(row: Row, rules: Rules) -> int:
+    doubled = rules.attempt_interval_s << min(row.attempts - 1, 64)
+    return min(doubled, rules.attempt_interval_max_s) * SECOND_US
+
+
+def details_of(row: Row, verdict: Verdict, policy: Policy) -> dict[str, Any]:
+    """Return the ``details`` of a command: what the verdict rests on.
+
+    The recent executions (the newest first), the counts that decided, the baseline, and the number
+    of the attempt; under policy `guarded` also the evidence.
+    """
+    details = {
+        "recent": [str(seen.execution_id) for seen in reversed(row.recent(policy.rules))],
+        "executions": verdict.counts.executions,
+        "failures": verdict.counts.failures,
+        "success_rate": verdict.counts.success_rate,
+        "baseline": baseline_of(row),
+        "attempt": row.attempts,
+    }
+    return details | policy.evidence_details(row)
+
+
+def baseline_of(row: Row) -> dict[str, Any] | None:
+    """Return the baseline as messages show it; None without one."""
+    baseline = row.baseline
+    if baseline is None:
+        return None
+    return {"executions": baseline.executions, "success_rate": baseline.success_rate}

@@ -1,0 +1,82 @@
+"""What a policy is: how the versions of one tool are judged.
+
+There are two: :class:`policy.decision.seed.SeedPolicy` and
+:class:`policy.decision.guarded.GuardedPolicy`. A policy is chosen once for a tool
+(:mod:`policy.decision.policies`); nobody else asks for its name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from policy.decision.verdict import Verdict
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.row import Row
+from schemas.execution import Activation
+from schemas.execution_entry import ExecutionEntry
+from schemas.rules import Rules
+
+
+class Policy(ABC):
+    """The policy of a tool, with its rules. It has no state: all that is remembered is in rows."""
+
+    watches_outages: ClassVar[bool]
+    """Whether failures condemn no version while many tools of the partition fail at once."""
+    plans_rollbacks: ClassVar[bool]
+    """Whether an automatic rollback has a plan: a target chosen by what was seen of it, limits on
+    how often a tool is rolled back, a hold if the target breaks callers."""
+    refuses_rolled_back_code: ClassVar[bool]
+    """Whether a machine may not deploy code again that was rolled back."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    @abstractmethod
+    def activate(
+        self,
+        row: Row | None,
+        activation: Activation,
+        offset: int,
+        timeline: OutageTimeline = NO_OUTAGE,
+    ) -> Row:
+        """Return the row after an activation (:func:`policy.state.counting.activate`)."""
+
+    @abstractmethod
+    def count(
+        self, row: Row, record: LogRecord, execution: ExecutionEntry, timeline: OutageTimeline
+    ) -> bool:
+        """Count one execution into the row, and return whether a verdict may follow from it."""
+
+    @abstractmethod
+    def count_successes(
+        self,
+        row: Row,
+        executions: Sequence[ExecutionEntry],
+        first_offset: int,
+        last_offset: int,
+        timeline: OutageTimeline,
+    ) -> bool:
+        """Count successes of the current activation at once, if that is the same as one by one.
+
+        Return whether they were counted. No outage begins, ends or lasts among them.
+        """
+
+    @abstractmethod
+    def verdict_after_newest(self, row: Row) -> Verdict | None:
+        """Return what speaks against the version at the execution that was counted last."""
+
+    @abstractmethod
+    def standing_verdict(self, row: Row) -> Verdict | None:
+        """Return what speaks against the version now, whatever execution came last."""
+
+    @abstractmethod
+    def immediate_verdict(self, row: Row) -> Verdict | None:
+        """Return what speaks against the version by its newest executions alone.
+
+        For a row that was rebuilt from Postgres, which holds nothing else.
+        """
+
+    @abstractmethod
+    def evidence_details(self, row: Row) -> dict[str, Any]:
+        """Return what the ``details`` of a command say besides the counts of the window."""

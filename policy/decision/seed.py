@@ -1,0 +1,74 @@
+"""Policy `seed`, the default: the first threshold rule that holds rolls a version back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from policy.decision.policy import Policy
+from policy.decision.threshold_rules import first_rule_that_holds, no_rule_can_hold
+from policy.decision.verdict import Verdict
+from policy.state.counting import activate, count, count_successes
+from policy.state.log import LogRecord
+from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.row import Row
+from schemas.execution import Activation
+from schemas.execution_entry import ExecutionEntry
+
+
+class SeedPolicy(Policy):
+    """Fixed thresholds (contract, section 2). Outages are not looked at."""
+
+    watches_outages = False
+    plans_rollbacks = False
+    refuses_rolled_back_code = False
+
+    def activate(
+        self,
+        row: Row | None,
+        activation: Activation,
+        offset: int,
+        timeline: OutageTimeline = NO_OUTAGE,
+    ) -> Row:
+        """Return the row after an activation, without evidence."""
+        return activate(row, activation, offset, self.rules)
+
+    def count(
+        self, row: Row, record: LogRecord, execution: ExecutionEntry, timeline: OutageTimeline
+    ) -> bool:
+        """Count one execution into the windows; every execution that counts is judged."""
+        return count(row, execution, record.offset, self.rules)
+
+    def count_successes(
+        self,
+        row: Row,
+        executions: Sequence[ExecutionEntry],
+        first_offset: int,
+        last_offset: int,
+        timeline: OutageTimeline,
+    ) -> bool:
+        """Count successes at once, if no rule can hold meanwhile."""
+        now_us = max(execution.executed_us for execution in executions)
+        return no_rule_can_hold(row, now_us, self.rules) and count_successes(
+            row, executions, last_offset, self.rules
+        )
+
+    def verdict_after_newest(self, row: Row) -> Verdict | None:
+        """Return the first rule that holds."""
+        return self.standing_verdict(row)
+
+    def standing_verdict(self, row: Row) -> Verdict | None:
+        """Return the first rule that holds; rules that are carried out come before dry runs.
+
+        Otherwise a rule that is only published would hide one that acts.
+        """
+        rules = self.rules
+        verdict = first_rule_that_holds(row, rules, rules.observe)
+        return first_rule_that_holds(row, rules) if verdict is None and rules.observe else verdict
+
+    def immediate_verdict(self, row: Row) -> Verdict | None:
+        """Return the first rule that holds if it is an immediate one."""
+        verdict = first_rule_that_holds(row, self.rules)
+        return verdict if verdict is not None and verdict.tier == "immediate" else None
+
+    def evidence_details(self, row: Row) -> dict[str, Any]:
+        """Return nothing: the counts of the window are all that decided."""
+        return {}

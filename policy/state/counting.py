@@ -1,0 +1,118 @@
+"""How the entries of a tool's log are counted into its row."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from policy.state.row import Row
+from policy.state.stored_baselines import store_baseline
+from policy.state.tool_evidence import ToolEvidence
+from schemas.execution import Activation
+from schemas.execution_entry import ExecutionEntry
+from schemas.fields import micros_of
+from schemas.rules import Rules
+
+MAX_CLASS_NAME: Final = 255
+"""How many characters of an exception's class name a row keeps."""
+
+
+def activate(
+    row: Row | None,
+    activation: Activation,
+    offset: int,
+    rules: Rules,
+    *,
+    keeps_evidence: bool = False,
+) -> Row:
+    """Return the row after an activation.
+
+    An activation that is not newer than the current one only moves ``read_to``. A version that a
+    deployment activates is measured by what the replaced version leaves. A version that a rollback
+    activates again gets the baseline that was stored when it was last replaced.
+    ``keeps_evidence``: the row keeps the evidence of policy `guarded` as well.
+    """
+    if row is not None and activation.activation <= row.activation:
+        row.read_to = offset
+        return row
+    reactivated = activation.activated_by.kind == "rollback"
+    after = Row(
+        read_to=offset,
+        version_id=activation.version_id,
+        version_number=activation.version_number,
+        activation=activation.activation,
+        activated_us=micros_of(activation.activated_at),
+        reactivated=reactivated,
+        baseline=None,
+        tool_evidence=ToolEvidence() if keeps_evidence else None,
+    )
+    if row is None:
+        return after
+    after.stored_baselines = row.stored_baselines
+    left = row.baseline_to_store(rules)
+    store_baseline(after.stored_baselines, row.version_id, left, rules.remembered_versions)
+    after.baseline = after.stored_baselines.get(activation.version_id) if reactivated else left
+    if keeps_evidence:
+        evidence = row.tool_evidence or ToolEvidence()
+        after.tool_evidence = evidence.replaced(
+            row.version_id, activation.version_id, reactivated, rules
+        )
+    return after
+
+
+def belongs_to_activation(row: Row, execution: ExecutionEntry) -> bool:
+    """Return whether the execution is one of the current version since its activation.
+
+    It counts then, unless it is a repeat. Without ``version_id`` it belongs to the version that is
+    current at its position in the log.
+    """
+    return (execution.version_id is None or execution.version_id == row.version_id) and (
+        not row.reactivated or execution.executed_us >= row.activated_us
+    )
+
+
+def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> bool:
+    """Count an execution into the row of its tool, and return whether it counted.
+
+    It does not count if it belongs to another version, if it was executed before a rollback
+    activated the version again, or if the ring holds it already.
+    """
+    row.read_to = offset
+    if not belongs_to_activation(row, execution):
+        return False
+    at_us, ring = execution.executed_us, row.ring
+    execution_id = execution.execution_id.int.to_bytes(16, "big")
+    if execution_id in ring.ids:
+        return False
+    now_us = row.now_us
+    if now_us is None or at_us > now_us:
+        now_us = row.now_us = at_us
+    failed = not execution.success
+    error = (execution.error_class or "")[:MAX_CLASS_NAME] if failed else None
+    ring.add(at_us, execution_id, error, rules.ring_size)
+    row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
+    row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)
+    return True
+
+
+def count_successes(
+    row: Row, executions: Sequence[ExecutionEntry], offset: int, rules: Rules
+) -> bool:
+    """Do the same as :func:`count` for each of these successes, and return True.
+
+    All belong to the current activation; ``offset`` is that of the last one. If one of them may be
+    a repeat, nothing is changed and False is returned.
+    """
+    ids = [execution.execution_id.int.to_bytes(16, "big") for execution in executions]
+    ring = row.ring
+    if len({*ring.ids, *ids}) < len(ring.ids) + len(ids):
+        return False
+    times_us = [execution.executed_us for execution in executions]
+    ascending = sorted(times_us)
+    if ascending != times_us:
+        # The sort is stable: of two with the same time, the one that arrived first stays first.
+        ids = [ids[index] for index in sorted(range(len(ids)), key=times_us.__getitem__)]
+    row.read_to = offset
+    row.now_us = now_us = max(ascending[-1], row.now_us or 0)
+    ring.add_successes(ascending, ids, rules.ring_size)
+    row.fast.add_successes(ascending, now_us, rules.fast_bucket_s, rules.fast_window_s)
+    row.standard.add_successes(ascending, now_us, rules.standard_bucket_s, rules.standard_window_s)
+    return True

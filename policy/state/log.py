@@ -1,0 +1,30 @@
+"""One record of the topic `tool-executions`, as everything that reads the log in order takes it."""
+
+from typing import NamedTuple, Self
+
+from schemas.execution import Activation, Execution
+from schemas.execution_entry import ExecutionEntry
+
+LogEntry = ExecutionEntry | Activation
+"""What one record of the log says: a tool was executed, or one of its versions became current."""
+
+
+class LogRecord(NamedTuple):
+    """An entry of the log, with its position and its time.
+
+    A NamedTuple, because one is made for every execution.
+    """
+
+    key: bytes
+    """The name of the tool in UTF-8, which is the key of the Kafka record."""
+    offset: int
+    """The offset in its partition."""
+    timestamp_ms: int
+    """The Kafka timestamp, in milliseconds."""
+    entry: LogEntry
+
+    @classmethod
+    def of(cls, offset: int, timestamp_ms: int, entry: Execution | LogEntry) -> Self:
+        """Return the record of this entry, with the key that Kafka has for it."""
+        read = ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
+        return cls(read.tool_name.encode(), offset, timestamp_ms, read)

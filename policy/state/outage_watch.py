@@ -1,0 +1,296 @@
+"""How outages are recognised: many tools of a partition fail at once.
+
+In an outage failures say nothing about versions. What is known of outages is a row of its own in
+the partition's table. It changes record by record and follows from the partition's log alone, so
+the size of batches makes no difference. Time is the broker's (``timestamp_ms`` of a record), which
+never decreases within a partition.
+
+Tools are represented by 64 cells; a hash of the tool's name chooses the cell. A cell knows when one
+of its tools was executed last, and whether that execution failed. So the row is small, however many
+tools there are. With many tools in a cell it is a sample of them, weighed by how often they are
+executed.
+
+A version that has not succeeded since its activation says nothing about an outage: several broken
+versions that are deployed at the same time are no outage.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from math import ceil, comb
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from policy.state.log import LogRecord
+from policy.state.outage import Outage, OutageTimeline, is_lasting
+from schemas.execution_entry import ExecutionEntry
+from schemas.outages import OutageRules
+
+KEY: Final = b"\0outages"
+"""The key of this row in the table. No tool can have it, because names contain no NUL."""
+
+_CELLS: Final = 64
+_UNUSED, _SUCCEEDED, _FAILED, _ACTIVATED = range(4)
+"""The state of a cell: never used; the last execution succeeded; it failed; a version was activated
+and has not succeeded since."""
+_MOST_OUTAGES: Final = 8
+"""So many outages are remembered, for tools that failed in one and were not executed since."""
+_LASTING_WINDOWS: Final = 10
+"""While an outage lasts, a tool counts for so many windows after its last execution. Otherwise an
+outage would end because tools are called less often in it."""
+_BY_CHANCE: Final = 0.001
+"""An outage begins if so many failures at once are less probable than this, given how often
+executions usually fail in this partition."""
+_USUAL: Final = 0.1
+"""An outage is over if the failures at once are more probable than this."""
+_SUSPICIOUS: Final = 0.05
+"""An outage is suspected, and decisions are deferred, if they are less probable than this."""
+_SAMPLE_OF: Final = 8
+"""During an outage one of so many executions counts for the usual failure rate. So if tools fail
+that often for a long time, it is no outage any more."""
+_HALVE_AT: Final = 4_096
+"""When so many executions were counted for the usual failure rate, the counts are halved."""
+
+
+class FailingTools(NamedTuple):
+    """Tools (cells) that were executed lately, and those whose last execution failed."""
+
+    tools: int
+    failing: int
+
+    def without_one_failing(self) -> "FailingTools":
+        """Return the numbers without one tool that fails."""
+        return FailingTools(self.tools - 1, self.failing - 1)
+
+
+class OutageWatch(msgspec.Struct, array_like=True, gc=False):
+    """What is known about outages of one partition."""
+
+    read_to: int = -1
+    """The offset of the last record that was taken in."""
+    now_ms: int = 0
+    """The newest timestamp of a record."""
+    seconds: list[int] = msgspec.field(default_factory=lambda: [0] * _CELLS)
+    """For each cell, when one of its tools was last executed or activated."""
+    states: list[int] = msgspec.field(default_factory=lambda: [_UNUSED] * _CELLS)
+    """For each cell, its state."""
+    executions: int = 0
+    """Executions that were counted for the usual failure rate."""
+    failures: int = 0
+    """Failures among them."""
+    suspected_ms: int | None = None
+    """Since when an outage is suspected; None if none is."""
+    checked_s: int = 0
+    """The second in which it was last checked whether the suspicion still holds."""
+    spans: list[tuple[int, int | None]] = []
+    """The last outages as tuples of :class:`policy.state.outage.Outage`, the newest last."""
+
+    def follow(self, log: Iterable[LogRecord], rules: OutageRules) -> OutageTimeline:
+        """Take in records in the order of the partition's log, and return what was known at each.
+
+        Records that were taken in before are skipped; nothing can be said about them any more, and
+        the rows of their tools have read them too.
+        """
+        changes: list[int] = []
+        known = [self._outages]
+        deferred: list[int] = []
+        seconds, states, is_calm = self.seconds, self.states, self.is_calm
+        for key, offset, timestamp_ms, entry in log:
+            if offset <= self.read_to:
+                continue
+            self.read_to = offset
+            if timestamp_ms > self.now_ms:
+                self.now_ms = timestamp_ms
+            cell = crc32(key) % _CELLS
+            seconds[cell] = self.now_ms // 1_000
+            if not isinstance(entry, ExecutionEntry):
+                states[cell] = _ACTIVATED
+                continue
+            if is_calm and entry.success:  # nearly always
+                states[cell] = _SUCCEEDED
+                self.executions += 1
+                if self.executions >= _HALVE_AT:
+                    self._halve()
+                continue
+            if self._take(cell, offset, entry.success, rules):
+                deferred.append(offset)
+            is_calm = self.is_calm
+            if self.lasts != is_lasting(known[-1]):
+                changes.append(offset)
+                known.append(self._outages)
+        return OutageTimeline(tuple(changes), tuple(known), frozenset(deferred))
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether no outage lasts and none is suspected, so that a success changes nothing."""
+        return self.suspected_ms is None and not self.lasts
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is an outage now."""
+        return bool(self.spans) and self.spans[-1][1] is None
+
+    def condemns_nothing(self, rules: OutageRules) -> bool:
+        """Return whether failures condemn no version now: an outage lasts or is suspected."""
+        return self.lasts or self._is_suspected(rules)
+
+    def failing_tools(self, rules: OutageRules) -> FailingTools:
+        """Return how many tools were executed lately, and how many of them fail."""
+        window_s = rules.outage_window_s * (_LASTING_WINDOWS if self.lasts else 1)
+        since_s = (self.now_ms - window_s * 1_000) // 1_000
+        lately = [
+            state for state, at in zip(self.states, self.seconds, strict=True) if at >= since_s
+        ]
+        failing = lately.count(_FAILED)
+        return FailingTools(lately.count(_SUCCEEDED) + failing, failing)
+
+    @property
+    def _outages(self) -> tuple[Outage, ...]:
+        return tuple(Outage(*span) for span in self.spans)
+
+    @property
+    def _usual_failure_rate(self) -> float:
+        """How often executions fail in this partition, rounded up.
+
+        It begins at one of twenty, before any execution. It is at most one half: otherwise an
+        outage of some hours would become what is usual.
+        """
+        return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
+
+    def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:
+        """Take in an execution that may change something; return whether a decision is deferred."""
+        deferred = False
+        if not success:
+            deferred = self._take_failure(cell, rules)
+        else:
+            self.states[cell] = _SUCCEEDED
+            if self.lasts:
+                self._end_outage(self.failing_tools(rules), rules)
+            elif self.suspected_ms is not None and self.checked_s != self.now_ms // 1_000:
+                self._end_suspicion(self.failing_tools(rules), rules)
+        if not self.lasts or offset % _SAMPLE_OF == 0:
+            self._count(not success)
+        return deferred
+
+    def _take_failure(self, cell: int, rules: OutageRules) -> bool:
+        """Take in a failure, and return whether a decision at it is deferred.
+
+        Only failures begin an outage.
+        """
+        states = self.states
+        if states[cell] != _ACTIVATED:
+            states[cell] = _FAILED
+        is_counted = states[cell] == _FAILED
+        if self.is_calm and states.count(_FAILED) == is_counted:
+            return False  # nearly always: one failing tool alone is no outage, and suspects none
+        found = self.failing_tools(rules)
+        if self.lasts:
+            if not self._end_outage(found, rules):
+                return False
+            found = self.failing_tools(rules)  # of a shorter window, now that the outage is over
+        elif self._begin_outage(found, rules):
+            return False
+        else:
+            self._end_suspicion(found, rules)
+        return self._suspect(found.without_one_failing() if is_counted else found, rules)
+
+    def _count(self, failed: bool) -> None:
+        self.executions += 1
+        self.failures += failed
+        if self.executions >= _HALVE_AT:
+            self._halve()
+
+    def _halve(self) -> None:
+        self.executions //= 2
+        self.failures //= 2
+
+    def _begin_outage(self, found: FailingTools, rules: OutageRules) -> bool:
+        """Begin an outage if the failing tools are one, and return whether they are."""
+        if (
+            found.tools < rules.outage_tools
+            or found.failing < rules.outage_share * found.tools
+            or chance(found.failing, found.tools, self._usual_failure_rate) > _BY_CHANCE
+        ):
+            return False
+        begin_ms = self.now_ms - rules.outage_window_s * 1_000
+        self.spans = [*self.spans, (begin_ms, None)][-_MOST_OUTAGES:]
+        self.suspected_ms = None
+        return True
+
+    def _end_outage(self, found: FailingTools, rules: OutageRules) -> bool:
+        """End the outage that lasts if it is over, and return whether it is."""
+        if (
+            found.tools
+            and found.failing >= rules.outage_share / 2 * found.tools
+            and (
+                found.tools < rules.outage_tools
+                or chance(found.failing, found.tools, self._usual_failure_rate) <= _USUAL
+            )
+        ):
+            return False
+        self.spans[-1] = self.spans[-1][0], self.now_ms
+        return True
+
+    def _end_suspicion(self, found: FailingTools, rules: OutageRules) -> None:
+        """Drop the suspicion if it does not hold any more.
+
+        Checked once a second, because there may be thousands of executions in a second.
+        """
+        second = self.now_ms // 1_000
+        if self.suspected_ms is not None and self.checked_s != second:
+            self.checked_s = second
+            if not self._is_suspicious(found.without_one_failing(), rules):
+                self.suspected_ms = None
+
+    def _suspect(self, others: FailingTools, rules: OutageRules) -> bool:
+        """Suspect an outage if enough other tools fail, and return whether a decision is deferred.
+
+        A decision is deferred for at most ``doubt_s`` seconds after the suspicion began.
+        """
+        if not self._is_suspicious(others, rules):
+            return False
+        if self.suspected_ms is None:
+            self.suspected_ms = self.now_ms
+        return self._is_suspected(rules)
+
+    def _is_suspected(self, rules: OutageRules) -> bool:
+        since_ms = self.suspected_ms
+        return since_ms is not None and self.now_ms - since_ms <= rules.doubt_s * 1_000
+
+    def _is_suspicious(self, others: FailingTools, rules: OutageRules) -> bool:
+        return (
+            others.failing > 0
+            and others.tools >= rules.outage_tools - 1
+            and others.failing >= rules.doubt_share * others.tools
+            and chance(others.failing, others.tools, self._usual_failure_rate) <= _SUSPICIOUS
+        )
+
+
+@lru_cache(maxsize=4096)
+def chance(failing: int, tools: int, rate: float) -> float:
+    """Return the probability that ``failing`` or more of ``tools`` fail at once.
+
+    Each tool fails independently of the others at ``rate``.
+    """
+    return sum(
+        comb(tools, number) * rate**number * (1 - rate) ** (tools - number)
+        for number in range(failing, tools + 1)
+    )
+
+
+def encode_watch(watch: OutageWatch) -> bytes:
+    """Return the row as the table and its changelog hold it."""
+    return _ENCODER.encode(watch)
+
+
+def decode_watch(data: bytes) -> OutageWatch:
+    """Return the row that :func:`encode_watch` encoded. Raises ValueError for anything else."""
+    try:
+        return _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not an outage row of this version: {error}") from error
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(OutageWatch)
