@@ -6,7 +6,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from documentation.pages import fill  # noqa: E402 # mkdocs loads this file by its path
+from documentation.pages import fill  # mkdocs loads this file by its path
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

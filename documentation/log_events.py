@@ -77,7 +77,7 @@ def _level(method: ast.expr) -> str | None:
 
 
 def _chosen_levels(tree: ast.Module) -> dict[str, set[str]]:
-    """Return the levels of each name that a method of a logger is assigned to: ``say = log.info``."""
+    """Return the levels of each name that is assigned a method of a logger: ``say = log.info``."""
     chosen: dict[str, set[str]] = defaultdict(set)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

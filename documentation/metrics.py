@@ -37,19 +37,19 @@ def metrics_reference() -> str:
 def _found() -> Iterator[Metric]:
     for file in source_files():
         for call in calls(file.tree):
-            kind = call.func.attr if isinstance(call.func, ast.Attribute) else _name(call.func)
-            if kind in _KINDS and len(call.args) > 1:
-                name, meaning = text_of(call.args[0]), text_of(call.args[1])
-                if name is not None and meaning is not None:
-                    yield Metric(_full_name(name, kind), kind.lower(), _labels(call), meaning, file.path)
-            elif kind in ("GaugeMetricFamily", "CounterMetricFamily") and len(call.args) > 1:
-                name, meaning = text_of(call.args[0]), text_of(call.args[1])
-                if name is not None and meaning is not None:
-                    kind = kind.removesuffix("MetricFamily")
-                    yield Metric(_full_name(name, kind), kind.lower(), _labels(call), meaning, file.path)
+            kind = _name(call.func).removesuffix("MetricFamily")
+            if kind not in _KINDS or len(call.args) < 2:
+                continue
+            name, meaning = text_of(call.args[0]), text_of(call.args[1])
+            if name is not None and meaning is not None:
+                full_name = _full_name(name, kind)
+                yield Metric(full_name, kind.lower(), _labels(call), meaning, file.path)
 
 
 def _name(node: ast.expr) -> str:
+    """Return the last part of the name that is called; "" if it has none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
     return node.id if isinstance(node, ast.Name) else ""
 
 

@@ -13,7 +13,8 @@ from documentation.settings import variables
 from tests.docs.pages import ROOT, pages
 
 _ROOMS: Final = (
-    "agents|bench|compose|db|documentation|docs|examples|policy|rollguard|schemas|simulate|streams|tests"
+    "agents|bench|compose|db|documentation|docs|examples|policy|rollguard|schemas|simulate|"
+    "streams|tests"
 )
 _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
 _MODULE: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
