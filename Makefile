@@ -9,7 +9,7 @@ UV := .cache/uv/bin/uv
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check kafka-test chaos chaos-scenes chaos-run bench simulate peers peers-test lock setup
+.PHONY: demo up test check kafka-test chaos chaos-scenes chaos-run bench simulate docs peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -65,6 +65,10 @@ bench: $(STAMP) $(PEERS_STAMP)
 # SIMULATE="--repetitions 400" for less.
 simulate: $(STAMP)
 	$(BIN)/python -m simulate $(SIMULATE)
+
+# The site of the documentation, into site/; a warning is an error.
+docs: $(STAMP)
+	$(BIN)/python -m mkdocs build --strict
 
 # What the detector is measured beside (bench/parts/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)

@@ -25,11 +25,12 @@ def log_events() -> list[LogEvent]:
     fields: dict[tuple[str, str], set[str]] = defaultdict(set)
     paths: dict[tuple[str, str], set[str]] = defaultdict(set)
     for file in source_files():
+        chosen = _chosen_levels(file.tree)
         for call in calls(file.tree):
             event = text_of(call.args[0]) if call.args else None
             if event is None:
                 continue
-            for level in _levels(call, _chosen_levels(file.tree)):
+            for level in _levels(call, chosen):
                 fields[event, level] |= _fields(call)
                 paths[event, level].add(file.path)
     return [

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from documentation.markdown import code, table
@@ -20,6 +21,7 @@ class Metric(NamedTuple):
     path: str
 
 
+@cache
 def metrics() -> list[Metric]:
     """Return every metric of the product, by name."""
     return sorted(_found())

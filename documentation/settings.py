@@ -1,6 +1,7 @@
 """The reference of the settings: environment variable, type, default, unit and meaning."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple, get_args
 
 from pydantic import BaseModel, SecretStr
@@ -51,6 +52,7 @@ def settings_by_group() -> dict[str, list[Setting]]:
     return groups
 
 
+@cache
 def variables() -> frozenset[str]:
     """Return the names of all environment variables that are settings."""
     return frozenset(
