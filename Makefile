@@ -34,7 +34,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/unit -n 2 $(COVERAGE)
-	@test ! -f mkdocs.yml || $(MAKE) --no-print-directory docs
+	$(MAKE) --no-print-directory docs
 
 # Branches of the pure decisions that the unit tests take; less than 95 % fails (pyproject.toml).
 COVERAGE := --cov --cov-report=term:skip-covered
@@ -44,7 +44,7 @@ coverage: $(STAMP)
 
 # The documentation as a site, in site/.
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 4 $(TESTS)
@@ -54,7 +54,7 @@ kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m kafka -n 2
 
-# Every fault at real workers, a real Apache Kafka and a real Postgres; then the books are checked.
+# Every fault at real workers, a real Apache Kafka and a real Postgres; then an audit checks what came of it.
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.
 chaos: chaos-scenes chaos-run
 
@@ -76,6 +76,7 @@ bench: $(STAMP) $(PEERS_STAMP)
 # SIMULATE="--repetitions 400" for less.
 simulate: $(STAMP)
 	$(BIN)/python -m simulate $(SIMULATE)
+
 
 # What the detector is measured beside (bench/parts/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)

@@ -31,7 +31,7 @@ class Rules(BaseModel):
     policy: PolicyName = "seed"
     """Which policy decides. `seed`: the first rule that holds rolls the version back. `guarded`:
     evidence decides that the version does worse than the version it replaced, and a rule only
-    names the reason (``docs/guarded.md``)."""
+    names the reason (``docs/explanation/guarded.md``)."""
     ring_size: AtLeastOne = 10
     """How many of the newest executions are kept one by one (the ring)."""
     recent_window_s: AtLeastOne = 300

@@ -1,1 +1,1 @@
-"""Any policy over a recorded log: what it would have decided (docs/backtest.md)."""
+"""Any policy over a recorded log: what it would have decided (docs/how-to/backtest.md)."""

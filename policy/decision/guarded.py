@@ -1,6 +1,6 @@
 """Policy `guarded`: evidence rolls a version back, and a threshold rule names the reason.
 
-What it does with a row is described in ``docs/guarded.md``.
+What it does with a row is described in ``docs/explanation/guarded.md``.
 """
 
 from collections.abc import Sequence
