@@ -1,6 +1,6 @@
-"""What Rollguard takes, measured side by side on a real Kafka and Postgres: ``make bench``.
+"""The benchmarks: what Rollguard takes on a real Kafka and Postgres, ``make bench``.
 
-Each part is a module with an async function of the brokers and a Postgres DSN, which returns
-:class:`bench.report.Result`; ``bench.__main__`` lists them. ``python -m bench.PART --help`` has the
-sizes, for a short run of one.
+Each part is an async function of the Kafka brokers and a Postgres DSN, and returns
+:class:`bench.results.Result`; ``bench.__main__`` lists the parts. ``python -m bench.parts.PART
+--help`` lists the sizes, for a short run of one part.
 """

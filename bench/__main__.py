@@ -1,4 +1,4 @@
-"""``make bench``: all parts, or one by its name, printed and written to ``docs/bench.md``."""
+"""``make bench``: measure all parts or one, print the tables and write ``docs/bench.md``."""
 
 import inspect
 import sys
@@ -10,6 +10,7 @@ from typing import Final
 
 import typer
 
+from bench.document import write
 from bench.parts.growth import growth
 from bench.parts.latency import latency
 from bench.parts.others import applier, recorder, throughput
@@ -17,12 +18,13 @@ from bench.parts.policies import policies
 from bench.parts.pressure import pressure
 from bench.parts.scaling import scaling
 from bench.parts.versions import versions
-from bench.report import Result, section, show, write
+from bench.results import Result, cells_of, show
 from bench.setup.servers import machine, with_servers
+from documents.tables import section
 
 Part = Callable[[str, str], Awaitable[list[Result]]]
-"""Of the brokers and a Postgres DSN. Its docstring stands above its table. AssertionError where
-something did not hold."""
+"""Takes the Kafka brokers and a Postgres DSN. Its docstring becomes the text above its table. It
+raises AssertionError if something did not hold that must hold."""
 
 PARTS: Final[dict[str, Part]] = {
     "throughput": throughput,
@@ -39,8 +41,9 @@ DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "bench.md"
 
 
 async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
-    """Run the parts and put each into the document when it is done; the names of those in which
-    something did not hold.
+    """Run the parts, and write the section of each when it is done.
+
+    Return the names of the parts in which something did not hold.
     """
     failed = []
     for name in names:
@@ -52,12 +55,15 @@ async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
             failed.append(name)
             continue
         show(name, results)
-        where = f"{await machine(brokers, dsn)}; {datetime.now(UTC):%Y-%m-%d}."
-        write(DOCUMENT, name, section(name, about, where, results), list(PARTS))
+        conditions = f"{await machine(brokers, dsn)}; {datetime.now(UTC):%Y-%m-%d}."
+        text = section(name, about, conditions, cells_of(results))
+        write(DOCUMENT, name, text, list(PARTS))
     return failed
 
 
-def main(part: str = typer.Argument("", help=f"one of: {', '.join(PARTS)}; else all")) -> None:
+def main(
+    part: str = typer.Argument("", help=f"One of: {', '.join(PARTS)}. Without it, all."),
+) -> None:
     """Measure on the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven."""
     if part and part not in PARTS:
         raise typer.BadParameter(f"one of: {', '.join(PARTS)}")

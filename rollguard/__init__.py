@@ -1,4 +1,4 @@
-"""Rollguard's front door: version management, the engine client, the command line."""
+"""Rollguard's public API: version management, the engine client, the command line."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __all__ = ["DeploymentMonitor", "ToolVersionManager"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when asked for: an engine that only needs the client has no Postgres."""
+    """Import a class when it is asked for: an engine that needs only the client has no Postgres."""
     if name == "ToolVersionManager":
         from rollguard.management.tool_version_manager import ToolVersionManager
 

@@ -1,4 +1,4 @@
-"""``python -m rollguard``."""
+"""The command line as ``python -m rollguard``."""
 
 from rollguard.cli.app import main
 

@@ -1,20 +1,20 @@
-"""Version management for engines that are not async: the same methods, blocking.
+"""Version management for engines without asyncio: the same methods, but blocking.
 
 with ToolVersionManager() as version_manager:
     version_id = version_manager.create_version("parser", code)
 
-Usable from any thread, also from one that runs an event loop of its own (which then waits). The
-work is done by one loop in a background thread, ended by ``close`` or at exit. Arguments, results
-and errors are those of :mod:`rollguard.management.tool_version_manager` and
-:mod:`rollguard.management.deployment_monitor`.
+Every method may be called from any thread. A thread that runs an event loop may call it too; the
+loop then waits. The work is done by one event loop in a background thread, which ends at ``close``
+or when Python exits. Arguments, results and errors are those of
+:mod:`rollguard.management.tool_version_manager` and :mod:`rollguard.management.deployment_monitor`.
 """
 
 import asyncio
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
@@ -30,6 +30,20 @@ T = TypeVar("T")
 _CLOSE_S: Final = 10.0
 
 
+class _ClosesAtExit(ABC):
+    """A context manager that does nothing at the start, and closes itself at the end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what is open."""
+
+
 class _Background:
     """An event loop in a thread of its own."""
 
@@ -42,12 +56,17 @@ class _Background:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """The result of the work, done in the loop; what interrupts the wait cancels it."""
+        """Do the work in the loop, and return its result.
+
+        If the wait is interrupted, the work is cancelled.
+        """
         if self._is_closed or threading.current_thread() is self._thread:
             work.close()
             if self._is_closed:
                 raise RuntimeError("the version manager was closed")
-            raise RuntimeError("a blocking method was called by the loop that it would wait for")
+            raise RuntimeError(
+                "a blocking method was called in the background thread, which would wait for itself"
+            )
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout)
@@ -56,8 +75,9 @@ class _Background:
             raise
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
-        """Do the last work, for a limited time, and end the thread; who still waits in another
-        thread gets a CancelledError.
+        """Do the last work for at most 10 s, and end the thread.
+
+        Calls that still wait in other threads raise CancelledError.
         """
         try:
             self.run(self._end_with(last), _CLOSE_S)
@@ -76,10 +96,11 @@ class _Background:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-class ToolVersionManager:
-    """The blocking :class:`rollguard.management.tool_version_manager.ToolVersionManager`.
+class ToolVersionManager(_ClosesAtExit):
+    """The versions of tools: ``with ToolVersionManager() as version_manager``.
 
-    ``tool_registry`` is called in the background thread.
+    It is the blocking :class:`rollguard.management.tool_version_manager.ToolVersionManager`, with
+    the same arguments. ``tool_registry`` is called in the background thread.
     """
 
     def __init__(
@@ -95,19 +116,8 @@ class ToolVersionManager:
         self.background = _Background()
         self._end = weakref.finalize(self, _close, self.background, self.wrapped)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Give back all connections and end the background thread; it cannot be used again."""
+        """Close all connections and end the background thread. It cannot be used again."""
         self._end()
 
     def create_version(
@@ -122,7 +132,13 @@ class ToolVersionManager:
         accepted_breaks: Iterable[AcceptedBreak] = (),
         deployment_id: UUID | None = None,
     ) -> int:
-        """Make this code the tool's current version; the version's id."""
+        """Make this code the tool's current version, and return the version's id.
+
+        Code that is current already makes no new version. ``previous_version_id``, if given, must
+        be the id of the current version. To repeat a ``deployment_id`` changes nothing and returns
+        the first result. Raises ``Rejected`` (a ``ValueError``) if a field is wrong, and
+        ``DeploymentRefused``, a ``Rejected`` too, if the applier refuses the code.
+        """
         return self.background.run(
             self.wrapped.create_version(
                 tool_name,
@@ -137,11 +153,14 @@ class ToolVersionManager:
         )
 
     def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
-        """The version that is current now; None for a tool without versions."""
+        """Return the current version with its code and metrics; None if the tool has no versions.
+
+        ``success_rate`` is from 0 to 1, and NaN until the version was executed.
+        """
         return self.background.run(self.wrapped.get_current_version(tool_name))
 
     def get_version_history(self, tool_name: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest ``limit`` versions, the newest first."""
+        """Return the newest ``limit`` versions, the newest first; none if the tool has none."""
         return self.background.run(self.wrapped.get_version_history(tool_name, limit))
 
     def rollback_to_version(
@@ -153,7 +172,11 @@ class ToolVersionManager:
         issued_by: str = "human",
         command_id: UUID | None = None,
     ) -> dict[str, Any]:
-        """Make any version of the tool current; whether and why not."""
+        """Make any version of the tool current, an older or a newer one.
+
+        In the result ``success`` says whether it was done, and ``error`` why not. To repeat a
+        ``command_id`` changes nothing and returns the first result.
+        """
         return self.background.run(
             self.wrapped.rollback_to_version(
                 tool_name, version_id, reason, issued_by=issued_by, command_id=command_id
@@ -163,7 +186,7 @@ class ToolVersionManager:
     def compare_versions(
         self, tool_name: str, from_version_id: int, to_version_id: int
     ) -> dict[str, Any]:
-        """What leads from one version to the other."""
+        """Compare two versions of a tool: code, what breaks for callers, and metrics."""
         return self.background.run(
             self.wrapped.compare_versions(tool_name, from_version_id, to_version_id)
         )
@@ -171,19 +194,29 @@ class ToolVersionManager:
     def check_immediate_rollback_needed(
         self, tool_name: str, at: datetime | str | None = None
     ) -> tuple[bool, str | None, dict[str, Any]]:
-        """What the immediate rules say of what Postgres holds."""
+        """Say whether an immediate rule demands a rollback of the current version.
+
+        The rules judge the executions in Postgres. Returns whether a rollback is needed, the reason
+        (None if not), and the evidence (empty if not). ``at`` is a time with an offset that counts
+        as now.
+        """
         return self.background.run(self.wrapped.check_immediate_rollback_needed(tool_name, at))
 
     def update_version_metrics(
         self, tool_name: str, version_id: int | None = None
     ) -> dict[str, Any]:
-        """Count a version's executions anew; what that changed."""
+        """Count a version's executions again, and correct its metrics if they differ.
+
+        The result has ``changed``, and the metrics ``before`` and ``after``.
+        """
         return self.background.run(self.wrapped.update_version_metrics(tool_name, version_id))
 
 
-class DeploymentMonitor:
-    """The blocking :class:`rollguard.management.deployment_monitor.DeploymentMonitor`. It shares
-    the background thread of ``version_manager``, and without one makes its own.
+class DeploymentMonitor(_ClosesAtExit):
+    """The health of current versions: ``with DeploymentMonitor() as monitor``.
+
+    It is the blocking :class:`rollguard.management.deployment_monitor.DeploymentMonitor`. It uses
+    the background thread of ``version_manager``; without one it makes its own.
     """
 
     def __init__(
@@ -202,24 +235,17 @@ class DeploymentMonitor:
             version_manager=self.version_manager.wrapped
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Close what this monitor has opened itself."""
+        """Close the version manager if this monitor has made it."""
         if self._own:
             self.version_manager.close()
 
     def check_health(self, tool_name: str, session_id: str | None = None) -> dict[str, Any]:
-        """What all rules say now, from the detector's table."""
+        """Ask the detector what all rules say now.
+
+        ``needs_rollback`` says whether a rule demands a rollback; ``success_rate`` is that of the
+        widest window. ``session_id`` is only returned.
+        """
         return self.version_manager.background.run(
             self._wrapped.check_health(tool_name, session_id)
         )
@@ -227,7 +253,11 @@ class DeploymentMonitor:
     def auto_rollback_if_needed(
         self, tool_name: str, session_id: str | None = None, check_fast_rollback: bool = True
     ) -> dict[str, Any]:
-        """Roll the current version back if a rule holds."""
+        """Roll the current version back if a rule demands it.
+
+        ``rollback_performed`` says whether it was. ``check_fast_rollback=False`` skips the
+        immediate rules on the executions in Postgres. ``session_id`` is only returned.
+        """
         return self.version_manager.background.run(
             self._wrapped.auto_rollback_if_needed(tool_name, session_id, check_fast_rollback)
         )

@@ -1,4 +1,6 @@
-"""What an engine says to Rollguard and hears from it, through Kafka alone.
+"""The client of an engine: it publishes executions and deployments, and reads their outcomes.
+
+It needs Kafka alone:
 
 async with EngineClient(load_settings()) as client:
     await client.deploy("parser", code)
@@ -9,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
-from types import TracebackType
 from typing import Final, Self, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,7 +26,9 @@ from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 from streams.access import kafka_options
-from streams.topic_reader import TopicReader, connecting, kafka_errors, open_reader
+from streams.kafka_errors import connecting, kafka_errors
+from streams.topic_reader import TopicReader, open_reader
+from streams.topics import Topics
 
 __all__ = [
     "AcceptedBreak",
@@ -46,19 +49,26 @@ __all__ = [
 M = TypeVar("M", bound=Message)
 
 _UNACKNOWLEDGED: Final = 1_000
-"""So many records may wait for their acknowledgement at once."""
+"""How many records may wait for their acknowledgement at once."""
 
 
 class EngineClient:
-    """``async with EngineClient(settings) as client``: a producer, and readers of the outcomes.
+    """A connection to Kafka for an engine: ``async with EngineClient(settings) as client``.
 
-    Every publishing method returns when the broker has acknowledged. Errors: Rejected where a
-    message is wrong (by the field's name), Retryable('Kafka') where the broker does not answer
-    within ``settings.wait_s`` seconds, Misconfigured where a topic is missing.
+    Every publishing method returns after the broker has acknowledged. Every method raises
+
+    * ``Rejected`` if a message is wrong; the text names the field,
+    * ``Retryable`` with the part ``Kafka`` if the broker does not answer within
+      ``settings.wait_s`` seconds,
+    * ``Misconfigured`` if a topic is missing, or if the broker refuses us.
+
+    Entering raises the last two as well. Use a client in the event loop in which it was entered;
+    many tasks may use it at once.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._topics = Topics.of(settings)
         self._producer: AIOKafkaProducer
 
     async def __aenter__(self) -> Self:
@@ -76,29 +86,31 @@ class EngineClient:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
     async def publish_execution(self, execution: Execution) -> None:
-        """Publish one execution."""
-        await self._publish("tool-executions", [execution])
+        """Publish one execution of a tool.
+
+        If the outcome of a call is unknown (Retryable), publish the same execution again: an
+        ``execution_id`` counts once.
+        """
+        await self._publish(self._topics.executions, [execution])
 
     async def publish_executions(self, executions: Iterable[Execution]) -> None:
-        """Publish many, in order for each tool. After an error some may have been published;
-        sending all of them again is safe, as each ``execution_id`` counts once.
+        """Publish many executions; those of one tool keep their order.
+
+        After an error some may have been published. It is safe to publish all of them again,
+        because each ``execution_id`` counts once.
         """
-        await self._publish("tool-executions", executions)
+        await self._publish(self._topics.executions, executions)
 
     async def publish_again(
         self, topic: str, key: bytes | None, value: bytes | None
     ) -> tuple[int, int]:
-        """Publish a record as it is to a topic (full name), placed by its key; its partition and
-        offset.
+        """Publish a record unchanged, and return its partition and offset.
+
+        ``topic`` is the full name, with the prefix. The key decides the partition.
         """
         with kafka_errors(self._settings):
             sent = await self._producer.send_and_wait(topic, value, key=key)
@@ -116,13 +128,26 @@ class EngineClient:
         deployment_id: UUID | None = None,
         accepted_breaks: Iterable[AcceptedBreak] = (),
     ) -> DeploymentOutcome:
-        """Deploy and wait for the outcome, a refusal included (``status``; ``refusal_text`` puts it
-        in words).
+        """Deploy code as the tool's new version, and return the outcome.
 
-        ``deployed_at`` is now by default. ``accepted_breaks`` name changes that break callers and
-        are meant; they are kept and shown. The same ``deployment_id`` again changes nothing and
-        gets the first outcome. Retryable('applier') where none comes within ``wait_s`` seconds:
-        the deployment stands in its topic and may still be applied.
+        A refusal is an outcome too, not an error: ``status`` is ``refused`` then, and
+        ``refusal_text(outcome)`` says why. To deploy the same ``deployment_id`` again changes
+        nothing and returns the first outcome.
+
+        Args:
+            tool_name: The tool. Its first deployment creates it.
+            code: The source text, at most ``settings.max_code_bytes`` bytes as UTF-8.
+            created_by: Who made the version: ``human`` or ``autonomous``.
+            improvement_type: What kind of change it is, such as ``bug_fix``; kept and shown.
+            improvement_reason: Why it was made; kept and shown.
+            deployed_at: The time of the deployment, with an offset; by default now.
+            deployment_id: The id of this request; by default a new one.
+            accepted_breaks: Changes that break callers and that you intend; kept and shown.
+
+        Raises:
+            Rejected: A field is wrong, or the code is too large.
+            Retryable: With the part ``applier`` if no outcome comes within ``settings.wait_s``
+                seconds. The deployment is in its topic and may still be applied.
         """
         deployment = _valid(
             Deployment,
@@ -137,9 +162,9 @@ class EngineClient:
         )
         _require_size(code, self._settings.max_code_bytes)
         return await self._ask(
-            "tool-deployments",
+            self._topics.deployments,
             deployment,
-            "deployment-outcomes",
+            self._topics.deployment_outcomes,
             DeploymentOutcome,
             lambda outcome: outcome.deployment_id == deployment.deployment_id,
         )
@@ -153,10 +178,23 @@ class EngineClient:
         issued_by: str = "human",
         command_id: UUID | None = None,
     ) -> RollbackOutcome:
-        """Order a person's rollback to any version of the tool, and wait for the outcome.
+        """Order a rollback to any version of the tool in the name of a person; return its outcome.
 
-        ``reason`` is free text. A rejection is an outcome, not an error. The same ``command_id``
-        again changes nothing and gets the first outcome. Raises as :meth:`command`.
+        A rejection is an outcome too, not an error: ``status`` is ``rejected`` then, and
+        ``rejection`` says why in one word. To order the same ``command_id`` again changes nothing
+        and returns the first outcome.
+
+        Args:
+            tool_name: The tool.
+            to_version_id: The id of the version to make current, an older or a newer one.
+            reason: Free text; kept and shown.
+            issued_by: Who orders it.
+            command_id: The id of this request; by default a new one.
+
+        Raises:
+            Rejected: A field is wrong.
+            Retryable: With the part ``applier`` if no outcome comes within ``settings.wait_s``
+                seconds. The command is in its topic and may still be applied.
         """
         command = _valid(
             RollbackCommand,
@@ -172,16 +210,16 @@ class EngineClient:
         return await self.command(command)
 
     async def command(self, command: RollbackCommand) -> RollbackOutcome:
-        """Issue a rollback command, and wait for its outcome; ``held`` is one, where it waits for a
-        person. Retryable('applier') where none comes within ``wait_s`` seconds: the command stands
-        and may still be applied.
+        """Issue a rollback command, and return its outcome.
 
-        Of one that is held and comes again as an answer it is what came of the answer.
+        An outcome with the status ``held`` means that the rollback waits for a person. If the
+        command is such a person's answer (approval or dismissal), the outcome is that of the
+        answer. Raises what ``rollback`` raises.
         """
         return await self._ask(
-            "rollback-commands",
+            self._topics.commands,
             command,
-            "rollback-outcomes",
+            self._topics.outcomes,
             RollbackOutcome,
             lambda outcome: (
                 outcome.command_id == command.command_id
@@ -192,18 +230,20 @@ class EngineClient:
     async def follow_outcomes(
         self, ready: asyncio.Event | None = None
     ) -> AsyncIterator[RollbackOutcome]:
-        """Outcomes of rollbacks from now on, without end; ``ready`` is set when 'now' is fixed.
+        """Yield the outcomes of all rollbacks from now on, without end.
 
-        At least once each, and some older ones may come first.
+        ``ready`` is set as soon as 'now' is fixed: every outcome that is published after that is
+        yielded, at least once. Some older outcomes may come first.
         """
-        async for outcome in self._follow("rollback-outcomes", RollbackOutcome, ready):
+        async for outcome in self._follow(self._topics.outcomes, RollbackOutcome, ready):
             yield outcome
 
     async def follow_deployment_outcomes(
         self, ready: asyncio.Event | None = None
     ) -> AsyncIterator[DeploymentOutcome]:
-        """Outcomes of deployments from now on, as :meth:`follow_outcomes`."""
-        async for outcome in self._follow("deployment-outcomes", DeploymentOutcome, ready):
+        """Yield the outcomes of all deployments from now on, as ``follow_outcomes`` does."""
+        topic = self._topics.deployment_outcomes
+        async for outcome in self._follow(topic, DeploymentOutcome, ready):
             yield outcome
 
     async def _publish(
@@ -214,7 +254,7 @@ class EngineClient:
             while some := list(islice(waiting, _UNACKNOWLEDGED)):
                 sent = [
                     await self._producer.send(
-                        self._settings.topic_prefix + topic,
+                        topic,
                         message.to_bytes(),
                         key=message.tool_name.encode(),
                     )
@@ -230,9 +270,12 @@ class EngineClient:
         kind: type[M],
         is_ours: Callable[[M], bool],
     ) -> M:
-        """Publish, and return the answer. Where the answers end is asked before publishing."""
-        full_name = self._settings.topic_prefix + answers
-        async with open_reader(self._settings, full_name, from_beginning=False) as reader:
+        """Publish the message, and return its answer from the topic ``answers``.
+
+        The reader of the answers is opened before the message is published, so that it cannot miss
+        the answer.
+        """
+        async with open_reader(self._settings, answers, from_beginning=False) as reader:
             await self._publish(topic, [message])
             try:
                 async with asyncio.timeout(self._settings.wait_s):
@@ -243,14 +286,14 @@ class EngineClient:
                 pass
         raise Retryable(
             "applier",
-            f"nothing in {full_name} about {message.tool_name!r} after {self._settings.wait_s:g} s",
+            f"nothing in {answers} about {message.tool_name!r} after {self._settings.wait_s:g} s; "
+            "is an applier running? The request may still be carried out",
         )
 
     async def _follow(
         self, topic: str, kind: type[M], ready: asyncio.Event | None
     ) -> AsyncIterator[M]:
-        name = self._settings.topic_prefix + topic
-        async with open_reader(self._settings, name, from_beginning=False) as reader:
+        async with open_reader(self._settings, topic, from_beginning=False) as reader:
             if ready is not None:
                 ready.set()
             async for message in _messages(reader, kind):
@@ -258,7 +301,7 @@ class EngineClient:
 
 
 async def _messages(reader: TopicReader, kind: type[M]) -> AsyncIterator[M]:
-    """What can be read, without end; the rest is not ours to judge."""
+    """Yield the messages that can be read, without end; skip those that cannot."""
     while True:
         for record in await reader.poll():
             try:
@@ -281,4 +324,4 @@ def _require_size(code: str, limit: int) -> None:
     except UnicodeEncodeError as error:
         raise Rejected(f"code: cannot be written as UTF-8 ({error.reason})") from error
     if size > limit:
-        raise Rejected(f"code: {size} bytes, more than {limit}")
+        raise Rejected(f"code: {size} bytes, more than {limit} (ROLLGUARD_MAX_CODE_BYTES)")

@@ -14,12 +14,14 @@ from rich.table import Table
 from schemas.fields import format_time
 
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What makes text look as if it stood in another order than it does."""
+"""Characters that make a terminal show text in another order than it has."""
 
 
 def printable(text: str) -> str:
-    """Text that a terminal shows and does not obey: control characters as their pictures (``␍``)
-    or escapes. Line feeds and tabs stay.
+    """Return text that a terminal shows without obeying it.
+
+    Control characters are replaced by their pictures (``␍``) or by escapes. Line feeds and tabs
+    stay.
     """
     if text.isprintable():
         return text
@@ -38,19 +40,19 @@ def _visible(character: str) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """``97.5 %``; a dash where there is nothing to have a rate of."""
+    """Return a rate as ``97.5 %``; a dash if there is no rate."""
     if rate is None or math.isnan(rate):
         return "-"
     return f"{rate:.1%}".replace("%", " %")
 
 
 def data_of(model: BaseModel) -> Any:
-    """What JSON says of a model."""
+    """Return the model as JSON has it: dictionaries, lists, texts and numbers."""
     return model.model_dump(mode="json")
 
 
 def print_json(value: Any) -> None:
-    """One JSON document; null for what is not known (NaN)."""
+    """Print one JSON document; NaN and infinite numbers become null."""
     print(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, default=str))
 
 
@@ -67,7 +69,7 @@ def _plain(value: Any) -> Any:
 
 
 def pairs(values: Mapping[str, Any]) -> None:
-    """A line for each value; a dash where there is none."""
+    """Print a line for each value; a dash if there is none."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -79,7 +81,7 @@ def pairs(values: Mapping[str, Any]) -> None:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """A table; nothing stands where a value is None."""
+    """Print a table; the cell of a value that is None is empty."""
     table = Table(title=title)
     for column in columns:
         table.add_column(column, overflow="fold")

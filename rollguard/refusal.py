@@ -1,11 +1,11 @@
-"""A deployment that was refused, as its author is told."""
+"""A refused deployment, as its author is told of it."""
 
 from schemas.deployment import DeploymentOutcome, RolledBack
 from schemas.errors import Rejected
 
 
 class DeploymentRefused(Rejected):
-    """The applier refused a deployment: the text says why, and ``outcome`` has the parts of it."""
+    """A deployment that the applier refused: the text says why, ``outcome`` has the facts."""
 
     def __init__(self, outcome: DeploymentOutcome) -> None:
         super().__init__(refusal_text(outcome))
@@ -13,12 +13,12 @@ class DeploymentRefused(Rejected):
 
 
 def refusal_text(outcome: DeploymentOutcome) -> str:
-    """Why a deployment was refused, in one line."""
+    """Return in one line why a deployment was refused."""
     done = outcome.rolled_back
-    return f"refused: {outcome.refusal}" + ("" if done is None else f": {_told(done)}")
+    return f"refused: {outcome.refusal}" + ("" if done is None else f": {_rolled_back_text(done)}")
 
 
-def _told(done: RolledBack) -> str:
+def _rolled_back_text(done: RolledBack) -> str:
     parts = [
         f"this code was rolled back at {done.rolled_back_at:%Y-%m-%d %H:%M:%S} UTC, as the version "
         f"with the id {done.from_version_id}, by {done.tier} {done.reason} ({done.rule})"

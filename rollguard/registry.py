@@ -1,11 +1,10 @@
-"""The tools of an engine as they are current now: loaded, checked, and swapped while it runs."""
+"""The current tools of an engine: loaded, checked, and replaced while the engine runs."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 import structlog
@@ -14,6 +13,7 @@ from schemas.deployment import ToolVersion, code_hash_of
 from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.topic_reader import open_reader
+from streams.topics import Topics
 
 log = structlog.get_logger()
 
@@ -23,23 +23,26 @@ _RETRY_S: Final = 1.0
 
 
 class Loader(Protocol[T]):
-    """Makes a runnable tool of a version's code, in the way of the engine."""
+    """How an engine turns the code of a version into a tool that it can run."""
 
     async def load(self, version: ToolVersion) -> T:
-        """The tool. Whatever it raises is the version's load error. It bounds its own time."""
+        """Return the tool. Any exception becomes the version's load error.
+
+        The loader must limit the time itself: nothing else stops a load.
+        """
         ...
 
     async def unload(self, tool: T) -> None:
-        """Give back what the tool holds. It may be in use still: wait for that call's end."""
+        """Release what the tool holds. A call of it may still run: wait until that has ended."""
         ...
 
 
 @dataclass(frozen=True)
 class LoadedTool(Generic[T]):
-    """A current version and its tool; exactly one of ``tool`` and ``error`` is not None.
+    """A current version and its tool. Exactly one of ``tool`` and ``error`` is not None.
 
-    With an ``error`` the version is current all the same: the engine publishes each execution as a
-    failure of this version with this error, so that it is rolled back.
+    A version with an ``error`` is current all the same. The engine should publish each call of it
+    as a failed execution of this version with this error, so that the version is rolled back.
     """
 
     version: ToolVersion
@@ -51,11 +54,15 @@ Changed = Callable[[LoadedTool[T]], None]
 
 
 class ToolRegistry(Generic[T]):
-    """``async with ToolRegistry(settings, loader) as registry``: follows `tool-versions`.
+    """The current tools of an engine: ``async with ToolRegistry(settings, loader) as registry``.
 
-    For each tool the version with the largest ``activation`` is loaded; until that is done the one
-    before stays in use. Code whose SHA-256 is not ``code_hash`` is never loaded. Entering raises
-    Retryable or Misconfigured; later nothing does: a broker that is away is waited for.
+    It follows the topic `tool-versions`. Of each tool it loads the version with the largest
+    ``activation``; the version before stays in use until that is done. Code whose SHA-256 is not
+    ``code_hash`` is never loaded.
+
+    Entering raises ``Retryable`` if the broker does not answer, ``Misconfigured`` if the topic is
+    missing or the broker refuses us. After that nothing is raised: if the broker is away, the
+    registry waits for it, and the tools stay in use.
     """
 
     def __init__(self, settings: Settings, loader: Loader[T]) -> None:
@@ -63,14 +70,14 @@ class ToolRegistry(Generic[T]):
         self._loader = loader
         self._loaded: dict[str, LoadedTool[T]] = {}
         self._newest: dict[str, ToolVersion] = {}
-        self._to_load: dict[str, None] = {}  # in the order in which they became due
+        self._to_load: dict[str, None] = {}  # a dict as an ordered set: the order of the offers
         self._change = asyncio.Condition()
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self.caught_up = asyncio.Event()
-        """Set when all was loaded that the topic held at the start."""
+        """Set as soon as every version that the topic held at the start is loaded."""
         self.on_change: list[Changed[T]] = []
-        """Called with each LoadedTool when it comes into use; must not block."""
+        """Functions to call with each ``LoadedTool`` when it comes into use; must not block."""
 
     async def __aenter__(self) -> Self:
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -82,16 +89,11 @@ class ToolRegistry(Generic[T]):
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stop()
 
     def get(self, tool_name: str) -> LoadedTool[T] | None:
-        """What is in use now; None where the tool is not known (yet)."""
+        """Return what is in use now; None if the tool is not known (yet)."""
         return self._loaded.get(tool_name)
 
     async def wait_for(
@@ -100,7 +102,11 @@ class ToolRegistry(Generic[T]):
         predicate: Callable[[LoadedTool[T]], bool],
         timeout: float,
     ) -> LoadedTool[T]:
-        """What is in use as soon as the predicate holds for it; TimeoutError after so many s."""
+        """Return what is in use as soon as the predicate holds for it.
+
+        The predicate is asked now, and again after each change of a tool. Raises ``TimeoutError``
+        if it does not hold within ``timeout`` seconds.
+        """
         async with asyncio.timeout(timeout), self._change:
             while True:
                 loaded = self._loaded.get(tool_name)
@@ -109,8 +115,10 @@ class ToolRegistry(Generic[T]):
                 await self._change.wait()
 
     async def reload(self, version: ToolVersion) -> None:
-        """Return when this version, or a newer one of its tool, is in use: by the word of whoever
-        made it current, without waiting for the topic. A load that failed is tried once more.
+        """Bring this version into use at once, unless a newer one of its tool is in use.
+
+        Whoever made the version current calls this, so that the engine does not have to wait for
+        the topic. Returns after the version is loaded. A load that failed before is tried again.
         """
         self._take_in(version)
         self._to_load.pop(version.tool_name, None)
@@ -118,7 +126,10 @@ class ToolRegistry(Generic[T]):
             await self._swap(version.tool_name)
 
     def offer(self, value: bytes | None) -> None:
-        """Take in one value of `tool-versions`; :meth:`load_offered` loads what is new."""
+        """Take one value of `tool-versions`. ``load_offered`` then loads what is new.
+
+        A value that is no version, or whose code is not genuine, is logged and ignored.
+        """
         try:
             version = ToolVersion.from_bytes(value)
         except Rejected as error:
@@ -142,15 +153,20 @@ class ToolRegistry(Generic[T]):
         self._to_load[version.tool_name] = None
 
     async def load_offered(self) -> None:
-        """Load every version that was offered and not loaded; of each tool only the newest, and
-        all side by side: a tool that loads slowly holds up no other.
+        """Load the versions that were offered and not loaded yet, of each tool only the newest.
+
+        They are loaded side by side, so that a slow tool does not delay the others.
         """
         tools = tuple(self._to_load)
         self._to_load.clear()
         await asyncio.gather(*(self._swap(tool_name) for tool_name in tools))
 
     async def _follow(self, started: asyncio.Future[None]) -> None:
-        """Read without end. What fails before ``started`` is its error; later it is tried again."""
+        """Read without end.
+
+        An error before ``started`` is set becomes the error of ``started``. After that, reading is
+        tried again.
+        """
         while True:
             try:
                 await self._read(started)
@@ -162,8 +178,8 @@ class ToolRegistry(Generic[T]):
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self, started: asyncio.Future[None]) -> None:
-        name = f"{self._settings.topic_prefix}tool-versions"
-        async with open_reader(self._settings, name, from_beginning=True) as reader:
+        topic = Topics.of(self._settings).versions
+        async with open_reader(self._settings, topic, from_beginning=True) as reader:
             if not started.done():
                 started.set_result(None)
             while True:
@@ -177,7 +193,7 @@ class ToolRegistry(Generic[T]):
                     self.caught_up.set()
 
     async def _swap(self, tool_name: str) -> None:
-        """Load the newest version; use it from then on; give the old one back."""
+        """Load the newest version of a tool, use it from then on, and unload the old one."""
         async with self._loading[tool_name]:
             version = self._newest[tool_name]
             old = self._loaded.get(tool_name)
@@ -188,7 +204,7 @@ class ToolRegistry(Generic[T]):
                 self._loaded[tool_name] = new
                 self._change.notify_all()
         log.info("tool_swapped", **_named(version), activation=version.activation)
-        self._tell(new)
+        self._call_on_change(new)
         if old is not None and old.tool is not None:
             self._start(self._unload(old.tool))
 
@@ -199,7 +215,7 @@ class ToolRegistry(Generic[T]):
             log.warning("tool_load_failed", **_named(version), error=repr(error))
             return LoadedTool(version, None, error)
 
-    def _tell(self, loaded: LoadedTool[T]) -> None:
+    def _call_on_change(self, loaded: LoadedTool[T]) -> None:
         for callback in self.on_change:
             try:
                 callback(loaded)

@@ -1,6 +1,4 @@
-"""``make simulate``: all scenarios under all policies, printed and written to
-``docs/simulation.md``.
-"""
+"""``make simulate``: judge all scenarios by all deciders, write ``docs/simulation.md``."""
 
 import os
 from pathlib import Path
@@ -8,8 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from bench.report import show
-from simulate.deciders.policies import POLICIES
+from documents.tables import print_table
+from simulate.deciders.decider import DECIDERS
 from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate
@@ -18,36 +16,38 @@ from simulate.worlds.scenarios import Scenario, all_scenarios
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "simulation.md"
 REPETITIONS: Final = 10_000
-"""Of a share of 0.6 % the interval ends below 0.8 %: with half as many, chance might lift the worst
-of fifty cells over 1 %."""
+"""With so many, the interval of a share of 0.6 % ends below 0.8 %. With half as many, chance might
+lift the worst of fifty cells over 1 %."""
 OTHERS: Final = 400
-"""Repetitions, at most, where shares are greater or the median counts."""
+"""At most so many repetitions if shares are greater or if the median counts."""
 OF_A_RUN: Final = 200
-"""Repetitions for one run of the outage, which is of many tools; two runs at least."""
+"""There is one run of the outage, which has many tools, for so many repetitions; at least two."""
 OF_A_CALLER: Final = 10
-"""Repetitions for one version with a noisy caller."""
+"""There is one version with a noisy caller for so many repetitions."""
 
 
-def repetitions_of(scenario: Scenario, policy: str, repetitions: int) -> int:
-    """All of them where the bound is to be shown."""
-    if policy == "guarded" and scenario.is_healthy:
+def repetitions_of(scenario: Scenario, decider: str, repetitions: int) -> int:
+    """Return how often a scenario is repeated: in full if it is to show what is promised."""
+    if decider == "guarded" and scenario.is_healthy:
         return repetitions
     return min(repetitions, OTHERS)
 
 
 def main(
     repetitions: Annotated[
-        int, typer.Option(min=OF_A_CALLER, help="of each healthy scenario")
+        int, typer.Option(min=OF_A_CALLER, help="Repetitions of each healthy scenario.")
     ] = REPETITIONS,
-    seed: Annotated[int, typer.Option(help="other draws")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed gives other draws.")] = 1,
     processes: Annotated[int, typer.Option(min=1)] = os.cpu_count() or 1,
-    document: Annotated[Path, typer.Option(help="where the tables go")] = DOCUMENT,
+    document: Annotated[
+        Path, typer.Option(help="The file to write; its plots go into the folder beside it.")
+    ] = DOCUMENT,
 ) -> None:
-    """What each policy does to versions whose truth is known."""
+    """Simulate what each policy does to versions whose truth is known."""
     wanted = [
-        (scenario, policy, repetitions_of(scenario, policy, repetitions))
+        (scenario, decider, repetitions_of(scenario, decider, repetitions))
         for scenario in all_scenarios()
-        for policy in POLICIES
+        for decider in DECIDERS
     ]
     cells = simulate(wanted, seed, processes)
     outages = simulate_outages(max(repetitions // OF_A_RUN, 2), seed, processes)
@@ -59,7 +59,7 @@ def main(
     )
     parts = list(parts_of(cells, how, outages, callers))
     for part in parts:
-        show(part.name, part.rows)
+        print_table(part.name, part.table)
         if part.promise:
             print(part.promise)
     write(document, parts, cells)

@@ -1,1 +1,1 @@
-"""Kafka through aiokafka: access, topics, partitions, records, offsets, waits, crash points."""
+"""Kafka, as the roles use it: topics, records, offsets, errors, waits; Faust is in ``driver``."""

@@ -1,4 +1,7 @@
-"""From a record to a message: what the value alone cannot say. What fails is a dead letter."""
+"""The reading of records: the checks that need a record's key, partition and time.
+
+A record that fails a check becomes a dead letter.
+"""
 
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
@@ -17,7 +20,7 @@ from streams.partitions import partition_of
 
 
 class Record(Protocol):
-    """What a consumer hands over. ``timestamp`` is Kafka's, in milliseconds."""
+    """A record as a consumer hands it over. ``timestamp`` is Kafka's, in milliseconds."""
 
     topic: str
     partition: int
@@ -28,9 +31,9 @@ class Record(Protocol):
 
 
 class RecordValidator:
-    """Reads the records of one role; ``partitions`` is how many each topic has.
+    """Reads the records of one role. ``partitions`` is the number that each topic has.
 
-    Every method returns a message or raises Rejected that says what was wrong.
+    Every method returns a message, or raises Rejected with the reason.
     """
 
     def __init__(self, settings: Settings, partitions: int) -> None:
@@ -41,44 +44,46 @@ class RecordValidator:
     def log_entry(
         self, record: Record, known: Container[bytes] = ()
     ) -> ExecutionEntry | Activation:
-        """An entry of `tool-executions`. ``known`` are names that belong to the record's partition
-        for certain: to find that out takes 5 µs.
+        """Return an entry of `tool-executions`.
+
+        ``known`` are names (in UTF-8) of which it is certain that they belong to the record's
+        partition: to compute that takes 5 µs.
         """
-        run = read_execution_entry(record.value) if record.value else None
-        if run is None:
+        entry = read_execution_entry(record.value) if record.value else None
+        if entry is None:
             _require_size(record)
-            entry = read_log_entry(record.value)
-            if isinstance(entry, Activation):
-                self._require_place(record, entry.tool_name)
-                return entry
-            run = ExecutionEntry.of(entry)
+            other = read_log_entry(record.value)
+            if isinstance(other, Activation):
+                self._require_partition(record, other.tool_name)
+                return other
+            entry = ExecutionEntry.of(other)
         key = record.key
-        if key not in known or key != run.tool_name.encode():
-            self._require_place(record, run.tool_name)
-        if run.executed_us - record.timestamp * 1000 > self._ahead_us:
-            self._require_past(record, "executed_at", run.executed_us)
-        return run
+        if key not in known or key != entry.tool_name.encode():
+            self._require_partition(record, entry.tool_name)
+        if entry.executed_us - record.timestamp * 1000 > self._ahead_us:
+            self._require_not_ahead(record, "executed_at", entry.executed_us)
+        return entry
 
     def deployment(self, record: Record) -> Deployment:
-        """A record of `tool-deployments`."""
+        """Return a deployment from `tool-deployments`."""
         _require_size(record)
         deployment = Deployment.from_bytes(record.value)
-        self._require_place(record, deployment.tool_name)
-        self._require_past(record, "deployed_at", micros_of(deployment.deployed_at))
+        self._require_partition(record, deployment.tool_name)
+        self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
         if size > self._max_code_bytes:
             raise Rejected(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
         return deployment
 
     def command(self, record: Record) -> RollbackCommand:
-        """A record of `rollback-commands`."""
+        """Return a command from `rollback-commands`."""
         _require_size(record)
         command = RollbackCommand.from_bytes(record.value)
-        self._require_place(record, command.tool_name)
-        self._require_past(record, "issued_at", micros_of(command.issued_at))
+        self._require_partition(record, command.tool_name)
+        self._require_not_ahead(record, "issued_at", micros_of(command.issued_at))
         return command
 
-    def _require_place(self, record: Record, tool_name: str) -> None:
+    def _require_partition(self, record: Record, tool_name: str) -> None:
         key = record.key
         if key is None:
             raise Rejected("the record has no key: it must be the tool_name")
@@ -92,7 +97,7 @@ class RecordValidator:
                 "(librdkafka: set partitioner=murmur2_random)"
             )
 
-    def _require_past(self, record: Record, field: str, at_us: int) -> None:
+    def _require_not_ahead(self, record: Record, field: str, at_us: int) -> None:
         ahead_us = at_us - record.timestamp * 1000
         if ahead_us > self._ahead_us:
             raise Rejected(
@@ -102,7 +107,7 @@ class RecordValidator:
 
 
 def _require_size(record: Record) -> None:
-    """A compressed record may hold more than a record may be when it is sent on."""
+    """Raise Rejected for a record that is too large to be sent on, as a compressed one may be."""
     size = len(record.value or b"")
     if size > MAX_RECORD_BYTES:
         raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
@@ -111,7 +116,7 @@ def _require_size(record: Record) -> None:
 def dead_letter_of(
     role: str, record: Record, error: Rejected, now: Callable[[], datetime] | None = None
 ) -> DeadLetter:
-    """The dead letter of a record that was rejected."""
+    """Return the dead letter of a record that was rejected."""
     return DeadLetter(
         role=role,
         topic=record.topic,

@@ -1,4 +1,4 @@
-"""Waiting for another part: the same call again, in place, for as long as it raises Retryable."""
+"""Waits for another part: the same call is repeated for as long as it raises Retryable."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -22,29 +22,30 @@ T = TypeVar("T")
 
 
 async def patiently(call: Callable[[], Awaitable[T]], waits: Waits) -> T:
-    """The result of ``call`` while work is in hand: without limit, so that the order holds; each
-    wait is logged.
+    """Return the result of ``call`` during work.
+
+    It is repeated without limit, so that the order of the work is kept. Each wait is logged.
     """
     return await _again(call, wait_random_exponential(multiplier=0.1, max=10), _log_waiting, waits)
 
 
 async def when_it_answers(call: Callable[[], Awaitable[T]], waits: Waits | None = None) -> T:
-    """The result of ``call`` at start, without limit; each wait is said on stderr."""
+    """Return the result of ``call`` at start, without limit. Each wait is printed on stderr."""
     return await _again(
-        call, wait_exponential_jitter(multiplier=0.5, max=10), _say_waiting, waits or Waits()
+        call, wait_exponential_jitter(multiplier=0.5, max=10), _print_waiting, waits or Waits()
     )
 
 
 async def _again(
     call: Callable[[], Awaitable[T]],
     wait: wait_base,
-    tell: Callable[[RetryCallState], None],
+    report: Callable[[RetryCallState], None],
     waits: Waits,
 ) -> T:
     ticket = waits.ticket()
 
     def note(state: RetryCallState) -> None:
-        tell(state)
+        report(state)
         _note(ticket, _cause(state))
 
     try:
@@ -67,7 +68,7 @@ def _log_waiting(state: RetryCallState) -> None:
     log.warning("waiting", attempt=state.attempt_number, cause=str(_cause(state)))
 
 
-def _say_waiting(state: RetryCallState) -> None:
+def _print_waiting(state: RetryCallState) -> None:
     print(f"waiting for {_cause(state)}", file=sys.stderr, flush=True)
 
 

@@ -1,8 +1,8 @@
-"""A worker that stood still for longer than its session must not send what it had in hand.
+"""The suspend watchdog: a worker that stood still for longer than its session sends nothing more.
 
-Stopped by SIGSTOP or with its machine, it has lost its partitions without noticing: its rows and
-its versions are old. Kafka fences that only with transactions. So its producer asks here before
-each request, and the process ends in place of sending.
+A worker that was stopped by SIGSTOP, or with its machine, has lost its partitions without noticing:
+its rows and its versions are old. Kafka prevents it from sending only if it uses transactions.
+Therefore the producer asks here before each request, and the process ends instead of sending.
 """
 
 import os
@@ -12,29 +12,31 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 TICK_S: Final = 1.0
-"""How often the loop says that it goes on."""
+"""How often the event loop says that it still runs."""
 
 
 def limit_of(session_timeout_s: float) -> float:
-    """How long a worker may stand still, in seconds: its last heartbeat is then a fifth of the
-    session old at the most, its last tick ``TICK_S``.
+    """Return how long a worker may stand still, in seconds.
+
+    When it begins to stand still, its last heartbeat is at most a fifth of the session old, and its
+    last tick at most ``TICK_S``.
     """
     return 0.8 * session_timeout_s - TICK_S
 
 
 def since_boot() -> float:
-    """Seconds that also pass while the machine is suspended, and that no one can set."""
+    """Return seconds of a clock that also runs while the machine is suspended and cannot be set."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def end_process(text: str) -> NoReturn:
-    """End without a farewell to anyone: what is buffered must not be sent."""
+    """End the process at once: what is buffered must not be sent."""
     print(text, file=sys.stderr, flush=True)
     os._exit(1)
 
 
 class SuspendWatchdog:
-    """Ends the process when :meth:`check` or :meth:`tick` comes too long after the last tick."""
+    """Ends the process if :meth:`check` or :meth:`tick` comes too long after the last tick."""
 
     def __init__(
         self,
@@ -48,12 +50,12 @@ class SuspendWatchdog:
         self._seen = clock()
 
     def tick(self) -> None:
-        """The loop goes on."""
+        """Note that the event loop still runs."""
         self.check()
         self._seen = self._clock()
 
     def check(self) -> None:
-        """Before anything is sent."""
+        """End the process if it stood still for too long. To be called before anything is sent."""
         stood_s = self._clock() - self._seen
         if stood_s > self._limit_s:
             self._end(f"stood still for {stood_s:.1f} s: the session may be over")

@@ -1,4 +1,7 @@
-"""The topics: their names, how they are created, and whether they are there as they must be."""
+"""The topics: their names, their creation, and the check that they are as they must be.
+
+The only place where a topic's name is written.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -15,13 +18,14 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _MINUTE_MS: Final = 60 * 1000
 _VERSIONS: Final = {
     "cleanup.policy": "compact",
-    # A stale record that a woken zombie wrote stays beside the newer one, which is published again
-    # meanwhile (``agents.applier.republish_versions``) and then is the last.
+    # A worker that was suspended and woke may write an old record after the newer one. Compaction
+    # keeps both for a day. The newer one is published again before that
+    # (``agents.applier.republish_versions``), and then is the last.
     "min.compaction.lag.ms": str(_DAY_MS),
 }
 _CHANGELOG: Final = {
     "cleanup.policy": "compact",
-    # The same, but short: a worker that starts reads all of it.
+    # For the same reason, but shorter, because a worker that starts reads the whole topic.
     "min.compaction.lag.ms": str(15 * _MINUTE_MS),
     "max.compaction.lag.ms": str(30 * _MINUTE_MS),
     "segment.ms": str(5 * _MINUTE_MS),
@@ -30,7 +34,7 @@ _CHANGELOG: Final = {
 
 
 def group_of(settings: Settings, role: str) -> str:
-    """The consumer group of a role; also the id of its Faust app."""
+    """Return the consumer group of a role, which is also the id of its Faust app."""
     return f"{settings.topic_prefix}rollguard-{role}"
 
 
@@ -49,6 +53,7 @@ class Topics:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
+        """Return the names with the settings' prefix."""
         prefix = settings.topic_prefix
         return cls(
             executions=f"{prefix}tool-executions",
@@ -62,14 +67,15 @@ class Topics:
         )
 
     def all(self) -> list[str]:
+        """Return all names."""
         return list(vars(self).values())
 
     def sources(self) -> tuple[str, ...]:
-        """What workers read and judge: where bad records stand."""
+        """Return the topics that workers read: records of these may become dead letters."""
         return (self.executions, self.deployments, self.commands)
 
     def config_of(self, topic: str, settings: Settings) -> dict[str, str]:
-        """The topic's settings on the broker."""
+        """Return the topic's settings on the broker."""
         config = {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_REQUEST_BYTES),
@@ -78,16 +84,16 @@ class Topics:
             return config | _VERSIONS
         if topic == self.changelog:
             return config | _CHANGELOG
-        is_letters = topic == self.dead_letters
-        days = settings.dead_letter_retention_days if is_letters else settings.retention_days
+        is_dead_letters = topic == self.dead_letters
+        days = settings.dead_letter_retention_days if is_dead_letters else settings.retention_days
         return config | {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
 
 
 async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
-    """Create the topics that are not there; the names of those that were created.
+    """Create the topics that do not exist, and return their names.
 
-    Topics that are there stay as they are; where their number of partitions differs from the
-    settings', Misconfigured.
+    Existing topics stay unchanged. Raises Misconfigured if their number of partitions differs from
+    the settings'.
     """
     topics = Topics.of(settings)
     there = await _partition_counts(admin, topics.all())
@@ -114,7 +120,10 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
 
 
 async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
-    """How many partitions each topic has. Misconfigured where one is missing or differs."""
+    """Return how many partitions each topic has.
+
+    Raises Misconfigured if a topic is missing, or if the topics differ in their number.
+    """
     topics = Topics.of(settings).all()
     there = await _partition_counts(admin, topics)
     missing = [name for name in topics if name not in there]
@@ -127,7 +136,7 @@ async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
 
 
 def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
-    """The one number of partitions that all topics have. Misconfigured where they differ."""
+    """Return the number of partitions that all topics have. Raises Misconfigured if they differ."""
     numbers = set(counts.values()) | ({expected} if expected is not None else set())
     if len(numbers) != 1:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

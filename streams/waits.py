@@ -1,7 +1,7 @@
-"""What this worker waits for now: other parts that did not answer, asked again and again.
+"""The parts that a worker waits for now: they did not answer, and are asked again and again.
 
-Whoever retries (``streams.retries``, ``streams.driver.outbox``, the health monitor) keeps a ticket
-here; ``/healthz`` and ``/readyz`` read it.
+Whoever retries (``streams.retries``, ``streams.driver.outbox``, the health monitor) has a ticket
+here; ``/healthz`` and ``/readyz`` read what the tickets say.
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wait:
-    """Another part is away. Times are seconds of the clock that ``Waits`` was given."""
+    """A wait for a part that is away. Times are seconds of the clock that ``Waits`` was given."""
 
     part: str
     """'Kafka' or 'Postgres'."""
@@ -19,43 +19,45 @@ class Wait:
     since: float
     """When the first try failed."""
     failed_at: float
-    """When the newest one did: who only hangs since then does not retry any more."""
+    """When the newest try failed. If that is long ago, nobody retries: the newest try hangs."""
 
 
 class Ticket:
-    """One who may have to wait; use it from the event loop's thread."""
+    """The ticket of one retrying caller; to be used in the event loop's thread."""
 
     def __init__(self, waits: "Waits") -> None:
         self._waits = waits
 
     def failed(self, part: str, cause: str) -> None:
-        """A try failed, and there will be another."""
+        """Note that a try failed and that another will follow."""
         self._waits.note(self, part, cause)
 
     def over(self) -> None:
-        """Nothing is waited for (any more)."""
+        """Note that the wait is over, or that there was none."""
         self._waits.forget(self)
 
 
 class Waits:
-    """All that is waited for in this process."""
+    """Everything that this process waits for."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._open: dict[Ticket, Wait] = {}
 
     def ticket(self) -> Ticket:
-        """For one place that retries; it waits for nothing until a try has failed."""
+        """Return a ticket for one retrying caller; it waits for nothing until a try has failed."""
         return Ticket(self)
 
     def note(self, ticket: Ticket, part: str, cause: str) -> None:
+        """Note a failed try; the wait began with the first one for the same part."""
         now, known = self._clock(), self._open.get(ticket)
         since = known.since if known is not None and known.part == part else now
         self._open[ticket] = Wait(part, cause, since, now)
 
     def forget(self, ticket: Ticket) -> None:
+        """Note that this ticket waits for nothing."""
         self._open.pop(ticket, None)
 
     def now(self) -> tuple[Wait, ...]:
-        """The longest first."""
+        """Return all waits, the longest first."""
         return tuple(sorted(self._open.values(), key=lambda wait: wait.since))

@@ -1,1 +1,1 @@
-"""The detector: judges executions, answers health queries, and commands rollbacks."""
+"""The detector, which judges executions, answers health queries and commands rollbacks."""

@@ -1,4 +1,4 @@
-"""What a detector says of outages: in its log, and on ``/metrics``."""
+"""The report of outages: in the detector's log and on ``/metrics``."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -18,23 +18,26 @@ log = structlog.get_logger()
 
 
 class OutageReport:
-    """Of the partitions of one detector."""
+    """Reports the outages of one detector's partitions."""
 
     def __init__(self, registry: CollectorRegistry, table: WindowTable, rules: OutageRules) -> None:
         self._rules = rules
         self._began = Counter(
-            "rollguard_outages", "outages that began, in batches that were read", registry=registry
+            "rollguard_outages", "outages that began in batches that were read", registry=registry
         )
-        self._waiting = Counter(
+        self._deferred = Counter(
             "rollguard_doubtful_failures",
-            "failures that condemned nobody yet, since many other tools failed",
+            "failures whose decision is deferred, because many other tools failed at the same time",
             registry=registry,
         )
         registry.register(_Lasting(table))
 
     def note(self, partition: int, watch: OutageWatch, timeline: OutageTimeline) -> None:
-        """Say what began and what was over within a batch; ``watch`` stands behind it."""
-        self._waiting.inc(len(timeline.deferred))
+        """Report the outages that began or ended within a batch.
+
+        ``watch`` is what is known of outages after the batch.
+        """
+        self._deferred.inc(len(timeline.deferred))
         for before, after in pairwise(timeline.known):
             if is_lasting(after) and not is_lasting(before):
                 self._began.inc()
@@ -52,15 +55,16 @@ class OutageReport:
 
 
 class _Lasting(Collector):
-    """Looked up when it is asked for: a partition may have moved to another worker since."""
+    """A metric that is computed at each request, because partitions move between workers."""
 
     def __init__(self, table: WindowTable) -> None:
         self._table = table
 
     def collect(self) -> Iterable[Metric]:
+        """Yield the metric, with one value for each partition."""
         gauge = GaugeMetricFamily(
             "rollguard_outage",
-            "1 while many tools of the partition fail at once, and no version is blamed",
+            "1 while many tools of the partition fail at the same time; no version is then blamed",
             labels=["partition"],
         )
         for partition, rows in self._table.all_rows().items():

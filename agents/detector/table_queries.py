@@ -1,7 +1,6 @@
-"""``GET /tools/{tool}/health`` on every detector, answered by the worker that owns the tool."""
+"""``GET /tools/{tool}/health``: every detector answers it, with the help of the tool's owner."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
@@ -12,38 +11,44 @@ from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
 from schemas.settings import Settings
+from streams.driver.driver import Driver
+from streams.driver.table import WindowTable
 from streams.partitions import partition_of
 from streams.topics import Topics
 
 _FORWARDED: Final = "X-Rollguard-Forwarded"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+_OWNER_UNKNOWN: Final = "which worker owns the tool is not known yet"
 
 
 class TableQueries:
-    """Answers from the table of this worker, or asks the one that owns the tool."""
+    """Answers from this worker's table, or asks the worker that owns the tool."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._policies = Policies(settings.rules_of)
         self._changelog = Topics.of(settings).changelog
         self._partitions = 0
-        self._app: Any = None
-        self._table: Any = None
+        self._driver: Driver | None = None
+        self._table: WindowTable | None = None
         self._url = ""
         self._client: aiohttp.ClientSession | None = None
 
     def routes(self) -> list[web.RouteDef]:
+        """Return the endpoint of the queries."""
         return [web.get("/tools/{tool:(?s:.+)}/health", self._health)]
 
-    def serve(self, app: Any, table: Any, partitions: int, url: str) -> None:
-        """Answer from this app's table; until then every query is answered with 503. ``url`` is
-        what other workers were told of this one.
+    def serve(self, driver: Driver, table: WindowTable, partitions: int, url: str) -> None:
+        """Answer from this table from now on; until then every query is answered with 503.
+
+        ``url`` is the address of this worker as other workers know it.
         """
         self._client = aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._settings.web_headers())
         self._partitions, self._url = partitions, url.rstrip("/")
-        self._app, self._table = app, table
+        self._driver, self._table = driver, table
 
     async def stop(self) -> None:
+        """Close the connections to other workers."""
         if self._client is not None:
             await self._client.close()
 
@@ -51,37 +56,25 @@ class TableQueries:
         tool = request.match_info["tool"]
         if not 0 < len(tool) <= 255 or "\0" in tool:
             return _error(404, f"{tool!r} is not the name of a tool")
-        owner = self._owner_of(tool)
+        driver, table, key = self._driver, self._table, tool.encode()
+        if driver is None or table is None:
+            return _error(503, _OWNER_UNKNOWN)
+        partition = partition_of(key, self._partitions)
+        owner = driver.owner_of(self._changelog, partition)
         if owner is None:
-            return _error(503, "which worker owns the tool is not known yet")
+            return _error(503, _OWNER_UNKNOWN)
         if owner != self._url:
             return await self._forward(request, owner)
-        if self._app.rebalancing or self._app.in_recovery:
+        if driver.is_rebalancing or driver.is_recovering:
             return _error(503, "the worker that owns the tool is recovering its table")
-        key = tool.encode()
-        rows = self._rows_beside(key)
-        data = rows.get(key)
+        rows = table.rows_of(partition)
+        data, outages = rows.get(key), rows.get(KEY)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        watched = rows.get(KEY)
-        watch = OutageWatch() if watched is None else decode_watch(watched)
+        watch = OutageWatch() if outages is None else decode_watch(outages)
         return web.json_response(
-            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings)
+            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings.outages)
         )
-
-    def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:
-        """The rows of the tool's partition."""
-        rows: Mapping[bytes, bytes] = self._table.rows_of(partition_of(key, self._partitions))
-        return rows
-
-    def _owner_of(self, tool: str) -> str | None:
-        if self._app is None:
-            return None
-        partition = partition_of(tool.encode(), self._partitions)
-        for url, topics in self._app.assignor.tables_metadata().items():
-            if partition in topics.get(self._changelog, ()):
-                return str(url).rstrip("/")
-        return None
 
     async def _forward(self, request: web.Request, owner: str) -> web.Response:
         if _FORWARDED in request.headers or self._client is None:

@@ -1,15 +1,15 @@
-"""The detector: fold every execution into its tool's row, command a rollback when a rule holds.
+"""The detector: it folds every execution into its tool's row, and commands rollbacks.
 
-Order within a batch: fold all, send the commands and wait for the broker's acknowledgement, write
-each touched row once; the offset is committed after the changelog is flushed. A crash in between
-replays the batch: rows skip what they have read, a command that is sent again has the same id.
+The order within a batch: fold all records, send the commands and wait for the broker's
+acknowledgement, write each changed row once. The offset is committed after the changelog is
+flushed. After a crash in between, the batch is read again: rows skip what they have read, and a
+command that is sent again has the same id.
 """
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from operator import itemgetter
-from typing import Any
 
 import structlog
 
@@ -25,9 +25,11 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.crash_points import crash_point
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
+from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
+from streams.partitions import name_of
 from streams.records import RecordValidator, dead_letter_of
 from streams.topics import Topics
 
@@ -37,18 +39,18 @@ ROLE = "detector"
 
 
 class WatchExecutions:
-    """Folds each execution into its tool's windows and commands a rollback where a rule holds."""
+    """Folds each execution into its tool's row, and commands a rollback if a rule holds."""
 
     def __init__(
         self,
-        app: Any,
+        driver: Driver,
         table: WindowTable,
         outbox: Outbox,
         validator: RecordValidator,
         settings: Settings,
         outages: OutageReport,
     ) -> None:
-        self._app = app
+        self._driver = driver
         self._table = table
         self._outbox = outbox
         self._validator = validator
@@ -59,28 +61,29 @@ class WatchExecutions:
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
-        partition = batch.place.partition
-        read, dead_letters = self._read(batch)
-        timeline, watched = self._follow(partition, read)
-        rows, commands = self._fold(batch, _by_tool(read), timeline)
+        partition = batch.topic_partition.partition
+        records, dead_letters = self._read(batch)
+        timeline, outage_rows = self._follow_outages(partition, records)
+        rows, decided = self._fold(batch, _by_tool(records), timeline)
         crash_point("detector.folded")
         topic = self._topics.commands
-        sent = [Outgoing.of(topic, command.tool_name, command) for _, _, command in commands]
-        await self._outbox.publish(dead_letters + sent)
+        commands = [Outgoing.of(topic, each.command.tool_name, each.command) for each in decided]
+        await self._outbox.publish(dead_letters + commands)
         crash_point("detector.commanded")
-        for _, decided_ms, command in commands:
-            _log_command(command, decided_ms)
-        if self._app.consumer.owns(batch):
-            # What is known of outages comes last: where it is found, the rows before it are too.
-            await self._table.write(partition, rows + watched)
-        else:  # its owner folds the same records, and may have read further
-            log.warning("batch_lost", partition=partition)
+        for each in decided:
+            _log_command(each.command, each.timestamp_ms)
+        if self._driver.owns(batch):
+            # The row of outages comes last, so that the rows before it are there if it is.
+            await self._table.write(partition, rows + outage_rows)
+        else:  # the partition's owner folds the same records, and may have read further
+            log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
     def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
-        """The log of the partition, and the dead letters of what is no entry."""
-        known, log_entry = self._table.rows_of(batch.place.partition), self._validator.log_entry
-        read: list[LogRecord] = []
+        """Return the batch's entries of the log, and a dead letter for each record that is none."""
+        known = self._table.rows_of(batch.topic_partition.partition)
+        log_entry = self._validator.log_entry
+        records: list[LogRecord] = []
         dead_letters = []
         for record in batch.records:
             try:
@@ -92,35 +95,35 @@ class WatchExecutions:
                 )
                 log.warning("dead_letter", offset=record.offset, error=dead_letter.error[:300])
                 continue
-            read.append(LogRecord(record.key, record.offset, record.timestamp, entry))
-        return read, dead_letters
+            records.append(LogRecord(record.key, record.offset, record.timestamp, entry))
+        return records, dead_letters
 
-    def _follow(
-        self, partition: int, read: Sequence[LogRecord]
+    def _follow_outages(
+        self, partition: int, records: Sequence[LogRecord]
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
-        """What was known of outages at each of these records, and the row of what is known behind
-        them; none where no tool's policy asks.
+        """Return what is known of outages at each record, and the row of what is known at the end.
+
+        There is no row if no tool's policy uses it.
         """
-        if not (read and self._settings.is_guarded_anywhere):
+        if not (records and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
         data = self._table.rows_of(partition).get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)
-        timeline = watch.follow(read, self._settings)
+        timeline = watch.follow(records, self._settings.outages)
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 
     def _fold(
         self, batch: Batch, logs: Mapping[bytes, Sequence[LogRecord]], timeline: OutageTimeline
     ) -> tuple[list[tuple[bytes, bytes]], list[DecidedCommand]]:
-        """The row of each tool behind its log, by its key, and the commands in the order of the
-        log.
+        """Return each tool's row after its log, and the commands in the order of the log.
 
-        Each row is decoded, folded and encoded before the next: all of a batch at once would not
-        stay in the processor's caches, and with many tools that costs more than the rest.
+        Each row is decoded, folded and encoded before the next one. All rows of a batch together
+        would not stay in the processor's caches; with many tools that costs more than all else.
         """
-        known, last = self._table.rows_of(batch.place.partition), batch.last.offset
+        known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
-        commands: list[DecidedCommand] = []
+        decided: list[DecidedCommand] = []
         unknown = 0
         for key, tool_log in logs.items():
             data = known.get(key)
@@ -130,20 +133,20 @@ class WatchExecutions:
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
             policy = self._policies.of(tool_log[0].entry.tool_name)
-            row, found = fold_all(row, tool_log, policy, timeline)
-            commands += found
+            row, commands = fold_all(row, tool_log, policy, timeline)
+            decided += commands
             if row is not None:
                 rows.append((key, encode(row)))
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
-        return rows, sorted(commands, key=itemgetter(0))
+        return rows, sorted(decided, key=itemgetter(0))
 
     def _require_same_topic(self, batch: Batch, row: Row) -> None:
-        """Of a row that has read further than the batch."""
-        end = self._app.consumer.highwater(batch.place)
+        """Raise Misconfigured if a row has read further than the topic goes."""
+        end = self._driver.end_of(batch.topic_partition)
         if end is not None and row.read_to >= end:
             raise Misconfigured(
-                f"{batch.place.topic}[{batch.place.partition}] ends at {end}, but the table "
+                f"{name_of(batch.topic_partition)} ends at {end}, but the table "
                 f"has read it to {row.read_to}: the topic was made anew; use a new "
                 "ROLLGUARD_TOPIC_PREFIX"
             )

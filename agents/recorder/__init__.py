@@ -1,1 +1,1 @@
-"""The recorder: writes every execution to Postgres once, and counts it for its version."""
+"""The recorder, which writes every execution to Postgres once and counts it for its version."""

@@ -1,21 +1,20 @@
-"""The recorder: every execution into Postgres once, and the metrics of its version with it.
+"""The recorder: it writes every execution to Postgres once, and the metrics of its version.
 
-One transaction for a batch: the rows, what they add to the metrics, which version is current at
-this place of the log, and the partition's next offset by compare-and-set. A replay is skipped.
+Each batch is one transaction. It writes the executions, what they add to the metrics, which version
+is current at this record position, and the partition's next offset (by compare-and-set). A batch
+that is read a second time is skipped.
 """
 
-from typing import Any
-
 import structlog
-from faust.types import TP
+from aiokafka import TopicPartition
 
-from db.executions.recording import next_offset, record
+from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
-from schemas.execution import Activation
-from schemas.execution_entry import ExecutionEntry
 from streams.crash_points import crash_point
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
+from streams.driver.driver import Driver
+from streams.partitions import name_of
 from streams.records import RecordValidator
 from streams.retries import patiently
 from streams.waits import Waits
@@ -26,21 +25,23 @@ ROLE = "recorder"
 
 
 class RecordExecutions:
-    """Writes executions and metrics. Bad records are passed over: the detector reports them."""
+    """Writes executions and metrics. It passes over bad records: the detector reports them."""
 
-    def __init__(self, app: Any, pool: Pool, validator: RecordValidator, waits: Waits) -> None:
-        self._app = app
+    def __init__(
+        self, driver: Driver, pool: Pool, validator: RecordValidator, waits: Waits
+    ) -> None:
+        self._driver = driver
         self._pool = pool
         self._validator = validator
         self._waits = waits
-        self._checked: set[TP] = set()
+        self._checked: set[TopicPartition] = set()
 
     async def handle(self, batch: Batch) -> None:
-        """Record the entries of one partition."""
-        entries: list[tuple[int, ExecutionEntry | Activation]] = []
+        """Write the entries of one partition, and return when Postgres has them."""
+        entries: list[LogEntry] = []
         for item in batch.records:
             try:
-                entries.append((item.offset, self._validator.log_entry(item)))
+                entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
             except Rejected:
                 continue
         first, last = batch.first, batch.last
@@ -56,24 +57,27 @@ class RecordExecutions:
         crash_point("recorder.committed")
 
     async def _require_same_topic(self, batch: Batch) -> None:
-        """Misconfigured where Postgres has read further than the log reaches."""
-        place = batch.place
-        if place in self._checked:
+        """Raise Misconfigured if Postgres has an offset beyond the end of the partition.
+
+        Checked once for each partition.
+        """
+        tp = batch.topic_partition
+        if tp in self._checked:
             return
 
         async def read() -> int:
             async with acquire(self._pool) as conn:
-                return await next_offset(conn, place.topic, place.partition)
+                return await next_offset(conn, tp.topic, tp.partition)
 
         expected = await patiently(read, self._waits)
-        if not self._app.consumer.owns(batch):
+        if not self._driver.owns(batch):
             return
-        end = self._app.consumer.highwater(place)
+        end = self._driver.end_of(tp)
         if expected > batch.last.offset + 1 and end is not None and expected > end:
             raise Misconfigured(
-                f"{place.topic}[{place.partition}] ends at {end}, but it was recorded to "
+                f"{name_of(tp)} ends at {end}, but it was recorded to "
                 f"{expected}: the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX or database"
             )
         if 0 < expected < batch.first.offset:
-            log.error("executions_skipped", partition=str(place), since=expected)
-        self._checked.add(place)
+            log.error("executions_skipped", partition=name_of(tp), since=expected)
+        self._checked.add(tp)

@@ -1,1 +1,1 @@
-"""One worker process: start, stop, health, HTTP pages, metrics, logs."""
+"""The worker process: its start and stop, its health, its HTTP endpoints, its metrics and logs."""

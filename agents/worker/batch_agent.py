@@ -1,65 +1,62 @@
-"""What the three roles share: one agent that takes batches, and the way in which it fails.
+"""The agent that all roles share: it takes batches one at a time, and fails in one way.
 
-Faust acknowledges a message when its agent raises, so nothing may leave the loop: what can never
-succeed is a dead letter, what may succeed later is waited for in place, and anything else is a bug
-of ours: the batch is not marked as done, and the process ends, loudly.
+Faust acknowledges a message when its agent raises, so no error may leave the agent. A record that
+can never succeed becomes a dead letter. Work that may succeed later is repeated until it does. Any
+other error is a bug of ours: the batch is not marked as done, and the process ends with an error.
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
-from streams.driver.app import source_channel
-from streams.driver.batches import Batch, BatchConsumer
+from agents.worker.fatal import Fatal
+from streams.driver.batch import Batch
+from streams.driver.driver import Driver
+from streams.partitions import name_of
 
 log = structlog.get_logger()
 
 
 class BatchHandler(Protocol):
-    """What a role does with the records of one partition, in their order."""
+    """The work of a role on the records of one partition, in their order."""
 
     async def handle(self, batch: Batch) -> None:
-        """Returns when all is acknowledged and stored; raises only what is a bug."""
+        """Return when everything is acknowledged and stored; raise only for a bug."""
 
 
 class BatchAgent:
-    """Feeds a role's batches to its handler, one at a time, and marks what is done."""
+    """Gives a role's batches to its handler, one at a time, and marks them as done."""
 
     def __init__(
-        self, app: Any, name: str, topics: list[str], handler: BatchHandler, fatal: "Fatal"
+        self, driver: Driver, name: str, topics: list[str], handler: BatchHandler, fatal: Fatal
     ) -> None:
-        self._app = app
+        self._driver = driver
         self._handler = handler
         self._fatal = fatal
         self._in_hand = asyncio.Lock()
         self._closing = False
-
-        async def agent(batches: Any) -> None:
-            async for batch in batches:
-                await self._take(batch)
-
-        agent.__name__ = name.replace("-", "_")
-        agent.__doc__ = handler.__doc__
-        app.agent(source_channel(app, topics), name=name, concurrency=1)(agent)
+        driver.read(name, topics, self._take, about=handler.__doc__ or name)
 
     async def _take(self, batch: Batch) -> None:
         async with self._in_hand:
-            consumer: BatchConsumer = self._app.consumer
-            if self._closing or self._fatal.error is not None or not consumer.take(batch):
-                return  # not marked as done: whoever owns it reads it again
-            batch.mark_done = consumer.mark_done
+            if self._closing or self._fatal.error is not None or not self._driver.take(batch):
+                return  # not marked as done, so the partition's owner reads it again
             try:
                 await self._handler.handle(batch)
             except Exception as error:
                 offsets = f"{batch.first.offset}..{batch.last.offset}"
-                log.exception("batch_failed", partition=str(batch.place), offsets=offsets)
+                partition = name_of(batch.topic_partition)
+                log.exception("batch_failed", partition=partition, offsets=offsets)
                 self._fatal(error)
                 return
-            consumer.mark_done(batch)
+            self._driver.mark_done(batch)
 
     async def close(self, timeout_s: float) -> bool:
-        """Let the batch in hand finish, for at most so long, and take no other; whether it did."""
+        """Take no other batch, and let the one in hand finish for at most ``timeout_s``.
+
+        Return whether it finished.
+        """
         self._closing = True
         try:
             async with asyncio.timeout(timeout_s), self._in_hand:
@@ -67,16 +64,3 @@ class BatchAgent:
         except TimeoutError:
             log.warning("batch_abandoned", waited_s=timeout_s)
             return False
-
-
-class Fatal:
-    """Where anything reports that the process has to end; keeps the first error."""
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-        self.raised = asyncio.Event()
-
-    def __call__(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-            self.raised.set()

@@ -1,35 +1,36 @@
-"""Takes the samples by which a worker's health is judged, every few seconds.
+"""The monitor that takes a sample of a worker every few seconds, to judge its health.
 
-What is committed and where the topics end comes from the broker, through a connection of its own;
-which partitions are ours, from Faust. Kafka or Postgres not answering here is a wait like any
-other: the worker says so before the next record needs it.
+The committed offsets and the ends of the topics come from the broker, through a separate
+connection. Which partitions are ours comes from Faust. If Kafka or Postgres does not answer here,
+that is a wait like any other: the worker reports it before the next record needs that part.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import TopicPartition
-from faust.types import TP
 
 from agents.worker.liveness import Judgement, Liveness, Phase, Sample
 from db.postgres.ping import ping
 from db.postgres.pool import Pool
 from schemas.errors import Retryable, RollguardError
 from schemas.settings import Settings
+from streams.driver.driver import Driver
 from streams.offsets import GroupOffsets, Offsets
+from streams.partitions import name_of
 from streams.topics import group_of
 from streams.waits import Waits
 
 INTERVAL_S: Final = 3.0
 _ANSWER_S: Final = 8.0
-"""How long Kafka, or Postgres, may take to answer one sample."""
+"""How long Kafka or Postgres may take to answer for one sample."""
 
 
 class HealthMonitor:
-    """Knows whether this worker is alive and ready. Ask it from the moment it is made."""
+    """Knows whether this worker is alive and ready. It may be asked before the worker starts."""
 
     def __init__(
         self,
@@ -38,42 +39,40 @@ class HealthMonitor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.waits = Waits(clock)
-        """Where this worker's parts say what they wait for."""
+        """What this worker's parts wait for."""
         self._clock = clock
         self._liveness = Liveness()
-        self._app: Any = None
+        self._driver: Driver | None = None
         self._started = False
         self._wake = asyncio.Event()
-        self._places: list[TopicPartition] = []
+        self._watched: list[TopicPartition] = []
         self._pool: Pool | None = None
         self._kafka = self.waits.ticket()
         self._postgres = self.waits.ticket()
         self._offsets = GroupOffsets(settings, group_of(settings, role))
         self._empty: dict[TopicPartition, Offsets] = {}
 
-    def watch(self, app: Any, topics: list[str], partitions: int, pool: Pool | None) -> None:
-        """From now on ask the broker for the offsets of these topics, and Postgres, if there is
-        a pool, whether it answers.
-        """
-        self._app, self._pool = app, pool
-        self._places = [TopicPartition(name, n) for name in topics for n in range(partitions)]
+    def watch(self, driver: Driver, topics: list[str], partitions: int, pool: Pool | None) -> None:
+        """Take samples of these topics, and of Postgres if there is a pool, from now on."""
+        self._driver, self._pool = driver, pool
+        self._watched = [TopicPartition(name, n) for name in topics for n in range(partitions)]
         self._wake.set()
 
     def started(self) -> None:
-        """The app runs."""
+        """Note that the driver runs."""
         self._started = True
 
     def alive(self) -> Judgement:
-        """What ``/healthz`` says."""
+        """Return what ``/healthz`` answers."""
         return self._liveness.alive(self.waits.now(), self._clock())
 
     def ready(self) -> Judgement:
-        """What ``/readyz`` says."""
+        """Return what ``/readyz`` answers."""
         phase, assigned = self._phase(), len(self._assigned())
         return self._liveness.ready(self.waits.now(), self._clock(), phase, assigned)
 
     async def run(self) -> None:
-        """Take samples until cancelled. What it raises is a bug."""
+        """Take samples until cancelled. An error that it raises is a bug."""
         try:
             while True:
                 self._wake.clear()
@@ -97,40 +96,40 @@ class HealthMonitor:
         )
 
     def _phase(self) -> Phase:
-        if not self._started:
+        if self._driver is None or not self._started:
             return "starting"
-        if self._app.in_recovery:
+        if self._driver.is_recovering:
             return "recovering"
-        return "rebalancing" if self._app.rebalancing else "running"
+        return "rebalancing" if self._driver.is_rebalancing else "running"
 
     def _recovered(self) -> int:
-        if not self._started:
+        if self._driver is None or not self._started:
             return 0
-        offsets = self._app.tables.recovery.active_offsets.values()
-        return sum(offset or 0 for offset in offsets)  # None: not known yet
+        return self._driver.recovered_records()
 
     def _assigned(self) -> list[TopicPartition]:
-        """The partitions of our topics that Faust says are ours."""
-        if not self._started:
+        """Return the partitions of the watched topics that Faust says are ours."""
+        if self._driver is None or not self._started:
             return []
-        ours = self._app.consumer.assignment()
-        return [place for place in self._places if TP(*place) in ours]
+        ours = self._driver.assigned()
+        return [tp for tp in self._watched if tp in ours]
 
     async def _read_kafka(self) -> dict[str, Offsets] | None:
-        """The partitions to care for, by name; None while the broker does not say.
+        """Return the offsets of the partitions to judge by, by name; None without an answer.
 
-        A worker that owns none cares for all: lag that nobody takes is what it is there for.
+        A worker that has no partition is judged by all of them: if there is lag that nobody works
+        on, this worker should.
         """
-        places = self._assigned() or self._places
-        if not places:
+        partitions = self._assigned() or self._watched
+        if not partitions:
             return None
         try:
             async with asyncio.timeout(_ANSWER_S):
-                found = await self._offsets.read(places)
-                for place in self._assigned():
-                    if place in found:
-                        found[place] = self._own(place, found[place])
-                await self._pass_over_what_is_empty(found)
+                found = await self._offsets.read(partitions)
+                for tp in self._assigned():
+                    if tp in found:
+                        found[tp] = self._of_this_worker(tp, found[tp])
+                await self._ignore_lag_without_records(found)
         except TimeoutError:
             self._kafka.failed("Kafka", f"no answer within {_ANSWER_S:.0f} s")
             await self._offsets.close()
@@ -140,25 +139,28 @@ class HealthMonitor:
             await self._offsets.close()
             return None
         self._kafka.over()
-        return {_name(place): each for place, each in found.items()}
+        return {name_of(tp): offsets for tp, offsets in found.items()}
 
-    def _own(self, place: TopicPartition, read: Offsets) -> Offsets:
-        """What another worker commits of a partition that Faust says is ours is no progress of
-        this one: Kafka has given the partition away, and Faust did not notice.
+    def _of_this_worker(self, tp: TopicPartition, read: Offsets) -> Offsets:
+        """Return the offsets of a partition without what another worker has committed.
+
+        If another worker commits for a partition that Faust says is ours, Kafka has given the
+        partition away and Faust did not notice. That is no progress of this worker.
         """
-        here = self._app.consumer.committed_here(TP(*place))
+        assert self._driver is not None
+        here = self._driver.committed_here(tp)
         return Offsets(min(here, read.committed), read.end)
 
-    async def _pass_over_what_is_empty(self, found: dict[TopicPartition, Offsets]) -> None:
-        """Take lag that holds no record out of what was found; only where nothing moves."""
+    async def _ignore_lag_without_records(self, found: dict[TopicPartition, Offsets]) -> None:
+        """Set a partition's lag to 0 if it holds no record; checked if nothing is committed."""
         names = self._liveness.suspects()
-        suspects = {place: offsets for place, offsets in found.items() if _name(place) in names}
+        suspects = {tp: offsets for tp, offsets in found.items() if name_of(tp) in names}
         if suspects:
             empty = await self._offsets.without_records(suspects)
-            self._empty.update((place, suspects[place]) for place in empty)
-        for place, offsets in found.items():
-            if self._empty.get(place) == offsets:
-                found[place] = Offsets(offsets.end, offsets.end)
+            self._empty.update((tp, suspects[tp]) for tp in empty)
+        for tp, offsets in found.items():
+            if self._empty.get(tp) == offsets:
+                found[tp] = Offsets(offsets.end, offsets.end)
 
     async def _ask_postgres(self) -> None:
         if self._pool is None:
@@ -171,7 +173,3 @@ class HealthMonitor:
             self._postgres.failed("Postgres", str(error))
         else:
             self._postgres.over()
-
-
-def _name(place: TopicPartition) -> str:
-    return f"{place.topic}[{place.partition}]"

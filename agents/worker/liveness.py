@@ -1,8 +1,8 @@
-"""Whether a worker is alive and whether it is ready, and why. Pure.
+"""The judgement whether a worker is alive and whether it is ready, with the reasons. Pure.
 
-Alive: commits advance while there is lag, or there is no lag, or a named other part is waited for
-with retries. A supervisor that ends a worker which is not alive mends it; one that is alive but
-waits would not be helped.
+A worker is alive if commits advance while there is lag, or if there is no lag, or if it waits for a
+named other part and retries. A supervisor helps a worker that is not alive by ending it. That would
+not help a worker that is alive but waits.
 """
 
 from collections.abc import Mapping
@@ -15,23 +15,25 @@ from streams.waits import Wait
 Phase = Literal["starting", "rebalancing", "recovering", "running"]
 
 STALLED_S: Final = 30.0
-"""A partition with lag, and no commit for so long: stuck."""
+"""A partition with lag and without a commit for this long is stuck."""
 JOINING_S: Final = 50.0
-"""So long without partitions to work on, and without progress in the table's recovery: stuck.
-A member that died holds up a rebalance for its session."""
+"""A worker is stuck if, for this long, it has no partitions to work on and the recovery of its
+table makes no progress. A member of the group that died delays a rebalance until its session is
+over."""
 BELIEVED_S: Final = 90.0
-"""A try that hangs for so long is no retry any more. Longer than the slowest honest one: a
-connection (10 s), a statement (60 s), and the pause before it (10 s)."""
+"""If the newest try failed this long ago, it is not believed that somebody retries. This is longer
+than the slowest real try: a connection (10 s), a statement (60 s), and the pause before (10 s)."""
 SUSPECT_S: Final = 12.0
-"""A partition with lag and no commit for so long is looked at more closely."""
+"""For a partition with lag and without a commit for this long, it is checked whether the lag holds
+a record."""
 MAX_STEP_S: Final = 10.0
-"""Samples further apart than this mean that the process itself stood still: that time is not the
-consumer's."""
+"""If two samples are further apart than this, the process itself stood still. Only this much of the
+time is then counted."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen at one moment. ``partitions`` None: the broker did not say."""
+    """The state of a worker at one moment. ``partitions`` is None if the broker did not answer."""
 
     at: float
     """Seconds of a monotonic clock."""
@@ -39,13 +41,13 @@ class Sample:
     recovered: int = 0
     """A number that grows with each record of the table's changelog that is read."""
     partitions: Mapping[str, Offsets] | None = None
-    """By a name for people, those that this worker has to care for."""
+    """The offsets of the partitions by which the worker is judged, by a name for people."""
     waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """An answer and every reason for it; with ``holds`` true the reasons are what is waited for."""
+    """An answer and all its reasons. If ``holds`` is true, the reasons are what is waited for."""
 
     holds: bool
     reasons: tuple[str, ...]
@@ -53,7 +55,7 @@ class Judgement:
 
 @dataclass
 class _Stall:
-    """How long something that ought to move has not."""
+    """How long something has not moved that should move."""
 
     mark: int
     stalled_s: float = 0.0
@@ -62,7 +64,7 @@ class _Stall:
 
 @dataclass
 class Liveness:
-    """Takes samples in order, and judges. All time comes from the samples and ``now``."""
+    """Takes samples in order, and judges by them. All times come from the samples and ``now``."""
 
     _at: float | None = None
     _connected: bool = False
@@ -75,8 +77,8 @@ class Liveness:
         self._at = sample.at
         self._connected |= sample.partitions is not None
         if _believed(sample.waits, sample.at):
-            # Time spent waiting counts for nothing, and what was waited for may take a while to
-            # get going again.
+            # The time of a wait does not count; and after a wait, all clocks begin anew, because
+            # the part that was waited for may need some time to work again.
             self._joining = None
             self._partitions.clear()
             return
@@ -85,7 +87,8 @@ class Liveness:
             if sample.partitions is not None:
                 self._watch(sample.partitions, step)
             return
-        # The partitions' clocks stand: a worker that rebalances again and again gets nowhere.
+        # The clocks of the partitions stop but are kept: a worker that rebalances again and again
+        # makes no progress.
         if self._joining is None or sample.recovered > self._joining.mark:
             self._joining = _Stall(sample.recovered)
         else:
@@ -107,11 +110,14 @@ class Liveness:
             self._partitions[name] = stall
 
     def suspects(self) -> list[str]:
-        """Partitions that may turn out to be stuck."""
+        """Return the names of partitions that may turn out to be stuck."""
         return [name for name, stall in self._partitions.items() if stall.stalled_s >= SUSPECT_S]
 
     def alive(self, waits: tuple[Wait, ...], now: float) -> Judgement:
-        """Whether the worker gets on, or waits for a named part; ``waits`` are those of now."""
+        """Return whether the worker makes progress, or waits for a named part.
+
+        ``waits`` are the waits at the time ``now``.
+        """
         waiting = _waiting(waits, now)
         if _believed(waits, now):
             return Judgement(True, waiting)
@@ -121,8 +127,10 @@ class Liveness:
         return Judgement(not stuck, (*stuck, *waiting))
 
     def ready(self, waits: tuple[Wait, ...], now: float, phase: Phase, assigned: int) -> Judgement:
-        """Whether the worker does its work: its table recovered, partitions assigned, connected,
-        waiting for nothing, and alive. ``phase`` and ``assigned`` are those of now.
+        """Return whether the worker does its work.
+
+        Its table is recovered, it has partitions and a connection, it waits for nothing, and it is
+        alive. ``phase`` and ``assigned`` (the number of partitions) are those of ``now``.
         """
         alive = self.alive(waits, now)
         reasons = list(alive.reasons)

@@ -1,4 +1,4 @@
-"""One line an event: structlog for our own, and the same form for what the libraries log."""
+"""The log: one line for each event, in the same form for this product and for its libraries."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from schemas.settings import Settings
 
 
 def configure_logs(settings: Settings, role: str) -> None:
-    """Log to stderr, as text or as JSON; libraries from warnings on."""
+    """Log to stderr, as text or as JSON. Of libraries, only warnings and errors are logged."""
     level = getattr(logging, settings.log_level.upper())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,7 +45,7 @@ def configure_logs(settings: Settings, role: str) -> None:
     root.setLevel(logging.WARNING)
     for name in ("schemas", "streams", "agents", "db", "rollguard"):
         logging.getLogger(name).setLevel(level)
-    # The services of Faust that are subclassed there say when they stop.
-    logging.getLogger("streams.driver.batches").setLevel(logging.WARNING)
-    # Says at every rebalance what is normal at a rebalance.
+    # Subclasses of Faust's services log, at level INFO, that they start and stop.
+    logging.getLogger("streams.driver").setLevel(logging.WARNING)
+    # At every rebalance it logs a warning about something that is normal at a rebalance.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""``GET /metrics``: what a worker counts, in Prometheus' text format."""
+"""``GET /metrics``: a worker's metrics, in Prometheus' text format."""
 
 from typing import Final
 
@@ -8,13 +8,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 
 class MetricsPage:
-    """The page of one worker; ``registry`` is where its parts register what they count."""
+    """The endpoint of one worker. Its parts register their metrics in ``registry``."""
 
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
         ProcessCollector(registry=self.registry)
 
     def routes(self) -> list[web.RouteDef]:
+        """Return the endpoint."""
         return [web.get("/metrics", self._metrics)]
 
     async def _metrics(self, request: web.Request) -> web.Response:

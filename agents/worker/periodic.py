@@ -1,4 +1,4 @@
-"""What a worker does again and again, beside its batches."""
+"""Work that a worker repeats at intervals, beside its batches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,8 +11,8 @@ from schemas.errors import Retryable
 log = structlog.get_logger()
 
 
-class Repeated(NamedTuple):
-    """Some work of a role, and how long to wait before it is done again."""
+class PeriodicTask(NamedTuple):
+    """Some work of a role, and the pause before each time that it is done."""
 
     name: str
     every_s: float
@@ -20,13 +20,16 @@ class Repeated(NamedTuple):
     """Returns how many records it wrote. May raise Retryable."""
 
 
-async def again_and_again(repeated: Repeated) -> None:
-    """Without end. What fails is tried the next time; what is a bug is raised."""
+async def repeat(task: PeriodicTask) -> None:
+    """Do the work without end.
+
+    If it raises Retryable, it is done again after the usual pause; any other error is raised.
+    """
     while True:
-        await asyncio.sleep(repeated.every_s)
+        await asyncio.sleep(task.every_s)
         try:
-            written = await repeated.work()
+            written = await task.work()
         except Retryable as error:
-            log.warning("periodic_task_failed", work=repeated.name, cause=str(error))
+            log.warning("periodic_task_failed", work=task.name, cause=str(error))
         else:
-            log.debug("done", work=repeated.name, records=written)
+            log.debug("periodic_task_done", work=task.name, records=written)

@@ -1,45 +1,26 @@
-"""Before a worker starts: is everything there that it needs? Waits for what may come, and raises
-Misconfigured for what an operator has to mend.
+"""The checks before a worker starts: Kafka must have everything that the worker needs.
+
+They wait for what may still come, and raise Misconfigured for what an operator has to repair.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
-from streams.access import kafka_options, require_welcome
+from streams.admin import kafka_admin
 from streams.retries import when_it_answers
 from streams.topics import group_of, require_topics
 from streams.waits import Waits
 
 
-@asynccontextmanager
-async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A connected admin client. Retryable that names the address where none answers."""
-    brokers = ",".join(settings.kafka_brokers)
-    admin = AIOKafkaAdminClient(**kafka_options(settings))
-    try:
-        await admin.start()
-    except KafkaError as error:
-        await admin.close()
-        await require_welcome(settings)
-        said = "" if isinstance(error, KafkaConnectionError) else f" ({error!r})"
-        raise Retryable("Kafka", f"{brokers} does not answer{said}") from None
-    try:
-        yield admin
-    except KafkaError as error:
-        raise Retryable("Kafka", f"{brokers}: {error}") from error
-    finally:
-        await admin.close()
-
-
 async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
-    """How many partitions the topics have, once the broker answers and there is room for one more
-    worker of this role.
+    """Return how many partitions the topics have.
+
+    Waits for a broker that is away. Raises Misconfigured if a topic is missing, or if there is no
+    partition for one more worker of this role.
     """
 
     async def ask() -> int:
@@ -52,10 +33,10 @@ async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
 
 
 async def _require_room(settings: Settings, role: str, partitions: int) -> None:
-    """Misconfigured where the group has a member for each partition already.
+    """Raise Misconfigured if the group already has a member for each partition.
 
     A worker that died is a member until its session ends, so a full group is asked again until
-    then. A broker that does not say who is in a group is not asked further.
+    then. If the broker does not say who is in the group, nothing is checked.
     """
     group = group_of(settings, role)
     deadline = asyncio.get_running_loop().time() + settings.session_timeout_s + 2
@@ -76,6 +57,7 @@ async def _require_room(settings: Settings, role: str, partitions: int) -> None:
 
 
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
+    """Return how many members the group has."""
     count = 0
     for response in await admin.describe_consumer_groups([group]):
         for error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:

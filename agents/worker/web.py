@@ -1,4 +1,4 @@
-"""The web server of a worker: where it listens, and whom it answers."""
+"""The web server of a worker: the port on which it listens, and the token that it asks for."""
 
 import asyncio
 import hmac
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class _WithoutRequests(logging.Filter):
-    """aiohttp logs the header that it cannot read, and the token may stand in it."""
+    """Removes requests from the log: aiohttp logs a bad header, and the token may be in it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
@@ -33,22 +33,22 @@ _server_log: Final = logging.getLogger(f"{__name__}.server")
 _server_log.addFilter(_WithoutRequests())
 
 _YIELD_S: Final = 5.0
-"""How long an applier or a recorder leaves its port to a detector that starts at the same time."""
+"""How long an applier or a recorder waits, so that a detector that starts too gets the port."""
 
 
 def require_token(settings: Settings) -> None:
-    """Misconfigured where pages are for others than this machine, and there is no token."""
+    """Raise Misconfigured if other machines can reach the endpoints and there is no token."""
     if settings.web_token is None and not _is_loopback(settings.web_host):
         raise Misconfigured(
             f"ROLLGUARD_WEB_HOST {settings.web_host!r} is not loopback: set ROLLGUARD_WEB_TOKEN, "
-            "which all pages but /healthz and /readyz then ask for"
+            "which all endpoints but /healthz and /readyz then ask for"
         )
 
 
 class WebServer:
-    """Serves ``routes``; all but ``open_paths`` ask for the token, where there is one.
+    """Serves ``routes``. All but ``open_paths`` ask for the token, if there is one.
 
-    Raises Misconfigured where the settings let others in without a token.
+    Raises Misconfigured if other machines could use the endpoints without a token.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class WebServer:
         site.add_routes(routes)
         self._runner = web.AppRunner(site, access_log=None, logger=_server_log, shutdown_timeout=1)
         self.url = ""
-        """Where others reach this worker, once it listens."""
+        """The address at which others reach this worker; "" until it listens."""
 
     async def listen(self) -> None:
-        """Listen. Misconfigured where that cannot be had."""
+        """Listen on the port of the role. Raises Misconfigured if that is not possible."""
         host, port = self._settings.web_host, self._settings.port_of(self._role)
         await self._runner.setup()
         try:
@@ -83,11 +83,11 @@ class WebServer:
         log.info("listening", url=self.url)
 
     async def listen_if_free(self, started: asyncio.Event) -> None:
-        """Listen, or say that the port is taken and leave it at that.
+        """Listen; if the port is taken, log that and run without HTTP endpoints.
 
-        One ``ROLLGUARD_WEB_PORT`` for all roles of a machine was right while the detector alone
-        had pages, and the detector cannot do without its port. So a port that was asked for is
-        left to it until our own app has started, or for a few seconds at the most.
+        While only the detector had endpoints, one ``ROLLGUARD_WEB_PORT`` for all roles of a machine
+        was right; and the detector needs its port. Therefore a port that is set is left to the
+        detector until this worker has started, or for a few seconds at most.
         """
         if self._settings.web_port:
             try:
@@ -101,6 +101,7 @@ class WebServer:
             log.warning("http_disabled", port=self._settings.port_of(self._role), cause=str(error))
 
     async def stop(self) -> None:
+        """Close the port and the connections."""
         await self._runner.cleanup()
 
 
@@ -112,12 +113,12 @@ def _is_loopback(host: str) -> bool:
 
 
 def _asks_for(token: SecretStr | None, open_paths: Collection[str]) -> Middleware:
-    """A middleware that lets through who has the token, or wants an open path."""
+    """Return a middleware that lets a request through if it has the token or its path is open."""
     expected = None if token is None else token.get_secret_value().encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource  # what the router took the path for
+        resource = request.match_info.route.resource  # the route that the router found for the path
         is_open = resource is not None and resource.canonical in open_paths
         if expected is None or is_open:
             return await handler(request)

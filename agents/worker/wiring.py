@@ -1,9 +1,9 @@
-"""What each role is made of: its topics, its Faust app, what it does with a batch."""
+"""The parts of each role, put together: its topics, its driver, its handlers, its tasks."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
@@ -12,19 +12,22 @@ from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
-from agents.applier.republish_versions import RepublishRows, RepublishVersions
+from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
+from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.comparer.code_comparer import CodeComparer
 from agents.detector.outage_report import OutageReport
+from agents.detector.republish_rows import RepublishRows
 from agents.detector.table_queries import TableQueries
 from agents.detector.watch_executions import WatchExecutions
 from agents.recorder.record_executions import RecordExecutions
-from agents.worker.batch_agent import BatchAgent, Fatal
-from agents.worker.periodic import Repeated
+from agents.worker.batch_agent import BatchAgent
+from agents.worker.fatal import Fatal
+from agents.worker.periodic import PeriodicTask
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
 from schemas.settings import Settings
-from streams.driver.app import create_app
+from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox
 from streams.driver.table import window_table
 from streams.records import RecordValidator
@@ -36,43 +39,42 @@ from streams.waits import Waits
 Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
-"""No deployment holds up those behind it for longer; its code is then not comparable."""
+"""The longest time for comparing the code of a deployment, because later deployments wait for it.
+Code that takes longer counts as not comparable."""
 _COMPARE_TARGET_S: Final = 1.0
-"""The same of a rollback, for nothing is to hold that up."""
+"""The same for a rollback; it is shorter because a rollback must not be delayed."""
 
 
 class Wired(NamedTuple):
-    """A role, put together and not yet started."""
+    """A role that is put together and not started yet."""
 
-    app: Any
-    """Its Faust app."""
+    driver: Driver
     agents: Sequence[BatchAgent]
     sources: list[str]
-    """The topics that it reads."""
+    """The topics that the role reads."""
     pool: Pool | None
-    repeated: Sequence[Repeated] = ()
-    """What it does beside its batches."""
+    periodic: Sequence[PeriodicTask] = ()
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """What every role is put together from. What a role opens is closed by ``stack``."""
+    """Puts a role together from these parts. Whatever a role opens is closed by ``stack``."""
 
     settings: Settings
     partitions: int
     fatal: Fatal
-    stall: SuspendWatchdog
+    watchdog: SuspendWatchdog
     waits: Waits
     registry: CollectorRegistry
-    """What is counted for ``/metrics``."""
+    """The metrics of ``/metrics``."""
     queries: TableQueries
-    """Where others ask for the detector's rows."""
+    """The queries that the detector answers."""
     url: str
-    """Where other detectors reach this one; "" for a role that nobody asks."""
+    """The address at which other detectors reach this one; "" for the other roles."""
     stack: AsyncExitStack
 
     async def wire(self, role: Role) -> Wired:
-        """Put a role together. Raises Misconfigured; waits for a Postgres that is away."""
+        """Put a role together. Waits for a Postgres that is away; raises Misconfigured."""
         match role:
             case "detector":
                 return self._detector()
@@ -83,29 +85,30 @@ class Wiring:
 
     def _detector(self) -> Wired:
         sources = [self._topics.executions]
-        app = self._app("detector", sources)
+        driver = self._driver("detector", sources)
         folder = self.settings.data_dir / "detector" / self._topics.changelog
         kept_in = folder if self.settings.keep_rows else None
-        table = window_table(app, self.partitions, self.fatal, kept_in)
-        outbox = Outbox(app, self.waits)
-        outages = OutageReport(self.registry, table, self.settings)
-        handler = WatchExecutions(app, table, outbox, self._validator, self.settings, outages)
-        self.queries.serve(app, table, self.partitions, self.url)
+        table = window_table(driver, self.partitions, self.fatal, kept_in)
+        outbox = Outbox(driver, self.waits)
+        outages = OutageReport(self.registry, table, self.settings.outages)
+        handler = WatchExecutions(driver, table, outbox, self._validator, self.settings, outages)
+        self.queries.serve(driver, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
-        agent = BatchAgent(app, "watch-executions", sources, handler, self.fatal)
-        refresh = self._refresh(RepublishRows(app, table, self.settings))
-        return Wired(app, [agent], sources, pool=None, repeated=[refresh])
+        agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal)
+        republish = self._republish(RepublishRows(driver, table, self.settings))
+        return Wired(driver, [agent], sources, pool=None, periodic=[republish])
 
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
-        app = self._app("applier", sources, broker_max_poll_records=AT_ONCE)
+        await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
+        driver = self._driver("applier", sources, max_poll_records=AT_ONCE)
         comparer = await self.stack.enter_async_context(CodeComparer(_COMPARE_S))
-        outbox = Outbox(app, self.waits)
+        outbox = Outbox(driver, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
-        report, second = RollbackReport(self.registry), await self._second_comparer()
+        report, rollback_comparer = RollbackReport(self.registry), await self._rollback_comparer()
         rollbacks = Rollbacks(
-            publish, pool, self._validator, second, self.settings, self._topics, report
+            publish, pool, self._validator, rollback_comparer, self.settings, self._topics, report
         )
         deployments = Deployments(
             publish,
@@ -118,23 +121,36 @@ class Wiring:
             self.waits,
         )
         agents = [
-            self._applying("apply-deployments", self._topics.deployments, deployments, app, outbox),
-            self._applying("apply-rollbacks", self._topics.commands, rollbacks, app, outbox),
+            BatchAgent(
+                driver,
+                "apply-deployments",
+                [self._topics.deployments],
+                self._apply(deployments, outbox),
+                self.fatal,
+            ),
+            BatchAgent(
+                driver,
+                "apply-rollbacks",
+                [self._topics.commands],
+                self._apply(rollbacks, outbox),
+                self.fatal,
+            ),
         ]
-        refresh = RepublishVersions(app, pool, outbox, self.partitions, self.settings)
+        versions = RepublishVersions(driver, pool, outbox, self.partitions, self.settings)
         holds = ExpireHolds(pool, outbox, self._topics, report)
-        repeated = [
-            self._refresh(refresh),
-            Repeated("expire-holds", EXPIRE_EVERY_S, holds.expire),
+        periodic = [
+            self._republish(versions),
+            PeriodicTask("expire-holds", EXPIRE_EVERY_S, holds.expire),
         ]
-        return Wired(app, agents, sources, pool, repeated)
+        return Wired(driver, agents, sources, pool, periodic)
 
-    def _refresh(self, rows_or_versions: RepublishRows | RepublishVersions) -> Repeated:
-        return Repeated("refresh", self.settings.refresh_s, rows_or_versions.refresh)
+    def _republish(self, rows_or_versions: RepublishRows | RepublishVersions) -> PeriodicTask:
+        return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
 
-    async def _second_comparer(self) -> CodeComparer:
-        """One of the rollbacks' own: a deployment whose code takes long to compare holds them up no
-        more than their own code does. Policy `seed` never asks it, and has no process for it.
+    async def _rollback_comparer(self) -> CodeComparer:
+        """Return a comparer for rollbacks alone, so that a slow deployment does not delay them.
+
+        Policy `seed` never compares code for a rollback, so no process is started for it.
         """
         comparer = CodeComparer(_COMPARE_TARGET_S)
         self.stack.push_async_callback(comparer.close)
@@ -142,19 +158,18 @@ class Wiring:
             await comparer.start()
         return comparer
 
-    def _applying(
-        self, name: str, topic: str, changes: Changes[RequestMessage], app: Any, outbox: Outbox
-    ) -> BatchAgent:
-        handler = ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
-        return BatchAgent(app, name, [topic], handler, self.fatal)
+    def _apply(
+        self, changes: Changes[RequestMessage], outbox: Outbox
+    ) -> ApplyChanges[RequestMessage]:
+        return ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
 
     async def _recorder(self) -> Wired:
         sources = [self._topics.executions]
         pool = await self._postgres()
-        app = self._app("recorder", sources)
-        handler = RecordExecutions(app, pool, self._validator, self.waits)
-        agent = BatchAgent(app, "record-executions", sources, handler, self.fatal)
-        return Wired(app, [agent], sources, pool)
+        driver = self._driver("recorder", sources)
+        handler = RecordExecutions(driver, pool, self._validator, self.waits)
+        agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal)
+        return Wired(driver, [agent], sources, pool)
 
     @property
     def _topics(self) -> Topics:
@@ -164,15 +179,17 @@ class Wiring:
     def _validator(self) -> RecordValidator:
         return RecordValidator(self.settings, self.partitions)
 
-    def _app(self, role: Role, sources: list[str], **options: Any) -> Any:
-        return create_app(
+    def _driver(
+        self, role: Role, sources: list[str], max_poll_records: int | None = None
+    ) -> Driver:
+        return Driver.of_role(
             role,
             self.settings,
             sources,
             self.partitions,
-            watchdog=self.stall,
+            watchdog=self.watchdog,
             url=self.url or None,
-            **options,
+            max_poll_records=max_poll_records,
         )
 
     async def _postgres(self) -> Pool:

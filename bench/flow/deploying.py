@@ -1,9 +1,9 @@
-"""Many tools deployed at once, through the pipeline."""
+"""Deploys many tools at once, through the pipeline."""
 
 import asyncio
 from collections.abc import Sequence
 
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from schemas.deployment import DeploymentOutcome
 from streams.topic_reader import open_reader
 from tests.support.system import deployment
@@ -11,22 +11,24 @@ from tests.support.system import deployment
 _TIMEOUT_S = 120.0
 
 
-async def deploy(bed: Bed, tools: Sequence[str], code: str) -> list[int]:
-    """The ids of the versions, when all outcomes are there."""
-    wishes = [deployment(tool, code) for tool in tools]
-    missing = {wish.deployment_id for wish in wishes}
+async def deploy(environment: Environment, tools: Sequence[str], code: str) -> list[int]:
+    """Deploy this code to each tool; return the ids of the versions when all are deployed."""
+    requests = [deployment(tool, code) for tool in tools]
+    missing = {request.deployment_id for request in requests}
     versions: dict[str, int] = {}
-    topic = bed.topics.deployment_outcomes
+    topic = environment.topics.deployment_outcomes
     async with (
-        open_reader(bed.settings, topic, from_beginning=False) as reader,
+        open_reader(environment.settings, topic, from_beginning=False) as reader,
         asyncio.timeout(_TIMEOUT_S),
     ):
         await asyncio.gather(
             *(
-                bed.producer.send(
-                    bed.topics.deployments, wish.to_bytes(), key=wish.tool_name.encode()
+                environment.producer.send(
+                    environment.topics.deployments,
+                    request.to_bytes(),
+                    key=request.tool_name.encode(),
                 )
-                for wish in wishes
+                for request in requests
             )
         )
         while missing:

@@ -1,8 +1,8 @@
-"""Executions by the hundred thousand a second, in record batches made before they are sent.
+"""Sends a hundred thousand executions per second, in record batches that are made beforehand.
 
 ``python -m bench.flow.load`` sends them at an even rate from a process of its own, so that it does
-not hold up what is being timed. An execution has about 220 bytes; of each 500 one fails, where
-nothing else is said, and no tool is rolled back for that.
+not delay what is being timed. An execution has about 220 bytes. Unless a benchmark says otherwise,
+one of 500 fails, for which no tool is rolled back.
 """
 
 import asyncio
@@ -22,17 +22,18 @@ from uuid import uuid4
 import typer
 from aiokafka import AIOKafkaProducer
 
-from rollguard.embedded.stack import guarded
+from bench.setup.environment import Environment
+from rollguard.embedded.processes import guarded
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.topics import Topics
 from tests.support.system import activation
 
 Batches = dict[int, list[Any]]
-"""Of each partition, aiokafka's batches in their order."""
+"""By partition, the batches of aiokafka in their order."""
 
 FAILS: Final = 500
-"""One of so many executions."""
+"""One of so many executions fails."""
 _TICK_S: Final = 0.02
 _EXECUTION: Final = (
     b'{"kind":"execution","execution_id":"<id>%012x","tool_name":"%b","version_id":%d,'
@@ -43,22 +44,25 @@ _GOOD, _BAD = b"true", b'false,"error":"ValueError: by chance"'
 
 @dataclass(frozen=True)
 class Tools:
-    """Tools by number, each with its current version's id."""
+    """The names of the tools, and the ids of their current versions, by the number of the tool."""
 
     names: list[str]
     versions: list[int]
 
     @classmethod
     def numbered(cls, tools: int) -> Self:
+        """Return so many tools, named by their numbers, with version ids from 1 on."""
         return cls([f"tool-{number}" for number in range(tools)], list(range(1, tools + 1)))
 
     def write(self, path: Path) -> None:
+        """Write the tools to a file, for the process that sends."""
         path.write_text(json.dumps(asdict(self)))
 
 
 def chosen(tools: int, executions: int, zipf: float, random: Random) -> list[int]:
-    """The number of each execution's tool: the n-th has 1/n**zipf of what the first has; with 0 all
-    have the same.
+    """Draw the number of the tool of each execution.
+
+    The n-th tool has 1/n**zipf of the executions of the first; if ``zipf`` is 0, all have as many.
     """
     if zipf == 0.0:
         return [random.randrange(tools) for _ in range(executions)]
@@ -86,8 +90,14 @@ class Load:
         self._id = str(uuid4())[:24].encode()
         self._numbers = count()
 
+    @classmethod
+    def into(cls, environment: Environment, tools: Tools, one_of: int = FAILS) -> Self:
+        """Return a load for the executions topic of this environment."""
+        topic, partitions = environment.topics.executions, environment.settings.partitions
+        return cls(environment.producer, topic, partitions, tools, one_of)
+
     def activations(self, number: int = 1) -> Batches:
-        """One of each tool, each its tool's ``number``-th."""
+        """Return one activation of each tool, as the ``number``-th of its tool."""
         template = activation("%b", 1, number, version_number=1).to_bytes()
         template = template.replace(b'"version_id":1,', b'"version_id":%d,')
         return self._batches(
@@ -98,7 +108,7 @@ class Load:
         )
 
     def executions(self, of: Iterable[int]) -> Batches:
-        """One of each of these tools, by number, in this order; as of now."""
+        """Return an execution of each of these tools, in this order, with the present time."""
         return self._batches(self._executions(of))
 
     def _executions(self, of: Iterable[int]) -> Iterator[tuple[int, bytes]]:
@@ -106,8 +116,8 @@ class Load:
         second = now.strftime("%Y-%m-%dT%H:%M:%S").encode()
         template = _EXECUTION.replace(b"<id>", self._id).replace(b"<second>", second)
         names, versions = self._names, self._tools.versions
-        for place, (number, serial) in enumerate(zip(of, self._numbers, strict=False)):
-            micros = min(now.microsecond + place, 999_999)
+        for index, (number, serial) in enumerate(zip(of, self._numbers, strict=False)):
+            micros = min(now.microsecond + index, 999_999)
             success = _BAD if serial % self._one_of == 0 else _GOOD
             yield number, template % (serial, names[number], versions[number], success, micros)
 
@@ -125,7 +135,7 @@ class Load:
         return made
 
     async def send(self, batches: Batches) -> None:
-        """Return when all are acknowledged."""
+        """Send the batches and return when all are acknowledged."""
         await asyncio.gather(*(self._send(*each) for each in batches.items()))
 
     async def _send(self, partition: int, batches: list[Any]) -> None:
@@ -135,8 +145,9 @@ class Load:
         await sent
 
     async def pace(self, rate: float, seconds: float, zipf: float = 0.0) -> int:
-        """Send so many a second, evenly, for so long; how many that were. Where that cannot be kept
-        up, fewer.
+        """Send at this rate per second, evenly, for so long; return how many were sent.
+
+        If the rate cannot be kept, fewer are sent.
         """
         random, sent, begin = Random(7), 0, time.perf_counter()
         while (passed := time.perf_counter() - begin) < seconds:
@@ -165,7 +176,7 @@ async def _pace(
 def main(
     topic: str, partitions: int, brokers: str, tools: Path, rate: float, seconds: float
 ) -> None:
-    """Send executions of the tools in a file; prints how many."""
+    """Send executions of the tools in a file; print how many were sent."""
     known = Tools(**json.loads(tools.read_text()))
     print(asyncio.run(_pace(topic, partitions, brokers, known, rate, seconds)))
 
@@ -173,7 +184,7 @@ def main(
 async def spawn(
     settings: Settings, tools: Path, rate: float, seconds: float
 ) -> asyncio.subprocess.Process:
-    """The same in a process of its own; its stdout is a pipe."""
+    """Start a process that does the same; its stdout is a pipe."""
     topic, brokers = Topics.of(settings).executions, ",".join(settings.kafka_brokers)
     given = (topic, settings.partitions, brokers, tools, rate, seconds)
     command = guarded([sys.executable, "-m", "bench.flow.load", *map(str, given)])

@@ -1,5 +1,7 @@
-"""What no pipeline on aiokafka can be below, from an execution to its outcome: the same hops
-between as many processes, one insert and the same acknowledgements, and nothing done with any.
+"""The raw chain: the least time in which any pipeline on aiokafka gets from execution to outcome.
+
+It has the same hops between as many processes, one insert and the same acknowledgements, and does
+nothing else with the records.
 """
 
 import asyncio
@@ -15,9 +17,9 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
-from bench.setup.environment import Bed
+from bench.setup.environment import Environment
 from db.postgres.pool import Connection, connect
-from rollguard.embedded.stack import guarded
+from rollguard.embedded.processes import guarded
 from schemas.settings import Settings, load_settings
 from streams.access import kafka_options
 from streams.topic_reader import open_reader
@@ -31,25 +33,28 @@ _TABLE: Final = "create table raw_chain (value bytea)"
 _STORE: Final = "insert into raw_chain values ($1)"
 
 
-async def raw_chain(bed: Bed, count: int, every_s: float) -> list[float]:
-    """Seconds from a record's send to the sight of its outcome, idle, one at a time; the bed has no
-    workers.
+async def raw_chain(environment: Environment, count: int, every_s: float) -> list[float]:
+    """Return the seconds from sending each record until its outcome is seen.
+
+    Records are sent one at a time, on an idle environment that has no workers.
     """
     async with (
-        _running(bed.settings, "judge"),
-        _running(bed.settings, "apply"),
-        open_reader(bed.settings, bed.topics.outcomes, from_beginning=True) as reader,
+        _running(environment.settings, "judge"),
+        _running(environment.settings, "apply"),
+        open_reader(
+            environment.settings, environment.topics.outcomes, from_beginning=True
+        ) as reader,
     ):
 
         async def passed_s() -> float:
             begin_s = time.perf_counter()
-            await bed.producer.send(bed.topics.executions, _VALUE, key=_KEY)
+            await environment.producer.send(environment.topics.executions, _VALUE, key=_KEY)
             async with asyncio.timeout(_LATE_S):
                 while not await reader.poll():
                     pass
             return time.perf_counter() - begin_s
 
-        await passed_s()  # both are there now
+        await passed_s()  # after this, both hops run
         taken = []
         for _ in range(count):
             await asyncio.sleep(every_s)
@@ -99,13 +104,13 @@ async def _apply(
 ) -> None:
     async with connection.transaction():
         await connection.execute(_STORE, record.value)
-    # in the place of the activation's topic, which the judge reads
+    # the first topic takes the place of the activations' topic, which the judge reads
     for topic in (topics.deployments, topics.versions, topics.outcomes):
         await producer.send_and_wait(topic, record.value, record.key)
 
 
 def main(hop: str) -> None:
-    """One hop of the chain, until it is ended."""
+    """Run one hop of the chain until it is terminated."""
     assert hop in ("judge", "apply"), hop
     uvloop.run(_relay(load_settings(), "judge" if hop == "judge" else "apply"))
 

@@ -1,4 +1,4 @@
-"""What no detector in Python can be below: fetch, validate, and nothing else, in this process."""
+"""The raw limit: the least that any detector in Python takes. It fetches and validates only."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from bench.setup.usage import Usage
 
 
 class PlainExecution(BaseModel):
-    """An execution as one would declare it who has read the contract's list of fields only."""
+    """An execution, declared from nothing but the contract's list of fields."""
 
     kind: Literal["execution"] = "execution"
     execution_id: UUID
@@ -27,11 +27,15 @@ class PlainExecution(BaseModel):
 
 
 class PlainActivatedBy(BaseModel):
+    """The cause of an activation, declared in the same way."""
+
     kind: Literal["deployment", "rollback"]
     id: UUID
 
 
 class PlainActivation(BaseModel):
+    """An activation, declared in the same way."""
+
     kind: Literal["activation"]
     tool_name: str
     version_id: int
@@ -50,7 +54,7 @@ read_plain_entry: Final = _ENTRY.validate_json
 
 
 async def raw_limit(stage: Stage, read: Callable[[bytes], object]) -> Usage:
-    """Of a record, when the log is fetched by ``getmany`` and each value validated by ``read``."""
+    """Return the usage for one record of fetching by ``getmany`` and validating by ``read``."""
     total, seen = len(stage.log.records), 0
     async with stage.reader(stage.topic) as consumer:
         start_s, cpu_s = time.perf_counter(), time.process_time()

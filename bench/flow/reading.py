@@ -1,6 +1,6 @@
-"""How the detector reads a value of the log, without what it asks of the record around it.
+"""Reads a value of the log as the detector does, without its checks of the key and the partition.
 
-For those that it is measured beside: all read by the same functions (``streams.records``).
+The programs with which the detector is compared read by this, so that all use the same functions.
 """
 
 from schemas.execution import Activation, Execution, read_log_entry
@@ -8,9 +8,9 @@ from schemas.execution_entry import ExecutionEntry, read_execution_entry
 
 
 def read_entry(value: bytes) -> ExecutionEntry | Activation:
-    """An entry of `tool-executions`. Raises Rejected with what is wrong."""
-    run = read_execution_entry(value)
-    if run is not None:
-        return run
+    """Return an entry of `tool-executions`; raise Rejected, which says what is wrong."""
+    execution = read_execution_entry(value)
+    if execution is not None:
+        return execution
     entry = read_log_entry(value)
     return ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry

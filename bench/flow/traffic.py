@@ -1,8 +1,8 @@
-"""A log of executions to measure with: many good tools, and a few that break again and again. Pure.
+"""A generated log for benchmarks: many good tools, and a few that break again and again. Pure.
 
-Every tenth tool gets a new version after 60 executions, which breaks in one of three ways; 25
-executions later its first version is back, as a rollback would have it, and so on. All others fail
-once in 500 executions. An execution has about 190 bytes.
+Every tenth tool gets a new version after 60 executions, which breaks in one of three ways. After 25
+more executions its first version is current again, as after a rollback; then this repeats. All
+other tools fail once in 500 executions. An execution has about 190 bytes.
 """
 
 from collections import defaultdict
@@ -21,17 +21,18 @@ from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 
 STEP: Final = timedelta(milliseconds=10)
-"""Of event time, from one execution to the next."""
+"""The event time from one execution to the next."""
 _BROKEN: Final = 10
-"""Of so many tools one breaks, the first among them."""
+"""One of so many tools breaks; the first tool is one that does."""
 _CYCLE, _BREAKS_AT, _BACK_AT = 100, 60, 85
-"""In executions of a tool."""
+"""Counted in executions of a tool."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """So many executions over so many tools. ``zipf`` is the exponent of the tools' shares: the
-    n-th has 1/n**zipf of what the first has; with 0 all have the same.
+    """The number of tools and of executions.
+
+    The n-th tool has 1/n**zipf of the executions of the first; if ``zipf`` is 0, all have as many.
     """
 
     tools: int
@@ -41,8 +42,9 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Log:
-    """Keys and values of `tool-executions`, activations included, and what they demand of each
-    tool.
+    """Keys and values of `tool-executions`, with activations, and the commands they demand.
+
+    The commands are by tool.
     """
 
     records: list[tuple[bytes, bytes]]
@@ -50,7 +52,7 @@ class Log:
 
     @classmethod
     def of(cls, traffic: Traffic, seed: int = 1) -> Self:
-        """The same for the same seed, but for its times, which end a minute ago."""
+        """Return the log of this seed, with times that end a minute ago."""
         records, logs, now = [], defaultdict(list), datetime.now(UTC)
         for offset, entry in enumerate(_entries(traffic, now, Random(seed))):
             tool = entry.tool_name
@@ -60,7 +62,7 @@ class Log:
 
     @property
     def command_ids(self) -> set[UUID]:
-        """Of all tools."""
+        """The ids of the commands of all tools."""
         return {each.command_id for commands in self.commands.values() for each in commands}
 
 
@@ -84,15 +86,15 @@ class _Tool:
         self._newest = 1
 
     def next(self, at: datetime) -> Iterator[Activation | Execution]:
-        """The tool's next execution, and before it the activation that it is time for."""
-        place = self._executions % _CYCLE if self._breaks else 0
+        """Yield the tool's next execution; before it an activation, if one is due."""
+        position = self._executions % _CYCLE if self._breaks else 0
         self._executions += 1
-        if place == _BREAKS_AT:
+        if position == _BREAKS_AT:
             self._newest += 1
             yield self.activation(at, "deployment", self._newest)
-        if place == _BACK_AT:
+        if position == _BACK_AT:
             yield self.activation(at, "rollback", 1)
-        error = self._error(place - _BREAKS_AT)
+        error = self._error(position - _BREAKS_AT)
         yield Execution(
             execution_id=self._id(),
             tool_name=self._name,
@@ -104,7 +106,7 @@ class _Tool:
         )
 
     def activation(self, at: datetime, kind: str, version: int) -> Activation:
-        """Version ``version`` becomes current."""
+        """Make this version current; return the activation."""
         self._activations += 1
         self._version = version
         return Activation(
@@ -118,8 +120,10 @@ class _Tool:
         )
 
     def _error(self, nth: int) -> str | None:
-        """Of the n-th execution of a version, from 0: all fail, every other call does not fit, or a
-        quarter fails.
+        """Return the error of the n-th execution of the current version, counted from 0.
+
+        A broken version fails always, or with a signature error at every other call, or at a
+        quarter of the calls.
         """
         if self._version == 1:
             return "ValueError: by chance" if self._random.random() < 0.002 else None

@@ -1,12 +1,12 @@
-"""What one applier gets done on a real Kafka and Postgres, and what it costs: ``make numbers``.
+"""The throughput of one applier on a real Kafka and Postgres, and its CPU time.
 
 *Deployments*: versions of a small tool, each with a change of its own, for many tools in turn.
 
 *Rollbacks*: of many tools in turn, an automatic one and then a manual one back to where it was.
 
-Both are sent at once to a worker that is idle, and timed from the first one's send until the last
-outcome is read back. CPU time is the worker's alone; that of the child that compares is shown
-beside it.
+All messages are sent at once to an idle worker. The time goes from the first send until the last
+outcome is read back. The CPU time is that of the worker alone; the CPU time of its child process,
+which compares code, is shown separately.
 """
 
 import asyncio
@@ -55,61 +55,64 @@ class Counter:
 
 
 class Throughput(NamedTuple):
-    """What came of a backlog."""
+    """How one applier worked off a backlog."""
 
     records: int
     seconds: float
-    """From the first one's send until the last outcome was read back."""
+    """From the first send until the last outcome was read back."""
     worker_cpu_s: float
     child_cpu_s: float
-    """Of the process that compares code."""
+    """The CPU time of the child process that compares code."""
 
     @property
     def per_second(self) -> float:
+        """Messages per second."""
         return self.records / self.seconds
 
     @property
     def worker_ms(self) -> float:
-        """The worker's CPU time for each, in milliseconds."""
+        """The CPU time of the worker for one message, in milliseconds."""
         return 1000 * self.worker_cpu_s / self.records
 
 
 class Results(NamedTuple):
+    """The throughput of each kind of message."""
+
     deployments: Throughput
     rollbacks: Throughput
 
 
 async def throughput(
-    system: System, wishes: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
+    system: System, requests: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
 ) -> Throughput:
-    """Of these messages to ``topic``, each of which has one outcome."""
+    """Send these messages to ``topic`` and wait for the outcome of each."""
     [worker] = system.workers
     before, started = _cpu_s(worker.pid), time.perf_counter()
     async with system.reader(outcomes) as reader:
         await reader.seek_to_end()
-        sending = asyncio.create_task(_send(system, topic, wishes))
+        sending = asyncio.create_task(_send(system, topic, requests))
         seen = 0
         async with asyncio.timeout(WAIT_S):
-            while seen < len(wishes):
+            while seen < len(requests):
                 fetched = await reader.getmany(timeout_ms=500)
                 seen += sum(map(len, fetched.values()))
         seconds = time.perf_counter() - started
         await sending
     used = [end - begin for begin, end in zip(before, _cpu_s(worker.pid), strict=True)]
-    return Throughput(len(wishes), seconds, *used)
+    return Throughput(len(requests), seconds, *used)
 
 
-async def _send(system: System, topic: str, wishes: Sequence[Message]) -> None:
+async def _send(system: System, topic: str, requests: Sequence[Message]) -> None:
     await asyncio.gather(
         *[
-            await system.producer.send(topic, wish.to_bytes(), key=wish.tool_name.encode())  # type: ignore[attr-defined]
-            for wish in wishes
+            await system.producer.send(topic, request.to_bytes(), key=request.tool_name.encode())  # type: ignore[attr-defined]
+            for request in requests
         ]
     )
 
 
 def _cpu_s(pid: int) -> tuple[float, float]:
-    """Of the worker, and of its child."""
+    """Return the CPU seconds of the worker and of its child."""
     worker = psutil.Process(pid)
     times = [each.cpu_times() for each in (worker, *worker.children())]
     own, *children = [used.user + used.system for used in times]
@@ -117,20 +120,21 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 
 
 async def commands(system: System, tools: Sequence[str], rounds: int) -> list[RollbackCommand]:
-    """For each tool in turn, ``rounds`` times: its version is rolled back, then made current
-    again. Every one of them is applied.
+    """Return commands that roll each tool back and then make its version current again.
+
+    They do so ``rounds`` times, for all tools in turn. Every one of them is applied.
     """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"
     )
     current = {row["tool_name"]: (row["version_id"], row["activation"]) for row in rows}
-    wishes = []
+    requests = []
     for number in range(rounds):
         for tool in tools:
             version_id, activation = current[tool]
-            wishes.append(_automatic(tool, version_id, activation + 2 * number))
-        wishes += [_manual(tool, current[tool][0]) for tool in tools]
-    return wishes
+            requests.append(_automatic(tool, version_id, activation + 2 * number))
+        requests += [_manual(tool, current[tool][0]) for tool in tools]
+    return requests
 
 
 def _automatic(tool: str, version_id: int, activation: int) -> RollbackCommand:
@@ -161,7 +165,7 @@ def _manual(tool: str, version_id: int) -> RollbackCommand:
 
 
 async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) -> Results:
-    """Of one applier on topics and a database of its own; so many of each, over so many tools."""
+    """Measure one applier, on topics and a database of its own."""
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"bench-{uuid4().hex[:8]}-"
         async with (
@@ -174,19 +178,23 @@ async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) ->
             topics = system.topics
             first = [deployment(tool, _CODE.format(step=0)) for tool in names]
             await throughput(system, first, topics.deployments, topics.deployment_outcomes)
-            wishes = [
+            requests = [
                 deployment(tool, _CODE.format(step=step), created_by="autonomous")
                 for step in range(1, 1 + max(1, deployments // tools))
                 for tool in names
             ]
             deployed = await throughput(
-                system, wishes, topics.deployments, topics.deployment_outcomes
+                system, requests, topics.deployments, topics.deployment_outcomes
             )
-            orders = await commands(system, names, max(1, rollbacks // tools // 2))
-            rolled_back = await throughput(system, orders, topics.commands, topics.outcomes)
+            rollback_requests = await commands(system, names, max(1, rollbacks // tools // 2))
+            rolled_back = await throughput(
+                system, rollback_requests, topics.commands, topics.outcomes
+            )
             applied = await system.query("select count(*) from rollbacks where status = 'applied'")
-            if applied[0][0] != len(orders):
-                raise RuntimeError(f"{applied[0][0]} of {len(orders)} rollbacks were applied")
+            if applied[0][0] != len(rollback_requests):
+                raise RuntimeError(
+                    f"{applied[0][0]} of {len(rollback_requests)} rollbacks were applied"
+                )
             return Results(deployed, rolled_back)
 
 

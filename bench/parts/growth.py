@@ -1,10 +1,10 @@
-"""From a hundred tools to a million: what an execution costs, an idle tool, and a crash."""
+"""Growth from a hundred tools to a million: the cost of an execution, an idle tool, a crash."""
 
 import asyncio
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +15,8 @@ import typer
 
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
-from bench.report import Result, show
-from bench.setup.environment import Bed, Worker
+from bench.results import Result, show
+from bench.setup.environment import Environment, Worker
 from bench.setup.servers import with_servers
 from tests.support.system import execution, until
 
@@ -24,17 +24,17 @@ PART: Final = "growth"
 TOOLS: Final = (100, 10_000, 100_000, 1_000_000)
 TRAFFIC: Final = {"uniform": 0.0, "Zipf": 1.0}
 _RESTART_S: Final = 0.3
-"""What a supervisor takes to start a worker again."""
+"""The time that a supervisor takes to start a worker again."""
 _MANY: Final = 100_000
-"""So many tools at least, to say from a process's memory what one takes."""
+"""With fewer tools, the memory of the process does not show what one tool takes."""
 
 
 @dataclass
-class _Field:
-    """A detector that knows so many tools, and what its memory was before."""
+class _KnownTools:
+    """A detector that knows so many tools, and the memory that it had before."""
 
     tools: int
-    bed: Bed
+    environment: Environment
     detector: Worker
     load: Load
     empty_bytes: int
@@ -48,44 +48,41 @@ async def growth(
     each: int = 2,
     rounds: int = 3,
 ) -> list[Result]:
-    """A detector that knows so many tools, each with one current version and two executions: its
-    memory when nothing is in flight, and by how much it has grown for each tool; the time from its
-    kill -9, started again after 0.3 s, until an execution that was sent at once is in the windows,
-    and its memory then; its CPU time for a further execution, with all tools alike and by Zipf's
-    law (the n-th has 1/n of the first's executions); and the time of recovery once more, with rows
-    kept on disk.
+    """Measure a detector that knows so many tools.
+
+    Each tool has one current version and two executions. *Memory* is measured when nothing is in
+    flight; *idle tool* is how much it has grown for each tool. *Recovery* is the time from a
+    kill -9 (the worker is started again after 0.3 s) until an execution that was sent at once is in
+    the windows; the memory is measured once more after it. *CPU* is the CPU time for a further
+    execution: if all tools have as many, and by Zipf's law (the n-th tool has 1/n of the executions
+    of the first). At last, recovery is measured with rows kept on disk.
     """
     found: dict[tuple[int, str, str], list[float]] = defaultdict(list)
     random = Random(1)
     async with AsyncExitStack() as stack:
-        fields = []
+        detectors = []
         for count in tools:
-            field = await stack.enter_async_context(_field(brokers, dsn, count, each))
-            fields.append(field)
-            grown = field.detector.rss_bytes - field.empty_bytes
-            found[count, "memory", "MB"].append(field.detector.rss_bytes / 1e6)
+            known = await stack.enter_async_context(_detector_of(brokers, dsn, count, each))
+            detectors.append(known)
+            grown = known.detector.rss_bytes - known.empty_bytes
+            found[count, "memory", "MB"].append(known.detector.rss_bytes / 1e6)
             if count >= _MANY:
                 found[count, "idle tool", "bytes"].append(grown / count)
-        for _ in range(rounds):
-            for field in fields:
-                found[field.tools, "recovery", "s"].append(await _judged_again(field))
-                await field.detector.ready()
-        for field in fields:
-            found[field.tools, "memory, recovered", "MB"].append(field.detector.rss_bytes / 1e6)
+        await _measure_recovery(detectors, rounds, found, "recovery")
+        for known in detectors:
+            found[known.tools, "memory, recovered", "MB"].append(known.detector.rss_bytes / 1e6)
         for _ in range(rounds):
             for name, zipf in TRAFFIC.items():
-                for field in fields:
-                    of = chosen(field.tools, executions, zipf, random)
-                    took = await drain(field.bed, [field.detector], field.load, of)
-                    found[field.tools, f"CPU, {name}", "µs"].append(took.cpu_us)
-        for field in fields:
-            await field.detector.end()
-            field.detector.environment["ROLLGUARD_KEEP_ROWS"] = "true"
-            await field.detector.start()
-            await field.detector.ready()
-            for _ in range(rounds):
-                found[field.tools, "recovery, rows kept", "s"].append(await _judged_again(field))
-                await field.detector.ready()
+                for known in detectors:
+                    of = chosen(known.tools, executions, zipf, random)
+                    took = await drain(known.environment, [known.detector], known.load, of)
+                    found[known.tools, f"CPU, {name}", "µs"].append(took.cpu_us)
+        for known in detectors:
+            await known.detector.end()
+            known.detector.environment["ROLLGUARD_KEEP_ROWS"] = "true"
+            await known.detector.start()
+            await known.detector.ready()
+            await _measure_recovery([known], rounds, found, "recovery, rows kept")
     return [
         Result(PART, f"{count:,} tools", measure, unit, tuple(values))
         for (count, measure, unit), values in found.items()
@@ -93,23 +90,33 @@ async def growth(
 
 
 @asynccontextmanager
-async def _field(brokers: str, dsn: str, tools: int, each: int) -> AsyncIterator[_Field]:
-    async with Bed.made(brokers, dsn) as bed:
-        [detector] = await bed.start("detector")
+async def _detector_of(brokers: str, dsn: str, tools: int, each: int) -> AsyncIterator[_KnownTools]:
+    async with Environment.made(brokers, dsn) as environment:
+        [detector] = await environment.start("detector")
         empty_bytes = detector.rss_bytes
-        load = Load(
-            bed.producer, bed.topics.executions, bed.settings.partitions, Tools.numbered(tools)
-        )
+        load = Load.into(environment, Tools.numbered(tools))
         await load.send(load.activations())
         for _ in range(each):
             await load.send(load.executions(range(tools)))
-        await bed.groups.caught_up(["detector"])
-        yield _Field(tools, bed, detector, load, empty_bytes)
+        await environment.groups.caught_up(["detector"])
+        yield _KnownTools(tools, environment, detector, load, empty_bytes)
 
 
-async def _judged_again(field: _Field) -> float:
-    """Seconds from kill -9 until an execution that is sent at once is in the windows."""
-    bed, detector = field.bed, field.detector
+async def _measure_recovery(
+    detectors: Sequence[_KnownTools],
+    rounds: int,
+    found: dict[tuple[int, str, str], list[float]],
+    name: str,
+) -> None:
+    for _ in range(rounds):
+        for known in detectors:
+            found[known.tools, name, "s"].append(await _judged_again(known))
+            await known.detector.ready()
+
+
+async def _judged_again(known: _KnownTools) -> float:
+    """Return the seconds from kill -9 until an execution that is sent at once is in the windows."""
+    environment, detector = known.environment, known.detector
     newest = execution("tool-0", version_id=1)
     page = "/tools/tool-0/health"
 
@@ -121,7 +128,9 @@ async def _judged_again(field: _Field) -> float:
     begin = time.perf_counter()
     await detector.end(signal.SIGKILL)
     sending = asyncio.create_task(
-        bed.producer.send_and_wait(bed.topics.executions, newest.to_bytes(), key=b"tool-0")
+        environment.producer.send_and_wait(
+            environment.topics.executions, newest.to_bytes(), key=b"tool-0"
+        )
     )
     await asyncio.sleep(_RESTART_S)
     await detector.start()

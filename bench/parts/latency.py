@@ -1,4 +1,4 @@
-"""From the execution that breaks a tool to each thing that comes of it, idle and under load."""
+"""Latency from the execution that breaks a tool to each stage of its rollback."""
 
 import asyncio
 import statistics
@@ -15,20 +15,20 @@ import typer
 from bench.flow.deploying import deploy
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen, spawn
-from bench.flow.marks import STAGES, Marks
 from bench.flow.raw_chain import raw_chain
-from bench.report import Result, quantiles, show
-from bench.setup.environment import Bed
+from bench.flow.rollback_times import STAGES, RollbackTimes
+from bench.results import Result, quantiles, show
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from tests.support.system import execution
 
 PART: Final = "latency"
 ROLES: Final = ("detector", "applier", "recorder")
 SHARES: Final = (0, 25, 50, 80)
-"""Of the throughput, in percent."""
+"""The load, in percent of the throughput."""
 _TOOLS: Final = 50
 _WARM_S: Final = 3.0
-"""Of load, before the first rollback."""
+"""The load runs for so long before the first rollback."""
 _LATE_S: Final = 60.0
 
 
@@ -40,61 +40,67 @@ async def latency(
     executions: int = 200_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """From the send of the execution that breaks a tool to the sight of: its command in
-    `rollback-commands`; the row of its rollback, committed in Postgres (asked every millisecond
-    once the command was seen); its outcome; the old version in use in an engine that follows
-    `tool-versions`. 200 rollbacks a round, 10 a second, whether or not those before are done, while
-    the three roles judge, apply and record executions of 50 other tools: none, and 25, 50 and 80 %
-    of what the whole pipeline takes of a backlog. The raw chain is the same hops between as many
-    processes, one insert and the same acknowledgements, and nothing done with any.
+    """Measure the time from sending the execution that breaks a tool to each stage of its rollback.
+
+    The stages are: its command is seen in `rollback-commands`; the row of its rollback is committed
+    in Postgres (queried every millisecond after the command was seen); its outcome is seen; an
+    engine that follows `tool-versions` uses the old version. A round has 200 rollbacks, 10 per
+    second, whether or not earlier ones are done. Meanwhile the three roles judge, apply and record
+    executions of 50 other tools: none, and 25, 50 and 80 % of the rate at which the whole pipeline
+    works off a backlog. The raw chain has the same hops between as many processes, one insert and
+    the same acknowledgements, and does nothing else with the records.
     """
-    async with Bed.made(brokers, dsn) as bed:
-        workers = await bed.start(*ROLES)
+    async with Environment.made(brokers, dsn) as environment:
+        workers = await environment.start(*ROLES)
         names = [f"load-{number}" for number in range(_TOOLS)]
-        tools = Tools(names, await deploy(bed, names, "x = 0\n"))
-        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+        tools = Tools(names, await deploy(environment, names, "x = 0\n"))
+        load = Load.into(environment, tools)
         random, rates = Random(1), []
         for _ in range(rounds):
-            took = await drain(bed, workers, load, chosen(_TOOLS, executions, 0.0, random))
+            took = await drain(environment, workers, load, chosen(_TOOLS, executions, 0.0, random))
             rates.append(took.rate)
         found: dict[tuple[int, str], list[list[float]]] = defaultdict(list)
-        async with Marks.followed(bed.settings) as marks:
+        async with RollbackTimes.followed(environment.settings) as times:
             for number in range(rounds):
-                async with Bed.made(brokers, dsn) as bare:
+                async with Environment.made(brokers, dsn) as bare:
                     found[0, "raw chain"].append(await raw_chain(bare, rollbacks, every_s))
                 for share in SHARES:
                     rate = statistics.median(rates) * share / 100
                     broken = [f"broken-{number}-{share}-{each}" for each in range(rollbacks)]
-                    await _prepare(bed, broken)
-                    async with _loaded(bed, tools, rate, _WARM_S + every_s * rollbacks + _LATE_S):
-                        await _break(bed, marks, broken, every_s)
-                    await bed.groups.caught_up(ROLES)
+                    await _prepare(environment, broken)
+                    async with _loaded(
+                        environment, tools, rate, _WARM_S + every_s * rollbacks + _LATE_S
+                    ):
+                        await _break(environment, times, broken, every_s)
+                    await environment.groups.caught_up(ROLES)
                     for stage in STAGES:
-                        found[share, stage].append(marks.taken_s(stage, broken))
+                        found[share, stage].append(times.taken_s(stage, broken))
     return [
         Result(PART, "all of a backlog", "executions", "a second", tuple(rates)),
         *(each for key, taken in found.items() for each in quantiles(PART, _what(*key), taken)),
     ]
 
 
-async def _prepare(bed: Bed, tools: list[str]) -> None:
-    """Two versions of each, and two of the three failures that it takes."""
+async def _prepare(environment: Environment, tools: list[str]) -> None:
+    """Deploy two versions of each tool and send two of the three failures that a rollback takes."""
     for code in ("x = 1\n", "x = 2\n"):
-        await deploy(bed, tools, code)
+        await deploy(environment, tools, code)
     for tool in tools:
-        await bed.send(*(execution(tool, "ValueError: broken") for _ in range(2)))
-    await bed.groups.caught_up(ROLES)
+        await environment.send(*(execution(tool, "ValueError: broken") for _ in range(2)))
+    await environment.groups.caught_up(ROLES)
 
 
 @asynccontextmanager
-async def _loaded(bed: Bed, tools: Tools, rate: float, seconds: float) -> AsyncIterator[None]:
-    """While this many executions a second are sent, by another process."""
+async def _loaded(
+    environment: Environment, tools: Tools, rate: float, seconds: float
+) -> AsyncIterator[None]:
+    """Let another process send so many executions per second meanwhile."""
     if not rate:
         yield
         return
-    path = bed.folder / "tools.json"
+    path = environment.folder / "tools.json"
     tools.write(path)
-    process = await spawn(bed.settings, path, rate, seconds)
+    process = await spawn(environment.settings, path, rate, seconds)
     try:
         await asyncio.sleep(_WARM_S)
         yield
@@ -103,17 +109,19 @@ async def _loaded(bed: Bed, tools: Tools, rate: float, seconds: float) -> AsyncI
         await process.wait()
 
 
-async def _break(bed: Bed, marks: Marks, tools: list[str], every_s: float) -> None:
-    """The third failure of one tool after the other, at their times; returns when all is seen."""
+async def _break(
+    environment: Environment, times: RollbackTimes, tools: list[str], every_s: float
+) -> None:
+    """Send the third failure of one tool after the other; return when all stages were seen."""
     sending = []
     begin = time.perf_counter()
     for number, tool in enumerate(tools):
         await asyncio.sleep(begin + number * every_s - time.perf_counter())
-        marks.sent[tool] = time.perf_counter()
+        times.sent[tool] = time.perf_counter()
         last = execution(tool, "ValueError: broken")
-        sending.append(asyncio.create_task(bed.send(last)))
+        sending.append(asyncio.create_task(environment.send(last)))
     await asyncio.gather(*sending)
-    await marks.complete(tools, _LATE_S)
+    await times.complete(tools, _LATE_S)
 
 
 def _what(share: int, stage: str) -> str:

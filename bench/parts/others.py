@@ -1,4 +1,4 @@
-"""Parts whose modules have results of their own, as results of the runner."""
+"""Parts whose modules have result types of their own, turned into results of the runner."""
 
 from collections import defaultdict
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from bench.parts import applier as _applier
 from bench.parts import recorder as _recorder
 from bench.parts.throughput import detector_throughput
-from bench.report import Result
+from bench.results import Result
 
 TOOLS: Final = (50, 10_000)
 
@@ -18,10 +18,12 @@ async def throughput(
     executions: int = 200_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """The detector beside the raw limit (`getmany` and validation, with a plain pydantic model and
-    with ours), Quix Streams, and stock Faust with windowed tables, with the same rules. All judge
-    the same log, all tools alike, and must come to the decisions that it demands; what a program
-    takes to start is taken off. Stock Faust gets a quarter of the log.
+    """Compare the detector with the raw limit, with Quix Streams and with stock Faust.
+
+    The raw limit is `getmany` and validation, with a plain pydantic model and with ours. Quix
+    Streams and stock Faust apply the same rules. All judge the same log, in which all tools have as
+    many executions, and must come to the decisions that it demands. The time that a program takes
+    to start is subtracted. Stock Faust gets a quarter of the log.
     """
     results = []
     for count in tools:
@@ -41,9 +43,11 @@ async def throughput(
 async def recorder(
     brokers: str, dsn: str, executions: int = 200_000, rows: int = 20_000_000, rounds: int = 3
 ) -> list[Result]:
-    """The recorder beside its limit: `getmany`, the same reading of an execution, and a binary COPY
-    of the same rows into a table of the same definition; with no rows in both tables before, and
-    with 20,000,000. Each has a Postgres of its own.
+    """Compare the recorder with its limit.
+
+    The limit is `getmany`, the same reading of an execution, and a binary COPY of the same rows
+    into a table of the same definition. Both are measured on empty tables and on tables with
+    20,000,000 rows. Each has a Postgres of its own.
     """
     results = []
     for before in (0, rows):
@@ -63,9 +67,11 @@ async def recorder(
 
 
 async def applier(brokers: str, dsn: str, rounds: int = 3) -> list[Result]:
-    """What one applier gets done of a backlog: deployments of small tools, each with a change of
-    its own; rollbacks, an automatic one and a manual one back in turn. CPU time is the worker's,
-    and that of its child, which compares code. It has a Postgres of its own.
+    """Measure how one applier works off a backlog.
+
+    The backlog is deployments of small tools, each with a change of its own; then rollbacks, an
+    automatic one and a manual one back in turn. CPU time is that of the worker, and that of its
+    child, which compares code. The applier has a Postgres of its own.
     """
     taken: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What deciding costs under policy `guarded`, beside `seed`."""
+"""The cost of deciding under policy `guarded`, compared with `seed`."""
 
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -10,8 +10,8 @@ import typer
 
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
-from bench.report import Result, show
-from bench.setup.environment import Bed
+from bench.results import Result, show
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from schemas.rules import PolicyName
 
@@ -28,9 +28,11 @@ async def policies(
     executions: int = 200_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """A detector's CPU time for an execution under each policy, where one of 500, of 20 and of 2
-    executions fails, as often as with the version before: 50 tools and 1,000, all alike. Of
-    `guarded` also in times of `seed`, side by side.
+    """Measure the CPU time of a detector for an execution under each policy.
+
+    One of 500, of 20 and of 2 executions fails, as often as with the version before. There are 50
+    tools and 1,000, with as many executions each. `guarded` is also shown as a multiple of `seed`,
+    round by round.
     """
     results = []
     for number in tools:
@@ -49,32 +51,39 @@ async def _measured(
 ) -> dict[str, list[float]]:
     random, cpu_us = Random(1), defaultdict(list)
     async with AsyncExitStack() as stack:
-        beds = {}
+        environments = {}
         for policy in get_args(PolicyName):
-            bed = await stack.enter_async_context(Bed.made(brokers, dsn))
-            await bed.start("detector", ROLLGUARD_POLICY=policy)
-            beds[policy] = bed, await _with_baselines(bed, tools, one_of, executions)
+            environment = await stack.enter_async_context(Environment.made(brokers, dsn))
+            await environment.start("detector", ROLLGUARD_POLICY=policy)
+            environments[policy] = (
+                environment,
+                await _with_baselines(environment, tools, one_of, executions),
+            )
         for _ in range(rounds):
             of = chosen(tools, executions, 0.0, random)
-            for policy, (bed, load) in beds.items():
-                cpu_us[policy].append((await drain(bed, bed.workers, load, of)).cpu_us)
+            for policy, (environment, load) in environments.items():
+                cpu_us[policy].append(
+                    (await drain(environment, environment.workers, load, of)).cpu_us
+                )
     return cpu_us
 
 
-async def _with_baselines(bed: Bed, tools: int, one_of: int, executions: int) -> Load:
-    """A version of each tool that has been executed, and another one behind it."""
+async def _with_baselines(
+    environment: Environment, tools: int, one_of: int, executions: int
+) -> Load:
+    """Activate and execute a version of each tool, then activate another; return the load."""
     known = Tools.numbered(tools)
-    load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, known, one_of)
+    load = Load.into(environment, known, one_of)
     await load.send(load.activations())
     await load.send(load.executions(chosen(tools, executions // 2, 0.0, Random(2))))
     await load.send(load.activations(2))
-    await bed.groups.caught_up(["detector"])
+    await environment.groups.caught_up(["detector"])
     return load
 
 
 def main(
     tools: list[int] = typer.Option(list(TOOLS)),  # noqa: B008
-    fails: list[int] = typer.Option(list(FAILS), help="One of so many executions."),  # noqa: B008
+    fails: list[int] = typer.Option(list(FAILS), help="One of so many executions fails."),  # noqa: B008
     executions: int = 200_000,
     rounds: int = 3,
 ) -> None:

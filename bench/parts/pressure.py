@@ -1,4 +1,4 @@
-"""Twice the load that can be taken: late rather than never, in order, with all workers there."""
+"""Twice the load that can be taken: commands come late, but all come, and in order."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ import typer
 from bench.flow.deploying import deploy
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen, spawn
-from bench.report import Result, show
-from bench.setup.environment import Bed
-from bench.setup.planted import Planted
+from bench.results import Result, show
+from bench.setup.broken_tools import BrokenTools
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from bench.setup.watching import Watch
 
@@ -23,20 +23,21 @@ PART: Final = "pressure"
 CASES: Final = {"detector": ("detector",), "pipeline": ("detector", "applier", "recorder")}
 TIMES: Final = 2.0
 _TOOLS: Final = 50
-_PLANT_S: Final = 1.0
-"""From one planted tool that breaks to the next."""
+_BREAK_EVERY_S: Final = 1.0
+"""From one broken_tools tool that breaks to the next."""
 _DRAIN_TIMES: Final = 10.0
-"""The lag must be gone within so many times what the load took."""
+"""The lag must be gone within so many times the duration of the load."""
 
 
 async def pressure(
     brokers: str, dsn: str, seconds: float = 180.0, executions: int = 200_000
 ) -> list[Result]:
-    """Twice what the detector takes of a backlog, for 3 minutes, and then the same for the whole
-    pipeline. Each second a planted tool breaks. It holds that no worker ends, leaves its group or
-    calls itself stuck; that each worker's memory has stopped to grow before the load ends; that
-    every planted tool is commanded back, in each partition in the order in which they broke; and
-    that the lag falls to none afterwards.
+    """Send twice the load that the detector can take, then twice what the whole pipeline can take.
+
+    Each lasts 3 minutes, and each second another tool breaks. No worker may end, leave its group or
+    call itself stuck. The memory of each worker must stop growing before the load ends. Every
+    broken tool must be commanded back, in each partition in the order in which they broke. The lag
+    must fall to zero afterwards.
     """
     results = []
     for name, roles in CASES.items():
@@ -47,36 +48,38 @@ async def pressure(
 async def _case(
     brokers: str, dsn: str, name: str, roles: Sequence[str], seconds: float, executions: int
 ) -> list[Result]:
-    async with Bed.made(brokers, dsn) as bed:
-        workers = await bed.start(*roles)
-        tools = await _tools(bed, roles, [f"load-{number}" for number in range(_TOOLS)])
-        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+    async with Environment.made(brokers, dsn) as environment:
+        workers = await environment.start(*roles)
+        tools = await _tools(environment, roles, [f"load-{number}" for number in range(_TOOLS)])
+        load = Load.into(environment, tools)
         random = Random(1)
-        taken = await drain(bed, workers, load, chosen(_TOOLS, executions, 0.0, random))
-        planted = Planted(bed, [f"planted-{number}" for number in range(int(seconds / _PLANT_S))])
-        await _tools(bed, roles, planted.tools)
-        await bed.groups.caught_up(roles)
+        taken = await drain(environment, workers, load, chosen(_TOOLS, executions, 0.0, random))
+        broken_tools = BrokenTools(
+            environment, [f"broken-{number}" for number in range(int(seconds / _BREAK_EVERY_S))]
+        )
+        await _tools(environment, roles, broken_tools.tools)
+        await environment.groups.caught_up(roles)
 
-        watch = Watch(bed, workers)
+        watch = Watch(environment, workers)
         watching = asyncio.create_task(watch.run())
-        path = bed.folder / "tools.json"
+        path = environment.folder / "tools.json"
         tools.write(path)
         begin = time.perf_counter()
-        process = await spawn(bed.settings, path, TIMES * taken.rate, seconds)
+        process = await spawn(environment.settings, path, TIMES * taken.rate, seconds)
         try:
-            await planted.break_all(_PLANT_S)
+            await broken_tools.break_all(_BREAK_EVERY_S)
             output, _ = await process.communicate()
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
         loaded_s, ended = time.perf_counter() - begin, time.perf_counter()
         watch.load_ended()
-        await bed.groups.caught_up(roles, _DRAIN_TIMES * loaded_s)
+        await environment.groups.caught_up(roles, _DRAIN_TIMES * loaded_s)
         drain_s = time.perf_counter() - ended
         watching.cancel()
         await asyncio.wait((watching,))
         watch.require()
-        delays = await planted.commanded()
+        delays = await broken_tools.commanded()
     found = [
         ("taken of a backlog", "a second", taken.rate),
         ("sent", "a second", int(output) / loaded_s),
@@ -88,15 +91,15 @@ async def _case(
     return [Result(PART, f"{what}, {unit}", name, "", (value,)) for what, unit, value in found]
 
 
-async def _tools(bed: Bed, roles: Iterable[str], names: list[str]) -> Tools:
-    """These, with two versions each where there is an applier; else the detector is told of one."""
+async def _tools(environment: Environment, roles: Iterable[str], names: list[str]) -> Tools:
+    """Make these tools known: two deployed versions each; one activation if there is no applier."""
     if "applier" not in roles:
         tools = Tools(names, list(range(1, len(names) + 1)))
-        load = Load(bed.producer, bed.topics.executions, bed.settings.partitions, tools)
+        load = Load.into(environment, tools)
         await load.send(load.activations())
         return tools
-    await deploy(bed, names, "x = 1\n")
-    return Tools(names, await deploy(bed, names, "x = 2\n"))
+    await deploy(environment, names, "x = 1\n")
+    return Tools(names, await deploy(environment, names, "x = 2\n"))
 
 
 def main(seconds: float = 180.0, executions: int = 200_000) -> None:

@@ -1,15 +1,15 @@
-"""The recorder beside its limit, on a real Kafka and Postgres: ``make numbers``.
+"""The recorder compared with its limit, on a real Kafka and Postgres.
 
 *Limit*: aiokafka's ``getmany``, the same reading of an execution, and a binary COPY of the same
 rows into a table of the same definition; nothing else: no duplicates, no metrics, no offsets.
 
-In every round both read the same log, one after the other, each in a process of its own. Beside
-each other: the CPU time of that process, that of all of Postgres, and the time that it took. What a
-recorder costs that finds an empty log (imports, joining the group) is taken off; its time begins
-with the first batch that it has committed. The embedded Postgres does not wait for the disk
-(``fsync`` is off); where it does, it does for both.
+In every round both read the same log, one after the other, each in a process of its own. Compared
+are the CPU time of that process, the CPU time of all of Postgres, and the elapsed time. The CPU
+time of a recorder that finds an empty log (imports, joining the group) is subtracted; its elapsed
+time begins with the first batch that it has committed. The embedded Postgres does not wait for the
+disk, because ``fsync`` is off.
 
-``rows`` are in both tables before, to see what a full table costs.
+Both tables hold ``rows`` rows before, to show what a full table costs.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from tests.support.system import System, activation, execution, until
 
 TOOLS = 50
 _ROW_BYTES = 1_000
-"""What a row of both tables takes at most, with its indexes, and with what their building takes."""
+"""At most so much disk for a row of both tables, with indexes and the space to build them."""
 _FILL = """
 insert into {table} (
     execution_id, tool_name, version_id, success, error, error_type, executed_at, duration_ms,
@@ -68,12 +68,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What one execution took, in µs."""
+    """The cost of one execution, in µs."""
 
     worker: float
-    """CPU of the process that reads and writes."""
+    """CPU time of the process that reads and writes."""
     postgres: float
-    """CPU of all of Postgres' processes."""
+    """CPU time of all processes of Postgres."""
     wall: float
 
     def __str__(self) -> str:
@@ -95,14 +95,17 @@ class Round:
 
     @property
     def cpu_share(self) -> float:
-        """The same of all CPU time: what it would be if nothing else ran here."""
+        """The same share by CPU time, as if nothing else ran on the machine."""
         spent = self.recorder.worker + self.recorder.postgres
         return (self.limit.worker + self.limit.postgres) / spent
 
 
 @dataclass(frozen=True)
 class Result:
-    """``rows`` were there before; the bytes are of one execution in Postgres."""
+    """The result of all rounds.
+
+    ``rows`` were in the tables before. The bytes are those of one execution in Postgres.
+    """
 
     executions: int
     rows: int
@@ -117,7 +120,7 @@ class Result:
 
 
 async def fill_log(settings: Settings, executions: int) -> None:
-    """Activations of 50 tools, then executions of them in turn; one of 50 of each tool fails."""
+    """Send activations of 50 tools, then executions in turn; one of 50 of each tool fails."""
     topic = Topics.of(settings).executions
     tools = [f"tool-{number}" for number in range(TOOLS)]
     producer = AIOKafkaProducer(
@@ -144,7 +147,7 @@ async def fill_log(settings: Settings, executions: int) -> None:
 
 
 async def fill_tables(conn: asyncpg.Connection, rows: int) -> None:
-    """Versions of the tools, and so many rows in each table."""
+    """Create the versions of the tools, and so many rows in each table."""
     await conn.execute("create table limit_executions (like tool_executions including all)")
     await conn.execute(_VERSIONS, TOOLS)
     for table in ("tool_executions", "limit_executions"):
@@ -154,7 +157,7 @@ async def fill_tables(conn: asyncpg.Connection, rows: int) -> None:
 
 
 async def _fill_table(conn: asyncpg.Connection, table: str, rows: int) -> None:
-    """Its indexes are built at the end: that takes a fraction of the time."""
+    """Fill the table, then build its indexes, which takes a fraction of the time."""
     indexes = await conn.fetch("select * from pg_indexes where tablename = $1", table)
     await conn.execute(f"alter table {table} drop constraint {table}_pkey")
     others = [each for each in indexes if each["indexname"] != f"{table}_pkey"]
@@ -168,14 +171,14 @@ async def _fill_table(conn: asyncpg.Connection, table: str, rows: int) -> None:
 
 
 def _row(record: ConsumerRecord) -> tuple[object, ...] | None:
-    """The row of an execution; None for an activation."""
-    run = read_execution_entry(record.value)
-    if run is None:
+    """Return the row of an execution; None for an activation."""
+    entry = read_execution_entry(record.value)
+    if entry is None:
         return None
     return (
-        *(record.offset, run.execution_id, run.tool_name, run.version_id, run.success, run.error),
-        *(run.error_class, time_of(run.executed_us), run.duration_ms, run.session_id),
-        *(run.caller, run.input_hash),
+        *(record.offset, entry.execution_id, entry.tool_name, entry.version_id, entry.success),
+        *(entry.error, entry.error_class, time_of(entry.executed_us), entry.duration_ms),
+        *(entry.session_id, entry.caller, entry.input_hash),
     )
 
 
@@ -203,12 +206,12 @@ async def _limit(settings: Settings, executions: int) -> tuple[float, float]:
 
 
 def limit_process(settings: Settings, executions: int) -> tuple[float, float]:
-    """CPU and wall seconds of the limit, in this process."""
+    """Return the CPU and the elapsed seconds of the limit, measured in this process."""
     return uvloop.run(_limit(settings, executions))
 
 
 class Bench:
-    """A database with its versions and rows, and a log for each round."""
+    """Measures rounds on a database that has its versions and rows; each round has a new log."""
 
     def __init__(self, brokers: str, dsn: str, conn: asyncpg.Connection) -> None:
         self._brokers = brokers
@@ -219,7 +222,7 @@ class Bench:
         self._server: psutil.Process = server
 
     async def round(self, executions: int) -> Round:
-        """The limit, and then the recorder."""
+        """Measure the limit, then the recorder."""
         async with self._system() as system:
             idle = await self._idle(system)
         async with self._system() as system:
@@ -253,7 +256,7 @@ class Bench:
         return Cost(used * each, postgres * each, 1e6 * took / (executions + TOOLS - first))
 
     async def _idle(self, system: System) -> tuple[float, float]:
-        """CPU seconds of a recorder, and of Postgres, until it waits for a first record."""
+        """Return the CPU seconds of a recorder and of Postgres until the recorder is ready."""
         before = self._postgres_cpu()
         worker = psutil.Process((await system.spawn("recorder")).pid)
 
@@ -266,12 +269,12 @@ class Bench:
         return used
 
     async def _recorded(self, system: System) -> int:
-        """How many records of the log are dealt with."""
+        """Return the number of records of the log that are recorded."""
         sql = "select coalesce(sum(next_offset), 0) from recorder_offsets where topic = $1"
         return int(await self._conn.fetchval(sql, system.topics.executions))
 
     def _postgres_cpu(self) -> float:
-        """CPU seconds of the server, of its processes, and of those that have ended."""
+        """Return the CPU seconds of the server, of its processes, and of those that have ended."""
         own = self._server.cpu_times()
         children = sum(_cpu_of(each) for each in self._server.children(recursive=True))
         ended = own.children_user + own.children_system
@@ -296,7 +299,7 @@ def _cpu_of(process: psutil.Process) -> float:
 
 
 async def measure(brokers: str, executions: int, rows: int, rounds: int) -> Result:
-    """The limit and the recorder in turn, ``rounds`` times, on tables with so many rows before."""
+    """Measure the limit and the recorder in turn, ``rounds`` times, on tables with so many rows."""
     async with EmbeddedStack() as stack:
         if shutil.disk_usage(stack.folder).free < rows * _ROW_BYTES:
             raise RuntimeError(f"{rows} rows need {rows * _ROW_BYTES:,} bytes in {stack.folder}")
@@ -313,7 +316,7 @@ async def measure(brokers: str, executions: int, rows: int, rounds: int) -> Resu
 
 @asynccontextmanager
 async def migrated(brokers: str, dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the database once its schema is there."""
+    """Create the schema; yield a connection to the database."""
     with tempfile.TemporaryDirectory() as folder:
         async with System.started(brokers, dsn, "bench-schema-", Path(folder), ()):
             pass
@@ -325,7 +328,7 @@ async def migrated(brokers: str, dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _bytes(conn: asyncpg.Connection) -> tuple[float, dict[str, float]]:
-    """Of one execution: in the table, and in each index."""
+    """Return the bytes of one execution in the table and in each index."""
     count = await conn.fetchval("select count(*) from tool_executions")
     table = await conn.fetchval("select pg_table_size('tool_executions')")
     sizes = await conn.fetch(
@@ -336,7 +339,7 @@ async def _bytes(conn: asyncpg.Connection) -> tuple[float, dict[str, float]]:
 
 
 def show(result: Result) -> None:
-    """Print it."""
+    """Print the result."""
     print(f"{result.executions:,} executions on top of {result.rows:,} rows")
     for each in result.rounds:
         print(f"  limit:    {each.limit}\n  recorder: {each.recorder}")

@@ -1,4 +1,4 @@
-"""What each further detector adds, as far as the machine's cores can show it."""
+"""What each further detector adds, as far as the cores of the machine can show it."""
 
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -10,8 +10,8 @@ import typer
 
 from bench.flow.drain import drain
 from bench.flow.load import Load, Tools, chosen
-from bench.report import Result, show
-from bench.setup.environment import Bed
+from bench.results import Result, show
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 
 PART: Final = "scaling"
@@ -27,26 +27,29 @@ async def scaling(
     executions: int = 400_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """So many detectors over 8 partitions, 1,000 tools alike: executions a second that they judge
-    of a backlog, and the CPU time of all of them for one. On fewer cores than detectors (and the
-    broker takes its part) the rate says little and the CPU time much: where it stays, more cores
-    judge more.
+    """Measure so many detectors over 8 partitions, with 1,000 tools that have as many executions.
+
+    The table shows how many executions per second they judge of a backlog, and the CPU time of all
+    of them for one. If there are fewer cores than detectors (and the broker takes its part), the
+    rate says little and the CPU time much: if it stays the same, more cores judge more.
     """
     random = Random(1)
     rates, cpu_us = defaultdict(list), defaultdict(list)
     async with AsyncExitStack() as stack:
-        beds = {}
+        environments = {}
         for count in detectors:
-            bed = await stack.enter_async_context(Bed.made(brokers, dsn, PARTITIONS))
-            await bed.start(*["detector"] * count)
-            load = Load(bed.producer, bed.topics.executions, PARTITIONS, Tools.numbered(tools))
+            environment = await stack.enter_async_context(
+                Environment.made(brokers, dsn, PARTITIONS)
+            )
+            await environment.start(*["detector"] * count)
+            load = Load.into(environment, Tools.numbered(tools))
             await load.send(load.activations())
-            await bed.groups.caught_up(["detector"])
-            beds[count] = bed, load
+            await environment.groups.caught_up(["detector"])
+            environments[count] = environment, load
         for _ in range(rounds):
-            for count, (bed, load) in beds.items():
+            for count, (environment, load) in environments.items():
                 of = chosen(tools, executions, 0.0, random)
-                took = await drain(bed, bed.workers, load, of)
+                took = await drain(environment, environment.workers, load, of)
                 rates[count].append(took.rate)
                 cpu_us[count].append(took.cpu_us)
     results = []

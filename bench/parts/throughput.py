@@ -1,9 +1,9 @@
-"""Executions a second: the detector beside the raw limit, stock Faust and Quix Streams.
+"""Throughput: the detector compared with the raw limit, stock Faust and Quix Streams.
 
-All judge the same log in the same run, one after the other, several rounds; each must come to the
-decisions that the log demands. A program has judged a log when all of it is committed; what it
-takes to start and to join its group is measured on a log without executions, and taken off. Stock
-Faust gets a part of the log, because it takes so long.
+All judge the same log in the same run, one after the other, in several rounds. Each must come to
+the decisions that the log demands. A program has judged a log when all of it is committed. The time
+to start and to join the group is measured on a log without executions, and subtracted. Stock Faust
+gets a part of the log, because it takes so long.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ STOCK_FAUST_SHARE: Final = 4
 
 @dataclass(frozen=True)
 class Result:
-    """What one contender took for an execution, in each round."""
+    """The usage of one contender for an execution, in each round."""
 
     name: str
     executions: int
@@ -60,10 +60,10 @@ def _spread(values: list[float]) -> tuple[float, float, float]:
 async def detector_throughput(
     brokers: str, tools: int, executions: int, rounds: int, zipf: float = 0.0
 ) -> list[Result]:
-    """A result for each contender, the raw limit first; ``zipf`` as in ``Traffic``.
+    """Return a result for each contender, the raw limit first; ``zipf`` is as in ``Traffic``.
 
-    AssertionError where one of them decides otherwise than the log demands, RuntimeError where
-    ``make peers`` is still to be run. To be run on uvloop, as all programs are: the raw limit is
+    Raise AssertionError if one of them decides otherwise than the log demands, and RuntimeError if
+    ``make peers`` was not run. Run this on uvloop, as all programs do, because the raw limit is
     measured in this process.
     """
     require_peers()
@@ -95,7 +95,7 @@ def _contenders(
 
 
 def print_results(results: list[Result], console: Console | None = None) -> None:
-    """A table of them: what each takes, and how many times what the first takes."""
+    """Print what each contender takes, also as a multiple of what the first takes."""
     limit = results[0].cpu_us[0]
     table = Table(
         box=SIMPLE, pad_edge=False, title="One execution: median (least–most) of the rounds"

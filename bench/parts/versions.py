@@ -1,4 +1,4 @@
-"""What version management takes: to read versions, and to create one."""
+"""The time that version management takes to read versions and to create one."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from typing import Final
 import asyncpg
 import typer
 
-from bench.report import Result, quantiles, show
-from bench.setup.environment import Bed
+from bench.results import Result, quantiles, show
+from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from rollguard import ToolVersionManager
 from rollguard.registry import LoadedTool, ToolRegistry
@@ -59,26 +59,28 @@ async def versions(
     times: int = 500,
     rounds: int = 3,
 ) -> list[Result]:
-    """From the call of `create_version` until an engine that follows `tool-versions` has loaded the
-    version, and until the call returns, one at a time, idle; `get_version_history` of 50 and
-    `compare_versions` of any two of a tool with 10,000 versions of 40 functions each, beside
-    1,000,000 executions of it.
+    """Measure creating and reading versions, one call at a time, on an idle pipeline.
+
+    `create_version` is measured from the call until an engine that follows `tool-versions` has
+    loaded the version, and until the call returns. `get_version_history` reads 50 versions and
+    `compare_versions` any two, of a tool that has 10,000 versions of 40 functions each and
+    1,000,000 executions.
     """
     found: dict[str, list[list[float]]] = defaultdict(list)
-    async with Bed.made(brokers, dsn) as bed:
-        await bed.start("applier")
+    async with Environment.made(brokers, dsn) as environment:
+        await environment.start("applier")
         for number in range(rounds):
-            for what, taken in (await creates(bed.settings, times, number)).items():
+            for what, taken in (await creates(environment.settings, times, number)).items():
                 found[what].append(taken)
-        await fill(bed.settings, count, executions)
+        await fill(environment.settings, count, executions)
         for _ in range(rounds):
-            for what, taken in (await reads(bed.settings, count, times)).items():
+            for what, taken in (await reads(environment.settings, count, times)).items():
                 found[what].append(taken)
     return [result for what, rounds_ in found.items() for result in quantiles(PART, what, rounds_)]
 
 
 async def fill(settings: Settings, versions: int, executions: int) -> None:
-    """A tool with so many versions of 40 functions, and so many executions of them in turn."""
+    """Create a tool with so many versions of 40 functions, and executions of them in turn."""
     connection = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
     try:
         await connection.execute("truncate tool_versions, tool_executions restart identity")
@@ -91,7 +93,7 @@ async def fill(settings: Settings, versions: int, executions: int) -> None:
 
 
 async def timed(times: int, call: Callable[[], Awaitable[object]]) -> list[float]:
-    """Seconds that each of so many calls took."""
+    """Return the seconds that each of so many calls took."""
     taken = []
     for _ in range(times):
         started = time.perf_counter()
@@ -101,7 +103,7 @@ async def timed(times: int, call: Callable[[], Awaitable[object]]) -> list[float
 
 
 async def reads(settings: Settings, versions: int, times: int) -> dict[str, list[float]]:
-    """Seconds that each of the reads took."""
+    """Return the seconds that each of the reads took."""
     chance = Random(4)
     async with ToolVersionManager(settings) as manager:
         await manager.compare_versions(TOOL, 1, 2)  # opens what is kept open
@@ -130,7 +132,7 @@ def _runs(code: str, loaded: LoadedTool[str]) -> bool:
 
 
 async def creates(settings: Settings, times: int, number: int) -> dict[str, list[float]]:
-    """Seconds that new versions of a tool of this number took until an engine had loaded them."""
+    """Return the seconds until new versions of a tool were loaded, and until the calls returned."""
     tool = f"created-{number}"
     async with (
         ToolVersionManager(settings) as manager,

@@ -25,7 +25,7 @@ ROW = "row"
 def application(
     brokers: str, topic: str, commands: str, group: str, state_dir: Path
 ) -> Application:
-    """The app, with its one dataframe."""
+    """Return the app with its one dataframe."""
     app = Application(
         broker_address=brokers,
         consumer_group=group,
@@ -39,7 +39,7 @@ def application(
     def judge(
         value: bytes, key: Any, timestamp_ms: int, headers: Any, state: State[str, bytes]
     ) -> Any:
-        """Fold an execution into its tool's row; the command's bytes where a rule holds."""
+        """Fold an execution into its tool's row; return the command's bytes if a rule holds."""
         entry = read_entry(value)
         known = state.get_bytes(ROW)
         row = decode(known) if known is not None else None

@@ -32,8 +32,9 @@ from schemas.rules import Rules
 def application(
     brokers: str, topic: str, commands: str, group: str, state_dir: Path, partitions: int
 ) -> faust.App:
-    """The app, with its one agent. ``partitions`` is how many the source topic has: a table must
-    have as many.
+    """Return the app with its one agent.
+
+    ``partitions`` is the number of partitions of the source topic: a table must have as many.
     """
     app = faust.App(
         group,
@@ -54,7 +55,7 @@ def application(
 
     @app.agent(executions)
     async def watch_executions(stream: Any) -> None:
-        """Fold each execution into its tool's row; command a rollback where a rule holds."""
+        """Fold each execution into its tool's row; command a rollback if a rule holds."""
         async for event in stream.events():
             message = event.message
             entry = read_entry(event.value)

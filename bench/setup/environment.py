@@ -1,4 +1,4 @@
-"""Topics and a database that nobody else uses, and the workers on them."""
+"""The environment of a measurement: topics and a database of its own, and the workers on them."""
 
 import asyncio
 import os
@@ -16,23 +16,24 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
-from agents.worker.preflight import kafka_admin
 from bench.setup.groups import Groups
-from rollguard.embedded.stack import free_port, guarded
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.execution import Execution
 from schemas.settings import Settings, load_settings
+from streams.admin import kafka_admin
 from streams.topics import Topics
 from tests.support.postgres import PostgresServer
 from tests.support.system import until
 
 READY_S: Final = 180.0
-"""How long a worker may take until it is ready; one with a million tools takes long."""
+"""The time that a worker has until it is ready; with a million tools it takes long."""
 _STOP_S: Final = 15.0
 
 
 class Worker:
-    """A process of a role, with a name: started again it has its partitions back at once."""
+    """A process of a role. It keeps its name, and so its partitions after a restart."""
 
     def __init__(self, role: str, name: str, settings: Settings, folder: Path) -> None:
         self.role = role
@@ -46,14 +47,14 @@ class Worker:
             "ROLLGUARD_WORKER_NAME": name,
             "ROLLGUARD_DATA_DIR": str(folder / name),
             "ROLLGUARD_WEB_PORT": str(self._port),
-            # Writing all rows again in the middle of one round and not of another says nothing.
+            # Else all rows would be written again in the middle of some rounds and not of others.
             "ROLLGUARD_REFRESH_S": "86400",
             "ROLLGUARD_LOG_JSON": "true",
         }
         self._process: asyncio.subprocess.Process
 
     async def start(self) -> None:
-        """Start it; returns before it is ready."""
+        """Start it; return before it is ready."""
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *guarded([sys.executable, "-m", "rollguard", "worker", self.role]),
@@ -64,7 +65,7 @@ class Worker:
             )
 
     async def ready(self) -> None:
-        """Return when it says so. RuntimeError with its output where it ended."""
+        """Return when it is ready; raise RuntimeError with its output if it has ended."""
 
         async def is_ready() -> bool:
             if not self.runs:
@@ -74,7 +75,7 @@ class Worker:
         await until(is_ready, READY_S)
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Send it the signal and wait for its end; SIGKILL where that takes too long."""
+        """Send it the signal and wait for its end; send SIGKILL if that takes too long."""
         if self.runs:
             self._process.send_signal(number)
             try:
@@ -85,20 +86,22 @@ class Worker:
 
     @property
     def runs(self) -> bool:
+        """Whether the process is running."""
         return self._process.returncode is None
 
     @property
     def cpu_s(self) -> float:
-        """CPU time since its start, in user and kernel mode, of all threads."""
+        """The CPU time since its start, in user and kernel mode, of all threads."""
         used = psutil.Process(self._process.pid).cpu_times()
         return float(used.user + used.system)
 
     @property
     def rss_bytes(self) -> int:
+        """The resident memory of the process."""
         return int(psutil.Process(self._process.pid).memory_info().rss)
 
     async def page(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of one of its pages; status 0 where nobody answers."""
+        """Return the status and the body of one of its HTTP pages; status 0 if nobody answers."""
         timeout = aiohttp.ClientTimeout(total=5)
         try:
             async with (
@@ -110,8 +113,11 @@ class Worker:
             return 0, {}
 
 
-class Bed:
-    """Made by :meth:`made`; ``producer`` is for single messages and for batches."""
+class Environment:
+    """The topics, the database and the workers of one measurement; made by :meth:`made`.
+
+    ``producer`` is for single messages and for batches.
+    """
 
     def __init__(
         self, settings: Settings, folder: Path, producer: AIOKafkaProducer, groups: Groups
@@ -126,7 +132,7 @@ class Bed:
     @classmethod
     @asynccontextmanager
     async def made(cls, brokers: str, dsn: str, partitions: int = 4) -> AsyncIterator[Self]:
-        """New topics and a new database; both, and all workers, are gone afterwards."""
+        """Create topics and a database; afterwards remove both and end all workers."""
         with (
             tempfile.TemporaryDirectory(prefix="rollguard-bench-") as folder,
             _database(dsn) as own,
@@ -145,18 +151,18 @@ class Bed:
             await producer.start()
             try:
                 async with Groups.of(settings) as groups:
-                    bed = cls(settings, Path(folder), producer, groups)
+                    environment = cls(settings, Path(folder), producer, groups)
                     try:
-                        yield bed
+                        yield environment
                     finally:
-                        await asyncio.gather(*(worker.end() for worker in bed.workers))
+                        await asyncio.gather(*(worker.end() for worker in environment.workers))
             finally:
                 await producer.stop()
                 async with kafka_admin(settings) as admin:
                     await admin.delete_topics(Topics.of(settings).all())
 
     async def send(self, *executions: Execution) -> list[RecordMetadata]:
-        """Their places, when they are acknowledged."""
+        """Send executions; return their record positions when they are acknowledged."""
         topic, sent = self.topics.executions, []
         for each in executions:
             key = each.tool_name.encode()
@@ -164,8 +170,9 @@ class Bed:
         return list(await asyncio.gather(*sent))
 
     async def start(self, *roles: str, **environment: str) -> list[Worker]:
-        """One worker of each role, together, with what else is said in their environment; returns
-        when all are ready.
+        """Start one worker of each role at the same time; return when all are ready.
+
+        ``environment`` has more environment variables for them.
         """
         started = []
         for role in roles:

@@ -1,4 +1,4 @@
-"""How far the roles' consumer groups have got, and who is in them, as the broker says."""
+"""The lag and the members of the roles' consumer groups, as the broker says."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -28,6 +28,7 @@ class Groups:
     @classmethod
     @asynccontextmanager
     async def of(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Connect to the broker of these settings."""
         brokers = list(settings.kafka_brokers)
         admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
         consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
@@ -39,34 +40,35 @@ class Groups:
             await consumer.stop()
             await admin.close()
 
-    async def behind(self, role: str) -> int:
-        """Records that the role has not committed yet."""
+    async def lag(self, role: str) -> int:
+        """Return the lag of the role: the number of records that it has not committed yet."""
         group = group_of(self._settings, role)
-        places = [
+        partitions = [
             TopicPartition(topic, number)
             for topic in _reads(self._settings, role)
             for number in range(self._settings.partitions)
         ]
-        ends = await self._consumer.end_offsets(places)
+        ends = await self._consumer.end_offsets(partitions)
         try:
-            committed = await self._admin.list_consumer_group_offsets(group, partitions=places)
+            committed = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
         except KafkaError:
             committed = {}  # nobody has joined the group yet
         return sum(
-            end - (max(committed[place].offset, 0) if place in committed else 0)
-            for place, end in ends.items()
+            end - (max(committed[each].offset, 0) if each in committed else 0)
+            for each, end in ends.items()
         )
 
     async def caught_up(self, roles: Iterable[str], timeout_s: float = 600.0) -> None:
-        """Return when no role is behind; else TimeoutError."""
+        """Return when no role has a lag; raise TimeoutError if that takes too long."""
         async with asyncio.timeout(timeout_s):
             for role in roles:
-                while await self.behind(role):
+                while await self.lag(role):
                     await asyncio.sleep(_POLL_S)
 
     async def members(self, role: str) -> tuple[str, frozenset[str]]:
-        """The state of the role's group, and the ids of its members: a worker that left and came
-        back has another.
+        """Return the state of the role's group and the ids of its members.
+
+        A worker that left the group and came back has another id.
         """
         [response] = await self._admin.describe_consumer_groups([group_of(self._settings, role)])
         _, _, state, _, _, members, *_ = response.groups[0]

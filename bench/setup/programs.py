@@ -14,24 +14,25 @@ import psutil
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from agents.worker.preflight import kafka_admin
 from bench.setup.stage import Stage
 from bench.setup.usage import Usage
-from rollguard.embedded.stack import free_port, guarded
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
+from streams.admin import kafka_admin
 from streams.topics import Topics, group_of
 
 LIMIT_S = 600.0
-"""How long a program may take for a log."""
+"""The time that a program has for a log."""
 ROOT: Final = Path(__file__).parents[2]
 PEERS_PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
-"""Of the environment that ``make peers`` makes."""
+"""The Python of the environment that ``make peers`` makes."""
 _POLL_S = 0.05
 _STOP_S = 15.0
 
 
 @dataclass(frozen=True)
 class Program:
-    """How a judge of a stage's log is started, its consumer group, and where its commands go."""
+    """A program that judges the log of a stage, with its group and its topic of commands."""
 
     name: str
     arguments: list[str]
@@ -43,7 +44,7 @@ class Program:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Its process; ended by SIGTERM, then by SIGKILL. Its output is in ``self.output``."""
+        """Run it, then terminate it, or kill it if it does not end."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.output.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
@@ -66,15 +67,16 @@ class Program:
 
     @property
     def output(self) -> Path:
+        """The file with what the program wrote."""
         return self.folder / "output"
 
 
 Start = Callable[[Stage, Path], Awaitable[Program]]
-"""Makes the program for a stage, and what has to be there before it."""
+"""Returns the program for a stage, after creating what it needs."""
 
 
 async def detector(stage: Stage, folder: Path) -> Program:
-    """``rollguard worker detector``."""
+    """Return ``rollguard worker detector``."""
     settings = stage.settings
     environment = {
         "ROLLGUARD_KAFKA_BROKERS": stage.brokers,
@@ -88,18 +90,18 @@ async def detector(stage: Stage, folder: Path) -> Program:
 
 
 async def stock_faust(stage: Stage, folder: Path) -> Program:
-    """``bench.peers.stock_faust``."""
+    """Return ``bench.peers.stock_faust``."""
     return await _peer("stock_faust", stage, folder)
 
 
 async def quix_streams(stage: Stage, folder: Path) -> Program:
-    """``bench.peers.quix``, in the environment of the peers."""
+    """Return ``bench.peers.quix``, in the environment of the peers."""
     program = await _peer("quix", stage, folder)
     return replace(program, python=PEERS_PYTHON, environment={"PYTHONPATH": str(ROOT)})
 
 
 def require_peers() -> None:
-    """RuntimeError where the environment of the peers is not made."""
+    """Raise RuntimeError if the environment of the peers was not made."""
     if not PEERS_PYTHON.exists():
         raise RuntimeError(f"{PEERS_PYTHON} is missing: make peers")
 
@@ -113,8 +115,10 @@ async def _peer(module: str, stage: Stage, folder: Path) -> Program:
 
 
 async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
-    """Of an execution. What it takes to start, to join the group and to read ``idle``, a log of
-    activations alone, is measured too and taken off.
+    """Return the usage for one execution.
+
+    The usage to start, to join the group and to read ``idle``, a log of activations alone, is
+    measured too and subtracted.
     """
     starting = await passage(await start(idle, folder / "idle"), idle)
     whole = await passage(await start(full, folder / "full"), full)
@@ -122,10 +126,10 @@ async def usage(start: Start, full: Stage, idle: Stage, folder: Path) -> Usage:
 
 
 async def passage(program: Program, stage: Stage) -> Usage:
-    """Of a program from its start until its group has committed the whole log.
+    """Return the usage of a program from its start until its group has committed the whole log.
 
-    Its commands must be those that the log demands; AssertionError that says how they differ.
-    RuntimeError with its output where it ends before that, TimeoutError.
+    Raise AssertionError if its commands are not those that the log demands, RuntimeError with its
+    output if it ends too early, and TimeoutError if it takes too long.
     """
     start_s = time.perf_counter()
     async with program.running() as process, kafka_admin(stage.settings) as admin:
@@ -141,7 +145,7 @@ async def passage(program: Program, stage: Stage) -> Usage:
 
 
 async def require_commands(program: Program, stage: Stage) -> None:
-    """AssertionError where a program's commands are not those that its log demands."""
+    """Raise AssertionError if the commands of a program are not those that its log demands."""
     expected = stage.log.command_ids
     found = {command.command_id for command in await stage.commands(program.commands)}
     assert found == expected, (
@@ -151,10 +155,10 @@ async def require_commands(program: Program, stage: Stage) -> None:
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str, stage: Stage) -> int:
-    """How many records of the log the group has committed; 0 while there is no such group."""
+    """Return the number of records that the group has committed; 0 while there is no such group."""
     try:
         offsets = await admin.list_consumer_group_offsets(group)
     except KafkaError:
         return 0
-    places = stage.places(stage.topic)
-    return sum(max(offsets[place].offset, 0) for place in places if place in offsets)
+    partitions = stage.partitions_of(stage.topic)
+    return sum(max(offsets[each].offset, 0) for each in partitions if each in offsets)

@@ -1,4 +1,4 @@
-"""The Kafka and the Postgres that all is measured on, and the size of the machine."""
+"""The Kafka and the Postgres of the benchmarks, and a description of the machine."""
 
 import asyncio
 import logging
@@ -16,7 +16,8 @@ import psutil
 import structlog
 import uvloop
 
-from rollguard.embedded.stack import EmbeddedStack, free_port
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.stack import EmbeddedStack
 from tests.support.kafka import APACHE, running_broker
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @contextmanager
 def apache_kafka() -> Iterator[str]:
-    """Brokers of the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else of one from Maven."""
+    """Yield the brokers of the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else of one from Maven."""
     given = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
     if given:
         yield given
@@ -37,10 +38,11 @@ def apache_kafka() -> Iterator[str]:
 
 
 def with_servers(use: Callable[[str, str], Awaitable[T]]) -> T:
-    """What ``use`` makes of the brokers and the DSN of an embedded Postgres, on uvloop as the
-    workers are.
+    """Call ``use`` with the brokers and the DSN of an embedded Postgres; return its result.
+
+    It runs on uvloop, as the workers do.
     """
-    # What the registry says of each version that it loads is not for here, and takes time.
+    # The registry logs each version that it loads, which takes time and interests nobody here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
     async def run(brokers: str) -> T:
@@ -52,7 +54,7 @@ def with_servers(use: Callable[[str, str], Awaitable[T]]) -> T:
 
 
 async def machine(brokers: str, dsn: str) -> str:
-    """Cores, memory and versions, in one line."""
+    """Return the cores, the memory and the versions in one line."""
     connection = await asyncpg.connect(dsn)
     postgres = (await connection.fetchval("show server_version")).split()[0]
     await connection.close()

@@ -1,4 +1,4 @@
-"""Topics for one log, the log in them, and what came out of it."""
+"""A stage: topics with one log in them, and the commands that came of it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,11 +9,11 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from agents.worker.preflight import kafka_admin
 from bench.flow.traffic import Log
 from rollguard.operations.setup import create_missing_topics
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings, load_settings
+from streams.admin import kafka_admin
 from streams.topics import Topics
 
 
@@ -26,7 +26,7 @@ class Stage:
 
     @classmethod
     async def published(cls, brokers: str, log: Log) -> Self:
-        """The log, acknowledged in new topics of four partitions."""
+        """Send the log to new topics of four partitions; return when all is acknowledged."""
         settings = load_settings(kafka_brokers=brokers, topic_prefix=f"bench-{uuid4().hex[:8]}-")
         await create_missing_topics(settings)
         stage = cls(settings, log)
@@ -43,43 +43,47 @@ class Stage:
 
     @property
     def brokers(self) -> str:
+        """The Kafka brokers, separated by commas."""
         return ",".join(self.settings.kafka_brokers)
 
     @property
     def topic(self) -> str:
+        """The topic that holds the log."""
         return Topics.of(self.settings).executions
 
     @property
     def prefix(self) -> str:
+        """The prefix of all topics and groups of the stage."""
         return self.settings.topic_prefix
 
-    def places(self, topic: str) -> list[TopicPartition]:
+    def partitions_of(self, topic: str) -> list[TopicPartition]:
+        """Return the topic partitions of a topic of the stage."""
         return [TopicPartition(topic, number) for number in range(self.settings.partitions)]
 
     async def create(self, topic: str) -> None:
-        """A topic like the others."""
+        """Create a topic like the others."""
         async with kafka_admin(self.settings) as admin:
             new = NewTopic(topic, self.settings.partitions, self.settings.replication_factor)
             await admin.create_topics([new])
 
     @asynccontextmanager
     async def reader(self, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
-        """A consumer of the whole topic from its beginning, without a group."""
+        """Yield a consumer of the whole topic from its beginning, without a group."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
         await consumer.start()
         try:
-            consumer.assign(self.places(topic))
+            consumer.assign(self.partitions_of(topic))
             await consumer.seek_to_beginning()
             yield consumer
         finally:
             await consumer.stop()
 
     async def commands(self, topic: str) -> list[RollbackCommand]:
-        """All that the topic holds now, in the order of each tool."""
+        """Return all commands that the topic holds now; those of one tool are in order."""
         async with self.reader(topic) as consumer:
-            ends = await consumer.end_offsets(self.places(topic))
+            ends = await consumer.end_offsets(self.partitions_of(topic))
             found = []
-            while [place for place in ends if await consumer.position(place) < ends[place]]:
+            while [each for each in ends if await consumer.position(each) < ends[each]]:
                 fetched = await consumer.getmany(timeout_ms=200)
                 found += [record.value for records in fetched.values() for record in records]
         return [RollbackCommand.from_bytes(value) for value in found]

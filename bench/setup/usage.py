@@ -1,4 +1,4 @@
-"""What judging takes, whoever does it."""
+"""The CPU time and the wall time that judging takes."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,6 +16,7 @@ class Usage:
 
     @classmethod
     def of_seconds(cls, cpu_s: float, wall_s: float) -> Self:
+        """Return the usage for these times in seconds."""
         return cls(1e6 * cpu_s, 1e6 * wall_s)
 
     def __sub__(self, other: "Usage") -> "Usage":

@@ -1,4 +1,4 @@
-"""Workers under a load: their memory, their groups, and how far they are behind, every second."""
+"""Watches workers under a load: every second their memory, their groups and their lag."""
 
 import asyncio
 from collections import defaultdict
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.setup.environment import Bed, Worker
+from bench.setup.environment import Environment, Worker
 
 _EVERY_S: Final = 1.0
 _GROWTH: Final = 1.1
 _ROOM_BYTES: Final = 32_000_000
-"""In the last third of the load a worker's memory may reach so many times what it reached in the
-first two, and so much more; what grows with the lag grows by half."""
+"""In the last third of the load the memory of a worker may reach 1.1 times what it reached in the
+first two thirds, and 32 MB more. Memory that grows with the lag would grow by half."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class _Sample:
 
 
 class Watch:
-    """Takes samples while ``run`` runs; :meth:`require` says afterwards whether all held."""
+    """Takes samples while :meth:`run` runs; :meth:`require` checks them afterwards."""
 
-    def __init__(self, bed: Bed, workers: Sequence[Worker]) -> None:
-        self._bed = bed
+    def __init__(self, environment: Environment, workers: Sequence[Worker]) -> None:
+        self._environment = environment
         self._workers = workers
         self._samples: list[_Sample] = []
         self._loaded = 0
@@ -33,13 +33,13 @@ class Watch:
         self._members: dict[str, frozenset[str]] = {}
 
     async def run(self) -> None:
-        """Without end."""
+        """Take samples without end."""
         while True:
             await self._look()
             await asyncio.sleep(_EVERY_S)
 
     def load_ended(self) -> None:
-        """What is sampled from now on is not under load."""
+        """Mark the end of the load: later samples are not under load."""
         self._loaded = len(self._samples)
 
     async def _look(self) -> None:
@@ -53,19 +53,19 @@ class Watch:
             status, body = await worker.page("/healthz")
             if status == 503:
                 self._wrong.append(f"{worker.name} is not alive: {body}")
-            behind += await self._bed.groups.behind(worker.role)
-            state, members = await self._bed.groups.members(worker.role)
+            behind += await self._environment.groups.lag(worker.role)
+            state, members = await self._environment.groups.members(worker.role)
             if state != "Stable" or members != self._members.setdefault(worker.role, members):
                 self._wrong.append(f"the {worker.role}s' group is {state}: {sorted(members)}")
         self._samples.append(_Sample(rss_bytes, behind))
 
     @property
     def most_behind(self) -> int:
-        """Records, of all roles together."""
+        """The greatest lag in records, of all roles together."""
         return max(sample.behind for sample in self._samples)
 
     def peaks(self) -> dict[str, int]:
-        """Each role's largest memory of one worker, in bytes."""
+        """Return, by role, the largest memory of one worker, in bytes."""
         found: dict[str, int] = defaultdict(int)
         for worker in self._workers:
             of = [sample.rss_bytes.get(worker.name, 0) for sample in self._samples]
@@ -73,7 +73,7 @@ class Watch:
         return found
 
     def require(self) -> None:
-        """AssertionError with all that did not hold."""
+        """Raise AssertionError with all that did not hold."""
         loaded = self._samples[: self._loaded]
         assert len(loaded) >= 3, "the load was too short to say anything"
         wrong = list(dict.fromkeys(self._wrong))

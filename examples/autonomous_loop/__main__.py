@@ -18,7 +18,8 @@ from examples.autonomous_loop.loop import run_loop
 from examples.autonomous_loop.manifest import load_candidates
 from examples.autonomous_loop.report import print_report
 from rollguard.client import RollguardError, Settings, load_settings
-from rollguard.embedded.local import local_system, until_told_to_stop
+from rollguard.embedded.local import local_system
+from rollguard.embedded.up import until_told_to_stop
 
 
 async def main(embedded: bool) -> int:

@@ -1,12 +1,17 @@
-"""The log from a file: a JSON object a line, as it stands on the topic, in the log's order."""
+"""The log from a file: the values of the topic, one JSON object a line, in the log's order."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from itertools import islice
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
-from rollguard.operations.writes import BadLine
+from rollguard.backtest_sources.log_entries import (
+    BacktestFilter,
+    completed,
+    own_partition,
+    own_time_ms,
+)
+from rollguard.operations.records import BadLine
 from schemas.errors import Rejected
 from schemas.execution import Activation, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
@@ -22,10 +27,11 @@ async def from_lines(
     lines: Iterable[bytes],
     on_bad: Callable[[BadLine], None],
 ) -> AsyncGenerator[list[Recorded], None]:
-    """The entries in these lines. One that is none is told to ``on_bad``; empty ones are passed
-    over. Activations are derived as far as a tool has none.
+    """Yield the entries in these lines.
 
-    An activation from before ``since`` says which version is current then, and is read.
+    ``on_bad`` is called for a line that is no entry; empty lines are skipped. For a tool whose
+    activations are not in the file they are derived. An activation from before ``since`` is read
+    too, because it says which version is current at ``since``.
     """
     derived, partitions = DerivedActivations(), settings.partitions
     numbered = enumerate(lines, 1)
@@ -46,9 +52,9 @@ async def from_lines(
 def _entry(line: bytes) -> ExecutionEntry | Activation | None:
     if not line.strip():
         return None
-    run = read_execution_entry(line)
-    if run is not None:
-        return run
+    execution = read_execution_entry(line)
+    if execution is not None:
+        return execution
     entry = read_log_entry(line)
     return entry if isinstance(entry, Activation) else ExecutionEntry.of(entry)
 

@@ -1,4 +1,4 @@
-"""The log from Postgres: the executions in its order, and where the activations stood in it."""
+"""The log from Postgres: executions in the log's order, and the activations between them."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -7,8 +7,13 @@ from db.executions.log_export import committed_activations, executions_in_order,
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.placed_activations import PlacedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed, own_partition, own_time_ms
-from rollguard.operations.reads import connection
+from rollguard.backtest_sources.log_entries import (
+    BacktestFilter,
+    completed,
+    own_partition,
+    own_time_ms,
+)
+from rollguard.operations.connection import connection
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
@@ -18,8 +23,10 @@ from schemas.settings import Settings
 async def from_postgres(
     settings: Settings, wanted: BacktestFilter
 ) -> AsyncGenerator[list[Recorded], None]:
-    """The executions that were recorded, and what Postgres knows of activations between them; of a
-    tool of which it knows none they are derived. Raises Retryable and Misconfigured.
+    """Yield the executions that were recorded, with the activations between them.
+
+    If Postgres knows no activation of a tool, the tool's activations are derived from its
+    executions. Raises Retryable and Misconfigured.
     """
     until_us = None if wanted.until is None else micros_of(wanted.until)
     async with connection(settings) as conn, one_moment(conn):
@@ -31,31 +38,33 @@ async def from_postgres(
         log = _Log(settings, PlacedActivations(committed, settings.max_ahead_s * 1_000_000))
         executions = executions_in_order(conn, wanted.tools, wanted.since, wanted.until)
         async with aclosing(executions):
-            async for runs in executions:
-                yield log.entries(runs)
+            async for batch in executions:
+                yield log.entries(batch)
         yield log.rest()
 
 
 class _Log:
+    """The entries of the log, with each activation before the executions that follow it."""
+
     def __init__(self, settings: Settings, placed: PlacedActivations) -> None:
         self._partitions = settings.partitions
         self._placed = placed
         self._derived = DerivedActivations()
 
-    def entries(self, runs: list[ExecutionEntry]) -> list[Recorded]:
-        """The executions with their activations in front of them."""
+    def entries(self, executions: list[ExecutionEntry]) -> list[Recorded]:
+        """Return the executions, and before each the activations that it needs."""
         found: list[Recorded] = []
-        for run in runs:
-            if self._placed.knows(run.tool_name):
-                found += map(self._recorded, self._placed.before(run))
-                found.append(self._recorded(run))
+        for execution in executions:
+            if self._placed.knows(execution.tool_name):
+                found += map(self._recorded, self._placed.before(execution))
+                found.append(self._recorded(execution))
             else:
-                partition = own_partition(run.tool_name, self._partitions)
-                found += completed(self._derived, partition, own_time_ms(run), run)
+                partition = own_partition(execution.tool_name, self._partitions)
+                found += completed(self._derived, partition, own_time_ms(execution), execution)
         return found
 
     def rest(self) -> list[Recorded]:
-        """What became current behind the last executions."""
+        """Return the activations after the last execution."""
         return [self._recorded(activation) for activation in self._placed.rest()]
 
     def _recorded(self, entry: ExecutionEntry | Activation) -> Recorded:

@@ -1,4 +1,4 @@
-"""Policies over what was recorded: which source is read, and how far it is."""
+"""Running a backtest over one of the sources, with its progress on a terminal."""
 
 import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -11,10 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trials
 from rollguard.backtest_sources.jsonl import from_lines
+from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.postgres import from_postgres
-from rollguard.backtest_sources.source import BacktestFilter
 from rollguard.backtest_sources.topic import from_topic
-from rollguard.operations.writes import BadLine
+from rollguard.operations.records import BadLine
 from rollguard.printing import printable
 from schemas.errors import Rejected
 from schemas.settings import Settings
@@ -22,8 +22,10 @@ from schemas.settings import Settings
 
 @dataclass
 class Backtested:
-    """What came of it. ``bad`` are lines of a file or records of the topic that were passed over:
-    they are no entries of the log.
+    """The result of a backtest.
+
+    ``bad`` counts lines of a file or records of the topic that were skipped because they are no
+    entries of the log.
     """
 
     policies: Sequence[RequestedPolicy]
@@ -34,14 +36,14 @@ class Backtested:
 async def of_postgres(
     settings: Settings, policies: Sequence[RequestedPolicy], wanted: BacktestFilter
 ) -> Backtested:
-    """Over the executions in Postgres. Raises Retryable and Misconfigured."""
+    """Run the policies over the executions in Postgres. Raises Retryable and Misconfigured."""
     return Backtested(policies, await _judged(settings, policies, from_postgres(settings, wanted)))
 
 
 async def of_topic(
     settings: Settings, policies: Sequence[RequestedPolicy], wanted: BacktestFilter
 ) -> Backtested:
-    """Over the topic. Raises Retryable and Misconfigured."""
+    """Run the policies over the topic. Raises Retryable and Misconfigured."""
     bad: list[int] = []
     source = from_topic(settings, wanted, lambda record: bad.append(record.offset))
     return Backtested(policies, await _judged(settings, policies, source), len(bad))
@@ -53,8 +55,9 @@ async def of_lines(
     wanted: BacktestFilter,
     lines: Iterable[bytes],
 ) -> Backtested:
-    """Over the lines of a file; bad ones are named on stderr. Raises Rejected where the file
-    cannot be read.
+    """Run the policies over the lines of a file, and name bad lines on stderr.
+
+    Raises Rejected if the file cannot be read.
     """
     bad = 0
 
@@ -75,8 +78,8 @@ async def _judged(
     policies: Sequence[RequestedPolicy],
     source: AsyncGenerator[list[Recorded], None],
 ) -> Trials:
-    """What the policies make of the source; on a terminal it is seen how far that is."""
-    backtest = Backtest(policies, settings)
+    """Return what the policies decide; on a terminal, show the progress meanwhile."""
+    backtest = Backtest(policies, settings.outages)
     with _progress() as progress:
         task = progress.add_task("", total=None)
         async with aclosing(source):

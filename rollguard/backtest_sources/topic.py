@@ -1,4 +1,4 @@
-"""The log from its topic: from its beginning or a time on, to the end that it has by now."""
+"""The log from its topic: from its beginning or from a time on, up to the end that it has now."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -7,7 +7,7 @@ from aiokafka.structs import ConsumerRecord
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
-from rollguard.backtest_sources.source import BacktestFilter, completed
+from rollguard.backtest_sources.log_entries import BacktestFilter, completed
 from schemas.errors import Rejected
 from schemas.fields import micros_of
 from schemas.settings import Settings
@@ -19,8 +19,10 @@ from streams.topics import Topics
 async def from_topic(
     settings: Settings, wanted: BacktestFilter, on_bad: Callable[[ConsumerRecord], None]
 ) -> AsyncGenerator[list[Recorded], None]:
-    """The entries of `tool-executions`, read by the detector's own rules; a record that is a dead
-    letter is given to ``on_bad``. Raises Retryable and Misconfigured as ``open_reader`` does.
+    """Yield the entries of `tool-executions`, read by the same rules as the detector's.
+
+    ``on_bad`` is called with each record that the detector rejects. Raises Retryable and
+    Misconfigured as ``open_reader`` does.
     """
     topic = Topics.of(settings).executions
     async with (
@@ -33,8 +35,10 @@ async def from_topic(
 
 
 class _Log:
-    """From records to entries. Where a partition is not read from its first record on, activations
-    are derived until its log has one of the tool; a whole one says all there is to know.
+    """The entries of the log, made from records.
+
+    A partition that is read from its first record on has all activations. If its beginning is
+    missing, the activations of a tool are derived until the log has one of that tool.
     """
 
     def __init__(
@@ -49,11 +53,11 @@ class _Log:
         self._validator = validator
         self._on_bad = on_bad
         self._known: dict[int, set[bytes]] = {}
-        """Of each partition, keys that belong to it."""
+        """For each partition, the keys that were seen there and belong there."""
         self._derived: dict[int, DerivedActivations | None] = {}
 
     def entries(self, records: list[ConsumerRecord]) -> list[Recorded]:
-        """What stands in these records, as far as it is wanted."""
+        """Return the entries in those of these records that the filter selects."""
         found: list[Recorded] = []
         for record in records:
             partition = record.partition

@@ -1,9 +1,9 @@
-"""The seed's four scenarios, as data: who deployed what, which attempts followed, what must happen.
+"""The four scenarios of the seed as data: the versions, the attempts, and what must happen.
 
-Minutes are event time from the deployment of the version that is watched. Scenario 3 stands twice:
-as the seed prints it, its first three attempts are three failures in a row within five minutes, so
-`consecutive_failures` decides earlier than the seed does; with attempts three minutes apart only
-the fast tier can see them.
+Minutes are event time since the deployment of the version that breaks. Scenario 3 is played twice.
+As the seed prints it, its first three attempts are three failures in a row within five minutes, so
+`consecutive_failures` decides earlier than the seed says. With attempts three minutes apart, only
+the fast tier can decide.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from schemas.rollback import Reason, Tier
 
 @dataclass(frozen=True)
 class Attempt:
-    """One execution, ``minutes`` after the deployment; ``error`` None is a success."""
+    """One execution, ``minutes`` after the deployment; a success if ``error`` is None."""
 
     minutes: float
     error: str | None = None
@@ -23,8 +23,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Scenario:
-    """``version`` (its number) replaces the one before, is tried by ``attempts``, and must be
-    rolled back at attempt number ``decides`` by the rule ``tier`` and ``reason``.
+    """A version that breaks: it is deployed, executed by ``attempts``, and must be rolled back.
+
+    ``version`` is its number. The rule ``tier`` and ``reason`` must decide at attempt number
+    ``decides``. ``predecessor`` are executions of the version before; their minutes are negative,
+    that is, before the deployment.
     """
 
     tool: str
@@ -35,7 +38,6 @@ class Scenario:
     tier: Tier
     reason: Reason
     predecessor: Sequence[Attempt] = ()
-    """What the version before was tried by: its minutes are before the deployment."""
 
 
 _SIGNATURE: Final = "TypeError(\"unexpected keyword argument 'limit'\")"
@@ -44,10 +46,10 @@ _TIMEOUT: Final = "TimeoutError: no answer"
 
 
 def _pattern(marks: str, every: float, first: float, error: str) -> list[Attempt]:
-    """An attempt for each mark, ``every`` minutes apart: ``+`` a success, ``-`` a failure."""
+    """Return an attempt for each mark, ``every`` minutes apart: ``+`` succeeds, ``-`` fails."""
     return [
-        Attempt(first + place * every, None if mark == "+" else error)
-        for place, mark in enumerate(marks.replace(" ", ""))
+        Attempt(first + index * every, None if mark == "+" else error)
+        for index, mark in enumerate(marks.replace(" ", ""))
     ]
 
 

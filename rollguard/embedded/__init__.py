@@ -1,1 +1,1 @@
-"""The embedded stack: a broker, Postgres and workers from PyPI packages, on this machine."""
+"""The embedded stack: a broker and Postgres from PyPI packages, and workers, on this machine."""

@@ -1,16 +1,14 @@
-"""The whole of Rollguard on the embedded stack: broker, Postgres and the three workers."""
+"""The whole of Rollguard on the embedded stack: a broker, Postgres and the three workers."""
 
 import asyncio
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from http import HTTPStatus
 
 import aiohttp
-from rich.console import Console
 
-from rollguard.embedded.stack import EmbeddedStack, free_port
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.stack import EmbeddedStack
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings, load_settings
@@ -18,9 +16,9 @@ from schemas.settings import Settings, load_settings
 ROLES = ("detector", "applier", "recorder")
 _READY_S = 40.0
 _SESSION_S = 6
-"""Joining a group on the embedded broker takes half of the session timeout."""
+"""Kept short, because joining a group on the embedded broker takes half of the session timeout."""
 _FETCH_WAIT_MS = 20
-"""The embedded broker looks for something new only once or twice in this time."""
+"""Kept short, because the embedded broker looks for new records only once or twice in this time."""
 
 
 def _say_nothing(_: str) -> None:
@@ -31,10 +29,11 @@ def _say_nothing(_: str) -> None:
 async def local_system(
     web_port: int = 0, say: Callable[[str], None] = _say_nothing
 ) -> AsyncIterator[Settings]:
-    """Everything running and ready; yields the settings that reach it.
+    """Start everything, and yield the settings that reach it once all parts are ready.
 
-    ``web_port`` is where the detector answers; 0 takes a free one. ``say`` is told what happens.
-    Raises Misconfigured or Retryable, with the end of its log, where a part does not come up.
+    ``web_port`` is the detector's port; 0 takes a free one. ``say`` is called with a line of text
+    for each step. If a part does not start, raises Misconfigured or Retryable with the end of the
+    part's log.
     """
     say("starting broker and Postgres")
     async with EmbeddedStack() as stack:
@@ -75,22 +74,26 @@ async def local_system(
 async def _until_ready(
     role: str, port: int, worker: asyncio.subprocess.Process, stack: EmbeddedStack
 ) -> None:
-    """Return when the worker says that it is ready; raise where it ends before that."""
+    """Return when the worker says that it is ready. Raise if it ends before, or takes too long."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         deadline = asyncio.get_running_loop().time() + _READY_S
-        while (said := await _not_ready(port, session)) is not None:
+        while (reasons := await _not_ready(port, session)) is not None:
             if worker.returncode is not None:
                 raise Misconfigured(f"the {role} did not start: {_end_of_log(role, stack)}")
             if asyncio.get_running_loop().time() > deadline:
-                raise Retryable(role, f"not ready after {_READY_S:.0f} s: {said}")
+                raise Retryable(role, f"not ready after {_READY_S:.0f} s: {reasons}")
             await asyncio.sleep(0.05)
 
 
 async def _not_ready(port: int, session: aiohttp.ClientSession) -> str | None:
-    """Why not; None where it is ready."""
+    """Return why the worker is not ready; None if it is."""
     try:
         async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
-            return None if answer.status == 200 else "; ".join((await answer.json())["reasons"])
+            return (
+                None
+                if answer.status == HTTPStatus.OK
+                else "; ".join((await answer.json())["reasons"])
+            )
     except (aiohttp.ClientError, TimeoutError):
         return "no answer"
 
@@ -101,49 +104,10 @@ async def _say_its_end(
     stack: EmbeddedStack,
     say: Callable[[str], None],
 ) -> None:
-    """Wait for a worker that is to run on; the others go on without it."""
+    """Report the end of a worker, which should not end; the other workers go on without it."""
     code = await worker.wait()
     say(f"the {role} ended with {code}: {_end_of_log(role, stack)}")
 
 
 def _end_of_log(role: str, stack: EmbeddedStack) -> str:
     return stack.log_path(role).read_text(errors="replace").strip()[-2000:]
-
-
-def run_up(settings: Settings) -> int:
-    """Run the stack until SIGINT or SIGTERM; the exit code."""
-    return asyncio.run(until_told_to_stop(_up(settings)))
-
-
-async def until_told_to_stop(work: Coroutine[Any, Any, int]) -> int:
-    """The result of ``work``; on SIGINT or SIGTERM it is cancelled, cleans up, and it is 130."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return 130
-
-
-async def _up(settings: Settings) -> int:
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    try:
-        async with local_system(settings.port_of("detector"), say) as running:
-            console = Console(soft_wrap=True, highlight=False)
-            console.print("Rollguard is up. In another terminal:\n")
-            for name, value in (
-                ("ROLLGUARD_KAFKA_BROKERS", ",".join(running.kafka_brokers)),
-                ("ROLLGUARD_POSTGRES_DSN", running.postgres_dsn.get_secret_value()),
-                ("ROLLGUARD_DETECTOR_URL", running.detector_url),
-            ):
-                console.print(f"export {name}='{value}'", markup=False)
-            console.print("\nCtrl-C stops it.")
-            await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        say("stopped")
-        return 0
-    return 0

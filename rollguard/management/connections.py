@@ -1,4 +1,4 @@
-"""What version management is connected to: Postgres, Kafka, and the analyst of code."""
+"""The connections of version management: Postgres, Kafka, and the code comparer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,10 +12,10 @@ from schemas.settings import Settings
 
 
 class Connections:
-    """Each is opened when it is first needed, and kept until :meth:`close`.
+    """Connections that are opened when they are first needed, and kept until :meth:`close`.
 
-    They belong to the event loop in which they were opened. Opening raises Retryable where the
-    other side does not answer, Misconfigured where it refuses; the next use tries again.
+    They belong to the event loop in which they were opened. Opening raises Retryable if the other
+    side does not answer, Misconfigured if it refuses; the next use tries again.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -29,14 +29,14 @@ class Connections:
 
     @asynccontextmanager
     async def postgres(self) -> AsyncIterator[Connection]:
-        """A connection to a migrated database, for a while."""
+        """Yield a connection from the pool, to a migrated database."""
         async with self._opening_pool:
             pool = self._pool = self._pool or await self._opened_pool()
         async with acquire(pool) as conn:
             yield conn
 
     async def client(self) -> EngineClient:
-        """The client, connected to Kafka."""
+        """Return the client, connected to Kafka."""
         async with self._opening_client:
             if self._client is None:
                 client = EngineClient(self.settings)
@@ -44,7 +44,7 @@ class Connections:
             return self._client
 
     async def close(self) -> None:
-        """Give all back. What is used afterwards is opened anew."""
+        """Close all connections. One that is used later is opened again."""
         self._pool, self._client = None, None
         comparer, self.comparer = self.comparer, CodeComparer()
         await comparer.close()

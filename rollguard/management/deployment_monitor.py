@@ -1,36 +1,37 @@
-"""For engines that poll: is a tool's current version healthy, and if not, put it back.
+"""A monitor for engines that poll: is the current version healthy, and if not, roll it back.
 
-The detector judges every execution as it arrives and needs no one who polls. The monitor stands
-beside it: it asks the same rules, and issues the very command that the detector would, with the
-same id, so that whoever comes first, the version is rolled back once.
+The detector judges every execution as it arrives, without any polling. The monitor may run beside
+it. It asks the same rules, and issues the same command with the same id as the detector would.
+Whichever of the two comes first, the version is rolled back once.
 """
 
 import time
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
 from db.postgres.pool import Connection
-from db.rollbacks.rollbacks import commanded
+from db.rollbacks.records import commanded
 from policy.decision.command import decide, details_of, mode_of
 from policy.state.row import Row
+from rollguard.management.closing import ClosesAtExit
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
-from rollguard.operations.reads import health
+from rollguard.operations.health import health_of
 from schemas.fields import micros_of, parse_time, time_of
 from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.settings import Settings
 
 ISSUED_BY: Final = "monitor"
 MAX_ATTEMPTS: Final = 64
-"""With an interval that doubles no activation comes to so many."""
+"""More than any activation can have, because the interval between attempts doubles."""
 
 
-class DeploymentMonitor:
-    """Also an async context manager. Without a ``version_manager`` it makes one of its own, of
-    ``execution_store``, ``tool_registry`` and ``settings``, and closes that with itself.
+class DeploymentMonitor(ClosesAtExit):
+    """The health of current versions: ``async with DeploymentMonitor() as monitor``.
 
-    Every method raises what the methods of :class:`ToolVersionManager` raise.
+    Without a ``version_manager`` the monitor makes one from the other arguments, and closes it
+    together with itself. Every method raises what the methods of :class:`ToolVersionManager`
+    raise.
     """
 
     def __init__(
@@ -46,36 +47,28 @@ class DeploymentMonitor:
             execution_store, tool_registry, settings=settings
         )
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
-        """Close what this monitor has opened itself."""
+        """Close the version manager if this monitor has made it."""
         if self._own:
             await self.version_manager.close()
 
     async def check_health(self, tool_name: str, session_id: str | None = None) -> dict[str, Any]:
-        """What all rules say now, from the detector's table: ``needs_rollback``, ``tier``,
-        ``reason``, ``details``, the windows themselves (contract, section 7), and of the widest
-        window ``total_executions``, ``success_rate`` and its ``success_rate_drop`` below the
-        baseline (None where not known).
+        """Ask the detector what all rules say now.
 
-        A version is judged by all its executions: ``session_id`` is given back as it came.
-        Rejected for a tool that was never activated, Retryable('detector') where none answers.
+        The result has ``needs_rollback``, ``tier``, ``reason``, ``details`` and the windows
+        (contract, section 7). Of the widest window it has ``total_executions``, ``success_rate``
+        (from 0 to 1), ``baseline_success_rate`` and ``success_rate_drop``, which is how far the
+        rate is below the baseline. Each of the last three is None if it is not known.
+
+        A version is judged by all its executions, those of all sessions; ``session_id`` is only
+        returned. Raises ``Rejected`` if the tool was never activated, ``Retryable`` with the part
+        ``detector`` if no detector answers.
         """
-        said = await health(self.version_manager.settings, tool_name)
-        window, baseline = said["windows"]["standard"], said["baseline"]
+        health = await health_of(self.version_manager.settings, tool_name)
+        window, baseline = health["windows"]["standard"], health["baseline"]
         executions = window["executions"]
         rate = 1 - window["failures"] / executions if executions else None
-        return said | {
+        return health | {
             "session_id": session_id,
             "total_executions": executions,
             "success_rate": rate,
@@ -88,13 +81,16 @@ class DeploymentMonitor:
     async def auto_rollback_if_needed(
         self, tool_name: str, session_id: str | None = None, check_fast_rollback: bool = True
     ) -> dict[str, Any]:
-        """Roll the current version back if a rule holds: ``rollback_performed``, ``type`` (``fast``
-        or ``standard``), ``tier``, ``reason``, ``details``, and the result of the rollback, as
-        :meth:`ToolVersionManager.rollback_to_version` returns it.
+        """Roll the current version back if a rule demands it.
 
-        First the immediate rules, of what Postgres holds (``check_fast_rollback``): they hold
-        while no detector runs. Then all rules, of the detector's table. A command that was decided
-        before is not decided anew: its outcome is told.
+        First the immediate rules judge the executions in Postgres; this needs no detector.
+        ``check_fast_rollback=False`` skips them. Then all rules are asked of the detector. A
+        command that was decided before is not decided again: its outcome is returned.
+
+        ``rollback_performed`` says whether the version was rolled back. If a rule demanded it,
+        ``type`` is ``fast`` or ``standard``, ``details`` is the evidence, and the other keys are
+        those of ``ToolVersionManager.rollback_to_version``. Otherwise ``type`` is None.
+        ``session_id`` is only returned.
         """
         command = await self._fast(tool_name) if check_fast_rollback else None
         if command is None:
@@ -102,7 +98,7 @@ class DeploymentMonitor:
         if command is None:
             return {"rollback_performed": False, "type": None, "session_id": session_id}
         client = await self.version_manager.connections.client()
-        result = await self.version_manager.told(await client.command(command), None)
+        result = await self.version_manager.result_of(await client.command(command), None)
         return result | {
             "rollback_performed": result["success"],
             "type": "standard" if command.tier == "standard" else "fast",
@@ -111,8 +107,10 @@ class DeploymentMonitor:
         }
 
     async def _fast(self, tool_name: str) -> RollbackCommand | None:
-        """The command that the immediate rules demand, with the id that the detector gives it;
-        the one before it where it is too early for another; None where no rule holds.
+        """Return the command that the immediate rules demand; None if no rule demands one.
+
+        It has the same id as the detector's command. If it is too early for another attempt, it is
+        the last command that was issued.
         """
         manager = self.version_manager
         policy = manager.policies.of(tool_name)
@@ -137,8 +135,9 @@ class DeploymentMonitor:
 
 
 async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None:
-    """Note in the row what was commanded of this activation before, as far as it was applied or
-    rejected; what is under way still has the id of the next attempt.
+    """Count in the row the commands about this activation that were applied or rejected.
+
+    A command that has no outcome yet is not counted: its id is that of the next attempt.
     """
     ids = [
         automatic_command_id(tool_name, row.version_id, row.activation, attempt)
@@ -153,23 +152,24 @@ async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None
         row.command_id = str(command_id)
 
 
-def _demanded(said: dict[str, Any]) -> RollbackCommand | None:
-    """The command of a table query's answer; None where no rule holds that does more than be
-    observed.
+def _demanded(health: dict[str, Any]) -> RollbackCommand | None:
+    """Return the command that the detector's answer demands.
+
+    None if no rule holds, or if the rule's mode is `observe` (a dry run).
     """
-    if not said["needs_rollback"] or said["mode"] == "observe":
+    if not health["needs_rollback"] or health["mode"] == "observe":
         return None
-    tool_name, changed = said["tool_name"], (said["version_id"], said["activation"])
+    tool_name, changed = health["tool_name"], (health["version_id"], health["activation"])
     return _command(
-        UUID(said["command_id"])
-        if said["command_id"]
+        UUID(health["command_id"])
+        if health["command_id"]
         else automatic_command_id(tool_name, *changed, 1),
         tool_name,
         changed,
-        (said["tier"], said["reason"]),
-        said["mode"],
-        said["details"],
-        parse_time(said["as_of"]),
+        (health["tier"], health["reason"]),
+        health["mode"],
+        health["details"],
+        parse_time(health["as_of"]),
     )
 
 
@@ -182,7 +182,10 @@ def _command(
     details: dict[str, Any],
     now: datetime,
 ) -> RollbackCommand:
-    """The command. ``changed``: the version's id and its activation; ``now``: that of the rules."""
+    """Return the command about a version, given as its id and its activation.
+
+    ``now`` is the time at which the rules judged it.
+    """
     return RollbackCommand(
         command_id=command_id,
         tool_name=tool_name,

@@ -1,11 +1,11 @@
-"""The versions of tools, for an engine: create, read, compare, roll back, check.
+"""Version management for an engine: create, read, compare and check versions, and roll back.
 
 async with ToolVersionManager() as version_manager:
     version_id = await version_manager.create_version("parser", code, created_by="autonomous")
 
-Writes go through Kafka to the applier, the only writer of versions, and wait for what came of them;
-reads come from Postgres. Every method raises Retryable, naming the part that did not answer in
-time, and Misconfigured where topics or schema are missing.
+Writes go through Kafka to the applier, which alone writes versions; the methods wait for the
+outcome. Reads come from Postgres. Every method raises ``Retryable``, which names the part that did
+not answer in time, and ``Misconfigured`` if the topics or the schema are missing.
 """
 
 import asyncio
@@ -14,21 +14,23 @@ from dataclasses import asdict
 from datetime import datetime
 from inspect import isawaitable
 from math import nan
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
 from db.executions.queries import newest_executions
 from db.postgres.pool import Connection
+from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
-from db.versions.tool_versions import VersionRecord, current_version, history, outcome_of, version
+from db.versions.reading import VersionRecord, current_version, history, version
 from policy.decision.command import details_of
 from policy.decision.policies import Policies
 from policy.decision.rebuild import rebuild
 from policy.state.row import Row
+from rollguard.management.closing import ClosesAtExit
 from rollguard.management.connections import Connections
+from rollguard.management.outcome_texts import why_not_applied
 from rollguard.management.version_comparison import code_diff, comparison_of
 from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author, ToolVersion
@@ -41,24 +43,31 @@ log = structlog.get_logger()
 
 
 class ReloadsTools(Protocol):
-    """What is told when a version became current: :class:`rollguard.registry.ToolRegistry`, or
-    an engine's own registry.
+    """A registry that is told when a version became current.
+
+    It is :class:`rollguard.registry.ToolRegistry`, or an engine's own registry.
     """
 
     def reload(self, version: ToolVersion) -> Awaitable[None] | None:
-        """Bring this version of its tool into use, unless a newer activation of the tool is.
+        """Bring this version of its tool into use, unless a newer one of the tool is in use.
 
-        May be a coroutine. What it raises is logged: the version is current all the same.
+        It may be a coroutine. An exception is only logged, because the version is current all the
+        same.
         """
         ...
 
 
-class ToolVersionManager:
-    """Also an async context manager; connections are opened when they are first needed.
+class ToolVersionManager(ClosesAtExit):
+    """The versions of tools: ``async with ToolVersionManager() as version_manager``.
 
-    ``execution_store`` is where a store was passed to the manager that this one takes the place
-    of: settings may be passed there, anything else is ignored. ``tool_registry`` is told of each
-    deployment and rollback made here. Without ``settings`` they come from the environment.
+    Connections are opened when they are first needed, and closed by ``close`` or at the end of the
+    ``async with``.
+
+    Args:
+        execution_store: Kept for engines that passed a store here to an earlier manager. Settings
+            may be passed here; anything else is ignored.
+        tool_registry: Told of each deployment and rollback that is made by this manager.
+        settings: By default those of the environment.
     """
 
     def __init__(
@@ -75,19 +84,8 @@ class ToolVersionManager:
         self.tool_registry = tool_registry
         self.connections = Connections(self.settings)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections. They are opened again if the manager is used again."""
         await self.connections.close()
 
     async def create_version(
@@ -104,13 +102,26 @@ class ToolVersionManager:
     ) -> int:
         """Make this code the tool's current version, and return the version's id.
 
-        Code that is current already makes no new version: its id is returned. Code that does not
-        parse is accepted, as a breaking change. ``previous_version_id`` is linked by itself; where
-        it is given it must be the current version's id, else ValueError. The same
-        ``deployment_id`` again changes nothing and returns the first result. Rejected, a
-        ValueError too, names the field that is wrong; DeploymentRefused, which is one of them, says
-        why the applier did not take it, such as code that was rolled back before (policy
-        `guarded`).
+        If the code is current already, no new version is made, and the current id is returned. Code
+        that does not parse is accepted, and counts as a breaking change.
+
+        Args:
+            tool_name: The tool. Its first version creates it.
+            code: The source text.
+            created_by: Who made the version: ``human`` or ``autonomous``.
+            improvement_type: What kind of change it is, such as ``bug_fix``; kept and shown.
+            improvement_reason: Why it was made; kept and shown.
+            previous_version_id: The version that this one replaces. It is found without being
+                given. If it is given, it must be the id of the current version.
+            accepted_breaks: Changes that break callers and that you intend; kept and shown.
+            deployment_id: The id of this request. To repeat it changes nothing and returns the
+                first result.
+
+        Raises:
+            Rejected: A ``ValueError`` too. It names the field that is wrong.
+            DeploymentRefused: A ``Rejected``. It says why the applier refused the code, such as
+                code that was rolled back before (policy `guarded`).
+            Retryable: A part did not answer in time; the deployment may still be applied.
         """
         if previous_version_id is not None:
             await self._require_previous(tool_name, previous_version_id, deployment_id)
@@ -130,9 +141,11 @@ class ToolVersionManager:
         return outcome.version_id
 
     async def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
-        """The version that is current now, with its code and metrics; None for a tool without
-        versions. The keys are those of :class:`db.versions.tool_versions.VersionRecord`;
-        ``success_rate`` is NaN until the version was executed, so that it compares with nothing.
+        """Return the current version with its code and metrics; None if the tool has no versions.
+
+        The keys are the fields of :class:`db.versions.reading.VersionRecord`.
+        ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
+        comparison with it is false.
         """
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
@@ -141,8 +154,10 @@ class ToolVersionManager:
         return _as_dict(record) if record else None
 
     async def get_version_history(self, tool_name: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest ``limit`` versions, the newest first, each as in :meth:`get_current_version`,
-        with the commands that were about it (``rollbacks``). Empty for a tool without versions.
+        """Return the newest ``limit`` versions, the newest first; none if the tool has none.
+
+        Each has the keys of ``get_current_version``; ``rollbacks`` holds the rollback commands that
+        were about it. ``Rejected`` if ``limit`` is not from 1 to 2,147,483,647.
         """
         _require_name(tool_name)
         if not 1 <= limit < 2**31:
@@ -161,43 +176,59 @@ class ToolVersionManager:
     ) -> dict[str, Any]:
         """Make any version of the tool current, an older or a newer one.
 
-        ``success`` says whether it was done; if so ``rolled_back_to_version`` is the version's
-        number, if not ``error`` says why, and ``status`` and ``rejection`` in a word each
-        (contract, section 1). The same ``command_id`` again changes nothing and returns the first
-        result.
+        In the result ``success`` says whether it was done. If so, ``rolled_back_to_version`` is the
+        version's number. If not, ``error`` says why in a sentence, and ``status`` and ``rejection``
+        in one word each (contract, section 1). The result also has ``tool_name``,
+        ``from_version_id``, ``to_version_id``, ``command_id``, ``tier`` and ``reason``.
+
+        Args:
+            tool_name: The tool.
+            version_id: The id of the version to make current.
+            reason: Free text; kept and shown.
+            issued_by: Who orders it.
+            command_id: The id of this request. To repeat it changes nothing and returns the first
+                result.
+
+        Raises:
+            Rejected: A field is wrong. A rollback that the applier rejects raises nothing.
+            Retryable: A part did not answer in time; the rollback may still be carried out.
         """
         _require_id(version_id)
         client = await self.connections.client()
         outcome = await client.rollback(
             tool_name, version_id, reason, issued_by=issued_by, command_id=command_id
         )
-        return await self.told(outcome, version_id)
+        return await self.result_of(outcome, version_id)
 
     async def compare_versions(
         self, tool_name: str, from_version_id: int, to_version_id: int
     ) -> dict[str, Any]:
-        """What leads from one version to the other, in either direction: the diff, what it breaks,
-        both versions' metrics and their change
-        (:func:`rollguard.management.version_comparison.comparison_of`). Rejected where the tool has
+        """Compare two versions of a tool, in either direction.
+
+        The result says what leads from the first to the second: the diff of the code, what breaks
+        for callers, the metrics of both, and the change of the success rate with its confidence
+        interval. Its keys are those of
+        :func:`rollguard.management.version_comparison.comparison_of`. ``Rejected`` if the tool has
         no such version.
         """
         async with self.connections.postgres() as conn:
             before = await _require_version(conn, tool_name, from_version_id)
             after = await _require_version(conn, tool_name, to_version_id)
         findings = await self.connections.comparer.compare(before.code, after.code)
-        # in a thread: a difference between long texts takes its time
+        # in a thread, because the diff of long texts takes long
         diff = await asyncio.to_thread(code_diff, before, after)
         return comparison_of(before, after, diff, findings)
 
     async def check_immediate_rollback_needed(
         self, tool_name: str, at: datetime | str | None = None
     ) -> tuple[bool, str | None, dict[str, Any]]:
-        """What the immediate rules say of the current version's executions in Postgres: whether a
-        rollback is needed, the reason, and the evidence.
+        """Say whether an immediate rule demands a rollback of the current version.
 
-        'Now' is the newest execution's time; with ``at`` (a time with an offset) it is that, and
-        what was executed later is left out. Nothing is changed. Rejected for a tool without
-        versions.
+        The rules judge the version's executions in Postgres. Returns whether a rollback is needed,
+        the reason (None if not), and the evidence (empty if not). Nothing is changed.
+
+        'Now' is the time of the newest execution. With ``at``, a time with an offset, it is that
+        time, and later executions are left out. ``Rejected`` if the tool has no versions.
         """
         row = await self.evidence(tool_name, at)
         policy = self.policies.of(tool_name)
@@ -209,10 +240,12 @@ class ToolVersionManager:
     async def update_version_metrics(
         self, tool_name: str, version_id: int | None = None
     ) -> dict[str, Any]:
-        """Count a version's executions anew (the current one's without ``version_id``), and correct
-        its metrics if they differ: ``changed``, and the metrics ``before`` and ``after``. On a
-        healthy system nothing changes. Rejected where the tool has no such version, and where
-        executions of it were pruned: its metrics stay.
+        """Count a version's executions again, and correct its metrics if they differ.
+
+        Without ``version_id`` it is the current version. The result says whether the metrics
+        changed (``changed``), and what they were ``before`` and are ``after``. On a healthy system
+        nothing changes. ``Rejected`` if the tool has no such version, or if executions of it were
+        pruned; then the metrics stay.
         """
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
@@ -231,7 +264,7 @@ class ToolVersionManager:
         }
 
     async def evidence(self, tool_name: str, at: datetime | str | None = None) -> Row:
-        """The row of the current version as its newest executions in Postgres make it."""
+        """Return the row of the current version, rebuilt from its newest executions in Postgres."""
         until = None if at is None else _time(at)
         policy = self.policies.of(tool_name)
         async with self.connections.postgres() as conn:
@@ -246,8 +279,8 @@ class ToolVersionManager:
             )
         return rebuild(current, found[::-1], policy, until)
 
-    async def told(self, outcome: RollbackOutcome, wanted: int | None) -> dict[str, Any]:
-        """The result of a rollback, after the registry was told of it."""
+    async def result_of(self, outcome: RollbackOutcome, target: int | None) -> dict[str, Any]:
+        """Tell the registry of a rollback, and return the rollback's result."""
         applied = outcome.status == "applied"
         if applied:
             await self._tell_registry(outcome.tool_name)
@@ -262,7 +295,7 @@ class ToolVersionManager:
             "tier": outcome.tier,
             "reason": outcome.reason,
             "rejection": outcome.rejection,
-            "error": None if applied else why_not(outcome, wanted),
+            "error": None if applied else why_not_applied(outcome, target),
         }
 
     async def _require_previous(
@@ -271,7 +304,7 @@ class ToolVersionManager:
         _require_name(tool_name)
         async with self.connections.postgres() as conn:
             if deployment_id is not None and await outcome_of(conn, deployment_id) is not None:
-                return  # the same once more: its first result holds
+                return  # the same request again: its first result stands
             current = await current_version(conn, tool_name)
         if current is None or current.version_id != version_id:
             is_current = f"{current.version_id} is" if current else "the tool has none"
@@ -281,21 +314,24 @@ class ToolVersionManager:
             )
 
     async def _tell_registry(self, tool_name: str) -> None:
-        """Whatever fails here is logged: what the registry is told of has happened."""
+        """Tell the registry which version is current.
+
+        An error is only logged, because the version is current all the same.
+        """
         if self.tool_registry is None:
             return
         try:
             async with self.connections.postgres() as conn:
                 current = await require_current(conn, tool_name)
-            told = self.tool_registry.reload(current)
-            if isawaitable(told):
-                await told
+            reloading = self.tool_registry.reload(current)
+            if isawaitable(reloading):
+                await reloading
         except Exception:
             log.exception("tool_registry_failed", tool=tool_name)
 
 
 async def require_current(conn: Connection, tool_name: str) -> ToolVersion:
-    """The tool's current version. Rejected for a tool without versions."""
+    """Return the tool's current version. Rejected if the tool has no versions."""
     _require_name(tool_name)
     current = await current_version(conn, tool_name)
     if current is None:
@@ -313,13 +349,13 @@ async def _require_version(conn: Connection, tool_name: str, version_id: int) ->
 
 
 def _require_name(tool_name: str) -> None:
-    """Rejected for what no database can be asked for."""
+    """Raise Rejected for a value that no tool can have as its name."""
     if not isinstance(tool_name, str) or storable(tool_name) != tool_name:
         raise Rejected(f"tool_name: {tool_name!r} is not the name of a tool")
 
 
 def _require_id(version_id: int) -> None:
-    """Rejected for what is no id: without one the applier would choose a version itself."""
+    """Raise Rejected for what is no id. Without an id the applier would choose a version itself."""
     if not isinstance(version_id, int) or isinstance(version_id, bool):
         raise Rejected(f"version_id: {version_id!r} is not the id of a version")
 
@@ -341,32 +377,3 @@ def _time(at: datetime | str) -> datetime:
         return parse_time(at)
     except ValueError as error:
         raise Rejected(f"at: {error}") from None
-
-
-def why_not(outcome: RollbackOutcome, wanted: int | None) -> str:
-    """Why a command was not applied, in a sentence. ``wanted`` is the target that it named."""
-    tool = repr(outcome.tool_name)
-    if outcome.status == "held":
-        return f"waits for a person: rollguard approve {outcome.command_id}"
-    if outcome.status == "observed":
-        return f"only observed: {tool} stays as it is"
-    match outcome.rejection:
-        case "unknown_version":
-            return f"{tool} has no version with the id {wanted or outcome.from_version_id}"
-        case "not_current":
-            return f"the version that was to be replaced is not the current one of {tool}"
-        case "already_current":
-            return f"version {wanted} of {tool} is the current one already"
-        case "pinned":
-            return f"the current version of {tool} is pinned"
-        case "expired":
-            return "nobody approved it in time"
-        case "dismissed":
-            return "a person dismissed it"
-        case "no_previous_version":
-            return f"{tool} has no trusted version to go back to"
-        case "budget":
-            return f"{tool} was rolled back automatically as often as it may be for now"
-        case "cooldown":
-            return f"{tool} was rolled back automatically only just now"
-    return f"rejected: {outcome.rejection}"

@@ -1,4 +1,4 @@
-"""Two versions of a tool side by side: their code, what it breaks, and how each did. Pure."""
+"""The comparison of two versions: their code, what breaks for callers, and their metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from difflib import unified_diff
 from math import nan
 from typing import Any, Final
 
-from db.versions.tool_versions import VersionRecord
+from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
 from schemas.deployment import AcceptedBreak
@@ -18,8 +18,10 @@ UNKNOWN: Final = (nan, nan)
 def comparison_of(
     before: VersionRecord, after: VersionRecord, diff: str, findings: Sequence[Finding]
 ) -> dict[str, Any]:
-    """All that a comparison says (contract, section 6). ``diff`` and ``findings`` lead from the
-    code of ``before`` to that of ``after``. Rates that are not known are NaN.
+    """Return the whole comparison (contract, section 6).
+
+    ``diff`` and ``findings`` lead from the code of ``before`` to that of ``after``. A rate that is
+    not known is NaN.
     """
     return {
         "tool_name": after.tool_name,
@@ -39,7 +41,7 @@ def comparison_of(
 
 
 def identity_of(version: VersionRecord) -> dict[str, Any]:
-    """Which version it is, who made it, when and why."""
+    """Return which version it is, who made it, when and why."""
     names = (
         *("version_id", "version_number", "code_hash", "created_at", "created_by"),
         *("improvement_type", "improvement_reason", "is_current"),
@@ -48,7 +50,7 @@ def identity_of(version: VersionRecord) -> dict[str, Any]:
 
 
 def metrics_of(version: VersionRecord) -> dict[str, Any]:
-    """How it did. ``success_rate`` is NaN until it was executed."""
+    """Return the metrics of a version. ``success_rate`` is NaN until it was executed."""
     return {
         "success_rate": nan if version.success_rate is None else version.success_rate,
         "total_executions": version.total_executions,
@@ -58,8 +60,10 @@ def metrics_of(version: VersionRecord) -> dict[str, Any]:
 
 
 def metrics_comparison(before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
-    """The change of the success rate, its 95 % confidence interval, and how many executions stand
-    behind it. Without executions on both sides nothing is known of it: NaN.
+    """Return the change of the success rate and its 95 % confidence interval.
+
+    It also says how many executions each rate is based on. Unless both versions were executed, the
+    change and its interval are not known: NaN.
     """
     change, interval = nan, UNKNOWN
     if before.success_rate is not None and after.success_rate is not None:
@@ -77,7 +81,7 @@ def metrics_comparison(before: VersionRecord, after: VersionRecord) -> dict[str,
 
 def _interval(before: VersionRecord, after: VersionRecord) -> tuple[float, float]:
     if before.version_id == after.version_id:
-        return 0.0, 0.0  # the same executions: nothing is left to chance
+        return 0.0, 0.0  # the same executions: the difference is exactly zero
     return newcombe(
         *(before.successful_executions, before.total_executions),
         *(after.successful_executions, after.total_executions),
@@ -85,7 +89,7 @@ def _interval(before: VersionRecord, after: VersionRecord) -> tuple[float, float
 
 
 def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | None:
-    """Why the author of the version means this change; None if that was not said."""
+    """Return why the author accepted this change; None if the author did not."""
     for each in accepted:
         is_this_kind = not each.kind or each.kind == finding.kind
         if is_this_kind and (not each.object or each.object == finding.object):
@@ -94,8 +98,10 @@ def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | 
 
 
 def code_diff(before: VersionRecord, after: VersionRecord) -> str:
-    """A unified diff that ``patch`` takes, with names and times in its header; empty for the same
-    code. Lines end at a line feed alone: what else is in them, CR too, is theirs.
+    """Return a unified diff that ``patch`` accepts; empty if the code is the same.
+
+    Its header has the names and times. Only a line feed ends a line: any other character, a
+    carriage return too, is part of the line.
     """
     lines = unified_diff(
         _lines(before.code),
@@ -118,6 +124,6 @@ def _lines(code: str) -> list[str]:
 
 def _header(version: VersionRecord) -> str:
     name = version.tool_name
-    if not name.isprintable():  # a line feed in it would end the header
+    if not name.isprintable():  # a line feed in the name would end the header
         name = name.encode("unicode_escape").decode()
     return f"{name} version {version.version_number} (id {version.version_id})"

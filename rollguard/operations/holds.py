@@ -1,13 +1,14 @@
-"""Rollbacks that wait for a person, and what the person says of them."""
+"""Held rollbacks: list those that wait for a person, approve one, dismiss one."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from db.rollbacks.rollbacks import RollbackRecord, held, rollback_by_id
+from db.rollbacks.records import RollbackRecord, held, rollback_by_id
 from rollguard.client import EngineClient
-from rollguard.operations.reads import connection
+from rollguard.operations.connection import connection
+from rollguard.operations.rollbacks import unknown_rollback
 from schemas.errors import Rejected
 from schemas.message import explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -15,35 +16,45 @@ from schemas.settings import Settings
 
 
 async def waiting(settings: Settings, tool: str | None) -> list[RollbackRecord]:
-    """The rollbacks, of one tool or of all, that wait and can still be carried out: the newest
-    first.
+    """Return the held rollbacks that can still be carried out, the newest first.
+
+    They are those of one tool, or of all tools if ``tool`` is None. Raises Retryable if Postgres
+    does not answer, Misconfigured if it refuses or its schema is missing.
     """
     async with connection(settings) as conn:
         return await held(conn, tool)
 
 
 async def approve(settings: Settings, command_id: UUID, by: str) -> RollbackOutcome:
-    """Have a held rollback carried out, and wait for what came of it: ``rejected`` where it cannot
-    be any more. Of one that is not held it is what came of it before.
+    """Carry out a held rollback in the name of ``by``, and return its outcome.
 
-    Rejected where no command has this id, Retryable('applier') where no outcome comes in time.
+    The outcome's status is ``applied``, or ``rejected`` if the rollback cannot be carried out any
+    more (``rejection`` says why). If the rollback is not held, nothing changes, and the outcome is
+    the one that it already has.
+
+    Raises Rejected if no rollback has this id or ``by`` is no valid name, Retryable('applier') if
+    no outcome comes within ``settings.wait_s`` seconds (the answer may still be carried out).
     """
     return await _answer(settings, command_id, approved_by=by)
 
 
 async def dismiss(settings: Settings, command_id: UUID, reason: str, by: str) -> RollbackOutcome:
-    """Have a held rollback rejected, `dismissed`; otherwise as :func:`approve`."""
+    """Reject a held rollback in the name of ``by``, and return its outcome.
+
+    The outcome is ``rejected`` with the rejection ``dismissed``; ``reason`` is kept with it. For a
+    rollback that is not held, and for errors, see ``approve``.
+    """
     return await _answer(settings, command_id, dismissed_by=by, dismissal=reason)
 
 
-async def _answer(settings: Settings, command_id: UUID, **said: str) -> RollbackOutcome:
+async def _answer(settings: Settings, command_id: UUID, **answer: str) -> RollbackOutcome:
     async with connection(settings) as conn:
         record = await rollback_by_id(conn, command_id)
     if record is None:
-        raise Rejected(f"no rollback has the id {command_id}")
+        raise unknown_rollback(command_id)
     try:
         command = RollbackCommand.model_validate(
-            _named(record) | said | {"issued_at": datetime.now(UTC)}
+            _command_fields(record) | answer | {"issued_at": datetime.now(UTC)}
         )
     except ValidationError as error:
         raise Rejected(explain(error)) from error
@@ -51,9 +62,11 @@ async def _answer(settings: Settings, command_id: UUID, **said: str) -> Rollback
         return await client.command(command)
 
 
-def _named(record: RollbackRecord) -> dict[str, object]:
-    """The command again, but for when it was issued: an approved one is issued when a person says
-    so, and what it activates counts from then.
+def _command_fields(record: RollbackRecord) -> dict[str, object]:
+    """Return the fields of the held command, but not when it was issued.
+
+    An approved command is issued when the person approves it, because the version that it
+    activates counts from then.
     """
     return record.model_dump(
         include={

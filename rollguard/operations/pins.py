@@ -1,32 +1,39 @@
-"""Pinning a tool: no machine rolls it back, a person still can."""
+"""Pins: a pinned tool is not rolled back automatically; a person still can roll it back."""
 
 from datetime import datetime
 
 from db.rollbacks import pins
 from db.rollbacks.pins import Pin
-from rollguard.operations.reads import connection
+from rollguard.operations.connection import connection
 from schemas.errors import Rejected
 from schemas.fields import storable
 from schemas.settings import Settings
 
 
 async def pin(settings: Settings, tool: str, reason: str, by: str, until: datetime | None) -> Pin:
-    """Pin the tool, in place of a pin that it has. Rejected where it has no versions."""
+    """Pin the tool, and return the pin. It replaces a pin that the tool has.
+
+    ``reason`` and ``by`` (who pins it) are kept and shown. The pin ends at ``until``, a time with
+    an offset; if ``until`` is None it stays until :func:`unpin`.
+
+    Raises Rejected if the tool has no versions, Retryable if Postgres does not answer,
+    Misconfigured if it refuses or its schema is missing.
+    """
     async with connection(settings) as conn:
         pinned = await pins.pin(conn, tool, storable(reason), storable(by), until)
     if pinned is None:
-        raise Rejected(f"{tool!r} has no versions")
+        raise Rejected(f"{tool!r} has no versions; deploy one before you pin it")
     return pinned
 
 
 async def unpin(settings: Settings, tool: str) -> Pin:
-    """Take the tool's pin away, and return it. Rejected where none is in force."""
+    """Remove the tool's pin, and return it. Rejected if no pin is in force."""
     async with connection(settings) as conn:
         return _in_force(await pins.unpin(conn, tool), tool)
 
 
 async def pin_of(settings: Settings, tool: str) -> Pin:
-    """The tool's pin. Rejected where none is in force."""
+    """Return the tool's pin. Rejected if no pin is in force."""
     async with connection(settings) as conn:
         return _in_force((await pins.pins(conn, [tool])).get(tool), tool)
 

@@ -1,4 +1,4 @@
-"""Old executions out of Postgres, beside a recorder that goes on recording."""
+"""Removing old executions from Postgres while the recorder goes on recording."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,18 +6,19 @@ from datetime import datetime
 from typing import Final
 
 from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
-from rollguard.operations.reads import connection
+from rollguard.operations.connection import connection
 from schemas.settings import Settings
 
 BATCH: Final = 5_000
-"""So many executions are removed in one transaction."""
+"""How many executions one transaction removes at most."""
 _MIN_PAUSE_S: Final = 0.01
 
 
 @dataclass
 class Pruned:
-    """What was removed so far: executions, and by tool. It grows while :func:`prune` runs, and
-    says after an interruption what was done.
+    """How many executions were removed so far, by tool.
+
+    It grows while :func:`prune` runs, so that it says after an interruption what was done.
     """
 
     before: datetime
@@ -25,16 +26,17 @@ class Pruned:
 
     @property
     def executions(self) -> int:
+        """How many were removed of all tools together."""
         return sum(self.by_tool.values())
 
 
 async def prune(settings: Settings, pruned: Pruned, batch: int = BATCH) -> None:
-    """Remove the executions with ``executed_at`` before ``pruned.before``, tool by tool, the oldest
-    first; metrics stay.
+    """Remove the executions with ``executed_at`` before ``pruned.before``; metrics stay.
 
-    Each batch is a transaction of its own, and behind each as long a pause as it took, so that the
-    server is at work for this half of the time at most. What is done stays done, whatever ends it.
-    Rejected where another prune is at work, Retryable where Postgres does not answer.
+    Works tool by tool, the oldest executions first. Each batch is a transaction of its own. After
+    each comes a pause as long as the batch took, so that this uses the server for at most half of
+    the time. Batches that were removed stay removed, even if a later one fails. Rejected if another
+    prune is running, Retryable if Postgres does not answer.
     """
     clock = asyncio.get_running_loop().time
     async with connection(settings) as conn, only_prune(conn):

@@ -1,20 +1,22 @@
-"""`tool-versions` and the activations once more, from what Postgres says: for topics that are new,
-with another prefix or more partitions, or that were lost.
+"""Publishing versions again from Postgres.
+
+It is for topics that were lost, or that are new, with another prefix or more partitions.
 """
 
 from db.postgres.locks import tool_lock
-from db.versions.tool_versions import current_version, tools
+from db.versions.reading import current_version, tools
 from rollguard.client import EngineClient
-from rollguard.operations.reads import connection
+from rollguard.operations.connection import connection
 from schemas.settings import Settings
 from streams.topics import Topics
 
 
 async def republish_versions(settings: Settings) -> int:
-    """Publish the current version of every tool, its activation in front; how many tools.
+    """Publish the current version of every tool to `tool-versions`, and return how many.
 
-    Each under its tool's lock, so that no applier publishes another one in between. Harmless where
-    they are there already: of two records with the same activation neither says more.
+    Its activation is published before it, to the log. Each tool is locked meanwhile, so that no
+    applier publishes another version in between. It is harmless if the topics hold the versions
+    already: a second record with the same activation changes nothing.
     """
     topics = Topics.of(settings)
     published = 0

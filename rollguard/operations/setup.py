@@ -1,15 +1,18 @@
-"""What has to be there before the first worker: the schema and the topics."""
+"""What must exist before the first worker starts: the schema and the topics."""
 
-from agents.worker.preflight import kafka_admin
 from db.postgres.migrate import migrate
 from db.postgres.pool import connect
 from schemas.settings import Settings
+from streams.admin import kafka_admin
 from streams.retries import when_it_answers
 from streams.topics import create_topics
 
 
 async def migrate_database(settings: Settings) -> list[str]:
-    """Bring the schema up to date; the migrations that were applied now. Waits for Postgres."""
+    """Bring the schema up to date, and return the names of the migrations that were applied now.
+
+    Waits until Postgres answers.
+    """
 
     async def apply() -> list[str]:
         connection = await connect(settings.postgres_dsn.get_secret_value())
@@ -22,7 +25,7 @@ async def migrate_database(settings: Settings) -> list[str]:
 
 
 async def create_missing_topics(settings: Settings) -> list[str]:
-    """Create the topics that are not there; their names. Waits for the broker."""
+    """Create the topics that do not exist, and return their names. Waits until Kafka answers."""
 
     async def create() -> list[str]:
         async with kafka_admin(settings) as admin:

@@ -1,1 +1,1 @@
-"""The policies that are compared: ours, and those of other tools."""
+"""The deciders that are compared: the product's own policies, and what other tools do."""

@@ -14,24 +14,25 @@ _NUMBERS: Final = EvidenceNumbers.of(Rules())
 
 
 class Guarded:
-    """Judged at every failure, as a success never condemns."""
+    """Judges at every failure, because a success never condemns."""
 
-    def __init__(self, target: Sequence[Outcome]) -> None:
-        self._baseline = _baseline_of(target)
+    def __init__(self, baseline: Sequence[Outcome]) -> None:
+        self._baseline = _baseline_of(baseline)
         self._tables = betting_tables_of(self._baseline, _NUMBERS)
         self._evidence = Evidence()
 
     def judge(self, outcome: Outcome) -> bool:
+        """Count the execution; return whether the evidence condemns the version."""
         _count(self._evidence, outcome, self._tables)
         return outcome is not None and condemns(self._evidence, self._baseline, _NUMBERS)
 
 
-def _baseline_of(target: Sequence[Outcome]) -> Baseline | None:
-    """What the target leaves; None for a tool's first version."""
-    if not target:
+def _baseline_of(outcomes: Sequence[Outcome]) -> Baseline | None:
+    """Return the baseline that these outcomes leave; None if the tool had no version before."""
+    if not outcomes:
         return None
     evidence, tables = Evidence(), betting_tables_of(None, _NUMBERS)
-    for outcome in target:
+    for outcome in outcomes:
         _count(evidence, outcome, tables)
     return evidence.baseline
 

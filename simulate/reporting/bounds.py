@@ -1,4 +1,4 @@
-"""What is promised of policy `guarded`, and whether a simulation shows it."""
+"""What is promised of policy `guarded`, and whether a simulation shows that it is kept."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,31 +13,36 @@ _ASSUMED: Final = Rules().assumed_success_rate
 
 
 def is_promised(scenario: Scenario) -> bool:
-    """Without a target only to versions that are as good as is assumed."""
-    return scenario.target.executions > 0 or scenario.life[0].success_rate >= _ASSUMED
+    """Return whether something is promised to the versions of this scenario.
+
+    If there is no baseline version, only versions that are at least as good as `guarded` assumes
+    have a promise.
+    """
+    return scenario.baseline.executions > 0 or scenario.life[0].success_rate >= _ASSUMED
 
 
 def worst(cells: Sequence[Cell], part: str) -> Cell:
-    """The cell whose interval ends highest, of those to which something is promised; there must be
-    one.
+    """Return the cell whose interval ends highest, among those that have a promise.
+
+    There must be one.
     """
     return max(
         (
             cell
             for cell in of_part(cells, part)
-            if cell.policy == "guarded" and is_promised(cell.scenario)
+            if cell.decider == "guarded" and is_promised(cell.scenario)
         ),
         key=lambda cell: cell.bounds[1],
     )
 
 
 def shows(cells: Sequence[Cell], part: str) -> bool:
-    """Whether the intervals keep the promise, not the estimates alone."""
+    """Return whether the intervals, and not just the estimates, keep the promise."""
     return worst(cells, part).bounds[1] < PROMISED[part]
 
 
-def said(cells: Sequence[Cell], part: str) -> str:
-    """The promise and what comes nearest to it, in a sentence."""
+def promise_text(cells: Sequence[Cell], part: str) -> str:
+    """Return a sentence with the promise and the interval that is nearest to breaking it."""
     nearest = worst(cells, part)
     result = "" if shows(cells, part) else ", which so many repetitions do not show"
     return (

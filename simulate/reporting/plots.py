@@ -1,56 +1,143 @@
-"""Which cells are drawn, and how."""
+"""The plots of ``docs/simulation.md``: one for each of three parts, drawn by matplotlib as SVG.
+
+The same cells give the same file. All lines and texts are mid-toned on a transparent background,
+so that a plot can be read on a light page and on a dark one.
+"""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from io import StringIO
+from math import inf
+from typing import Any, Final, NamedTuple
 
-from simulate.deciders.policies import POLICIES
-from simulate.reporting.svg import Dot, svg
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from simulate.deciders.decider import DECIDERS
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, HEALTHY_EXECUTIONS
 
 PLOTS: Final = ("healthy", "bursts", "broken")
-"""The parts of which there is a plot."""
+"""The parts that have a plot."""
+_COLOURS: Final = ("#1a9e72", "#e0484f", "#d08a1d", "#a07fc0", "#3a86ff", "#8a939b")
+"""One for each decider, in their order."""
+_INK: Final = "#7d858c"
+"""Of texts and lines."""
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.hashsalt": "simulation",  # else the ids in the file are drawn anew each time
+    "svg.fonttype": "none",  # texts stay texts
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+class _Dot(NamedTuple):
+    """A value with the ends of its interval; infinite if the version was never rolled back."""
+
+    value: float
+    low: float
+    high: float
+
+
+class _Axis(NamedTuple):
+    """The ends of a logarithmic axis; a value outside of them is drawn at the nearer end."""
+
+    least: float
+    most: float
+
+    def clip(self, value: float) -> float:
+        return min(max(value, self.least), self.most)
 
 
 def plots(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
-    """Name and SVG, of the scenarios with 100 (healthy ones) or 500 executions of the target."""
+    """Yield the name and the SVG of each plot.
+
+    A plot shows the scenarios with 500 executions of the baseline version if its part is `broken`,
+    and those with 100 executions otherwise.
+    """
     for part in PLOTS:
         known = 500 if part == "broken" else 100
-        chosen = [c for c in of_part(cells, part) if c.scenario.target.executions == known]
-        columns = list(dict.fromkeys(cell.scenario.name for cell in chosen))
-        series = {
-            policy: [_dot(cell) for cell in chosen if cell.policy == policy]
-            for policy in POLICIES
-            if any(cell.policy == policy for cell in chosen)
-        }
-        what = _title(part, known)
-        axis = (1.0, float(BROKEN_EXECUTIONS)) if part == "broken" else (0.01, 100.0)
-        yield part, svg(what, [_short(name) for name in columns], series, axis)
+        chosen = [c for c in of_part(cells, part) if c.scenario.baseline.executions == known]
+        axis = _Axis(1.0, float(BROKEN_EXECUTIONS)) if part == "broken" else _Axis(0.01, 100.0)
+        yield part, _drawn(_title(part, known), chosen, axis)
 
 
 def _title(part: str, known: int) -> str:
     if part == "broken":
-        return f"Executions until rollback, median; a ring: never ({known} of the target)"
-    what = "in bursts, " if part == "bursts" else ""
+        return (
+            "Executions until rollback, median; a ring: never "
+            f"({known} executions of the baseline version)"
+        )
+    bursts = "in bursts, " if part == "bursts" else ""
     return (
-        f"Healthy versions rolled back within {HEALTHY_EXECUTIONS} executions, %, {what}by success "
-        f"rate ({known} of the target)"
+        f"Healthy versions rolled back within {HEALTHY_EXECUTIONS} executions, %, {bursts}by "
+        f"success rate ({known} executions of the baseline version)"
     )
 
 
+def _drawn(title: str, cells: Sequence[Cell], axis: _Axis) -> str:
+    """Return a plot with a column for each scenario and, in it, a dot for each decider."""
+    columns = list(dict.fromkeys(cell.scenario.name for cell in cells))
+    deciders = [name for name in DECIDERS if any(cell.decider == name for cell in cells)]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+        axes = figure.add_subplot()
+        _set_up_axes(axes, title, [_short(name) for name in columns], axis)
+        for number, decider in enumerate(deciders):
+            offset = (number + 1) / (len(deciders) + 1) - 0.5
+            colour = _COLOURS[list(DECIDERS).index(decider)]
+            axes.plot([], [], "o", color=colour, label=decider)  # the entry of the legend
+            for cell in cells:
+                if cell.decider == decider and (dot := _dot(cell)) is not None:
+                    _draw_dot(axes, columns.index(cell.scenario.name) + offset, dot, colour, axis)
+        axes.legend(
+            ncols=len(deciders), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False
+        )
+        svg = StringIO()
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+    return "\n".join(line.rstrip() for line in svg.getvalue().splitlines()) + "\n"
+
+
+def _set_up_axes(axes: Axes, title: str, columns: Sequence[str], axis: _Axis) -> None:
+    axes.set_title(title, pad=26)
+    axes.set_yscale("log")
+    axes.set_ylim(axis.least * 0.85, axis.most * 1.18)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color=_INK, alpha=0.35)
+    axes.set_axisbelow(True)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_xticks(range(len(columns)), columns, fontsize=8)
+    axes.tick_params(axis="x", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_dot(axes: Axes, x: float, dot: _Dot, colour: str, axis: _Axis) -> None:
+    axes.plot([x, x], [axis.clip(dot.low), axis.clip(dot.high)], color=colour)
+    fill = "none" if dot.value == inf else colour
+    axes.plot(x, axis.clip(dot.value), "o", color=colour, markerfacecolor=fill)
+
+
 def _short(name: str) -> str:
-    """Of a scenario's name what tells it from its neighbours in a plot."""
-    said = name.rpartition(", ")[0].removesuffix(" before").removesuffix(" of the calls")
+    """Return the part of a scenario's name that tells it from its neighbours in a plot."""
+    varying = name.rpartition(", ")[0].removesuffix(" before").removesuffix(" of the calls")
     return (
-        said.replace("total break, ", "0 after ")
+        varying.replace("total break, ", "0 after ")
         .replace("signature break for", "signature")
         .split(":")[0]
     )
 
 
-def _dot(cell: Cell) -> Dot | None:
+def _dot(cell: Cell) -> _Dot | None:
+    """Return what a plot shows of a cell; None if no version was left to be rolled back."""
     if cell.scenario.is_healthy:
         low, high = cell.bounds
-        return Dot(100 * cell.too_early / cell.repetitions, 100 * low, 100 * high)
+        return _Dot(100 * cell.too_early / cell.repetitions, 100 * low, 100 * high)
     middle = cell.median
-    return None if middle is None else Dot(middle, middle, middle)
+    return None if middle is None else _Dot(middle, middle, middle)

@@ -1,94 +1,84 @@
-"""The tables of the simulations."""
+"""The tables of the simulations: a row for each scenario, a column for each decider."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 
-from bench.report import Result
+from documents.tables import TableCell
 from policy.statistics.intervals import wilson
 from simulate.worlds.caller import REPEATED, Noise
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.outage import Runs
 
 
-@dataclass(frozen=True)
-class Shown(Result):
-    """A cell of a table as it is written."""
+def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
+    """Return the table of a part.
 
-    text: str = ""
-
-    @property
-    def shown(self) -> str:
-        return self.text
-
-
-def of_cells(cells: Sequence[Cell], part: str) -> list[Shown]:
-    """The part's table; of healthy versions with all those together of which a target is known."""
+    The last row of the healthy parts takes all their scenarios together that have a baseline
+    version.
+    """
     found = of_part(cells, part)
-    rows = [_shown(part, cell.scenario.name, cell.policy, text(cell)) for cell in found]
+    table = [TableCell(cell.scenario.name, cell.decider, text(cell)) for cell in found]
     if part not in ("healthy", "bursts"):
-        return rows
-    for policy in dict.fromkeys(cell.policy for cell in found):
+        return table
+    for decider in dict.fromkeys(cell.decider for cell in found):
         known = [
-            cell for cell in found if cell.policy == policy and cell.scenario.target.executions
+            cell for cell in found if cell.decider == decider and cell.scenario.baseline.executions
         ]
         if known:
             early = sum(cell.too_early for cell in known)
             all_of_them = share(early, sum(cell.repetitions for cell in known))
-            rows.append(_shown(part, "all with a target", policy, all_of_them))
-    return rows
+            table.append(TableCell("all with a target", decider, all_of_them))
+    return table
 
 
-def of_outages(outages: Mapping[tuple[float, str], Runs]) -> list[Shown]:
-    rows = []
-    for (rate, policy), runs in outages.items():
+def of_outages(outages: Mapping[tuple[float, str], Runs]) -> list[TableCell]:
+    """Return the table of the outages."""
+    table = []
+    for (rate, decider), runs in outages.items():
         low, high = runs.more
-        rows += [
-            _shown("outage", f"{rate:g}: {what}", policy, said)
-            for what, said in (
+        table += [
+            TableCell(f"{rate:g}: {what}", decider, shown)
+            for what, shown in (
                 ("rolled back without an outage", f"{runs.healthy_without:.2f}"),
                 ("rolled back with one", f"{runs.healthy:.2f}"),
                 ("more of them", f"{low:.2f} to {high:.2f}"),
                 ("seconds until the broken one", broken_text(runs)),
             )
         ]
-    return rows
+    return table
 
 
-def of_callers(callers: Mapping[tuple[float, str], Noise]) -> list[Shown]:
-    rows = []
-    for (rate, policy), noise in callers.items():
-        rows += [
-            _shown("caller", f"{rate:g}, {what}", policy, share(found, noise.repetitions))
+def of_callers(callers: Mapping[tuple[float, str], Noise]) -> list[TableCell]:
+    """Return the table of the noisy caller."""
+    table = []
+    for (rate, decider), noise in callers.items():
+        table += [
+            TableCell(f"{rate:g}, {what}", decider, share(found, noise.repetitions))
             for what, found in (
                 ("without it", noise.without),
                 (f"one call fails {REPEATED} times", noise.with_it),
             )
         ]
-    return rows
-
-
-def _shown(part: str, what: str, policy: str, text: str) -> Shown:
-    return Shown(part, what, policy, "", (), text)
+    return table
 
 
 def text(cell: Cell) -> str:
-    """What the table says of a cell."""
+    """Return what the table shows of a cell."""
     if cell.scenario.is_healthy:
         return share(cell.too_early, cell.repetitions)
     middle, never = cell.median, cell.never
     if middle is None or never is None:
         return "all before"
-    said = "never" if middle == inf else f"{middle:,.0f}"
+    shown = "never" if middle == inf else f"{middle:,.0f}"
     if never and middle != inf:
-        said += f"; {_percent(never)} never"
+        shown += f"; {_percent(never)} never"
     if cell.scenario.good_before:
-        said += f" ({_percent(cell.too_early / cell.repetitions)} before)"
-    return said
+        shown += f" ({_percent(cell.too_early / cell.repetitions)} before)"
+    return shown
 
 
 def broken_text(runs: Runs) -> str:
-    """The seconds until the tool is rolled back that broke in the outage."""
+    """Return the seconds until the tool that broke in the outage is rolled back."""
     broken = runs.broken
     if broken is None:
         return "all before"
@@ -98,7 +88,7 @@ def broken_text(runs: Runs) -> str:
 
 
 def share(found: int, repetitions: int) -> str:
-    """In percent, with its interval."""
+    """Return the share in percent, with its 95 % interval."""
     low, high = wilson(found, repetitions)
     return f"{_percent(found / repetitions)} ({_percent(low)}–{_percent(high)})"
 

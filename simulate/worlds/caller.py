@@ -1,12 +1,10 @@
-"""One noisy caller: it repeats a call that fails, among the calls of others, to whom the tool is as
-good as ever.
-"""
+"""One noisy caller repeats a call that fails, while the tool is as good as ever for all others."""
 
 from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple
 
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import DECIDERS
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import OTHER_ERROR, outcomes, steady
 from simulate.worlds.histories import INTERVAL_MS, Call, History, times_until
@@ -14,18 +12,18 @@ from simulate.worlds.parallel import in_processes
 
 RATES: Final = (0.95, 0.99)
 EXECUTIONS: Final = 500
-"""Of the target, and of the version by the others."""
+"""So many executions of the baseline version, and so many of the new one by the other callers."""
 CALLERS: Final = 20
-"""The others; each execution is by one of them, whichever."""
+"""The number of other callers; each execution is by one of them, drawn by chance."""
 REPEATED: Final = 20
-"""So often the noisy one calls, at intervals of a second."""
+"""The noisy caller calls so many times, at intervals of a second."""
 _AFTER: Final = (50, 400)
-"""Behind so many executions of the others at least and at most."""
+"""The noisy caller begins after at least and at most so many executions of the others."""
 _END_MS: Final = 1_700_000_000_000
 
 
 class Noise(NamedTuple):
-    """How many versions a policy rolled back, of so many."""
+    """The number of versions that a decider rolled back, with the noisy caller and without."""
 
     with_it: int
     without: int
@@ -35,31 +33,34 @@ class Noise(NamedTuple):
 def simulate_callers(
     number: int, seed: int, processes: int, rates: Sequence[float] = RATES
 ) -> dict[tuple[float, str], Noise]:
-    """So many versions for each rate, by rate and policy; all policies see the same draws."""
+    """Simulate ``number`` versions for each rate; return the result by rate and decider.
+
+    All deciders see the same draws.
+    """
     jobs = [(rate, f"{seed}/{version}") for rate in rates for version in range(number)]
     done = in_processes(_judged, jobs, processes, at_once=10)
     found = {}
     for rate in rates:
         versions = [judged for (of, _), judged in zip(jobs, done, strict=True) if of == rate]
-        for place, policy in enumerate(POLICIES):
-            both = [version[place] for version in versions]
+        for index, decider in enumerate(DECIDERS):
+            both = [version[index] for version in versions]
             with_it, without = (sum(each) for each in zip(*both, strict=True))
-            found[rate, policy] = Noise(with_it, without, number)
+            found[rate, decider] = Noise(with_it, without, number)
     return found
 
 
 def _judged(job: tuple[float, str]) -> list[tuple[bool, bool]]:
-    """By each policy, whether it is rolled back with the noisy caller and without."""
+    """Return, for each decider, whether the version is rolled back with and without the caller."""
     without = _history(*job)
     with_it = _with_noise(without, Random(f"noise/{job}"))
     return [
-        (bool(rolled_back(policy, [with_it])), bool(rolled_back(policy, [without])))
-        for policy in POLICIES
+        (bool(rolled_back(decider, [with_it])), bool(rolled_back(decider, [without])))
+        for decider in DECIDERS
     ]
 
 
 def _history(rate: float, seed: str) -> History:
-    """As the others see it."""
+    """Return the history of a tool without the noisy caller."""
     random = Random(f"caller/{rate}/{seed}")
     times = times_until(_END_MS, 2 * EXECUTIONS, random)
     calls = [

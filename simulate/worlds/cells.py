@@ -1,4 +1,4 @@
-"""A scenario under a policy, many times, over processes."""
+"""A scenario that is judged by a decider many times."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,31 +7,37 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from policy.statistics.intervals import wilson
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import DECIDERS
 from simulate.worlds.draws import outcomes
 from simulate.worlds.parallel import in_processes
 from simulate.worlds.scenarios import Scenario
 
 CHUNK: Final = 25
-"""Repetitions that one process does in one go."""
+"""A process does so many repetitions at a time."""
 
 
 class Cell(NamedTuple):
-    """What became of each repetition: the number of the execution that rolled the version back,
-    None where none did.
+    """A scenario with a decider.
+
+    ``rolled_back`` has, for each repetition, the number of the execution that rolled the version
+    back, counted from 1; None if it was not rolled back.
     """
 
     scenario: Scenario
-    policy: str
+    decider: str
     rolled_back: tuple[int | None, ...]
 
     @property
     def repetitions(self) -> int:
+        """The number of repetitions."""
         return len(self.rolled_back)
 
     @property
     def too_early(self) -> int:
-        """Repetitions in which it was rolled back before it was worse; of a healthy one all."""
+        """The number of versions that were rolled back before they were worse.
+
+        Of healthy versions it is the number of all that were rolled back.
+        """
         if self.scenario.is_healthy:
             return self.repetitions - self.rolled_back.count(None)
         before = self.scenario.good_before
@@ -39,13 +45,14 @@ class Cell(NamedTuple):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Of the share of those, 95 % (Wilson)."""
+        """The 95 % interval (Wilson) of the share of versions that were rolled back too early."""
         return wilson(self.too_early, self.repetitions)
 
     @property
     def delays(self) -> list[float]:
-        """Executions from where it is worse until the rollback, infinite where there was none; of
-        those that were not rolled back before.
+        """The executions from the first worse one until the rollback; infinite if there was none.
+
+        Versions that were rolled back too early are left out.
         """
         before = self.scenario.good_before
         return [
@@ -56,13 +63,13 @@ class Cell(NamedTuple):
 
     @property
     def median(self) -> float | None:
-        """Of the delays; None where all were rolled back before."""
+        """The median of the delays; None if all versions were rolled back too early."""
         delays = self.delays
         return median(delays) if delays else None
 
     @property
     def never(self) -> float | None:
-        """The share that was not rolled back, of those that were not rolled back before."""
+        """The share of the delays that is infinite; None if there are no delays."""
         delays = self.delays
         return delays.count(math.inf) / len(delays) if delays else None
 
@@ -70,45 +77,47 @@ class Cell(NamedTuple):
 class _Chunk(NamedTuple):
     seed: int
     scenario: Scenario
-    policy: str
+    decider: str
     first: int
     end: int
 
 
 def simulate(wanted: Iterable[tuple[Scenario, str, int]], seed: int, processes: int) -> list[Cell]:
-    """A cell for each scenario, policy and number of repetitions, in this order.
+    """Return a cell for each scenario, decider and number of repetitions, in this order.
 
-    The draws of a repetition follow from the seed, the scenario's part and name and the number of
-    the repetition: they are the same for all policies and for any number of processes.
+    The draws of a repetition follow from the seed, from the part and name of the scenario and from
+    the number of the repetition. So they are the same for all deciders and for any number of
+    processes.
     """
     cells = list(wanted)
     chunks = [
-        _Chunk(seed, scenario, policy, first, min(first + CHUNK, repetitions))
-        for scenario, policy, repetitions in cells
+        _Chunk(seed, scenario, decider, first, min(first + CHUNK, repetitions))
+        for scenario, decider, repetitions in cells
         for first in range(0, repetitions, CHUNK)
     ]
     done = in_processes(_run, chunks, processes, at_once=4)
     results: dict[tuple[Scenario, str], list[int | None]] = {}
     for chunk, found in zip(chunks, done, strict=True):
-        results.setdefault((chunk.scenario, chunk.policy), []).extend(found)
-    return [Cell(s, policy, tuple(results[s, policy])) for s, policy, _ in cells]
+        results.setdefault((chunk.scenario, chunk.decider), []).extend(found)
+    return [Cell(s, decider, tuple(results[s, decider])) for s, decider, _ in cells]
 
 
 def _run(chunk: _Chunk) -> list[int | None]:
     return [
-        rolled_back_at(chunk.scenario, chunk.policy, f"{chunk.seed}/{number}")
+        rolled_back_at(chunk.scenario, chunk.decider, f"{chunk.seed}/{number}")
         for number in range(chunk.first, chunk.end)
     ]
 
 
-def rolled_back_at(scenario: Scenario, policy: str, seed: str) -> int | None:
-    """Which execution of the version rolls it back, from 1; None if none does."""
+def rolled_back_at(scenario: Scenario, decider: str, seed: str) -> int | None:
+    """Return the number of the execution that rolls the version back, from 1; None if none does."""
     random = Random(f"{scenario.part}/{scenario.name}/{seed}")
-    target = list(outcomes([scenario.target], scenario.run_length, random))
-    judging = POLICIES[policy](target)
+    baseline = list(outcomes([scenario.baseline], scenario.run_length, random))
+    judging = DECIDERS[decider](baseline)
     life = outcomes(scenario.life, scenario.run_length, random)
     return next((at for at, outcome in enumerate(life, 1) if judging.judge(outcome)), None)
 
 
 def of_part(cells: Sequence[Cell], part: str) -> list[Cell]:
+    """Return the cells whose scenario is of this part."""
     return [cell for cell in cells if cell.scenario.part == part]

@@ -1,4 +1,4 @@
-"""When a policy rolls tools back that share a partition."""
+"""When a decider rolls back the tools of one partition."""
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
@@ -11,24 +11,24 @@ from policy.state.outage import NO_OUTAGE
 from policy.state.outage_watch import OutageWatch
 from schemas.outages import OutageRules
 from schemas.rules import Rules
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import DECIDERS
 from simulate.worlds.histories import History, log_of, outcomes_of
 
 _PRODUCT: Final = {"guarded": Rules(policy="guarded"), "seed": Rules()}
-"""What the detector itself decides, by the log of the partition."""
+"""The rules of those deciders that are the detector's own policies."""
 
 RolledBack = dict[str, int]
-"""The times, in milliseconds, of the executions that roll their tools back, by tool; who is not
-rolled back is not in it."""
+"""By tool, the time in milliseconds of the execution that rolled it back. Tools that were not
+rolled back are not in it."""
 
 
-def rolled_back(policy: str, histories: Sequence[History]) -> RolledBack:
-    """Of tools of one partition; each at its first rollback."""
-    if policy in _PRODUCT:
-        return _by_detector(histories, _PRODUCT[policy])
+def rolled_back(decider: str, histories: Sequence[History]) -> RolledBack:
+    """Return the first rollback of each of these tools, which share a partition."""
+    if decider in _PRODUCT:
+        return _by_detector(histories, _PRODUCT[decider])
     found = {}
     for history in histories:
-        judging = POLICIES[policy](outcomes_of(history.target))
+        judging = DECIDERS[decider](outcomes_of(history.baseline))
         for call in history.life:
             if judging.judge(call.outcome):
                 found[history.tool] = call.at_ms
@@ -37,7 +37,7 @@ def rolled_back(policy: str, histories: Sequence[History]) -> RolledBack:
 
 
 def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
-    """As the detector folds one batch that holds all of the partition's log."""
+    """Fold the log of the partition as the detector folds one batch."""
     log = sorted(
         ((at_ms, entry) for history in histories for at_ms, entry in log_of(history)),
         key=itemgetter(0),
@@ -52,7 +52,7 @@ def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
     found = {}
     for key, tool_log in logs.items():
         _, decided = fold_all(None, tool_log, policy, timeline)
-        # the target is judged as well, but it is not what is asked for
+        # the detector judges the baseline version (1) too, but only version 2 counts here
         times = [at_ms for _, at_ms, command in decided if command.from_version_id == 2]
         if times:
             found[key.decode()] = times[0]

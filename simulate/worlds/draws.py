@@ -1,41 +1,42 @@
-"""Executions by chance. Pure: the generator of random numbers comes in."""
+"""Outcomes of executions, drawn by chance. Pure: the caller passes the random generator."""
 
 from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Final, NamedTuple
 
 Outcome = str | None
-"""Of one execution: None for a success, else the class of its error, as a row's ring has it."""
+"""The outcome of one execution: None for a success, else the class of its error."""
 
 SIGNATURE_ERROR: Final = "TypeError"
 OTHER_ERROR: Final = "ValueError"
 
 
 class Phase(NamedTuple):
-    """A stretch of a version's life. The success rate goes in a line from one to the other."""
+    """A number of executions whose success rate changes in a straight line."""
 
     executions: int
     success_rate: float
     success_rate_at_end: float
     signature_share: float = 0.1
-    """How many of the failures are signature errors."""
+    """The share of the failures that are signature errors."""
 
 
 def steady(executions: int, success_rate: float, signature_share: float = 0.1) -> Phase:
-    """A phase whose rate does not change."""
+    """Return a phase whose success rate does not change."""
     return Phase(executions, success_rate, success_rate, signature_share)
 
 
 def outcomes(
     phases: Iterable[Phase], run_length: float | None, random: Random
 ) -> Iterator[Outcome]:
-    """One execution after the other.
+    """Yield the outcome of one execution after the other.
 
-    Without ``run_length`` they are independent. With it they are a chain of two states that begins
-    in the long run: a failure follows a failure with a probability of 1 - 1/``run_length``, which
-    makes runs of so many failures on average, and a success just so often that the rate of failures
-    in the long run is as the phase says. Where failures are more frequent than that by themselves
-    they are independent.
+    Without ``run_length`` executions are independent. With it they are a Markov chain of two states
+    (success and failure), which begins in its stationary distribution. A failure follows a failure
+    with a probability of 1 - 1/``run_length``, so a run has ``run_length`` failures on average. A
+    failure follows a success just often enough that the rate of failures in the long run is that of
+    the phase. If the phase's rate of failures is greater than 1 - 1/``run_length``, executions are
+    independent.
     """
     failed: bool | None = None
     for phase in phases:
@@ -51,7 +52,10 @@ def outcomes(
 
 
 def _chance(failure_rate: float, failed_before: bool | None, run_length: float | None) -> float:
-    """Of a failure, behind the outcome of before; None for the first."""
+    """Return the probability that the next execution fails.
+
+    ``failed_before`` is None for the first execution.
+    """
     if run_length is None or failed_before is None:
         return failure_rate
     again = 1 - 1 / run_length

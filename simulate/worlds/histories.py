@@ -1,4 +1,4 @@
-"""What a tool does by chance, with the time and the caller of each execution, and its log. Pure."""
+"""The history of a tool: its executions by chance, with their times and callers, and its log."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -11,13 +11,13 @@ from schemas.fields import time_of
 from simulate.worlds.draws import Outcome
 
 INTERVAL_MS: Final = 5_000
-"""Between two executions of a tool, on average."""
+"""The average time between two executions of a tool."""
 _JITTER: Final = 0.5
-"""By which share of that an interval is shorter or longer at most."""
+"""An interval is shorter or longer than the average by at most this share."""
 
 
 class Call(NamedTuple):
-    """One execution; the time is of the execution and of its record."""
+    """One execution. ``at_ms`` is the time of the execution and of its record."""
 
     at_ms: int
     outcome: Outcome
@@ -25,12 +25,13 @@ class Call(NamedTuple):
 
 
 class History(NamedTuple):
-    """One tool: its target's calls, then those of the version that replaces it. Neither is
-    empty.
+    """The calls of one tool: first of its baseline version, then of the version that replaces it.
+
+    Neither is empty.
     """
 
     tool: str
-    target: tuple[Call, ...]
+    baseline: tuple[Call, ...]
     life: tuple[Call, ...]
 
 
@@ -38,16 +39,20 @@ Entry = ExecutionEntry | Activation
 
 
 def log_of(history: History) -> Iterator[tuple[int, Entry]]:
-    """Each entry with its time; the target is version 1, and what replaces it version 2."""
-    for number, calls in ((1, history.target), (2, history.life)):
+    """Yield each entry of the log with its time in milliseconds.
+
+    The baseline version is version 1; the version that replaces it is version 2.
+    """
+    for number, calls in ((1, history.baseline), (2, history.life)):
         at_ms = calls[0].at_ms
         yield at_ms, activation(history.tool, number, at_ms)
-        for place, call in enumerate(calls):
-            run_id = UUID(int=number << 64 | place)
-            yield call.at_ms, run(history.tool, call, run_id)
+        for index, call in enumerate(calls):
+            execution_id = UUID(int=number << 64 | index)
+            yield call.at_ms, execution_entry(history.tool, call, execution_id)
 
 
-def run(tool: str, call: Call, execution_id: UUID) -> ExecutionEntry:
+def execution_entry(tool: str, call: Call, execution_id: UUID) -> ExecutionEntry:
+    """Return the entry of the log for this call."""
     return ExecutionEntry(
         execution_id,
         tool,
@@ -60,7 +65,7 @@ def run(tool: str, call: Call, execution_id: UUID) -> ExecutionEntry:
 
 
 def activation(tool: str, number: int, at_ms: int) -> Activation:
-    """Of the tool's version of this number, by its deployment."""
+    """Return the activation of the tool's version with this number, by its deployment."""
     return Activation(
         tool_name=tool,
         version_id=number,
@@ -73,7 +78,7 @@ def activation(tool: str, number: int, at_ms: int) -> Activation:
 
 
 def times_between(begin_ms: int, end_ms: int, random: Random) -> list[int]:
-    """An execution at the beginning, the others behind it up to the end."""
+    """Return the times of executions: the first at ``begin_ms``, the others before ``end_ms``."""
     times = [begin_ms]
     while (after_ms := times[-1] + _interval_ms(random)) < end_ms:
         times.append(after_ms)
@@ -81,7 +86,7 @@ def times_between(begin_ms: int, end_ms: int, random: Random) -> list[int]:
 
 
 def times_until(end_ms: int, number: int, random: Random) -> list[int]:
-    """So many; the last one is an interval before the end."""
+    """Return the times of ``number`` executions; the last is one interval before ``end_ms``."""
     times = [end_ms - _interval_ms(random)]
     while len(times) < number:
         times.append(times[-1] - _interval_ms(random))
@@ -93,4 +98,5 @@ def _interval_ms(random: Random) -> int:
 
 
 def outcomes_of(calls: Sequence[Call]) -> list[Outcome]:
+    """Return the outcome of each call."""
     return [call.outcome for call in calls]

@@ -1,4 +1,4 @@
-"""An outage: for three minutes everything fails, as something does on which all tools depend."""
+"""An outage: for three minutes every tool fails, because something fails that all depend on."""
 
 from collections.abc import Sequence
 from math import inf
@@ -6,7 +6,7 @@ from random import Random
 from statistics import fmean, median, stdev
 from typing import Final, NamedTuple
 
-from simulate.deciders.policies import POLICIES
+from simulate.deciders.decider import DECIDERS
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import OTHER_ERROR, outcomes, steady
 from simulate.worlds.histories import Call, History, times_between, times_until
@@ -21,46 +21,48 @@ BEGIN_MS: Final = 1_700_000_000_000
 OUTAGE_S: Final = 180
 END_MS: Final = BEGIN_MS + OUTAGE_S * 1_000
 BROKE_MS: Final = (BEGIN_MS + END_MS) // 2
-"""From when on the first tool fails whatever else happens."""
+"""From this time on the first tool fails, with the outage and after it."""
 AGE_S: Final = 1_200
-"""Versions are so old at most when the outage begins."""
+"""The greatest age of a version when the outage begins."""
 AFTER_S: Final = 600
-"""How long it is watched behind the outage."""
+"""The tools are watched for so long after the outage."""
 _OUTAGE_ERROR: Final = "ConnectionError"
 
 
 class OneRun(NamedTuple):
-    """What one policy did in one run."""
+    """What one decider did in one run of the simulation."""
 
     rate: float
-    policy: str
+    decider: str
     healthy: int
-    """Healthy tools that were rolled back."""
+    """The number of healthy tools that were rolled back."""
     healthy_without: int
-    """The same had there been no outage."""
+    """The same number in the same run without the outage."""
     broken_after_s: float | None
-    """From the outage's end until the tool that broke in it is rolled back; infinite if it is not,
-    None if it was before it broke."""
+    """Seconds from the end of the outage until the tool that broke in it is rolled back; infinite
+    if it is not, None if it was rolled back before it broke."""
 
 
 class Runs(NamedTuple):
-    """All runs of a policy at one success rate."""
+    """All runs of a decider at one success rate."""
 
     runs: tuple[OneRun, ...]
 
     @property
     def healthy(self) -> float:
-        """Tools rolled back in a run, on average."""
+        """The average number of healthy tools rolled back in a run."""
         return fmean(run.healthy for run in self.runs)
 
     @property
     def healthy_without(self) -> float:
+        """The same average without the outage."""
         return fmean(run.healthy_without for run in self.runs)
 
     @property
     def more(self) -> tuple[float, float]:
-        """The 95 % interval of the average of how many more there are with the outage, from its
-        standard error; of two runs at least.
+        """The 95 % interval of how many more healthy tools are rolled back with the outage.
+
+        It is the interval of the average, from its standard error. There must be at least two runs.
         """
         more = [run.healthy - run.healthy_without for run in self.runs]
         reach = 1.96 * stdev(more) / len(more) ** 0.5
@@ -68,12 +70,13 @@ class Runs(NamedTuple):
 
     @property
     def seconds(self) -> list[float]:
-        """Until the broken tool was rolled back, where it was still there."""
+        """The seconds until the broken tool was rolled back, if it was still there when it
+        broke."""
         return [run.broken_after_s for run in self.runs if run.broken_after_s is not None]
 
     @property
     def broken(self) -> tuple[float, float] | None:
-        """The median of the seconds, and what 95 % are within; None where nothing was left."""
+        """The median of the seconds and their 95 % quantile; None if there are none."""
         seconds = sorted(self.seconds)
         if not seconds:
             return None
@@ -83,13 +86,16 @@ class Runs(NamedTuple):
 def simulate_outages(
     number: int, seed: int, processes: int, rates: Sequence[float] = RATES
 ) -> dict[tuple[float, str], Runs]:
-    """So many runs for each rate, by rate and policy; all policies see the same draws."""
+    """Simulate ``number`` runs for each rate; return them by rate and decider.
+
+    All deciders see the same draws.
+    """
     jobs = [(rate, f"{seed}/{run}") for rate in rates for run in range(number)]
     done = [run for runs in in_processes(_runs, jobs, processes) for run in runs]
     return {
-        (rate, policy): Runs(tuple(r for r in done if (r.rate, r.policy) == (rate, policy)))
+        (rate, decider): Runs(tuple(r for r in done if (r.rate, r.decider) == (rate, decider)))
         for rate in rates
-        for policy in POLICIES
+        for decider in DECIDERS
     }
 
 
@@ -98,27 +104,27 @@ def _runs(job: tuple[float, str]) -> list[OneRun]:
     usual = [_history(number, rate, seed) for number in range(TOOLS)]
     usual[0] = _failing_between(usual[0], BROKE_MS, inf, OTHER_ERROR)
     struck = [_failing_between(tool, BEGIN_MS, END_MS, _OUTAGE_ERROR) for tool in usual]
-    return [_run_of(policy, rate, struck, usual) for policy in POLICIES]
+    return [_run_of(decider, rate, struck, usual) for decider in DECIDERS]
 
 
 def _run_of(
-    policy: str, rate: float, struck: Sequence[History], usual: Sequence[History]
+    decider: str, rate: float, struck: Sequence[History], usual: Sequence[History]
 ) -> OneRun:
-    """A policy's run, of the tools with the outage and without; the first of them broke."""
-    found, found_without = (_by_partition(policy, tools) for tools in (struck, usual))
+    """Return what a decider does to the tools with the outage and without; the first tool broke."""
+    found, found_without = (_by_partition(decider, tools) for tools in (struck, usual))
     first = struck[0].tool
     at_ms = found.pop(first, inf)
     found_without.pop(first, None)
     after_s = None if at_ms < BROKE_MS else (at_ms - END_MS) / 1_000
-    return OneRun(rate, policy, len(found), len(found_without), after_s)
+    return OneRun(rate, decider, len(found), len(found_without), after_s)
 
 
-def _by_partition(policy: str, histories: Sequence[History]) -> dict[str, int]:
+def _by_partition(decider: str, histories: Sequence[History]) -> dict[str, int]:
     found = {}
     for partition in range(PARTITIONS):
         found.update(
             rolled_back(
-                policy,
+                decider,
                 [h for h in histories if partition_of(h.tool.encode(), PARTITIONS) == partition],
             )
         )
@@ -126,12 +132,12 @@ def _by_partition(policy: str, histories: Sequence[History]) -> dict[str, int]:
 
 
 def _history(number: int, rate: float, seed: str) -> History:
-    """Of a healthy tool."""
+    """Return the history of a healthy tool."""
     random = Random(f"outage/{rate}/{seed}/{number}")
     activated_ms = BEGIN_MS - int(random.uniform(0, AGE_S) * 1_000)
-    target = times_until(activated_ms, BASELINE, random)
+    baseline = times_until(activated_ms, BASELINE, random)
     life = times_between(activated_ms, END_MS + AFTER_S * 1_000, random)
-    return History(f"tool-{number}", _calls(target, rate, random), _calls(life, rate, random))
+    return History(f"tool-{number}", _calls(baseline, rate, random), _calls(life, rate, random))
 
 
 def _calls(times: Sequence[int], rate: float, random: Random) -> tuple[Call, ...]:

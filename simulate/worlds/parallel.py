@@ -1,4 +1,4 @@
-"""Work over processes."""
+"""Work that is spread over processes."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +12,10 @@ Done = TypeVar("Done")
 def in_processes(
     do: Callable[[Job], Done], jobs: Sequence[Job], processes: int, at_once: int = 1
 ) -> list[Done]:
-    """What becomes of each job, in their order; a process takes so many at once."""
+    """Return the result of each job, in the order of the jobs.
+
+    A process takes ``at_once`` jobs at a time.
+    """
     if processes == 1:
         return [do(job) for job in jobs]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:

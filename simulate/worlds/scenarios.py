@@ -1,44 +1,46 @@
-"""What is known of the truth: how the target did, and how the version does that replaces it."""
+"""The scenarios: how good a baseline version was, and how good the version is that replaces it."""
 
 from typing import Final, NamedTuple
 
 from simulate.worlds.draws import Phase, steady
 
 HEALTHY_EXECUTIONS: Final = 500
-"""How long a healthy version is watched."""
+"""For so many executions a healthy version is watched."""
 BROKEN_EXECUTIONS: Final = 1_000
-"""How long a worse one is, from where it is worse."""
+"""For so many executions a worse version is watched, from the first one that is worse."""
 GOOD_BEFORE: Final = 1_000
-"""Good executions before a late break."""
+"""So many executions are good before a late break."""
 BASELINES: Final = (0, 10, 30, 100, 500)
 RATES: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 RUN_LENGTH: Final = 2.0
 
 
 class Scenario(NamedTuple):
-    """One row of a table. Equal names are equal draws."""
+    """One row of a table. The draws follow from the part and the name."""
 
     part: str
     """`healthy`, `bursts`, `broken` or `late`."""
     name: str
-    target: Phase
-    """What the target did, as many executions as there are of it; drawn anew each time."""
+    baseline: Phase
+    """The executions of the baseline version; none if there is no such version."""
     life: tuple[Phase, ...]
+    """The executions of the version that is judged."""
     run_length: float | None = None
-    """Failures in a row on average; None where executions are independent."""
+    """Failures in a row on average; None if executions are independent."""
 
     @property
     def is_healthy(self) -> bool:
+        """Whether the version is as good as its baseline version."""
         return self.part in ("healthy", "bursts")
 
     @property
     def good_before(self) -> int:
-        """Executions before it is worse than its target."""
+        """The number of executions before the version is worse than its baseline version."""
         return GOOD_BEFORE if self.part == "late" else 0
 
 
 def all_scenarios() -> list[Scenario]:
-    """In the order of the tables."""
+    """Return all scenarios in the order of the tables."""
     return [
         *(healthy(rate, baseline) for rate in RATES for baseline in BASELINES),
         *(
@@ -56,7 +58,7 @@ def all_scenarios() -> list[Scenario]:
 
 
 def healthy(rate: float, baseline: int, run_length: float | None = None) -> Scenario:
-    """As good as its target."""
+    """Return a scenario with a version that is as good as its baseline version."""
     return Scenario(
         "bursts" if run_length else "healthy",
         f"{rate:g}, {baseline} of the target",
@@ -67,7 +69,7 @@ def healthy(rate: float, baseline: int, run_length: float | None = None) -> Scen
 
 
 def total_break(rate: float, baseline: int) -> Scenario:
-    """No execution succeeds."""
+    """Return a scenario with a version of which no execution succeeds."""
     life = (steady(BROKEN_EXECUTIONS, 0.0),)
     return Scenario(
         "broken",
@@ -78,8 +80,10 @@ def total_break(rate: float, baseline: int) -> Scenario:
 
 
 def signature_break(share: float, baseline: int) -> Scenario:
-    """This share of the callers calls it as it was before and fails; its target, which succeeded at
-    0.9, had no signature errors.
+    """Return a scenario with a version whose signature changed.
+
+    This share of the callers still calls it in the old way and fails. Its baseline version
+    succeeded at a rate of 0.9 and had no signature errors.
     """
     success_rate = 0.9 * (1 - share)
     life = (steady(BROKEN_EXECUTIONS, success_rate, share / (1 - success_rate)),)
@@ -92,7 +96,7 @@ def signature_break(share: float, baseline: int) -> Scenario:
 
 
 def drop(rate: float, lower: float, baseline: int) -> Scenario:
-    """Worse from the first execution on, for good."""
+    """Return a scenario with a version that is worse from its first execution on."""
     return Scenario(
         "broken",
         f"{rate:g} to {lower:g}, {baseline} of the target",
@@ -102,7 +106,10 @@ def drop(rate: float, lower: float, baseline: int) -> Scenario:
 
 
 def slow_recovery(rate: float, baseline: int) -> Scenario:
-    """Fails at first, and within 50 executions becomes as good as its target."""
+    """Return a scenario with a version that fails at first and then recovers.
+
+    Within 50 executions it becomes as good as its baseline version.
+    """
     life = (Phase(50, 0.0, rate), steady(BROKEN_EXECUTIONS - 50, rate))
     return Scenario(
         "broken",
@@ -113,7 +120,7 @@ def slow_recovery(rate: float, baseline: int) -> Scenario:
 
 
 def late_break(rate: float, baseline: int) -> Scenario:
-    """As good as its target, then no execution succeeds."""
+    """Return a scenario with a version that is good at first; then no execution succeeds."""
     return Scenario(
         "late",
         f"{rate:g}, {baseline} of the target",

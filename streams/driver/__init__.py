@@ -1,1 +1,1 @@
-"""Faust: the app, one batch for each fetch, the table and its rows on disk."""
+"""Everything that knows Faust: the driver of a role, its batches, its messages, its table."""

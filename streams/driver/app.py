@@ -1,4 +1,4 @@
-"""The Faust app of a role, and its settings: each with the reason why."""
+"""The Faust app of a role. Each setting that needs one has its reason beside it."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from yarl import URL
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.access import ssl_context
-from streams.driver.batches import BatchScheduler, SourceTopic, install
+from streams.driver.scheduler import BatchScheduler
+from streams.driver.transport import install_transport
 from streams.suspend_watchdog import SuspendWatchdog
 from streams.topics import group_of
 
@@ -21,12 +22,13 @@ def create_app(
     *,
     watchdog: SuspendWatchdog | None = None,
     url: str | None = None,
-    **overrides: Any,
+    max_poll_records: int | None = None,
 ) -> faust.App:
-    """An app of its own consumer group that reads ``source_topics`` in batches.
+    """Return an app that reads ``source_topics`` in batches, in a consumer group of its own.
 
-    ``guard`` is asked before anything is sent; ``url`` is where other workers of the role reach
-    this one. Nothing connects before it starts.
+    ``watchdog`` is asked before anything is sent. ``url`` is the address at which other workers of
+    the role reach this one. ``max_poll_records`` is the most records of a batch, if it is not the
+    setting's. Nothing connects before the app starts.
     """
 
     class Scheduler(BatchScheduler):
@@ -44,24 +46,26 @@ def create_app(
         "broker_session_timeout": settings.session_timeout_s,
         "broker_heartbeat_interval": settings.session_timeout_s / 5,
         "broker_max_poll_interval": settings.max_poll_interval_s,
-        "broker_max_poll_records": settings.max_poll_records,
+        "broker_max_poll_records": max_poll_records or settings.max_poll_records,
         "broker_commit_interval": 0.5,
         "consumer_max_fetch_size": MAX_REQUEST_BYTES,
-        # Faust stops to fetch at 4/5 of this, and a fetch in hand may add a batch of each
-        # partition. It must never be full: who waits to put a batch then is not always woken.
+        # Faust stops fetching when the buffer is 4/5 full, and a fetch that is under way may add a
+        # batch of each partition. The buffer must never be full: a task that waits to put a batch
+        # into a full buffer is not always woken.
         "stream_buffer_maxsize": 8 * partitions * len(source_topics),
-        # What is in hand at a rebalance is replayed by its next owner.
+        # A batch that is being handled at a rebalance is read again by the next owner.
         "stream_wait_empty": False,
         "producer_acks": -1,
         "producer_max_request_size": MAX_REQUEST_BYTES,
-        # The rows that a batch touched go to the changelog in few batches of their own.
+        # The rows that a batch of executions changes go to the changelog in a few large batches.
         "producer_max_batch_size": 1_000_000,
         "table_standby_replicas": 0,
-        # Rows kept on disk that are beyond their changelog are found when they are first read.
+        # Rows on disk that have read further than their changelog goes are found when they are
+        # first read.
         "recovery_consistency_check": False,
         "topic_partitions": partitions,
         "topic_disable_leader": True,
-        # They are made by `rollguard topics` alone; a worker needs no right to create any.
+        # Only `rollguard topics` creates topics; a worker needs no right to create any.
         "topic_allow_declare": False,
         "web_enabled": False,
         "canonical_url": url or f"http://{settings.web_host}:{settings.port_of(role)}",
@@ -69,13 +73,13 @@ def create_app(
     options["broker_credentials"] = _credentials(settings)
     if settings.worker_name is not None:
         options["consumer_group_instance_id"] = settings.worker_name
-    app = faust.App(group_of(settings, role), **(options | overrides))
-    install(app, watchdog)
+    app = faust.App(group_of(settings, role), **options)
+    install_transport(app, watchdog)
     return app
 
 
 def _credentials(settings: Settings) -> Any:
-    """As `streams.access` has them for other clients; None for plain text."""
+    """Return Faust's form of what ``streams.access`` gives other clients; None for plain text."""
     context = ssl_context(settings) if settings.kafka_security.endswith("ssl") else None
     if settings.kafka_security.startswith("sasl"):
         assert settings.kafka_password is not None
@@ -86,19 +90,3 @@ def _credentials(settings: Settings) -> Any:
             ssl_context=context,
         )
     return context and faust.SSLCredentials(context)
-
-
-def source_channel(app: faust.App, topics: list[str]) -> Any:
-    """The topics as raw bytes: what does not decode must reach our own code, not Faust's.
-
-    Faust acknowledges nothing of them: see ``BatchConsumer.mark_done``.
-    """
-    return SourceTopic(
-        app,
-        topics=topics,
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        acks=False,
-    )

@@ -1,8 +1,8 @@
-"""Rows of one partition on this machine's disk, so that a detector need not read its changelog.
+"""The rows of one partition on disk, so that a detector need not read the whole changelog.
 
-A copy that may be lost: what is in it came from the changelog, up to an offset that is written with
-the rows, at once. A worker that died finds all that it had written; after a crash of the machine
-the newest may be missing, and is read from the changelog.
+They are a copy that may be lost. All of it came from the changelog, up to an offset that is written
+in the same step as the rows. A worker that was killed finds all that it had written. After a crash
+of the machine the newest rows may be missing; they are then read from the changelog.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,15 @@ from rocksdict import Options, Rdict, WriteBatch
 from schemas.errors import Misconfigured
 
 _OFFSET: Final = b"\0offset"
-"""No tool's name: those have no NUL."""
+"""The key of the offset. It is no tool's name, because no name contains NUL."""
 _MEMORY_BYTES: Final = 32 * 1024 * 1024
-"""For what is not yet in files, of each partition."""
+"""Memory for the rows that are not in files yet, for each partition."""
 
 
 class KeptRows:
-    """The rows of one partition; ``offset`` is that of the changelog's last record in them, or
-    None.
+    """The rows of one partition.
+
+    ``offset`` is the offset of the last changelog record that is in them; None if there is none.
     """
 
     def __init__(self, rows: Rdict) -> None:
@@ -31,25 +32,25 @@ class KeptRows:
 
     @classmethod
     def open(cls, folder: Path, partition: int) -> Self:
-        """Raises Misconfigured where another process has them open, or they cannot be read."""
+        """Open the rows. Raises Misconfigured if they are open elsewhere or cannot be read."""
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_write_buffer_size(_MEMORY_BYTES)
-        place = folder / str(partition)
+        path = folder / str(partition)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return cls(Rdict(str(place), options))
-        except Exception as error:  # what RocksDB has to say comes as a bare Exception
-            raise Misconfigured(f"rows kept in {place}: {error} (they may be removed)") from error
+            return cls(Rdict(str(path), options))
+        except Exception as error:  # RocksDB raises a bare Exception
+            raise Misconfigured(f"rows kept in {path}: {error} (they may be removed)") from error
 
     def load(self) -> dict[bytes, bytes]:
-        """All of them."""
+        """Return all rows, by key."""
         rows: dict[Any, Any] = dict(self._rows.items())
         rows.pop(_OFFSET, None)
         return rows
 
     def write(self, rows: Iterable[tuple[bytes, bytes]], offset: int) -> None:
-        """Keep these, of the changelog up to ``offset``."""
+        """Write rows and, in the same step, the changelog's offset up to which they were read."""
         batch = WriteBatch(raw_mode=True)
         for key, row in rows:
             batch.put(key, row)
@@ -58,4 +59,5 @@ class KeptRows:
         self.offset = offset
 
     def close(self) -> None:
+        """Close the files."""
         self._rows.close()

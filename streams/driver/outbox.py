@@ -1,8 +1,8 @@
-"""Messages out, each acknowledged by the broker before anything else goes on."""
+"""Messages that a role publishes; each is acknowledged by the broker before work goes on."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -11,13 +11,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from schemas.dead_letter import MAX_KEY_BYTES, DeadLetter
 from schemas.message import Message
+from streams.driver.driver import Driver
 from streams.waits import Ticket, Waits
 
 log = structlog.get_logger()
 
 
 class Outgoing(NamedTuple):
-    """One record to be sent; the default partitioner places it by its key."""
+    """One record to be sent; the default partitioner chooses its partition by its key."""
 
     topic: str
     key: bytes | None
@@ -25,31 +26,32 @@ class Outgoing(NamedTuple):
 
     @classmethod
     def of(cls, topic: str, tool_name: str, message: Message) -> "Outgoing":
+        """Return the record of a message, with the tool's name as its key."""
         return cls(topic, tool_name.encode(), message.to_bytes())
 
     @classmethod
     def dead_letter(cls, topic: str, key: bytes | None, dead_letter: DeadLetter) -> "Outgoing":
-        """A dead letter, by the key that the bad record had."""
+        """Return the record of a dead letter, with the key that the bad record had."""
         return cls(topic, sendable_key(key), dead_letter.to_bytes())
 
 
 def sendable_key(key: bytes | None) -> bytes | None:
-    """The key of a bad record as a key of ours; None where it is larger than any name can be."""
+    """Return the key of a bad record; None if it is larger than any tool's name can be."""
     return key if key is not None and len(key) <= MAX_KEY_BYTES else None
 
 
 class Outbox:
-    """Sends through the app's producer; a broker that is away is waited for, without limit."""
+    """Sends through the role's producer, and waits without limit for a broker that is away."""
 
-    def __init__(self, app: Any, waits: Waits) -> None:
-        self._app = app
+    def __init__(self, driver: Driver, waits: Waits) -> None:
+        self._driver = driver
         self._waits = waits
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Send in order and return when all are acknowledged.
+        """Send in order, and return when all are acknowledged.
 
-        Retried as a whole: what was acknowledged already may be there twice. An error that no
-        retry mends (a record that is too large) is raised.
+        If one fails, all are sent again: those that were acknowledged already may be there twice.
+        An error that no retry can help (a record that is too large) is raised.
         """
         if not messages:
             return
@@ -66,7 +68,7 @@ class Outbox:
             ticket.over()
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:
-        producer = self._app.producer
+        producer = self._driver.producer
         sent = [
             await producer.send(topic, key, value, None, None, None)
             for topic, key, value in messages

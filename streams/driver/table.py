@@ -1,7 +1,8 @@
-"""The detector's table: a row (bytes, see ``policy.state.row``) for each tool.
+"""The detector's table: one row for each tool, as bytes (see ``policy.state.row``).
 
-A Faust table by its topic, its assignment and its recovery. Reading and writing a row through Faust
-costs 160 µs; here a row is a dictionary's entry, and a batch's rows go to the changelog at once.
+Faust gives the table its changelog topic, its assignment and its recovery. Reading and writing a
+row through Faust costs 160 µs. Here a row is an entry of a dictionary, and the rows that a batch
+changes go to the changelog together.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from faust.stores.memory import Store
 from faust.types import TP
 
 from policy.state.row import read_to_of
-from streams.driver.batches import Batch
+from streams.driver.batch import Batch
+from streams.driver.driver import Driver
 from streams.driver.kept_rows import KeptRows
 from streams.topics import TABLE
 
@@ -23,11 +25,11 @@ Rows = dict[bytes, bytes]
 
 
 class FurthestRows(Store[bytes, bytes]):
-    """In memory, by partition, and kept on disk as well, if ``folder`` says where. Recovers, for
-    each tool, the row that has read furthest, wherever it stands.
+    """The rows in memory, by partition, and on disk as well if there is a ``folder``.
 
-    A worker that lost its partition without noticing may have written an old row behind a newer
-    one; Faust would take the last.
+    Recovery keeps, for each tool, the row that has read furthest of the executions, wherever in the
+    changelog that row is. A worker that lost its partition without noticing may have written an old
+    row after a newer one; Faust would keep the last.
     """
 
     folder: Path | None = None
@@ -37,16 +39,18 @@ class FurthestRows(Store[bytes, bytes]):
         self.partitions: dict[int, Rows] = {}
         self._kept: dict[int, KeptRows] = {}
         self.recovered = 0
-        """How many records were read from the changelog."""
+        """The number of records that were read from the changelog."""
 
     def rows_of(self, partition: int) -> Rows:
+        """Return the rows of one partition."""
         return self.partitions.setdefault(partition, {})
 
     def keep(self, partition: int, rows: list[tuple[bytes, bytes]], first: int) -> None:
-        """These rows are in the changelog, one behind the other, from the offset ``first`` on.
+        """Write rows to disk that are in the changelog, one after another, from ``first`` on.
 
-        Where they do not follow what is kept, somebody else's stand in between: nothing more is
-        kept then, and the next recovery begins in front of them.
+        If ``first`` does not follow the last offset on disk, another worker has written in between.
+        Then nothing more of this partition is written to disk, and the next recovery begins before
+        the other worker's rows.
         """
         kept = self._kept.get(partition)
         if kept is None:
@@ -57,8 +61,9 @@ class FurthestRows(Store[bytes, bytes]):
             self._kept.pop(partition).close()
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """How far the rows on disk have read the changelog; from there it is recovered. Brings them
-        into memory when it is first asked for a partition.
+        """Return the offset of the last changelog record on disk; recovery begins there.
+
+        The first call for a partition reads its rows from disk into memory.
         """
         if self.folder is None:
             return None
@@ -74,12 +79,13 @@ class FurthestRows(Store[bytes, bytes]):
         to_key: Callable[[Any], Any],
         to_value: Callable[[Any], Any],
     ) -> None:
-        """Take in batches of the changelog. Rows are never deleted, so a record without one is
-        old.
+        """Take in batches of the changelog.
+
+        No row is ever deleted, so a record without a value is old and is passed over.
         """
         for event in batch:
             fetched: Batch = event.message.value
-            partition = fetched.place.partition
+            partition = fetched.topic_partition.partition
             rows, newer = self.rows_of(partition), {}
             self.recovered += len(fetched.records)
             for record in fetched.records:
@@ -92,21 +98,21 @@ class FurthestRows(Store[bytes, bytes]):
                 self._kept[partition].write(newer.items(), fetched.last.offset)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Forget the partitions that are another worker's now."""
-        mine = {place.partition for place in active_tps}
+        """Forget the partitions that now belong to another worker."""
+        mine = {tp.partition for tp in active_tps}
         for partition in self.partitions.keys() - mine:
             del self.partitions[partition]
         for partition in self._kept.keys() - mine:
             self._kept.pop(partition).close()
 
     async def on_stop(self) -> None:
-        """Close what is kept on disk."""
+        """Close the rows on disk."""
         while self._kept:
             self._kept.popitem()[1].close()
 
 
 class WindowTable(faust.Table[bytes, bytes]):
-    """A Faust table that recovers by ``FurthestRows`` and is written in batches."""
+    """A Faust table that keeps its rows in ``FurthestRows`` and is written in batches."""
 
     def __init__(
         self,
@@ -121,29 +127,29 @@ class WindowTable(faust.Table[bytes, bytes]):
         self._writing = asyncio.Lock()
 
     def rows_of(self, partition: int) -> Rows:
-        """The rows of one partition, to be read (``policy.state.row.decode``)."""
+        """Return the encoded rows of one partition, to be read (``policy.state.row.decode``)."""
         store: Any = self.data
         found: Rows = store.rows_of(partition)
         return found
 
     def all_rows(self) -> dict[int, Rows]:
-        """Those of every partition that is here."""
+        """Return the rows of every partition that this worker has, by partition."""
         store: Any = self.data
         found: dict[int, Rows] = store.partitions
         return found
 
     async def write(self, partition: int, changed: Sequence[tuple[bytes, bytes]]) -> None:
-        """Keep these rows, and send them to the changelog, behind all that was sent before.
+        """Keep these rows, and send them to the changelog after all that was sent before.
 
-        Returns when they are on their way; a flush of the producer waits until they are there. A
-        failed send ends the process, and no offset is committed before.
+        Returns when they are handed to the producer; a flush of the producer waits until the broker
+        has them. If a send fails, the process ends, and no offset is committed before it does.
         """
         async with self._writing:
             self.rows_of(partition).update(changed)
             await self._send(partition, changed)
 
     async def write_again(self, partition: int, keys: Iterable[bytes]) -> None:
-        """Send rows to the changelog once more, as they are now."""
+        """Send rows to the changelog again, as they are now."""
         async with self._writing:
             rows = self.rows_of(partition)
             await self._send(partition, ((key, rows[key]) for key in keys if key in rows))
@@ -174,9 +180,9 @@ class WindowTable(faust.Table[bytes, bytes]):
         if sent.cancelled():
             return
         try:
-            place = sent.result()
+            first = sent.result().offset
             store: Any = self.data
-            store.keep(partition, rows, place.offset)
+            store.keep(partition, rows, first)
         except Exception as error:
             consumer: Any = self.app.consumer
             consumer.refuse_commits()
@@ -189,28 +195,28 @@ class WindowTable(faust.Table[bytes, bytes]):
 
 
 def window_table(
-    app: faust.App,
+    driver: Driver,
     partitions: int,
     on_failed_send: Callable[[BaseException], None],
     folder: Path | None = None,
 ) -> WindowTable:
-    """Make the table and register it with the app. With a ``folder`` its rows are kept there, too.
+    """Return a new table of this driver. If there is a ``folder``, its rows are kept there too.
 
-    Keys are the raw bytes of the tool's name, as on the source topic: only then is a row where
-    the router looks for it.
+    The keys are the raw bytes of the tool's name, as in the source topic: only then is a tool's row
+    in the partition in which a query looks for it.
     """
     table = WindowTable(
-        app,
+        driver.app,
         name=TABLE,
         default=None,
         partitions=partitions,
         key_type=bytes,
         value_type=bytes,
-        # In batches of the changelog; 1 means another thing to Faust.
+        # Counted in batches of the changelog; 1 has another meaning in Faust.
         recovery_buffer_size=2,
         on_failed_send=on_failed_send,
         folder=folder,
-        help="what is known of each tool's current version",
+        help="the evidence about each tool's current version",
     )
-    app.tables.add(table)
+    driver.app.tables.add(table)
     return table

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from tests.support.command_line import rollguard
 from tests.support.system import System, until
 

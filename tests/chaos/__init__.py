@@ -1,3 +1,5 @@
-"""Nothing lost, nothing twice: real workers under a seeded schedule of faults, then the books are
-checked by a reader that shares no code with the product but the schemas.
+"""Chaos runs: real workers under a seeded schedule of faults, then an audit of what they left.
+
+Nothing may be lost and nothing may count twice. The audit shares no code with the product but the
+schemas (and, under policy `guarded`, the fold).
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: one run for each seed; exit 1 where an invariant broke."""
+"""``python -m tests.chaos``: one run for each seed; exit 1 if an invariant is broken."""
 
 import asyncio
 import logging
@@ -17,15 +17,19 @@ from tests.chaos.run import Plan, Report, run
 
 
 def main(
-    seed: Annotated[list[int] | None, typer.Option(help="May be repeated; else a new one.")] = None,
-    seconds: Annotated[float, typer.Option(help="For how long faults are dealt.")] = 120,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="May be repeated. Without it a new seed is drawn.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="How long faults go on.")] = 120,
     tools: int = 200,
-    rate: Annotated[float, typer.Option(help="Records a second.")] = 150,
-    refused_s: Annotated[float, typer.Option(help="How long Postgres is refused.")] = 60,
-    policy: Annotated[PolicyName, typer.Option(help="Of all tools.")] = "seed",
-    keep: Annotated[bool, typer.Option(help="Keep the folder of a run that passed too.")] = False,
+    rate: Annotated[float, typer.Option(help="Records per second.")] = 150,
+    refused_s: Annotated[
+        float, typer.Option(help="How long connections to Postgres are refused.")
+    ] = 60,
+    policy: Annotated[PolicyName, typer.Option(help="The policy of all tools.")] = "seed",
+    keep: Annotated[bool, typer.Option(help="Keep the folder even if the run passed.")] = False,
 ) -> None:
-    """Break everything, then check the books."""
+    """Break everything, then audit what is left."""
     failed = False
     for each in seed or [random.SystemRandom().randrange(10**6)]:
         plan = Plan(each, seconds, tools, rate, refused_s, policy)
@@ -50,7 +54,7 @@ def _print(report: Report, took_s: float) -> None:
     print(
         f"checked {report.executions} executions of {report.records} records sent, "
         f"{report.commands} rollback commands, {report.poison} poison; "
-        f"nothing behind after {report.catch_up_s or float('nan'):.1f} s"
+        f"no lag after {report.catch_up_s or float('nan'):.1f} s"
     )
     for violation in report.violations[:50]:
         print(f"  BROKEN {violation}")

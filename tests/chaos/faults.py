@@ -1,4 +1,4 @@
-"""The faults: what each does, for how long, and the seeded schedule of them."""
+"""The faults: what each does, how long it lasts, and the seeded schedule of them."""
 
 import asyncio
 import signal
@@ -12,14 +12,14 @@ from streams.crash_points import CRASH_POINTS
 from tests.chaos.stack import ROLES, SESSION_S, Stack, Worker
 
 _SETTLE_S: Final = 4.0
-"""About how long a new worker takes to take part."""
-_OWN_STEP: Final = {
+"""About how long a new worker takes until it has partitions."""
+_CRASH_POINTS_OF: Final = {
     role: [each for each in CRASH_POINTS if each.startswith(role)] for role in ROLES
 }
 
 
 class Fault(NamedTuple):
-    """A kind and what it is about: a role, a step, or nothing."""
+    """A kind of fault, and what it is about: a role, a crash point, or nothing."""
 
     kind: str
     about: str = ""
@@ -29,38 +29,50 @@ class Fault(NamedTuple):
 
 
 def schedule(seed: int, refused_s: float = 60.0) -> "Schedule":
-    """The faults of this seed: every kind once in each round, in an order of its own."""
+    """Return the schedule of this seed: each round has every kind, in an order of its own."""
     return Schedule(Random(f"faults {seed}"), refused_s)
 
 
 class Schedule:
-    """Deals rounds of faults. Postgres is refused beside the others, as it takes a minute."""
+    """Draws rounds of faults."""
 
     def __init__(self, random: Random, refused_s: float) -> None:
         self._random = random
         self.refused_s = refused_s
 
     def round(self) -> list[Fault]:
-        """Every kind of fault, in this round's order."""
+        """Return every kind of fault, in the order of this round.
+
+        Refusing Postgres comes first, because it takes a minute; the others happen meanwhile.
+        """
         random = self._random
         deck = [Fault("kill", role) for role in ROLES]
-        deck += [Fault("kill at step", random.choice(_OWN_STEP[role])) for role in ROLES]
-        deck += [Fault("kill at step", random.choice(("offsets.flushed", "offsets.committed")))]
-        deck += [Fault("stop at step", random.choice(_OWN_STEP[random.choice(ROLES)]))]
+        deck += [
+            Fault("kill at crash point", random.choice(_CRASH_POINTS_OF[role])) for role in ROLES
+        ]
+        deck += [
+            Fault("kill at crash point", random.choice(("offsets.flushed", "offsets.committed")))
+        ]
+        deck += [
+            Fault("stop at crash point", random.choice(_CRASH_POINTS_OF[random.choice(ROLES)]))
+        ]
         deck += [Fault("zombie", role) for role in random.sample(ROLES, 2)]
         deck += [Fault(kind) for kind in _DONE_BY if kind not in _ABOUT_SOMETHING]
         random.shuffle(deck)
-        first = deck.index(Fault("postgres refused"))  # the others happen meanwhile
+        first = deck.index(Fault("postgres refused"))
         deck.insert(0, deck.pop(first))
         return deck
 
     def pause_s(self) -> float:
-        """How long all is well between two faults."""
+        """Return how long all is well between two faults, in seconds."""
         return self._random.uniform(0.5, 3.0)
 
 
 async def inflict(fault: Fault, stack: Stack, refused_s: float) -> None:
-    """Do it and undo it; returns when the stack is whole again but for what is still starting."""
+    """Cause a fault and end it.
+
+    When this returns the stack is whole again, but workers may still be starting.
+    """
     if fault.kind == "postgres refused":
         await _refuse_postgres(stack, refused_s)
     elif fault.kind in _ABOUT_SOMETHING:
@@ -69,8 +81,8 @@ async def inflict(fault: Fault, stack: Stack, refused_s: float) -> None:
         await _DONE_BY[fault.kind](stack)
 
 
-def _role_of(stack: Stack, step: str) -> Worker:
-    role = step.partition(".")[0]
+def _worker_at(stack: Stack, point: str) -> Worker:
+    role = point.partition(".")[0]
     return stack.one(role if role in ROLES else "detector")
 
 
@@ -78,23 +90,27 @@ async def _kill(stack: Stack, role: str) -> None:
     stack.one(role).send_signal(signal.SIGKILL)
 
 
-async def _kill_at_step(stack: Stack, step: str) -> None:
-    """Its restart is armed; where it does not come to the step in time, it is let go."""
-    worker = _role_of(stack, step)
-    worker.arm(f"kill:{step}@{1 + len(worker.ends) % 3}")
+async def _kill_at_crash_point(stack: Stack, point: str) -> None:
+    """Kill a worker, and let it die again at this crash point after its restart.
+
+    If it does not reach the crash point in time, it goes on.
+    """
+    worker = _worker_at(stack, point)
+    worker.arm(f"kill:{point}@{1 + len(worker.ends) % 3}")
     worker.send_signal(signal.SIGKILL)
     before = len(worker.ends) + 1
     await wait_until(lambda: len(worker.ends) > before, 15.0)
 
 
-async def _stop_at_step(stack: Stack, step: str) -> None:
-    """A zombie at an exact place: its session ends, another takes over, it wakes. Where it does not
-    come there in time (it waits for a Postgres that is refused), it must not stop later, when
-    nobody would wake it.
+async def _stop_at_crash_point(stack: Stack, point: str) -> None:
+    """Suspend a worker at this crash point until another has taken over, then wake it.
+
+    If it does not reach the crash point in time (because it waits for a Postgres that refuses it),
+    it is killed: it must not stop later, when nobody would wake it.
     """
-    worker = _role_of(stack, step)
+    worker = _worker_at(stack, point)
     helper = stack.add(worker.role)
-    worker.arm(f"stop:{step}")
+    worker.arm(f"stop:{point}")
     worker.send_signal(signal.SIGKILL)
     if await wait_until(lambda: stands_still(worker), 15.0):
         await asyncio.sleep(SESSION_S + 3)
@@ -117,14 +133,14 @@ async def _zombie(stack: Stack, role: str) -> None:
 
 async def _kill_broker(stack: Stack) -> None:
     stack.broker.kill()
-    stack.broker.door.shut()
+    stack.broker.proxy.shut()
     await asyncio.sleep(1)
     await stack.broker.start()
-    await stack.broker.door.open()
+    await stack.broker.proxy.open()
 
 
 async def _cut_kafka(stack: Stack) -> None:
-    stack.broker.door.cut()
+    stack.broker.proxy.cut()
 
 
 async def _kill_postgres(stack: Stack) -> None:
@@ -134,22 +150,22 @@ async def _kill_postgres(stack: Stack) -> None:
 
 
 async def _refuse_postgres(stack: Stack, refused_s: float) -> None:
-    stack.postgres.door.shut()
+    stack.postgres.proxy.shut()
     await asyncio.sleep(refused_s)
-    await stack.postgres.door.open()
+    await stack.postgres.proxy.open()
 
 
 async def _slow(stack: Stack) -> None:
-    doors = (stack.broker.door, stack.postgres.door)
-    for door in doors:
-        door.delay_s = 0.15
+    proxies = (stack.broker.proxy, stack.postgres.proxy)
+    for proxy in proxies:
+        proxy.delay_s = 0.15
     await asyncio.sleep(8)
-    for door in doors:
-        door.delay_s = 0.0
+    for proxy in proxies:
+        proxy.delay_s = 0.0
 
 
 async def _scale(stack: Stack) -> None:
-    """1 → 3 → 1 of each role."""
+    """Scale each role from 1 worker to 3 and back to 1."""
     more = [stack.add(role) for role in ROLES for _ in range(2)]
     await asyncio.sleep(2 * _SETTLE_S)
     for worker in more:
@@ -170,7 +186,7 @@ async def _restart_all(stack: Stack) -> None:
 
 
 def stands_still(worker: Worker) -> bool:
-    """Whether a signal has stopped it."""
+    """Return whether a signal has stopped the worker."""
     try:
         return psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
@@ -178,7 +194,7 @@ def stands_still(worker: Worker) -> bool:
 
 
 async def wait_until(holds: Callable[[], bool], at_most_s: float) -> bool:
-    """Whether it came to hold in time."""
+    """Wait until the condition holds; return False if it does not hold in time."""
     clock = asyncio.get_running_loop().time
     end = clock() + at_most_s
     while not holds():
@@ -190,8 +206,8 @@ async def wait_until(holds: Callable[[], bool], at_most_s: float) -> bool:
 
 _ABOUT_SOMETHING: Final[dict[str, Callable[[Stack, str], Awaitable[None]]]] = {
     "kill": _kill,
-    "kill at step": _kill_at_step,
-    "stop at step": _stop_at_step,
+    "kill at crash point": _kill_at_crash_point,
+    "stop at crash point": _stop_at_crash_point,
     "zombie": _zombie,
 }
 _DONE_BY: Final[dict[str, Callable[[Stack], Awaitable[None]]]] = {

@@ -1,4 +1,4 @@
-"""Which partition Kafka's default partitioner gives a key: by aiokafka's own partitioner."""
+"""The partition of a key, by aiokafka's own default partitioner."""
 
 from aiokafka.partitioner import DefaultPartitioner
 
@@ -6,7 +6,7 @@ from tests.chaos.stack import PARTITIONS
 
 
 def partition_of(tool: str) -> int:
-    """The partition of a tool's records."""
-    everywhere = list(range(PARTITIONS))
-    partition: int = DefaultPartitioner()(tool.encode(), everywhere, everywhere)
+    """Return the partition of a tool's records."""
+    partitions = list(range(PARTITIONS))
+    partition: int = DefaultPartitioner()(tool.encode(), partitions, partitions)
     return partition

@@ -1,6 +1,6 @@
-"""A worker with a known fault planted: ``python -m tests.chaos.planted FAULT ROLE``.
+"""A worker with a planted bug: ``python -m tests.chaos.planted BUG ROLE``.
 
-The harness must catch every one of them: a harness that finds nothing proves nothing.
+The audit must catch every one of them; else an audit that finds nothing would prove nothing.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from streams.crash_points import CrashPoint
 from streams.driver import table
 from streams.driver.outbox import Outbox, Outgoing
 from streams.suspend_watchdog import SuspendWatchdog
+from tests.support.armed_worker import arm
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
@@ -33,7 +34,7 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 
 
 def no_watermark() -> None:
-    """Rows fold in what they have read already."""
+    """Let rows count again what they have read already."""
     fold_all = policy.decision.fold.fold_all
 
     def forgetful(row: Any, *rest: Any) -> Any:
@@ -45,12 +46,12 @@ def no_watermark() -> None:
 
 
 def row_before_command() -> None:
-    """Rows are in the changelog before the command is sent; the worker dies in between, once."""
+    """Write rows before the command is sent; the worker dies once in between."""
     handler = agents.detector.watch_executions.WatchExecutions
     handled, publish = handler.handle, Outbox.publish
 
     async def handle(self: Any, batch: Any) -> None:
-        # the fold as it is, with its command held back until its rows are written
+        # fold as the product does, but hold the command back until the rows are written
         held: list[Sequence[Outgoing]] = []
 
         async def hold(_: Outbox, messages: Sequence[Outgoing]) -> None:
@@ -63,7 +64,7 @@ def row_before_command() -> None:
             _replace(Outbox, "publish", publish)
         for messages in held:
             if any(message.topic.endswith("rollback-commands") for message in messages):
-                await self._app.producer.flush()
+                await self._driver.producer.flush()
                 _die_once()
             await publish(self._outbox, messages)
 
@@ -71,7 +72,7 @@ def row_before_command() -> None:
 
 
 def commit_before_flush() -> None:
-    """Offsets are committed while the rows still wait to be sent."""
+    """Commit offsets while the rows still wait to be sent."""
     send = table.WindowTable._send
     waiting = set()
 
@@ -87,41 +88,43 @@ def commit_before_flush() -> None:
     _replace(table.WindowTable, "_send", put_off)
 
 
-def no_stall_guard() -> None:
-    """A woken zombie goes on where it stood, to the next step: an applier that has more in hand
-    would publish what is current again, and so mend what it did.
+def no_suspend_watchdog() -> None:
+    """Let a worker that was suspended go on, without the check of its suspend watchdog.
+
+    It dies at the next crash point. Else an applier with more records in hand would publish again
+    what is current, and so repair what it did.
     """
     crash_point = streams.crash_points.crash_point
     woken = False
 
-    def to_the_next(step: CrashPoint) -> None:
+    def die_at_the_next(point: CrashPoint) -> None:
         nonlocal woken
         if woken:
             os.kill(os.getpid(), signal.SIGKILL)
         begin = time.monotonic()
-        crash_point(step)
+        crash_point(point)
         woken = time.monotonic() - begin > _STOOD_STILL_S
 
     def unchecked(_: Any) -> None:
         return
 
     _replace(SuspendWatchdog, "check", unchecked)
-    _replace(agents.applier.publish_changes, "reached", to_the_next)
+    _replace(agents.applier.publish_changes, "crash_point", die_at_the_next)
 
 
 def no_lock() -> None:
-    """Versions are published without the tool's lock, by a woken zombie too."""
+    """Publish versions without the lock of the tool, even from a worker that was suspended."""
 
     @asynccontextmanager
     async def unlocked(*_: Any) -> AsyncIterator[None]:
         yield
 
     _replace(agents.applier.publish_changes, "tool_lock", unlocked)
-    no_stall_guard()
+    no_suspend_watchdog()
 
 
 def clock_steps() -> None:
-    """No fault: the wall clock jumps an hour ahead, and an hour back, every two seconds."""
+    """Let the wall clock jump an hour ahead and an hour back every two seconds; this is no bug."""
     real, begin = time.time, time.monotonic()
 
     def ahead_s() -> float:
@@ -143,7 +146,7 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         row_before_command,
         commit_before_flush,
         no_lock,
-        no_stall_guard,
+        no_suspend_watchdog,
         clock_steps,
     )
 }
@@ -162,4 +165,5 @@ def _die_once() -> None:
 if __name__ == "__main__":
     plant, role = sys.argv[1:]
     PLANTS[plant]()
+    arm(os.environ)
     sys.exit(run_worker(role, load_settings()))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Records that must become dead letters, each with what the cause has to say."""
+"""Records that must become dead letters, each with a text that the cause must contain."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.chaos.stack import PARTITIONS
 
 
 class Made(NamedTuple):
-    """A record, by whom and where it is put; no partition is the default partitioner's."""
+    """A record to send. Without a partition the default partitioner chooses it."""
 
     key: bytes | None
     value: bytes | None
@@ -20,7 +20,7 @@ class Made(NamedTuple):
 
 
 class Poison(NamedTuple):
-    """``cause`` must occur in the dead letter's error."""
+    """A kind of bad record. The error of its dead letter must contain ``cause``."""
 
     topic: str
     cause: str

@@ -1,4 +1,4 @@
-"""One run: a stack, the workload, the faults, then the books."""
+"""One run: a stack, the workload, the faults, then the audit."""
 
 import asyncio
 import json
@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.rules import PolicyName
-from tests.chaos.audit.books import read_books
-from tests.chaos.audit.invariants import Violation, violations
+from tests.chaos.audit.check import violations
+from tests.chaos.audit.final_state import read_final_state
+from tests.chaos.audit.invariants.violation import Violation
 from tests.chaos.audit.lag import until_none
 from tests.chaos.faults import inflict, schedule
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import Workload
 
 CATCH_UP_S = 60.0
-"""How soon after the last fault nothing may be behind."""
+"""After the last fault the lag must be gone within so many seconds."""
 _CALM_S = 5.0
 """The workload goes on for so long after the last fault."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is; the seed repeats its workload and its faults."""
+    """The settings of a run. The same seed gives the same workload and the same faults."""
 
     seed: int
     seconds: float
@@ -36,7 +37,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The result of a run."""
 
     plan: Plan
     faults: Counter[str] = field(default_factory=Counter)
@@ -46,7 +47,7 @@ class Report:
     poison: int = 0
     catch_up_s: float | None = None
     violations: list[Violation] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -54,7 +55,7 @@ class Report:
 
 
 async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT) -> Report:
-    """Run it in this folder, where logs and the ledger stay."""
+    """Run the plan in this folder, in which the logs and the ledger stay."""
     report = Report(plan)
     keep_rows = plan.seed % 2 == 1  # detectors keep them on disk, or read their changelog
     async with Stack(folder, worker_program, keep_rows=keep_rows, policy=plan.policy) as stack:
@@ -65,7 +66,7 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
         workload = Workload(stack.settings, plan.seed, plan.tools, plan.rate)
         working = asyncio.create_task(workload.run())
         try:
-            await _faults(plan, stack, report)
+            await _cause_faults(plan, stack, report)
             await asyncio.sleep(_CALM_S)
         finally:
             workload.stop()
@@ -75,45 +76,47 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
     return report
 
 
-async def _faults(plan: Plan, stack: Stack, report: Report) -> None:
-    """Round after round until the time is up; the first round is always whole."""
-    dealt = schedule(plan.seed)
-    beside: list[asyncio.Task[None]] = []
+async def _cause_faults(plan: Plan, stack: Stack, report: Report) -> None:
+    """Cause faults, round after round, until the time is up; the first round is always whole."""
+    faults = schedule(plan.seed)
+    meanwhile: list[asyncio.Task[None]] = []
     end = time.monotonic() + plan.seconds
     await asyncio.sleep(5)
     first = True
     while first or time.monotonic() < end:
-        for fault in dealt.round():
+        for fault in faults.round():
             if not first and time.monotonic() > end:
                 break
             stack.say(f"fault: {fault}")
             report.faults[fault.kind] += 1
             inflicted = inflict(fault, stack, plan.refused_s)
             if fault.kind == "postgres refused":
-                beside.append(asyncio.create_task(inflicted))
+                meanwhile.append(asyncio.create_task(inflicted))
             else:
                 await inflicted
-            await asyncio.sleep(dealt.pause_s())
-        await asyncio.gather(*beside)
-        beside.clear()
+            await asyncio.sleep(faults.pause_s())
+        await asyncio.gather(*meanwhile)
+        meanwhile.clear()
         first = False
 
 
 async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
-    stack.say("waiting until nothing is behind")
+    stack.say("waiting until there is no lag")
     try:
         report.catch_up_s = await until_none(stack.settings, CATCH_UP_S)
     except TimeoutError:
         text = f"not zero {CATCH_UP_S:.0f} s after the last fault"
         report.violations.append(Violation("lag", "all", "the groups", text))
     await asyncio.sleep(stack.refresh_s if stack.refresh_s < CATCH_UP_S else 0)
-    stack.say("reading the books")
-    books = await read_books(stack.settings, stack.postgres.socket_dsn, stack.one("detector").url)
+    stack.say("reading topics and tables")
+    state = await read_final_state(
+        stack.settings, stack.postgres.socket_dsn, stack.one("detector").url
+    )
     report.records = workload.sent
-    report.executions = len(books.tables["executions"])
-    report.commands = len(books.tables["rollbacks"])
-    report.poison = len(books.poison)
-    report.violations += violations(books, workload.acknowledged)
+    report.executions = len(state.tables["executions"])
+    report.commands = len(state.tables["rollbacks"])
+    report.poison = len(state.poison)
+    report.violations += violations(state, workload.acknowledged)
     report.violations += [
         Violation("restarts", *end, "ended by itself") for end in stack.unasked_ends
     ]
@@ -121,16 +124,16 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
 
 def _say(report: Report, begin: float, text: str) -> None:
     line = f"{time.monotonic() - begin:7.1f} s  {text}"
-    report.said.append(line)
+    report.events.append(line)
     print(line, flush=True)
 
 
 def _write_ledger(folder: Path, report: Report) -> None:
-    """The run as lines of JSON: the plan, what happened when, what broke and where."""
+    """Write the run as lines of JSON: the plan, what happened when, what broke and where."""
     with (folder / "ledger.jsonl").open("w") as ledger:
         for line in (
             {"seed": report.plan.seed, "plan": str(report.plan)},
-            *({"said": said} for said in report.said),
+            *({"event": event} for event in report.events),
             *({"violation": violation._asdict()} for violation in report.violations),
         ):
             print(json.dumps(line), file=ledger)

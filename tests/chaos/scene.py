@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.chaos.audit.books import read_books
-from tests.chaos.audit.invariants import Violation, violations
+from tests.chaos.audit.check import violations
+from tests.chaos.audit.final_state import read_final_state
+from tests.chaos.audit.invariants.violation import Violation
 from tests.chaos.audit.lag import until_none
 from tests.chaos.run import CATCH_UP_S
 from tests.chaos.stack import PRODUCT, ROLES, Stack
@@ -25,7 +26,10 @@ async def play(
     rate: float = 80.0,
     kinds: Mapping[str, int] = KINDS,
 ) -> list[Violation]:
-    """What broke in a run in which ``act`` happens; ``armed`` names a step for a role's worker."""
+    """Return what broke in a run in which ``act`` happens.
+
+    ``armed`` has, by role, the crash point at which its worker dies or stops.
+    """
     async with Stack(folder, program, refresh_s) as stack:
         for role in ROLES:
             stack.add(role, (armed or {}).get(role, ""))
@@ -39,5 +43,5 @@ async def play(
             await working
         await until_none(stack.settings, CATCH_UP_S)
         url = stack.one("detector").url
-        books = await read_books(stack.settings, stack.postgres.socket_dsn, url)
-        return violations(books, workload.acknowledged)
+        state = await read_final_state(stack.settings, stack.postgres.socket_dsn, url)
+        return violations(state, workload.acknowledged)

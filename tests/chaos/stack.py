@@ -1,4 +1,4 @@
-"""What a chaos run breaks: a broker and a Postgres behind doors, and supervised workers."""
+"""The stack that a chaos run breaks: a broker and a Postgres with proxies, and their workers."""
 
 import asyncio
 import os
@@ -13,33 +13,30 @@ from typing import Self
 import asyncpg
 import psutil
 
-from rollguard.embedded.stack import (
-    PostgresCommands,
-    free_port,
-    guarded,
-    prepare_postgres,
-    wait_for_kafka,
-)
+from rollguard.embedded.broker import wait_for_kafka
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.postgres import PostgresCommands, prepare_postgres
+from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.support.kafka import APACHE
-from tests.support.proxy import Door, to_port, to_socket
+from tests.support.proxy import Proxy, to_port, to_socket
 
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
-PRODUCT = ("-m", "rollguard", "worker")
+PRODUCT = ("-m", "tests.support.armed_worker", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
-"""How long the supervisor waits before it starts a worker again."""
-_REASONS_TO_END = ("stood still", "went away while the worker started")
+"""The supervisor waits for so long before it starts a worker again."""
+_EXPECTED_REASONS = ("stood still", "went away while the worker started")
 
 
 def start(
     command: Sequence[str], log: Path, user: tuple[int, int] | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, that ends when this one does."""
+    """Start a process in a session of its own, which ends when this process ends."""
     with log.open("ab") as output:
         return subprocess.Popen(
             guarded(command, signal.SIGKILL, user),
@@ -52,28 +49,26 @@ def start(
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to its whole session."""
+    """Send SIGKILL to the whole session of the process."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 class Broker:
-    """Apache Kafka behind a door: clients are told the door's address."""
+    """Apache Kafka, which tells its clients the address of a proxy."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port, self._controller = free_port(), free_port()
-        self.door = Door(free_port(), to_port(self._port))
-        self.address = f"127.0.0.1:{self.door.port}"
+        self.proxy = Proxy(free_port(), to_port(self._port))
+        self.address = f"127.0.0.1:{self.proxy.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        """Run it on what it kept; returns when it answers."""
+        """Start it on the data that it has; return when it answers."""
         command = [str(APACHE), str(self._folder / "kafka"), str(self._port), str(self._controller)]
-        self._process = start(
-            command, self._folder / "kafka.log", ROLLGUARD_KAFKA_ADVERTISED=self.address
-        )
+        self._process = start(command, self._folder / "kafka.log", BROKER_ADVERTISED=self.address)
         await wait_for_kafka(f"127.0.0.1:{self._port}", _START_S)
 
     def kill(self) -> None:
@@ -82,19 +77,19 @@ class Broker:
 
 
 class Postgres:
-    """PostgreSQL behind a door; readers of the run's books use its socket."""
+    """PostgreSQL with a proxy for the workers; the audit uses its socket."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._home = folder / "postgres"
         self._commands: PostgresCommands = prepare_postgres(folder, self._home)
         self._process: subprocess.Popen[bytes] | None = None
-        self.door = Door(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
-        self.dsn = f"postgresql://rollguard@127.0.0.1:{self.door.port}/rollguard"
+        self.proxy = Proxy(free_port(), to_socket(f"{self._home}/.s.PGSQL.5432"))
+        self.dsn = f"postgresql://rollguard@127.0.0.1:{self.proxy.port}/rollguard"
         self.socket_dsn = f"postgresql://rollguard@/rollguard?host={self._home}&port=5432"
 
     async def make(self) -> None:
-        """An empty database, running."""
+        """Make an empty database and start the server."""
         log = self._folder / "postgres.log"
         if start(self._commands.init, log, self._commands.user).wait() != 0:
             raise RuntimeError(f"initdb failed: {log}")
@@ -104,7 +99,7 @@ class Postgres:
         await connection.close()
 
     async def start(self, database: str = "rollguard") -> None:
-        """Run it on what it kept; returns when it answers."""
+        """Start it on the data that it has; return when it answers."""
         log = self._folder / "postgres.log"
         (self._home / "data" / "postmaster.pid").unlink(missing_ok=True)
         self._process = start(self._commands.serve, log, self._commands.user)
@@ -117,7 +112,7 @@ class Postgres:
                 await asyncio.sleep(0.05)
 
     def kill(self) -> None:
-        """All of its processes at once, as when the power fails (what was written stays)."""
+        """Kill all its processes at once, as when the power fails (what was written stays)."""
         if self._process is None:
             return
         children = psutil.Process(self._process.pid).children()  # each in a session of its own
@@ -128,15 +123,15 @@ class Postgres:
 
 
 class Worker:
-    """One worker under a name that it keeps; started again whenever it ends by itself."""
+    """One worker, which keeps its name and is started again whenever it ends by itself."""
 
     def __init__(self, stack: "Stack", role: str, number: int, step: str = "") -> None:
         self.role, self.number = role, number
         self.name = f"{role}-{number}"
         self.ends: list[int] = []
-        """The exit codes so far; negative is a signal."""
+        """The exit codes so far; a negative one is a signal."""
         self.expected = False
-        """Whether its next end is meant."""
+        """Whether its next end is intended."""
         self._stack = stack
         self._port = free_port()
         self._step = step
@@ -153,18 +148,18 @@ class Worker:
         return self._process.pid
 
     def send_signal(self, number: signal.Signals) -> None:
-        """To the process as it runs now."""
+        """Send a signal to the process that runs now."""
         if self._process.returncode is None:
             if number in (signal.SIGKILL, signal.SIGTERM):
-                self.expected = True  # whatever it is sent while it is leaving
+                self.expected = True  # whatever signal it gets while it is ending
             os.kill(self._process.pid, number)
 
     def arm(self, step: str) -> None:
-        """From its next start on it dies or stands still at this step, once."""
+        """Let it die or stop at this crash point, once, after its next start."""
         self._step = step
 
     async def retire(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it, and do not start it again."""
+        """End it and do not start it again."""
         self._wanted = False
         self.send_signal(signal.SIGCONT)
         self.send_signal(number)
@@ -181,8 +176,8 @@ class Worker:
         self._log_begin = log.stat().st_size if log.exists() else 0
         return start(command, log, None, **environment)
 
-    def _words(self) -> str:
-        """What it has said since it was started."""
+    def _output(self) -> str:
+        """Return what it has written since it was started."""
         log = (self._stack.folder / f"{self.name}.log").read_bytes()
         return log[self._log_begin :].decode(errors="replace").strip()
 
@@ -192,7 +187,7 @@ class Worker:
                 await asyncio.sleep(0.05)
             self.ends.append(self._process.returncode)
             if self._process.returncode not in (0, -signal.SIGKILL) and not self.expected:
-                self._stack.note_end(self.name, self._words())
+                self._stack.note_end(self.name, self._output())
             self.expected = False
             if not self._wanted:
                 return
@@ -205,8 +200,8 @@ class Worker:
 class Stack:
     """``async with Stack(folder)``: broker, Postgres, schema and topics; workers when asked for.
 
-    ``worker_program`` is what Python runs, in front of the role: the product's own, or one with a
-    planted fault.
+    ``worker_program`` holds the arguments for Python that come before the role: the product's own,
+    or those of a worker with a planted bug.
     """
 
     def __init__(
@@ -231,13 +226,13 @@ class Stack:
             policy=policy,
         )
         self.unasked_ends: list[tuple[str, str]] = []
-        """Workers that ended though nobody told them to, with their last words."""
+        """Workers that ended although nobody ended them, with the last line that they wrote."""
 
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(self.broker.start(), self.postgres.make())
-            await self.broker.door.open()
-            await self.postgres.door.open()
+            await self.broker.proxy.open()
+            await self.postgres.proxy.open()
             await migrate_database(self.settings)
             await create_missing_topics(self.settings)
         except BaseException:
@@ -249,22 +244,22 @@ class Stack:
         await asyncio.gather(*(each.retire(signal.SIGKILL) for each in self.workers))
         self.broker.kill()
         self.postgres.kill()
-        await self.broker.door.close()
-        await self.postgres.door.close()
+        await self.broker.proxy.close()
+        await self.postgres.proxy.close()
 
     def say(self, text: str) -> None:
-        """A line for whoever reads the run."""
+        """Report an event of the run; a run replaces this."""
 
-    def note_end(self, worker: str, words: str) -> None:
-        """A worker ended by itself: for one of two reasons, or that is a violation."""
-        reasons = [reason for reason in _REASONS_TO_END if reason in words]
-        last = words.rpartition("\n")[2]
+    def note_end(self, worker: str, output: str) -> None:
+        """Report that a worker ended by itself, and remember it if its reason is not expected."""
+        reasons = [reason for reason in _EXPECTED_REASONS if reason in output]
+        last = output.rpartition("\n")[2]
         self.say(f"{worker} ended by itself: {reasons[0] if reasons else last}")
         if not reasons:
             self.unasked_ends.append((worker, last))
 
     def environment(self, name: str, port: int) -> dict[str, str]:
-        """What a worker needs to find this stack."""
+        """Return the environment variables of a worker of this stack."""
         return {
             "ROLLGUARD_KAFKA_BROKERS": self.broker.address,
             "ROLLGUARD_POSTGRES_DSN": self.postgres.dsn,
@@ -275,11 +270,11 @@ class Stack:
             "ROLLGUARD_REFRESH_S": str(self.refresh_s),
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
-            "ROLLGUARD_POLICY": self.settings.policy,
+            "ROLLGUARD_POLICY": self.settings.rules.policy,
         }
 
     def add(self, role: str, step: str = "") -> Worker:
-        """One more worker of the role, under the first name that is free; armed, if with a step."""
+        """Start one more worker of the role, with the first name that is free."""
         taken = {each.number for each in self.of(role)}
         number = next(number for number in range(1, PARTITIONS + 1) if number not in taken)
         worker = Worker(self, role, number, step)
@@ -287,7 +282,7 @@ class Stack:
         return worker
 
     async def drop(self, worker: Worker, number: signal.Signals = signal.SIGTERM) -> None:
-        """End a worker for good."""
+        """End a worker and do not start it again."""
         self.workers.remove(worker)
         await worker.retire(number)
 
@@ -295,5 +290,5 @@ class Stack:
         return [each for each in self.workers if each.role == role]
 
     def one(self, role: str) -> Worker:
-        """The worker of the role that was there first."""
+        """Return the oldest worker of the role."""
         return self.of(role)[0]

@@ -1,4 +1,4 @@
-"""Known faults, planted: the harness catches every one of them, and names what broke."""
+"""Planted bugs: the audit catches every one of them and names the invariant that broke."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ def planted(fault: str) -> tuple[str, ...]:
 
 
 async def dies_again_and_again(stack: Stack, _: Workload) -> None:
-    """The detector, each time with what it wrote not yet committed."""
+    """Kill the detector three times, each time before what it wrote is committed."""
     worker = stack.one("detector")
     for times in range(1, 4):
         worker.arm("kill:offsets.flushed@3")
@@ -80,18 +80,20 @@ async def test_a_commit_before_the_flush_loses_rows(folder: Path) -> None:
 
 
 class Stops:
-    """The first worker of the step's role stands still there until its session is over; another
-    takes its place; it wakes when all is quiet, so that what it sends is the last of its tool.
+    """Suspends the first worker of a role at a crash point until its session is over.
+
+    Another worker takes over. The first one is woken when no more records come, so that what it
+    sends is the last record of its tool.
     """
 
-    def __init__(self, step: str, *, lock_is_lost: bool) -> None:
-        self.step = step
-        self.role = step.partition(".")[0]
+    def __init__(self, point: str, *, lock_is_lost: bool) -> None:
+        self.point = point
+        self.role = point.partition(".")[0]
         self._lock_is_lost = lock_is_lost
 
     async def __call__(self, stack: Stack, workload: Workload) -> None:
         worker = stack.one(self.role)
-        assert await wait_until(lambda: stands_still(worker), 60), "the step was not reached"
+        assert await wait_until(lambda: stands_still(worker), 60), "the crash point was not reached"
         stack.add(self.role)
         if self._lock_is_lost:
             stack.postgres.kill()
@@ -104,11 +106,11 @@ class Stops:
 
 
 async def played_with_a_zombie(folder: Path, stops: Stops, program: Sequence[str]) -> set[str]:
-    """The invariants that broke."""
+    """Return the invariants that broke."""
     found = await play(
         folder,
         stops,
-        armed={stops.role: f"stop:{stops.step}@6"},
+        armed={stops.role: f"stop:{stops.point}@6"},
         program=program,
         tools=3,
         kinds={"execute": 60, "deploy": 1},
@@ -119,20 +121,20 @@ async def played_with_a_zombie(folder: Path, stops: Stops, program: Sequence[str
 DETECTOR, APPLIER = "detector.commanded", "applier.activation_published"
 
 
-@pytest.mark.parametrize(("step", "broken"), [(DETECTOR, "rows"), (APPLIER, "versions")])
-async def test_a_woken_zombie_without_the_guard(step: str, broken: str, folder: Path) -> None:
-    stops = Stops(step, lock_is_lost=True)
-    assert broken in await played_with_a_zombie(folder, stops, planted("no_stall_guard"))
+@pytest.mark.parametrize(("point", "broken"), [(DETECTOR, "rows"), (APPLIER, "versions")])
+async def test_a_woken_zombie_without_the_guard(point: str, broken: str, folder: Path) -> None:
+    stops = Stops(point, lock_is_lost=True)
+    assert broken in await played_with_a_zombie(folder, stops, planted("no_suspend_watchdog"))
 
 
-@pytest.mark.parametrize("step", [DETECTOR, APPLIER])
-async def test_a_woken_zombie_does_no_harm(step: str, folder: Path) -> None:
-    stops = Stops(step, lock_is_lost=True)
+@pytest.mark.parametrize("point", [DETECTOR, APPLIER])
+async def test_a_woken_zombie_does_no_harm(point: str, folder: Path) -> None:
+    stops = Stops(point, lock_is_lost=True)
     assert await played_with_a_zombie(folder, stops, PRODUCT) == set()
 
 
 @pytest.mark.parametrize(
-    ("plant", "broken"), [("no_lock", {"versions"}), ("no_stall_guard", set())]
+    ("plant", "broken"), [("no_lock", {"versions"}), ("no_suspend_watchdog", set())]
 )
 async def test_publishing_without_the_lock(plant: str, broken: set[str], folder: Path) -> None:
     """The lock alone keeps the versions in order, for as long as it is held."""

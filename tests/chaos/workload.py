@@ -1,8 +1,8 @@
-"""Engines: they follow `tool-versions`, run what is current there, deploy, and make mistakes.
+"""The engines of a run: they follow `tool-versions`, execute, deploy, make mistakes.
 
-What happens to which tool, in which order and with which luck, is drawn from the seed alone; which
-version an execution names depends on when the engine learns of it, as it does in life. A version's
-code says how it fares: ``# fails 0.9 TypeError``.
+What happens to which tool, in which order and with which result, is drawn from the seed alone.
+Which version an execution names depends on when the engine learns of the version, as in production.
+The code of a version says how often it fails and with which error: ``# fails 0.9 TypeError``.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from tests.chaos.audit.topic_reader import follow
 from tests.chaos.poison import POISONS
 
 HEADER: Final = "poison"
-"""The header by which the books know a record that must become a dead letter, and why."""
+"""The header that marks a record which must become a dead letter; its value is the cause."""
 
 OUTAGE_EVERY: Final = 3_000
 OUTAGE_FROM: Final = 2_500
-"""Under policy `guarded` everything fails now and then: of so many acts those from here on."""
+"""Under policy `guarded` everything fails now and then: of 3,000 acts, those from this one on."""
 SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
 
 KINDS: Final = {
@@ -44,8 +44,9 @@ KINDS: Final = {
 
 
 class Workload:
-    """``await run(...)`` while faults happen. ``acknowledged`` is by topic: the ids of all that the
-    broker has taken.
+    """Sends records while faults happen.
+
+    ``acknowledged`` has, by topic, the ids of the records that the broker has acknowledged.
     """
 
     def __init__(
@@ -68,16 +69,16 @@ class Workload:
         self._history: dict[str, list[int]] = defaultdict(list)
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._deployed: dict[str, Deployment] = {}
-        self._outages = settings.policy == "guarded"
+        self._outages = settings.rules.policy == "guarded"
         self._in_outage = False
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Publish nothing more; :meth:`run` returns when all is acknowledged."""
+        """Send nothing more; :meth:`run` returns when all records are acknowledged."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Deploy every tool, then go on at the given rate until :meth:`stop`."""
+        """Deploy every tool, then send at the given rate until :meth:`stop`."""
         producer = AIOKafkaProducer(
             bootstrap_servers=list(self._settings.kafka_brokers),
             enable_idempotence=True,
@@ -113,7 +114,7 @@ class Workload:
         random = self._random
         tool = random.choice(self._tools)
         kind = random.choices(list(self._kinds), list(self._kinds.values()))[0]
-        # Drawn here whatever the kind, so that what follows is the same whatever was known by now.
+        # Draw for every kind, so that the next draws do not depend on what is known by now.
         luck, draw = random.random(), Random(random.getrandbits(64))
         if kind == "execute":
             await self._execute(producer, tool, luck, draw)
@@ -135,7 +136,7 @@ class Workload:
         version = self.versions.get(tool)
         if version is None:
             return
-        rate, error = _fares(version.code)
+        rate, error = _failures_of(version.code)
         failed = luck < rate or self._in_outage
         at = datetime.now(UTC) - timedelta(milliseconds=draw.randrange(50))
         if draw.random() < 0.03:
@@ -231,7 +232,7 @@ def _behaviour(draw: Random) -> str:
     return f"fails {rate} {draw.choice(('TypeError', 'ValueError', 'KeyError'))}"
 
 
-def _fares(code: str) -> tuple[float, str]:
+def _failures_of(code: str) -> tuple[float, str]:
     match = re.match(r"# fails (\S+) (\w+)", code)
     assert match is not None
     return float(match[1]), match[2]

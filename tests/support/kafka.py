@@ -16,7 +16,9 @@ from uuid import uuid4
 
 import pytest
 
-from rollguard.embedded.stack import broker_command, free_port, guarded, wait_for_kafka
+from rollguard.embedded.broker import broker_command, wait_for_kafka
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.processes import guarded
 
 _GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
 APACHE = Path(__file__).parents[2] / "compose" / "kafka" / "broker"
@@ -27,10 +29,10 @@ _TIMEOUT_S = 60.0
 def running_broker(
     command: Sequence[str], brokers: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, running and answering at ``brokers``; SIGTERM, then SIGKILL, at the end.
-    ``environment`` is added to ours.
+    """Run the command until the end of the block; it answers at ``brokers`` from the beginning.
 
-    Raises RuntimeError where it exits first (the port was taken) and TimeoutError.
+    At the end it gets SIGTERM, and SIGKILL if it does not stop. ``environment`` is added to ours.
+    Raises RuntimeError if it exits first (the port was taken), and TimeoutError.
     """
     process = subprocess.Popen(
         guarded(command, signal.SIGKILL),
@@ -41,7 +43,7 @@ def running_broker(
         env={**os.environ, **(environment or {})},
     )
     try:
-        with ThreadPoolExecutor(1) as thread:  # a loop may be running in ours
+        with ThreadPoolExecutor(1) as thread:  # an event loop may be running in this thread
             thread.submit(asyncio.run, wait_for_kafka(brokers, _TIMEOUT_S)).result()
         if process.poll() is not None:
             raise RuntimeError(f"{command[0]} exited with {process.returncode}")
@@ -86,5 +88,5 @@ def kafka(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def topic_prefix() -> str:
-    """A prefix that no other test has, so that tests can share a broker."""
+    """Return a prefix that no other test has, so that tests can share a broker."""
     return f"test-{uuid4().hex[:12]}-"

@@ -1,8 +1,8 @@
-"""Good messages, what can be made of them, and which of it is bad: decided by the contract's
-'Validity', not by asking the product.
+"""Good messages and mutations of them.
 
 Each mutation knows its fate: ``good`` (it must count), ``bad`` (it must be a dead letter) or
 ``open`` (the contract does not say, or chance decides: it must be one of the two, and not both).
+The fate comes from the contract's section 'Validity', and not from the product.
 """
 
 import json
@@ -32,8 +32,10 @@ TIME_OF: Final[dict[Kind, str]] = {
 
 
 class Case(NamedTuple):
-    """One record to be sent. ``fields`` are what a good one says; ``partition`` None is the key's;
-    ``codec`` compresses its batch.
+    """One record to be sent.
+
+    ``fields`` are those of the good message. ``partition`` None is the partition of the key.
+    ``codec`` compresses the batch.
     """
 
     name: str
@@ -48,12 +50,12 @@ class Case(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A JSON text that stands where a value would: a number that Python would write otherwise."""
+    """A JSON text in the place of a value: a number that Python would write in another way."""
 
     text: str
 
 
-# --- what stands where a good value stood -------------------------------------------------------
+# --- values that replace a good value ------------------------------------------------------------
 
 WRONG_TYPES: Final[dict[str, list[Any]]] = {
     "text": [None, 0, -1.5, True, [], ["a"], {}, {"a": 1}, Raw("1e400"), Raw("NaN")],
@@ -166,7 +168,7 @@ ABSENT_IS_GOOD: Final = OPTIONAL | {"details"}
 
 
 def text_of(fields: Fields) -> str:
-    """The fields as a JSON text, :class:`Raw` ones as they are."""
+    """Return the fields as a JSON text; :class:`Raw` ones stay as they are."""
     return _text(fields)
 
 
@@ -191,7 +193,7 @@ def _unescaped(fields: Fields) -> str:
 
 
 def good(kind: Kind, tool: str, random: Random, now: datetime, version_id: int) -> Fields:
-    """A plain good message of ``now``; a command names ``version_id`` as its target."""
+    """Return a plain good message of ``now``; a command names ``version_id`` as its target."""
     fields: Fields = {
         ID_OF[kind]: str(UUID(int=random.getrandbits(128), version=4)),
         "tool_name": tool,
@@ -256,7 +258,7 @@ def absent(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def too_long(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """What the contract limits in executions; of other messages' texts it says nothing."""
+    """Exceed what the contract limits in executions; it does not limit other messages' texts."""
     field = {"execution": "session_id", "deployment": "improvement_reason", "command": "issued_by"}
     size = random.choice([256, 70_000, 1_000_000])
     fate: Fate = "bad" if kind == "execution" else "open"
@@ -286,7 +288,7 @@ def unknown_extreme(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def deep(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """Nothing else than nesting; or nesting where a text must stand."""
+    """Send nothing but nesting, or nesting in the place of a text."""
     depth = random.choice([10, 200, 1_000, 10_000, 100_000])
     opened, closed = random.choice([("[", "]"), ('{"a":', "}"), ("[", "")])
     text = opened * depth + ("1" if opened != "[" else "") + closed * depth
@@ -296,7 +298,7 @@ def deep(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def layout(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """The same message, written otherwise."""
+    """Write the same message in another way."""
     shuffled = dict(random.sample(list(fields.items()), len(fields)))
     texts = {
         "shuffled": json.dumps(shuffled),
@@ -315,7 +317,7 @@ def layout(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def twice_different(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """A name that stands there twice: JSON does not say which one holds."""
+    """Write a name twice: JSON does not say which value holds."""
     field = random.choice(list(fields))
     other = random.choice(["x", 7, None, fields[field]])
     text = text_of(fields)[:-1] + f", {json.dumps(field)}: {_text(other)}}}"
@@ -363,7 +365,7 @@ def no_utf_8(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def nearly_utf_8(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """A byte order mark, which a reader may pass over; and surrogates written as UTF-8."""
+    """Add a byte order mark, which a reader may ignore, or write surrogates as UTF-8."""
     text = _unescaped(fields | {"extra": "é"}).encode()
     mark = random.random() < 0.5
     value = b"\xef\xbb\xbf" + text if mark else text.replace(b"\xc3\xa9", b"\xed\xa0\x80")
@@ -379,7 +381,7 @@ def random_bytes(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def flipped(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """Some bits, bytes or stretches of a good message changed: chance decides."""
+    """Change some bits, bytes or stretches of a good message at random."""
     value = bytearray(text_of(fields).encode())
     for _ in range(random.choice([1, 1, 1, 2, 5])):
         at = random.randrange(len(value))
@@ -424,7 +426,7 @@ def transported(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def ahead(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    """A clock that is fast: by 30 s it may be."""
+    """Send a time that is ahead: up to 30 s are allowed."""
     seconds = random.choice([30, 100, 7_200, 10**7])
     time = datetime.now(UTC) + timedelta(seconds=seconds)
     fate: Fate = "good" if seconds <= 60 else "bad"
@@ -483,8 +485,9 @@ def cases(
     version_ids: dict[str, int],
     large: int = 0,
 ) -> Iterator[Case]:
-    """So many records, ``large`` of them as large as they may be. Their times are now, a moment
-    apart.
+    """Yield ``count`` records, ``large`` of them as large as they may be.
+
+    Their times are now, a moment apart.
     """
     mutations: list[Mutation] = random.choices(
         list(WEIGHTS), weights=list(WEIGHTS.values()), k=count - large

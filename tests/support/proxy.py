@@ -1,4 +1,4 @@
-"""A port on loopback that leads to a server, and can be shut, cut or slowed down."""
+"""A proxy before a server, on a loopback port; it can be shut, cut or slowed down."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -15,17 +15,17 @@ _CHUNK = 65_536
 
 
 def to_port(port: int) -> Callable[[], Awaitable[Streams]]:
-    """The way to a port of loopback."""
+    """Return a function that connects to a loopback port."""
     return lambda: asyncio.open_connection("127.0.0.1", port)
 
 
 def to_socket(path: str) -> Callable[[], Awaitable[Streams]]:
-    """The way to a unix socket."""
+    """Return a function that connects to a unix socket."""
     return lambda: asyncio.open_unix_connection(path)
 
 
-class Door:
-    """Leads to ``connect`` while it is open; ``delay_s`` is how long each chunk is held back."""
+class Proxy:
+    """Passes connections on to ``connect`` while it is open; each chunk waits for ``delay_s``."""
 
     def __init__(self, port: int, connect: Callable[[], Awaitable[Streams]]) -> None:
         self.port = port
@@ -40,14 +40,14 @@ class Door:
         self._server = await asyncio.start_server(self._enter, "127.0.0.1", self.port)
 
     def shut(self) -> None:
-        """Refuse connections from now on, and cut those that are there."""
+        """Refuse connections from now on, and cut the open ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
         self.cut()
 
     def cut(self) -> None:
-        """End the connections that are there, without a word."""
+        """End the open connections at once, without closing them in order."""
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
@@ -60,11 +60,11 @@ class Door:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._lead(reader, writer))
+        task = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await self._connect()
         except OSError:
@@ -92,19 +92,19 @@ class Door:
 
 
 @asynccontextmanager
-async def door_to_postgres(dsn: str) -> AsyncIterator[tuple[Door, str]]:
-    """An open door to the server at this DSN (a unix socket's), and the DSN through it."""
-    user, socket = await way_to(dsn)
-    door = Door(free_port(), to_socket(socket))
-    await door.open()
+async def proxy_to_postgres(dsn: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """Yield an open proxy to the server of this DSN (of a unix socket), and the proxy's DSN."""
+    user, socket = await user_and_socket(dsn)
+    proxy = Proxy(free_port(), to_socket(socket))
+    await proxy.open()
     try:
-        yield door, f"postgresql://{user}@127.0.0.1:{door.port}{urlsplit(dsn).path}"
+        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(dsn).path}"
     finally:
-        await door.close()
+        await proxy.close()
 
 
-async def way_to(dsn: str) -> tuple[str, str]:
-    """The user of a DSN, and the path of the socket that it leads to."""
+async def user_and_socket(dsn: str) -> tuple[str, str]:
+    """Return the user of a DSN, and the path of its unix socket."""
     connection = await asyncpg.connect(dsn)
     try:
         folder = await connection.fetchval("show unix_socket_directories")

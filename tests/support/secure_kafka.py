@@ -1,4 +1,4 @@
-"""An Apache Kafka with a second listener: TLS, SCRAM users, and what ACLs give them."""
+"""An Apache Kafka with a second listener: TLS, SCRAM users, and ACLs."""
 
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -8,27 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from tests.support.kafka import APACHE, running_broker
 
 USERS = ("operator", "detector", "applier", "recorder", "engine", "stranger")
 
 
 def password_of(user: str) -> str:
-    """Long and odd enough to be found in whatever was printed."""
+    """Return a password that is unusual enough to be found in any output."""
     return f"s3cret-of-{user}"
 
 
 @dataclass(frozen=True)
 class SecureKafka:
-    """``admin`` is the plain listener, where everything is allowed; ``brokers`` the secure one."""
+    """A broker: ``admin`` is a plain listener with all rights, ``brokers`` the secure one."""
 
     admin: str
     brokers: str
     ca_file: Path
 
     def access(self, user: str, **more: str) -> dict[str, str]:
-        """The settings with which this user comes in."""
+        """Return the settings with which this user connects."""
         return {
             "kafka_brokers": self.brokers,
             "kafka_security": "sasl_ssl",
@@ -40,7 +40,7 @@ class SecureKafka:
 
 
 def make_authority(folder: Path, name: str) -> Path:
-    """A new certificate authority; its certificate. The key stands beside it."""
+    """Make a certificate authority, and return its certificate; its key is beside it."""
     ca, key = folder / f"{name}.pem", folder / f"{name}.key"
     _openssl(
         *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
@@ -50,7 +50,7 @@ def make_authority(folder: Path, name: str) -> Path:
 
 
 def make_certificate(ca: Path, folder: Path, host: str) -> tuple[Path, Path]:
-    """A server's certificate for this host (``DNS:…`` or ``IP:…``), signed; and its key."""
+    """Make a signed certificate of a server (``DNS:…`` or ``IP:…``), and return it and its key."""
     cert, key, request = folder / "server.crt", folder / "server.key", folder / "server.csr"
     extensions = folder / "extensions"
     extensions.write_text(f"subjectAltName={host}\n")
@@ -71,7 +71,7 @@ def _openssl(*arguments: str) -> None:
 
 @contextmanager
 def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureKafka]:
-    """It, running."""
+    """Run a secure broker until the end of the block."""
     ca = make_authority(folder, "authority")
     cert, key = make_certificate(ca, folder, "IP:127.0.0.1")
     data = folder / "kafka"
@@ -79,8 +79,8 @@ def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureK
     (data / "server.pem").write_text(key.read_text() + cert.read_text())
     port, secure = free_port(), free_port()
     environment = {
-        "ROLLGUARD_KAFKA_SASL_PORT": str(secure),
-        "ROLLGUARD_KAFKA_USERS": " ".join(f"{user}:{password_of(user)}" for user in users),
+        "BROKER_SASL_PORT": str(secure),
+        "BROKER_USERS": " ".join(f"{user}:{password_of(user)}" for user in users),
     }
     command = [str(APACHE), str(data), str(port), str(free_port())]
     with running_broker(command, f"127.0.0.1:{port}", environment):
@@ -89,6 +89,6 @@ def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureK
 
 @pytest.fixture(scope="session")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    """One for the session. Tests that use it are marked ``kafka``."""
+    """Run one secure broker for the session. Tests that use it are marked ``kafka``."""
     with secure_kafka(tmp_path_factory.mktemp("doors")) as kafka:
         yield kafka

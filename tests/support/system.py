@@ -1,10 +1,10 @@
-"""Real workers against a real broker and a real Postgres, and what a test says to them."""
+"""Real workers with a real broker and a real Postgres, and what a test asks of them."""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
@@ -28,7 +28,7 @@ WAIT_S = 30.0
 
 
 def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
-    """One execution of now; ``error`` None is a success."""
+    """Return an execution of now; ``error`` None is a success."""
     values: dict[str, Any] = {
         "execution_id": uuid4(),
         "tool_name": tool,
@@ -40,7 +40,7 @@ def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
 
 
 def deployment(tool: str, code: str, **fields: Any) -> Deployment:
-    """A person's deployment of now."""
+    """Return a person's deployment of now."""
     values: dict[str, Any] = {
         "deployment_id": uuid4(),
         "tool_name": tool,
@@ -53,7 +53,7 @@ def deployment(tool: str, code: str, **fields: Any) -> Deployment:
 
 
 def activation(tool: str, version_id: int, number: int, **fields: Any) -> Activation:
-    """The version with this id becomes current by a deployment, as activation ``number``."""
+    """Return the activation ``number`` of a tool: a deployment makes this version current."""
     values: dict[str, Any] = {
         "tool_name": tool,
         "version_id": version_id,
@@ -67,7 +67,7 @@ def activation(tool: str, version_id: int, number: int, **fields: Any) -> Activa
 
 
 class System:
-    """Topics and schema of one test, and the workers that it starts."""
+    """The topics and the schema of one test, and the workers that it starts."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
@@ -75,7 +75,7 @@ class System:
         self.folder = folder
         self.workers: list[asyncio.subprocess.Process] = []
         self.ports = {"applier": free_port(), "recorder": free_port()}
-        """Where the pages of each role's first worker are."""
+        """The HTTP port of each role's first worker."""
         if settings.web_port is not None:
             self.ports["detector"] = settings.web_port
         self.producer = AIOKafkaProducer(
@@ -94,7 +94,7 @@ class System:
         fetch_wait_ms: int = 20,
         **more: str,
     ) -> AsyncIterator[Self]:
-        """Topics and schema made, ``roles`` running and ready; ``more``: their environment."""
+        """Make topics and schema, and run ``roles``; ``more`` is added to their environment."""
         port = free_port()
         settings = load_settings(
             kafka_brokers=brokers,
@@ -121,7 +121,7 @@ class System:
             await system.producer.stop()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What a worker or the command line needs to find this system."""
+        """Return the environment in which a worker or the command line finds this system."""
         settings = self.settings
         return {
             **os.environ,
@@ -156,7 +156,7 @@ class System:
         return (self.folder / f"{role}.log").read_text()
 
     async def stop_all(self) -> list[int]:
-        """SIGTERM to all; their exit codes."""
+        """Send SIGTERM to all workers, and return their exit codes."""
         for worker in self.workers:
             if worker.returncode is None:
                 worker.terminate()
@@ -170,8 +170,23 @@ class System:
 
         await until(answers)
 
+    async def is_ready(self, role: str) -> bool:
+        """Return whether a role's worker says that it is ready."""
+        return (await self.page(role, "/readyz"))[0] == 200
+
+    async def all_ready(self, *roles: str) -> None:
+        """Require that the roles' workers become ready; without ``roles``, all three."""
+        for role in roles or ("detector", "applier", "recorder"):
+
+            async def ready(role: str = role) -> bool:
+                return await self.is_ready(role)
+
+            with suppress(TimeoutError):
+                await until(ready)
+            assert await self.is_ready(role), (role, await self.page(role, "/readyz"))
+
     async def page(self, role: str, path: str, **headers: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of a page of a role's worker; status 0 where nobody answers."""
+        """Return status and body of an endpoint of a role's worker; status 0 if nobody answers."""
         url = f"http://127.0.0.1:{self.ports[role]}{path}"
         timeout = aiohttp.ClientTimeout(total=5)
         try:
@@ -184,14 +199,14 @@ class System:
             return 0, {}
 
     async def metrics(self, role: str) -> str:
-        """What a role's worker counts, in Prometheus' text format."""
+        """Return the metrics of a role's worker, in Prometheus' text format."""
         url = f"http://127.0.0.1:{self.ports[role]}/metrics"
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             assert answer.status == 200
             return await answer.text()
 
     async def health(self, tool: str) -> tuple[int, dict[str, Any]]:
-        """Status and body of a table query; status 0 where nobody answers."""
+        """Return status and body of a health query; status 0 if nobody answers."""
         url = f"{self.settings.detector_url}/tools/{tool}/health"
         try:
             async with aiohttp.ClientSession() as session, session.get(url) as answer:
@@ -221,16 +236,18 @@ class System:
 
     async def deploy(self, tool: str, code: str, **fields: Any) -> DeploymentOutcome:
         """Deploy and wait for the outcome."""
-        wish = deployment(tool, code, **fields)
-        await self.send(self.topics.deployments, tool, wish)
+        request = deployment(tool, code, **fields)
+        await self.send(self.topics.deployments, tool, request)
         record = await self.first(
             self.topics.deployment_outcomes,
-            lambda value: DeploymentOutcome.from_bytes(value).deployment_id == wish.deployment_id,
+            lambda value: (
+                DeploymentOutcome.from_bytes(value).deployment_id == request.deployment_id
+            ),
         )
         return DeploymentOutcome.from_bytes(record.value)
 
     async def first(self, topic: str, wanted: Callable[[bytes], bool]) -> ConsumerRecord:
-        """The first record of the topic whose value is wanted; waits for it."""
+        """Return the first record of the topic whose value is wanted; wait for it."""
         async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
             async for record in consumer:
                 if wanted(record.value):
@@ -238,7 +255,7 @@ class System:
         raise AssertionError("unreachable")
 
     async def records(self, topic: str, count: int) -> list[ConsumerRecord]:
-        """The first ``count`` records of the topic; waits for them."""
+        """Return the first ``count`` records of the topic; wait for them."""
         found: list[ConsumerRecord] = []
         async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
             async for record in consumer:
@@ -249,7 +266,7 @@ class System:
 
     @asynccontextmanager
     async def reader(self, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
-        """A consumer of the whole topic from its beginning, without a group."""
+        """Yield a consumer of the whole topic from its beginning, without a group."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=list(self.settings.kafka_brokers),
             enable_auto_commit=False,
@@ -273,7 +290,7 @@ class System:
             await connection.close()
 
     async def executions_recorded(self, tool: str, count: int) -> None:
-        """Return when the recorder has so many executions of the tool."""
+        """Return when the recorder has ``count`` executions of the tool."""
 
         async def recorded() -> bool:
             sql = "SELECT count(*) FROM tool_executions WHERE tool_name = $1"
@@ -293,7 +310,7 @@ async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
 async def system(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """All three roles, running and ready, on topics and a database of their own."""
+    """Run all three roles with topics and a database of their own, until the test ends."""
     roles = ("detector", "applier", "recorder")
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
         yield running
@@ -303,7 +320,7 @@ async def system(
 async def detector(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """A detector alone: it must not need anything else."""
+    """Run a detector alone, because it must not need any other role."""
     async with System.started(
         kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
     ) as running:

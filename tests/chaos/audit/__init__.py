@@ -1,1 +1,1 @@
-"""What a chaos run must have led to, and the check that it did."""
+"""The audit of a chaos run: what it must have led to, and the check that it did."""

@@ -1,10 +1,9 @@
-"""What the policy demands of the logs: the commands, and what the detector's table shows behind
-them.
+"""What the policy demands of the logs: the commands, and what the detector's table shows.
 
-Of policy `seed` by a model written from the contract, tool by tool (``model.py``). Of policy
-`guarded` by the product's own fold over each partition's log in one go, without batches, bytes or
-crashes: whether that is right is for ``tests/unit`` to say, here it is whether all of it came about
-once, whatever happened.
+For policy `seed` a model says so, which was written from the contract (``model.py``), tool by tool.
+For policy `guarded` the product's own fold says so, over the log of each partition in one go,
+without batches, encoded rows or crashes. Whether that fold is right is tested in ``tests/unit``; a
+chaos run tests that everything it demands happened exactly once, whatever faults there were.
 """
 
 import json
@@ -20,31 +19,34 @@ from policy.decision.policies import policy_for
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
-from tests.chaos.audit.books import Books
+from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.model import ToolModel, baseline_shown
 from tests.support.partition import Partition
 
 
 @dataclass
 class Expected:
-    """Of one tool. ``health`` is what a table query answers, or a part of it."""
+    """What is expected of one tool. ``health`` is the answer of a table query, or a part of it."""
 
     commands: list[tuple[ConsumerRecord, RollbackCommand]] = field(default_factory=list)
-    """With the record that demands it."""
+    """Each command with the record that demands it."""
     health: Mapping[str, Any] = field(default_factory=dict)
 
     def shown_in(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """The same part of an answer; all of one that has another status than 200."""
+        """Return the same part of an answer.
+
+        If the status of the answer is not 200, return all of it; {} if nothing is expected.
+        """
         if answer.get("status") != 200:
             return answer if self.health else {}
         shown = answer | {"recent_ids": [seen["execution_id"] for seen in answer["recent"]]}
         return {name: shown.get(name) for name in self.health}
 
 
-def expected_of_seed(books: Books) -> Iterator[tuple[str, Expected]]:
-    """Tool by tool."""
-    for tool, log in books.logs.items():
-        model, expected = ToolModel(books.settings.rules_of(tool)), Expected()
+def expected_of_seed(state: FinalState) -> Iterator[tuple[str, Expected]]:
+    """Yield what is expected under policy `seed`, tool by tool."""
+    for tool, log in state.logs.items():
+        model, expected = ToolModel(state.settings.rules_of(tool)), Expected()
         for record, entry in log:
             command = model.read(record.offset, record.timestamp, entry)
             if command is not None:
@@ -74,14 +76,17 @@ def _window(window_s: int, executions: int, failures: int) -> dict[str, int]:
     return {"window_s": window_s, "executions": executions, "failures": failures}
 
 
-def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
-    """Partition by partition: the tools of one share what is known of outages."""
+def expected_of_guarded(state: FinalState) -> Iterator[tuple[str, Expected]]:
+    """Yield what is expected under policy `guarded`, partition by partition.
+
+    The tools of a partition share what is known about outages.
+    """
     logs = defaultdict(list)
-    for log in books.logs.values():
+    for log in state.logs.values():
         for record, entry in log:
             logs[record.partition].append((record, entry))
     for records in logs.values():
-        partition, found = Partition(books.settings), defaultdict[str, Expected](Expected)
+        partition, found = Partition(state.settings), defaultdict[str, Expected](Expected)
         for record, entry in sorted(records, key=lambda each: each[0].offset):
             read = ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
             command = partition.read(record.offset, record.timestamp, read)
@@ -90,12 +95,14 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
                 expected.commands.append((record, command))
         for tool, expected in found.items():
             if tool in partition.rows:
-                expected.health = _health(partition, tool, books)
+                expected.health = _health(partition, tool, state)
             yield tool, expected
 
 
-def _health(partition: Partition, tool: str, books: Books) -> dict[str, Any]:
-    settings, row = books.settings, partition.rows[tool]
-    shown = health_of(row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings)
+def _health(partition: Partition, tool: str, state: FinalState) -> dict[str, Any]:
+    settings, row = state.settings, partition.rows[tool]
+    shown = health_of(
+        row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings.outages
+    )
     said: dict[str, Any] = json.loads(json.dumps(shown))
     return said

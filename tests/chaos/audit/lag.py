@@ -1,4 +1,4 @@
-"""How far the roles are behind: the groups' committed offsets against the ends of the topics."""
+"""The lag of the roles: the committed offsets of their groups against the ends of the topics."""
 
 import asyncio
 
@@ -16,27 +16,30 @@ _READS = {
 
 
 async def lag(settings: Settings) -> int:
-    """Records that are not committed yet, of all roles."""
+    """Return the number of records that are not committed yet, over all roles."""
     brokers = list(settings.kafka_brokers)
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
     await admin.start()
     try:
         await consumer.start()
-        behind = 0
+        records = 0
         for group, topics in _READS.items():
-            places = [TopicPartition(t, p) for t in topics for p in range(PARTITIONS)]
-            ends = await consumer.end_offsets(places)
-            committed = await admin.list_consumer_group_offsets(group, partitions=places)
-            behind += sum(end - max(committed[place].offset, 0) for place, end in ends.items())
-        return behind
+            partitions = [TopicPartition(t, p) for t in topics for p in range(PARTITIONS)]
+            ends = await consumer.end_offsets(partitions)
+            committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
+            records += sum(end - max(committed[each].offset, 0) for each, end in ends.items())
+        return records
     finally:
         await consumer.stop()
         await admin.close()
 
 
 async def until_none(settings: Settings, timeout_s: float) -> float:
-    """Return when nothing is behind, twice in a row; after how many seconds. Else TimeoutError."""
+    """Wait until there is no lag, twice in a row; return the seconds that it took.
+
+    Raise TimeoutError if that does not happen in time.
+    """
     clock = asyncio.get_running_loop().time
     begin, still = clock(), 0
     async with asyncio.timeout(timeout_s):

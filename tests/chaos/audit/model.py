@@ -1,8 +1,8 @@
-"""The rules of the contract, section 2, over one tool's log, fast enough for a long one.
+"""A model of the contract's rules (section 2) for the log of one tool, fast enough for a long log.
 
-Written from the contract, apart from the product: all executions of an activation are kept, and the
-windows are summed anew at each judgement. ``tests/unit/measuring/test_chaos_model.py`` holds it
-against the brute-force oracle.
+It was written from the contract and shares no code with the product but the schemas. It keeps all
+executions of an activation and sums the windows anew at each judgement.
+``tests/unit/measuring/test_chaos_model.py`` compares it with the brute-force oracle.
 """
 
 from bisect import insort
@@ -19,7 +19,7 @@ from schemas.rules import Rules
 
 
 class SeenExecution(NamedTuple):
-    """An execution that counts; runs sort from the oldest to the newest, arrival breaking ties."""
+    """An execution that counts. Executions sort by their time, and by offset at equal times."""
 
     at_us: int
     offset: int
@@ -30,7 +30,7 @@ class SeenExecution(NamedTuple):
 
 @dataclass
 class Window:
-    """Executions and failures by the beginning of their bucket, in seconds."""
+    """The executions and failures of each bucket, by the second in which the bucket begins."""
 
     window_s: int
     bucket_s: int
@@ -44,20 +44,20 @@ class Window:
         self.failures[bucket] += run.failed
 
     def at(self, now_us: int) -> tuple[int, int]:
-        """Executions and failures that count at this 'now'."""
+        """Return the executions and failures that count at this 'now'."""
         since_us = now_us - self.window_s * 1_000_000
         live = [b for b in self.executions if (b + self.bucket_s) * 1_000_000 > since_us]
         return sum(self.executions[b] for b in live), sum(self.failures[b] for b in live)
 
 
 class ToolModel:
-    """One tool's log, record after record."""
+    """Judges the log of one tool, record after record."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.current: Activation | None = None
         self.baseline: tuple[int, int] | None = None
-        self.left_behind: dict[int, tuple[int, int] | None] = {}
+        self.stored_baselines: dict[int, tuple[int, int] | None] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -70,7 +70,7 @@ class ToolModel:
     def read(
         self, offset: int, timestamp_ms: int, entry: Execution | Activation
     ) -> RollbackCommand | None:
-        """Take in the next record; the command that it demands."""
+        """Take in the next record; return the command that it demands."""
         if isinstance(entry, Activation):
             if self.current is None or entry.activation > self.current.activation:
                 self._activate(entry)
@@ -78,19 +78,19 @@ class ToolModel:
         return self._judge(entry, timestamp_ms) if self._count(entry, offset) else None
 
     def _activate(self, new: Activation) -> None:
-        left = None
+        stored = None
         if self.current is not None:
-            left = self._counts_left()
-            self.left_behind.pop(self.current.version_id, None)
-            self.left_behind[self.current.version_id] = left
-            while len(self.left_behind) > self.rules.remembered_versions:
-                del self.left_behind[next(iter(self.left_behind))]
+            stored = self._baseline_to_store()
+            self.stored_baselines.pop(self.current.version_id, None)
+            self.stored_baselines[self.current.version_id] = stored
+            while len(self.stored_baselines) > self.rules.remembered_versions:
+                del self.stored_baselines[next(iter(self.stored_baselines))]
         if new.activated_by.kind == "rollback":
-            left = self.left_behind.get(new.version_id)
-        self.current, self.baseline = new, left
+            stored = self.stored_baselines.get(new.version_id)
+        self.current, self.baseline = new, stored
         self._begin()
 
-    def _counts_left(self) -> tuple[int, int] | None:
+    def _baseline_to_store(self) -> tuple[int, int] | None:
         if self.runs:
             counts = self.standard.at(self.runs[-1].at_us)
             if counts[0] >= self.rules.baseline_executions:
@@ -98,18 +98,18 @@ class ToolModel:
         return self.baseline
 
     def ring(self) -> list[SeenExecution]:
-        """The newest, the newest last."""
+        """Return the newest executions, the newest last."""
         return self.runs[-self.rules.ring_size :]
 
     def recent(self) -> list[SeenExecution]:
-        """What of the ring is recent, the newest first."""
+        """Return the executions of the ring that are recent, the newest first."""
         if not self.runs:
             return []
         since_us = self.runs[-1].at_us - self.rules.recent_window_s * 1_000_000
         return [run for run in reversed(self.ring()) if run.at_us >= since_us]
 
     def windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Fast and standard at 'now'."""
+        """Return the executions and failures of the fast and of the standard window at 'now'."""
         if not self.runs:
             return (0, 0), (0, 0)
         now_us = self.runs[-1].at_us
@@ -196,7 +196,7 @@ class ToolModel:
 
 
 def baseline_shown(counts: tuple[int, int] | None) -> dict[str, Any] | None:
-    """A baseline as messages show it."""
+    """Return a baseline as messages show it."""
     if counts is None:
         return None
     executions, failures = counts

@@ -1,4 +1,4 @@
-"""Topics as they stand on the broker, read by a plain consumer without a group."""
+"""Reads topics from the broker with a plain consumer that has no group."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,18 +31,18 @@ async def _consumer(settings: Settings, topic: str) -> AsyncIterator[AIOKafkaCon
 
 
 async def follow(settings: Settings, topic: str) -> AsyncIterator[ConsumerRecord]:
-    """The topic from its beginning, without end."""
+    """Yield the records of the topic from its beginning, without end."""
     async with _consumer(settings, topic) as consumer:
         async for record in consumer:
             yield record
 
 
 async def read_all(settings: Settings, topic: str) -> list[ConsumerRecord]:
-    """All that the topic holds now, in order within each partition."""
+    """Return all records that the topic holds now, in order within each partition."""
     async with _consumer(settings, topic) as consumer:
         ends = await consumer.end_offsets(consumer.assignment())
         found: list[ConsumerRecord] = []
-        while any([await consumer.position(place) < end for place, end in ends.items()]):
+        while any([await consumer.position(each) < end for each, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 found += records
         return found

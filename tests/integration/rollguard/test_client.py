@@ -12,7 +12,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord
 
 from rollguard.client import EngineClient
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
 from schemas.errors import Misconfigured, Rejected, Retryable

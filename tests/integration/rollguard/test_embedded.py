@@ -13,7 +13,9 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from rollguard.embedded.stack import EmbeddedStack, free_port, wait_for_kafka
+from rollguard.embedded.broker import wait_for_kafka
+from rollguard.embedded.ports import free_port
+from rollguard.embedded.stack import EmbeddedStack
 from schemas.errors import Misconfigured
 
 _PROGRAM = """
@@ -89,7 +91,7 @@ async def test_a_worker_is_given_the_addresses_and_stopped(folders: Path) -> Non
 
 
 async def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch, folders: Path) -> None:
-    monkeypatch.setattr("rollguard.embedded.stack.find_spec", lambda name: None)
+    monkeypatch.setattr("rollguard.embedded.packages.find_spec", lambda name: None)
     with pytest.raises(Misconfigured, match="rollguard\\[embedded\\]"):
         async with EmbeddedStack():
             pass

@@ -1,6 +1,6 @@
 """Postgres over TLS: certificate and host name are checked, and who is not trusted is named.
 
-The embedded server speaks no TLS: a door in front of it does, as Postgres would.
+The embedded server speaks no TLS: a proxy in front of it does, as Postgres would.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from db.postgres.pool import connect, open_pool
-from rollguard.operations.reads import history_of
+from rollguard.operations.versions import history_of
 from schemas.errors import Misconfigured, Rejected
 from schemas.settings import load_settings
-from tests.support.proxy import way_to
+from tests.support.proxy import user_and_socket
 from tests.support.secure_kafka import make_authority, make_certificate
 
 _SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
@@ -66,9 +66,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.fixture
-async def door(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
-    """A DSN without TLS parameters that leads to the door, and the authority of its certificate."""
-    user, socket = await way_to(database_dsn)
+async def proxy(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
+    """A DSN without TLS that leads to the proxy, and the authority of its certificate."""
+    user, socket = await user_and_socket(database_dsn)
     ca = make_authority(tmp_path, "authority")
     cert, key = make_certificate(ca, tmp_path, "IP:127.0.0.1")
     database = urlsplit(database_dsn).path
@@ -76,8 +76,8 @@ async def door(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Pa
         yield f"postgresql://{user}:s3cret@127.0.0.1:{at}{database}", ca
 
 
-async def test_a_trusted_server_is_used(door: tuple[str, Path]) -> None:
-    dsn, ca = door
+async def test_a_trusted_server_is_used(proxy: tuple[str, Path]) -> None:
+    dsn, ca = proxy
     settings = load_settings(postgres_dsn=f"{dsn}?sslmode=verify-full&sslrootcert={ca}")
     with pytest.raises(Rejected, match="has no versions"):
         await history_of(settings, "parser", 1)
@@ -87,9 +87,9 @@ async def test_a_trusted_server_is_used(door: tuple[str, Path]) -> None:
 
 
 async def test_another_authority_or_host_is_not_trusted(
-    door: tuple[str, Path], tmp_path: Path
+    proxy: tuple[str, Path], tmp_path: Path
 ) -> None:
-    dsn, ca = door
+    dsn, ca = proxy
     other = make_authority(tmp_path, "other")
     by_name = dsn.replace("127.0.0.1", "localhost")
     for wrong, trusted in ((dsn, other), (by_name, ca)):
@@ -100,8 +100,8 @@ async def test_another_authority_or_host_is_not_trusted(
             assert "s3cret" not in str(raised.value)
 
 
-async def test_a_file_that_is_not_there_is_named(door: tuple[str, Path], tmp_path: Path) -> None:
-    dsn, _ = door
+async def test_a_file_that_is_not_there_is_named(proxy: tuple[str, Path], tmp_path: Path) -> None:
+    dsn, _ = proxy
     missing = tmp_path / "no.pem"
     with pytest.raises(Misconfigured) as raised:
         await connect(f"{dsn}?sslmode=verify-full&sslrootcert={missing}")

@@ -1,4 +1,4 @@
-"""Kafka over TLS with SASL: all do their work through it, and who must not come in does not."""
+"""Kafka over TLS with SASL: all roles work, and nobody comes in who must not."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def settings_of(kafka: SecureKafka, user: str, **more: object) -> Settings:
 
 
 async def probe(settings: Settings) -> None:
-    """Come in as the command line does, and as a worker does."""
+    """Connect as the command line does, and as a worker does."""
     await create_missing_topics(settings)
 
 

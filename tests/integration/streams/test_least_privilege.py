@@ -25,9 +25,9 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
-from tests.integration.db.test_db import command
 from tests.support.kafka import APACHE
 from tests.support.secure_kafka import SecureKafka, password_of
+from tests.support.stored import command
 from tests.support.system import System, execution, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -38,7 +38,7 @@ ROLES = ("detector", "applier", "recorder")
 
 
 def acls(prefix: str) -> list[list[str]]:
-    """The document's table as arguments of Kafka's own tool, one list for each row."""
+    """Return the document's table as arguments of Kafka's own tool, one list for each row."""
     rows = re.findall(r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", _DOC, re.MULTILINE)
     assert len(rows) >= 10
     everything = Topics.of(load_settings(topic_prefix="")).all()
@@ -62,7 +62,7 @@ def allow(kafka: SecureKafka, arguments: list[str]) -> None:
 
 
 async def grant(dsn: str) -> dict[str, str]:
-    """Make the document's login roles with its grants alone; the DSN of each."""
+    """Make the document's login roles with its grants alone, and return the DSN of each."""
     sql = re.search(r"```sql\n(.*?)```", _DOC, re.DOTALL)
     assert sql is not None
     suffix = uuid4().hex[:8]
@@ -133,16 +133,16 @@ async def test_the_whole_work(
         assert back.rejection == "already_current"
         assert second.version_id is not None
         await engine.rollback("parser", second.version_id, "it was not the code")
-        wish = command(
+        held = command(
             "parser",
             **{"tier": "fast", "reason": "regression", "mode": "hold"},
             issued_at=datetime.now(UTC),
         )
-        assert (await engine.command(wish)).status == "held"
-        approved = await engine.command(wish.model_copy(update={"approved_by": "ann"}))
+        assert (await engine.command(held)).status == "held"
+        approved = await engine.command(held.model_copy(update={"approved_by": "ann"}))
         assert (approved.status, approved.to_version_id) == ("applied", first.version_id)
         await _pin(dsns["operator"], "parser")
-        pinned = wish.model_copy(update={"command_id": uuid4(), "mode": None})
+        pinned = held.model_copy(update={"command_id": uuid4(), "mode": None})
         assert (await engine.command(pinned)).rejection == "pinned"
     await system.executions_recorded("parser", 3)
     await system.send(system.topics.executions, "parser", b"{")

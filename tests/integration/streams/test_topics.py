@@ -1,11 +1,11 @@
-"""How topics are created: what the broker says of them."""
+"""The topics that are created, as the broker describes them."""
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.worker.preflight import kafka_admin
 from rollguard.operations.setup import create_missing_topics
 from schemas.settings import load_settings
+from streams.admin import kafka_admin
 from streams.topics import Topics
 
 DAY_MS = 24 * 60 * 60 * 1000

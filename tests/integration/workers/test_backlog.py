@@ -1,5 +1,6 @@
-"""A backlog of deployments and rollbacks of the same tools, mixed: in order for each tool, and
-every change has its activation.
+"""A mixed backlog of deployments and rollbacks of the same tools.
+
+Each tool's are applied in their order, and every change has its activation.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ import pytest
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.integration.db.test_db import command
+from tests.support.stored import command
 from tests.support.system import System, deployment
 
 Outcome = DeploymentOutcome | RollbackOutcome
@@ -28,63 +29,63 @@ async def test_a_mixed_backlog(
 ) -> None:
     started = System.started(kafka, database_dsn, topic_prefix, tmp_path, ())
     async with started as system:
-        wishes, orders = _backlog(Random(11))
-        for wish in wishes:
-            await system.send(system.topics.deployments, wish.tool_name, wish)
-        for order in orders:
+        deployments, commands = _backlog(Random(11))
+        for each in deployments:
+            await system.send(system.topics.deployments, each.tool_name, each)
+        for order in commands:
             await system.send(system.topics.commands, order.tool_name, order)
         # a replay of each kind: the identical outcome
-        await system.send(system.topics.deployments, wishes[0].tool_name, wishes[0])
-        await system.send(system.topics.commands, orders[0].tool_name, orders[0])
+        await system.send(system.topics.deployments, deployments[0].tool_name, deployments[0])
+        await system.send(system.topics.commands, commands[0].tool_name, commands[0])
         await system.spawn("applier")
 
-        deployed = await _deployed(system, wishes)
-        rolled_back = await _rolled_back(system, orders)
+        deployed = await _deployed(system, deployments)
+        rolled_back = await _rolled_back(system, commands)
         changed: list[Outcome] = [each for each in deployed if each.status == "created"]
         changed += [each for each in rolled_back if each.status == "applied"]
         assert len(changed) > DEPLOYMENTS / 2
-        replayed = {wishes[0].deployment_id, orders[0].command_id}
+        replayed = {deployments[0].deployment_id, commands[0].command_id}
         again = sum(_id(each) in replayed for each in changed)
         await _published_without_a_gap(system, len(changed), again)
 
 
 def _backlog(chance: Random) -> tuple[list[Deployment], list[RollbackCommand]]:
-    """Deployments, now and then of the code before; and manual commands to wherever it leads."""
-    wishes = [
+    """Return deployments, some with the code that is current, and manual rollback commands."""
+    deployments = [
         deployment(chance.choice(TOOLS), f"x = {chance.randint(1, 6)}") for _ in range(DEPLOYMENTS)
     ]
-    return wishes, [command(chance.choice(TOOLS)) for _ in range(COMMANDS)]
+    return deployments, [command(chance.choice(TOOLS)) for _ in range(COMMANDS)]
 
 
-async def _deployed(system: System, wishes: list[Deployment]) -> list[DeploymentOutcome]:
-    """The outcomes of all deployments; of each tool in the order in which they were sent."""
-    records = await system.records(system.topics.deployment_outcomes, len(wishes) + 1)
+async def _deployed(system: System, deployments: list[Deployment]) -> list[DeploymentOutcome]:
+    """Return the outcomes of all deployments, each tool's in the order in which they were sent."""
+    records = await system.records(system.topics.deployment_outcomes, len(deployments) + 1)
     outcomes, sent = defaultdict(list), defaultdict(list)
     for outcome in (DeploymentOutcome.from_bytes(record.value) for record in records):
         outcomes[outcome.tool_name].append(outcome)
-    for wish in [*wishes, wishes[0]]:
-        sent[wish.tool_name].append(wish.deployment_id)
+    for each in [*deployments, deployments[0]]:
+        sent[each.tool_name].append(each.deployment_id)
     for tool, some in outcomes.items():
         assert [each.deployment_id for each in some] == sent[tool]
         numbers = [each.version_number for each in some if each.status == "created"]
-        numbers = numbers[:-1] if tool == wishes[0].tool_name else numbers
+        numbers = numbers[:-1] if tool == deployments[0].tool_name else numbers
         assert numbers == list(range(1, len(numbers) + 1))
-    first = outcomes[wishes[0].tool_name]
+    first = outcomes[deployments[0].tool_name]
     assert first[0] == first[-1]
     del first[-1]
     return [each for some in outcomes.values() for each in some]
 
 
-async def _rolled_back(system: System, orders: list[RollbackCommand]) -> list[RollbackOutcome]:
-    records = await system.records(system.topics.outcomes, len(orders) + 1)
+async def _rolled_back(system: System, commands: list[RollbackCommand]) -> list[RollbackOutcome]:
+    records = await system.records(system.topics.outcomes, len(commands) + 1)
     outcomes, sent = defaultdict(list), defaultdict(list)
     for outcome in (RollbackOutcome.from_bytes(record.value) for record in records):
         outcomes[outcome.tool_name].append(outcome)
-    for order in [*orders, orders[0]]:
+    for order in [*commands, commands[0]]:
         sent[order.tool_name].append(order.command_id)
     for tool, some in outcomes.items():
         assert [each.command_id for each in some] == sent[tool]
-    first = outcomes[orders[0].tool_name]
+    first = outcomes[commands[0].tool_name]
     assert first[0] == first[-1]
     del first[-1]
     return [each for some in outcomes.values() for each in some]
@@ -95,8 +96,9 @@ def _id(outcome: Outcome) -> UUID:
 
 
 async def _published_without_a_gap(system: System, changes: int, again: int) -> None:
-    """Each tool's activations are 1, 2, 3 … in its log and in `tool-versions`, but for those that
-    a replay says again; the last is what Postgres says.
+    """Require that each tool's activations are 1, 2, 3 … in its log and in `tool-versions`.
+
+    A replay may repeat some. The last activation must be the one that Postgres has.
     """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"

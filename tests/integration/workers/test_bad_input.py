@@ -1,4 +1,4 @@
-"""What is wrong becomes a dead letter that says so, and the next good message counts."""
+"""A bad message becomes a dead letter with the reason, and the next good message counts."""
 
 import json
 from base64 import b64decode
@@ -17,7 +17,7 @@ TOOL = "parser"
 
 
 def changed(**fields: Any) -> bytes:
-    """A good execution with some fields changed, as JSON that no model has checked."""
+    """Return a good execution with some fields changed, as JSON that no model has checked."""
     good = json.loads(execution(TOOL).to_bytes())
     return json.dumps(good | fields).encode()
 

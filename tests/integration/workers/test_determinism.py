@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from policy.decision.fold import commands_of_log
-from rollguard.embedded.stack import free_port
+from rollguard.embedded.ports import free_port
 from schemas.execution import Activation, Execution
 from schemas.rules import Rules
 from tests.support.system import System, activation, execution
@@ -21,7 +21,7 @@ START = datetime.now(UTC) - timedelta(days=2)
 
 
 def recorded_log(seed: int) -> list[Activation | Execution]:
-    """Some thousand entries of a dozen tools: versions come and go, some of them break."""
+    """Return some thousand entries of a dozen tools with changing versions, some of them broken."""
     random = Random(seed)
     versions = dict.fromkeys(TOOLS, 0)
     log: list[Activation | Execution] = []
@@ -44,7 +44,7 @@ def recorded_log(seed: int) -> list[Activation | Execution]:
 
 
 def demanded(log: list[Activation | Execution]) -> dict[str, list[dict[str, Any]]]:
-    """What the pure rules demand of each tool's log."""
+    """Return the commands that the pure rules demand for each tool's log."""
     logs = defaultdict(list)
     for offset, entry in enumerate(log):
         logs[entry.tool_name].append((offset, int(START.timestamp() * 1000) * 10, entry))

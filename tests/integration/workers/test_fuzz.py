@@ -42,7 +42,7 @@ Place = tuple[str, int, int]
 
 @dataclass
 class Fuzz:
-    """What was sent where, and what the system made of it."""
+    """The messages that were sent, by record position, and what the system made of them."""
 
     system: System
     sent: dict[Place, Case] = field(default_factory=dict)
@@ -61,13 +61,13 @@ class Fuzz:
         return {place: case for place, case in self.sent.items() if case.kind == kind}
 
     def taken(self, kind: Kind) -> dict[Place, Case]:
-        """What is no dead letter."""
+        """Return the messages that are no dead letters."""
         return {
             place: case for place, case in self.of(kind).items() if place not in self.dead_letters
         }
 
     async def deploy_all(self) -> None:
-        """One version for the tools that execute, three for those that are commanded."""
+        """Deploy one version of each tool that executes, three of each that gets commands."""
         for tool in EXECUTED:
             outcome = await self.system.deploy(tool, "def execute(): ...")
             self.version_ids[tool] = outcome.version_id or 0
@@ -103,8 +103,9 @@ class Fuzz:
                 self.sent[metadata.topic, metadata.partition, metadata.offset] = case
 
     async def read_dead_letters(self, quiet_s: float = 20.0) -> None:
-        """Read `dead-letters` until all bad records are there and no more come; or until nothing
-        comes for so long.
+        """Read `dead-letters` until all bad records are there and no more come.
+
+        Stops also if nothing comes for ``quiet_s``.
         """
         bad = {place for place, case in self.sent.items() if case.fate == "bad"}
         async with self.system.reader(self.system.topics.dead_letters) as consumer:
@@ -123,7 +124,7 @@ class Fuzz:
 
 @asynccontextmanager
 async def _producers(system: System) -> AsyncIterator[dict[str | None, AIOKafkaProducer]]:
-    """A producer without compression, and one for each codec."""
+    """Yield a producer without compression, and one for each codec."""
     producers: dict[str | None, AIOKafkaProducer] = {
         codec: AIOKafkaProducer(
             bootstrap_servers=list(system.settings.kafka_brokers),
@@ -143,7 +144,7 @@ async def _producers(system: System) -> AsyncIterator[dict[str | None, AIOKafkaP
 
 
 def mixed_cases(fuzz: Fuzz, random: Random, counts: dict[Kind, int], large: int) -> Iterable[Case]:
-    """The messages of all kinds, mixed; those of one kind in their order."""
+    """Return the messages of all kinds, mixed; those of one kind stay in their order."""
     tools: dict[Kind, list[str]] = {
         "execution": EXECUTED,
         "deployment": DEPLOYED,
@@ -184,7 +185,7 @@ async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
 
 
 def check_dead_letters(fuzz: Fuzz) -> None:
-    """Every bad record has a dead letter that holds it and says why; no good one has."""
+    """Require a dead letter with the record and the reason for every bad record, and no others."""
     missing = [
         (place, case.name, (case.value or b"")[:200])
         for place, case in fuzz.sent.items()
@@ -203,7 +204,7 @@ def check_dead_letters(fuzz: Fuzz) -> None:
 
 
 async def check_executions(fuzz: Fuzz) -> None:
-    """Each that is no dead letter is recorded once, as it was said; metrics and windows count."""
+    """Require that each other execution is recorded once as it was sent, and is counted."""
     system, taken = fuzz.system, fuzz.taken("execution")
 
     async def all_recorded() -> bool:
@@ -240,7 +241,7 @@ async def check_executions(fuzz: Fuzz) -> None:
 
 
 def _check_row(row: asyncpg.Record, case: Case, version_ids: dict[str, int]) -> None:
-    """What a good execution says stands in its row; without a version it is the current one's."""
+    """Require that a good execution's fields are in its row; the default version is the current."""
     said: dict[str, Any] = {
         name: None if isinstance(each, Raw) else each for name, each in case.fields.items()
     }
@@ -257,7 +258,7 @@ def _check_row(row: asyncpg.Record, case: Case, version_ids: dict[str, int]) -> 
 
 
 async def _check_windows(fuzz: Fuzz, tool: str, rows: list[asyncpg.Record]) -> None:
-    """The stream's table counts what Postgres counts, in its window of a day."""
+    """Require that the detector's row counts what Postgres counts, within a day."""
     version_id = fuzz.version_ids[tool]
     times = [
         row["executed_at"].timestamp()
@@ -277,8 +278,9 @@ async def _health(system: System, tool: str) -> tuple[int, dict[str, Any]]:
 
 
 async def check_deployments(fuzz: Fuzz) -> None:
-    """Each good deployment became the current version in its turn; each bad one whose id can be
-    read is refused.
+    """Require that each good deployment became the current version, in its order.
+
+    Each bad one whose id can be read must be refused.
     """
     taken = fuzz.taken("deployment")
     sql = "SELECT deployment_id, outcome ->> 'status' AS status FROM deployments"
@@ -313,7 +315,7 @@ async def check_deployments(fuzz: Fuzz) -> None:
 
 
 def _names_its_deployment(case: Case) -> bool:
-    """Whether the value is JSON with the id that the message had before it was changed."""
+    """Return whether the value is JSON with the id that the message had before it was changed."""
     if case.value != text_of(case.fields).encode() or "deployment_id" not in case.fields:
         return False
     if any(isinstance(value, Raw) for value in case.fields.values()):
@@ -325,7 +327,7 @@ def _names_its_deployment(case: Case) -> bool:
 
 
 async def check_commands(fuzz: Fuzz) -> None:
-    """Each command that is no dead letter was applied or rejected, once."""
+    """Require that each command that is no dead letter was applied or rejected, once."""
     rows = await fuzz.system.query(
         "SELECT command_id, status FROM rollbacks WHERE tool_name = ANY ($1)", COMMANDED
     )

@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 import uvloop
 
-from db.executions.recording import record
+from db.executions.recording import LogEntry, record
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import acquire
 from schemas.errors import Retryable
 from schemas.execution_entry import ExecutionEntry
-from tests.support.proxy import door_to_postgres
+from tests.support.proxy import proxy_to_postgres
 from tests.support.system import System, execution, until
 
 
@@ -23,18 +23,18 @@ async def test_the_applier_waits_for_postgres(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with (
-        door_to_postgres(database_dsn) as (door, dsn),
+        proxy_to_postgres(database_dsn) as (proxy, dsn),
         System.started(kafka, dsn, topic_prefix, tmp_path, ("applier",)) as system,
     ):
         assert (await system.deploy("parser", "a")).version_number == 1
-        door.shut()
+        proxy.shut()
         waiting = asyncio.create_task(system.deploy("parser", "b"))
 
         async def waits() -> bool:
             return '"waiting"' in system.log("applier")
 
         await until(waits)
-        await door.open()
+        await proxy.open()
         assert (await asyncio.wait_for(waiting, 40)).version_number == 2
         assert (await system.deploy("parser", "c")).version_number == 3
         assert await system.stop_all() == [0]
@@ -48,16 +48,16 @@ _TERMINATE = """
 
 @pytest.mark.parametrize("ends", ["the server", "the way to it"])
 def test_a_connection_that_ends_at_any_moment_is_waited_for(ends: str, database_dsn: str) -> None:
-    """Nothing that happens to a recorder's connection in its transaction is taken for a bug."""
+    """Whatever happens to a recorder's connection in a transaction, it is no reason to end."""
     uvloop.run(_record_while_connections_end(ends, database_dsn))  # as a worker does
 
 
 async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
     random = Random(1)
-    entries = [(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
+    entries = [LogEntry(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
     outcomes: Counter[str] = Counter()
     admin = await asyncpg.connect(database_dsn)
-    async with door_to_postgres(database_dsn) as (door, dsn):
+    async with proxy_to_postgres(database_dsn) as (proxy, dsn):
         pool = await open_migrated_pool(dsn)
 
         async def end() -> None:
@@ -65,7 +65,7 @@ async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
             if ends == "the server":
                 await admin.execute(_TERMINATE)
             else:
-                door.cut()
+                proxy.cut()
 
         for number in range(60):
             ending = asyncio.create_task(end())

@@ -1,4 +1,4 @@
-"""What the detector is measured beside decides as it does."""
+"""The programs that the detector is compared with decide as it does."""
 
 from collections import defaultdict
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""What compaction keeps is written again by its owner: rows by the detector, versions by the
-applier.
-"""
+"""Rows and versions are published again before compaction: by the detector and the applier."""
 
 from pathlib import Path
 
@@ -31,14 +29,14 @@ async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
             return status == 200 and len(health["recent"]) == 3
 
         await until(folded)
-        # what a woken zombie sends: what stood there first
+        # an old row and an old version, as a worker sends them that was suspended and woke
         old_row = (await system.records(changelog, 1))[0].value
         old_version = (await system.records(versions, 1))[0].value
         await system.send(changelog, "parser", old_row)
         await system.send(versions, "parser", old_version)
 
         async def is_behind(topic: str, old: bytes) -> bool:
-            """Whether something newer follows the old record that was sent last."""
+            """Return whether something newer follows the old record that was sent last."""
             seen = await _values(system, topic)
             return seen.count(old) >= 2 and seen[-1] != old
 
@@ -51,7 +49,7 @@ async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
 
 
 async def _values(system: System, topic: str) -> list[bytes]:
-    """Of one tool, so of one partition: in their order."""
+    """Return the values of the topic in their order; they are of one tool, so of one partition."""
     found: list[bytes] = []
     async with system.reader(topic) as consumer:
         while records := await consumer.getmany(timeout_ms=500):

@@ -17,7 +17,7 @@ from streams.offsets import Offsets
 from streams.waits import Wait, Waits
 
 STEP_S = 3.0
-"""Between two samples, as the monitor takes them."""
+"""The time between two samples, as the monitor takes them."""
 PLACE = "tool-executions[0]"
 
 
@@ -36,7 +36,7 @@ class Worker:
         phase: Phase = "running",
         recovered: int = 0,
     ) -> None:
-        """So many samples with these committed and end offsets."""
+        """Feed samples with these committed and end offsets."""
         for _ in range(times):
             self.now += STEP_S
             found = {name: Offsets(*each) for name, each in (partitions or {}).items()}
@@ -56,7 +56,7 @@ class Worker:
 
 
 def samples(seconds: float) -> int:
-    """How many samples make up so many seconds, and one more: the first one only starts it."""
+    """Return how many samples make up these seconds; one more, because the first only begins."""
     return int(seconds / STEP_S) + 1
 
 

@@ -1,4 +1,4 @@
-"""Where a worker's pages are and who may read them, as settings say it."""
+"""The settings of a worker's HTTP endpoints: their port, and who may read them."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""What the policies do to versions whose truth is known: the bounds that `make simulate` shows, in
-short, and the simulation itself.
-"""
+"""The bounds that `make simulate` shows, with fewer repetitions, and the simulation itself."""
 
 import re
 from itertools import groupby, pairwise
@@ -13,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from simulate.__main__ import DOCUMENT
-from simulate.deciders.policies import POLICIES
-from simulate.reporting.bounds import PROMISED, said, shows
+from simulate.deciders.decider import DECIDERS
+from simulate.reporting.bounds import PROMISED, promise_text, shows
 from simulate.reporting.report import ABOUT, parts_of, write
 from simulate.reporting.tables import broken_text, text
 from simulate.worlds.caller import Noise, simulate_callers
@@ -39,8 +37,8 @@ MOST_FALSE = 0.03
 0.028. `make simulate` has enough of them for the 0.01 that is promised."""
 
 
-def cell(scenario: Scenario, policy: str, repetitions: int) -> Cell:
-    [found] = simulate([(scenario, policy, repetitions)], SEED, 1)
+def cell(scenario: Scenario, decider: str, repetitions: int) -> Cell:
+    [found] = simulate([(scenario, decider, repetitions)], SEED, 1)
     return found
 
 
@@ -73,9 +71,9 @@ def test_guarded_finds_what_is_broken(scenario: Scenario, most: int) -> None:
 
 def test_the_same_seed_says_the_same_in_any_order_and_with_any_number_of_processes() -> None:
     wanted = [
-        (scenario, policy, 30)
+        (scenario, decider, 30)
         for scenario in (healthy(0.8, 10), total_break(0.9, 0))
-        for policy in ("guarded", "seed", "repeated test")
+        for decider in ("guarded", "seed", "repeated test")
     ]
     cells = simulate(wanted, SEED, 1)
     assert simulate(wanted, SEED, 2) == cells
@@ -104,30 +102,32 @@ def test_a_phase_goes_from_one_rate_to_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "at"),
+    ("decider", "at"),
     [("guarded", 7), ("seed", 3), ("threshold", 20), ("consecutive", 5), ("repeated test", None)],
 )
 def test_where_each_policy_rolls_back_a_first_version_that_always_fails(
-    policy: str, at: int | None
+    decider: str, at: int | None
 ) -> None:
     phases = (steady(100, 0.0, 0.0),)
     scenario = Scenario("broken", "fails always", steady(0, 0.9), phases)
-    assert rolled_back_at(scenario, policy, "0") == at
+    assert rolled_back_at(scenario, decider, "0") == at
 
 
 def test_a_comparison_is_by_hand() -> None:
-    """90 of 100 before; the third failure of ten is z = 2.4 (pooled 0.882), the second 1.0 of
-    nine, which is too few to be looked at.
+    """Compare with a calculation by hand.
+
+    90 of 100 succeeded before. The third failure of ten gives z = 2.4 (pooled 0.882). After the
+    second failure there are only nine executions, which are too few for a test.
     """
-    judging = POLICIES["repeated test"]([None] * 90 + ["E"] * 10)
+    judging = DECIDERS["repeated test"]([None] * 90 + ["E"] * 10)
     assert [judging.judge(o) for o in [None] * 7 + ["E"] * 3] == [False] * 9 + [True]
 
 
 def test_growthbook_says_nothing_without_a_variance_and_something_of_a_lasting_drop() -> None:
-    target = [None] * 450 + ["E"] * 50
-    never = POLICIES["GrowthBook"](target)
+    baseline = [None] * 450 + ["E"] * 50
+    never = DECIDERS["GrowthBook"](baseline)
     assert not any(never.judge("E") for _ in range(1_000))
-    half = POLICIES["GrowthBook"](target)
+    half = DECIDERS["GrowthBook"](baseline)
     assert any(half.judge("E" if number % 2 else None) for number in range(500))
 
 
@@ -163,15 +163,16 @@ def test_guarded_hears_a_noisy_caller_once() -> None:
 
 
 def history(tool: str, life: str) -> History:
-    """Of 100 executions of the target every five seconds, all of them good, then these: + is good,
-    - fails.
+    """Return 100 good executions of the baseline version, then these: + succeeds, - fails.
+
+    There is one every five seconds.
     """
-    target = [Call(5_000 * number, None) for number in range(100)]
+    baseline = [Call(5_000 * number, None) for number in range(100)]
     calls = [
         Call(5_000 * (100 + number), None if outcome == "+" else "ValueError")
         for number, outcome in enumerate(life)
     ]
-    return History(tool, tuple(target), tuple(calls))
+    return History(tool, tuple(baseline), tuple(calls))
 
 
 def test_the_detector_and_the_policies_say_when_each_tool_is_rolled_back() -> None:
@@ -184,8 +185,8 @@ def test_the_detector_and_the_policies_say_when_each_tool_is_rolled_back() -> No
 
 def test_what_the_target_did_rolls_nothing_back() -> None:
     tool = history("good", "+" * 50)
-    target = [call._replace(outcome="ValueError") for call in tool.target]
-    assert rolled_back("seed", [tool._replace(target=tuple(target))]) == {}
+    baseline = [call._replace(outcome="ValueError") for call in tool.baseline]
+    assert rolled_back("seed", [tool._replace(baseline=tuple(baseline))]) == {}
 
 
 def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
@@ -202,13 +203,14 @@ def test_a_log_holds_the_versions_and_their_executions_in_order() -> None:
 
 def test_intervals_are_five_seconds_on_average() -> None:
     random = Random(SEED)
-    before, behind = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
+    before, after = times_until(0, 2_000, random), times_between(0, 10_000_000, random)
     assert before[0] == pytest.approx(-10_000_000, rel=0.05)
-    assert before[-1] < 0 == behind[0] < behind[-1] < 10_000_000
-    assert len(behind) == pytest.approx(2_000, rel=0.05)
-    for times in (before, behind):
+    assert before[-1] < 0 == after[0] < after[-1] < 10_000_000
+    assert len(after) == pytest.approx(2_000, rel=0.05)
+    for times in (before, after):
         gaps = [later - at_ms for at_ms, later in pairwise(times)]
-        assert 2_500 <= min(gaps) < 3_000 < 7_000 < max(gaps) <= 7_500
+        assert 2_500 <= min(gaps) < 3_000
+        assert 7_000 < max(gaps) <= 7_500
 
 
 def test_runs_count_what_was_too_early_apart() -> None:
@@ -232,11 +234,11 @@ def test_a_promise_is_shown_by_the_interval_and_not_by_the_estimate() -> None:
     enough, too_few = of(0.9, 100, 50, 10_000), of(0.9, 500, 1, 200)
     assert shows([unknown, enough], "healthy")
     assert not shows([unknown, enough, too_few], "healthy")
-    assert said([unknown, enough], "healthy") == (
+    assert promise_text([unknown, enough], "healthy") == (
         "Of `guarded` 1 % is promised: the interval that ends highest ends at 0.66 % "
         "(0.9, 100 of the target)."
     )
-    assert "so many repetitions do not show: the" in said([enough, too_few], "healthy")
+    assert "so many repetitions do not show: the" in promise_text([enough, too_few], "healthy")
 
 
 def test_the_document_that_is_kept_shows_what_is_promised() -> None:
@@ -276,10 +278,10 @@ def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
     scenarios = all_scenarios()
     cells = [
-        Cell(scenario, policy, (None, 3, 1_200)) for scenario in scenarios for policy in POLICIES
+        Cell(scenario, decider, (None, 3, 1_200)) for scenario in scenarios for decider in DECIDERS
     ]
-    outages = {(0.9, policy): Runs((OneRun(0.9, policy, 1, 0, 7.0),) * 2) for policy in POLICIES}
-    callers = {(0.95, policy): Noise(3, 1, 100) for policy in POLICIES}
+    outages = {(0.9, decider): Runs((OneRun(0.9, decider, 1, 0, 7.0),) * 2) for decider in DECIDERS}
+    callers = {(0.95, decider): Noise(3, 1, 100) for decider in DECIDERS}
     parts = list(parts_of(cells, "3 repetitions.", outages, callers))
     write(tmp_path / "simulation.md", parts, cells)
     document = (tmp_path / "simulation.md").read_text()

@@ -16,8 +16,8 @@ from policy.backtest.placed_activations import CommittedActivation, PlacedActiva
 from policy.backtest.requested_policy import RequestedPolicy
 from policy.backtest.trials import Backtest, Recorded, Trial, Trials
 from policy.decision.fold import commands_of_log
+from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.run import of_lines
-from rollguard.backtest_sources.source import BacktestFilter
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
@@ -49,7 +49,7 @@ def active(second: int, version: int, number: int, kind: str = "deployment") -> 
 
 
 def judged(policies: Sequence[RequestedPolicy], *log: Execution | Activation) -> Trials:
-    backtest = Backtest(policies, SETTINGS)
+    backtest = Backtest(policies, SETTINGS.outages)
     entries = (ExecutionEntry.of(each) if isinstance(each, Execution) else each for each in log)
     backtest.read(Recorded(0, 0, entry) for entry in entries)
     return backtest.finish()
@@ -81,7 +81,7 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
             tool: named(LogBuilder(random.choice, rules).build(), tool) for tool in ("a", "b", "c")
         }
         waiting = {tool: iter(log) for tool, log in logs.items()}
-        backtest = Backtest(policies, SETTINGS)
+        backtest = Backtest(policies, SETTINGS.outages)
         while waiting:
             tool = random.choice(sorted(waiting))
             each = next(waiting[tool], None)
@@ -113,7 +113,7 @@ def test_outages_are_told_from_the_log_of_a_partition() -> None:
         partition = Partition(SENSITIVE)
         commands = [command for each in log if (command := partition.read(*each))]
         first = {(each.tool_name, each.from_activation): each for each in reversed(commands)}
-        backtest = Backtest([RequestedPolicy.parse("guarded", SENSITIVE)], SENSITIVE)
+        backtest = Backtest([RequestedPolicy.parse("guarded", SENSITIVE)], SENSITIVE.outages)
         for stretch in batches(log, random):
             backtest.read(Recorded(0, at_ms, entry, offset) for offset, at_ms, entry in stretch)
         found = {

@@ -28,13 +28,13 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
-from schemas.settings import Settings
+from schemas.settings import Settings, load_settings
 from tests.support.partition import Partition
 from tests.unit.policy.test_rules_oracle import HASH, START
 
 SECOND_MS = 1_000
 BEGIN_MS = micros_of(START) // 1_000
-GUARDED = Settings(policy="guarded")
+GUARDED = load_settings(policy="guarded")
 Record = tuple[int, int, ExecutionEntry | Activation]
 
 
@@ -248,7 +248,7 @@ class Detector:
 
     def take(self, batch: Sequence[Record]) -> None:
         watch = decode_watch(self.watch)
-        timeline = watch.follow([LogRecord.of(*each) for each in batch], self.settings)
+        timeline = watch.follow([LogRecord.of(*each) for each in batch], self.settings.outages)
         logs: dict[str, list[LogRecord]] = {}
         for record in batch:
             logs.setdefault(record[2].tool_name, []).append(LogRecord.of(*record))
@@ -262,7 +262,7 @@ class Detector:
         self.watch = encode_watch(watch)
 
 
-SENSITIVE = Settings(
+SENSITIVE = load_settings(
     policy="guarded", alpha=0.2, signature_alpha=0.3, outage_tools=3, outage_window_s=20
 )
 
@@ -347,7 +347,7 @@ def test_an_outage_rolls_nothing_back_and_leaves_no_evidence() -> None:
     assert 0 <= span[0] - (at_ms - 60_000) <= 5_000
     assert span[1] is not None
     assert 0 <= span[1] - (at_ms + 36 * 5_000) <= 5_000
-    quiet = Settings(policy="guarded", outage_tools=64)
+    quiet = load_settings(policy="guarded", outage_tools=64)
     assert len(commands_in(writer.log, quiet)) == len(tools)
 
 
@@ -401,7 +401,7 @@ def test_three_that_break_at_once_wait_for_half_a_minute_at_most() -> None:
         assert {command.tool_name for _, command in decided} == set(tools[:3])
         return [(writer.log[offset][1] - at_ms) / 1_000 for offset, _ in decided]
 
-    assert all(each < 25 for each in waited_s(Settings(policy="guarded", outage_tools=64)))
+    assert all(each < 25 for each in waited_s(load_settings(policy="guarded", outage_tools=64)))
     assert all(30 < each <= 41 for each in waited_s(GUARDED)), waited_s(GUARDED)
 
 
@@ -459,19 +459,19 @@ def test_who_asks_is_told() -> None:
     partition = Partition(GUARDED)
     for record in writer.log:
         partition.read(*record)
-    assert outage_of(partition.watch, GUARDED) is None
+    assert outage_of(partition.watch, GUARDED.outages) is None
     policy, row = policy_for(GUARDED.rules_of("")), partition.rows[tools[0]]
     begun = len(writer.log)
     writer.round(at_ms, tools, tools)
     for record in writer.log[begun:]:
         partition.read(*record)
-    told = outage_of(partition.watch, GUARDED)
+    told = outage_of(partition.watch, GUARDED.outages)
     assert told is not None
     assert (told["tools"], told["failing"]) == (10, 10)
-    health = health_of(row, tools[0], policy, partition.watch, GUARDED)
+    health = health_of(row, tools[0], policy, partition.watch, GUARDED.outages)
     assert health["outage"] == told
     assert not health["needs_rollback"]
-    assert health_of(row, tools[0], policy, OutageWatch(), GUARDED)["outage"] is None
+    assert health_of(row, tools[0], policy, OutageWatch(), GUARDED.outages)["outage"] is None
     assert told["since"].startswith(str(time_of((at_ms - 60_000) * 1_000))[:10])
 
 
@@ -493,12 +493,12 @@ def test_policy_seed_asks_for_nothing() -> None:
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     writer.round(at_ms, tools, tools)
-    partition = Partition(Settings())
+    partition = Partition(load_settings())
     for record in writer.log:
         partition.read(*record)
     assert partition.watch == OutageWatch()
-    assert not Settings().is_guarded_anywhere
-    assert Settings(tools={"one": {"policy": "guarded"}}).is_guarded_anywhere
+    assert not load_settings().is_guarded_anywhere
+    assert load_settings(tools={"one": {"policy": "guarded"}}).is_guarded_anywhere
     assert NO_OUTAGE.is_without_outage
 
 

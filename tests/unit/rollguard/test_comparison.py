@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.versions.tool_versions import VersionRecord
+from db.versions.reading import VersionRecord
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import new_finding
 from rollguard.management.version_comparison import (

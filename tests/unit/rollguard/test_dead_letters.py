@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from db.replays import Place
-from rollguard.operations.dead_letters import BadRecords, DeadLetterFilter, parse_place
+from db.replays import RecordPosition
+from rollguard.operations.bad_records import BadRecords, DeadLetterFilter, parse_position
 from schemas.dead_letter import DeadLetter
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -28,24 +28,28 @@ def dead_letter(offset: int, minute: int, **fields: Any) -> DeadLetter:
 
 @pytest.fixture
 def found() -> BadRecords:
-    """Record 1 was rejected three times, in whatever order the letters were read."""
+    """Record 1 was rejected three times, in whatever order the dead letters were read."""
     found = BadRecords()
-    said = [
+    dead_letters = [
         dead_letter(1, 5),
         dead_letter(2, 7, key=None, topic="p-tool-deployments"),
         dead_letter(1, 9),
         dead_letter(3, 1, key="//8="),
         dead_letter(1, 2),
     ]
-    for number, each in enumerate(said):
-        found.add(Place(LETTERS, 0, number), each)
+    for number, each in enumerate(dead_letters):
+        found.add(RecordPosition(LETTERS, 0, number), each)
     return found
 
 
 def test_each_bad_record_is_told_once(found: BadRecords) -> None:
-    first, second, third = DeadLetterFilter().among(found, "p-")
-    assert (first.place.offset, second.place.offset, third.place.offset) == (1, 2, 3)
-    assert (first.times, first.error, first.dead_letter) == (3, "cause 9", Place(LETTERS, 0, 2))
+    first, second, third = DeadLetterFilter().matching(found, "p-")
+    assert (first.position.offset, second.position.offset, third.position.offset) == (1, 2, 3)
+    assert (first.times, first.error, first.dead_letter) == (
+        3,
+        "cause 9",
+        RecordPosition(LETTERS, 0, 2),
+    )
     assert first.first_rejected_at == NOON + timedelta(minutes=2)
     assert [each.key_text for each in (first, second, third)] == ["parser", None, None]
 
@@ -58,18 +62,18 @@ def test_each_bad_record_is_told_once(found: BadRecords) -> None:
         (DeadLetterFilter(topic="executions"), []),
         (DeadLetterFilter(tool="parser"), [1]),
         (DeadLetterFilter(error="cause 7"), [2]),
-        (DeadLetterFilter(error="cause 5"), []),  # of the newest letter
+        (DeadLetterFilter(error="cause 5"), []),  # of the newest dead letter
         (DeadLetterFilter(since=NOON + timedelta(minutes=7)), [1, 2]),
-        (DeadLetterFilter(place=Place("p-tool-executions", 1, 3)), [3]),
+        (DeadLetterFilter(position=RecordPosition("p-tool-executions", 1, 3)), [3]),
     ],
 )
 def test_what_is_wanted(found: BadRecords, wanted: DeadLetterFilter, offsets: list[int]) -> None:
-    assert [each.place.offset for each in wanted.among(found, "p-")] == offsets
+    assert [each.position.offset for each in wanted.matching(found, "p-")] == offsets
 
 
-def test_a_place_as_text() -> None:
-    for place in (Place("t", 0, 0), Place("a:b", 2**31 - 1, 2**63 - 1)):
-        assert parse_place(str(place)) == place
+def test_a_position_as_text() -> None:
+    for position in (RecordPosition("t", 0, 0), RecordPosition("a:b", 2**31 - 1, 2**63 - 1)):
+        assert parse_position(str(position)) == position
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,6 @@ def test_a_place_as_text() -> None:
     ["", "t", "t:1", ":1:2", "t:-1:2", "t:1:-2", "t:01:2", "t:1: 2", "t:١:2", "t:1:2.0",
      f"t:{2**31}:0", f"t:0:{2**63}"],
 )  # fmt: skip
-def test_what_is_no_place(text: str) -> None:
+def test_what_is_no_position(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (int has texts of its own)
-        parse_place(text)
+        parse_position(text)

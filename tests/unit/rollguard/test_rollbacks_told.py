@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from db.rollbacks.rollbacks import RollbackRecord
-from rollguard.cli import show_rollbacks
-from rollguard.cli.show import rolled_back
-from rollguard.management.tool_version_manager import why_not
-from rollguard.operations.reads import Explanation
+from db.rollbacks.records import RollbackRecord
+from rollguard.cli.show.rollbacks import show_explanation, show_rollbacks
+from rollguard.cli.show.versions import rollbacks_text
+from rollguard.management.outcome_texts import why_not_applied
+from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def outcome(**fields: Any) -> RollbackOutcome:
     ],
 )
 def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
-    assert text in why_not(outcome(**fields), None)
+    assert text in why_not_applied(outcome(**fields), None)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) 
         rollbacks = (record(**fields),)
 
     found: Any = Version()
-    assert rolled_back(found) == text
+    assert rollbacks_text(found) == text
 
 
 def explained(capsys: pytest.CaptureFixture[str], **fields: Any) -> str:
-    show_rollbacks.explanation(Explanation(record(**fields), "a rule", None, [], []), False)
+    show_explanation(RollbackExplanation(record(**fields), "a rule", None, [], []), False)
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -102,7 +102,7 @@ def test_an_explanation_says_how_the_target_was_chosen(capsys: pytest.CaptureFix
 
 
 def test_a_list_marks_what_breaks_calls(capsys: pytest.CaptureFixture[str]) -> None:
-    show_rollbacks.rollbacks([record(is_breaking_change=True, breaking_changes=["x"])], False)
+    show_rollbacks([record(is_breaking_change=True, breaking_changes=["x"])], False)
     assert "breaks calls" in capsys.readouterr().out
-    show_rollbacks.rollbacks([record(is_breaking_change=False, breaking_changes=["x"])], False)
+    show_rollbacks([record(is_breaking_change=False, breaking_changes=["x"])], False)
     assert "breaks calls" not in capsys.readouterr().out

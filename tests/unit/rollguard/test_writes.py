@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollguard.operations.writes import execution_of
+from rollguard.operations.records import execution_of
 from schemas.errors import Rejected
 
 

@@ -1,33 +1,38 @@
-"""The steps at which a test has a worker die: what the variable may say."""
+"""Crash points: what the variable of the tests' worker may say, and that it acts once."""
 
 import pytest
 
-from schemas.errors import Misconfigured
-from streams import crash_points as steps
+from streams.crash_points import CRASH_POINTS, crash_point
+from tests.support.armed_worker import arm
+
+
+@pytest.fixture(autouse=True)
+def armed_for_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.crash_points.at_crash_point", None)
 
 
 @pytest.mark.parametrize(
     "text",
     ["applier.committed", "kill:nowhere", "burn:applier.committed", "kill:applier.committed@0"],
 )
-def test_what_names_no_step_is_refused(text: str) -> None:
-    with pytest.raises(Misconfigured, match="ROLLGUARD_TEST_STEP"):
-        steps.arm({"ROLLGUARD_TEST_STEP": text})
+def test_a_text_that_names_no_crash_point_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ROLLGUARD_TEST_STEP"):
+        arm({"ROLLGUARD_TEST_STEP": text})
 
 
 def test_without_the_variable_nothing_happens() -> None:
-    steps.arm({})
-    for step in steps.CRASH_POINTS:
-        steps.crash_point(step)
+    arm({})
+    for name in CRASH_POINTS:
+        crash_point(name)
 
 
 def test_it_happens_once_at_the_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    monkeypatch.setattr("streams.crash_points.os.kill", lambda _, number: sent.append(number))
-    steps.arm({"ROLLGUARD_TEST_STEP": "stop:recorder.committed@2"})
+    monkeypatch.setattr("tests.support.armed_worker.os.kill", lambda _, number: sent.append(number))
+    arm({"ROLLGUARD_TEST_STEP": "stop:recorder.committed@2"})
     counts = []
     for _ in range(4):
-        steps.crash_point("detector.folded")
-        steps.crash_point("recorder.committed")
+        crash_point("detector.folded")
+        crash_point("recorder.committed")
         counts.append(len(sent))
     assert counts == [0, 1, 1, 1]

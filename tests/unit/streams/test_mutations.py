@@ -1,4 +1,4 @@
-"""The guard agrees with the contract, as the mutations know it, on thousands of messages."""
+"""The record validator agrees with the contract on thousands of mutated messages."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Read:
 
 
 def rejection(validator: RecordValidator, case: Case) -> str | None:
-    """Why the guard rejects it; None where it does not."""
+    """Return why the validator rejects the case; None if it does not."""
     partition = case.partition
     if partition is None:
         partition = partition_of(case.key or b"", 4)
@@ -48,7 +48,7 @@ def rejection(validator: RecordValidator, case: Case) -> str | None:
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_guard_and_the_contract_agree(kind: Kind, seed: int) -> None:
+def test_the_validator_and_the_contract_agree(kind: Kind, seed: int) -> None:
     validator = RecordValidator(Settings(), 4)
     fates: Counter[str] = Counter()
     wrong = []

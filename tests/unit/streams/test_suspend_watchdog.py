@@ -8,7 +8,7 @@ from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 
 
 class Process:
-    """A clock to set, and what the guard said at the end."""
+    """A clock that can be set, and what the watchdog said at the end."""
 
     def __init__(self, limit_s: float = 5.0) -> None:
         self.now = 100.0
@@ -39,8 +39,9 @@ def test_ticks_keep_it_going() -> None:
 
 @pytest.mark.parametrize("session_s", [6, 10, 45])
 def test_the_limit_is_before_the_session_can_be_over(session_s: int) -> None:
-    """The last heartbeat is a fifth of the session old at the most when the process stops, and the
-    last tick one tick.
+    """When the process stops, its last heartbeat is at most a fifth of the session old.
+
+    Its last tick is at most one tick old.
     """
     assert limit_of(session_s) + TICK_S + session_s / 5 <= session_s + 1e-9
 

@@ -1,0 +1,46 @@
+"""The repeated publication of the detector's rows, before compaction removes older ones.
+
+A worker that stood still ends before it sends (``streams.suspend_watchdog``). But what its machine
+had begun to send may still arrive, and put an old row after a newer one. A detector that reads the
+whole changelog is not misled; compaction would keep the old row alone. A row that is written again
+before the compaction is the last one.
+"""
+
+from itertools import islice
+from typing import Final
+
+from aiokafka import TopicPartition
+
+from schemas.settings import Settings
+from streams.driver.driver import Driver
+from streams.driver.table import WindowTable
+from streams.topics import Topics
+
+_AT_ONCE: Final = 500
+"""How many rows are written before the ownership of the partition is checked again."""
+
+
+class RepublishRows:
+    """Writes the rows of this detector's own partitions to the changelog again."""
+
+    def __init__(self, driver: Driver, table: WindowTable, settings: Settings) -> None:
+        self._driver = driver
+        self._table = table
+        self._topics = Topics.of(settings)
+
+    async def republish(self) -> int:
+        """Write all rows as they are now, and return how many."""
+        written = 0
+        for partition in range(self._table.partitions or 0):
+            keys = iter(list(self._table.rows_of(partition)))
+            while self._owns(partition) and (some := list(islice(keys, _AT_ONCE))):
+                await self._table.write_again(partition, some)
+                written += len(some)
+        return written
+
+    def _owns(self, partition: int) -> bool:
+        return (
+            not self._driver.is_rebalancing
+            and not self._driver.is_recovering
+            and TopicPartition(self._topics.executions, partition) in self._driver.assigned()
+        )

@@ -1,0 +1,103 @@
+"""The verbs about bad records: dead-letters and replay."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollguard.cli.options import Json, Limit, optional_time_of, run, settings
+
+if TYPE_CHECKING:
+    from rollguard.operations.bad_records import DeadLetterFilter
+
+OfTopic = Annotated[str | None, typer.Option("--topic", help="Only of this topic.")]
+OfKey = Annotated[str | None, typer.Option("--tool", help="Only with this tool as the key.")]
+OfError = Annotated[str | None, typer.Option("--error", help="Only with this text in the cause.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", help="Only rejected since a time, or since so long ago: 90s, 15m, 2h, 7d."
+    ),
+]
+
+
+def dead_letters(
+    record_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show all of this record.")
+    ] = None,
+    topic: OfTopic = None,
+    tool: OfKey = None,
+    error: OfError = None,
+    since: Since = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List bad records and why they were rejected, the last rejected first; or show one of them."""
+    from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters
+    from rollguard.operations.dead_letters import bad_record_with_value, list_bad_records
+
+    wanted = _filter_of(record_id, topic, tool, error, since)
+    in_force = settings()
+    if wanted.position is not None:
+        show_dead_letter(run(bad_record_with_value(in_force, wanted.position)), as_json)
+    else:
+        show_dead_letters(run(list_bad_records(in_force, wanted, limit)), as_json)
+
+
+def replay(
+    record_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="The record's id, as `dead-letters` prints it."),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Replay all that were not replayed yet.")
+    ] = False,
+    topic: OfTopic = None,
+    tool: OfKey = None,
+    error: OfError = None,
+    since: Since = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Also publish records that would be rejected again, or that a later change "
+            "overtook; but none a second time.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish bad records again to the topics they came from, after you removed the cause."""
+    from rollguard.cli.show.dead_letters import show_replays
+    from rollguard.operations.replay import Replays, replay_matching
+
+    if (record_id is None) != all_:
+        raise typer.BadParameter("give an ID or --all, and not both")
+    wanted = _filter_of(record_id, topic, tool, error, since)
+    done = Replays()
+    try:
+        run(replay_matching(settings(), wanted, done, force=force))
+    except BaseException:
+        if done.replayed:  # these were published, whatever failed later
+            show_replays(done, as_json)
+        raise
+    show_replays(done, as_json)
+    raise typer.Exit(1 if done.refused else 0)
+
+
+def _filter_of(
+    record_id: str | None,
+    topic: str | None,
+    tool: str | None,
+    error: str | None,
+    since: str | None,
+) -> "DeadLetterFilter":
+    """Return the filter that these options describe."""
+    from rollguard.operations.bad_records import DeadLetterFilter, parse_position
+
+    if record_id is None:
+        return DeadLetterFilter(None, topic, tool, error, optional_time_of("--since", since))
+    if (topic, tool, error, since) != (None, None, None, None):
+        raise typer.BadParameter("give an ID or options that select, and not both")
+    try:
+        return DeadLetterFilter(parse_position(record_id))
+    except ValueError:
+        raise typer.BadParameter(f"{record_id!r} is not TOPIC:PARTITION:OFFSET") from None

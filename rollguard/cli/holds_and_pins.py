@@ -1,0 +1,105 @@
+"""The verbs by which a person decides: holds, approve, dismiss, pin, unpin."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from rollguard.cli.options import (
+    By,
+    CommandId,
+    Json,
+    OfTool,
+    Tool,
+    duration_of,
+    name_of,
+    run,
+    settings,
+    time_of,
+)
+
+
+def holds(tool: OfTool = None, as_json: Json = False) -> None:
+    """List the held rollbacks, which wait for a person, the newest first."""
+    from rollguard.cli.show.holds import show_holds
+    from rollguard.operations.holds import waiting
+
+    show_holds(run(waiting(settings(), tool)), as_json)
+
+
+def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None:
+    """Carry out a held rollback, and wait for the outcome."""
+    from rollguard.cli.show.holds import show_approval
+    from rollguard.operations import holds
+
+    outcome = run(holds.approve(settings(), command_id, name_of(by)))
+    raise typer.Exit(0 if show_approval(outcome, as_json) else 1)
+
+
+def dismiss(
+    command_id: CommandId,
+    reason: Annotated[str, typer.Option(help="Why not.", show_default=False)],
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Reject a held rollback, and wait for the outcome."""
+    from rollguard.cli.show.holds import show_dismissal
+    from rollguard.operations import holds
+
+    outcome = run(holds.dismiss(settings(), command_id, reason, name_of(by)))
+    raise typer.Exit(0 if show_dismissal(outcome, as_json) else 1)
+
+
+def pin(
+    tool: Tool,
+    reason: Annotated[str | None, typer.Option(help="Why; without it, show the pin.")] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="For so long: 90s, 15m, 2h, 7d.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Until a time (2026-01-31T12:00:00Z).")] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Stop automatic rollbacks of the tool, for a while or until it is unpinned.
+
+    A person can still roll it back.
+    """
+    from rollguard.cli.show.pins import show_pin
+    from rollguard.operations import pins
+
+    if reason is None:
+        if (for_, until, by) != (None, None, None):
+            raise typer.BadParameter("give --reason TEXT")
+        show_pin(run(pins.pin_of(settings(), tool)), as_json)
+        return
+    end = _end_of_pin(for_, until)
+    show_pin(run(pins.pin(settings(), tool, reason, name_of(by), end)), as_json)
+
+
+def _end_of_pin(for_: str | None, until: str | None) -> datetime | None:
+    """Return the time at which the pin ends; None if it has no end."""
+    now = datetime.now(UTC)
+    if for_ is not None and until is not None:
+        raise typer.BadParameter("give --for or --until, and not both")
+    if for_ is not None:
+        duration = duration_of(for_)
+        if not duration:
+            raise typer.BadParameter(f"--for {for_!r}: give 90s, 15m, 2h or 7d")
+        try:
+            return now + duration
+        except OverflowError:
+            raise typer.BadParameter(f"--for {for_!r}: ends after the year 9999") from None
+    if until is None:
+        return None
+    end = time_of("--until", until)
+    if end <= now:
+        raise typer.BadParameter(f"--until {until!r}: is over; give a time in the future")
+    return end
+
+
+def unpin(tool: Tool, as_json: Json = False) -> None:
+    """Allow automatic rollbacks of the tool again."""
+    from rollguard.cli.show.pins import show_unpinned
+    from rollguard.operations import pins
+
+    show_unpinned(run(pins.unpin(settings(), tool)), as_json)

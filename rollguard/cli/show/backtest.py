@@ -1,0 +1,134 @@
+"""What ``backtest`` prints.
+
+First the activations that were rolled back or that a policy would have rolled back, then a summary
+of each policy.
+"""
+
+import sys
+from typing import Any
+
+from policy.backtest.comparison import Summary, differs, ordered, summaries
+from policy.backtest.trials import Decision, Trial
+from rollguard.backtest_sources.run import Backtested
+from rollguard.printing import print_json, print_table
+from schemas.fields import time_of
+
+
+def show_backtest(done: Backtested, as_json: bool) -> None:
+    """Print the policies side by side; the activations in which they differ come first."""
+    if as_json:
+        print_json(_document(done))
+    else:
+        _tables(done)
+    if done.found.unknown:
+        print(
+            f"rollguard: {done.found.unknown} executions were not judged: no version of "
+            "their tools is known",
+            file=sys.stderr,
+        )
+
+
+def _tables(done: Backtested) -> None:
+    found, names = done.found, [policy.text for policy in done.policies]
+    if found.notable:
+        print_table(
+            ("", "in the log", *names),
+            (_line(each) for each in ordered(found.notable)),
+        )
+    really = sum(trial.was_rolled_back for trial in found.notable)
+    print(
+        f"{found.executions} executions of {found.tools} tools; {found.judged} activations with "
+        f"executions, {really} of them rolled back in the log"
+    )
+    print_table(
+        ("policy", "rolls back", "median executions, failures", "of the log's", "others"),
+        (
+            _summary_line(name, summary, really)
+            for name, summary in zip(names, summaries(found, len(names)), strict=True)
+        ),
+    )
+
+
+def _line(trial: Trial) -> tuple[str, ...]:
+    """Return few columns of several lines each, because a terminal has 80 characters."""
+    number = trial.version_number
+    log = [
+        trial.tool_name,
+        f"version id {trial.version_id}" if number is None else f"version {number}",
+        f"from {_time(trial.activated_us)}",
+    ]
+    if trial.rolled_back_us is not None:
+        log.append(f"back {_time(trial.rolled_back_us)}")
+    return "≠" if differs(trial) else "", "\n".join(log), *map(_cell, trial.decisions)
+
+
+def _cell(decision: Decision | None) -> str:
+    if decision is None:
+        return "stays"
+    command = decision.command
+    return (
+        f"{decision.failures} of {decision.executions} failed\n{_time(decision.executed_us)}\n"
+        f"{command.tier}\n{command.reason}"
+    )
+
+
+def _time(at_us: int) -> str:
+    return f"{time_of(at_us):%Y-%m-%d %H:%M:%S}"
+
+
+def _summary_line(name: str, summary: Summary, really: int) -> tuple[Any, ...]:
+    until = None
+    if summary.rolled_back:
+        until = f"{summary.median_executions:g}, {summary.median_failures:g}"
+    return name, summary.rolled_back, until, f"{summary.also} of {really}", summary.alone
+
+
+def _document(done: Backtested) -> dict[str, Any]:
+    found, names = done.found, [policy.text for policy in done.policies]
+    return {
+        "executions": found.executions,
+        "tools": found.tools,
+        "unknown": found.unknown,
+        "bad": done.bad,
+        "judged": found.judged,
+        "rolled_back": sum(trial.was_rolled_back for trial in found.notable),
+        "policies": [
+            {"policy": name, **summary._asdict()}
+            for name, summary in zip(names, summaries(found, len(names)), strict=True)
+        ],
+        "activations": [_trial(trial, names) for trial in ordered(found.notable)],
+    }
+
+
+def _trial(trial: Trial, names: list[str]) -> dict[str, Any]:
+    rolled_back_us = trial.rolled_back_us
+    return {
+        "tool_name": trial.tool_name,
+        "version_id": trial.version_id,
+        "version_number": trial.version_number,
+        "activation": trial.activation,
+        "activated_at": time_of(trial.activated_us),
+        "executions": trial.executions,
+        "failures": trial.failures,
+        "rolled_back_to": trial.rolled_back_to,
+        "rolled_back_at": None if rolled_back_us is None else time_of(rolled_back_us),
+        "differs": differs(trial),
+        "decisions": {
+            name: _decision(decision) for name, decision in zip(names, trial.decisions, strict=True)
+        },
+    }
+
+
+def _decision(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "executed_at": time_of(decision.executed_us),
+        "executions": decision.executions,
+        "failures": decision.failures,
+        "tier": decision.command.tier,
+        "reason": decision.command.reason,
+        "mode": decision.command.mode,
+        "command_id": str(decision.command.command_id),
+        "details": decision.command.details,
+    }

@@ -1,0 +1,150 @@
+"""What ``dead-letters`` and ``replay`` print."""
+
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from db.replays import RecordPosition, Replay
+from rollguard.operations.bad_records import BadRecord, text_of
+from rollguard.operations.dead_letters import BadRecordList
+from rollguard.operations.replay import Replays
+from rollguard.operations.replay_checks import replay_text
+from rollguard.printing import pairs, print_json, print_table, printable
+
+
+def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
+    """Print bad records, the last rejected first."""
+    _print_warnings(found)
+    if as_json:
+        print_json([_data(record, found.replays) for record in found.records])
+        return
+    print_table(
+        ("rejected at, id", "tool", "cause"),
+        (_line_of(record, found.replays) for record in found.records),
+        title=f"{len(found.records)} of {found.matching} bad records, the last rejected first",
+    )
+
+
+def _print_warnings(found: BadRecordList) -> None:
+    if found.not_dead_letters:
+        print(
+            f"rollguard: {found.not_dead_letters} records are no dead letters",
+            file=sys.stderr,
+        )
+    if found.replays_unknown:
+        print(
+            f"rollguard: what was replayed is not known: {found.replays_unknown}",
+            file=sys.stderr,
+        )
+
+
+def _line_of(
+    record: BadRecord, known: Mapping[RecordPosition, Replay]
+) -> tuple[str, str | None, str]:
+    replay = known.get(record.position)
+    times = f", {record.times} times" if record.times > 1 else ""
+    cause = (
+        f"{record.error[:300]}\n{record.role}{times}",
+        replay_text(replay) if replay else "",
+    )
+    return (
+        f"{record.rejected_at:%Y-%m-%d %H:%M:%S}\n{record.position}",
+        record.key_text,
+        "\n".join(line for line in cause if line),
+    )
+
+
+def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -> None:
+    """Print one bad record with all of it that is kept.
+
+    Key and value are printed as text if they are UTF-8, otherwise in hex. JSON has them in base64
+    as well.
+    """
+    listed, value = found
+    _print_warnings(listed)
+    [record] = listed.records
+    replay = listed.replays.get(record.position)
+    if as_json:
+        print_json(
+            _data(record, listed.replays)
+            | {"first_rejected_at": record.first_rejected_at}
+            | _bytes_data("key", record.key)
+            | _bytes_data("value", value)
+        )
+        return
+    pairs(
+        {
+            "id": record.position,
+            "cause": record.error,
+            "role": record.role,
+            "rejected at": record.rejected_at,
+            "first rejected at": record.first_rejected_at,
+            "dead letters": record.times,
+            "replay": replay_text(replay) if replay else None,
+            "key": _shown(record.key),
+            "value": "the first 1 MiB:" if record.truncated else "",
+        }
+    )
+    print(_shown(value))
+
+
+def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str, Any]:
+    replay = known.get(record.position)
+    return {
+        "id": str(record.position),
+        **record.position._asdict(),
+        "role": record.role,
+        "key": record.key_text,
+        "error": record.error,
+        "rejected_at": record.rejected_at,
+        "times": record.times,
+        "truncated": record.truncated,
+        "replayed_at": replay.at if replay else None,
+        "replayed_to": str(replay.to) if replay and replay.to else None,
+    }
+
+
+def _bytes_data(name: str, data: bytes | None) -> dict[str, str | None]:
+    return {
+        name: text_of(data),
+        f"{name}_base64": None if data is None else b64encode(data).decode(),
+    }
+
+
+def _shown(data: bytes | None) -> str:
+    if data is None:
+        return "none"
+    text = text_of(data)
+    return f"{data.hex(' ')} (hex)" if text is None else printable(text)
+
+
+def show_replays(done: Replays, as_json: bool) -> None:
+    """Print what was published again; on stderr, what was not, and why."""
+    if as_json:
+        print_json(
+            {
+                "replayed": [
+                    {
+                        "id": str(each.position),
+                        "to": str(each.to),
+                        "deployment_id": each.deployment_id,
+                    }
+                    for each in done.replayed
+                ],
+                "refused": [
+                    {"id": str(each.position), "reason": each.reason} for each in done.refused
+                ],
+            }
+        )
+    else:
+        for each in done.replayed:
+            anew = (
+                f", deployed as {each.deployment_id} (the outcome of the id it had stays `refused`)"
+                if each.deployment_id
+                else ""
+            )
+            print(printable(f"{each.position} replayed as {each.to}{anew}"))
+        print(f"replayed {len(done.replayed)} records")
+    for refused in done.refused:
+        print(printable(f"rollguard: {refused.position}: {refused.reason}"), file=sys.stderr)

@@ -1,0 +1,28 @@
+"""What ``pin`` and ``unpin`` print."""
+
+from db.rollbacks.pins import Pin
+from rollguard.printing import data_of, pairs, print_json, printable
+
+
+def show_pin(found: Pin, as_json: bool) -> None:
+    """Print the pin that is in force."""
+    if as_json:
+        print_json(data_of(found))
+        return
+    pairs(
+        {
+            "pinned": found.tool_name,
+            "reason": found.reason,
+            "by": found.pinned_by,
+            "since": found.pinned_at,
+            "until": found.expires_at or "it is unpinned",
+        }
+    )
+
+
+def show_unpinned(found: Pin, as_json: bool) -> None:
+    """Print which pin was removed."""
+    if as_json:
+        print_json(data_of(found))
+    else:
+        print(f"{printable(found.tool_name)}: not pinned any more")

@@ -1,0 +1,57 @@
+"""The verbs that start things or set them up: demo, up, worker, migrate, topics."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from rollguard.cli.options import run, settings
+
+
+def demo() -> None:
+    """Run real tools on an embedded stack, break some, and watch Rollguard roll them back."""
+    from rollguard.demo.demo import run_demo
+
+    raise typer.Exit(run_demo())
+
+
+def up() -> None:
+    """Run the whole stack on this machine, until Ctrl-C."""
+    from rollguard.embedded.up import run_up
+
+    raise typer.Exit(run_up(settings()))
+
+
+def worker(role: Literal["detector", "applier", "recorder"]) -> None:
+    """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
+    from agents.worker.process import run_worker
+
+    raise typer.Exit(run_worker(role, settings()))
+
+
+def migrate() -> None:
+    """Create or update the schema in Postgres."""
+    from rollguard.operations.setup import migrate_database
+
+    for name in run(migrate_database(settings())):
+        print(f"applied {name}")
+
+
+def topics(
+    republish: Annotated[
+        bool,
+        typer.Option(
+            "--republish",
+            help="Then publish the current version of every tool from Postgres. Use it if topics "
+            "were lost or are new.",
+        ),
+    ] = False,
+) -> None:
+    """Create the topics that do not exist yet."""
+    from rollguard.operations.republish import republish_versions
+    from rollguard.operations.setup import create_missing_topics
+
+    in_force = settings()
+    for name in run(create_missing_topics(in_force)):
+        print(f"created {name}")
+    if republish:
+        print(f"published {run(republish_versions(in_force))} versions")

@@ -1,0 +1,86 @@
+"""The example engine, running for the demo, and what its runs say about a version."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from examples.engine.catalogue import TOOLS
+from examples.engine.engine import Engine, Run
+from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ToolProcess, ToolProcessLoader
+from rollguard.client import EngineClient
+from rollguard.demo.live_view import LiveView
+from rollguard.registry import LoadedTool, ToolRegistry
+from schemas.settings import Settings
+
+_PROOF_RUNS: Final = 3
+"""This many successes of a version in a row prove that the engine runs it."""
+_WAIT_S: Final = 25.0
+
+
+class RunWatch:
+    """The runs of the engine, counted for each version."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, int], int] = {}
+        self._streaks: dict[tuple[str, int], int] = {}
+        self._sent: dict[UUID, float] = {}
+        self._next_run = asyncio.Event()
+
+    def add(self, run: Run) -> None:
+        """Count one run."""
+        key = (run.version.tool_name, run.version.version_number)
+        execution = run.execution
+        self._counts[key] = self._counts.get(key, 0) + 1
+        self._streaks[key] = self._streaks.get(key, 0) + 1 if execution.success else 0
+        self._sent[execution.execution_id] = time.perf_counter()
+        self._next_run.set()
+        self._next_run = asyncio.Event()
+
+    def sent_at(self, execution_id: UUID) -> float | None:
+        """Return when the engine had published the execution, by ``time.perf_counter``."""
+        return self._sent.get(execution_id)
+
+    async def wait_for_runs(self, tool: str, number: int, count: int) -> None:
+        """Return when the version has run ``count`` times; TimeoutError if it does not."""
+        await self._until(lambda: self._counts.get((tool, number), 0) >= count)
+
+    async def works(self, tool: str, number: int) -> bool:
+        """Return whether the version now runs several times in a row without a failure."""
+        self._streaks[tool, number] = 0
+        try:
+            await self._until(lambda: self._streaks.get((tool, number), 0) >= _PROOF_RUNS)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(_WAIT_S):
+            while not holds():
+                await self._next_run.wait()
+
+
+@asynccontextmanager
+async def watched_engine(
+    settings: Settings, client: EngineClient, view: LiveView
+) -> AsyncIterator[RunWatch]:
+    """Run all tools side by side until the end of the block."""
+    watch, stop = RunWatch(), asyncio.Event()
+
+    def show(loaded: LoadedTool[ToolProcess]) -> None:
+        if loaded.version.tool_name in TOOLS:
+            view.loaded(loaded.version)
+
+    async with ToolRegistry(settings, ToolProcessLoader()) as registry:
+        registry.on_change.append(show)
+        engine = Engine(client, registry, stdlib_files())
+        engine.on_run += [watch.add, view.ran]
+        runs = [asyncio.create_task(engine.run([name], 0.05, stop)) for name in TOOLS]
+        try:
+            yield watch
+        finally:
+            stop.set()
+            await asyncio.gather(*runs, return_exceptions=True)

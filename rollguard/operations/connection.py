@@ -1,0 +1,24 @@
+"""A connection to Postgres for an operator's verb."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from db.postgres.errors import postgres_errors
+from db.postgres.migrate import require_schema
+from db.postgres.pool import Connection, connect
+from schemas.settings import Settings
+
+
+@asynccontextmanager
+async def connection(settings: Settings) -> AsyncIterator[Connection]:
+    """Yield a connection to a migrated database, and close it at the end of the block.
+
+    Misconfigured if the schema is missing or old, Retryable if Postgres does not answer.
+    """
+    conn = await connect(settings.postgres_dsn.get_secret_value())
+    try:
+        with postgres_errors():
+            await require_schema(conn)
+            yield conn
+    finally:
+        await conn.close()

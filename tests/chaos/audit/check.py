@@ -1,0 +1,30 @@
+"""The check of a run: every invariant, one after the other."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+from uuid import UUID
+
+from tests.chaos.audit.final_state import FinalState
+from tests.chaos.audit.invariants.acknowledged_records import lost_records
+from tests.chaos.audit.invariants.changelog_rows import outdated_rows
+from tests.chaos.audit.invariants.dead_letters import wrong_dead_letters
+from tests.chaos.audit.invariants.decisions import wrong_decisions
+from tests.chaos.audit.invariants.metrics import wrong_metrics
+from tests.chaos.audit.invariants.outcomes import wrong_outcomes
+from tests.chaos.audit.invariants.versions import wrong_versions
+from tests.chaos.audit.invariants.violation import Violation
+
+_INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
+    wrong_metrics,
+    wrong_decisions,
+    wrong_outcomes,
+    wrong_versions,
+    outdated_rows,
+    wrong_dead_letters,
+)
+
+
+def violations(state: FinalState, acknowledged: dict[str, set[UUID]]) -> list[Violation]:
+    """Return all places at which an invariant does not hold; a run passes if there are none."""
+    found = [violation for invariant in _INVARIANTS for violation in invariant(state)]
+    return found + list(lost_records(state, acknowledged))

@@ -1,0 +1,83 @@
+"""Invariant: Postgres has each execution once, and each version has the metrics of its own."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from aiokafka.structs import ConsumerRecord
+
+from schemas.execution import Activation, Execution
+from tests.chaos.audit.final_state import FinalState
+from tests.chaos.audit.invariants.violation import Violation, position
+
+
+class _Published(NamedTuple):
+    """An execution at the first position at which the log has it."""
+
+    record: ConsumerRecord
+    execution: Execution
+    version_id: int | None
+    """The version that it names, else the one that was current there."""
+
+
+def wrong_metrics(state: FinalState) -> Iterator[Violation]:
+    """Yield executions that are missing, extra or wrong, and versions with wrong metrics."""
+    published = {tool: list(_published(log)) for tool, log in state.logs.items()}
+    yield from _wrong_executions(state, published)
+    yield from _wrong_versions(state, published)
+
+
+def _published(
+    log: list[tuple[ConsumerRecord, Execution | Activation]],
+) -> Iterator[_Published]:
+    """Yield each execution of a tool's log once, although producers may have sent it again."""
+    current: Activation | None = None
+    seen: set[UUID] = set()
+    for record, entry in log:
+        if isinstance(entry, Activation):
+            if current is None or current.activation < entry.activation:
+                current = entry
+        elif entry.execution_id not in seen:
+            seen.add(entry.execution_id)
+            version_id = entry.version_id or (current.version_id if current else None)
+            yield _Published(record, entry, version_id)
+
+
+def _wrong_executions(
+    state: FinalState, published: dict[str, list[_Published]]
+) -> Iterator[Violation]:
+    stored = {row["execution_id"]: row for row in state.tables["executions"]}
+    for tool, executions in published.items():
+        for record, execution, version_id in executions:
+            row = stored.pop(execution.execution_id, None)
+            if row is None:
+                text = f"{execution.execution_id} is not stored"
+                yield Violation("metrics", tool, position(record), text)
+            elif (row["version_id"], row["success"]) != (version_id, execution.success):
+                text = f"stored as {row['version_id']}, {row['success']}; is {version_id}"
+                yield Violation("metrics", tool, position(record), text)
+    for row in stored.values():
+        yield Violation("metrics", row["tool_name"], str(row["execution_id"]), "is not in the log")
+
+
+def _wrong_versions(
+    state: FinalState, published: dict[str, list[_Published]]
+) -> Iterator[Violation]:
+    owner = {row["version_id"]: row["tool_name"] for row in state.tables["versions"]}
+    expected: dict[int, Counter[bool]] = defaultdict(Counter)
+    for tool, executions in published.items():
+        for _, execution, version_id in executions:
+            if version_id is not None and owner.get(version_id) == tool:
+                expected[version_id][execution.success] += 1
+    for row in state.tables["versions"]:
+        counts = expected[row["version_id"]]
+        rate = counts[True] / counts.total() if counts.total() else None
+        if (row["total_executions"], row["success_rate"]) != (counts.total(), rate):
+            yield Violation(
+                "metrics",
+                row["tool_name"],
+                f"version {row['version_id']}",
+                f"{row['total_executions']}, {row['success_rate']} in Postgres; "
+                f"{counts.total()}, {rate} by the log",
+            )

@@ -1,0 +1,121 @@
+"""Who may ask a worker: the token, and the port that roles share."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from rollguard.embedded.ports import free_port
+from rollguard.operations.health import health_of
+from schemas.errors import Misconfigured, Rejected
+from tests.support.system import System, until
+
+TOKEN = "one-token-for-all"
+
+
+async def say(port: int, request: bytes) -> bytes:
+    """Send a request as it is, and return the first line of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    return answer
+
+
+async def test_pages_ask_for_the_token(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
+        await system.spawn("detector", ROLLGUARD_WEB_TOKEN=TOKEN)
+        await system.all_ready("detector")
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        for path in ("/tools/parser/health", "/nothing", "/tools/healthz/health"):
+            for wrong in (
+                {},
+                {"Authorization": "Bearer "},
+                {"Authorization": f"Bearer {TOKEN}x"},
+                {"Authorization": f"Basic {TOKEN}"},
+                {"Authorization": TOKEN},
+                {"X-Token": TOKEN},
+            ):
+                status, body = await system.page("detector", path, **wrong)
+                assert (status, list(body)) == (401, ["error"]), (path, wrong)
+        status, body = await system.page("detector", "/tools/parser/health", **right)
+        assert (status, body) == (404, {"error": "'parser' was never activated"})
+        assert (await system.page("detector", "/healthz"))[0] == 200
+        for garbled in (f"Authorization: Bearer {TOKEN}\0", f"Auth orization: {TOKEN}", TOKEN):
+            request = f"GET /tools/x/health HTTP/1.1\r\nHost: x\r\n{garbled}\r\n\r\n"
+            assert b" 400 " in await say(system.ports["detector"], request.encode())
+        settings = system.settings
+        with pytest.raises(Misconfigured, match="wants a token: set ROLLGUARD_WEB_TOKEN"):
+            await health_of(settings, "parser")
+        other = settings.model_copy(update={"web_token": type(settings.postgres_dsn)("other")})
+        with pytest.raises(Misconfigured, match="another ROLLGUARD_WEB_TOKEN"):
+            await health_of(other, "parser")
+        same = settings.model_copy(update={"web_token": type(settings.postgres_dsn)(TOKEN)})
+        with pytest.raises(Rejected, match="never activated"):
+            await health_of(same, "parser")
+        assert await system.stop_all() == [0]
+        assert TOKEN not in system.log("detector")
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(90)
+async def test_detectors_ask_one_another_with_the_token(
+    apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
+        second = free_port()
+        await system.spawn("detector", ROLLGUARD_WEB_TOKEN=TOKEN)
+        await system.all_ready("detector")
+        await system.spawn(
+            "detector",
+            ROLLGUARD_WEB_TOKEN=TOKEN,
+            ROLLGUARD_WEB_PORT=str(second),
+            ROLLGUARD_DATA_DIR=str(tmp_path / "second"),
+        )
+        system.ports["second"] = second
+        right = {"Authorization": f"Bearer {TOKEN}"}
+
+        async def both_answer_for_all() -> bool:
+            answers = [
+                await system.page(worker, f"/tools/tool-{number}/health", **right)
+                for worker in ("detector", "second")
+                for number in range(8)  # on all four partitions, so on both workers
+            ]
+            return {status for status, _ in answers} == {404} and await system.is_ready("second")
+
+        await until(both_answer_for_all)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", ""])
+async def test_without_a_token_nobody_else_is_let_in(
+    host: str, embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with System.started(embedded_broker, database_dsn, topic_prefix, tmp_path, ()) as system:
+        for role in ("detector", "recorder"):
+            worker = await system.spawn(role, ROLLGUARD_WEB_HOST=host, ROLLGUARD_WEB_TOKEN="")
+            assert await asyncio.wait_for(worker.wait(), 20) == 1
+            assert f"ROLLGUARD_WEB_HOST {host!r} is not loopback" in system.log(role)
+            assert "Traceback" not in system.log(role)
+
+
+async def test_with_one_port_for_all_the_detector_has_it(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
+        port = str(system.ports["detector"])
+        for role in ("applier", "recorder", "detector"):
+            await system.spawn(role, ROLLGUARD_WEB_PORT=port)
+        await system.all_ready("detector")
+        assert (await system.deploy("parser", "a")).version_number == 1
+
+        async def both_said() -> bool:
+            return all("http_disabled" in system.log(role) for role in ("applier", "recorder"))
+
+        await until(both_said)
+        for role in ("applier", "recorder"):
+            [line] = [json.loads(x) for x in system.log(role).splitlines() if "http_disabled" in x]
+            assert line["port"] == int(port)
+        assert (await system.page("detector", "/healthz"))[1]["role"] == "detector"

@@ -1,0 +1,52 @@
+"""A worker that dies or stands still at a crash point: ``python -m tests.support.armed_worker``.
+
+The arguments are those of ``python -m rollguard``: ``worker ROLE``. The environment says where.
+``ROLLGUARD_TEST_STEP=kill:applier.committed@3`` kills the process when it comes to this crash point
+for the third time. ``stop:`` instead of ``kill:`` stops it until somebody continues it.
+"""
+
+import os
+import re
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+from streams import crash_points
+from streams.crash_points import CRASH_POINTS, CrashPoint
+
+VARIABLE: Final = "ROLLGUARD_TEST_STEP"
+_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+class Armed:
+    """A signal that the process sends itself, once, at a crash point."""
+
+    def __init__(self, text: str) -> None:
+        match = re.fullmatch(r"(kill|stop):([a-z_.]+)(?:@([1-9]\d*))?", text)
+        if match is None or match[2] not in CRASH_POINTS:
+            raise ValueError(f"{VARIABLE}={text!r}: (kill|stop):CRASH_POINT[@TIMES] is expected")
+        self._signal = _SIGNALS[match[1]]
+        self._name = match[2]
+        self._times_left = int(match[3] or 1)
+
+    def __call__(self, name: CrashPoint) -> None:
+        """Count one more time at this crash point, and send the signal at the last one."""
+        if name != self._name:
+            return
+        self._times_left -= 1
+        if not self._times_left:
+            crash_points.at_crash_point = None
+            os.kill(os.getpid(), self._signal)
+
+
+def arm(environment: Mapping[str, str]) -> None:
+    """Arm this process as the variable says. Raises ValueError if it names no crash point."""
+    text = environment.get(VARIABLE, "")
+    crash_points.at_crash_point = Armed(text) if text else None
+
+
+if __name__ == "__main__":
+    from rollguard.cli.app import main
+
+    arm(os.environ)
+    main()
