@@ -157,9 +157,12 @@ async def test_a_hold_expires_if_nobody_answers(system: System) -> None:
     order = await send_command(system, "quick")
     outcome = await outcome_of(system, order, "rejected")
     assert outcome.rejection == "expired"
-    counted = await system.metrics("applier")
     labels = 'reason="regression",rejection="expired",status="rejected"'
-    assert f"rollguard_rollbacks_total{{{labels}}} 1.0" in counted
+
+    async def is_counted() -> bool:  # the applier counts it after it has published the outcome
+        return f"rollguard_rollbacks_total{{{labels}}} 1.0" in await system.metrics("applier")
+
+    await until(is_counted)
     late = await rollguard("approve", str(order.command_id), env=system.environment())
     assert late.code == 1
     assert "nobody approved it in time" in late.err
