@@ -14,7 +14,7 @@ pytest_plugins = [
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings come from the test alone; ROLLGUARD_TEST_… say where tests find servers."""
+    """Remove settings of the shell; ROLLGUARD_TEST_… stay: they say where servers are."""
     for name in os.environ:
         if name.startswith("ROLLGUARD_") and not name.startswith("ROLLGUARD_TEST_"):
             monkeypatch.delenv(name)

@@ -9,7 +9,7 @@ import typer
 from rollguard.cli.options import Json, run, settings, time_of
 
 
-def record(
+def record(  # noqa: PLR0913 - one argument for each option of the verb
     tool: Annotated[str | None, typer.Argument(help="The tool's name.")] = None,
     ok: Annotated[bool, typer.Option("--ok", help="The execution succeeded.")] = False,
     error: Annotated[str | None, typer.Option(help="The execution failed with this error.")] = None,

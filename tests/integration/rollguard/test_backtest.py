@@ -74,7 +74,7 @@ async def topics(
 
 
 async def next_millisecond() -> datetime:
-    """A time that is later than the timestamps so far, and none of those to come."""
+    """Return a time after all timestamps so far and before all later ones."""
     await asyncio.sleep(0.002)
     between = datetime.now(UTC)
     await asyncio.sleep(0.002)

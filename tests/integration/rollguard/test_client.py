@@ -55,8 +55,9 @@ class PublishingClient(EngineClient):
 
 @asynccontextmanager
 async def applying(settings: Settings) -> AsyncIterator[None]:
-    """Every deployment becomes version 7; every command is applied, one that answers after what
-    was held is said once more.
+    """Apply all requests: every deployment becomes version 7, and every command is applied.
+
+    A command that answers a held one gets the held outcome first.
     """
 
     async def apply() -> None:

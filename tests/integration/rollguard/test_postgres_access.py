@@ -67,7 +67,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @pytest.fixture
 async def proxy(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
-    """A DSN without TLS that leads to the proxy, and the authority of its certificate."""
+    """Yield a DSN without TLS that leads to the proxy, and its certificate's authority."""
     user, socket = await user_and_socket(database_dsn)
     ca = make_authority(tmp_path, "authority")
     cert, key = make_certificate(ca, tmp_path, "IP:127.0.0.1")

@@ -26,7 +26,7 @@ TWO = "def execute(text, limit):\n    return text[:limit]\n"
 
 @pytest.fixture
 def kafka(embedded_broker: str) -> str:
-    """What differs on Apache Kafka is tested with the pipeline and with the seed's examples."""
+    """Yield a running system; the pipeline and the seed's examples are tested on Apache Kafka."""
     return embedded_broker
 
 

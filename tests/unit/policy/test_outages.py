@@ -188,19 +188,18 @@ class Slowly:
             usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
             if failing < rules.outage_share / 2 * tools or tools == 0 or usual:
                 self.spans[-1][1] = now_ms
-        else:
-            if (
-                not entry.success
-                and tools >= rules.outage_tools
-                and failing >= rules.outage_share * tools
-                and self.improbable(failing, tools, 0.001)
-            ):
-                self.spans.append([now_ms - rules.outage_window_s * 1_000, None])
+        elif (
+            not entry.success
+            and tools >= rules.outage_tools
+            and failing >= rules.outage_share * tools
+            and self.improbable(failing, tools, 0.001)
+        ):
+            self.spans.append([now_ms - rules.outage_window_s * 1_000, None])
+            self.doubt_ms = None
+        elif self.doubt_ms is not None and self.checked_s != now_ms // 1_000:
+            self.checked_s = now_ms // 1_000
+            if not self.many(tools - 1, failing - 1):
                 self.doubt_ms = None
-            elif self.doubt_ms is not None and self.checked_s != now_ms // 1_000:
-                self.checked_s = now_ms // 1_000
-                if not self.many(tools - 1, failing - 1):
-                    self.doubt_ms = None
         if not entry.success and not self.lasts() and self.many(*self.shares(but=tool)):
             self.doubt_ms = now_ms if self.doubt_ms is None else self.doubt_ms
             deferred = now_ms - self.doubt_ms <= rules.doubt_s * 1_000

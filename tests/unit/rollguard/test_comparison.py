@@ -59,14 +59,15 @@ def version(number: int, code: str, executions: int = 0, successes: int = 0) -> 
 
 
 def body_of(diff: str) -> list[str]:
-    """The changed lines, without headers and places."""
+    """Return the changed lines, without headers and line numbers."""
     lines = diff.split("\n")[2:]
     return [line for line in lines if line[:1] in ("+", "-")]
 
 
 def _net(diff: str, more: str, less: str) -> Counter[str]:
-    """The lines that the diff adds on one side and does not take from there elsewhere: of lines
-    that come more than once it may take another one.
+    """Return the lines that the diff adds on one side and does not remove elsewhere.
+
+    If a line occurs more than once, the diff may move another one of them.
     """
     lines = body_of(diff)
     signs = {sign: Counter(line[1:] for line in lines if line[0] == sign) for sign in "+-"}

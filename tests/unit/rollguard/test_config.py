@@ -13,7 +13,7 @@ from schemas.settings import SETTING_NAMES
 
 @pytest.fixture
 def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """What the verb prints as JSON, with settings from the environment and from ``.env``."""
+    """Run the verb with settings from the environment and from ``.env``; return its JSON."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("ROLLGUARD_PARTITIONS=8\n")
     monkeypatch.setenv("ROLLGUARD_POSTGRES_DSN", "postgresql://me:hush@db:5432/rollguard")

@@ -61,7 +61,7 @@ class Fixture:
         self.registry = ToolRegistry(load_settings(), self.loader)
 
     async def take(self, *versions: ToolVersion) -> LoadedTool[str] | None:
-        """What is in use for 'parser' after these records."""
+        """Return what is in use for 'parser' after these records."""
         for each in versions:
             self.registry.offer(each.to_bytes())
         await self.registry.load_offered()
