@@ -1,4 +1,4 @@
-"""One noisy caller among others; what follows the oracle in whole logs is in test_guarded.py."""
+"""One noisy caller among others, by hand. Whole logs: ``test_guarded_oracle.py``."""
 
 from uuid import UUID
 
@@ -14,7 +14,9 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
-from tests.unit.policy.test_rules_oracle import START, Script, numbered
+from tests.support.backtest_logs import START
+from tests.support.folding import log_record
+from tests.support.written_logs import Script
 
 GUARDED = Rules(policy="guarded")
 
@@ -36,7 +38,7 @@ class Log:
         self.offset = 0
         self.commands: list[RollbackCommand] = []
         for each in Script().deploy(0).log:
-            self.row, _ = fold(self.row, numbered(each), policy_for(rules))
+            self.row, _ = fold(self.row, log_record(each), policy_for(rules))
         for number in range(500):
             self.run(number, number % 100 != 50, session_id="abcdefghij"[number % 10])
         for each in Script().deploy(0).deploy(500).log[1:]:
