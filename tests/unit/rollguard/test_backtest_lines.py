@@ -10,7 +10,7 @@ from policy.backtest.trials import Trials
 from rollguard.backtest_sources.run import of_lines
 from rollguard.backtest_sources.source import BacktestFilter
 from schemas.fields import micros_of
-from tests.support.backtest_logs import SEED, SETTINGS, START, active, at, run
+from tests.support.policy.backtest_logs import SEED, SETTINGS, START, active, at, run
 
 BROKEN = [
     *(run(n, 1) for n in range(3)),

@@ -16,11 +16,11 @@ from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from schemas.settings import load_settings
-from tests.support.backtest_logs import GUARDED, SEED, SETTINGS, active, at, run
-from tests.support.generated_logs import RULES, built_by
-from tests.support.oracle import Entry
-from tests.support.partition import Partition
-from tests.support.partition_logs import SENSITIVE, batches, random_log
+from tests.support.policy.backtest_logs import GUARDED, SEED, SETTINGS, active, at, run
+from tests.support.policy.generated_logs import RULES, built_by
+from tests.support.policy.oracle import Entry
+from tests.support.policy.partition import Partition
+from tests.support.policy.partition_logs import SENSITIVE, batches, random_log
 
 
 def judged(policies: Sequence[RequestedPolicy], *log: Execution | Activation) -> Trials:
@@ -31,7 +31,7 @@ def judged(policies: Sequence[RequestedPolicy], *log: Execution | Activation) ->
 
 
 def first_commands(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
-    """Of each activation, as the product decides them."""
+    """Return the first command of each activation, as the product issues it."""
     found: dict[int | None, RollbackCommand] = {}
     for command in commands_of_log(
         [(each.offset, each.timestamp_ms, each.entry) for each in log], rules
@@ -46,7 +46,7 @@ def named(log: Sequence[Entry], tool: str) -> list[Entry]:
 
 @pytest.mark.parametrize("rules", RULES)
 def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
-    """Some logs at once, in one order, in several partitions, by both policies."""
+    """Several logs are mixed in random order, in two partitions, and judged by both policies."""
     settings = load_settings(**rules.model_dump())
     policies = [RequestedPolicy.parse(name, settings) for name in ("seed", "guarded")]
     decided = 0
@@ -78,8 +78,8 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
     assert decided > 40
 
 
-def test_outages_are_told_from_the_log_of_a_partition() -> None:
-    """As the detector tells them, in stretches of any length; they hold decisions back."""
+def test_outages_follow_from_the_log_of_a_partition() -> None:
+    """The result is that of the detector, in parts of any length; outages prevent decisions."""
     decided = held = 0
     for seed in range(10):
         log, random = random_log(seed), Random(seed)
@@ -87,8 +87,8 @@ def test_outages_are_told_from_the_log_of_a_partition() -> None:
         commands = [command for each in log if (command := partition.read(*each))]
         first = {(each.tool_name, each.from_activation): each for each in reversed(commands)}
         backtest = Backtest([RequestedPolicy.parse("guarded", SENSITIVE)], SENSITIVE)
-        for stretch in batches(log, random):
-            backtest.read(Recorded(0, at_ms, entry, offset) for offset, at_ms, entry in stretch)
+        for batch in batches(log, random):
+            backtest.read(Recorded(0, at_ms, entry, offset) for offset, at_ms, entry in batch)
         found = {
             (trial.tool_name, trial.activation): trial.decisions[0].command
             for trial in backtest.finish().notable
@@ -101,7 +101,7 @@ def test_outages_are_told_from_the_log_of_a_partition() -> None:
     assert held
 
 
-def test_what_is_said_of_a_decision() -> None:
+def test_the_fields_of_a_decision() -> None:
     bad = [run(10 + n, 2, "ValueError: no") for n in range(3)]
     found = judged(
         [SEED, GUARDED],

@@ -3,12 +3,12 @@
 from policy.backtest.derived_activations import DerivedActivations, is_derived
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
-from tests.support.backtest_logs import active, run
+from tests.support.policy.backtest_logs import active, run
 from tests.support.system import execution
 
 
 def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:
-    """The activations that the log then has: version, kind and number."""
+    """Return the activations of the completed log: version, kind and number."""
     completing = DerivedActivations()
     found: list[tuple[int, str, int]] = []
     for entry in log:
@@ -32,16 +32,18 @@ def test_another_version_begins_an_activation() -> None:
     ]
 
 
-def test_a_late_execution_begins_none() -> None:
+def test_a_late_execution_begins_no_activation() -> None:
     assert derived(run(0, 1), run(5, 2), run(4, 1), run(6, 2)) == [
         (1, "deployment", 1),
         (2, "deployment", 2),
     ]
 
 
-def test_what_is_recorded_of_activations_holds() -> None:
-    """From a tool's first on nothing is derived for it; one that says again what was derived is
-    left out; numbers begin behind those that were derived.
+def test_recorded_activations_replace_derived_ones() -> None:
+    """After the first recorded activation of a tool, nothing is derived for it.
+
+    A recorded activation that repeats a derived one is left out. Recorded numbers continue after
+    the derived ones.
     """
     recorded = [active(0, 1, 1), active(5, 2, 2), active(7, 1, 3, "rollback")]
     assert derived(recorded[0], run(1, 1), run(2, 9), *recorded[1:], run(8, 2)) == [
@@ -72,7 +74,7 @@ def test_what_is_recorded_of_activations_holds() -> None:
     ]
 
 
-def test_other_tools_are_derived_by_themselves() -> None:
+def test_each_tool_is_derived_alone() -> None:
     completing = DerivedActivations()
     assert completing.instead_of(active(0, 1, 1)) is not None
     other = completing.before(ExecutionEntry.of(execution("other", version_id=1)))

@@ -6,12 +6,12 @@ from policy.backtest.placed_activations import CommittedActivation, PlacedActiva
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
-from tests.support.backtest_logs import active, at, run
+from tests.support.policy.backtest_logs import active, at, run
 from tests.support.system import execution
 
 
 def placed(applied: Sequence[tuple[Activation, int]], *runs: Execution) -> list[list[int]]:
-    """The numbers of the activations in front of each execution, and behind the last."""
+    """Return the numbers of the activations before each execution, and after the last one."""
     log = PlacedActivations(
         [CommittedActivation(each, micros_of(at(second))) for each, second in applied],
         ahead_us=60_000_000,
@@ -20,13 +20,13 @@ def placed(applied: Sequence[tuple[Activation, int]], *runs: Execution) -> list[
     return [*found, [each.activation for each in log.rest()]]
 
 
-def test_an_activation_stands_in_front_of_its_versions_executions() -> None:
+def test_an_activation_comes_before_the_executions_of_its_version() -> None:
     applied = [(active(0, 1, 1), 0), (active(5, 2, 2), 5), (active(9, 1, 3, "rollback"), 9)]
     runs = [run(1, 1), run(6, 1), run(6, 2), run(8, 1), run(9, 2), run(9, 1), run(10, 1)]
     assert placed(applied, *runs) == [[1], [], [2], [], [], [3], [], []]
 
 
-def test_an_activation_stands_in_front_of_what_is_certainly_later() -> None:
+def test_an_activation_comes_before_what_is_certainly_later() -> None:
     applied = [(active(0, 1, 1), 0), (active(5, 2, 2), 5), (active(7, 3, 3), 7)]
     assert placed(applied, run(1), run(65), run(66), run(68), run(69, 1)) == [
         *([], [1], [2], [3], []),

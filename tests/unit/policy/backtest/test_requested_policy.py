@@ -6,7 +6,7 @@ import pytest
 
 from policy.backtest.requested_policy import RequestedPolicy
 from schemas.settings import load_settings
-from tests.support.generated_logs import SMALL
+from tests.support.policy.generated_logs import SMALL
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from tests.support.generated_logs import SMALL
         ("seed:ring_size=6", "tools.slow: Value error, consecutive_failures (7) must not be"),
     ],
 )
-def test_what_is_wrong_with_a_policy_is_named(text: str, told: str) -> None:
+def test_the_error_names_what_is_wrong(text: str, told: str) -> None:
     settings = load_settings(tools={"slow": {"consecutive_failures": 7}})
     with pytest.raises(ValueError, match=re.escape(told)):
         RequestedPolicy.parse(text, settings)
 
 
-def test_a_policy_stands_on_the_settings_of_all_tools_and_of_each() -> None:
+def test_changes_apply_to_the_settings_of_all_tools_and_of_each() -> None:
     settings = load_settings(
         alpha=0.02, tools={"slow": {"policy": "seed", "consecutive_failures": 7, "alpha": 0.03}}
     )

@@ -14,10 +14,10 @@ from policy.state.tool_evidence import MOST_STORED, EvidenceBefore, ToolEvidence
 from schemas.execution import Activation
 from schemas.fields import micros_of
 from schemas.rules import Rules
-from tests.support.backtest_logs import START
-from tests.support.folding import log_record
-from tests.support.guarded_rows import DEFAULT, row_of
-from tests.support.written_logs import Script, every
+from tests.support.policy.backtest_logs import START
+from tests.support.policy.folding import log_record
+from tests.support.policy.guarded_rows import DEFAULT, row_of
+from tests.support.policy.written_logs import Script, every
 
 
 def baseline_of(script: Script, rules: Rules = DEFAULT) -> Baseline | None:
@@ -35,36 +35,36 @@ def test_a_first_version_has_no_baseline() -> None:
     assert baseline_of(Script().deploy(0)) is None
 
 
-def test_a_deployment_is_measured_by_all_of_what_it_replaces() -> None:
-    """Also by what its windows have long forgotten, and with its runs of failures."""
+def test_the_baseline_is_all_that_was_counted_of_the_replaced_version() -> None:
+    """Also what its windows have forgotten, and how failures followed one another."""
     first = run(Script().deploy(0), "..FF.F......", 0)
     first.run("F", 10 * 86_400, error="TypeError")
     first.run("F", 10 * 86_400 + 600)
     assert baseline_of(first.deploy(11 * 86_400)) == Baseline(14, 5, 1, 4, 2)
 
 
-def test_too_few_executions_hand_on_what_they_were_measured_by() -> None:
+def test_a_version_with_too_few_executions_leaves_its_own_baseline() -> None:
     first = run(Script().deploy(0), "." * 9 + "F", 0).deploy(7_000)
     assert baseline_of(run(first, "F" * 9, 7_000).deploy(20_000)) == Baseline(10, 1, 0, 0, 0)
     assert baseline_of(run(Script().deploy(0), "." * 9, 0).deploy(7_000)) is None
 
 
 def test_a_rollback_gives_a_version_its_own_baseline_back() -> None:
-    """And nothing of the version that it replaces; nor has the next deployment."""
+    """It has nothing of the version that it replaces, and neither has the next deployment."""
     script = run(Script().deploy(0), "." * 11 + "F", 0).deploy(8_000)
     run(script, "F" * 12, 8_000).roll_back(1, 20_000)
     assert baseline_of(script) == Baseline(12, 1, 0, 0, 0)
     assert baseline_of(run(script, "...", 20_000).deploy(30_000)) == Baseline(12, 1, 0, 0, 0)
 
 
-def test_a_version_rolled_back_has_its_own_when_it_is_activated_again() -> None:
+def test_a_version_that_was_rolled_back_gets_its_own_when_activated_again() -> None:
     script = run(Script().deploy(0), "." * 12, 0).deploy(8_000)
     run(script, "F" * 12, 8_000).roll_back(1, 20_000).roll_back(2, 21_000)
     assert baseline_of(script) == Baseline(12, 12, 0, 11, 11)
 
 
-def test_a_version_deployed_again_is_measured_by_what_it_replaces() -> None:
-    """A deployment of the same code as before is a version of its own."""
+def test_the_same_code_deployed_again_is_compared_with_what_it_replaces() -> None:
+    """A deployment makes a new version, even if the code is the same."""
     script = run(Script().deploy(0), "." * 12, 0).deploy(8_000)
     assert baseline_of(run(script, "." * 13 + "F", 8_000).deploy(30_000)) == (
         Baseline(14, 1, 0, 0, 0)
@@ -95,8 +95,8 @@ def test_a_row_grows_by_little() -> None:
     assert len(msgspec.msgpack.encode(tool_evidence)) <= 200
 
 
-def test_a_row_grows_by_little_at_a_million_executions() -> None:
-    """With all that a dossier can hold: while it fails, and as many callers rest as may."""
+def test_a_row_grows_by_little_with_a_million_executions() -> None:
+    """With all that tool evidence can hold: it fails, and as many callers are muted as possible."""
     tally = Baseline(1_000_000, 100_000, 20_000, 90_000, 50_000)
     evidence = Evidence(1_000_000, 100_000, 50_000, 20_000, 0, [1e3, 2e4, 3e5])
     tool_evidence = ToolEvidence(
@@ -119,8 +119,9 @@ def test_an_old_activation_changes_nothing() -> None:
 
 
 def test_a_change_of_policy_within_an_activation() -> None:
-    """From `seed`, evidence begins with the next execution; back to it, with the next activation
-    nothing is left.
+    """From `seed` to `guarded`, evidence begins with the next execution.
+
+    Back to `seed`, no evidence is left after the next activation.
     """
     script = run(Script().deploy(0), "." * 12, 0)
     row, _ = fold_all(None, [log_record(each) for each in script.log], policy_for(Rules()))

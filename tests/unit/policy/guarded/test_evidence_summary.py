@@ -50,12 +50,12 @@ def test_the_evidence_in_words(changes: dict[str, Any], text: str) -> None:
 
 
 @pytest.mark.parametrize("said", [None, 7, {}, {"test": "rate"}, {"evidence": {"odds": "many"}}])
-def test_what_is_no_evidence_is_not_told(said: Any) -> None:
+def test_details_that_cannot_be_read_have_no_summary(said: Any) -> None:
     assert summary_of({"evidence": said}) is None
 
 
-def test_evidence_is_read_as_postgres_gives_it_back() -> None:
-    """Jsonb knows one kind of number: 1e299 comes back as a whole one."""
+def test_a_summary_is_read_from_what_postgres_returns() -> None:
+    """Jsonb has one kind of number, so 1e299 comes back as an integer."""
     said = msgspec.to_builtins(SAID) | {"odds": 10**299, "limit": 100}
     assert summary_of({"evidence": said}) == msgspec.structs.replace(SAID, odds=1e299)
     assert summary_of({"evidence": said | {"odds": 10**400}}) is None

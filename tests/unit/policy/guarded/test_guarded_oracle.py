@@ -12,16 +12,16 @@ from policy.decision.fold import fold, fold_all
 from policy.decision.policies import policy_for
 from policy.state.row import encode
 from schemas.rules import Rules
-from tests.support.folding import (
+from tests.support.policy.folding import (
     assert_same_in_batches,
     commands_of_product,
     dumped,
     log_record,
     note_counted_at_once,
 )
-from tests.support.generated_logs import GUARDED_RULES, RULES, built_by, guarded, logs
-from tests.support.oracle import Entry, commands_of
-from tests.support.written_logs import Script, every
+from tests.support.policy.generated_logs import GUARDED_RULES, RULES, built_by, guarded, logs
+from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.written_logs import Script, every
 
 LOGS_EACH = 150
 

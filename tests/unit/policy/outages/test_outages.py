@@ -1,4 +1,4 @@
-"""Outages by hand. A round is each tool once, within five seconds."""
+"""Outages by hand. In a round, each tool is executed once within five seconds."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,8 +15,14 @@ from policy.state.outage_watch import OutageWatch, chance, decode_watch, encode_
 from schemas.fields import time_of
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from tests.support.partition import Partition
-from tests.support.partition_logs import BEGIN_MS, PartitionLogWriter, Record, by_tool, tools_of
+from tests.support.policy.partition import Partition
+from tests.support.policy.partition_logs import (
+    BEGIN_MS,
+    PartitionLogWriter,
+    Record,
+    by_tool,
+    tools_of,
+)
 
 SECOND_MS = 1_000
 GUARDED = Settings(policy="guarded")
@@ -25,14 +31,14 @@ GUARDED = Settings(policy="guarded")
 def commands_in(
     log: Sequence[Record], settings: Settings = GUARDED
 ) -> list[tuple[int, RollbackCommand]]:
-    """With the offset at which each was decided."""
+    """Return the commands, each with the offset of its record."""
     partition = Partition(settings)
     decided = ((record[0], partition.read(*record)) for record in log)
     return [(offset, command) for offset, command in decided if command is not None]
 
 
 def healthy(tools: Sequence[str], rounds: int = 500) -> tuple[PartitionLogWriter, int]:
-    """All succeed nineteen times of twenty; the log, and when it ends."""
+    """Return a log in which all tools succeed 19 times of 20, and the time at which it ends."""
     writer = PartitionLogWriter()
     for tool in tools:
         writer.deploy(tool, BEGIN_MS)
@@ -67,7 +73,7 @@ def test_an_outage_rolls_nothing_back_and_leaves_no_evidence() -> None:
     assert len(commands_in(writer.log, quiet)) == len(tools)
 
 
-def test_what_broke_in_an_outage_is_found_within_a_minute_of_its_end() -> None:
+def test_a_version_that_broke_in_an_outage_is_found_within_a_minute_after_it() -> None:
     tools = tools_of(10)
     for broken in tools:
         writer, at_ms = healthy(tools)
@@ -82,7 +88,7 @@ def test_what_broke_in_an_outage_is_found_within_a_minute_of_its_end() -> None:
         assert command.details["evidence"]["seen"]["failures"] <= 8
 
 
-def test_one_that_breaks_while_all_others_do_well_waits_for_nothing() -> None:
+def test_one_that_breaks_while_all_others_succeed_is_not_deferred() -> None:
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     for number in range(10):
@@ -100,9 +106,9 @@ def test_one_that_breaks_while_all_others_do_well_waits_for_nothing() -> None:
     assert offset == alone
 
 
-def test_three_that_break_at_once_wait_for_half_a_minute_at_most() -> None:
+def test_three_that_break_at_once_are_deferred_for_half_a_minute_at_most() -> None:
     tools, writer = tools_of(8), PartitionLogWriter()
-    for number in range(500):  # they hardly ever fail: three at once are no chance
+    for number in range(500):  # they hardly ever fail, so three failing at once is not chance
         if number in (0, 499):
             for tool in tools:
                 writer.deploy(tool, BEGIN_MS + number * 5_000)
@@ -131,7 +137,7 @@ def test_versions_that_never_succeeded_are_no_outage() -> None:
     assert {command.tool_name for _, command in commands_in(writer.log)} == set(tools[:8])
 
 
-def test_with_few_tools_there_is_none() -> None:
+def test_few_tools_are_no_outage() -> None:
     tools = tools_of(3)
     writer, at_ms = healthy(tools)
     for number in range(12):
@@ -139,8 +145,8 @@ def test_with_few_tools_there_is_none() -> None:
     assert {command.tool_name for _, command in commands_in(writer.log)} == set(tools)
 
 
-def test_chance_is_seldom_taken_for_one() -> None:
-    """Tools that fail every other time, and every twentieth time."""
+def test_chance_is_seldom_taken_for_an_outage() -> None:
+    """Tools fail every other time, or every twentieth time."""
     for rate in (0.5, 0.05):
         for number in (5, 10, 40):
             tools, random, writer = tools_of(number), Random(3), PartitionLogWriter()
@@ -156,7 +162,7 @@ def test_chance_is_seldom_taken_for_one() -> None:
             assert lost < 0.1 * len(writer.log), (rate, number)
 
 
-def test_who_calls_less_often_does_not_end_it() -> None:
+def test_fewer_calls_do_not_end_an_outage() -> None:
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     for number in range(6):
@@ -169,7 +175,7 @@ def test_who_calls_less_often_does_not_end_it() -> None:
     assert partition.watch.lasts
 
 
-def test_who_asks_is_told() -> None:
+def test_health_shows_the_outage() -> None:
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     partition = Partition(GUARDED)
@@ -191,7 +197,7 @@ def test_who_asks_is_told() -> None:
     assert told["since"].startswith(str(time_of((at_ms - 60_000) * 1_000))[:10])
 
 
-def test_the_row_of_what_is_known_is_small() -> None:
+def test_the_row_of_outages_is_small() -> None:
     tools = tools_of(64)
     writer, at_ms = healthy(tools)
     writer.round(at_ms, tools, tools)
@@ -205,7 +211,7 @@ def test_the_row_of_what_is_known_is_small() -> None:
         decode_watch(encode_watch(watch)[:-1])
 
 
-def test_policy_seed_asks_for_nothing() -> None:
+def test_policy_seed_watches_no_outages() -> None:
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     writer.round(at_ms, tools, tools)
@@ -225,7 +231,7 @@ def test_chance_is_the_tail_of_the_binomial() -> None:
 
 
 def test_a_day_between_two_outages() -> None:
-    """The second one finds rows that were left in the first."""
+    """The second outage finds rows that were last changed in the first one."""
     tools = tools_of(10)
     writer, at_ms = healthy(tools)
     writer.round(at_ms, tools, tools)  # each fails once, and is executed the next day only

@@ -11,13 +11,13 @@ from policy.state.outage_watch import OutageWatch, decode_watch, encode_watch
 from policy.state.row import Row, decode, encode
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from tests.support.partition import Partition
-from tests.support.partition_logs import SENSITIVE, Record, batches, by_tool, random_log
+from tests.support.policy.partition import Partition
+from tests.support.policy.partition_logs import SENSITIVE, Record, batches, by_tool, random_log
 
 
 @dataclass
 class Detector:
-    """What a detector does with a partition: rows and watch as bytes, tool by tool."""
+    """A detector of one partition: it keeps rows and watch as bytes, and folds tool by tool."""
 
     settings: Settings
     rows: dict[str, bytes] = field(default_factory=dict)
@@ -51,7 +51,7 @@ def test_batches_make_no_difference_nor_does_a_crash_between_rows() -> None:
         for batch in batches(log, random):
             before = dict(detector.rows), detector.watch
             detector.take(batch)
-            if random.random() < 0.3:  # some rows came through, what is known of outages did not
+            if random.random() < 0.3:  # a crash: some rows were written, the row of outages was not
                 for tool in random.sample(sorted(detector.rows), len(detector.rows) // 2):
                     if tool in before[0]:
                         detector.rows[tool] = before[0][tool]

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.rules import Rules
-from tests.support.contract_cases import JUDGES, Cases, Judge
-from tests.support.written_logs import Script
+from tests.support.policy.contract_cases import JUDGES, Cases, Judge
+from tests.support.policy.written_logs import Script
 
 CASES = Cases()
 case = CASES.add
@@ -63,6 +63,6 @@ case(
 
 
 @pytest.mark.parametrize("judge", JUDGES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_attempts_by_hand(name: str, judge: Judge) -> None:
     CASES.check(name, judge)

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.rules import Rules
-from tests.support.contract_cases import JUDGES, Cases, Judge
-from tests.support.written_logs import Script, every, with_predecessor
+from tests.support.policy.contract_cases import JUDGES, Cases, Judge
+from tests.support.policy.written_logs import Script, every, with_predecessor
 
 CASES = Cases()
 case = CASES.add
@@ -134,6 +134,6 @@ case(
 
 
 @pytest.mark.parametrize("judge", JUDGES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_rule_by_hand(name: str, judge: Judge) -> None:
     CASES.check(name, judge)

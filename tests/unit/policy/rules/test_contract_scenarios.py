@@ -6,11 +6,11 @@ import pytest
 
 from schemas.execution import Execution
 from schemas.rollback import automatic_command_id
-from tests.support.contract_cases import JUDGES, Cases, Judge
-from tests.support.folding import dumped
-from tests.support.generated_logs import TOOL
-from tests.support.oracle import Entry
-from tests.support.written_logs import Script, at, every, with_predecessor
+from tests.support.policy.contract_cases import JUDGES, Cases, Judge
+from tests.support.policy.folding import dumped
+from tests.support.policy.generated_logs import TOOL
+from tests.support.policy.oracle import Entry
+from tests.support.policy.written_logs import Script, at, every, with_predecessor
 
 CASES = Cases()
 case = CASES.add
@@ -76,7 +76,7 @@ case(
 
 
 @pytest.mark.parametrize("judge", JUDGES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES.names)
 def test_a_scenario_by_hand(name: str, judge: Judge) -> None:
     CASES.check(name, judge)
 

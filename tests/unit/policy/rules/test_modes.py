@@ -12,10 +12,10 @@ from policy.decision.command import mode_of
 from schemas.errors import Misconfigured
 from schemas.rules import Rules
 from schemas.settings import load_settings
-from tests.support.folding import assert_same_in_batches, commands_of_product, dumped
-from tests.support.generated_logs import GUARDED_RULES, RULES, TOOL, built_by
-from tests.support.oracle import commands_of
-from tests.support.written_logs import Script
+from tests.support.policy.folding import assert_same_in_batches, commands_of_product, dumped
+from tests.support.policy.generated_logs import GUARDED_RULES, RULES, TOOL, built_by
+from tests.support.policy.oracle import commands_of
+from tests.support.policy.written_logs import Script
 
 
 def changed(rules: Rules, **numbers: Any) -> Rules:
@@ -59,8 +59,8 @@ def test_the_oracle_issues_the_same_commands_in_the_same_modes(which: int) -> No
         assert both >= 3, "no activation was observed and then rolled back"
 
 
-def test_a_rule_that_is_observed_does_not_hide_one_that_acts() -> None:
-    """The third failure in a row would be first; the fifth is a complete failure."""
+def test_a_dry_run_does_not_hide_a_rule_that_acts() -> None:
+    """The third failure in a row is a dry run; the fifth is a complete failure and acts."""
     script = Script().deploy(0).run("FFFFFF", 0, 1, 2, 3, 4, 5)
     rules = Rules(observe=("consecutive_failures",))
     assert [
@@ -71,7 +71,7 @@ def test_a_rule_that_is_observed_does_not_hide_one_that_acts() -> None:
     ]
 
 
-def test_what_is_observed_is_said_once_for_each_reason_of_an_activation() -> None:
+def test_a_dry_run_is_published_once_for_each_reason_of_an_activation() -> None:
     script = Script().deploy(0).run("F" * 12, *range(0, 24_000, 2_000))
     rules = Rules(enforced_share=0.0)
     reasons = [(c.mode, c.reason) for c in commands_of_product(script.log, rules)]
@@ -101,7 +101,7 @@ def test_the_share_is_drawn_by_the_activation() -> None:
         ({"cooldown_s": 7_200}, "cooldown_s"),
     ],
 )
-def test_what_makes_no_sense_is_refused(numbers: dict[str, Any], wrong: str) -> None:
+def test_settings_that_contradict_are_refused(numbers: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ValidationError, match=wrong):
         Rules.model_validate(numbers)
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings, target
 
 from schemas.fields import time_of
 from schemas.rules import Rules
-from tests.support.folding import commands_of_product, dumped
-from tests.support.generated_logs import RULES, built_by, logs
-from tests.support.oracle import Entry, commands_of
+from tests.support.policy.folding import commands_of_product, dumped
+from tests.support.policy.generated_logs import RULES, built_by, logs
+from tests.support.policy.oracle import Entry, commands_of
 
 PAIRS = {
     ("immediate", "consecutive_failures"),
@@ -50,7 +50,7 @@ def test_product_and_oracle_issue_the_same_commands(case: tuple[Rules, list[Entr
 
 
 @pytest.mark.parametrize("which", range(len(RULES)))
-def test_they_agree_on_many_logs_and_each_rule_is_reached(which: int) -> None:
+def test_product_and_oracle_agree_on_many_logs_and_each_rule_is_reached(which: int) -> None:
     rules = RULES[which]
     reached: Counter[tuple[str, str]] = Counter()
     again = with_baseline = at_timestamp = 0

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.execution import Execution
 from schemas.rules import Rules
-from tests.support.folding import assert_same_in_batches, note_counted_at_once
-from tests.support.generated_logs import RULES, built_by
-from tests.support.written_logs import Script
+from tests.support.policy.folding import assert_same_in_batches, note_counted_at_once
+from tests.support.policy.generated_logs import RULES, built_by
+from tests.support.policy.written_logs import Script
 
 LOGS_EACH = 400
 """How many seeded logs are folded under each of the rules."""
@@ -19,7 +19,7 @@ LOGS_EACH = 400
 def test_counting_successes_at_once_changes_nothing(
     which: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In batches of any length: the same rows, byte for byte, and the same commands."""
+    """Batches of any length lead to the same rows, byte for byte, and the same commands."""
     rules, at_once = RULES[which], note_counted_at_once(monkeypatch)
     for seed in range(LOGS_EACH):
         random = Random(f"{which}/{seed}")
@@ -27,8 +27,8 @@ def test_counting_successes_at_once_changes_nothing(
     assert sum(at_once) > LOGS_EACH
 
 
-def test_a_success_by_which_a_rule_holds_is_not_overlooked() -> None:
-    """Time drops older successes, or a window reaches the number that a rule asks for."""
+def test_a_success_after_which_a_rule_holds_is_not_overlooked() -> None:
+    """Older successes leave a window, or a window reaches the number that a rule needs."""
     rules = Rules.model_validate(
         RULES[4].model_dump() | {"high_failure_rate": "0.5", "high_failure_rate_executions": 9}
     )

@@ -16,7 +16,9 @@ def test_bounds_are_clopper_and_pearsons(confidence: float) -> None:
         for found in {0, 1, executions // 3, executions - 1, executions}:
             high = upper_bound(found, executions, confidence)
             low = lower_bound(executions - found, executions, confidence)
-            assert low == pytest.approx(1 - high, abs=2.1e-9)  # the same, seen from the other side
+            assert low == pytest.approx(
+                1 - high, abs=2.1e-9
+            )  # the same, with failures and successes swapped
             if found == executions:
                 assert high == 1
                 continue
@@ -36,7 +38,7 @@ def _at_most(found: int, executions: int, rate: Fraction) -> Fraction:
 
 
 def test_bounds_as_known() -> None:
-    """Of nothing in n: 1 - miss^(1/n); of half a million, the normal approximation."""
+    """For nothing in n it is 1 - miss^(1/n); for half a million, the normal approximation."""
     assert upper_bound(0, 100, 0.95) == pytest.approx(1 - 0.05**0.01, abs=2e-9)
     assert upper_bound(5_000, 500_000, 0.95) == pytest.approx(
         0.01 + 1.645 * (0.01 * 0.99 / 500_000) ** 0.5, abs=5e-6

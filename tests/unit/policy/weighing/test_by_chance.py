@@ -12,11 +12,14 @@ import pytest
 from policy.decision.betting_tables import betting_tables_of
 from policy.decision.weighing import condemns
 from policy.state.evidence import Baseline, Evidence
-from tests.support.outcomes import POLICY, baseline_of
+from tests.support.policy.outcomes import POLICY, baseline_of
 
 
 def draw(random: Random, rates: tuple[float, float], number: int) -> str:
-    """A chain: (rate of failures after a success, after a failure); one in ten has type errors."""
+    """Draw a chain by its failure rates after a success and after a failure.
+
+    One failure of ten is a signature error.
+    """
     log, failed = [], random.random() < rates[0]
     for _ in range(number):
         failed = random.random() < rates[failed]
@@ -25,7 +28,7 @@ def draw(random: Random, rates: tuple[float, float], number: int) -> str:
 
 
 def executions_until_condemned(log: str, baseline: Baseline, begin: int = 0) -> int:
-    """As ``first_condemned`` counted from ``begin``; beyond the log if never."""
+    """Return how many executions from ``begin`` on it took; one more than the log has if never."""
     evidence, tables = Evidence(), betting_tables_of(baseline, POLICY)
     for number, outcome in enumerate(log):
         if outcome == "S":
@@ -49,7 +52,7 @@ def executions_until_condemned(log: str, baseline: Baseline, begin: int = 0) -> 
     ],
     ids=str,
 )
-def test_no_worse_version_is_seldom_condemned(
+def test_a_version_that_is_no_worse_is_seldom_condemned(
     rates: tuple[float, float], bound: float, size: int
 ) -> None:
     random = Random(f"{rates} {size}")
@@ -58,7 +61,7 @@ def test_no_worse_version_is_seldom_condemned(
         baseline = baseline_of(draw(random, rates, size))
         log = draw(random, rates, 500)
         condemned += executions_until_condemned(log, baseline) <= 500
-    # so many have a probability below 1 in 1,000 where the bound holds
+    # If the bound holds, more have a probability below 1 in 1,000.
     assert condemned <= {0.01: 5, 0.03: 9}[bound]
 
 
@@ -77,7 +80,7 @@ def test_no_worse_version_is_seldom_condemned(
 def test_a_worse_version_is_condemned_soon(
     before: float, size: int, healthy: int, after: float, limit: int
 ) -> None:
-    """The median; ``after`` is the rate of failures behind ``healthy`` executions."""
+    """By the median; ``after`` is the failure rate after ``healthy`` executions."""
     random = Random(f"{before} {size} {healthy} {after}")
     found = []
     for _ in range(150):

@@ -19,12 +19,13 @@ from policy.decision.betting_tables import (
 )
 from policy.decision.weighing import weigh
 from policy.state.evidence import Baseline
-from tests.support.outcomes import POLICY, evidence_of
+from tests.support.policy.outcomes import POLICY, evidence_of
 
 
 def drawn(random: Random, rates: tuple[float, float], executions: int) -> str:
-    """S succeeded, F failed, T failed with a signature error; rates of failures after a success
-    and after a failure.
+    """Draw outcomes by the failure rates after a success and after a failure.
+
+    S succeeded, F failed, T failed with a signature error.
     """
     outcomes, failed = "", False
     for _ in range(executions):
@@ -45,8 +46,9 @@ CASES = [
 def test_odds_are_ratios_of_binomial_likelihoods(
     baseline: Baseline | None, rates: tuple[float, float], executions: int
 ) -> None:
-    """Of how many failed after a success and of how many failed after a failure, by bet and level;
-    as logarithms, for the likelihoods of thousands are small.
+    """For each bet and level, of the failures after a success and of those after a failure.
+
+    As logarithms, because the likelihoods of thousands of executions are tiny.
     """
     outcomes = drawn(Random(f"{baseline} {rates}"), rates, executions)
     failed = [outcome != "S" for outcome in outcomes]
@@ -57,12 +59,12 @@ def test_odds_are_ratios_of_binomial_likelihoods(
     weighed = weigh(evidence_of(outcomes, baseline), baseline, POLICY)
 
     by_rate = min(
-        log(level.factor) + log_mixture(RATE_BETS, side.expected, after, again)
-        for level, side in zip(POLICY.rate_levels, tables.rate, strict=True)
+        log(level.factor) + log_mixture(RATE_BETS, table.expected, after, again)
+        for level, table in zip(POLICY.rate_levels, tables.rate, strict=True)
     )
     by_signature = min(
-        log(factor) + log_mixture(SIGNATURE_BETS, side.expected, signature, [])
-        for (_, factor), side in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
+        log(factor) + log_mixture(SIGNATURE_BETS, table.expected, signature, [])
+        for (_, factor), table in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
     )
     assert log(weighed.rate.odds) == pytest.approx(min(by_rate, 690), rel=1e-9, abs=1e-9)
     assert log(weighed.signature.odds) == pytest.approx(min(by_signature, 690), rel=1e-9, abs=1e-9)
@@ -80,15 +82,15 @@ def log_mixture(
 
 
 def log_ratio(failed: list[bool], rate: float, lost: float) -> float:
-    """Of the likelihood where this share of the successes is lost to the one at the rate."""
+    """Return the log likelihood if this share of the successes fails, minus that at the rate."""
     number, failures = len(failed), sum(failed)
     under_bet = binom.logpmf(failures, number, rate + lost * (1 - rate))
     return float(under_bet - binom.logpmf(failures, number, rate))
 
 
 @pytest.mark.parametrize("rates", [(0.02, 0.5), (0.15, 0.15), (0.4, 0.9)], ids=str)
-def test_the_break_is_the_sum_over_all_its_beginnings(rates: tuple[float, float]) -> None:
-    """Not by its recursion: for each execution the odds of a break that began there."""
+def test_the_break_is_the_sum_over_all_possible_beginnings(rates: tuple[float, float]) -> None:
+    """Not by recursion: for each execution, the odds of a break that began there."""
     baseline = Baseline(500, 50, 5, 50, 20)
     outcomes = drawn(Random(f"{rates}"), rates, 60)
     expected = betting_tables_of(baseline, POLICY).break_expected

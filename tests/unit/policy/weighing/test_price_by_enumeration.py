@@ -9,7 +9,7 @@ import pytest
 from policy.decision.betting_tables import SIGNATURE_LEVELS, betting_tables_of
 from policy.decision.weighing import WeighedEvidence, weigh
 from policy.state.evidence import Baseline, Evidence
-from tests.support.outcomes import POLICY
+from tests.support.policy.outcomes import POLICY
 
 
 def count(evidence: Evidence, outcome: str, baseline: Baseline | None) -> None:
@@ -31,19 +31,19 @@ BASELINES = [
 
 
 class Price(NamedTuple):
-    """Of one test."""
+    """What the odds of one test come to."""
 
     means: list[float]
-    """Of the odds, after one execution, after two and so on."""
+    """The mean odds after one execution, after two, and so on."""
     condemns: list[float]
-    """The probability that they ever were at each of ``LIMITS``."""
+    """For each of ``LIMITS``, the probability that the odds ever reached it."""
 
 
 class Path(NamedTuple):
     probability: float
     evidence: Evidence
     greatest: float
-    """Of the odds so far."""
+    """The greatest odds so far."""
 
 
 def price_of(
@@ -52,7 +52,7 @@ def price_of(
     failure: str,
     rates: tuple[float, float],
 ) -> Price:
-    """For a version that fails, in this way, at these rates after a success and after a failure."""
+    """Return the price for a version that fails at these rates after a success and a failure."""
     paths, means = [Path(1.0, Evidence(), 0.0)], []
     for _ in range(LENGTH):
         longer, mean = [], 0.0
@@ -79,26 +79,30 @@ def assert_costs_at_most(price: Price, factor: float) -> None:
 
 @pytest.mark.parametrize("share", [1.0, 0.6])
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
-def test_whoever_fails_as_a_level_expects_pays_no_more_than_its_factor(
+def test_a_version_that_fails_as_expected_pays_at_most_the_factor_of_the_level(
     baseline: Baseline | None, share: float
 ) -> None:
-    """Or at a ``share`` of that: the mean of the odds is at most the factor, at every length, and
-    they ever reach n with a probability of at most the factor over n.
+    """Also one that fails at a ``share`` of the expected rates.
+
+    At every length the mean of the odds is at most the factor. They ever reach n with a
+    probability of at most the factor over n.
     """
-    for level, side in zip(
+    for level, table in zip(
         POLICY.rate_levels, betting_tables_of(baseline, POLICY).rate, strict=True
     ):
-        rates = (side.expected.failure_rate * share, side.expected.repeat_rate * share)
+        rates = (table.expected.failure_rate * share, table.expected.repeat_rate * share)
         price = price_of(lambda weighed: weighed.rate.odds, baseline, "F", rates)
         assert_costs_at_most(price, level.factor)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.6])
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
-def test_signature_errors_cost_as_much(baseline: Baseline | None, share: float) -> None:
-    sides = betting_tables_of(baseline, POLICY).signature
-    for (_, factor), side in zip(SIGNATURE_LEVELS, sides, strict=True):
-        rate = side.expected.failure_rate * share
+def test_signature_errors_cost_at_most_the_factor_too(
+    baseline: Baseline | None, share: float
+) -> None:
+    tables = betting_tables_of(baseline, POLICY).signature
+    for (_, factor), table in zip(SIGNATURE_LEVELS, tables, strict=True):
+        rate = table.expected.failure_rate * share
         price = price_of(lambda weighed: weighed.signature.odds, baseline, "T", (rate, rate))
         assert_costs_at_most(price, factor)
 
@@ -106,7 +110,7 @@ def test_signature_errors_cost_as_much(baseline: Baseline | None, share: float) 
 @pytest.mark.parametrize("share", [1.0, 0.6])
 @pytest.mark.parametrize("baseline", BASELINES, ids=str)
 def test_a_break_costs_one_for_each_execution(baseline: Baseline | None, share: float) -> None:
-    """Where all fail as expected exactly so much: then the enumeration itself is right."""
+    """With a share of 1 exactly so much, which shows that the enumeration itself is right."""
     expected = betting_tables_of(baseline, POLICY).break_expected
     rates = (expected.failure_rate * share, expected.repeat_rate * share)
     price = price_of(lambda weighed: weighed.at_break.odds, baseline, "F", rates)
@@ -116,8 +120,8 @@ def test_a_break_costs_one_for_each_execution(baseline: Baseline | None, share: 
         assert probability <= LENGTH / limit
 
 
-def test_without_a_baseline_the_price_is_exactly_the_stake() -> None:
-    """All levels expect the same then, and the first one decides."""
+def test_without_a_baseline_the_price_is_exactly_one() -> None:
+    """All levels expect the same rates then, and the first one decides."""
     expected = betting_tables_of(None, POLICY).rate[0].expected
     rates = (expected.failure_rate, expected.repeat_rate)
     price = price_of(lambda weighed: weighed.rate.odds, None, "F", rates)

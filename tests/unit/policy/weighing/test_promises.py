@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from policy.decision.betting_tables import BREAK_BETS, RATE_BETS, SIGNATURE_BETS, Bet, ExpectedRates
-from tests.support.exact_odds import break_of, mixture_of
+from tests.support.policy.exact_odds import break_of, mixture_of
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,13 @@ from tests.support.exact_odds import break_of, mixture_of
     ],
     ids=str,
 )
-def test_no_better_version_loses_more_than_it_stakes(expected: ExpectedRates) -> None:
-    """By enumeration of all logs of six executions, in fractions: whatever rates at or below the
-    expected ones the version has, what the bets win on average is at most 1, and at most one stake
-    for each execution in the case of the break.
+def test_bets_against_a_version_that_is_no_worse_win_at_most_their_stake(
+    expected: ExpectedRates,
+) -> None:
+    """All logs of six executions are enumerated, in fractions.
+
+    Whatever rates at or below the expected ones the version has, the bets win at most 1 on
+    average. In the test for a break they win at most 1 for each execution.
     """
     logs = ["".join(log) for log in product("SF", repeat=6)]
     won = {log: mixture_of(log, RATE_BETS, expected) for log in logs}
@@ -49,6 +52,6 @@ def _probability(log: str, after_success: Fraction, after_failure: Fraction) -> 
 
 
 @pytest.mark.parametrize("bets", [RATE_BETS, SIGNATURE_BETS, BREAK_BETS])
-def test_stakes_are_one(bets: tuple[Bet, ...]) -> None:
+def test_the_weights_of_the_bets_sum_to_one(bets: tuple[Bet, ...]) -> None:
     assert sum(bet.weight for bet in bets) == pytest.approx(1)
     assert all(0 < bet.lost <= 1 and 0 <= bet.lost_after_failure <= bet.lost for bet in bets)

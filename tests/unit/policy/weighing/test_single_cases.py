@@ -9,13 +9,13 @@ from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
 from policy.decision.weighing import condemns, weigh
 from policy.state.evidence import Baseline
 from policy.statistics.bounds import lower_bound, upper_bound
-from tests.support.outcomes import POLICY, evidence_of
+from tests.support.policy.outcomes import POLICY, evidence_of
 
 ENOUGH = Baseline(100, 10, 0, 10, 1)
 
 
 def first_condemned(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> int:
-    """After how many executions; 0 is never."""
+    """Return after how many executions the version is condemned; 0 if never."""
     for end in range(1, len(log) + 1):
         if condemns(evidence_of(log[:end], baseline, policy), baseline, policy):
             return end
@@ -33,14 +33,14 @@ def test_two_signature_errors_where_there_always_were_some_say_nothing() -> None
     assert not first_condemned("TSST" + "S" * 20 + "TT", usual)
 
 
-def test_every_number_of_the_decision_is_told() -> None:
+def test_every_number_of_the_decision() -> None:
     baseline = Baseline(120, 2, 0, 2, 0)
-    name, weight = weigh(evidence_of("FFSFFF", baseline), baseline, POLICY).nearest_to_limit
-    assert (name, weight.expected.confidence) == ("rate", 0.8)
-    assert weight.odds > weight.limit == pytest.approx(100)
-    assert weight.expected.failure_rate == upper_bound(2, 118, 0.8)
-    assert weight.expected.repeat_rate == upper_bound(0, 2, 0.7)
-    assert weight.expected.success_rate == pytest.approx(0.938, abs=1e-3)
+    name, against = weigh(evidence_of("FFSFFF", baseline), baseline, POLICY).nearest_to_limit
+    assert (name, against.expected.confidence) == ("rate", 0.8)
+    assert against.odds > against.limit == pytest.approx(100)
+    assert against.expected.failure_rate == upper_bound(2, 118, 0.8)
+    assert against.expected.repeat_rate == upper_bound(0, 2, 0.7)
+    assert against.expected.success_rate == pytest.approx(0.938, abs=1e-3)
     weighed = weigh(evidence_of("FFSFFF", baseline), baseline, POLICY)
     assert weighed.seen == Baseline(6, 5, 0, 4, 3)
     assert weighed.baseline == baseline
@@ -58,8 +58,8 @@ def test_without_a_baseline_the_assumed_rate_stands_for_it(baseline: Baseline | 
     assert not first_condemned("TTT", baseline)
 
 
-def test_runs_are_expected_as_far_as_the_baseline_allows() -> None:
-    """Failures that follow failures: 25 of 50 are runs, 5 of 50 are not, 45 of 50 are long ones."""
+def test_repeated_failures_are_expected_as_far_as_the_baseline_allows() -> None:
+    """After 50 failures, 25, 5 or 45 times another failure follows."""
     usual, alone, long = (
         betting_tables_of(Baseline(500, 50, 0, 50, repeats), POLICY).rate[0].expected.repeat_rate
         for repeats in (25, 5, 45)
@@ -69,19 +69,19 @@ def test_runs_are_expected_as_far_as_the_baseline_allows() -> None:
     assert long == lower_bound(45, 50, 0.7) > 0.8
 
 
-def test_a_failure_is_never_expected_less_after_a_failure() -> None:
+def test_a_failure_is_never_expected_to_be_less_probable_after_a_failure() -> None:
     expected = betting_tables_of(Baseline(500, 300, 0, 300, 20), POLICY).rate[0].expected
     assert expected.repeat_rate == expected.failure_rate
 
 
 def test_a_tolerated_drop_is_no_evidence() -> None:
-    """One in five fails where one in ten did."""
+    """One of five fails; of the baseline one of ten did."""
     baseline = Baseline(1_000, 100, 0, 100, 10)
     log = ("SSSSF" * 100) + ("SSSFF" * 10)
     assert first_condemned(log, baseline)
     assert not first_condemned(log, baseline, POLICY._replace(tolerated_drop=0.15))
-    for side in betting_tables_of(baseline, POLICY._replace(tolerated_drop=1.0)).rate:
-        assert side.expected.failure_rate == side.expected.repeat_rate == 1
+    for table in betting_tables_of(baseline, POLICY._replace(tolerated_drop=1.0)).rate:
+        assert table.expected.failure_rate == table.expected.repeat_rate == 1
 
 
 def test_nothing_becomes_infinite() -> None:
@@ -89,8 +89,8 @@ def test_nothing_becomes_infinite() -> None:
     evidence = evidence_of("T" * 2_000, baseline)
     evidence.add_success()
     evidence.add_failure(True, betting_tables_of(baseline, POLICY).break_bets)
-    for weight in weigh(evidence, baseline, POLICY)[:3]:
-        assert isfinite(weight.odds)
+    for against in weigh(evidence, baseline, POLICY)[:3]:
+        assert isfinite(against.odds)
     assert all(map(isfinite, evidence.breaks))
 
 

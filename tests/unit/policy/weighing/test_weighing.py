@@ -18,8 +18,8 @@ from policy.decision.betting_tables import (
 )
 from policy.decision.weighing import condemns, weigh
 from policy.state.evidence import Baseline, Evidence
-from tests.support.exact_odds import break_of, mixture_of
-from tests.support.outcomes import POLICY, baseline_of, evidence_of
+from tests.support.policy.exact_odds import break_of, mixture_of
+from tests.support.policy.outcomes import POLICY, baseline_of, evidence_of
 
 logs = st.text(st.sampled_from("SSSFFT"), max_size=60)
 baselines = st.none() | st.text(st.sampled_from("SSSSSSFT"), max_size=80).map(baseline_of)
@@ -40,12 +40,12 @@ def test_odds_are_the_product_of_likelihood_ratios(
     weighed = weigh(evidence_of(log, baseline, policy), baseline, policy)
 
     rate = min(
-        Fraction(level.factor) * mixture_of(log, RATE_BETS, side.expected)
-        for level, side in zip(policy.rate_levels, tables.rate, strict=True)
+        Fraction(level.factor) * mixture_of(log, RATE_BETS, table.expected)
+        for level, table in zip(policy.rate_levels, tables.rate, strict=True)
     )
     signature = min(
-        Fraction(times) * mixture_of(log, SIGNATURE_BETS, side.expected, "T")
-        for (_, times), side in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
+        Fraction(times) * mixture_of(log, SIGNATURE_BETS, table.expected, "T")
+        for (_, times), table in zip(SIGNATURE_LEVELS, tables.signature, strict=True)
     )
     at_break = break_of(log, tables.break_expected)
     assert weighed.rate.odds == pytest.approx(float(rate), rel=1e-9)

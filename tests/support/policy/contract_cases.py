@@ -1,14 +1,14 @@
 """Cases of the rules that were worked out by hand, and how they are checked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
-from tests.support.folding import commands_of_product
-from tests.support.generated_logs import START
-from tests.support.oracle import Entry, commands_of
-from tests.support.written_logs import Script
+from tests.support.policy.folding import commands_of_product
+from tests.support.policy.generated_logs import START
+from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.written_logs import Script
 
 Judge = Callable[[Sequence[Entry], Rules], list[RollbackCommand]]
 
@@ -44,8 +44,10 @@ class Cases:
     def __init__(self) -> None:
         self._cases: dict[str, Case] = {}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cases)
+    @property
+    def names(self) -> list[str]:
+        """The names of the cases."""
+        return list(self._cases)
 
     def __getitem__(self, name: str) -> Case:
         return self._cases[name]

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of
-from tests.support.generated_logs import HASH, START, TOOL
-from tests.support.oracle import Entry
+from tests.support.policy.generated_logs import HASH, START, TOOL
+from tests.support.policy.oracle import Entry
 
 
 def at(seconds: float) -> datetime:

@@ -6,7 +6,7 @@ from policy.decision.betting_tables import BREAK_BETS, Bet, ExpectedRates
 
 
 def factor(bet: Bet, expected: ExpectedRates, failed: bool, after_failure: bool) -> Fraction:
-    """The likelihood of one outcome under the bet, over the one that was expected."""
+    """Return the likelihood of one outcome if the bet is right, divided by the expected one."""
     null = Fraction(expected.repeat_rate if after_failure else expected.failure_rate)
     lost = Fraction(bet.lost_after_failure if after_failure else bet.lost)
     under_bet = null + lost * (1 - null)

@@ -12,7 +12,7 @@ from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of, time_of
 from schemas.settings import Settings
-from tests.support.generated_logs import HASH, START
+from tests.support.policy.generated_logs import HASH, START
 
 BEGIN_MS: Final = micros_of(START) // 1_000
 SENSITIVE = Settings(
@@ -46,7 +46,7 @@ class PartitionLogWriter:
         self.log.append((len(self.log), at_ms, activation))
 
     def run(self, tool: str, at_ms: int, success: bool, error: str = "ConnectionError") -> None:
-        run = ExecutionEntry(
+        execution = ExecutionEntry(
             UUID(int=len(self.log)),
             tool,
             success,
@@ -54,16 +54,16 @@ class PartitionLogWriter:
             error_type=None if success else error,
             executed_us=at_ms * 1_000,
         )
-        self.log.append((len(self.log), at_ms, run))
+        self.log.append((len(self.log), at_ms, execution))
 
     def round(self, at_ms: int, failing: Sequence[str], tools: Sequence[str]) -> None:
-        """Each tool once, within five seconds, in an order by chance."""
-        for place, tool in enumerate(self.random.sample(tools, len(tools))):
-            self.run(tool, at_ms + place * 5_000 // len(tools), tool not in failing)
+        """Append an execution of each tool, within five seconds, in random order."""
+        for index, tool in enumerate(self.random.sample(tools, len(tools))):
+            self.run(tool, at_ms + index * 5_000 // len(tools), tool not in failing)
 
 
 def tools_of(number: int) -> list[str]:
-    """Each in a cell of its own."""
+    """Return names of tools, each in a cell of its own."""
     found: dict[int, str] = {}
     for name in (f"tool-{n}" for n in range(1_000)):
         found.setdefault(crc32(name.encode()) % 64, name)
@@ -71,7 +71,7 @@ def tools_of(number: int) -> list[str]:
 
 
 def random_log(seed: int) -> list[Record]:
-    """Times of health and of trouble, of many tools and of few."""
+    """Return a log with times in which few executions fail, and times in which many fail."""
     random = Random(seed)
     writer, tools = PartitionLogWriter(random=random), tools_of(random.choice((3, 5, 12, 40)))
     at_ms = BEGIN_MS
@@ -94,6 +94,7 @@ def random_log(seed: int) -> list[Record]:
 
 
 def batches(log: Sequence[Record], random: Random) -> Iterator[Sequence[Record]]:
+    """Cut the log into batches of random lengths."""
     begin = 0
     while begin < len(log):
         end = begin + random.choice((1, 2, 7, 30, 150))

@@ -10,6 +10,7 @@ POLICY = EvidenceNumbers.of(Rules())
 
 
 def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> Evidence:
+    """Count the evidence, one execution after the other."""
     evidence, tables = Evidence(), betting_tables_of(baseline, policy)
     for outcome in log:
         if outcome == "S":
@@ -20,7 +21,7 @@ def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = P
 
 
 def baseline_of(log: str) -> Baseline:
-    """Counted as it reads."""
+    """Count a baseline from the text."""
     pairs = list(pairwise(log))
     return Baseline(
         len(log),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.rules import Rules
-from tests.support.oracle import Entry
+from tests.support.policy.oracle import Entry
 
 T = TypeVar("T")
 

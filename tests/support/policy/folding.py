@@ -16,7 +16,7 @@ from policy.state.row import Row, encode
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
-from tests.support.oracle import Entry
+from tests.support.policy.oracle import Entry
 
 
 def commands_of_product(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
