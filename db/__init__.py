@@ -1,5 +1,6 @@
-"""What is kept: versions, rollbacks and executions in Postgres.
+"""Versions, rollbacks and executions in Postgres.
 
-Each file of typed functions has its SQL beside it (`versions.py`, `versions.sql`). All functions
-take a connection and raise what `db.postgres.errors.postgres_errors` makes of Postgres' errors.
+Each module of typed functions has its SQL in a file of the same name beside it (`records.py`,
+`records.sql`). All functions take a connection. They raise what
+`db.postgres.errors.postgres_errors` makes of the errors of Postgres.
 """

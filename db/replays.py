@@ -1,4 +1,4 @@
-"""Which bad records were published again: claimed before, so that each is at most once."""
+"""Bad records that were published again: each is claimed first, so that it happens once at most."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,8 +11,8 @@ from db.postgres.sql import blocks
 _SQL: Final = blocks("replays.sql")
 
 
-class Place(NamedTuple):
-    """Where a record stands. The partition fits into an int of Postgres, the offset a bigint."""
+class RecordPosition(NamedTuple):
+    """The position of a record: the partition is an `int` of Postgres, the offset a `bigint`."""
 
     topic: str
     partition: int
@@ -23,50 +23,57 @@ class Place(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """When a record was published again, and where it stands now: None where the broker did not
-    acknowledge it, and it may be there or not.
+    """When a record was published again, and its new position.
+
+    The position is None if the broker did not acknowledge the record: then it may have been
+    appended or not.
     """
 
     at: datetime
-    to: Place | None
+    to: RecordPosition | None
 
 
-async def claim(conn: Connection, place: Place) -> bool:
-    """Take it on to publish the record of this place again; False where someone did before."""
+async def claim(conn: Connection, position: RecordPosition) -> bool:
+    """Claim the record at this position to publish it again; False if it was claimed before."""
     with postgres_errors():
-        return await conn.fetchval(_SQL["claim"], *place) is not None
+        return await conn.fetchval(_SQL["claim"], *position) is not None
 
 
-async def published(conn: Connection, place: Place, partition: int, offset: int) -> None:
-    """Remember where the claimed record stands now."""
+async def published(
+    conn: Connection, position: RecordPosition, partition: int, offset: int
+) -> None:
+    """Remember the new position of the claimed record."""
     with postgres_errors():
-        await conn.execute(_SQL["published"], *place, partition, offset)
+        await conn.execute(_SQL["published"], *position, partition, offset)
 
 
-async def give_back(conn: Connection, place: Place) -> None:
-    """The claimed record was not published, for certain: it may be claimed again."""
+async def give_back(conn: Connection, position: RecordPosition) -> None:
+    """Give up the claim of a record that was certainly not published: it may be claimed again."""
     with postgres_errors():
-        await conn.execute(_SQL["give_back"], *place)
+        await conn.execute(_SQL["give_back"], *position)
 
 
-async def replays(conn: Connection, places: Iterable[Place]) -> dict[Place, Replay]:
-    """Those of these places whose record was claimed."""
-    columns = list(zip(*places, strict=True)) or [(), (), ()]
+async def replays(
+    conn: Connection, positions: Iterable[RecordPosition]
+) -> dict[RecordPosition, Replay]:
+    """Return those of these positions whose records were claimed."""
+    columns = list(zip(*positions, strict=True)) or [(), (), ()]
     with postgres_errors():
         rows = await conn.fetch(_SQL["among"], *columns)
     found = {}
     for row in rows:
-        place = Place(row["topic"], row["partition"], row["log_offset"])
+        position = RecordPosition(row["topic"], row["partition"], row["log_offset"])
         to = None
         if row["to_offset"] is not None:
-            to = Place(row["topic"], row["to_partition"], row["to_offset"])
-        found[place] = Replay(row["replayed_at"], to)
+            to = RecordPosition(row["topic"], row["to_partition"], row["to_offset"])
+        found[position] = Replay(row["replayed_at"], to)
     return found
 
 
 async def changed_at(conn: Connection, tool_name: str) -> datetime | None:
-    """When the tool's current version was made current, by the clock of Postgres; None for a tool
-    without versions.
+    """Return when the current version of the tool became current, by the clock of Postgres.
+
+    None for a tool without versions.
     """
     with postgres_errors():
         changed: datetime | None = await conn.fetchval(_SQL["changed_at"], tool_name)

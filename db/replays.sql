@@ -15,10 +15,10 @@ delete from replayed_records where topic = $1 and partition = $2 and log_offset 
 -- name: among
 select replayed.*
 from replayed_records replayed
-join unnest($1::text[], $2::int[], $3::bigint[]) as place (topic, partition, log_offset)
+join unnest($1::text[], $2::int[], $3::bigint[]) as position (topic, partition, log_offset)
     using (topic, partition, log_offset)
 
--- When Postgres made the version current that is, by its own clock.
+-- When Postgres made the current version current, by its own clock.
 -- name: changed_at
 select coalesce(deployments.applied_at, rollbacks.applied_at, version.activated_at)
 from tool_versions version

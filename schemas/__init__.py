@@ -1,1 +1,1 @@
-"""What is said: the messages of the contract, the settings and the errors. Pure; pydantic only."""
+"""Messages of the contract, settings and errors: pure, and independent of every other room."""

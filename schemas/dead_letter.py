@@ -1,4 +1,4 @@
-"""What could not be used, whole, with what was wrong with it."""
+"""Dead letters: records that could not be used, with the error that says why."""
 
 from base64 import b64decode, b64encode
 from typing import Final
@@ -10,32 +10,39 @@ from schemas.fields import ErrorText, Time
 from schemas.message import Message
 
 MAX_VALUE_BYTES: Final = 1024 * 1024
-"""What of a bad value is kept."""
+"""How many bytes of a bad value are kept."""
 MAX_KEY_BYTES: Final = 1024
-"""A name of 255 characters has at most 1,020 bytes; of a longer key so much is kept."""
+"""How many bytes of a bad key are kept. A valid key, a name of up to 255 characters, has at most
+1,020 bytes."""
 
 
 class DeadLetter(Message):
-    """A bad record: where it stood, what it was (base64), why it was rejected, by which role."""
+    """A bad record: its position, its content, and why which role rejected it."""
 
     role: str
+    """The role that rejected the record."""
     topic: str
+    """The topic of the bad record; ``partition`` and ``offset`` give its position there."""
     partition: int = Field(ge=0, le=2**31 - 1)
     offset: int = Field(ge=0, le=2**63 - 1)
     key: str | None = None
+    """The key in base64, cut after ``MAX_KEY_BYTES``."""
     value: str | None = None
+    """The value in base64, cut after ``MAX_VALUE_BYTES``."""
     truncated: bool = False
+    """Whether key or value was cut."""
     error: ErrorText
+    """What was wrong."""
     rejected_at: Time
 
 
 def encoded(data: bytes | None, most: int) -> str | None:
-    """Base64 of the first ``most`` bytes; None stays None."""
+    """Return the first ``most`` bytes in base64; None stays None."""
     return None if data is None else b64encode(data[:most]).decode()
 
 
 def decoded(text: str | None) -> bytes | None:
-    """What :func:`encoded` was given, as far as it was kept. Raises Rejected for anything else."""
+    """Return the bytes that :func:`encoded` kept. Raises Rejected if the text is not base64."""
     try:
         return None if text is None else b64decode(text, validate=True)
     except ValueError as error:

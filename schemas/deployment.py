@@ -1,4 +1,4 @@
-"""Deployments, what came of them, and the version that is current now."""
+"""Deployments, their outcomes, and the version of a tool that is current now."""
 
 from hashlib import sha256
 from typing import Any, Final, Literal, Self
@@ -22,20 +22,23 @@ from schemas.message import Message
 from schemas.rollback import Reason, Tier
 
 MAX_ACCEPTED_BREAKS: Final = 50
-"""With these, its code and what it breaks a version still fits into one record."""
+"""With this many, a version still fits into one record, together with its code and the changes
+that break callers."""
 
 Author = Literal["human", "autonomous"]
 
 
 def code_hash_of(code: str) -> str:
-    """SHA-256 of the code in UTF-8, in hex."""
+    """Return the SHA-256 of the code in UTF-8, in hexadecimal digits."""
     return sha256(code.encode()).hexdigest()
 
 
 class AcceptedBreak(Message):
-    """A change that breaks callers, and that its author means: of this ``kind``, of this
-    ``object``, or, where both are named, of this kind on this object. It is kept and shown beside
-    what was found; it takes nothing away from ``is_breaking_change``.
+    """A change that breaks callers and that the author of a deployment accepts.
+
+    It names a ``kind`` of change, an ``object`` that is changed, or both: then it accepts this kind
+    of change of this object only. It is stored and shown beside the findings, and
+    ``is_breaking_change`` stays as it is.
     """
 
     kind: ShortText | None = None
@@ -50,7 +53,7 @@ class AcceptedBreak(Message):
 
 
 class Deployment(Message):
-    """A wish that this code be the current version of the tool."""
+    """A request to make this code the current version of the tool."""
 
     cleaned = ("improvement_reason", "accepted_breaks")
 
@@ -65,7 +68,7 @@ class Deployment(Message):
 
 
 class DeploymentId(Message):
-    """As much of a bad deployment as its refusal needs."""
+    """The part of a bad deployment that its refusal needs."""
 
     cleaned = ("tool_name",)
 
@@ -74,38 +77,40 @@ class DeploymentId(Message):
 
 
 IDENTICAL_TO_ROLLED_BACK: Final = "identical_to_rolled_back"
-"""The refusal of code that a machine deploys again after it was rolled back."""
+"""The refusal of code that a machine deploys again although it was rolled back."""
 
 
 class RolledBack(Message):
-    """The rollback by which code lost its trust, as the author of that code needs it.
-
-    ``rule`` is the rule's text with its numbers, ``evidence`` what was weighed, where it was;
-    ``executions`` are those that decided, the newest first, and ``errors`` what some of them came
-    to, each once, one line, cut where long, as far as they are recorded.
-    """
+    """The rollback by which code lost its trust, as the author of that code needs it."""
 
     command_id: UUID
     tier: Tier
     reason: Reason
     rule: str
+    """The text of the rule, with its numbers."""
     evidence: str | None = None
+    """The evidence in one sentence, if the decision rests on evidence."""
     from_version_id: VersionId
     rolled_back_at: Time
     executions: list[UUID]
+    """The executions that decided, the newest first."""
     errors: list[str]
+    """Errors of these executions that are recorded: each different one once, on one line, cut if it
+    is long."""
 
 
 class DeploymentOutcome(Message):
-    """What came of a deployment. ``refusal`` says what was wrong with a refused one, and
-    ``rolled_back`` by what, where the code itself was (``identical_to_rolled_back``).
-    """
+    """The answer to a deployment."""
 
     deployment_id: UUID
     tool_name: str
     status: Literal["created", "unchanged", "refused"]
+    """``created``: there is a new version. ``unchanged``: the code is that of the current version.
+    ``refused``: nothing changed."""
     refusal: str | None = None
+    """What was wrong with a refused deployment."""
     rolled_back: RolledBack | None = None
+    """The rollback of the same code, if the refusal is ``identical_to_rolled_back``."""
     version_id: VersionId | None = None
     version_number: Count | None = None
     activation: Count | None = None
@@ -115,7 +120,7 @@ class DeploymentOutcome(Message):
 
 
 class ToolVersion(Message):
-    """The version of a tool that is current now, code included: what engines load."""
+    """The version of a tool that is current now, with its code: engines load it."""
 
     tool_name: ToolName
     version_id: VersionId
@@ -135,7 +140,7 @@ class ToolVersion(Message):
     activated_by: ActivatedBy
 
     def as_activation(self) -> Activation:
-        """The same fact as the tool's log states it."""
+        """Return the activation that states the same in the tool's log."""
         return Activation(
             tool_name=self.tool_name,
             version_id=self.version_id,

@@ -1,10 +1,10 @@
-"""Everything that Rollguard raises, by what the one who catches it has to do.
+"""The errors that Rollguard raises, each with what must be done about it.
 
 RollguardError
 ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line);
 │                     in Python a ValueError too
-├── Retryable         may succeed later: wait in place and try again, in order
-└── Misconfigured     an operator must mend it: say it and exit 1
+├── Retryable         may succeed later: wait and try again, in order
+└── Misconfigured     an operator must correct it: report it and exit 1
 """
 
 
@@ -13,13 +13,13 @@ class RollguardError(Exception):
 
 
 class Rejected(RollguardError, ValueError):
-    """The input is wrong and stays wrong; the text says what."""
+    """The input is wrong and stays wrong; the text says what is wrong."""
 
 
 class Retryable(RollguardError):
     """Another part did not answer; the same call may succeed later.
 
-    ``part`` is 'Kafka', 'Postgres', or the role that was waited for.
+    ``part`` is 'Kafka', 'Postgres', or the role that did not answer.
     """
 
     def __init__(self, part: str, cause: str) -> None:
@@ -29,4 +29,4 @@ class Retryable(RollguardError):
 
 
 class Misconfigured(RollguardError):
-    """Settings, topics or schema do not fit; nothing gets better by waiting."""
+    """Settings, topics or the database schema are wrong, and waiting does not help."""

@@ -1,11 +1,10 @@
-"""What stands in the one log of a tool, `tool-executions`: executions and activations."""
+"""The entries of a tool's log, `tool-executions`: executions and activations."""
 
 import re
 from typing import Final, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    Field,
     FiniteFloat,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -34,13 +33,7 @@ _TRACEBACK: Final = re.compile(r"^Traceback \(most recent call last\):", re.MULT
 
 
 class Execution(Message):
-    """One run of a tool: what came of it, and when.
-
-    Without ``version_id`` it belongs to the version that is current at its place in the log.
-    ``duration_ms`` is in milliseconds. ``caller`` is who called the tool, ``input_hash`` a hash of
-    what it was called with: by them policy `guarded` knows repeats of one call. What can be no such
-    text is passed over: a hint hides no failure.
-    """
+    """One execution of a tool: whether it succeeded, and when."""
 
     cleaned = ("error", "error_type", "session_id", "caller", "input_hash")
 
@@ -48,14 +41,22 @@ class Execution(Message):
     execution_id: UUID
     tool_name: ToolName
     version_id: VersionId | None = None
+    """The version that was executed; without it, the version that is current at this position of
+    the log."""
     success: bool
     error: ErrorText | None = None
+    """The error message of a failure."""
     error_type: ErrorText | None = None
+    """The class of the exception; without it, it is read from ``error``."""
     executed_at: Time
     duration_ms: FiniteFloat | None = None
+    """How long it took, in milliseconds."""
     session_id: ShortText | None = None
     caller: ShortText | None = None
+    """Who called the tool. Caller and ``input_hash`` tell policy `guarded` which executions repeat
+    one call. An invalid value is ignored, because it must not make a failure invisible."""
     input_hash: ShortText | None = None
+    """A hash of the arguments. An invalid value is ignored as well."""
 
     @field_validator("caller", "input_hash", mode="wrap")
     @classmethod
@@ -67,7 +68,7 @@ class Execution(Message):
 
     @classmethod
     def from_bytes(cls, value: bytes | None) -> Self:
-        """As for every message; the class is read from the whole error before that is cut."""
+        """Read the value of a record, and the class from the error before the error is cut."""
         execution = super().from_bytes(value)
         error = execution.error
         if value is None or error is None or execution.error_type:
@@ -81,25 +82,25 @@ class Execution(Message):
     def error_class(self) -> str | None:
         """The class name of the exception, without its module; None for a success.
 
-        ``error_type`` where it is given, else read from ``error``.
+        ``error_type`` if it is given, otherwise the class that ``error`` names.
         """
         return None if self.success else class_of(self.error_type, self.error)
 
     @property
     def is_signature_error(self) -> bool:
-        """Whether it failed as a call fails whose signature was changed."""
+        """Whether it failed in the way in which a call of a changed signature fails."""
         return self.error_class in SIGNATURE_ERRORS
 
 
 class ActivatedBy(Message):
-    """What made a version current: a deployment or a rollback, by its id."""
+    """The deployment or rollback that made a version current."""
 
     kind: Literal["deployment", "rollback"]
     id: UUID
 
 
 class Activation(Message):
-    """From this place in the log on, this version is the current one of its tool."""
+    """An entry from which on a version is the current one of its tool."""
 
     kind: Literal["activation"] = "activation"
     tool_name: ToolName
@@ -107,7 +108,8 @@ class Activation(Message):
     version_number: Count
     previous_version_id: VersionId | None = None
     code_hash: Sha256
-    activation: Count = Field(description="which activation of this tool it is, from 1")
+    activation: Count
+    """The number of this activation of the tool; the first one is 1."""
     activated_at: Time
     activated_by: ActivatedBy
 
@@ -129,8 +131,9 @@ def read_log_entry(value: bytes | None) -> Execution | Activation:
 
 
 def class_of(error_type: str | None, error: str | None) -> str | None:
-    """The class name of a failure's exception, without its module: as given, else as the error
-    names it.
+    """Return the class of a failure's exception, without its module.
+
+    It is ``error_type`` if that is given, otherwise the class that ``error`` names, if any.
     """
     if error_type:
         return error_type.rpartition(".")[2].strip() or None
@@ -138,10 +141,10 @@ def class_of(error_type: str | None, error: str | None) -> str | None:
 
 
 def class_named_by(error: str) -> str | None:
-    """The exception class that an error text names, without its module; None if it names none.
+    """Return the exception class that an error text names, without its module; None if none.
 
-    ``TypeError("…")``, ``TypeError: …``, a dotted name and the last line of a traceback do;
-    a word inside a message (``KeyError: 'TypeErrorCount'``) does not.
+    ``TypeError("…")``, ``TypeError: …``, a dotted name and the last line of a traceback name one. A
+    word inside a message (``KeyError: 'TypeErrorCount'``) does not.
     """
     text = error.strip()
     if _TRACEBACK.search(text):
@@ -151,8 +154,10 @@ def class_named_by(error: str) -> str | None:
 
 
 def _last_of_traceback(text: str) -> str:
-    """The line of a traceback that names the exception: the first one that is not indented behind
-    the header or the frames, of the last traceback in the text; a message may have more lines.
+    """Return the line that names the exception of the last traceback in a text.
+
+    It is the first line after the header and the frames that is not indented. The message may have
+    more lines after it.
     """
     named = ""
     in_frames = False

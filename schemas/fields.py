@@ -1,7 +1,7 @@
-"""The field types that the messages share: what a name, a time, an id may look like.
+"""The field types that the messages share: names, times, ids, texts.
 
-Sizes are in characters (code points) unless the name says bytes. All are strict: a number in a
-string is not a number. Source: contract, section 1, 'Validity'.
+Sizes are in characters (code points) unless the name says bytes. All types are strict: a number in
+a string is not a number. Source: contract, section 1, 'Validity'.
 """
 
 import re
@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 MAX_ERROR_BYTES: Final = 8 * 1024
-"""What of an ``error`` is kept, in bytes of UTF-8."""
+"""How much of an ``error`` is kept, in bytes of UTF-8."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339: Final = re.compile(
@@ -23,8 +23,8 @@ _RFC_3339: Final = re.compile(
 def parse_time(value: object) -> datetime:
     """Read an RFC 3339 time with an offset, from 1970 to 9999, as UTC.
 
-    A ``datetime`` with an offset is taken too (for callers in Python). Digits behind the
-    microsecond are dropped. Raises ValueError that says what is wrong.
+    A ``datetime`` with an offset is accepted too (for callers in Python). Digits after the
+    microseconds are dropped. Raises ValueError that says what is wrong.
     """
     if isinstance(value, str):
         if not _RFC_3339.fullmatch(value):
@@ -44,18 +44,18 @@ def parse_time(value: object) -> datetime:
 
 
 def format_time(value: datetime) -> str:
-    """RFC 3339 in UTC; microseconds only where there are any."""
+    """Return the time as RFC 3339 in UTC, with microseconds only if there are any."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def micros_of(value: datetime) -> int:
-    """Microseconds since the epoch: exact, and cheap to compare and to store."""
+    """Return the microseconds since the epoch: exact, and cheap to compare and to store."""
     delta = value - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def time_of(micros: int) -> datetime:
-    """The time of so many microseconds since the epoch, in UTC."""
+    """Return the time that is this many microseconds after the epoch, in UTC."""
     return _EPOCH + timedelta(0, 0, micros)
 
 
@@ -66,7 +66,7 @@ def _no_nul(value: str) -> str:
 
 
 def storable(value: str) -> str:
-    """Free text made fit for a database: NUL becomes U+2400, a lone surrogate U+FFFD."""
+    """Return free text that a database can store: NUL becomes U+2400, a lone surrogate U+FFFD."""
     if "\0" in value:
         value = value.replace("\0", "\u2400")
     try:
@@ -77,9 +77,10 @@ def storable(value: str) -> str:
 
 
 def error_text(value: str) -> str:
-    """An error message as it is kept: storable, and at most ``MAX_ERROR_BYTES``.
+    """Return an error message as it is kept: storable, and at most ``MAX_ERROR_BYTES`` long.
 
-    The cut never splits a character. A strange message must not hide a failure, so none is refused.
+    The cut never splits a character. No message is refused, because a strange message must not hide
+    a failure.
     """
     value = storable(value)
     if len(value) * 4 > MAX_ERROR_BYTES:
@@ -88,7 +89,10 @@ def error_text(value: str) -> str:
 
 
 def uuid_of(value: object) -> UUID | None:
-    """The UUID that a text is; None for anything else: a command may name any execution."""
+    """Return the UUID that a text holds; None for anything else.
+
+    The details of a command may name anything as an execution.
+    """
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:

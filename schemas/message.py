@@ -1,7 +1,7 @@
-"""The base of all messages: strict types, unknown fields ignored, and the way to bytes and back."""
+"""The base class of all messages, with strict types, and reading and writing them as JSON."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,27 +10,31 @@ from schemas.errors import Rejected
 from schemas.fields import storable
 
 MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
-"""The largest record on any topic."""
+"""The largest record on any topic, in bytes."""
 MAX_REQUEST_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
-"""A record with what the protocol wraps around it."""
+"""The largest request: a record and what the protocol adds to it, in bytes."""
 MAX_DEPTH: Final = 500
-"""What is nested deeper is bad. A parser's own limit depends on how deep its caller stands, so that
-one role could read what another one rejects."""
+"""How deep JSON may be nested. A parser's own limit depends on the depth of its caller's stack, so
+that without this one role could read what another one rejects."""
 
 
 class Message(BaseModel):
-    """One JSON object on a topic. Immutable; unknown fields are ignored, so that a newer
-    producer does not break an older consumer.
+    """One JSON object on a topic.
+
+    Immutable. Unknown fields are ignored, so that a newer producer does not break an older
+    consumer.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     cleaned: ClassVar[tuple[str, ...]] = ()
-    """Fields of free text, in which nothing is refused that can be replaced."""
+    """Fields of free text: characters that cannot be stored are replaced instead of refused."""
 
     @classmethod
     def from_bytes(cls, value: bytes | None) -> Self:
-        """Read the value of a record. Raises Rejected with every field that is wrong."""
+        """Read the value of a record. Raises Rejected that names every wrong field."""
         if value is None:
             raise Rejected("the record has no value")
         try:
@@ -42,10 +46,11 @@ class Message(BaseModel):
 
     @classmethod
     def _from_lenient(cls, value: bytes, first: ValidationError) -> Self:
-        """Read what is JSON but too strange for pydantic's parser: lone surrogates (JSON allows
-        them, UTF-8 does not), huge numbers, deep nesting.
+        """Read JSON that pydantic's parser refuses.
 
-        Fields that are ignored are dropped; in ``cleaned`` ones a surrogate becomes U+FFFD.
+        It refuses lone surrogates (JSON allows them, UTF-8 does not), huge numbers and deep
+        nesting. Unknown fields are dropped first. In the fields of ``cleaned`` a lone surrogate
+        becomes U+FFFD.
         """
         try:
             data = parse_json(value)
@@ -62,13 +67,15 @@ class Message(BaseModel):
             raise Rejected(explain(first)) from first
 
     def to_bytes(self) -> bytes:
-        """The value of a record: JSON in UTF-8, fields without a value left out."""
+        """Return the value of a record: JSON in UTF-8, without the fields that have no value."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 def parse_json(value: bytes) -> Any:
-    """What Python's parser makes of JSON in UTF-8, with or without a byte order mark; surrogates
-    may be in it. Raises ValueError, also for what is nested deeper than ``MAX_DEPTH``.
+    """Read JSON in UTF-8 with Python's parser.
+
+    A byte order mark and lone surrogates are accepted. Raises ValueError if it is not JSON, or
+    nested deeper than ``MAX_DEPTH``.
     """
     try:
         data = json.loads(value.decode("utf-8-sig", "surrogatepass"))
@@ -98,9 +105,16 @@ def _storable_throughout(value: Any) -> Any:
     return value
 
 
-def explain(error: ValidationError) -> str:
-    """Say in one line what was wrong: ``field: what``, separated by semicolons."""
+def explain(error: ValidationError, unnamed: Collection[str] = ()) -> str:
+    """Return what was wrong in one line: ``field: reason``, separated by semicolons.
+
+    The names in ``unnamed`` are left out if they begin the path to a field.
+    """
     return "; ".join(
-        f"{'.'.join(map(str, item['loc']))}: {item['msg']}" if item["loc"] else item["msg"]
+        f"{place}: {item['msg']}" if (place := _place(item["loc"], unnamed)) else item["msg"]
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     )
+
+
+def _place(path: tuple[int | str, ...], unnamed: Collection[str]) -> str:
+    return ".".join(map(str, path[1:] if path and path[0] in unnamed else path))

@@ -1,4 +1,4 @@
-"""Rollback commands and what came of them."""
+"""Rollback commands and their outcomes."""
 
 from typing import Any, Final, Literal, Self
 from uuid import UUID, uuid5
@@ -30,20 +30,21 @@ Rejection = Literal[
     "dismissed",
 ]
 RollbackLimit = Literal["budget", "cooldown"]
-"""The rejections of a tool that is rolled back too often by machine."""
+"""The rejections of an automatic rollback of a tool that had too many of them."""
 Mode = Literal["hold", "observe"]
-"""What becomes of a decision that is not to be carried out at once: a person is asked, or it is
-only published."""
+"""How a decision is treated that is not carried out at once. ``hold``: a person decides.
+``observe``: a dry run, it is only published."""
 Status = Literal["applied", "rejected", "held", "observed"]
 TargetChoice = Literal["earned", "nearest"]
-"""Why a rollback leads to this version: the nearest one back whose executions show that it does
-better than what it replaces, or, where none has shown that, the nearest that is trusted."""
+"""How the target of a rollback was chosen. ``earned``: the nearest earlier version whose executions
+show that it does better than the version that it replaces. ``nearest``: the nearest trusted one,
+because no version has shown that."""
 
 _COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
 
 
 def automatic_command_id(tool_name: str, version_id: int, activation: int, attempt: int) -> UUID:
-    """The id of the detector's command: the same decision has the same id, whoever makes it.
+    """Return the id of an automatic command. The same decision has the same id, whoever makes it.
 
     ``attempt`` counts from 1 within an activation.
     """
@@ -51,15 +52,16 @@ def automatic_command_id(tool_name: str, version_id: int, activation: int, attem
 
 
 def observed_command_id(tool_name: str, version_id: int, activation: int, reason: Reason) -> UUID:
-    """The same of a decision that is only published: once for each reason within an activation."""
+    """Return the id of a dry run: one for each reason within an activation."""
     return uuid5(_COMMANDS, f"{version_id}/{activation}/{reason}/{tool_name}")
 
 
 class RollbackCommand(Message):
-    """An order to put another version in the place of the current one.
+    """A command to make an earlier version the current one.
 
-    An automatic one names the version and the activation that it is about, and leaves the target
-    to the applier. One that is held comes again with what a person says of it.
+    An automatic command names the version and the activation that it is about, and leaves the
+    choice of the target to the applier. A held command is published again with the answer of a
+    person.
     """
 
     cleaned = ("details", "issued_by", "approved_by", "dismissed_by", "dismissal")
@@ -76,20 +78,20 @@ class RollbackCommand(Message):
     issued_by: ShortText
     issued_at: Time
     approved_by: ShortText | None = None
-    """Who says that this command, which is held, is to be carried out."""
+    """The person who decided that this held command is carried out."""
     dismissed_by: ShortText | None = None
-    """Who says that it is not."""
+    """The person who decided that this held command is not carried out."""
     dismissal: LongText | None = None
-    """Why not."""
+    """Why it is not carried out."""
 
     @property
     def is_answer(self) -> bool:
-        """Whether it says what a person wants to become of a command that is held."""
+        """Whether it carries the answer of a person to a held command."""
         return self.approved_by is not None or self.dismissed_by is not None
 
     @property
     def is_by_machine(self) -> bool:
-        """Whether no person stands behind it: none has issued it, and none has approved it."""
+        """Whether no person has issued or approved it."""
         return self.tier != "manual" and self.approved_by is None
 
     @model_validator(mode="after")
@@ -100,26 +102,28 @@ class RollbackCommand(Message):
 
 
 class RollbackOutcome(Message):
-    """What came of a command.
+    """The answer to a rollback command.
 
-    ``held``: it waits for a person, and another outcome of the same command follows. ``observed``:
-    it is not to be carried out. Of both the versions are those that would have been changed.
-    ``target``, ``is_breaking_change`` and ``breaking_changes`` are of automatic commands of policy
-    `guarded` that are not rejected: how the version was chosen, and what it breaks of the calls
-    that the one before allows, as a deployment says it. ``target`` is left out where the command
-    named its version.
+    ``target``, ``is_breaking_change`` and ``breaking_changes`` are given for automatic commands of
+    policy `guarded` that are not rejected.
     """
 
     command_id: UUID
     tool_name: ToolName
     status: Status
+    """``held``: it waits for a person, and another outcome of the same command follows.
+    ``observed``: it was a dry run. In both cases the versions are those that would be changed."""
     rejection: Rejection | None = None
+    """Why a rejected command changed nothing."""
     from_version_id: VersionId | None = None
     to_version_id: VersionId | None = None
     to_version_number: Count | None = None
     target: TargetChoice | None = None
+    """How the version was chosen; left out if the command named it."""
     is_breaking_change: bool | None = None
+    """Whether the target breaks calls that the version before it allows."""
     breaking_changes: list[str] | None = None
+    """The changes that break such calls or may break them, in the words of a deployment."""
     reason: Reason
     tier: Tier
     applied_at: Time

@@ -4,108 +4,131 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import NoDecode
 
 from schemas.rollback import Reason
 
 PolicyName = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
-"""Seconds, a year at most."""
+"""Whole seconds, at most one year."""
 Share = Annotated[Decimal, Field(gt=0, le=1)]
+"""A part of a whole, in exact decimals: 0.15 means exactly 15 of 100."""
 Risk = Annotated[float, Field(ge=1e-12, lt=1)]
-"""A probability of being wrong; its inverse are odds that are never out of reach of a float."""
-Reasons = Annotated[tuple[Reason, ...], NoDecode]
-"""In the environment comma separated."""
+"""A probability of being wrong. The lower limit keeps the odds (1 / risk) within a float."""
+Reasons = tuple[Reason, ...]
+"""Reasons of rollbacks; in a variable they are separated by commas."""
 
 
 class Rules(BaseModel):
-    """Every number of the rules, for one tool. Durations are whole seconds of event time.
+    """Every number of the rules for one tool.
 
-    Rates are decimals, so that ``0.15`` means exactly 15 of 100. Inconsistent numbers are refused
-    with the names of those that do not fit together.
+    Durations are whole seconds of event time. Rates are decimals, so that ``0.15`` means exactly
+    15 of 100. Numbers that contradict each other are refused, and the error names them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     policy: PolicyName = "seed"
-    """`seed`: the first rule that holds rolls back. `guarded`: evidence against what the version
-    replaced does, and a rule only names the reason (``docs/guarded.md``)."""
+    """Which policy decides. `seed`: the first rule that holds rolls the version back. `guarded`:
+    evidence decides that the version does worse than the version it replaced, and a rule only
+    names the reason (``docs/guarded.md``)."""
     ring_size: AtLeastOne = 10
-    """How many of the newest executions are kept one by one."""
+    """How many of the newest executions are kept one by one (the ring)."""
     recent_window_s: AtLeastOne = 300
-    """What of the ring is `recent`: not older than this before 'now'."""
+    """The age limit of `recent`, in seconds: `recent` is the part of the ring that is not older
+    than this, counted back from the newest execution."""
     consecutive_failures: AtLeastOne = 3
-    """Immediate: so many newest of `recent` all failed."""
+    """Immediate rule `consecutive_failures`: the newest executions of `recent`, at least this many,
+    all failed."""
     signature_errors: AtLeastOne = 2
-    """Immediate: so many failures in `recent` are signature errors."""
+    """Immediate rule `signature_change`: at least this many failures in `recent` are signature
+    errors (TypeError or AttributeError)."""
     complete_failure_recent: AtLeastOne = 5
-    """Immediate: `recent` holds at least so many and all failed."""
+    """Immediate rule `complete_failure`: `recent` holds at least this many executions, and all of
+    them failed."""
     fast_window_s: AtLeastOne = 1_800
+    """The length of the fast window, in seconds."""
     fast_bucket_s: AtLeastOne = 60
+    """The length of one bucket of the fast window, in seconds."""
     complete_failure_executions: AtLeastOne = 5
-    """Fast: at least so many executions in the fast window, all failed."""
+    """Fast rule `complete_failure`: the fast window holds at least this many executions, and all of
+    them failed."""
     high_failure_rate_executions: AtLeastOne = 5
-    """Fast: at least so many executions in the fast window…"""
+    """Fast rule `high_failure_rate`: the fast window must hold at least this many executions."""
     high_failure_rate: Share = Decimal("0.8")
-    """…and a failure rate above this."""
+    """Fast rule `high_failure_rate`: the failure rate in the fast window must be above this."""
     standard_window_s: AtLeastOne = 86_400
+    """The length of the standard window, in seconds."""
     standard_bucket_s: AtLeastOne = 3_600
+    """The length of one bucket of the standard window, in seconds."""
     standard_executions: AtLeastOne = 10
-    """Standard: at least so many executions in the standard window…"""
+    """Standard rule `success_rate_drop`: the standard window must hold at least this many
+    executions."""
     success_rate_drop: Share = Decimal("0.15")
-    """…and a success rate below the baseline by at least this."""
+    """Standard rule `success_rate_drop`: the success rate in the standard window must be below the
+    baseline by at least this."""
     baseline_executions: AtLeastOne = 10
-    """How many executions of a version make a baseline for its successor. Under `guarded` of its
-    whole activation, and with fewer `assumed_success_rate` stands for it."""
+    """How many executions of a version are enough to be the baseline of its successor. Policy
+    `guarded` counts the whole activation, and uses `assumed_success_rate` if there are fewer."""
     attempt_interval_s: AtLeastOne = 600
-    """An activation is commanded again after so long; the wait doubles with each attempt."""
+    """How long after a command the same activation is commanded again if it is still current and a
+    rule holds, in seconds. The wait doubles with each attempt."""
     attempt_interval_max_s: AtLeastOne = 86_400
+    """The longest wait between two commands for the same activation, in seconds."""
     remembered_versions: AtLeastOne = 16
-    """Of how many replaced versions of a tool the counts are kept for a baseline."""
+    """For how many replaced versions of a tool the counts are kept, as baselines for a version that
+    is activated again."""
     alpha: Risk = 0.01
-    """Guarded: condemned by its success rate at odds of 1/alpha to 1, which a version that is no
-    worse than its baseline reaches with this probability at most."""
+    """Guarded: a version is condemned by its success rate when the odds against it reach 1/alpha.
+    A version that is no worse than its baseline reaches them with at most this probability."""
     signature_alpha: Risk = 0.007
-    """Guarded: the same of its signature errors."""
+    """Guarded: the same as `alpha`, for its signature errors."""
     false_alarm_executions: Annotated[float, Field(gt=1, le=1e15)] = 100_000.0
-    """Guarded: a version that broke after a healthy life: executions between two false alarms, on
-    average at least."""
+    """Guarded: how many executions there are, on average and at least, between two false alarms of
+    the test for a version that broke after a healthy start."""
     assumed_success_rate: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    """Guarded: of a version without a baseline, nothing below this is wrong."""
+    """Guarded: the success rate that a version must reach if it has no baseline."""
     assumed_repeat_rate: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Guarded: the share of failures that another one follows, as far as the baseline's own
-    executions allow it; 0.5 are runs of two on average."""
+    """Guarded: the share of failures that are followed by another failure. It is assumed as far as
+    the baseline's own executions allow it. 0.5 means that failures come in runs of two on
+    average."""
     tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Guarded: the success rate may be below the baseline's by so much; 0.05 are five points."""
+    """Guarded: how far the success rate may be below the baseline's; 0.05 are five percentage
+    points."""
     repeat_span_s: Annotated[int, Field(ge=0)] = 30
-    """Guarded: failures of the same call within so long of the first count once; 0: all count."""
+    """Guarded: failures of the same call count once within this time after the first one, in
+    seconds. With 0 all of them count."""
     repeat_others_s: Annotated[int, Field(ge=0)] = 600
-    """Guarded: …if another call of the tool was seen so long ago at most: a tool that has one
-    caller alone is judged by all that this one sees."""
+    """Guarded: `repeat_span_s` applies only if another call of the tool was seen within this time,
+    in seconds. A tool with a single caller is judged by all failures that this caller sees."""
     observe: Reasons = ()
-    """For these reasons rollbacks are decided and published, and change nothing."""
+    """Dry run: rollbacks for these reasons are decided and published, and change nothing. Separated
+    by commas."""
     hold: Reasons = ()
-    """For these reasons rollbacks wait for a person (`rollguard holds`)."""
+    """Rollbacks for these reasons wait until a person approves or dismisses them (`rollguard
+    holds`). Separated by commas."""
     enforced_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """The share of activations whose decisions are carried out; those of the others are only
-    published. Which ones is drawn by the activation itself, the same each time."""
+    """The share of activations whose decisions are carried out; decisions about the other
+    activations are only published. The activation's number decides which ones, so that the answer
+    is always the same."""
     hold_expires_s: AtLeastOne = 86_400
-    """What waits for a person for so long is rejected, `expired`."""
+    """How long a held rollback waits for a person, in seconds; then it is rejected, `expired`."""
     hold_breaking_targets: bool = False
-    """Guarded: a rollback whose target breaks calls that the current version allows waits for a
-    person."""
+    """Guarded: whether a rollback waits for a person if its target breaks calls that the current
+    version allows."""
     rollback_budget: Annotated[int, Field(ge=1, le=10_000)] = 10
-    """Guarded: so many automatic rollbacks of a tool at most…"""
+    """Guarded: at most this many automatic rollbacks of a tool within `rollback_budget_s`."""
     rollback_budget_s: Seconds = 86_400
-    """…within so long. The cooldown knows of none that is farther away either."""
+    """Guarded: the time that `rollback_budget` is for, in seconds. The cooldown ignores rollbacks
+    that are farther away than this, too."""
     cooldown_s: Annotated[int, Field(ge=0)] = 5
-    """Guarded: after two automatic rollbacks of a tool the next one is rejected for so long; the
-    time doubles with each further one. 0: none."""
+    """Guarded: how long the next automatic rollback of a tool is rejected after two of them, in
+    seconds. The time doubles with each further one. 0 switches the cooldown off."""
     cooldown_max_s: Annotated[int, Field(ge=0, le=366 * 86_400)] = 3_600
-    """…up to this."""
+    """Guarded: the longest cooldown, in seconds."""
     cooldown_decay_s: Seconds = 3_600
-    """Guarded: for each such time without a rollback the cooldown forgets one of them."""
+    """Guarded: for each whole period of this length without a rollback the cooldown forgets one
+    rollback, in seconds."""
 
     @field_validator("observe", "hold", mode="before")
     @classmethod

@@ -1,97 +1,155 @@
-"""All settings: environment variables ``ROLLGUARD_…``, and a ``.env`` in the working directory."""
+"""All settings: variables ``ROLLGUARD_…`` of the environment and of files of settings."""
 
+import json
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from schemas.errors import Misconfigured
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
+from schemas.setting_sources import given_settings, nearest
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
+GROUPS: Final[Mapping[str, type[BaseModel]]] = {"rules": Rules, "outages": OutageRules}
+"""The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
+argument of :func:`load_settings`, of its own."""
 
 
-class Settings(BaseSettings, Rules, OutageRules):
-    """Where the parts are, and the numbers of the rules (inherited: one variable for each).
+class Settings(BaseSettings):
+    """Where the parts of the system are, and the numbers of the rules.
 
-    ``tools`` changes rules for single tools: ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``.
-    Load it with :func:`load_settings`, which names what is wrong.
+    A setting is given by a variable of its own, ``ROLLGUARD_<NAME>``, those in ``rules`` and
+    ``outages`` too: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
+    ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Load settings with :func:`load_settings`,
+    which names what is wrong.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="ROLLGUARD_", env_file=".env", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    kafka_brokers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1:9092",)
-    """Bootstrap servers, ``host:port``, comma separated."""
+    rules: Rules
+    """The policy and its numbers, for every tool that ``tools`` does not name."""
+    outages: OutageRules
+    """The numbers that tell an outage, for all tools together."""
+    kafka_brokers: tuple[str, ...] = ("127.0.0.1:9092",)
+    """The bootstrap servers of Kafka: ``host:port``, separated by commas."""
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    """How connections to Kafka are protected: TLS with ``ssl``, a login with ``sasl``."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How a login at Kafka is carried out."""
     kafka_username: str | None = None
+    """The user of a login at Kafka."""
     kafka_password: SecretStr | None = None
+    """The password of a login at Kafka."""
     kafka_ca_file: Path | None = None
-    """The authorities whose certificates are accepted; without it, the system's."""
+    """The certificates (PEM) of the authorities that may have signed Kafka's certificate; without
+    it, the system's."""
     kafka_cert_file: Path | None = None
-    """Our own certificate, where the broker asks for one."""
+    """Our own certificate (PEM), if the broker asks for one."""
     kafka_key_file: Path | None = None
-    """Its key, unencrypted; without it, the key stands in the certificate's file."""
+    """The key of our own certificate (PEM, unencrypted); without it, the key must be in
+    ``kafka_cert_file``."""
     postgres_dsn: SecretStr = SecretStr("postgresql://rollguard@127.0.0.1:5432/rollguard")
+    """The address of the Postgres database, with user and password."""
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,150}$")
-    """Stands before every topic's name and every consumer group's, verbatim."""
+    """Text that the name of every topic and every consumer group begins with. No separator is
+    added."""
     partitions: int = Field(4, ge=1, le=10_000)
-    """Of every topic, when ``rollguard topics`` creates them."""
+    """How many partitions each topic gets when ``rollguard topics`` creates it."""
     replication_factor: int = Field(1, ge=1)
+    """How many replicas each partition gets when ``rollguard topics`` creates it."""
     retention_days: int = Field(7, ge=1, le=36_500)
-    """How long Kafka keeps what is kept by time (executions, deployments, commands, outcomes), when
-    ``rollguard topics`` creates the topics. A role that is away for longer misses what is gone."""
+    """How long Kafka keeps records of the topics that are kept by time (executions, deployments,
+    commands, outcomes), in days, when ``rollguard topics`` creates the topics. A role that is down
+    for longer misses the records that are gone."""
     dead_letter_retention_days: int = Field(30, ge=1, le=36_500)
-    """The same for `dead-letters`."""
+    """How long Kafka keeps records of `dead-letters`, in days, when ``rollguard topics`` creates
+    the topic."""
     data_dir: Path = Path(".rollguard")
-    """Where a worker keeps what it may lose."""
+    """The folder for files that a worker may lose."""
     web_host: str = "127.0.0.1"
-    """Where a worker's pages are; anything but loopback needs ``web_token``."""
+    """The address on which a worker serves its HTTP endpoints. Any address but loopback needs
+    ``web_token``."""
     web_port: int | None = Field(None, ge=0, le=65_535)
-    """Without it the detector takes 6066, the applier 6067, the recorder 6068; 0 takes a free
-    one."""
+    """The port of a worker's HTTP endpoints. Without it the detector takes 6066, the applier 6067,
+    the recorder 6068; 0 takes a free port."""
     web_token: SecretStr | None = None
-    """What all pages but ``/healthz`` and ``/readyz`` ask for (``Authorization: Bearer …``), and
-    what ``check`` and ``health`` send."""
+    """The token that every HTTP endpoint but ``/healthz`` and ``/readyz`` asks for
+    (``Authorization: Bearer …``), and that ``check`` and ``health`` send."""
     web_url: str | None = None
-    """How other detectors reach this one; without it, host and port."""
+    """The address at which other detectors reach this one; without it, host and port."""
     detector_url: str = "http://127.0.0.1:6066"
-    """Where ``check`` and ``health`` ask."""
+    """The detector that ``check`` and ``health`` ask."""
     max_code_bytes: int = Field(524_288, ge=1)
+    """The longest code of a deployment, in bytes."""
     max_ahead_s: int = Field(60, ge=0)
-    """A time may be so far ahead of its record's Kafka timestamp."""
+    """How far the time in a record may be ahead of the record's Kafka timestamp, in seconds."""
     max_poll_records: int = Field(2_000, ge=1)
-    """How many records a worker takes at once."""
+    """How many records a worker takes from Kafka at once."""
     session_timeout_s: int = Field(10, ge=6)
-    """After so long without a sign of life Kafka gives a worker's partitions to another."""
+    """After how long without a sign of life Kafka gives a worker's partitions to another worker, in
+    seconds."""
     worker_name: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,200}$")
-    """The same at every start of a worker, and no other worker's of its role: Kafka then gives its
-    partitions back to it, without moving those of the others. A worker without a name is a new one
-    at every start."""
+    """A name that is the same at every start of a worker, and that no other worker of its role has.
+    Kafka then gives the worker its partitions back without moving those of others. Without a name a
+    worker is a new one at every start."""
     keep_rows: bool = False
-    """Whether a detector keeps its rows in ``data_dir`` as well: where that survives a restart, it
-    reads from its changelog only what is new."""
+    """Whether a detector also keeps its rows in ``data_dir``. If that folder survives a restart,
+    the detector reads only what is new from its changelog."""
     refresh_s: float = Field(300.0, gt=0)
-    """How often a worker writes again what compaction keeps: the rows and versions that it owns."""
+    """How often a worker republishes, before compaction, the rows and versions that it owns, in
+    seconds."""
     max_poll_interval_s: int = Field(7 * 86_400, ge=1, le=2_000_000)
-    """A worker that asks Kafka for nothing for so long leaves its group. Long, because workers are
-    judged by their health: one that waits for Postgres is no zombie."""
+    """After how long without asking Kafka for records a worker leaves its group, in seconds. Long,
+    because a worker's health tells whether it works, and one that waits for Postgres still
+    does."""
     fetch_wait_ms: int = Field(500, ge=1)
-    """How long the broker may hold a fetch that finds nothing. Apache Kafka answers as soon as
-    there is something; the embedded broker looks again only now and then within this time."""
+    """How long the broker may hold a fetch that finds nothing, in milliseconds. Apache Kafka
+    answers as soon as there is a record; the embedded broker looks only now and then within this
+    time."""
     wait_s: float = Field(30.0, gt=0)
-    """How long the command line and the client wait for an outcome."""
+    """How long the command line and the client wait for an outcome, in seconds."""
     log_json: bool = False
+    """Whether log lines are JSON."""
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    """The lowest level that is logged: ``debug``, ``info``, ``warning`` or ``error``."""
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Rules that differ for single tools, by tool name."""
+    """Rules that differ for single tools: JSON, by the tool's name, then by the rule's."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then the variables (``schemas/setting_sources.py``)."""
+        return init_settings, InitSettingsSource(settings_cls, _given_values())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _group(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Put each rule into its group; the names that arrive are flat."""
+        if unknown := values.keys() - cls.model_fields - SETTING_NAMES:
+            raise ValueError("; ".join(_unknown(name) for name in sorted(unknown)))
+        grouped = {name: value for name, value in values.items() if name in cls.model_fields}
+        for group, model in GROUPS.items():
+            single = {name: values[name] for name in model.model_fields if name in values}
+            grouped[group] = _fields(grouped.get(group, {})) | single
+        return grouped
 
     @field_validator("kafka_brokers", mode="before")
     @classmethod
@@ -134,52 +192,79 @@ class Settings(BaseSettings, Rules, OutageRules):
     @model_validator(mode="after")
     def _tools_consistent(self) -> Self:
         for tool in self.tools:
-            self.rules_of(tool)
+            self._changed_rules(tool)
         return self
 
     @cached_property
     def is_guarded_anywhere(self) -> bool:
         """Whether policy `guarded` is that of any tool."""
-        return "guarded" in {self.policy, *(self.rules_of(tool).policy for tool in self.tools)}
+        policies = {self.rules.policy, *(self.rules_of(tool).policy for tool in self.tools)}
+        return "guarded" in policies
 
     def port_of(self, role: str) -> int:
-        """Where the pages of a worker of this role are; 0 is any free port."""
+        """Return the port of the HTTP endpoints of a worker of this role; 0 is any free port."""
         return _WEB_PORTS[role] if self.web_port is None else self.web_port
 
     def web_headers(self) -> dict[str, str]:
-        """What a request to a worker's pages has to carry."""
+        """Return the headers that a request to a worker's HTTP endpoints must carry."""
         token = self.web_token
         return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
 
-    @cached_property
-    def _rules(self) -> dict[str, Rules]:
-        return {}
-
     def rules_of(self, tool_name: str) -> Rules:
-        """The rules for this tool: the common ones with the tool's own numbers on top.
+        """Return the rules for this tool: the common ones with the tool's own numbers on top."""
+        return self._rules_of_tools.get(tool_name, self.rules)
 
-        Raises ValueError that names the tool and the number where they do not fit.
-        """
-        if tool_name not in self.tools:
-            tool_name = ""
-        rules = self._rules.get(tool_name)
-        if rules is None:
-            common = {name: getattr(self, name) for name in Rules.model_fields}
-            try:
-                rules = Rules.model_validate(common | self.tools.get(tool_name, {}))
-            except ValidationError as error:
-                raise ValueError(f"tools.{tool_name}: {explain(error)}") from error
-            self._rules[tool_name] = rules
-        return rules
+    @cached_property
+    def _rules_of_tools(self) -> dict[str, Rules]:
+        return {tool: self._changed_rules(tool) for tool in self.tools}
+
+    def _changed_rules(self, tool_name: str) -> Rules:
+        """Raise ValueError that names the tool and the number if they do not fit."""
+        try:
+            return Rules.model_validate(self.rules.model_dump() | self.tools[tool_name])
+        except ValidationError as error:
+            raise ValueError(f"tools.{tool_name}: {explain(error)}") from error
+
+
+SETTING_NAMES: Final = frozenset(
+    name
+    for fields in (Settings.model_fields, Rules.model_fields, OutageRules.model_fields)
+    for name in fields
+    if name not in GROUPS
+)
+"""Every setting, by the name that is an argument of :func:`load_settings` and, in capitals after
+``ROLLGUARD_``, a variable."""
 
 
 def load_settings(**values: Any) -> Settings:
-    """Read the environment and ``.env``; ``values`` win. Raises Misconfigured that names each
-    variable that is wrong, and never shows a value that may be a secret.
+    """Read the environment and the files of settings; ``values`` win.
+
+    Raises Misconfigured that names each setting that is wrong, and never shows a value that may be
+    a secret.
     """
     try:
         return Settings(**values)
     except ValidationError as error:
-        raise Misconfigured(f"settings: {explain(error)}") from None
-    except Exception as error:  # a source that cannot be read, such as JSON that is none
-        raise Misconfigured(f"settings: {error}") from None
+        raise Misconfigured(f"settings: {explain(error, unnamed=GROUPS)}") from None
+
+
+def _given_values() -> dict[str, Any]:
+    """Return what the variables give, by the name of the setting; ``tools`` as its JSON says."""
+    values: dict[str, Any] = {}
+    for name, given in given_settings(SETTING_NAMES).items():
+        values[name] = given.text
+        if name == "tools":
+            try:
+                values[name] = json.loads(given.text)
+            except ValueError as error:
+                raise Misconfigured(f"settings: tools is not JSON: {error}") from None
+    return values
+
+
+def _fields(group: object) -> dict[str, Any]:
+    """Return the fields of a group that was given as a whole."""
+    return dict(group) if isinstance(group, BaseModel | dict) else {}
+
+
+def _unknown(name: str) -> str:
+    return f"{name} is not a setting; did you mean {nearest(name, SETTING_NAMES)}?"

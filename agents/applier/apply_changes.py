@@ -1,11 +1,12 @@
-"""The applier: deployments and rollback commands become versions in Postgres, then messages.
+"""The applier: it turns deployments and rollback commands into versions in Postgres, then messages.
 
-Each of the two topics has an agent of its own, for what is asked of different tools needs no order:
-a deployment whose code takes long to compare holds up no rollback. Both work as is said here.
+Each of the two topics has a separate agent that works as described here: a deployment whose code
+takes long to compare must not delay a rollback, and the order of the two does not matter.
 
-What is read of a partition is applied in groups of different tools, in order: a group shares its
-transaction and its acknowledgements (``agents.applier.publish_changes``). A group that fails is
-applied again, one member after the other: what is wrong with one must not be blamed on the others.
+The records of a partition are applied in their order, in groups of different tools. A group shares
+one transaction and its acknowledgements (``agents.applier.publish_changes``). If a group fails, its
+members are applied again one by one, so that an error of one member does not stop the members
+before it.
 """
 
 from collections.abc import Sequence
@@ -29,14 +30,14 @@ log = structlog.get_logger()
 
 ROLE: Final = "applier"
 AT_ONCE: Final = 64
-"""So many members a group has at most, and a batch too: a crash repeats the batch in hand, and a
-change takes milliseconds, where an execution takes none."""
+"""The largest number of members of a group, and of records in a batch. A crash repeats the batch
+that is being applied, and a change takes milliseconds, much longer than an execution."""
 
 RequestMessage = TypeVar("RequestMessage", Deployment, RollbackCommand)
 
 
 class Request(NamedTuple, Generic[RequestMessage]):
-    """What a record asks for, and when it was appended to its topic, in Kafka's milliseconds."""
+    """The change that a record asks for, with the Kafka timestamp and the offset of the record."""
 
     request: RequestMessage
     at_ms: int
@@ -44,23 +45,24 @@ class Request(NamedTuple, Generic[RequestMessage]):
 
 
 class Changes(Protocol[RequestMessage]):
-    """What the records of one topic ask for."""
+    """The changes that the records of one topic ask for."""
 
     def read(self, record: ConsumerRecord) -> RequestMessage:
-        """Raises Rejected."""
+        """Read the message of a record. Raises Rejected."""
 
     async def apply(self, group: Sequence[Request[RequestMessage]]) -> int:
-        """Make the changes, each of another tool, and publish and log what came of them. Again is
-        the same. How many of them, the first ones: those that did not take too long together, but
-        at least one. Raises Retryable.
+        """Make the changes, each of another tool, then publish and log their outcomes.
+
+        Return how many of them were made: the first ones, as many as did not take too long
+        together, but at least one. Applying a change again has the same result. Raises Retryable.
         """
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """What else is said of a record that is a dead letter now."""
+        """Publish what else there is to say about a record that became a dead letter."""
 
 
 class ApplyChanges(Generic[RequestMessage]):
-    """Applies what is asked for on one topic: in order for each tool, in groups of several."""
+    """Applies the records of one topic: in order for each tool, several tools in one group."""
 
     def __init__(
         self, changes: Changes[RequestMessage], outbox: Outbox, dead_letters: str, waits: Waits
@@ -71,7 +73,10 @@ class ApplyChanges(Generic[RequestMessage]):
         self._waits = waits
 
     async def handle(self, batch: Batch) -> None:
-        """Apply the records of one partition. A bad one stands between those around it."""
+        """Apply the records of one partition.
+
+        The records before a bad one are applied before it becomes a dead letter.
+        """
         group: dict[str, Request[RequestMessage]] = {}
         for record in batch.records:
             try:
@@ -86,7 +91,7 @@ class ApplyChanges(Generic[RequestMessage]):
         await self._apply(group, batch)
 
     async def _apply(self, group: dict[str, Request[RequestMessage]], batch: Batch) -> None:
-        """Apply a group, and empty it."""
+        """Apply a group and empty it; mark in the batch what is done."""
         members = list(group.values())
         group.clear()
         while members:
@@ -95,7 +100,7 @@ class ApplyChanges(Generic[RequestMessage]):
             del members[:done]
 
     async def _apply_some(self, members: list[Request[RequestMessage]]) -> int:
-        """Apply the first of them, together or one by one; how many."""
+        """Apply the first members, together or one by one; return how many were applied."""
         if len(members) > 1:
             try:
                 return await self._changes.apply(members)

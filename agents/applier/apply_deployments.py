@@ -1,19 +1,20 @@
-"""Deployments: compared with what they replace, made versions, each with its outcome."""
+"""Deployments: the applier compares their code, makes versions of it, and publishes outcomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.applier.apply_changes import Request
-from agents.applier.in_time import COMPARE_GROUP_S, those_in_time
+from agents.applier.comparisons import CodePair, Comparisons
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.refusals import rolled_back_code
 from agents.comparer.code_comparer import CodeComparer
 from db.postgres.pool import Connection, Pool, acquire
-from db.versions.tool_versions import Compared, current_versions, deploy_each, refuse
-from policy.breaking.finding import Finding, is_breaking, sentences
+from db.versions.deploying import Compared, deploy_each, refuse
+from db.versions.reading import current_versions
+from policy.breaking.finding import is_breaking, sentences
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected
 from schemas.fields import storable
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Deployments:
-    """What `tool-deployments` asks for."""
+    """The changes that records of `tool-deployments` ask for."""
 
     def __init__(
         self,
@@ -52,32 +53,43 @@ class Deployments:
         self._waits = waits
 
     def read(self, record: ConsumerRecord) -> Deployment:
+        """Read a record. Raises Rejected."""
         return self._validator.deployment(record)
 
     async def apply(self, group: Sequence[Request[Deployment]]) -> int:
-        """Those of the group that could be compared in ``COMPARE_GROUP_S``: a worker that commits
-        nothing for long is taken to be stuck.
-        """
-        comparison = _Comparison(self._comparer, [each.request for each in group])
-        async with acquire(self._pool) as conn:
-            current = await current_versions(conn, [each.request.tool_name for each in group])
-        requests = await comparison.begin(current)
+        """Apply those of the group for which there is time to compare the code, the first ones."""
+        comparisons = Comparisons(self._comparer)
+        requests = await self._compare([each.request for each in group], comparisons)
         tools = [request.tool_name for request in requests]
 
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
-            # Under the tools' locks: what is compared with is what is replaced. It is known
-            # already, but for tools that were changed since.
+            # Under the locks of the tools, so that the code is compared with the version that is
+            # replaced. That is known already, except for tools that were changed meanwhile.
             current = await current_versions(conn, tools)
             rolled_back = await rolled_back_code(conn, requests, current, self._settings)
-            return await deploy_each(conn, await comparison.with_those(current), rolled_back)
+            compared = [
+                await _compared(request, current.get(request.tool_name), comparisons)
+                for request in requests
+            ]
+            return await deploy_each(conn, compared, rolled_back)
 
         outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
         for request, outcome in zip(requests, outcomes, strict=True):
             _log(request, outcome)
         return len(requests)
 
+    async def _compare(
+        self, requests: Sequence[Deployment], comparisons: Comparisons
+    ) -> list[Deployment]:
+        """Compare with what is current, before the locks; return those for which there was time."""
+        async with acquire(self._pool) as conn:
+            current = await current_versions(conn, [each.tool_name for each in requests])
+        return await comparisons.compare_in_time(
+            [(each, _pair_of(each, current.get(each.tool_name))) for each in requests]
+        )
+
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """The outcome `refused`, where the deployment's id can be read."""
+        """Publish the outcome `refused` if the id of the deployment can be read."""
         try:
             request = DeploymentId.from_bytes(record.value)
         except Rejected:
@@ -103,43 +115,20 @@ class Deployments:
         await patiently(apply, self._waits)
 
 
-class _Comparison:
-    """Deployments of different tools beside the versions that are current."""
+async def _compared(
+    request: Deployment, current: ToolVersion | None, comparisons: Comparisons
+) -> Compared:
+    findings = await comparisons.findings(_pair_of(request, current))
+    return Compared(request, sentences(findings), is_breaking(findings))
 
-    def __init__(self, comparer: CodeComparer, requests: Sequence[Deployment]) -> None:
-        self._comparer = comparer
-        self._wishes = requests
-        self._known: dict[tuple[str, int | None], list[Finding]] = {}
-        """By tool and the id of the version that was current."""
 
-    async def begin(self, current: Mapping[str, ToolVersion]) -> Sequence[Deployment]:
-        """Compare for ``COMPARE_GROUP_S``; leave those that were not come to, and return the
-        others.
-        """
-
-        async def compare(request: Deployment) -> None:
-            await self._findings(request, current.get(request.tool_name))
-
-        self._wishes = await those_in_time(self._wishes, compare, COMPARE_GROUP_S)
-        return self._wishes
-
-    async def with_those(self, current: Mapping[str, ToolVersion]) -> list[Compared]:
-        """What each of them breaks; what was asked before is known."""
-        compared = []
-        for request in self._wishes:
-            findings = await self._findings(request, current.get(request.tool_name))
-            compared.append(Compared(request, sentences(findings), is_breaking(findings)))
-        return compared
-
-    async def _findings(self, request: Deployment, current: ToolVersion | None) -> list[Finding]:
-        """What the code breaks against the current version's; that same code breaks nothing."""
-        if current is not None and current.code == request.code:
-            return []
-        place = request.tool_name, None if current is None else current.version_id
-        if place not in self._known:
-            replaced = None if current is None else current.code
-            self._known[place] = await self._comparer.compare(replaced, request.code)
-        return self._known[place]
+def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | None:
+    """Return the code to compare; None for the code that is current: it breaks nothing."""
+    if current is None:
+        return CodePair((request.tool_name, None), None, request.code)
+    if current.code == request.code:
+        return None
+    return CodePair((request.tool_name, current.version_id), current.code, request.code)
 
 
 def _log(request: Deployment, outcome: DeploymentOutcome) -> None:

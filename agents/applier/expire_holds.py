@@ -1,8 +1,8 @@
-"""Commands that nobody answers: rejected when their time is over, without anybody asking.
+"""The expiry of held rollbacks: commands that nobody answers in time are rejected.
 
-Every applier looks for them; a tool's lock makes it one at a time. What is due has its outcome
-already (``db.rollbacks.holds``), so that is published first and stored behind it: a crash in
-between repeats it, the same, and none is left unsaid.
+Every applier looks for them; the lock of the tool lets one applier at a time reject them. The
+outcome of an expired hold is always the same (``db.rollbacks.holds``): it is published first and
+stored then. A crash in between publishes the same outcome again, and no outcome is lost.
 """
 
 from typing import Final
@@ -15,11 +15,11 @@ from streams.driver.outbox import Outbox, Outgoing
 from streams.topics import Topics
 
 EXPIRE_EVERY_S: Final = 5.0
-"""So much later than it is due a command is rejected at the most, while an applier runs."""
+"""While an applier runs, a command is rejected at most this long after its time is over."""
 
 
 class ExpireHolds:
-    """Rejects held commands that are past their time."""
+    """Rejects held commands that nobody answered in time."""
 
     def __init__(self, pool: Pool, outbox: Outbox, topics: Topics, report: RollbackReport) -> None:
         self._pool = pool
@@ -28,7 +28,7 @@ class ExpireHolds:
         self._report = report
 
     async def expire(self) -> int:
-        """Reject what is due by now; how many commands. Raises Retryable."""
+        """Reject the commands whose time is over; return how many. Raises Retryable."""
         async with acquire(self._pool) as conn:
             tools = await tools_due(conn)
         return sum([await self._expire(tool) for tool in tools])

@@ -1,9 +1,9 @@
-"""One Postgres transaction for a group of changes, then what Postgres now says of their tools.
+"""One Postgres transaction for a group of changes, and the messages that follow from it.
 
-It is published still under the tools' locks: the activations into the tools' logs, the versions,
-then the outcomes, each kind acknowledged before the next. A crash in between repeats it: the
-transaction knows the ids and answers with the first outcomes, and what is published again is
-current.
+Messages are published while the tools are still locked: first the activations to
+`tool-executions`, then the versions, then the outcomes. Each kind is acknowledged before the next
+one is published. A crash in between repeats all of it: the transaction then finds the ids and
+returns the first outcomes, and the versions that are published again are the current ones.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Connection, Pool, acquire
-from db.versions.tool_versions import current_versions
+from db.versions.reading import current_versions
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackOutcome
 from streams.crash_points import crash_point
@@ -24,7 +24,7 @@ _CHANGED: Final = ("created", "applied")
 
 
 class PublishChanges:
-    """Makes changes and publishes them."""
+    """Makes the changes of a group and publishes them."""
 
     def __init__(self, pool: Pool, outbox: Outbox, topics: Topics) -> None:
         self._pool = pool
@@ -37,8 +37,10 @@ class PublishChanges:
         change: Callable[[Connection], Awaitable[list[Outcome]]],
         outcomes_topic: str,
     ) -> list[Outcome]:
-        """Have ``change`` make its transaction: the outcomes, one for each of these different
-        tools, acknowledged by the broker. Raises Retryable.
+        """Lock the tools, let ``change`` run its transaction, and publish what came of it.
+
+        Return the outcomes, one for each of these different tools; the broker has acknowledged
+        them. Raises Retryable.
         """
         async with acquire(self._pool) as conn, tool_lock(conn, *tools):
             outcomes = await change(conn)
@@ -54,12 +56,15 @@ class PublishChanges:
             return outcomes
 
     async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
-        """Publish what Postgres says now: it may be newer than what was just applied."""
+        """Publish the current versions, which may be newer than those of the outcomes.
+
+        That is so if an outcome was repeated.
+        """
         if not tools:
             return
         current = await current_versions(conn, tools)
         if missing := set(tools) - current.keys():
-            raise RuntimeError(f"{missing} have no current version behind an applied change")
+            raise RuntimeError(f"{missing} have no current version after an applied change")
         versions = [(tool, current[tool]) for tool in tools]
         await self._outbox.publish(
             [
@@ -75,8 +80,10 @@ class PublishChanges:
 
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
-    """The tools that have a new activation. An id that was used for another tool before gets that
-    one's outcome and has changed nothing here.
+    """Return the tools that have a new activation.
+
+    An id that was used for another tool before gets the outcome of that one: it has changed nothing
+    of this tool.
     """
     return [
         tool

@@ -1,4 +1,4 @@
-"""Code that a machine deploys again after it was rolled back: refused under policy `guarded`."""
+"""Refusals under policy `guarded`: code that a machine deploys again after it was rolled back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.executions.queries import errors_of
 from db.postgres.pool import Connection
-from db.rollbacks.trust import LostBy, lost_by
-from policy.breaking.finding import shown
+from db.rollbacks.trust import TrustLoss, trust_losses
+from policy.breaking.finding import one_line
 from policy.decision.evidence_summary import summary_of
 from policy.decision.policies import policy_for
 from policy.decision.rule_texts import evidence_text, rule_text
@@ -17,7 +17,7 @@ from schemas.rules import Rules
 from schemas.settings import Settings
 
 _EXECUTIONS: Final = 100
-"""So many are named at most: whoever issued the command may have named any number."""
+"""At most this many executions are named: the command may name any number of them."""
 _ERRORS: Final = 3
 _ERROR_CHARACTERS: Final = 300
 
@@ -28,11 +28,11 @@ async def rolled_back_code(
     current: Mapping[str, ToolVersion],
     settings: Settings,
 ) -> dict[str, RolledBack]:
-    """By tool, what was done to the code of those deployments that are to be refused; each is of
-    another tool. Under the tools' locks it is so when they are deployed. Raises Retryable.
+    """Return, by tool, the rollbacks because of which deployments are to be refused.
 
-    They are a machine's, of code that has lost its trust (``db.rollbacks.trust``) and is not the
-    current one.
+    Each deployment is of another tool. It is refused if a machine deploys code that has lost its
+    trust (``db.rollbacks.trust``) and is not current. Call it under the locks of the tools, so that
+    it is still true when they are deployed. Raises Retryable.
     """
     code = [
         (request.tool_name, code_hash)
@@ -44,13 +44,14 @@ async def rolled_back_code(
     ]
     return {
         tool: told(lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool))
-        for tool, lost in (await lost_by(conn, code)).items()
+        for tool, lost in (await trust_losses(conn, code)).items()
     }
 
 
-def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
-    """What the author of the code is told. Pure. ``errors`` are those of its executions, as they
-    were recorded, the newest first.
+def told(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> RolledBack:
+    """Return what the author of the code is told about its rollback. Pure.
+
+    ``errors`` are the recorded errors of its executions, the newest first.
     """
     said = summary_of(lost.details)
     return RolledBack(
@@ -67,14 +68,14 @@ def told(lost: LostBy, errors: Iterable[str], rules: Rules) -> RolledBack:
 
 
 def recent_of(details: Mapping[str, Any]) -> list[UUID]:
-    """The executions that a command names; what is no id is passed over."""
+    """Return the ids of the executions that a command names; skip what is not an id."""
     recent = details.get("recent")
     ids = map(uuid_of, recent[:_EXECUTIONS] if isinstance(recent, list) else [])
     return [each for each in ids if each is not None]
 
 
 def _shown(error: str) -> str:
-    """Of a traceback the last line: there the error stands."""
+    """Return the error as it is shown: of a traceback only the last line, which has the error."""
     lines = error.strip().splitlines()
     text = lines[-1] if lines and lines[0].startswith("Traceback (") else error
-    return shown(text, _ERROR_CHARACTERS)
+    return one_line(text, _ERROR_CHARACTERS)

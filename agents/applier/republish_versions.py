@@ -1,9 +1,9 @@
-"""What compaction keeps is written again by its owner, every few minutes.
+"""Republishing before compaction: every few minutes the owner writes again what compaction keeps.
 
-A worker that stood still ends before it sends (``streams.suspend_watchdog``), but what its machine
-had begun to send may still arrive: an old row behind a newer one, an old version behind the current
-one. Who reads the whole topic is not misled; compaction would keep the old one alone. What is
-written again before compaction comes is the last.
+A worker that was suspended ends before it sends anything (``streams.suspend_watchdog``). But what
+its machine had already begun to send may still arrive: an old row after a newer one, an old version
+after the current one. Whoever reads the whole topic is not misled, but compaction would keep only
+the old one. A row or version that is written again before the compaction is the last one.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from faust.types import TP
 
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Pool, acquire
-from db.versions.tool_versions import activated_within, current_version
+from db.versions.reading import activated_within, current_version
 from schemas.settings import Settings
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
@@ -22,12 +22,12 @@ from streams.partitions import partition_of
 from streams.topics import Topics
 
 RECENTLY: Final = timedelta(hours=1)
-"""Versions that became current before were published again often enough."""
+"""A version that became current earlier was published again often enough."""
 _AT_ONCE: Final = 500
 
 
 class RepublishRows:
-    """The detector's rows, of the partitions that are its own."""
+    """Republishes the rows of the detector in the partitions that it owns."""
 
     def __init__(self, app: Any, table: WindowTable, settings: Settings) -> None:
         self._app = app
@@ -35,7 +35,7 @@ class RepublishRows:
         self._topics = Topics.of(settings)
 
     async def refresh(self) -> int:
-        """Write all rows as they are now, some at a time; how many."""
+        """Write all rows as they are now, in small portions; return how many."""
         written = 0
         for partition in range(self._table.partitions or 0):
             keys = iter(list(self._table.rows_of(partition)))
@@ -54,7 +54,7 @@ class RepublishRows:
 
 
 class RepublishVersions:
-    """The current versions of the tools whose deployments are the applier's own."""
+    """Republishes the current versions of the tools whose deployments this applier reads."""
 
     def __init__(
         self, app: Any, pool: Pool, outbox: Outbox, partitions: int, settings: Settings
@@ -66,8 +66,9 @@ class RepublishVersions:
         self._topics = Topics.of(settings)
 
     async def refresh(self) -> int:
-        """Publish again what became current in the last hour, each under its tool's lock; how many.
-        Raises Retryable.
+        """Publish again the versions that became current in the last hour; return how many.
+
+        Each is published under the lock of its tool. Raises Retryable.
         """
         async with acquire(self._pool) as conn:
             tools = await activated_within(conn, RECENTLY)

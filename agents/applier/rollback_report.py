@@ -1,4 +1,4 @@
-"""What an applier says of rollbacks: in its log, and on ``/metrics``."""
+"""The report of an applier about rollbacks: in its log, and on ``/metrics``."""
 
 import time
 from typing import Any, Final
@@ -13,11 +13,11 @@ from schemas.rollback import RollbackCommand, RollbackOutcome
 log = structlog.get_logger()
 
 _LOUD: Final = ("no_previous_version", "budget")
-"""Nothing rolls the tool back any more, and somebody has to look at it."""
+"""The tool is not rolled back automatically any more, and a person has to look at it."""
 
 
 class RollbackReport:
-    """Of the outcomes that this worker has published; one that is published again counts again."""
+    """Reports the outcomes that this worker published. An outcome published again counts again."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = Counter(
@@ -28,7 +28,7 @@ class RollbackReport:
         )
 
     def came(self, asked: Request[RollbackCommand], outcome: RollbackOutcome) -> None:
-        """What came of a command."""
+        """Report what came of a command."""
         command = asked.request
         self._say(
             outcome,
@@ -40,7 +40,7 @@ class RollbackReport:
         )
 
     def expired(self, outcome: RollbackOutcome) -> None:
-        """What came of a command that nobody has answered."""
+        """Report the rejection of a held command that nobody answered."""
         self._say(outcome)
 
     def _say(self, outcome: RollbackOutcome, **more: Any) -> None:
@@ -49,7 +49,7 @@ class RollbackReport:
         if outcome.rejection in _LOUD:
             say = log.error
         elif outcome.status == "held" or outcome.rejection == "expired":
-            say = log.warning  # someone is asked, or was
+            say = log.warning  # a person is asked, or was
         say(
             "rollback",
             tool=outcome.tool_name,

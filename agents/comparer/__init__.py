@@ -1,1 +1,1 @@
-"""The child process that compares old code with new code, and its time limit."""
+"""The comparison of old code with new code in a child process that has a time limit."""

@@ -1,8 +1,8 @@
-"""The child's side of `analyst`: answers each line of JSON on stdin by one on stdout.
+"""The child process of `CodeComparer`: it answers each line of JSON on stdin by one on stdout.
 
-Question ``[old, new, alarm_s]``; answer a list of findings, or the text of an error. The JSON is
-ASCII, for code may hold what UTF-8 cannot. It ends with its stdin or, should the parent be gone
-while it works, by its alarm.
+A question is ``[old, new, alarm_s]``. The answer is a list of findings, or the text of an error.
+The JSON is ASCII, because code may hold characters that UTF-8 cannot encode. The process ends when
+its stdin ends. If its parent dies during a comparison, its alarm ends it.
 """
 
 import gc
@@ -20,16 +20,18 @@ _MAX_MEMORY_BYTES: Final = 2 * 1024**3
 
 
 def main() -> None:
-    """Answer until stdin ends. Ctrl-C goes to the whole group, but it is the parent who ends
-    this.
+    """Answer questions until stdin ends.
+
+    Ctrl-C is ignored: the terminal sends it to the whole process group, but only the parent decides
+    when this process ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with suppress(ValueError):  # the limit is lower already
-        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, hard))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    with suppress(ValueError):  # the hard limit is lower already
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, hard_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.freeze()
-    gc.disable()  # trees of code hold no circles, and looking for them doubles the time
+    gc.disable()  # syntax trees hold no reference cycles, and the search for them doubles the time
     for line in sys.stdin:
         old, new, alarm_s = json.loads(line)
         signal.alarm(alarm_s)
@@ -40,8 +42,8 @@ def main() -> None:
 
 def _answer(old: str | None, new: str) -> Any:
     try:
-        return [astuple(each) for each in compare_code(old, new)]
-    except Exception as error:  # out of memory, say
+        return [astuple(finding) for finding in compare_code(old, new)]
+    except Exception as error:  # for example, out of memory
         return f"{type(error).__name__}: {error}"
 
 

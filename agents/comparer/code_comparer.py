@@ -1,7 +1,7 @@
-"""`compare_code` for async code: in a process of its own, so that the event loop never waits.
+"""The parent of the child process that compares code, for async callers.
 
-Half a megabyte of code takes a second with the GIL held, and some texts end the Python that parses
-them.
+The comparison is not made in this process, because it would block the event loop: half a megabyte
+of code holds the GIL for a second. Also, some texts crash the Python that parses them.
 """
 
 import asyncio
@@ -12,25 +12,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from policy.breaking.finding import Finding, found, shown
+from policy.breaking.finding import Finding, new_finding, one_line
 
+#: The folder that holds our packages: a checkout or site-packages.
 _ROOT: Final = Path(__file__).parents[2]
-_MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may hold
+_MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may allocate
 
 
 class CodeComparer:
     """One child process that answers one question after the other.
 
-    Started by the first question, by ``start`` or by ``async with``; ended by ``close``. A child
-    that needs more than ``timeout_s`` seconds, or whose question is cancelled, is killed, and the
-    next question starts another.
+    The first question, ``start`` or ``async with`` starts the process; ``close`` ends it. If an
+    answer takes more than ``timeout_s`` seconds, or if its question is cancelled, the process is
+    killed, and the next question starts a new one.
     """
 
     def __init__(self, timeout_s: float = 10.0) -> None:
         self._timeout_s = timeout_s
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
-        self._closed = False
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -45,36 +46,43 @@ class CodeComparer:
         await self.close()
 
     async def start(self) -> None:
-        """Have the child ready, so that the first question takes no longer than the others.
+        """Start the child process, so that the first question takes no longer than the others.
 
-        Raises RuntimeError where it cannot be started: that must not pass for a finding.
+        Raises RuntimeError if the process cannot be started: as a finding it would look like a
+        fault of the code.
         """
         if findings := await self.compare(None, ""):
             raise RuntimeError(findings[0].sentence)
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
-        """What `compare_code` says; one breaking finding of the kind 'not_comparable' where the
-        child fails, dies or takes too long. Raises RuntimeError after ``close``.
+        """Return what `compare_code` returns for the same arguments.
+
+        If the child process fails, dies or takes too long, return one breaking finding of the kind
+        'not_comparable'. Raises RuntimeError after ``close``.
         """
         question = json.dumps([old, new, math.ceil(self._timeout_s) + 1]).encode() + b"\n"
         async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    answer = await self._answer(question)
+                    answer = await self._ask(question)
             except TimeoutError:
                 await self._kill()
                 answer = f"it took more than {self._timeout_s:g} s"
-            except BaseException:  # a late answer must not be taken for that of the next question
+            except BaseException:
+                # Kill it: a late answer would be taken for the answer to the next question.
                 await self._kill()
                 raise
         if isinstance(answer, str):
-            sentence = f"The code could not be compared: {shown(answer)}."
-            return [found("not_comparable", "", sentence, None)]
-        return [Finding(*each) for each in answer]
+            sentence = f"The code could not be compared: {one_line(answer)}."
+            return [new_finding("not_comparable", "", sentence, None)]
+        return [Finding(*fields) for fields in answer]
 
     async def close(self) -> None:
-        """End the child after the question in hand; when cancelled, before its answer."""
-        self._closed = True
+        """End the child process as soon as the current question is answered.
+
+        If the call is cancelled, end the process at once.
+        """
+        self._is_closed = True
         try:
             async with self._lock:
                 await self._kill()
@@ -83,26 +91,29 @@ class CodeComparer:
                 self._process.kill()
             raise
 
-    async def _answer(self, question: bytes) -> Any:
-        """The findings as lists, or a text that says why there are none."""
-        is_new = self._process is None
-        line = await self._ask(question)
-        if not line and not is_new:  # perhaps it had died before the question
-            await self._ended()
-            line = await self._ask(question)
+    async def _ask(self, question: bytes) -> Any:
+        """Return the findings as lists, or a text that says why there are none."""
+        was_running = self._process is not None
+        line = await self._ask_process(question)
+        if not line and was_running:  # it may have died before the question
+            await self._wait_for_end()
+            line = await self._ask_process(question)
         if line:
             return json.loads(line)
-        status = await self._ended()
-        if self._closed:
-            raise RuntimeError("the analyst was closed")
+        status = await self._wait_for_end()
+        if self._is_closed:
+            raise RuntimeError("the code comparer was closed")
         return f"its process ended with status {status}"
 
-    async def _ask(self, question: bytes) -> bytes:
-        """The answer; empty where the child has died."""
-        if self._closed:
-            raise RuntimeError("the analyst was closed")
+    async def _ask_process(self, question: bytes) -> bytes:
+        """Return the answer of the child process, which is started if there is none.
+
+        Return no bytes if the process has died.
+        """
+        if self._is_closed:
+            raise RuntimeError("the code comparer was closed")
         if self._process is None:
-            self._process = await self._started()
+            self._process = await self._start_process()
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -113,7 +124,7 @@ class CodeComparer:
             return b""
         return await process.stdout.readline()
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _start_process(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "agents.comparer.child"),
             cwd=_ROOT,
@@ -122,19 +133,21 @@ class CodeComparer:
             limit=_MAX_ANSWER_BYTES,
         )
 
-    async def _ended(self) -> int | None:
-        """The status of a child that is dying: a signal to it now could take its status away from
-        asyncio, which then makes one up (255).
+    async def _wait_for_end(self) -> int | None:
+        """Wait until a dying child process has ended, and return its exit status.
+
+        No signal is sent: one that arrives now could make asyncio lose the real status, for which
+        it then returns 255.
         """
         process = self._process
         if process is None:
             return None
-        await process.communicate()  # reads to the end, so that its pipes are closed
+        await process.communicate()  # reads to the end, so that the pipes are closed
         self._process = None
         return process.returncode
 
     async def _kill(self) -> None:
-        """End the child, if there is one."""
+        """Kill the child process if there is one."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -66,7 +66,7 @@ class TableQueries:
         watched = rows.get(KEY)
         watch = OutageWatch() if watched is None else decode_watch(watched)
         return web.json_response(
-            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings)
+            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings.outages)
         )
 
     def _rows_beside(self, key: bytes) -> Mapping[bytes, bytes]:

@@ -105,7 +105,7 @@ class WatchExecutions:
             return NO_OUTAGE, []
         data = self._table.rows_of(partition).get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)
-        timeline = watch.follow(read, self._settings)
+        timeline = watch.follow(read, self._settings.outages)
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 

@@ -9,11 +9,9 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from db.executions.recording import next_offset, record
+from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
-from schemas.execution import Activation
-from schemas.execution_entry import ExecutionEntry
 from streams.crash_points import crash_point
 from streams.driver.batches import Batch
 from streams.records import RecordValidator
@@ -37,10 +35,10 @@ class RecordExecutions:
 
     async def handle(self, batch: Batch) -> None:
         """Record the entries of one partition."""
-        entries: list[tuple[int, ExecutionEntry | Activation]] = []
+        entries: list[LogEntry] = []
         for item in batch.records:
             try:
-                entries.append((item.offset, self._validator.log_entry(item)))
+                entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
             except Rejected:
                 continue
         first, last = batch.first, batch.last

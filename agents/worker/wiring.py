@@ -14,6 +14,7 @@ from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishRows, RepublishVersions
 from agents.applier.rollback_report import RollbackReport
+from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.comparer.code_comparer import CodeComparer
 from agents.detector.outage_report import OutageReport
 from agents.detector.table_queries import TableQueries
@@ -88,7 +89,7 @@ class Wiring:
         kept_in = folder if self.settings.keep_rows else None
         table = window_table(app, self.partitions, self.fatal, kept_in)
         outbox = Outbox(app, self.waits)
-        outages = OutageReport(self.registry, table, self.settings)
+        outages = OutageReport(self.registry, table, self.settings.outages)
         handler = WatchExecutions(app, table, outbox, self._validator, self.settings, outages)
         self.queries.serve(app, table, self.partitions, self.url)
         self.stack.push_async_callback(self.queries.stop)
@@ -99,6 +100,7 @@ class Wiring:
     async def _applier(self) -> Wired:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
+        await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
         app = self._app("applier", sources, broker_max_poll_records=AT_ONCE)
         comparer = await self.stack.enter_async_context(CodeComparer(_COMPARE_S))
         outbox = Outbox(app, self.waits)

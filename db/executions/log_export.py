@@ -1,4 +1,4 @@
-"""All that was recorded, in the order of the log: what a backtest reads."""
+"""Everything that was recorded, in the order of the log, for backtests."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ _AT_ONCE: Final = 5_000
 
 @asynccontextmanager
 async def one_moment(conn: Connection) -> AsyncIterator[None]:
-    """All that is read within is as it stood at one moment."""
+    """Read everything inside as it was at one moment: in one read-only transaction."""
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         yield
 
@@ -30,15 +30,18 @@ async def one_moment(conn: Connection) -> AsyncIterator[None]:
 async def committed_activations(
     conn: Connection, tools: Collection[str] | None
 ) -> list[CommittedActivation]:
-    """What became current when, of these tools or of all; of each tool in its order."""
+    """Return the activations of these tools, or of all, with the times of their commits.
+
+    The activations of each tool are in their order.
+    """
     with postgres_errors():
         rows = await conn.fetch(_SQL["activations"], None if tools is None else list(tools))
     numbers: dict[str, int] = {}
     found = []
     for row in rows:
         tool = row["tool_name"]
-        # Activations are counted by tool: that of a rollback, which is not kept, follows the one
-        # before it.
+        # Postgres does not keep the activation number of a rollback: it is one more than the
+        # number before it, because activations are counted for each tool.
         numbers[tool] = row["activation"] or numbers.get(tool, 0) + 1
         found.append(CommittedActivation(_activation(row, numbers[tool]), _committed_us(row)))
     return found
@@ -50,18 +53,18 @@ async def executions_in_order(
     since: datetime | None,
     until: datetime | None,
 ) -> AsyncGenerator[list[ExecutionEntry], None]:
-    """The executions of these tools or of all with ``since`` <= ``executed_at`` <= ``until``, some
-    thousand at a time, within :func:`one_moment`.
+    """Yield the executions with ``since`` <= ``executed_at`` <= ``until``, thousands at a time.
 
-    In the order of their places in the log, which is that of each partition; in front of them those
-    that were recorded before places were kept, by ``executed_at``. ``error`` is left out: its class
-    is known.
+    They are those of these tools, or of all. Call it within :func:`one_moment`. The order is that
+    of their offsets, which is the order within each partition. Executions that were recorded before
+    offsets were kept come first, by ``executed_at``. ``error`` is empty, because ``error_type`` is
+    known.
     """
     wanted = None if tools is None else list(tools)
     with postgres_errors():
         cursor = await conn.cursor(_SQL["executions"], wanted, since, until)
         while rows := await cursor.fetch(_AT_ONCE):
-            yield [_run(row) for row in rows]
+            yield [_execution(row) for row in rows]
 
 
 def _activation(row: asyncpg.Record, number: int) -> Activation:
@@ -81,7 +84,7 @@ def _committed_us(row: asyncpg.Record) -> int:
     return micros_of(row["applied_at"])
 
 
-def _run(row: asyncpg.Record) -> ExecutionEntry:
+def _execution(row: asyncpg.Record) -> ExecutionEntry:
     execution_id, tool_name, success, version_id, error_type, *calls, executed_at = row
     session_id, caller, input_hash = calls
     return ExecutionEntry(

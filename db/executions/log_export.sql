@@ -1,5 +1,5 @@
--- Each version was made current by its deployment, and again by each rollback that was applied to
--- it. A tool's changes are committed one after the other.
+-- A version becomes current by its deployment, and again by each rollback to it that is applied. The
+-- changes of a tool are committed one after the other.
 -- name: activations
 select
     version.tool_name,
@@ -33,7 +33,7 @@ join tool_versions version
 where rollbacks.status = 'applied' and ($1::text[] is null or rollbacks.tool_name = any($1))
 order by tool_name, applied_at
 
--- Those without a place are from before places were kept.
+-- Executions without an offset were recorded before offsets were kept.
 -- name: executions
 select
     execution_id,

@@ -1,4 +1,4 @@
-"""Old executions removed, in small batches; the metrics that they came to stay."""
+"""The removal of old executions in small batches. The metrics of their versions stay."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ _SQL: Final = blocks("executions/pruning.sql")
 
 @asynccontextmanager
 async def only_prune(conn: Connection) -> AsyncIterator[None]:
-    """Be the only one that prunes this database; Rejected where another one does."""
+    """Be the only one that prunes this database. Raise Rejected if another one does."""
     with postgres_errors():
         if not await conn.fetchval(_SQL["lock"]):
             raise Rejected("another prune is at work on this database")
@@ -29,19 +29,19 @@ async def only_prune(conn: Connection) -> AsyncIterator[None]:
 
 
 async def tools_with_executions_before(conn: Connection, before: datetime) -> list[str]:
-    """The tools that have executions with ``executed_at`` < ``before``."""
+    """Return the tools that have executions with ``executed_at`` < ``before``."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["tools"], before)
     return [row["tool_name"] for row in rows]
 
 
 async def remove_executions(conn: Connection, tool_name: str, before: datetime, most: int) -> int:
-    """Remove the oldest ``most`` executions of a tool with ``executed_at`` < ``before``, in one
-    transaction; how many there were.
+    """Remove the oldest ``most`` executions of a tool with ``executed_at`` < ``before``.
 
-    The metrics of their versions stay, and how many are gone is added to ``pruned_executions``.
-    The executions are locked before the versions, and these in the order of their ids, as the
-    recorder does: neither waits for the other in a circle. Raises Retryable.
+    It is one transaction; return how many executions it removed. The metrics of their versions
+    stay, and the number of removed executions is added to ``pruned_executions``. The executions are
+    locked before the versions, and the versions in the order of their ids, as the recorder does it:
+    so the two never wait for each other in a circle. Raises Retryable.
     """
     async with bounded_transaction(conn):
         removed = await conn.fetch(_SQL["remove"], tool_name, before, most)

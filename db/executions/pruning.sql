@@ -4,7 +4,7 @@ select pg_try_advisory_lock(7655, 2)
 -- name: unlock
 select pg_advisory_unlock(7655, 2)
 
--- From name to name along the index: the executions themselves are not read.
+-- Goes from one tool name to the next along the index, without reading the executions themselves.
 -- name: tools
 with recursive tools as (
     (select tool_name from tool_executions order by tool_name limit 1)

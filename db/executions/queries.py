@@ -1,4 +1,4 @@
-"""Executions as they were recorded: what a version is judged by, and what a decision rests on."""
+"""Executions as they were recorded: of a version, or by their ids."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,18 +8,18 @@ from uuid import UUID
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from db.versions.tool_versions import possible_id
+from db.versions.reading import possible_id
 from schemas.execution import Execution
 
 _SQL: Final = blocks("executions/queries.sql")
 
 
 class ExecutionRecord(Execution):
-    """An execution as Postgres keeps it: with the version that it belongs to, and the class of its
-    error where that could be read.
+    """An execution as Postgres keeps it.
 
-    ``log_offset`` is its place in its partition of the log; None where it was recorded before
-    places were kept.
+    It has the version that it belongs to, and the class of its error if that could be read.
+    ``log_offset`` is its offset in its partition of the log; None if it was recorded before offsets
+    were kept.
     """
 
     log_offset: int | None
@@ -33,10 +33,11 @@ async def newest_executions(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[ExecutionRecord]:
-    """The newest ``limit`` executions of a version with ``since`` <= ``executed_at`` <= ``until``.
+    """Return the newest ``limit`` executions of a version, the newest first.
 
-    The newest first; of the same ``executed_at`` the one later in the log is the newer, and one
-    without a place there the oldest. Empty if this tool has no such version.
+    ``since`` <= ``executed_at`` <= ``until``. Of executions with the same ``executed_at``, the one
+    with the greater offset is the newer one, and one without an offset is the oldest. Empty if this
+    tool has no such version.
     """
     if not possible_id(version_id):
         return []
@@ -48,15 +49,16 @@ async def newest_executions(
 
 
 async def executions_by_id(conn: Connection, ids: Sequence[UUID]) -> list[ExecutionRecord]:
-    """Those of these executions that are recorded, in the order of :func:`newest_executions`."""
+    """Return those of these executions that are recorded, ordered as in `newest_executions`."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["by_id"], ids)
     return [ExecutionRecord.model_validate(dict(row)) for row in rows]
 
 
 async def errors_of(conn: Connection, ids: Sequence[UUID]) -> list[str]:
-    """What those of these executions that failed came to, as far as they are recorded and say it;
-    the newest first.
+    """Return the errors of those of these executions that failed, the newest first.
+
+    Executions that are not recorded or have no error text are left out.
     """
     with postgres_errors():
         return [row["error"] for row in await conn.fetch(_SQL["errors"], ids)]

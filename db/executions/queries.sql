@@ -14,7 +14,7 @@ from tool_executions
 where execution_id = any($1::uuid[])
 order by executed_at desc, log_offset desc nulls last
 
--- No more columns than the applier may read.
+-- Reads only columns that the applier has the privilege to read.
 -- name: errors
 select error
 from tool_executions

@@ -1,7 +1,7 @@
-"""Executions: recorded once each, and counted for their versions."""
+"""The recording of executions: each is stored once and counted for its version."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import bounded_transaction
@@ -19,16 +19,40 @@ _COLUMNS: Final = (
     *("duration_ms", "session_id", "caller", "input_hash", "log_offset"),
 )
 
-Entry = tuple[int, ExecutionEntry | Activation]
-"""An offset and what stands there."""
-Attributed = tuple[int, ExecutionEntry, int | None]
-"""An execution, in front of it its offset, behind it the version that it belongs to."""
-Added = tuple[int, str, int, int]
-"""Version, tool, and how many executions of it and successes among them."""
+
+class LogEntry(NamedTuple):
+    """An entry of a partition and its offset."""
+
+    offset: int
+    entry: ExecutionEntry | Activation
+
+
+class AttributedExecution(NamedTuple):
+    """An execution, its offset, and the version that it belongs to, if to any."""
+
+    offset: int
+    execution: ExecutionEntry
+    version_id: int | None
+
+
+class AddedCounts(NamedTuple):
+    """How many executions and successes are added to the metrics of a version."""
+
+    version_id: int
+    tool_name: str
+    executions: int
+    successes: int
+
+
+class _Current(NamedTuple):
+    """The version that is current at some position of a partition, and its activation."""
+
+    version_id: int
+    activation: int
 
 
 async def next_offset(conn: Connection, topic: str, partition: int) -> int:
-    """The first offset of the partition that is not recorded yet; 0 if nothing ever was."""
+    """Return the first offset of the partition that is not recorded yet; 0 if none is."""
     with postgres_errors():
         return await conn.fetchval(_SQL["next_offset"], topic, partition) or 0
 
@@ -39,18 +63,17 @@ async def record(
     partition: int,
     start: int,
     end: int,
-    entries: Sequence[Entry],
+    entries: Sequence[LogEntry],
 ) -> int:
-    """Record what stands in [``start``, ``end``) of a partition, in one transaction; return how
-    many executions were new.
+    """Record the entries of [``start``, ``end``) of a partition, in one transaction.
 
-    ``entries`` are in the log's order; those recorded before are skipped, and so is an
-    ``execution_id`` that is there already: it is neither stored nor counted again. An execution
-    without version belongs to the one that is current at its place in the log. Raises Retryable,
-    also when another recorder has moved this partition's offset meanwhile, or stored one of the
-    ids: the next try finds it.
+    Return how many executions were new. ``entries`` are in the order of the log. Those that were
+    recorded before are skipped, and so is an ``execution_id`` that is stored already: it is neither
+    stored nor counted again. An execution without a version belongs to the one that is current at
+    its position in the log. Raises Retryable, also if another recorder has moved the offset of this
+    partition meanwhile or has stored one of the ids: the next try finds it.
     """
-    if not all(start <= offset < end for offset, _ in entries):
+    if not all(start <= each.offset < end for each in entries):
         raise ValueError(f"an offset is not in [{start}, {end})")
     async with bounded_transaction(conn):
         done = await next_offset(conn, topic, partition)
@@ -58,26 +81,26 @@ async def record(
             return 0
         if await conn.fetchval(_SQL["move_offset"], topic, partition, done, end) is None:
             raise Retryable("Postgres", f"another recorder is at work on {topic}/{partition}")
-        executions = await _attribute(conn, [entry for entry in entries if entry[0] >= done])
-        new = await _unknown(conn, executions)
+        executions = await _attribute(conn, [each for each in entries if each.offset >= done])
+        new = await _not_stored(conn, executions)
         await _insert(conn, new)
         await _count(conn, _added(new))
         return len(new)
 
 
-async def _attribute(conn: Connection, entries: Sequence[Entry]) -> list[Attributed]:
-    """The executions among the entries; activations are remembered."""
+async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[AttributedExecution]:
+    """Return the executions among the entries with their versions; remember the activations."""
     current = await _current(conn, entries)
     activated = set()
     executions = []
     for offset, entry in entries:
         tool = entry.tool_name
+        known = current.get(tool)
         if isinstance(entry, ExecutionEntry):
-            known = current.get(tool)
-            version_id = entry.version_id or (known[0] if known else None)
-            executions.append((offset, entry, version_id))
-        elif tool not in current or current[tool][1] < entry.activation:
-            current[tool] = (entry.version_id, entry.activation)
+            version_id = entry.version_id or (known.version_id if known else None)
+            executions.append(AttributedExecution(offset, entry, version_id))
+        elif known is None or known.activation < entry.activation:
+            current[tool] = _Current(entry.version_id, entry.activation)
             activated.add(tool)
     tools = sorted(activated)
     if tools:
@@ -86,9 +109,10 @@ async def _attribute(conn: Connection, entries: Sequence[Entry]) -> list[Attribu
     return executions
 
 
-async def _current(conn: Connection, entries: Iterable[Entry]) -> dict[str, tuple[int, int]]:
-    """Version and activation that are current in front of these entries, of the tools where it
-    matters.
+async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _Current]:
+    """Return what is current before these entries, by tool.
+
+    Tools are left out if all of their executions name a version and nothing is activated.
     """
     tools = {
         entry.tool_name
@@ -98,60 +122,67 @@ async def _current(conn: Connection, entries: Iterable[Entry]) -> dict[str, tupl
     if not tools:
         return {}
     rows = await conn.fetch(_SQL["current"], list(tools))
-    return {row["tool_name"]: (row["version_id"], row["activation"]) for row in rows}
+    return {row["tool_name"]: _Current(row["version_id"], row["activation"]) for row in rows}
 
 
-async def _unknown(conn: Connection, executions: Sequence[Attributed]) -> list[Attributed]:
-    """Those whose ids are not stored yet, in the order of the ids; of each id the first."""
-    by_id: dict[int, Attributed] = {}
-    for execution in executions:
-        by_id.setdefault(execution[1].execution_id.int, execution)
+async def _not_stored(
+    conn: Connection, executions: Sequence[AttributedExecution]
+) -> list[AttributedExecution]:
+    """Return those whose ids are not stored yet, in the order of the ids; of each id the first."""
+    by_id: dict[int, AttributedExecution] = {}
+    for each in executions:
+        by_id.setdefault(each.execution.execution_id.int, each)
     if by_id:
         await conn.execute(_SQL["read_by_index"])
-        ids = [run.execution_id for _, run, _ in by_id.values()]
+        ids = [each.execution.execution_id for each in by_id.values()]
         for known in await conn.fetch(_SQL["known"], ids):
             del by_id[known["execution_id"].int]
     return [by_id[number] for number in sorted(by_id)]
 
 
-async def _insert(conn: Connection, executions: Sequence[Attributed]) -> None:
-    """Store them in the order of their ids, so that two recorders never wait for each other in a
-    circle. An id that another one has stored since is Retryable (``db.postgres.errors``).
+async def _insert(conn: Connection, executions: Sequence[AttributedExecution]) -> None:
+    """Store the executions in the order of their ids.
+
+    The order keeps two recorders from waiting for each other in a circle. An id that another one
+    has stored meanwhile is Retryable (``db.postgres.errors``).
     """
     if executions:
-        rows = [_row(*execution) for execution in executions]
+        rows = [_row(each) for each in executions]
         await conn.copy_records_to_table("tool_executions", columns=_COLUMNS, records=rows)
 
 
-def _row(offset: int, run: ExecutionEntry, version_id: int | None) -> tuple[object, ...]:
+def _row(attributed: AttributedExecution) -> tuple[object, ...]:
+    offset, execution, version_id = attributed
     return (
-        run.execution_id,
-        run.tool_name,
+        execution.execution_id,
+        execution.tool_name,
         version_id,
-        run.success,
-        run.error,
-        run.error_type or run.error_class,
-        time_of(run.executed_us),
-        run.duration_ms,
-        run.session_id,
-        run.caller,
-        run.input_hash,
+        execution.success,
+        execution.error,
+        execution.error_type or execution.error_class,
+        time_of(execution.executed_us),
+        execution.duration_ms,
+        execution.session_id,
+        execution.caller,
+        execution.input_hash,
         offset,
     )
 
 
-def _added(executions: Sequence[Attributed]) -> list[Added]:
-    """What they add to versions."""
+def _added(executions: Sequence[AttributedExecution]) -> list[AddedCounts]:
+    """Return what the executions add to the metrics of versions."""
     outcomes: dict[tuple[int, str], list[bool]] = {}
-    for _, run, version_id in executions:
+    for _, execution, version_id in executions:
         if version_id is not None:
-            outcomes.setdefault((version_id, run.tool_name), []).append(run.success)
-    return [(*of, len(each), sum(each)) for of, each in outcomes.items()]
+            outcomes.setdefault((version_id, execution.tool_name), []).append(execution.success)
+    return [
+        AddedCounts(version_id, tool, len(each), sum(each))
+        for (version_id, tool), each in outcomes.items()
+    ]
 
 
-async def _count(conn: Connection, added: Sequence[Added]) -> None:
-    """Add to the metrics, of the versions that are this tool's."""
+async def _count(conn: Connection, added: Sequence[AddedCounts]) -> None:
+    """Add to the metrics of the versions, as far as they are versions of the named tool."""
     if added:
-        columns = list(zip(*added, strict=True))
-        await conn.execute(_SQL["lock_versions"], columns[0])
-        await conn.execute(_SQL["count"], *columns)
+        await conn.execute(_SQL["lock_versions"], [each.version_id for each in added])
+        await conn.execute(_SQL["count"], *zip(*added, strict=True))

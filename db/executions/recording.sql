@@ -19,7 +19,8 @@ on conflict (tool_name) do update
 set version_id = excluded.version_id, activation = excluded.activation
 where recorder_current.activation < excluded.activation
 
--- Thousands of ids: a plan from when the table was empty would read all of it for each batch.
+-- There are thousands of ids. A plan that was made when the table was empty would read the whole
+-- table for each batch.
 -- name: read_by_index
 set local enable_seqscan = off
 

@@ -1,4 +1,4 @@
-"""Postgres' errors, by what the one who catches them has to do."""
+"""The errors of Postgres, translated into what the caller has to do about them."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ POSTGRES_ERRORS: Final = (
     asyncpg.InternalClientError,
     OSError,  # TimeoutError is one too
 )
-"""All that a call to Postgres may raise."""
+"""Everything that a call to Postgres may raise."""
 
 _RETRYABLE_CLASSES: Final = (
     "08",  # connection lost
@@ -33,7 +33,8 @@ _RETRYABLE_STATES: Final = frozenset(
     }
 )
 _IDEMPOTENCY_KEYS: Final = frozenset({"deployments_pkey", "rollbacks_pkey", "tool_executions_pkey"})
-"""The same id was stored by another connection just now: the next try finds it."""
+"""If one of these is violated, another connection has just stored the same id: the next try finds
+it."""
 _NOT_MIGRATED: Final = frozenset({"42P01", "42703"})
 """Undefined table, undefined column."""
 _REFUSED_CLASSES: Final = ("28", "3D")
@@ -42,21 +43,22 @@ _REFUSED_STATES: Final = frozenset({"42501"})
 """The user lacks a privilege."""
 
 _LOST: Final = OSError | asyncpg.InternalClientError
-"""The second is what asyncpg says between the server's farewell and the end of the connection."""
+"""asyncpg raises the second one between the last message of the server and the end of the
+connection."""
 
 _GONE: Final = re.compile(r"\bclos(ed|ing)\b|released back to the pool")
-"""asyncpg has no class of its own for a connection or a pool that is closed; a pool takes back a
-connection that is lost, under the hands of its user."""
+"""asyncpg has no error class for a connection or a pool that is closed. A pool takes a lost
+connection back while it is still being used."""
 
 
 @contextmanager
 def postgres_errors() -> Iterator[None]:
-    """Raise Retryable or Misconfigured in place of the errors of Postgres and of the way to it.
+    """Raise Retryable or Misconfigured instead of the errors of Postgres and of the network.
 
-    Retryable: connection errors, timeouts, deadlocks, locks not granted in time, a server that
-    stops, is full or read-only; try again, on a connection acquired anew. Misconfigured: a schema
-    that is not migrated, a user, password or database that the server does not accept. Everything
-    else propagates: it is a bug of ours.
+    Retryable: connection errors, timeouts, deadlocks, locks that were not granted in time, a server
+    that stops, is full or is read-only. Try again on a newly acquired connection. Misconfigured: a
+    schema that is not migrated, a user, password or database that the server does not accept. Every
+    other error passes, because it is a bug of this program.
     """
     try:
         yield
@@ -68,15 +70,16 @@ def postgres_errors() -> Iterator[None]:
 
 
 def _follows_loss(error: Exception) -> bool:
-    """Whether it was raised while a transaction was rolled back on a connection that is lost:
-    asyncpg then complains of the operation that was cut off, which it takes to be under way.
+    """Whether the error was raised by the rollback of a transaction on a lost connection.
+
+    asyncpg then complains that another operation is in progress: it means the one that was cut off.
     """
     cause = error.__context__
     return isinstance(cause, POSTGRES_ERRORS) and isinstance(translate(cause), Retryable)
 
 
 def translate(error: Exception) -> RollguardError | None:
-    """What Rollguard calls this error; None if it has no name for it."""
+    """Return the error of this program that stands for ``error``; None if there is none."""
     text = str(error) or type(error).__name__
     if isinstance(error, _LOST | asyncpg.InvalidCachedStatementError):  # a migration ran meanwhile
         return Retryable("Postgres", text)

@@ -1,4 +1,4 @@
-"""One writer per tool: advisory locks by the tool's name, with a bounded wait."""
+"""One writer for each tool: advisory locks by the name of the tool, with a limited wait."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -24,8 +24,10 @@ async def _transaction(conn: Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
-    """A transaction in which no lock is waited for longer than ``LOCK_TIMEOUT_MS``, and each
-    statement sees what is committed when it starts. Raises what Postgres' errors mean.
+    """Run a transaction in which no statement waits longer than ``LOCK_TIMEOUT_MS`` for a lock.
+
+    Each statement sees what is committed when it starts. Raises what
+    :func:`db.postgres.errors.postgres_errors` raises.
     """
     async with _transaction(conn):
         await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
@@ -34,8 +36,9 @@ async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
-    """A :func:`bounded_transaction` that is the only one to change these tools. Raises Retryable
-    when another one holds one of them for too long.
+    """Run a :func:`bounded_transaction` that is the only one to change these tools.
+
+    Raises Retryable if another one holds one of them for too long.
     """
     async with _transaction(conn):
         await conn.execute(_SQL["lock_until_commit"], tool_names, str(LOCK_TIMEOUT_MS))
@@ -43,18 +46,19 @@ async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[
 
 
 async def lock_versions(conn: Connection, version_ids: Sequence[int]) -> None:
-    """Let nobody else change these versions until the transaction ends."""
+    """Lock these versions against changes by others until the transaction ends."""
     await conn.execute(_SQL["lock_versions"], version_ids)
 
 
 @asynccontextmanager
 async def tool_lock(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
-    """Hold the tools beyond a transaction: to publish what was committed before anyone changes them
-    again. The functions that change a tool may be called inside, on this same connection.
+    """Hold the locks of the tools for longer than one transaction.
 
-    Not inside a transaction. Raises Retryable when another one holds one of them for too long, or
-    all together for longer than ``COMMAND_TIMEOUT_S``. They are always given back: where that
-    cannot be said to the server, by ending the connection.
+    So what was committed can be published before anyone changes the tools again. The functions that
+    change a tool may be called inside, on the same connection. Do not call it inside a transaction.
+    Raises Retryable if another one holds one of the tools for too long, or if waiting for all of
+    them takes longer than ``COMMAND_TIMEOUT_S``. The locks are always released: if the server
+    cannot be told, by ending the connection.
     """
     try:
         with postgres_errors():
@@ -68,7 +72,7 @@ async def _unlock(conn: Connection, tool_names: Sequence[str]) -> None:
     try:
         await conn.execute(_SQL["unlock"], tool_names)
     except BaseException as error:
-        with suppress(asyncpg.InterfaceError):  # lost already, and out of its pool
+        with suppress(asyncpg.InterfaceError):  # lost already, and no longer in its pool
             conn.terminate()
         if not isinstance(error, POSTGRES_ERRORS):
             raise

@@ -1,6 +1,6 @@
--- The seed of the hash keeps these locks apart from others in the same database. Several are taken
--- in the order of their keys, whoever asks, so that nobody waits for another in a circle. The wait
--- for each is limited first: what stands behind `from` is there before anything is locked.
+-- The seed of the hash keeps these locks apart from other locks in the same database. Several locks
+-- are always taken in the order of their keys, so that nobody waits for another one in a circle. The
+-- wait for each is limited first: Postgres evaluates what follows `from` before it locks anything.
 
 -- name: limit_waits
 select set_config('lock_timeout', $1, true)
@@ -26,7 +26,8 @@ from set_config('lock_timeout', $2, true),
 -- name: unlock
 select pg_advisory_unlock(hashtextextended(tool_name, 7655)) from unnest($1::text[]) as tool_name
 
--- In the order in which executions are counted, so that neither waits for the other in a circle.
+-- The order is the one in which the recorder locks them, so that neither waits for the other in a
+-- circle.
 -- name: lock_versions
 select version_id
 from tool_versions

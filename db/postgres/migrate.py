@@ -1,4 +1,4 @@
-"""The schema, brought up to date: numbered files, each applied once, in one transaction."""
+"""Migrations of the schema: numbered files, each of which is applied once, in one transaction."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,16 +17,16 @@ _SQL: Final = blocks("postgres/migrate.sql")
 
 @cache
 def migrations() -> dict[str, str]:
-    """The migrations of this program in order: name (``0001_initial``) to SQL."""
+    """Return the migrations of this program in their order: name (``0001_initial``) to SQL."""
     found = (files("db") / "migrations").iterdir()
     scripts = {file.name.removesuffix(".sql"): file for file in found if file.name[-4:] == ".sql"}
     return {name: scripts[name].read_text("utf-8") for name in sorted(scripts)}
 
 
 async def migrate(conn: Connection) -> list[str]:
-    """Apply what is missing and return its names, oldest first; nothing missing, nothing done.
+    """Apply the missing migrations and return their names, the oldest first.
 
-    Each migration runs in one transaction. Of several that start at once, one migrates and the
+    Each migration runs in one transaction. If several programs start at once, one migrates and the
     others wait. Raises Misconfigured if an applied migration was changed or is not known here.
     """
     applied_now = []
@@ -49,9 +49,10 @@ async def require_schema(conn: Connection) -> None:
 
 
 async def open_migrated_pool(dsn: str) -> Pool:
-    """A pool on a database with this program's schema; raises what
-    :func:`db.postgres.pool.open_pool` and :func:`require_schema` raise, and nothing is open
-    then.
+    """Open a pool on a database that has the schema of this program.
+
+    Raises what :func:`db.postgres.pool.open_pool` and :func:`require_schema` raise; nothing stays
+    open then.
     """
     pool = await open_pool(dsn)
     try:
@@ -74,12 +75,18 @@ async def _alone(conn: Connection) -> AsyncIterator[None]:
 
 
 async def _applied(conn: Connection) -> dict[str, str]:
-    """Name and checksum of what was applied. Undefined table means: nothing ever was."""
+    """Return name and checksum of the applied migrations.
+
+    The table is undefined if none was ever applied.
+    """
     return {row["name"]: row["checksum"] for row in await conn.fetch(_SQL["applied"])}
 
 
 def _pending(applied: Mapping[str, str]) -> list[str]:
-    """What is not applied yet. Raises Misconfigured if both do not belong together."""
+    """Return the names of the migrations that are not applied yet.
+
+    Raises Misconfigured if those that are applied do not belong to this program.
+    """
     for name, checksum in sorted(applied.items()):
         if name not in migrations():
             raise Misconfigured(f"the schema is newer than this program (migration {name})")

@@ -1,4 +1,4 @@
-"""Whether Postgres answers."""
+"""A check that Postgres answers."""
 
 from typing import Final
 
@@ -10,8 +10,9 @@ _SQL: Final = blocks("postgres/ping.sql")
 
 
 async def ping(pool: Pool, timeout_s: float) -> None:
-    """Return when it has answered; what :func:`db.postgres.pool.acquire` and its errors raise
-    otherwise.
+    """Wait until Postgres has answered.
+
+    Raises what :func:`db.postgres.pool.acquire` raises, also if there is no answer in time.
     """
     async with acquire(pool) as conn:
         with postgres_errors():

@@ -1,4 +1,4 @@
-"""Connections to Postgres, and what every one of them can do."""
+"""Connections to Postgres, alone or in a pool, with the codec for `jsonb`."""
 
 import json
 import math
@@ -28,11 +28,11 @@ else:
 
 CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
-"""A server that is gone without a word is noticed after so long."""
+"""A server that disappeared without closing the connection is noticed after this time."""
 
 _SERVER_SETTINGS: Final = {
     "application_name": "rollguard",
-    # A machine that is gone without a word gives its tools' locks back after half a minute.
+    # If a machine disappears, Postgres releases the locks of its tools after half a minute.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "4",
@@ -42,10 +42,11 @@ _T = TypeVar("_T")
 
 
 async def open_pool(dsn: str, *, size: int = 4) -> Pool:
-    """Open a pool of up to ``size`` connections; one is made at once.
+    """Open a pool of up to ``size`` connections, with one connection at the beginning.
 
-    No statement takes longer than ``COMMAND_TIMEOUT_S``. Raises Retryable while the server does
-    not answer, Misconfigured if it refuses or ``dsn`` is none. No error shows the DSN.
+    A statement that takes longer than ``COMMAND_TIMEOUT_S`` is Retryable. Raises Retryable if the
+    server does not answer, Misconfigured if it refuses or if ``dsn`` is not a Postgres address. No
+    error shows the DSN.
     """
 
     async def opened() -> Pool:
@@ -64,10 +65,11 @@ async def open_pool(dsn: str, *, size: int = 4) -> Pool:
 
 @asynccontextmanager
 async def acquire(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection of the pool for a while; errors of the body pass as they are.
+    """Take a connection out of the pool, and give it back at the end.
 
-    Raises Retryable if none is free for ``CONNECT_TIMEOUT_S`` or a new one cannot be made. Giving
-    it back raises nothing: one that is broken is ended.
+    Raises Retryable if none is free for ``CONNECT_TIMEOUT_S`` or if a new one cannot be made.
+    Errors of the body pass unchanged. Giving the connection back raises nothing: a broken one is
+    ended.
     """
     with postgres_errors():
         connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
@@ -79,9 +81,9 @@ async def acquire(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def connect(dsn: str) -> Connection:
-    """Open a single connection, without a limit to its statements' time: for migrations.
+    """Open a single connection whose statements may take any time, as migrations do.
 
-    Raises as :func:`open_pool`.
+    Raises what :func:`open_pool` raises.
     """
 
     async def opened() -> Connection:
@@ -102,19 +104,19 @@ async def _reached(opening: Awaitable[_T], dsn: str) -> _T:
             except ssl.SSLCertVerificationError as error:  # a ValueError too
                 text = f"Postgres at {_address_of(dsn)} is not trusted: {error.verify_message}"
                 raise Misconfigured(text) from None
-            except FileNotFoundError:  # a socket's, of a server that is away, or a certificate's
+            except FileNotFoundError:  # the socket of a stopped server, or a certificate
                 _require_tls_files(dsn)
                 raise
             except ssl.SSLError as error:
                 raise Misconfigured(f"TLS to Postgres at {_address_of(dsn)}: {error}") from None
-            except ValueError:  # of reading the DSN; its text may hold the password
+            except ValueError:  # raised while the DSN is read; its text may contain the password
                 raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
     except Retryable as error:
         raise Retryable(error.part, f"{_address_of(dsn)}: {error.cause}") from error
 
 
 def _require_tls_files(dsn: str) -> None:
-    """Misconfigured that names the first file of the DSN that is not there."""
+    """Raise Misconfigured with the first file of the DSN that does not exist, if any."""
     given = parse_qs(urlsplit(dsn).query)
     for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
         for path in given.get(name, ()):
@@ -123,10 +125,10 @@ def _require_tls_files(dsn: str) -> None:
 
 
 def _address_of(dsn: str) -> str:
-    """Where the DSN leads, without user and password."""
+    """Return host and database of the DSN, without user and password."""
     parts = urlsplit(dsn)
-    where = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["local"])[0]
-    return f"{where}{parts.path}"
+    host = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["local"])[0]
+    return f"{host}{parts.path}"
 
 
 async def _init(connection: Connection) -> None:
@@ -136,10 +138,10 @@ async def _init(connection: Connection) -> None:
 
 
 def to_jsonb(value: Any) -> str:
-    """JSON that ``jsonb`` takes, whatever ``value`` holds.
+    """Return ``value`` as JSON that the type ``jsonb`` accepts, whatever it contains.
 
-    NUL becomes U+2400, a lone surrogate U+FFFD, NaN and the infinities null; what JSON does not
-    know (times, UUIDs, decimals) its text.
+    NUL becomes U+2400, a lone surrogate U+FFFD, NaN and the infinities null. Types that JSON does
+    not have (times, UUIDs, decimals) become their text.
     """
     return json.dumps(_clean(value), allow_nan=False, default=str)
 

@@ -1,4 +1,4 @@
-"""SQL in files of its own: named blocks, read once."""
+"""SQL in separate files, read as named blocks."""
 
 import re
 from importlib.resources import files
@@ -8,9 +8,10 @@ _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def blocks(file: str) -> dict[str, str]:
-    """The blocks of a file in this package (``versions.sql``), by the name in their heading
-    ``-- name: x``. What stands before the first heading is for people. Raises ValueError if a
-    name stands there twice.
+    """Return the SQL blocks of a file in this package (``versions/reading.sql``) by name.
+
+    A block begins after a heading ``-- name: x``. Text before the first heading is a comment.
+    Raises ValueError if two blocks have the same name.
     """
     parts = _NAME.split((files("db") / file).read_text("utf-8"))
     names, bodies = parts[1::2], parts[2::2]

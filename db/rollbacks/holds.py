@@ -1,6 +1,4 @@
-"""Commands that wait for a person: what is said of them, and what becomes of those of which nothing
-is said in time.
-"""
+"""Held rollbacks: commands that wait for a person, and what comes of them."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -11,18 +9,13 @@ import asyncpg
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from schemas.rollback import Rejection, RollbackCommand, RollbackOutcome, Status
+from schemas.rollback import Rejection, RollbackOutcome, Status
 
 _SQL: Final = blocks("rollbacks/holds.sql")
 
-_KEPT: Final = (
-    *("command_id", "tool_name", "from_version_id", "from_activation", "to_version_id"),
-    *("tier", "reason", "details", "issued_by"),
-)
-
 
 class Conclusion(NamedTuple):
-    """What came of a held command, and who said so, why it was dismissed."""
+    """What came of a held command that was answered, by whom, and why it was dismissed."""
 
     command_id: UUID
     status: Status
@@ -32,39 +25,31 @@ class Conclusion(NamedTuple):
     dismissal: str | None
 
 
-def answered(row: asyncpg.Record, answer: RollbackCommand) -> RollbackCommand | None:
-    """The command of this row of `rollbacks` with what a person says of it, issued when they say
-    it; None where nothing is said, or where the row does not wait for it.
-
-    It is about what was held, whatever else the answer holds: the version and its activation that
-    were current, and the target that was shown.
-    """
-    if not answer.is_answer or row["status"] != "held" or row["tool_name"] != answer.tool_name:
-        return None
-    return answer.model_copy(update={"mode": None} | {name: row[name] for name in _KEPT})
-
-
 async def conclude(conn: Connection, conclusions: Sequence[Conclusion]) -> list[asyncpg.Record]:
-    """Held commands become what came of them; their rows. Inside a transaction."""
+    """Store what came of held commands, in the caller's transaction; return their rows."""
     return await conn.fetchmany(_SQL["conclude"], conclusions) if conclusions else []
 
 
 async def expire(conn: Connection, command_ids: Sequence[UUID]) -> list[asyncpg.Record]:
-    """Those of these held commands that are past their time become rejected; their rows. The caller
-    has locked their tools.
+    """Reject those of these held commands that nobody answered in time; return their rows.
+
+    The caller has locked their tools.
     """
     with postgres_errors():
         return await conn.fetch(_SQL["expire"], command_ids)
 
 
 async def tools_due(conn: Connection) -> list[str]:
-    """The tools of held commands that are past their time."""
+    """Return the tools that have held commands which nobody answered in time."""
     with postgres_errors():
         return [row["tool_name"] for row in await conn.fetch(_SQL["tools_due"])]
 
 
 async def due(conn: Connection, tool_name: str) -> list[RollbackOutcome]:
-    """What :func:`expire` makes of the tool's held commands: the outcomes, the same each time."""
+    """Return the outcomes that :func:`expire` would store for the held commands of the tool.
+
+    They are the same each time, until they are stored.
+    """
     with postgres_errors():
         rows = await conn.fetch(_SQL["due"], tool_name)
     return [RollbackOutcome.model_validate(dict(row)) for row in rows]

@@ -1,4 +1,5 @@
--- What is due has its outcome already, whoever says it and when: it was rejected when it expired.
+-- An expired command was rejected at `expires_at`, whenever that is stored: so its outcome is always
+-- the same.
 -- name: tools_due
 select distinct tool_name
 from rollbacks

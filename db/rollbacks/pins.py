@@ -1,4 +1,4 @@
-"""Pins: tools that no machine rolls back, for a while or until the pin is taken away."""
+"""Pins: a pinned tool is not rolled back by a machine, for a while or until the pin is removed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ _SQL: Final = blocks("rollbacks/pins.sql")
 
 
 class Pin(Message):
-    """Why a tool is pinned, by whom and since when; until ``expires_at``, None without end."""
+    """A pin of a tool: why, by whom, since when, and until when (None: until it is removed)."""
 
     tool_name: str
     reason: str
@@ -27,9 +27,10 @@ class Pin(Message):
 async def pin(
     conn: Connection, tool_name: str, reason: str, pinned_by: str, expires_at: datetime | None
 ) -> Pin | None:
-    """Pin the tool, in place of a pin that it has; None for a tool without versions.
+    """Pin the tool; a new pin replaces an old one. Return None for a tool without versions.
 
-    A rollback that is under way comes before or behind it. Raises Retryable.
+    A rollback that is decided at the same time comes either before the pin or after it. Raises
+    Retryable.
     """
     async with tool_transaction(conn, tool_name):
         row = await conn.fetchrow(_SQL["pin"], tool_name, reason, pinned_by, expires_at)
@@ -37,14 +38,14 @@ async def pin(
 
 
 async def unpin(conn: Connection, tool_name: str) -> Pin | None:
-    """Take the tool's pin away, and return it; None where none is in force. Raises Retryable."""
+    """Remove the pin of the tool and return it; None if none is in force. Raises Retryable."""
     async with tool_transaction(conn, tool_name):
         row = await conn.fetchrow(_SQL["unpin"], tool_name)
     return None if row is None else Pin.model_validate(dict(row))
 
 
 async def pins(conn: Connection, tool_names: Sequence[str]) -> dict[str, Pin]:
-    """The pins of these tools that are in force, by tool."""
+    """Return the pins of these tools that are in force, by tool."""
     if not tool_names:
         return {}
     with postgres_errors():

@@ -1,8 +1,8 @@
-"""Trust: which code of a tool may be gone back to.
+"""Trust: which code of a tool a rollback may return to.
 
-It belongs to the code, whichever versions carry it. Code that was rolled back automatically has
-lost it, until a person deploys that code or activates a version of it. All functions are called
-inside the transaction that changes the tool.
+Trust belongs to the code, not to a version of it. Code that was rolled back automatically has lost
+it until a person deploys that code again or activates a version of it. Call all functions inside
+the transaction that changes the tool.
 """
 
 from collections import defaultdict
@@ -30,22 +30,26 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> Self:
+        """Read it from a row that has these three columns."""
         return cls(row["version_id"], row["version_number"], row["code_hash"])
 
 
-class Leaving(NamedTuple):
-    """A version that is to be left, and the hash of the code that loses its trust with that, if
-    any: the same code under another version is no way out.
-    """
+class WayBackFrom(NamedTuple):
+    """A version that is to be replaced, and what is wanted of its way back."""
 
     tool_name: str
     version_id: int
     losing: str | None = None
+    """The hash of the code that loses its trust with the rollback, if any: another version with
+    the same code is no target."""
+    most: int = 1
+    """So many versions on the way back are wanted at most."""
 
 
 class Candidate(NamedTuple):
-    """A trusted version on the way back, and how often it was executed and succeeded, as far as the
-    recorder has come.
+    """A trusted version on the way back, and how often it was executed and succeeded.
+
+    The counts include what the recorder has stored so far.
     """
 
     target: Target
@@ -53,8 +57,8 @@ class Candidate(NamedTuple):
     successes: int
 
 
-class LostBy(NamedTuple):
-    """The rollback by which code lost its trust."""
+class TrustLoss(NamedTuple):
+    """The rollback that took the trust of some code."""
 
     command_id: UUID
     tier: Tier
@@ -64,8 +68,8 @@ class LostBy(NamedTuple):
     applied_at: datetime
 
 
-class Loss(NamedTuple):
-    """Code that is not trusted from ``since`` on, when this command was applied."""
+class NewTrustLoss(NamedTuple):
+    """Code that loses its trust at ``since``, when this command was applied."""
 
     tool_name: str
     code_hash: str
@@ -73,17 +77,17 @@ class Loss(NamedTuple):
     since: datetime
 
 
-async def ways_back(
-    conn: Connection, leaving: Sequence[Leaving], most: int
-) -> dict[str, list[Candidate]]:
-    """For each tool the nearest ``most`` versions back along ``previous_version_id`` that are
-    trusted and are not the one that is left, the nearest first; tools that have none are missing.
-    In a history that is a circle some may come again.
+async def ways_back(conn: Connection, leaving: Sequence[WayBackFrom]) -> dict[str, list[Candidate]]:
+    """Return the candidates on the way back from each version, by tool, the nearest first.
+
+    The way goes along ``previous_version_id``. Candidates are trusted and are not the version that
+    is left. Tools without candidates are missing. If the history of a tool is a circle, a version
+    may come more than once.
     """
     if not leaving:
         return {}
     with postgres_errors():
-        rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True), most)
+        rows = await conn.fetch(_SQL["way_back"], *zip(*leaving, strict=True))
     found = defaultdict(list)
     for row in rows:
         found[row["tool_name"]].append(
@@ -92,32 +96,29 @@ async def ways_back(
     return dict(found)
 
 
-async def find_targets(conn: Connection, leaving: Sequence[Leaving]) -> dict[str, Target]:
-    """The nearest alone of :func:`ways_back`."""
-    back = await ways_back(conn, leaving, 1)
-    return {tool: candidates[0].target for tool, candidates in back.items()}
+async def trust_losses(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, TrustLoss]:
+    """Return the rollback that took the trust of this code, by tool.
 
-
-async def lost_by(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, LostBy]:
-    """By which rollback this code (of a tool, by its hash; one for each tool) has lost its trust;
-    tools whose code is trusted are missing.
+    ``code`` has one pair of tool and code hash for each tool. Tools whose code is trusted are
+    missing.
     """
     if not code:
         return {}
     with postgres_errors():
-        rows = await conn.fetch(_SQL["lost_by"], *zip(*code, strict=True))
-    return {row["tool_name"]: LostBy(*(row[name] for name in LostBy._fields)) for row in rows}
+        rows = await conn.fetch(_SQL["losses"], *zip(*code, strict=True))
+    return {row["tool_name"]: TrustLoss(*(row[name] for name in TrustLoss._fields)) for row in rows}
 
 
-async def take_trust(conn: Connection, losses: Sequence[Loss]) -> None:
-    """This code is not trusted any more. What lost its trust before keeps its first loss."""
+async def take_trust(conn: Connection, losses: Sequence[NewTrustLoss]) -> None:
+    """Take the trust of this code. Code that lost it earlier keeps its first loss."""
     if losses:
         await conn.executemany(_SQL["take"], losses)
 
 
 async def give_trust(conn: Connection, code: Sequence[tuple[str, str]]) -> None:
-    """A person has made this code (of a tool, by its hash) current: it is trusted, whatever
-    happened to it before.
+    """Give trust to code that a person has made current, whatever happened to it before.
+
+    ``code`` has pairs of tool and code hash.
     """
     if code:
         await conn.executemany(_SQL["give"], code)

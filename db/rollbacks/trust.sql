@@ -1,6 +1,6 @@
--- The nearest first. The walk ends when $4 are found; in a circle too, for there either more are found
--- each time around or, with `union`, a version met again is the same row. `losing`: code that does
--- not count as trusted.
+-- The nearest first. The walk ends when `most` versions are found. It ends in a circle too: each time
+-- around either more are found or, because of `union`, a version that was met before is the same row
+-- and is dropped. `losing`: code that does not count as trusted.
 -- name: way_back
 select
     leaving.tool_name,
@@ -9,7 +9,8 @@ select
     back.code_hash,
     back.total_executions,
     back.successful_executions
-from unnest($1::text[], $2::int[], $3::text[]) as leaving (tool_name, version_id, losing)
+from unnest($1::text[], $2::int[], $3::text[], $4::int[])
+    as leaving (tool_name, version_id, losing, most)
 cross join lateral (
     with recursive back as (
         select
@@ -45,13 +46,13 @@ cross join lateral (
                         and distrusted.code_hash = earlier.code_hash
                 ) as will_do
         ) as judged
-        where back.found < $4 and earlier.tool_name = leaving.tool_name
+        where back.found < leaving.most and earlier.tool_name = leaving.tool_name
     )
     select * from back where will_do
 ) as back
 order by leaving.tool_name, back.found
 
--- Code that lost it before keeps the rollback that took it first.
+-- Code that lost its trust earlier keeps the rollback that took it first.
 -- name: take
 insert into distrusted_code (tool_name, code_hash, command_id, since)
 values ($1, $2, $3, $4)
@@ -60,7 +61,7 @@ on conflict (tool_name, code_hash) do nothing
 -- name: give
 delete from distrusted_code where tool_name = $1 and code_hash = $2
 
--- name: lost_by
+-- name: losses
 select
     rollbacks.tool_name,
     rollbacks.command_id,

@@ -1,4 +1,4 @@
-"""The metrics of a version, counted anew from its executions."""
+"""The recount of the metrics of a version from its executions."""
 
 from dataclasses import astuple, dataclass, fields
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from db.versions.tool_versions import possible_id
+from db.versions.reading import possible_id
 from schemas.errors import Rejected
 
 _SQL: Final = blocks("versions/metrics.sql")
@@ -14,7 +14,7 @@ _SQL: Final = blocks("versions/metrics.sql")
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a version's executions came to. ``success_rate`` is None without any."""
+    """The metrics of a version. ``success_rate`` is None if it was never executed."""
 
     total_executions: int
     successful_executions: int
@@ -23,7 +23,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Recount:
-    """What the metrics were and what they are; ``changed`` if they had to be corrected."""
+    """The metrics before and after a recount; ``changed`` if they had to be corrected."""
 
     before: Metrics
     after: Metrics
@@ -31,19 +31,19 @@ class Recount:
 
 
 async def recount(conn: Connection, tool_name: str, version_id: int) -> Recount | None:
-    """Count the version's executions and correct its metrics if they differ, in one transaction.
+    """Count the executions of the version and correct its metrics if they differ.
 
-    Exact while executions are being recorded; the recorder waits as long as it takes. None if the
-    tool has no such version. Rejected where executions of it were pruned: what is left would make
-    the metrics smaller than they are. Raises Retryable.
+    It is one transaction, and exact while executions are being recorded: the recorder waits for it.
+    Return None if the tool has no such version. Raises Rejected if executions of the version were
+    pruned, because those that are left would give metrics that are too small. Raises Retryable.
     """
     if not possible_id(version_id):
         return None
     async with bounded_transaction(conn):
-        # The lock first, in a statement of its own: the next one sees what is committed when it
-        # starts. A recorder commits executions together with what they add, and needs this lock
-        # for it: either it is done, and both are seen here, or neither is, and it adds to what is
-        # written here. In one statement the rows would be those from before the wait for the lock.
+        # First the lock, in a separate statement, because the next statement sees what is committed
+        # when it starts. A recorder needs the same lock to commit executions together with their
+        # counts. So either both are seen here, or the recorder adds its counts to the corrected
+        # metrics. A single statement would see the rows from before it waited for the lock.
         locked = await conn.fetchrow(_SQL["lock_version"], tool_name, version_id)
         if locked is None:
             return None

@@ -4,7 +4,7 @@ from tool_versions
 where tool_name = $1 and version_id = $2
 for no key update
 
--- The rate as the recorder computes it, to the last bit.
+-- Computes the rate exactly as the recorder does, to the last bit.
 -- name: count
 select
     count(*) as total_executions,

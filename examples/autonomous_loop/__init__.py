@@ -1,5 +1,6 @@
-"""An engine that improves its own tools: generated candidates, deployed, watched, kept or put back.
+"""An engine that improves its own tools: it deploys new code, which is kept or rolled back.
 
-The three integration points of version management: an improvement neuron deploys, a loop wires
-version manager, monitor and engine, and the monitor polls beside the stream.
+Version management has three integration points, one module each: `improvement` (the improvement
+neuron, which is the part that writes new code) deploys candidates, `loop` connects version manager,
+deployment monitor and engine, and its monitor polls in addition to the stream.
 """

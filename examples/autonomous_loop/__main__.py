@@ -1,8 +1,8 @@
-"""``python -m examples.autonomous_loop [--embedded]``: improves the engine's tools, and reports.
+"""The program ``python -m examples.autonomous_loop``: it tries all candidates and prints a report.
 
-Against the configured Kafka and Postgres and the workers there, or, with ``--embedded``, against a
-stack of its own. It ends by itself; exit code 1 if anything went otherwise than it must. The tools
-of the catalogue are deployed in their first version, whatever is current.
+It uses the configured Kafka and Postgres and the workers there, or, with ``--embedded``, a stack of
+its own. It deploys the first version of each tool of the catalogue, whichever is current. It ends
+by itself; the exit code is 1 if any candidate came out otherwise than expected.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from rollguard.embedded.local import local_system, until_told_to_stop
 
 
 async def main(embedded: bool) -> int:
-    """Run it; the exit code."""
+    """Run the loop and return the exit code."""
     console, started = Console(), time.monotonic()
 
     def say(text: str) -> None:
@@ -31,7 +31,7 @@ async def main(embedded: bool) -> int:
     async def run(settings: Settings) -> int:
         result = await run_loop(settings, load_candidates(), say)
         print_report(console, result)
-        return 0 if result.as_it_must else 1
+        return 0 if result.as_expected else 1
 
     try:
         if not embedded:
@@ -49,6 +49,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--embedded", action="store_true", help="bring up broker, Postgres and workers for it"
     )
-    # tools that do not load and polls that come too early are what this is about
+    # Tools that do not load and polls that come too early are expected here: log no warnings.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     sys.exit(asyncio.run(until_told_to_stop(main(parser.parse_args().embedded))))

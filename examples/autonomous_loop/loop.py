@@ -1,4 +1,4 @@
-"""The loop: wires version manager, monitor and engine, and tries improvement after improvement."""
+"""The loop: it connects version manager, monitor and engine, and tries all candidates."""
 
 import asyncio
 import time
@@ -13,38 +13,39 @@ from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.manifest import Candidate
 from examples.autonomous_loop.orchestrator import Orchestrator, orchestrated
 from examples.autonomous_loop.trial import Trial
-from examples.autonomous_loop.trials import Trials
+from examples.autonomous_loop.trial_runner import TrialRunner
 from examples.engine.catalogue import TOOLS
 from rollguard import DeploymentMonitor, ToolVersionManager
 from rollguard.client import RollguardError, Settings
 
 INTERVAL_S: Final = 0.05
-"""Between two runs of the same tool."""
+"""Seconds between two runs of the same tool."""
 POLL_S: Final = 1.0
-"""Between two questions of the monitor about the same tool."""
+"""Seconds between two polls of the monitor for the same tool."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Result:
-    """All trials, how often the monitor asked, and how long all of it took."""
+    """All trials, the number of the monitor's polls, and how long the loop took."""
 
     trials: Sequence[Trial]
     polls: int
     elapsed_s: float
 
     @property
-    def as_it_must(self) -> bool:
-        """Whether everything came out as it had to."""
+    def as_expected(self) -> bool:
+        """Whether every candidate came out as expected."""
         return not any(trial.problems for trial in self.trials)
 
 
 class AutonomousLoop:
-    """Improves the tools that its candidates are for, side by side.
+    """A loop that improves several tools at the same time.
 
-    The integration points are wired as for any engine: whoever makes the orchestrator and the
-    neuron hands them in. :meth:`aclose` gives back what version management has opened.
+    It connects version management to an engine as any engine would: the caller makes the
+    orchestrator and the neuron and passes them in. :meth:`aclose` closes the connections that
+    version management has opened.
     """
 
     def __init__(
@@ -68,14 +69,14 @@ class AutonomousLoop:
         self._polls = 0
 
     async def aclose(self) -> None:
-        """Give back all connections."""
+        """Close all connections of version management."""
         await self.version_manager.close()
 
     async def run(self, candidates: Sequence[Candidate], say: Callable[[str], None]) -> Result:
-        """Deploy the tools as the catalogue has them first, try all candidates, and return what
-        came of them. ``say`` is told what happens.
+        """Deploy the first version of each tool, try all candidates, and return the result.
 
-        Raises an ExceptionGroup of what ended it before its time.
+        ``say`` is called with a line of text for each event. Raises an ExceptionGroup if anything
+        ends the loop early.
         """
         started = time.monotonic()
         by_tool: dict[str, list[Candidate]] = {}
@@ -90,7 +91,7 @@ class AutonomousLoop:
             say(f"{len(by_tool)} tools run; {len(candidates)} candidates to try")
             for name in by_tool:
                 group.create_task(self.orchestrator.engine.run([name], INTERVAL_S, stop))
-                watchers.append(group.create_task(self._watch_over(name)))
+                watchers.append(group.create_task(self._poll(name)))
             trials = await asyncio.gather(*(self._improve(some, say) for some in by_tool.values()))
             stop.set()
             for task in watchers:
@@ -99,8 +100,10 @@ class AutonomousLoop:
         return Result(found, self._polls, time.monotonic() - started)
 
     async def _deploy_first(self, tool_name: str) -> None:
-        """The tool as it was before any improvement, whatever is current now: a person's wish, by
-        which this code may be gone back to again.
+        """Deploy the tool as it was before any improvement, whichever version is current.
+
+        It is deployed as a person's version, so that the code is trusted again: a later rollback
+        may lead back to it even if it was once rolled back itself.
         """
         tool = TOOLS[tool_name]
         await self.version_manager.create_version(
@@ -110,18 +113,21 @@ class AutonomousLoop:
     async def _improve(
         self, candidates: Sequence[Candidate], say: Callable[[str], None]
     ) -> list[Trial]:
-        """Try the candidates of one tool."""
-        trials = Trials(
+        """Try the candidates of one tool, one after the other."""
+        runner = TrialRunner(
             self.version_manager,
             self.deployment_monitor,
             self.autonomous_improvement,
             self.orchestrator,
             say,
         )
-        return [await trials.of(candidate) for candidate in candidates]
+        return [await runner.run(candidate) for candidate in candidates]
 
-    async def _watch_over(self, tool_name: str) -> None:
-        """Poll without end, beside the stream. A part that does not answer is asked again."""
+    async def _poll(self, tool_name: str) -> None:
+        """Let the monitor check the tool again and again, in addition to the stream.
+
+        A poll that fails because Kafka or Postgres does not answer is logged.
+        """
         while True:
             try:
                 await self.deployment_monitor.auto_rollback_if_needed(

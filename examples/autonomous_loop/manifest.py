@@ -1,5 +1,6 @@
-"""The candidates: generated code for the tools of the engine, better and worse than what it is to
-replace, and what must come of each.
+"""The candidates: generated code for the engine's tools, some better and some worse than before.
+
+The manifest also says what is expected of each.
 """
 
 import tomllib
@@ -10,14 +11,16 @@ from typing import Any, Final, Literal
 _FOLDER: Final = Path(__file__).with_name("candidates")
 
 Verdict = Literal["kept", "rolled_back", "undecided", "refused"]
-"""Undecided: in the time that it was given it was neither rolled back nor run often enough.
-Refused: it was rolled back before this loop, and under policy `guarded` not deployed again."""
+"""Undecided: within the time limit it was neither rolled back nor run often enough.
+Refused: it was rolled back before this loop, so policy `guarded` does not deploy it again."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """``rule`` is the tier and the reason of the rollback, None where several rules may be the
-    first to hold. ``breaking``: whether a breaking change must be found at its deployment.
+    """What is expected of a candidate.
+
+    ``rule`` is the tier and the reason of the rollback; None if any of several rules may be the
+    first that holds. ``breaking`` says whether its deployment must find a breaking change.
     """
 
     verdict: Verdict
@@ -27,8 +30,9 @@ class Expected:
 
 @dataclass(frozen=True)
 class Candidate:
-    """``name`` is that of its file. ``investigation_report`` is what led to it: `root_cause` and
-    `proposal`, in a sentence each.
+    """A candidate; its name is that of its file.
+
+    ``investigation_report`` says why it was written: `root_cause` and `proposal`, a sentence each.
     """
 
     tool_name: str
@@ -39,13 +43,13 @@ class Candidate:
 
 
 def load_candidates() -> list[Candidate]:
-    """All candidates, in the order in which each tool gets them."""
+    """Return all candidates, in the order in which they are tried."""
     with (_FOLDER / "manifest.toml").open("rb") as file:
         return [_candidate(entry) for entry in tomllib.load(file)["candidate"]]
 
 
 def _candidate(entry: dict[str, Any]) -> Candidate:
-    # code that does not parse is stored as `.py.txt`: tools that read all sources pass it over
+    # Code that does not parse is stored as `.py.txt`, so that linters do not read it.
     path = _FOLDER / entry["tool"] / entry["file"]
     return Candidate(
         tool_name=entry["tool"],

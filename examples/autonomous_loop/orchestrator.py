@@ -1,4 +1,4 @@
-"""The engine with all that it runs on, and the eyes that watch it."""
+"""The engine, with its connections and the record of its runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,25 +7,27 @@ from typing import Final
 from uuid import uuid4
 
 from examples.autonomous_loop.watch import Watch
-from examples.engine.child import Child, ChildLoader
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ToolProcess, ToolProcessLoader
 from rollguard.client import EngineClient, Settings
 from rollguard.registry import ToolRegistry
 
 FILES: Final = 100
-"""So many files are worked on in turn. The verdicts expected of the candidates are proved for each
-of them as the first."""
+"""The number of files that the tools work on in turn. A test proves that the expected verdicts do
+not depend on which file comes first."""
 
 
 @dataclass(frozen=True)
 class Orchestrator:
-    """``watch`` sees every run of the ``engine``, which runs what ``tool_registry`` has loaded, and
-    publishes its executions as those of ``session_id``.
+    """An engine with its connections.
+
+    The engine runs what ``tool_registry`` has loaded, and publishes executions with ``session_id``.
+    ``watch`` gets every run.
     """
 
     client: EngineClient
-    tool_registry: ToolRegistry[Child]
+    tool_registry: ToolRegistry[ToolProcess]
     engine: Engine
     session_id: str
     watch: Watch
@@ -33,16 +35,17 @@ class Orchestrator:
 
 @asynccontextmanager
 async def orchestrated(settings: Settings) -> AsyncIterator[Orchestrator]:
-    """An engine that is ready to run; its children end with the block. Raises Retryable and
-    Misconfigured.
+    """Provide an engine that is ready to run; its tool processes end with the block.
+
+    Raises Retryable and Misconfigured.
     """
     session_id = f"autonomous-loop-{uuid4().hex[:8]}"
     async with (
         EngineClient(settings) as client,
-        ToolRegistry(settings, ChildLoader()) as registry,
+        ToolRegistry(settings, ToolProcessLoader()) as registry,
     ):
         await registry.caught_up.wait()
         engine = Engine(client, registry, stdlib_files()[:FILES], session_id=session_id)
         watch = Watch()
-        engine.on_run.append(watch.ran)
+        engine.on_run.append(watch.add_run)
         yield Orchestrator(client, registry, engine, session_id, watch)

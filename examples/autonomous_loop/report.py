@@ -1,4 +1,4 @@
-"""The report: what was tried, what was kept, what was rolled back, and why."""
+"""The report: which candidates were tried, kept and rolled back, and why."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,16 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from examples.autonomous_loop.decision import Decision
 from examples.autonomous_loop.loop import Result
-from examples.autonomous_loop.trial import Decision, Trial
+from examples.autonomous_loop.trial import Trial
 
 _ERROR_CHARACTERS: Final = 90
 _EXECUTIONS: Final = 3
-"""So many of the executions behind a rollback are named."""
+"""The number of failed executions that are named for a rollback."""
 
 
 def print_report(console: Console, result: Result) -> None:
-    """The table, then the numbers in a few lines."""
+    """Print a table of the trials, then a summary of a few lines."""
     table = Table(title="Improvements", show_lines=True)
     table.add_column("tool and candidate")
     table.add_column("verdict", no_wrap=True)
@@ -48,7 +49,7 @@ def _why(trial: Trial) -> Iterator[str]:
     if trial.refusal is not None:
         yield trial.refusal
     elif trial.decision:
-        yield from _told(trial.decision, trial.runs)
+        yield from _decision_lines(trial.decision, trial.runs)
     else:
         before, after = trial.median_ms
         yield (
@@ -61,7 +62,7 @@ def _why(trial: Trial) -> Iterator[str]:
         yield f"WRONG: {problem}"
 
 
-def _told(decision: Decision, runs: int) -> Iterator[str]:
+def _decision_lines(decision: Decision, runs: int) -> Iterator[str]:
     yield f"{decision.rule}: {decision.failures} of {decision.executions} failed"
     yield f"{runs} runs until the engine had the version before again"
     named = ", ".join(str(each)[:8] for each in decision.failed[:_EXECUTIONS])

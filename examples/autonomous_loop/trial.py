@@ -1,55 +1,24 @@
-"""What came of one candidate, and whether it is what must have come of it."""
+"""The result of one candidate, and the check that it is as expected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
+from examples.autonomous_loop.decision import Decision
 from examples.autonomous_loop.manifest import Candidate, Verdict
 
 
 @dataclass(frozen=True)
-class Decision:
-    """The rollback of a candidate.
-
-    ``failures`` of ``executions`` are those of the window that decided. ``failed`` are the failed
-    ones among the newest, the newest first, and ``error`` is what the first of them came to.
-    ``issued_by`` is whoever commanded it first. ``latency_s`` is from the end of the call that
-    decided to the outcome read back; None where this engine did not make that call.
-    """
-
-    tier: str
-    reason: str
-    issued_by: str
-    executions: int
-    failures: int
-    failed: tuple[UUID, ...]
-    error: str
-    latency_s: float | None
-
-    @property
-    def rule(self) -> str:
-        """The tier and the reason."""
-        return f"{self.tier} {self.reason}"
-
-    @property
-    def is_at_once(self) -> bool:
-        """Whether it was decided at the first execution at which a rule held: by the detector. The
-        monitor looks when its time comes, when an earlier rule of the list may hold as well.
-        """
-        return self.issued_by == "detector"
-
-
-@dataclass(frozen=True)
 class Trial:
-    """One candidate, tried.
+    """One candidate that was tried, and what happened.
 
-    ``replaced`` and ``number`` are the numbers of the version before and of the candidate,
-    ``current`` that of the version that is current in the end, and ``engine_runs_current`` whether
-    that is what the engine then runs. ``runs`` and ``failures`` are the engine's, of the candidate;
-    ``median_ms`` is how long a run took before and with it. ``decision`` is None unless it was
-    rolled back; ``rejection`` is why a rollback that was commanded was not done. ``refusal`` is why
-    it was not deployed: it has no number then but that of the version before, and nothing was run
-    or compared.
+    ``replaced``, ``number`` and ``current`` are version numbers: of the version before, of the
+    candidate, and of the version that is current in the end. ``engine_runs_current`` says whether
+    the engine then runs that one. ``runs`` and ``failures`` count the engine's calls of the
+    candidate; ``median_ms`` is how long a call took before and with the candidate.
+
+    ``decision`` is None if the candidate was not rolled back. ``rejection`` says why a rollback
+    was commanded but not applied. ``refusal`` says why the candidate was not deployed: then
+    ``number`` is that of the version before, and nothing was run or compared.
     """
 
     candidate: Candidate
@@ -69,10 +38,10 @@ class Trial:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What went otherwise than it must, in a sentence each; empty where nothing did."""
-        return tuple(self._problems())
+        """One sentence for each thing that is not as expected."""
+        return tuple(self._find_problems())
 
-    def _problems(self) -> Iterator[str]:
+    def _find_problems(self) -> Iterator[str]:
         expected = self.candidate.expected
         if self.refusal is not None:
             if expected.verdict != "rolled_back":
@@ -82,12 +51,12 @@ class Trial:
             why = f" (rejected: {self.rejection})" if self.rejection else ""
             yield f"{self.verdict}{why}, but must be {expected.verdict}"
         decision = self.decision
-        if decision and decision.is_at_once and expected.rule not in (None, decision.rule):
+        if decision and decision.is_by_detector and expected.rule not in (None, decision.rule):
             yield f"decided by {decision.rule}, but must be by {expected.rule}"
         if self.is_breaking != expected.breaking:
             yield f"is_breaking_change is {self.is_breaking}, but must be {expected.breaking}"
-        must_be = self.replaced if self.verdict == "rolled_back" else self.number
-        if self.current != must_be:
-            yield f"version {self.current} is current, but must be {must_be}"
+        expected_number = self.replaced if self.verdict == "rolled_back" else self.number
+        if self.current != expected_number:
+            yield f"version {self.current} is current, but must be {expected_number}"
         if not self.engine_runs_current:
             yield f"the engine does not run version {self.current}, which is current"

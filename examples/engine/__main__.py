@@ -1,6 +1,6 @@
-"""``python -m examples.engine``: runs against the configured Kafka until Ctrl-C.
+"""The program ``python -m examples.engine``: it runs against the configured Kafka until Ctrl-C.
 
-Tools that no one has deployed yet are deployed in their first version.
+It deploys the first version of each tool that has not been deployed yet.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import sys
 import structlog
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import ChildLoader
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ToolProcessLoader
 from rollguard.client import EngineClient, RollguardError, load_settings
 from rollguard.registry import ToolRegistry
 
@@ -23,19 +23,19 @@ log = structlog.get_logger()
 
 
 async def main() -> None:
-    """Deploy what is missing, then run all tools in turn."""
+    """Deploy the tools that have no version, then run all tools in turn."""
     _cancel_on_signals()
     settings = load_settings()
     async with (
         EngineClient(settings) as client,
-        ToolRegistry(settings, ChildLoader()) as registry,
+        ToolRegistry(settings, ToolProcessLoader()) as registry,
     ):
         await registry.caught_up.wait()
         for tool in TOOLS.values():
             if registry.get(tool.name) is None:
                 await client.deploy(tool.name, tool.code(1))
         engine = Engine(client, registry, stdlib_files())
-        engine.on_run.append(_say)
+        engine.on_run.append(_log_run)
         await engine.run(TOOLS, INTERVAL_S, asyncio.Event())
 
 
@@ -46,7 +46,7 @@ def _cancel_on_signals() -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _say(run: Run) -> None:
+def _log_run(run: Run) -> None:
     log.info(
         "run",
         tool=run.version.tool_name,

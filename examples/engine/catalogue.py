@@ -1,4 +1,4 @@
-"""The tools: what each does, what each version changes, and how the engine calls it."""
+"""The catalogue of tools: what each does, what its versions change, and how it is called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _TOOLS: Final = Path(__file__).with_name("tools")
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of one call; what JSON can say."""
+    """The arguments of one call; they must be values that JSON can express."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -18,8 +18,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Tool:
-    """``changes[n - 1]`` says in a line what version ``n`` is or changes; ``call`` makes the
-    engine's call for the path of a file: it stays the same, whatever a version does.
+    """A tool and its versions, which are the files ``tools/<name>/v<number>.py``.
+
+    ``changes[n - 1]`` says in one line what version ``n`` is or changes. ``call`` returns the
+    arguments with which the engine calls the tool for the path of a file; they are the same for all
+    versions.
     """
 
     name: str
@@ -28,7 +31,7 @@ class Tool:
     call: Callable[[str], Call]
 
     def code(self, number: int) -> str:
-        """The source text of version ``number``, from 1. FileNotFoundError where there is none."""
+        """Return the source of a version, numbered from 1. Raises FileNotFoundError."""
         return (_TOOLS / self.name / f"v{number}.py").read_text(encoding="utf-8")
 
 
@@ -56,7 +59,7 @@ TOOLS: Final = {
                 "by tokenize; works on every file",
                 "unpacks each token into three, which has five: ValueError on every file",
             ),
-            lambda path: _call(path),
+            _call,
         ),
         Tool(
             "complexity",
@@ -76,7 +79,7 @@ TOOLS: Final = {
                 "the share; works on every file",
                 "with the module's summary: IndexError on files without a docstring",
             ),
-            lambda path: _call(path),
+            _call,
         ),
         Tool(
             "longest_functions",
@@ -91,7 +94,7 @@ TOOLS: Final = {
             "line_endings",
             "encoding, byte order mark and line endings",
             ("works on every file",),
-            lambda path: _call(path),
+            _call,
         ),
         Tool(
             "public_api",
@@ -101,7 +104,7 @@ TOOLS: Final = {
                 "an index of names; takes every assigned thing for a name: AttributeError on files "
                 "that assign to attributes, items or tuples",
             ),
-            lambda path: _call(path),
+            _call,
         ),
         Tool(
             "identifiers",
@@ -111,4 +114,4 @@ TOOLS: Final = {
         ),
     )
 }
-"""By name."""
+"""The tools by name."""

@@ -1,4 +1,4 @@
-"""The engine: calls tools on files, one after the other, and publishes what came of each call."""
+"""The engine: it calls tools on files, one after the other, and publishes each execution."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 from examples.engine.catalogue import TOOLS, Call
-from examples.engine.child import Child, ToolFailed
+from examples.engine.tool_process import ToolFailed, ToolProcess
 from rollguard.client import EngineClient, Execution, Retryable, ToolVersion
 from rollguard.registry import LoadedTool, ToolRegistry
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Run:
-    """One call: of which version, on which file, what was published, what it returned."""
+    """One call of a tool: the version, the file, the published execution, and the result."""
 
     version: ToolVersion
     path: Path
@@ -31,16 +31,16 @@ class Run:
 
 
 class Engine:
-    """Runs the tools of the catalogue in the versions that the registry says are current.
+    """An engine that runs each tool of the catalogue in the version that the registry has loaded.
 
-    ``files`` are taken in turn, each tool from the first on. ``on_run`` callbacks get every run
-    after it was published; they must not block.
+    Each tool works on ``files`` in turn, from the first one on. The callbacks in ``on_run`` get
+    every run after its execution was published; they must not block.
     """
 
     def __init__(
         self,
         client: EngineClient,
-        registry: ToolRegistry[Child],
+        registry: ToolRegistry[ToolProcess],
         files: Sequence[Path],
         *,
         session_id: str | None = None,
@@ -52,9 +52,10 @@ class Engine:
         self.on_run: list[Callable[[Run], None]] = []
 
     async def run_once(self, tool_name: str) -> Run | None:
-        """Call the tool on its next file and publish the execution; None while it has no version.
+        """Call the tool on its next file, publish the execution, and return the run.
 
-        A tool that fails is a run like any other. Raises what ``publish_execution`` raises.
+        Return None as long as the tool has no version. If the tool fails, that is a run like any
+        other. Raises what ``publish_execution`` raises.
         """
         loaded = self._registry.get(tool_name)
         if loaded is None:
@@ -67,10 +68,9 @@ class Engine:
         return run
 
     async def run(self, tools: Iterable[str], interval_s: float, stop: asyncio.Event) -> None:
-        """Call all tools in turn until ``stop`` is set, ``interval_s`` seconds between two calls.
+        """Call all tools in turn until ``stop`` is set, with ``interval_s`` seconds between calls.
 
-        While Kafka does not answer, this is logged and the engine goes on; what could not be
-        published then is lost.
+        If Kafka does not answer, the engine logs it and goes on; that execution is lost.
         """
         for tool_name in cycle(tuple(tools)):
             try:
@@ -80,7 +80,7 @@ class Engine:
             if await _is_set_within(stop, interval_s):
                 return
 
-    async def _call(self, loaded: LoadedTool[Child], path: Path, call: Call) -> Run:
+    async def _call(self, loaded: LoadedTool[ToolProcess], path: Path, call: Call) -> Run:
         started, executed_at = time.perf_counter(), datetime.now(UTC)
         result, failure = None, loaded.error
         if loaded.tool is not None:
@@ -93,8 +93,8 @@ class Engine:
             tool_name=loaded.version.tool_name,
             version_id=loaded.version.version_id,
             success=failure is None,
-            error=None if failure is None else _text_of(failure),
-            error_type=None if failure is None else _class_of(failure),
+            error=None if failure is None else _error_text(failure),
+            error_type=None if failure is None else _error_type(failure),
             executed_at=executed_at,
             duration_ms=(time.perf_counter() - started) * 1000,
             session_id=self._session_id,
@@ -102,11 +102,11 @@ class Engine:
         return Run(loaded.version, path, execution, result)
 
 
-def _class_of(error: Exception) -> str:
+def _error_type(error: Exception) -> str:
     return error.error_type if isinstance(error, ToolFailed) else type(error).__name__
 
 
-def _text_of(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) if isinstance(error, ToolFailed) else f"{type(error).__name__}: {error}"
 
 

@@ -1,4 +1,4 @@
-"""The files that the tools work on: the standard library's own sources, which every machine has."""
+"""The files that the tools work on: sources of the standard library, which every machine has."""
 
 import sysconfig
 from hashlib import sha256
@@ -9,10 +9,10 @@ _PACKAGES: Final = ("asyncio", "collections", "email", "http", "importlib", "jso
 
 
 def stdlib_files() -> list[Path]:
-    """Modules of the running Python, always in the same order.
+    """Return modules of the running Python, always in the same order.
 
-    The order is by a hash of the name, so that kinds of files (large and small, with and without
-    docstrings, ASCII and not) come mixed.
+    They are ordered by a hash of their names, so that all kinds of files (large and small, with and
+    without docstrings, ASCII and not) are mixed.
     """
     root = Path(sysconfig.get_paths()["stdlib"])
     found = [path for path in root.glob("*.py") if not path.name.startswith("_sysconfigdata")]

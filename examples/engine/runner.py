@@ -1,8 +1,9 @@
-"""The child's side: loads one tool's code, then runs it for each line of JSON on stdin.
+"""The program of a tool process: it loads the code of one tool and answers calls of it.
 
-Started as ``python -I -S runner.py``, so it imports nothing but the standard library. First line:
-``{"code", "name", "alarm_s"}``; then jobs ``{"args", "kwargs"}``. Each is answered by one line:
-``{"result"}`` or ``{"error", "error_type"}``. What a tool prints goes to stderr.
+It is started as ``python -I -S runner.py``, so it imports only the standard library. Questions are
+lines of JSON on stdin. The first one is ``{"code", "name", "alarm_s"}``, each later one is a call:
+``{"args", "kwargs"}``. Each is answered by one line on stdout: ``{"result"}`` or ``{"error",
+"error_type"}``. What the tool itself prints goes to stderr.
 """
 
 import json
@@ -14,8 +15,26 @@ from types import ModuleType
 from typing import Any, TextIO
 
 
+def main() -> None:
+    """Answer questions until stdin ends.
+
+    An alarm kills this process if a tool runs too long, even if the parent is dead by then.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    first = json.loads(sys.stdin.readline())
+    signal.alarm(first["alarm_s"])
+    execute = answer(answers, lambda: load(first["code"], first["name"]))
+    signal.alarm(0)
+    for line in sys.stdin:
+        call = json.loads(line)
+        signal.alarm(first["alarm_s"])
+        answer(answers, lambda call=call: execute(*call["args"], **call["kwargs"]))  # type: ignore[misc]
+        signal.alarm(0)
+
+
 def load(code: str, name: str) -> Callable[..., Any]:
-    """The ``execute`` of a module made of this code."""
+    """Return the function ``execute`` of a new module that is made of the code."""
     module = ModuleType("tool")
     sys.modules["tool"] = module
     exec(compile(code, f"<{name}>", "exec"), module.__dict__)
@@ -24,7 +43,10 @@ def load(code: str, name: str) -> Callable[..., Any]:
 
 
 def answer(out: TextIO, work: Callable[[], Any]) -> Any:
-    """Do the work and answer with its result, or with what it raised; the result, or None."""
+    """Do the work, write its result or its exception as an answer, and return the result.
+
+    Return None if the work raised an exception.
+    """
     try:
         result = work()
         reply = json.dumps({"result": None if callable(result) else result}, default=repr)
@@ -34,21 +56,6 @@ def answer(out: TextIO, work: Callable[[], Any]) -> Any:
         reply = json.dumps({"error": f"{name}: {error}", "error_type": name})
     print(reply, file=out, flush=True)
     return result
-
-
-def main() -> None:
-    """Answer until stdin ends. A tool that outlives the alarm is killed by it, parent or no."""
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    first = json.loads(sys.stdin.readline())
-    signal.alarm(first["alarm_s"])
-    execute = answer(out, lambda: load(first["code"], first["name"]))
-    signal.alarm(0)
-    for line in sys.stdin:
-        job = json.loads(line)
-        signal.alarm(first["alarm_s"])
-        answer(out, lambda job=job: execute(*job["args"], **job["kwargs"]))  # type: ignore[misc]
-        signal.alarm(0)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What new code breaks for the callers of the old code. Nothing is executed."""
+"""The pure comparison of two versions of a tool's code: what the new one breaks for callers."""

@@ -1,10 +1,10 @@
-"""What annotations mean, whatever way they are written."""
+"""The comparison of two annotations by their meaning, whichever way they are written."""
 
 import ast
 from collections.abc import Iterator
 from typing import Final
 
-from policy.breaking.surface.expressions import Imports, path_of, text_of
+from policy.breaking.surface.expressions import Imports, dotted_name, expression_text
 
 _SAME_IN_COLLECTIONS: Final = (
     *("AsyncGenerator", "AsyncIterable", "AsyncIterator", "Awaitable", "Callable", "Collection"),
@@ -12,8 +12,8 @@ _SAME_IN_COLLECTIONS: Final = (
     *("KeysView", "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "Reversible"),
     *("Sequence", "Sized", "ValuesView"),
 )
-#: Today's name for an older one.
-_TODAY: Final = {
+#: The current name for each deprecated one.
+_CURRENT_NAMES: Final = {
     **{f"typing.{name}": f"collections.abc.{name}" for name in _SAME_IN_COLLECTIONS},
     **{
         f"typing.{name}": name.lower()
@@ -23,36 +23,48 @@ _TODAY: Final = {
 }
 
 
-def same_annotation(old: ast.expr, new: ast.expr, before: Imports, after: Imports) -> bool:
-    """Whether both say the same: ``Optional[X]`` is ``X | None`` and ``"X | None"``, ``List`` is
-    ``list``, and it does not matter how a name was imported.
+def same_annotation(
+    old: ast.expr, new: ast.expr, old_imports: Imports, new_imports: Imports
+) -> bool:
+    """Return whether both annotations mean the same.
+
+    ``Optional[X]``, ``X | None`` and ``"X | None"`` mean the same, and so do ``List`` and ``list``.
+    The order in a union does not matter, nor does the way in which a name was imported.
     """
     try:
-        return _meaning(old, before) == _meaning(new, after)
+        return _meaning(old, old_imports) == _meaning(new, new_imports)
     except RecursionError:
-        return text_of(old) == text_of(new)
+        return expression_text(old) == expression_text(new)
 
 
-def _meaning(node: ast.expr, imports: Imports) -> str:
-    meanings = {_part(each, imports) for each in _alternatives(node, imports)}
+def _meaning(annotation: ast.expr, imports: Imports) -> str:
+    """Return a text that is the same for all annotations that mean the same."""
+    meanings = {_meaning_without_union(each, imports) for each in _members(annotation, imports)}
     return " | ".join(sorted(meanings))
 
 
-def _alternatives(node: ast.expr, imports: Imports) -> Iterator[ast.expr]:
-    """The members of a union, without unions in it; any other annotation is its own only one."""
-    match node:
+def _members(annotation: ast.expr, imports: Imports) -> Iterator[ast.expr]:
+    """Yield the members of a union, and those of unions in it.
+
+    An annotation that is no union is its own only member.
+    """
+    match annotation:
         case ast.Constant(value=str(text)) if (quoted := _parsed(text)) is not None:
-            yield from _alternatives(quoted, imports)
-        case ast.BinOp(op=ast.BitOr()):
-            yield from _alternatives(node.left, imports)
-            yield from _alternatives(node.right, imports)
-        case ast.Subscript() if _name(node.value, imports) in ("typing.Optional", "typing.Union"):
-            if _name(node.value, imports) == "typing.Optional":
+            yield from _members(quoted, imports)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            yield from _members(left, imports)
+            yield from _members(right, imports)
+        case ast.Subscript(value=value):
+            name = _name(value, imports)
+            if name not in ("typing.Optional", "typing.Union"):
+                yield annotation
+                return
+            if name == "typing.Optional":
                 yield ast.Constant(None)
-            for argument in _arguments(node):
-                yield from _alternatives(argument, imports)
+            for argument in _arguments(annotation):
+                yield from _members(argument, imports)
         case _:
-            yield node
+            yield annotation
 
 
 def _parsed(text: str) -> ast.expr | None:
@@ -62,22 +74,22 @@ def _parsed(text: str) -> ast.expr | None:
         return None
 
 
-def _part(node: ast.expr, imports: Imports) -> str:
-    match node:
-        case ast.Subscript():
-            name = _name(node.value, imports)
+def _meaning_without_union(annotation: ast.expr, imports: Imports) -> str:
+    match annotation:
+        case ast.Subscript(value=value):
+            name = _name(value, imports)
             if name.endswith("Literal"):
-                return text_of(node)
+                return expression_text(annotation)
             if name.endswith("Annotated"):
-                return _meaning(_arguments(node)[0], imports)
-            return f"{name}[{_listed(_arguments(node), imports)}]"
-        case ast.List():
-            return f"[{_listed(node.elts, imports)}]"
-    return _name(node, imports)
+                return _meaning(_arguments(annotation)[0], imports)
+            return f"{name}[{_listed(_arguments(annotation), imports)}]"
+        case ast.List(elts=elements):
+            return f"[{_listed(elements, imports)}]"
+    return _name(annotation, imports)
 
 
-def _listed(nodes: list[ast.expr], imports: Imports) -> str:
-    return ", ".join(_meaning(each, imports) for each in nodes)
+def _listed(annotations: list[ast.expr], imports: Imports) -> str:
+    return ", ".join(_meaning(each, imports) for each in annotations)
 
 
 def _arguments(node: ast.Subscript) -> list[ast.expr]:
@@ -87,5 +99,5 @@ def _arguments(node: ast.Subscript) -> list[ast.expr]:
 
 
 def _name(node: ast.expr, imports: Imports) -> str:
-    path = path_of(node, imports)
-    return text_of(node) if path is None else _TODAY.get(path, path)
+    name = dotted_name(node, imports)
+    return expression_text(node) if name is None else _CURRENT_NAMES.get(name, name)

@@ -1,112 +1,128 @@
-"""How two classes differ in what they are: decorators, bases, and how they are called."""
+"""The comparison of two classes, without their members: decorators, bases, and constructors."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from policy.breaking.finding import Finding, Kind, found, shown
+from policy.breaking.finding import Finding, Kind, new_finding, one_line
 from policy.breaking.functions import compare_decorators
-from policy.breaking.parameters import Change, parameter_changes
-from policy.breaking.surface.lineage import (
+from policy.breaking.parameters import ParameterChange, compare_parameters
+from policy.breaking.surface.elements import Class, Module, is_public
+from policy.breaking.surface.inheritance import (
     ancestors,
-    constructor,
+    constructor_of,
     has_unknown_base,
     members_of,
     public_bases,
 )
-from policy.breaking.surface.model import Class, Module, is_public
 
 _ENUMS: Final = frozenset(
     f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "ReprEnum")
 )
 
 
-class Side:
-    """A class in its module, then or now, with what it has from its bases."""
+class ResolvedClass:
+    """A class together with what it inherits from the other classes of its module."""
 
-    def __init__(self, this: Class, module: Module) -> None:
-        self.this = this
+    def __init__(self, definition: Class, module: Module) -> None:
+        self.definition = definition
         self.module = module
-        #: All members by name, each with the class that gives it.
-        self.members = members_of(this, module)
-        self.ancestors = ancestors(this, module)
-        #: How it is called; None where nothing in the file says it.
-        self.constructor = constructor(this, module)
-        #: Whether its attributes are members of an enumeration.
+        #: All members by name, each with the class that defines it.
+        self.members = members_of(definition, module)
+        #: The names of all known bases and of their bases.
+        self.ancestors = ancestors(definition, module)
+        #: How the class is called; None if no class of the module defines it.
+        self.constructor = constructor_of(definition, module)
+        #: Whether the attributes are members of an enumeration.
         self.is_enum = not _ENUMS.isdisjoint(self.ancestors)
 
     @property
     def fields(self) -> set[str]:
-        """The names of the fields that its constructor is made from."""
-        built = self.constructor
-        return {each.name for each in built.parameters} if built and built.has_fields else set()
+        """The names of the fields that make up the constructor; empty if it is a method."""
+        constructor = self.constructor
+        if constructor is None or not constructor.is_made_of_fields:
+            return set()
+        return {parameter.name for parameter in constructor.parameters}
 
 
-def compare_classes(name: str, then: Side, now: Side) -> Iterator[Finding]:
-    """All that differs between them but their members; ``name`` is dotted."""
-    old, new = then.this, now.this
-    yield from compare_decorators(name, old.decorators, new.decorators, new.line)
-    yield from _bases(name, then, now)
-    if not then.is_enum:
-        yield from _constructors(name, then, now)
+def compare_classes(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
+    """Find what differs between two classes besides their members; ``name`` is dotted."""
+    yield from compare_decorators(
+        name, old.definition.decorators, new.definition.decorators, new.definition.line
+    )
+    yield from _compare_bases(name, old, new)
+    if not old.is_enum:
+        yield from _compare_constructors(name, old, new)
 
 
-def _bases(name: str, then: Side, now: Side) -> Iterator[Finding]:
-    old, new = public_bases(then.this, then.module), public_bases(now.this, now.module)
-    lost = [base for base in old if base not in now.ancestors]
-    gained = [base for base in new if base not in then.ancestors]
-    was, is_now, line = ", ".join(old) or None, ", ".join(new) or None, now.this.line
-    instead = ", ".join(base for base in new if base not in old)
+def is_reported_for_base(
+    old_owner: Class, new_owner: Class, old: ResolvedClass, new: ResolvedClass
+) -> bool:
+    """Return whether a difference between two members is reported for a base of the class.
+
+    The owners are the classes that define the members. It is so if both are the same public base.
+    """
+    is_same_base = old_owner.name == new_owner.name and new_owner is not new.definition
+    return is_same_base and is_from_shared_base(old_owner, old, new)
+
+
+def is_from_shared_base(owner: Class, has_it: ResolvedClass, other: ResolvedClass) -> bool:
+    """Return whether ``owner`` is a public base of the one version and of the other."""
+    is_base = owner is not has_it.definition and is_public(owner.name)
+    return is_base and owner.name in other.ancestors
+
+
+def _compare_bases(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
+    old_bases = public_bases(old.definition, old.module)
+    new_bases = public_bases(new.definition, new.module)
+    lost = [base for base in old_bases if base not in new.ancestors]
+    gained = [base for base in new_bases if base not in old.ancestors]
+    old_text, new_text = ", ".join(old_bases) or None, ", ".join(new_bases) or None
+    line = new.definition.line
+    instead = ", ".join(base for base in new_bases if base not in old_bases)
     for base in lost:
         kind: Kind = "base_class_changed" if instead else "base_class_removed"
-        but = f", but from {shown(instead)}" if instead else ""
+        but = f", but from {one_line(instead)}" if instead else ""
         sentence = f"{name} is no longer derived from {base}{but}."
-        yield found(kind, name, sentence, line, old=was, new=is_now)
+        yield new_finding(kind, name, sentence, line, old=old_text, new=new_text)
     if gained and not lost:
-        sentence = f"{name} is now derived from {shown(', '.join(gained))} too."
-        yield found("base_class_added", name, sentence, line, old=was, new=is_now)
+        sentence = f"{name} is now derived from {one_line(', '.join(gained))} too."
+        yield new_finding("base_class_added", name, sentence, line, old=old_text, new=new_text)
 
 
-def _constructors(name: str, then: Side, now: Side) -> Iterator[Finding]:
-    old, new = then.constructor, now.constructor
-    if old is not None and new is not None and is_told_of_base(old.owner, new.owner, then, now):
+def _compare_constructors(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
+    before, after = old.constructor, new.constructor
+    if before and after and is_reported_for_base(before.owner, after.owner, old, new):
         return
-    if old is not None and new is None and has_unknown_base(now.this, now.module):
+    if before and not after and has_unknown_base(new.definition, new.module):
+        # The unknown base may have a constructor, which cannot be compared.
         sentence = f"{name}() lost the __init__ of its own."
-        yield found("method_removed", f"{name}.__init__", sentence, old.line)
+        yield new_finding("method_removed", f"{name}.__init__", sentence, before.line)
         return
-    line = now.this.line if new is None else new.line
-    for change in parameter_changes(
-        () if old is None else old.parameters,
-        () if new is None else new.parameters,
-        then.module.imports,
-        now.module.imports,
+    are_fields = bool(before and before.is_made_of_fields and after and after.is_made_of_fields)
+    line = after.line if after else new.definition.line
+    for change in compare_parameters(
+        before.parameters if before else (),
+        after.parameters if after else (),
+        old.module.imports,
+        new.module.imports,
     ):
-        is_field = old is not None and old.has_fields and new is not None and new.has_fields
-        if is_field and change.kind in ("parameter_removed", "parameter_renamed"):
-            yield _field_finding(name, change, then, now)
+        if are_fields and change.kind in ("parameter_removed", "parameter_renamed"):
+            yield _field_finding(name, change, old, new)
         else:
-            sentence = f"{name}() {change.says}."
-            place = f"{name}.__init__"
-            yield found(change.kind, place, sentence, line, old=change.old, new=change.new)
+            yield change.finding(f"{name}.__init__", f"{name}()", line)
 
 
-def _field_finding(name: str, change: Change, then: Side, now: Side) -> Finding:
-    place = f"{name}.{change.name}"
+def _field_finding(
+    class_name: str, change: ParameterChange, old: ResolvedClass, new: ResolvedClass
+) -> Finding:
+    """Return the finding for a field that was removed or renamed."""
+    path = f"{class_name}.{change.name}"
     if change.kind == "parameter_renamed":
-        _, renamed = now.members[change.new or ""]
-        sentence = f"{name} calls its field '{change.old}' now '{change.new}'."
-        return found("field_renamed", place, sentence, renamed.line, old=change.old, new=change.new)
-    _, lost = then.members[change.name]
-    sentence = f"{name} lost its field '{change.name}'."
-    return found("field_removed", place, sentence, lost.line, old=change.old)
-
-
-def is_told_of_base(old: Class, new: Class, then: Side, now: Side) -> bool:
-    """Whether what these two owners have is told of a public base that both classes share."""
-    return old.name == new.name and new is not now.this and is_shared_base(old, then, now)
-
-
-def is_shared_base(owner: Class, then: Side, now: Side) -> bool:
-    """Whether the owner of a member then is a public base, and is one now."""
-    is_base = owner is not then.this and is_public(owner.name)
-    return is_base and owner.name in now.ancestors
+        _, renamed = new.members[change.new or ""]
+        sentence = f"{class_name} calls its field '{change.old}' now '{change.new}'."
+        return new_finding(
+            "field_renamed", path, sentence, renamed.line, old=change.old, new=change.new
+        )
+    _, lost = old.members[change.name]
+    sentence = f"{class_name} lost its field '{change.name}'."
+    return new_finding("field_removed", path, sentence, lost.line, old=change.old)

@@ -1,89 +1,103 @@
-"""What the new code of a tool breaks for callers of the old: one pure question."""
+"""The comparison of a tool's new code with its old code.
+
+`compare_code` reads both codes into surfaces (`surface.read_module`), compares the names of the two
+modules here, and leaves each name that both have to `members`, which leaves functions to
+`functions`, classes to `classes` and attributes to `attributes`. Each difference is one `Finding`.
+"""
 
 import warnings
 from collections.abc import Iterable, Iterator
 
-from policy.breaking.finding import Finding, Kind, found, shown
-from policy.breaking.members import added, compare_members, is_import, removed
-from policy.breaking.surface.model import Module
-from policy.breaking.surface.reading import read
+from policy.breaking.added_removed import added, is_import, removed
+from policy.breaking.finding import Finding, Kind, new_finding, one_line
+from policy.breaking.members import compare_members
+from policy.breaking.surface.elements import Module
+from policy.breaking.surface.read_module import read_module
 
-#: All that Python raises for a text that it cannot read.
+#: All exceptions that Python raises for a text that it cannot read as code.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, SystemError, OverflowError)
 
 
 def compare_code(old: str | None, new: str) -> list[Finding]:
-    """The differences that callers may notice, in the order of the source. Never raises, and runs
-    none of the code. ``old`` is None for the first version of a tool.
+    """Return the differences that callers may notice, in the order of their lines.
 
-    The measure is the running Python: code that it cannot compile (too new, too deep, or wrong)
-    is 'unparseable' and nothing else. Where the old code is, nothing can be compared: a note. Takes
-    some seconds for 10,000 functions and holds the GIL: see `analyst` for async code.
+    ``old`` is None for the first version of a tool. None of the code is run, and nothing is raised.
+
+    The running Python decides what code is readable. If it cannot compile the new code (because
+    the code is wrong, too deeply nested, or written for a later Python), the only finding is
+    'unparseable'. If it cannot parse the old code, nothing can be compared, and the only finding is
+    the note 'previous_unparseable'.
+
+    10,000 functions take some seconds, during which the GIL is held: in async code use
+    `agents.comparer.code_comparer.CodeComparer`.
     """
     if old == new:
         return []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Python thinks of the code's style
-        return sorted(_compared(old, new), key=lambda finding: finding.line or 0)
+        warnings.simplefilter("ignore")  # Python may warn of the style of the code
+        return sorted(_compare(old, new), key=lambda finding: finding.line or 0)
 
 
-def _compared(old: str | None, new: str) -> Iterable[Finding]:
+def _compare(old: str | None, new: str) -> Iterable[Finding]:
     try:
-        after = read(new)
+        new_module = read_module(new)
         compile(new, "<new>", "exec", dont_inherit=True)
     except _UNREADABLE as error:
         return [_unreadable("unparseable", "The code", error)]
     if old is None:
         return []
     try:
-        before = read(old)
+        old_module = read_module(old)
     except _UNREADABLE as error:
         return [_unreadable("previous_unparseable", "The previous code", error)]
-    return _modules(before, after)
+    return _compare_modules(old_module, new_module)
 
 
-def _unreadable(kind: Kind, what: str, error: BaseException) -> Finding:
+def _unreadable(kind: Kind, which_code: str, error: BaseException) -> Finding:
     line = column = None
-    cause, where = str(error), ""
+    cause, position = str(error), ""
     if isinstance(error, SyntaxError):
         line, column, cause = error.lineno or None, error.offset or None, error.msg
-        where = f" (line {line}, column {column})" if column else f" (line {line})"
+        position = f" (line {line}, column {column})" if column else f" (line {line})"
     elif isinstance(error, RecursionError | MemoryError):
         cause = "it is nested too deeply"
-    sentence = f"{what} does not parse{where}: {type(error).__name__}: {shown(cause)}."
-    return found(kind, "", sentence, line, column=column)
+    error_type = type(error).__name__
+    sentence = f"{which_code} does not parse{position}: {error_type}: {one_line(cause)}."
+    return new_finding(kind, "", sentence, line, column=column)
 
 
-def _modules(before: Module, after: Module) -> Iterator[Finding]:
-    for name, member in before.members.items():
-        if not before.is_public(name):
+def _compare_modules(old: Module, new: Module) -> Iterator[Finding]:
+    for name, old_member in old.members.items():
+        if not old.is_public(name):
             continue
-        now = after.members.get(name)
-        if now is not None:
-            yield from compare_members(name, member, now, before, after)
-        elif not is_import(member):
-            yield removed(name, member)
-    for name, member in after.members.items():
-        is_new = after.is_public(name) and name not in before.members
-        if is_new and not is_import(member):
-            yield added(name, member)
-    yield from _exports(before, after)
+        new_member = new.members.get(name)
+        if new_member is not None:
+            yield from compare_members(name, old_member, new_member, old, new)
+        elif not is_import(old_member):
+            yield removed(name, old_member)
+    for name, new_member in new.members.items():
+        is_new = new.is_public(name) and name not in old.members
+        if is_new and not is_import(new_member):
+            yield added(name, new_member)
+    yield from _compare_exports(old, new)
 
 
-def _exports(before: Module, after: Module) -> Iterator[Finding]:
-    """Names that ``from tool import *`` no longer gives, though something of that name may still
-    be there.
+def _compare_exports(old: Module, new: Module) -> Iterator[Finding]:
+    """Find the names that ``from tool import *`` no longer binds.
+
+    The new module may still have a member of such a name. A name whose removal is already a
+    finding is left out.
     """
-    if after.exports is None and "__all__" in after.members:
-        return  # it cannot be read
-    exported = frozenset(after.exports or ())
-    for name in before.exports or ():
+    if new.exports is None and "__all__" in new.members:
+        return  # the new __all__ cannot be read
+    exported = frozenset(new.exports or ())
+    for name in old.exports or ():
         is_exported = name in exported
-        if after.exports is None:
-            is_exported = not name.startswith("_") and name in after.members
-        known = before.members.get(name)
-        is_told = known is not None and not is_import(known) and name not in after.members
-        if not is_exported and not is_told:
-            line = known.line if known else None
+        if new.exports is None:
+            is_exported = not name.startswith("_") and name in new.members
+        member = old.members.get(name)
+        is_reported = member is not None and not is_import(member) and name not in new.members
+        if not is_exported and not is_reported:
+            line = member.line if member else None
             sentence = f"{name} is no longer in __all__."
-            yield found("name_left_all", name, sentence, line, old=name)
+            yield new_finding("name_left_all", name, sentence, line, old=name)

@@ -1,11 +1,11 @@
-"""What is said of one difference between two versions of a tool's code."""
+"""One difference between two versions of a tool's code, and the sentence that describes it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-#: breaking: a call or a read that worked may now fail or give something of another kind;
-#: risky: it may now mean something else; note: no caller has to care.
+#: breaking: a call or a read that worked may now fail, or may give something of another kind.
+#: risky: it still works, but may mean something else. note: no caller has to care.
 Severity = Literal["breaking", "risky", "note"]
 
 Kind = Literal[
@@ -84,22 +84,23 @@ class Finding:
 
     kind: Kind
     severity: Severity
-    #: Dotted name inside the module, such as "Parser.execute"; "" is the module itself.
+    #: The dotted name inside the module, such as "Parser.execute"; "" is the module itself.
     object: str
-    #: What it was and what it is, as Python text, cut where long; None where there is none.
+    #: The old and the new state as Python text, cut if long; None if there is none.
     old: str | None
     new: str | None
-    #: One sentence on one line; it names the object, and old and new where they tell something.
+    #: One sentence on one line. It names the object, and the old and new state if they help.
     sentence: str
-    #: From 1, in the new code; for what was removed, in the old. None where it is not known.
+    #: The line in the new code, or in the old code if the object was removed; counted from 1. None
+    #: if it is not known.
     line: int | None
-    #: From 1; known for code that does not parse alone.
+    #: Counted from 1. Known only for code that does not parse.
     column: int | None = None
 
 
-def found(
+def new_finding(
     kind: Kind,
-    name: str,
+    object_name: str,
     sentence: str,
     line: int | None,
     *,
@@ -107,45 +108,48 @@ def found(
     new: str | None = None,
     column: int | None = None,
 ) -> Finding:
-    """A finding with the severity of its kind. ``name`` is the object's."""
-    old, new = (None if text is None else shown(text) for text in (old, new))
-    name, sentence = _cut(name, _MAX_NAME), _cut(sentence, _MAX_SENTENCE)
-    return Finding(kind, severity_of(kind), name, old, new, sentence, line, column)
+    """Return a finding with the severity of its kind, all texts cut to their limits."""
+    old, new = (None if text is None else one_line(text) for text in (old, new))
+    object_name, sentence = _cut(object_name, _MAX_NAME), _cut(sentence, _MAX_SENTENCE)
+    return Finding(kind, severity_of(kind), object_name, old, new, sentence, line, column)
 
 
 def severity_of(kind: Kind) -> Severity:
-    """How much a change of this kind matters."""
+    """Return how much a change of this kind matters."""
     if kind in _RISKY:
         return "risky"
     return "note" if kind in _NOTES else "breaking"
 
 
 def is_breaking(findings: Iterable[Finding]) -> bool:
-    """Whether at least one is breaking."""
+    """Return whether at least one finding is breaking."""
     return any(finding.severity == "breaking" for finding in findings)
 
 
 def sentences(findings: Iterable[Finding]) -> list[str]:
-    """What a person is told: the breaking ones, then the risky ones; no notes. Of more than
-    ``MAX_SENTENCES`` the last says how many more there are: a version travels as one record.
+    """Return the sentences for people: those of breaking findings, then those of risky ones.
+
+    Notes are left out. If there are more than ``MAX_SENTENCES``, a last sentence says how many are
+    left out, because a version with all its sentences must fit into one Kafka record.
     """
     ranks = {"breaking": 0, "risky": 1}
-    told = [finding for finding in findings if finding.severity in ranks]
-    told.sort(key=lambda each: ranks[each.severity])
-    lines = [finding.sentence for finding in told[:MAX_SENTENCES]]
-    if len(told) > MAX_SENTENCES:
-        lines.append(f"There are {len(told) - MAX_SENTENCES} more.")
+    ranked = [finding for finding in findings if finding.severity in ranks]
+    ranked.sort(key=lambda finding: ranks[finding.severity])
+    lines = [finding.sentence for finding in ranked[:MAX_SENTENCES]]
+    if len(ranked) > MAX_SENTENCES:
+        lines.append(f"There are {len(ranked) - MAX_SENTENCES} more.")
     return lines
 
 
-def shown(text: str, most: int = _MAX_SHOWN) -> str:
-    """Text of the code as a sentence may hold it: one printable line of at most ``most``
-    characters.
+def one_line(text: str, max_characters: int = _MAX_SHOWN) -> str:
+    """Return text of the code as one printable line, cut if it is longer than the maximum.
+
+    White space becomes single spaces, and characters that are not printable become escapes.
     """
-    line = " ".join(text[: 2 * most].split())
+    line = " ".join(text[: 2 * max_characters].split())
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    return _cut(line, most)
+    return _cut(line, max_characters)
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _cut(text: str, max_characters: int) -> str:
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"

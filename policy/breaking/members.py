@@ -1,15 +1,18 @@
-"""How two members of a module or a class differ that have the same name."""
+"""The comparison of two members of the same name, of a module or of a class."""
 
 from collections.abc import Iterator
-from typing import Final
 
-from policy.breaking.annotations import same_annotation
-from policy.breaking.classes import Side, compare_classes, is_shared_base, is_told_of_base
-from policy.breaking.finding import Finding, Kind, found, shown
+from policy.breaking.added_removed import added, is_import, noun_of, removed
+from policy.breaking.attributes import compare_attributes
+from policy.breaking.classes import (
+    ResolvedClass,
+    compare_classes,
+    is_from_shared_base,
+    is_reported_for_base,
+)
+from policy.breaking.finding import Finding, new_finding
 from policy.breaking.functions import compare_functions
-from policy.breaking.surface.expressions import text_of
-from policy.breaking.surface.model import (
-    Binding,
+from policy.breaking.surface.elements import (
     Class,
     Function,
     Imported,
@@ -20,120 +23,69 @@ from policy.breaking.surface.model import (
     is_public,
 )
 
-_WORDS: Final[dict[type, str]] = {
-    Function: "function",
-    Class: "class",
-    Property: "property",
-    Value: "value",
-    Imported: "name",
-}
-
 
 def compare_members(
-    name: str, old: Member, new: Member, before: Module, after: Module
+    name: str, old: Member, new: Member, old_module: Module, new_module: Module
 ) -> Iterator[Finding]:
-    """All that differs between them; ``name`` is dotted, ``before`` and ``after`` their modules."""
+    """Find what differs between two members; ``name`` is dotted."""
     match old, new:
         case Imported(), _:
             return
         case _, Imported():
             sentence = f"{name} is imported now; what it is there was not looked at."
-            yield found("became_imported", name, sentence, new.line)
+            yield new_finding("became_imported", name, sentence, new.line)
         case Function(), Function():
-            yield from compare_functions(name, old, new, before, after)
+            yield from compare_functions(name, old, new, old_module, new_module)
         case Class(), Class():
-            yield from _classes(name, Side(old, before), Side(new, after))
+            old_class, new_class = ResolvedClass(old, old_module), ResolvedClass(new, new_module)
+            yield from compare_classes(name, old_class, new_class)
+            yield from _compare_class_members(name, old_class, new_class)
         case ((Value() | Property()), (Value() | Property())):
-            yield from _attributes(name, old, new, before, after)
+            yield from compare_attributes(name, old, new, old_module, new_module)
         case _:
-            was, now = word(old), word(new)
+            was, now = noun_of(old), noun_of(new)
             sentence = f"{name} is a {now} now; it was a {was}."
-            yield found("kind_changed", name, sentence, new.line, old=was, new=now)
+            yield new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
 
 
-def _classes(name: str, then: Side, now: Side) -> Iterator[Finding]:
-    """Their members are all they have, inherited ones too; what is told of a public base is not
-    told of each class derived from it.
+def _compare_class_members(
+    class_name: str, old: ResolvedClass, new: ResolvedClass
+) -> Iterator[Finding]:
+    """Find what differs between the members of two classes, inherited ones included.
+
+    A difference in a public base class is reported for that base only, not again for each class
+    derived from it. Fields that are added or removed are left to the comparison of constructors.
     """
-    yield from compare_classes(name, then, now)
-    old, new = then.members, now.members
-    fields = then.fields | now.fields  # the constructor's findings tell of them
-    kept = then.fields & now.fields
-    for each, (owner, member) in old.items():
-        path = f"{name}.{each}"
-        if not _counts(each, member) or each in kept:
+    fields_of_either = old.fields | new.fields
+    fields_of_both = old.fields & new.fields
+    for name, (owner, member) in old.members.items():
+        path = f"{class_name}.{name}"
+        if not _is_compared(name, member) or name in fields_of_both:
             continue
-        if each in new:
-            new_owner, new_member = new[each]
-            if not is_told_of_base(owner, new_owner, then, now):
-                yield from compare_members(path, member, new_member, then.module, now.module)
-        elif each not in fields and _is_lost(each, owner, then, now):
-            yield removed(path, member, is_enum=then.is_enum)
-    for each, (owner, member) in new.items():
-        is_new = _counts(each, member) and each not in old and each not in fields
-        if is_new and _is_lost(each, owner, now, then):
-            yield added(f"{name}.{each}", member)
+        if name in new.members:
+            new_owner, new_member = new.members[name]
+            if not is_reported_for_base(owner, new_owner, old, new):
+                yield from compare_members(path, member, new_member, old.module, new.module)
+        elif name not in fields_of_either and _is_missing(name, owner, old, new):
+            yield removed(path, member, is_enum=old.is_enum)
+    for name, (owner, member) in new.members.items():
+        is_new = name not in old.members and name not in fields_of_either
+        if is_new and _is_compared(name, member) and _is_missing(name, owner, new, old):
+            yield added(f"{class_name}.{name}", member)
 
 
-def _is_lost(name: str, owner: Class, then: Side, now: Side) -> bool:
-    """Whether a class that had this of ``owner`` is without it now. What ``__init__`` set then
-    and another method sets now may be set in time.
-    """
-    return not is_shared_base(owner, then, now) and name not in now.this.set_by_methods
-
-
-def _counts(name: str, member: Member) -> bool:
+def _is_compared(name: str, member: Member) -> bool:
     is_constructor = name in ("__init__", "__new__") and isinstance(member, Function)
     return is_public(name) and not is_constructor and not is_import(member)
 
 
-def is_import(member: Member) -> bool:
-    """Whether the name is bound for the module's own use."""
-    return isinstance(member, Imported) and not member.is_given
+def _is_missing(name: str, owner: Class, has_it: ResolvedClass, other: ResolvedClass) -> bool:
+    """Return whether the other version of the class lacks a member that this version has.
 
-
-def _attributes(
-    name: str, old: Value | Property, new: Value | Property, before: Module, after: Module
-) -> Iterator[Finding]:
-    if isinstance(new, Property) and not new.is_settable:
-        if isinstance(old, Value) or old.is_settable:
-            sentence = f"{name} can no longer be set."
-            yield found("setter_removed", name, sentence, new.line, old=word(old), new=word(new))
-    elif isinstance(old, Value) and isinstance(new, Value) and old.value and not new.value:
-        sentence = f"{name} has no value any more."
-        yield found("value_removed", name, sentence, new.line, old=text_of(old.value))
-    if old.annotation is None or new.annotation is None:
-        return
-    if not same_annotation(old.annotation, new.annotation, before.imports, after.imports):
-        was, now = text_of(old.annotation), text_of(new.annotation)
-        sentence = f"{name} is {shown(now)}, which was {shown(was)}."
-        yield found("attribute_annotation_changed", name, sentence, new.line, old=was, new=now)
-
-
-def removed(name: str, member: Member, *, is_enum: bool = False) -> Finding:
-    """What is said of a member that is no more; the line is that in the old code."""
-    what, kind = word(member), _removed_kind(name, member)
-    if is_enum and kind == "attribute_removed":
-        what, kind = "member", "enum_member_removed"
-    return found(kind, name, f"The {what} {name} was removed.", member.line, old=what)
-
-
-def _removed_kind(name: str, member: Member) -> Kind:
-    match member:
-        case Function(binding=binding):
-            return "function_removed" if binding is Binding.NOTHING else "method_removed"
-        case Class():
-            return "class_removed"
-    return "attribute_removed" if "." in name else "constant_removed"
-
-
-def added(name: str, member: Member) -> Finding:
-    """What is said of a new member."""
-    return found("added", name, f"The {word(member)} {name} is new.", member.line, new=word(member))
-
-
-def word(member: Member) -> str:
-    """What a sentence calls it."""
-    if isinstance(member, Function) and member.binding is not Binding.NOTHING:
-        return "method"
-    return _WORDS[type(member)]
+    ``owner`` is the class that defines the member for ``has_it``. A member does not count as
+    missing if a public base that both versions have defines it, or if any method of the other
+    version sets it: that method may run before a caller reads the attribute.
+    """
+    if is_from_shared_base(owner, has_it, other):
+        return False
+    return name not in other.definition.set_by_methods

@@ -1,32 +1,38 @@
-"""What two lists of parameters mean for calls written for the first."""
+"""The comparison of two lists of parameters: what the new one means for calls made for the old."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from policy.breaking.annotations import same_annotation
-from policy.breaking.finding import Kind, shown
-from policy.breaking.surface.expressions import Imports, text_of
-from policy.breaking.surface.model import Parameter, Passing
+from policy.breaking.finding import Finding, Kind, new_finding, one_line
+from policy.breaking.surface.elements import Parameter, Passing
+from policy.breaking.surface.expressions import Imports, expression_text
 
 _STARS: Final = {Passing.EXTRA_POSITIONAL: "*", Passing.EXTRA_KEYWORD: "**"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One fact. ``says`` is the rest of a sentence that begins with the function."""
+class ParameterChange:
+    """One difference between two lists of parameters."""
 
     kind: Kind
-    #: The parameter, by its old name if it had one; "" for their order.
+    #: The parameter's old name, or its new name if it is new; "" for a change of the order.
     name: str
-    says: str
+    #: A sentence without its subject, which is the function, and without the full stop.
+    predicate: str
     old: str | None = None
     new: str | None = None
+
+    def finding(self, object_name: str, subject: str, line: int) -> Finding:
+        """Return the finding; its sentence begins with the subject."""
+        sentence = f"{subject} {self.predicate}."
+        return new_finding(self.kind, object_name, sentence, line, old=self.old, new=self.new)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A parameter then and now. One renamed has the same place and another name."""
+    """An old parameter and the new one that gets its arguments; renamed if the names differ."""
 
     old: Parameter
     new: Parameter
@@ -36,156 +42,189 @@ class _Pair:
         return self.old.name != self.new.name
 
 
-def parameter_changes(
+def compare_parameters(
     old: Sequence[Parameter],
     new: Sequence[Parameter],
     old_imports: Imports,
     new_imports: Imports,
-) -> Iterator[Change]:
-    """All that differs. What follows from one fact (a parameter inserted in front moves the
-    others) is not told again.
+) -> Iterator[ParameterChange]:
+    """Find what differs between two lists of parameters.
+
+    What follows from one change is not a second one: a parameter that is inserted before others
+    moves them, but only the insertion is reported.
     """
     pairs = _pairs(old, new)
     paired = {pair.old for pair in pairs}
-    yield from _lost([each for each in old if each not in paired], old, new)
-    yield from _gained(pairs, old, new)
-    yield from _moved(pairs, new)
+    yield from _removed([each for each in old if each not in paired], old, new)
+    yield from _added(pairs, old, new)
+    yield from _reordered(pairs, new)
     for pair in pairs:
         yield from _changed(pair, old_imports, new_imports)
 
 
 def _pairs(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[_Pair]:
+    """Pair the parameters by name; the rest, if positional, by their index.
+
+    ``*`` parameters are paired with each other whatever their names are, and so are ``**`` ones.
+    """
     by_name = {each.name: each for each in new if not each.is_extra}
-    by_star = {each.passing: each for each in new if each.is_extra}
-    match = {
-        each: other
+    by_passing = {each.passing: each for each in new if each.is_extra}
+    new_of = {
+        each: found
         for each in old
-        if (other := by_star.get(each.passing) if each.is_extra else by_name.get(each.name))
+        if (found := by_passing.get(each.passing) if each.is_extra else by_name.get(each.name))
     }
-    taken = set(match.values())
+    taken = set(new_of.values())
     for before, after in zip(_positional(old), _positional(new), strict=False):
-        if before not in match and after not in taken:
-            match[before] = after
-    return [_Pair(each, match[each]) for each in old if each in match]
+        if before not in new_of and after not in taken:
+            new_of[before] = after
+    return [_Pair(each, new_of[each]) for each in old if each in new_of]
 
 
 def _positional(parameters: Sequence[Parameter]) -> list[Parameter]:
     return [each for each in parameters if each.is_positional]
 
 
-def _lost(
-    lost: Sequence[Parameter], old: Sequence[Parameter], new: Sequence[Parameter]
-) -> Iterator[Change]:
-    places = {each: place for place, each in enumerate(_positional(old))}
-    stars = {each.passing for each in new if each.is_extra}
-    behind = len(_positional(new))
-    for each in lost:
-        by_keyword = each.passing in (Passing.EITHER, Passing.KEYWORD)
-        needed = {Passing.EXTRA_KEYWORD} if by_keyword else set()
-        if each.is_positional:
-            needed.add(Passing.EXTRA_POSITIONAL)
-        name = _name(each)
-        if not each.is_extra and needed <= stars and places.get(each, behind) >= behind:
-            says = f"takes '{name}' among any others now, no longer by name"
-            yield Change("parameter_now_variadic", each.name, says, name)
+def _removed(
+    unpaired: Sequence[Parameter], old: Sequence[Parameter], new: Sequence[Parameter]
+) -> Iterator[ParameterChange]:
+    extras = {each.passing for each in new if each.is_extra}
+    # The old parameters whose arguments by position now reach a named parameter, not ``*``.
+    reach_named = set(_positional(old)[: len(_positional(new))])
+    for parameter in unpaired:
+        name = _starred_name(parameter)
+        if _extras_needed(parameter) <= extras and parameter not in reach_named:
+            predicate = f"takes '{name}' among any others now, no longer by name"
+            yield ParameterChange("parameter_now_variadic", parameter.name, predicate, name)
         else:
-            what = "any further arguments" if each.is_extra else "the parameter"
-            yield Change(
-                "parameter_removed", each.name, f"no longer takes {what} '{name}'", _written(each)
-            )
+            noun = "any further arguments" if parameter.is_extra else "the parameter"
+            predicate = f"no longer takes {noun} '{name}'"
+            text = _written(parameter)
+            yield ParameterChange("parameter_removed", parameter.name, predicate, text)
 
 
-def _gained(
+def _extras_needed(parameter: Parameter) -> set[Passing]:
+    """Return which of ``*`` and ``**`` must be there to take all that the parameter took.
+
+    A ``*`` or ``**`` that was removed can only be replaced by itself.
+    """
+    if parameter.is_extra:
+        return {parameter.passing}
+    needed = set()
+    if parameter.passing in (Passing.EITHER, Passing.KEYWORD):
+        needed.add(Passing.EXTRA_KEYWORD)
+    if parameter.is_positional:
+        needed.add(Passing.EXTRA_POSITIONAL)
+    return needed
+
+
+def _added(
     pairs: Sequence[_Pair], old: Sequence[Parameter], new: Sequence[Parameter]
-) -> Iterator[Change]:
-    before = {pair.new: pair.old for pair in pairs}
-    positional = _positional(new)
-    # Arguments given by position may reach everything up to here.
-    reach = len(positional)
-    if not any(each.passing is Passing.EXTRA_POSITIONAL for each in old):
-        reached = [each in before and before[each].is_positional for each in positional]
-        reach = max((place + 1 for place, is_old in enumerate(reached) if is_old), default=0)
-    inserted = set(positional[:reach])
-    for each in new:
-        name, text = each.name, _written(each)
-        if each in before:
-            if each in inserted and not before[each].is_positional and not each.is_extra:
-                says = f"takes '{name}' by position now, before others that were"
-                yield Change("parameter_moved", name, says, new=text)
-        elif each.is_required:
-            says = f"needs a new parameter '{name}'"
-            yield Change("required_parameter_added", name, says, new=text)
-        elif each in inserted:
-            says = f"takes a new parameter '{shown(text)}' before others that are given by position"
-            yield Change("optional_parameter_inserted", name, says, new=text)
+) -> Iterator[ParameterChange]:
+    old_of = {pair.new: pair.old for pair in pairs}
+    reachable = _reachable_by_position(old_of, old, new)
+    for parameter in new:
+        name, text = parameter.name, _written(parameter)
+        if parameter in old_of:
+            became_positional = parameter in reachable and not old_of[parameter].is_positional
+            if became_positional and not parameter.is_extra:
+                predicate = f"takes '{name}' by position now, before others that were"
+                yield ParameterChange("parameter_moved", name, predicate, new=text)
+        elif parameter.is_required:
+            predicate = f"needs a new parameter '{name}'"
+            yield ParameterChange("required_parameter_added", name, predicate, new=text)
+        elif parameter in reachable:
+            predicate = (
+                f"takes a new parameter '{one_line(text)}' before others that are given by position"
+            )
+            yield ParameterChange("optional_parameter_inserted", name, predicate, new=text)
         else:
-            says = f"takes a new optional parameter '{shown(text)}'"
-            yield Change("optional_parameter_added", name, says, new=text)
+            predicate = f"takes a new optional parameter '{one_line(text)}'"
+            yield ParameterChange("optional_parameter_added", name, predicate, new=text)
 
 
-def _moved(pairs: Sequence[_Pair], new: Sequence[Parameter]) -> Iterator[Change]:
-    both = [pair for pair in pairs if pair.old.is_positional and pair.new.is_positional]
-    places = {each: place for place, each in enumerate(new)}
-    after = sorted(both, key=lambda pair: places[pair.new])
-    if both != after:
-        was = ", ".join(pair.old.name for pair in both)
-        now = ", ".join(pair.new.name for pair in after)
-        says = f"takes its parameters in another order: ({shown(was)}) is now ({shown(now)})"
-        yield Change("parameter_moved", "", says, was, now)
+def _reachable_by_position(
+    old_of: dict[Parameter, Parameter], old: Sequence[Parameter], new: Sequence[Parameter]
+) -> set[Parameter]:
+    """Return the new parameters that positional arguments of calls for the old list may reach."""
+    positional = _positional(new)
+    if any(each.passing is Passing.EXTRA_POSITIONAL for each in old):
+        return set(positional)
+    was_positional = [each in old_of and old_of[each].is_positional for each in positional]
+    end = max((index + 1 for index, was in enumerate(was_positional) if was), default=0)
+    return set(positional[:end])
 
 
-def _changed(pair: _Pair, old_imports: Imports, new_imports: Imports) -> Iterator[Change]:
+def _reordered(pairs: Sequence[_Pair], new: Sequence[Parameter]) -> Iterator[ParameterChange]:
+    positional = [pair for pair in pairs if pair.old.is_positional and pair.new.is_positional]
+    index_of = {parameter: index for index, parameter in enumerate(new)}
+    in_new_order = sorted(positional, key=lambda pair: index_of[pair.new])
+    if positional != in_new_order:
+        was = ", ".join(pair.old.name for pair in positional)
+        now = ", ".join(pair.new.name for pair in in_new_order)
+        predicate = (
+            f"takes its parameters in another order: ({one_line(was)}) is now ({one_line(now)})"
+        )
+        yield ParameterChange("parameter_moved", "", predicate, was, now)
+
+
+def _changed(pair: _Pair, old_imports: Imports, new_imports: Imports) -> Iterator[ParameterChange]:
     old, new = pair.old, pair.new
     if not old.is_extra:
-        yield from _passing(pair)
+        yield from _compare_passing(pair)
         if old.is_required != new.is_required:
             kind: Kind = "parameter_made_required" if new.is_required else "parameter_made_optional"
-            needs = "needs" if new.is_required else "no longer needs"
-            says = f"{needs} the parameter '{new.name}'"
-            yield Change(kind, old.name, says, _written(old), _written(new))
+            verb = "needs" if new.is_required else "no longer needs"
+            predicate = f"{verb} the parameter '{new.name}'"
+            yield ParameterChange(kind, old.name, predicate, _written(old), _written(new))
     if pair.is_renamed and not old.is_extra:
-        return  # what else differs belongs to the new parameter
-    yield from _default(pair)
+        return  # its default and its annotation are those of a new parameter
+    yield from _compare_defaults(pair)
     if old.annotation is None or new.annotation is None:
         return
     if not same_annotation(old.annotation, new.annotation, old_imports, new_imports):
-        was, now = text_of(old.annotation), text_of(new.annotation)
-        says = f"takes '{_name(new)}' as {shown(now)}, which was {shown(was)}"
-        yield Change("parameter_annotation_changed", old.name, says, was, now)
+        was, now = expression_text(old.annotation), expression_text(new.annotation)
+        predicate = f"takes '{_starred_name(new)}' as {one_line(now)}, which was {one_line(was)}"
+        yield ParameterChange("parameter_annotation_changed", old.name, predicate, was, now)
 
 
-def _passing(pair: _Pair) -> Iterator[Change]:
+def _compare_passing(pair: _Pair) -> Iterator[ParameterChange]:
     old, new = pair.old, pair.new
     if old.is_positional and not new.is_positional:
-        says = f"takes '{new.name}' by keyword alone"
+        predicate = f"takes '{new.name}' by keyword alone"
         kind: Kind = "parameter_made_keyword_only"
     elif old.passing is Passing.POSITIONAL:
-        return  # its name never mattered
+        return  # no call could use its name
     elif new.passing is Passing.POSITIONAL:
-        says = f"takes '{old.name}' by position alone"
+        predicate = f"takes '{old.name}' by position alone"
         kind = "parameter_made_positional_only"
     elif pair.is_renamed:
-        says = f"calls its parameter '{old.name}' now '{new.name}'"
-        yield Change("parameter_renamed", old.name, says, old.name, new.name)
+        predicate = f"calls its parameter '{old.name}' now '{new.name}'"
+        yield ParameterChange("parameter_renamed", old.name, predicate, old.name, new.name)
         return
     else:
         return
-    yield Change(kind, old.name, says, old.passing.value, new.passing.value)
+    yield ParameterChange(kind, old.name, predicate, old.passing.value, new.passing.value)
 
 
-def _default(pair: _Pair) -> Iterator[Change]:
+def _compare_defaults(pair: _Pair) -> Iterator[ParameterChange]:
     if pair.old.default is None or pair.new.default is None:
         return
-    was, now = text_of(pair.old.default), text_of(pair.new.default)
+    was, now = expression_text(pair.old.default), expression_text(pair.new.default)
     if was != now:
-        says = f"takes {shown(now)} where '{pair.new.name}' is not given, which was {shown(was)}"
-        yield Change("default_changed", pair.old.name, says, was, now)
+        predicate = (
+            f"takes {one_line(now)} where '{pair.new.name}' is not given, which was {one_line(was)}"
+        )
+        yield ParameterChange("default_changed", pair.old.name, predicate, was, now)
 
 
-def _name(parameter: Parameter) -> str:
+def _starred_name(parameter: Parameter) -> str:
     return _STARS.get(parameter.passing, "") + parameter.name
 
 
 def _written(parameter: Parameter) -> str:
-    text = _name(parameter)
-    return text if parameter.default is None else f"{text}={text_of(parameter.default)}"
+    """Return the parameter as source: its name, with stars and default but without annotation."""
+    name = _starred_name(parameter)
+    if parameter.default is None:
+        return name
+    return f"{name}={expression_text(parameter.default)}"

@@ -76,7 +76,7 @@ async def _judged(
     source: AsyncGenerator[list[Recorded], None],
 ) -> Trials:
     """What the policies make of the source; on a terminal it is seen how far that is."""
-    backtest = Backtest(policies, settings)
+    backtest = Backtest(policies, settings.outages)
     with _progress() as progress:
         task = progress.add_task("", total=None)
         async with aclosing(source):

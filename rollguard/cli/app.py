@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from policy.breaking.finding import Kind
+from rollguard.cli.missing_extra import missing_extra
 from schemas.deployment import AcceptedBreak
 from schemas.errors import RollguardError
 from schemas.fields import parse_time
@@ -50,6 +51,12 @@ def main() -> None:
         app()
     except RollguardError as error:
         print(f"rollguard: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        text = missing_extra(error, sys.argv[1:])
+        if text is None:
+            raise
+        print(f"rollguard: {text}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.syntax import Syntax
 
-from db.rollbacks.rollbacks import RollbackRecord
-from db.versions.tool_versions import VersionRecord
+from db.rollbacks.records import RollbackRecord
+from db.versions.reading import VersionRecord
 from rollguard.cli.show_rollbacks import standing
 from rollguard.operations.prune import Pruned
 from rollguard.operations.reads import recent_of

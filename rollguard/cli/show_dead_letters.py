@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from db.replays import Place, Replay
+from db.replays import RecordPosition, Replay
 from rollguard.operations.dead_letters import BadRecord, Listed, text_of
 from rollguard.operations.replay import Replays, told
 from rollguard.printing import pairs, print_json, print_table, printable
@@ -31,7 +31,9 @@ def _tell_unknown(found: Listed) -> None:
         print(f"rollguard: what was replayed is not known: {found.unknown}", file=sys.stderr)
 
 
-def _line_of(record: BadRecord, known: Mapping[Place, Replay]) -> tuple[str, str | None, str]:
+def _line_of(
+    record: BadRecord, known: Mapping[RecordPosition, Replay]
+) -> tuple[str, str | None, str]:
     replay = known.get(record.place)
     times = f", {record.times} times" if record.times > 1 else ""
     cause = (
@@ -77,7 +79,7 @@ def dead_letter(found: tuple[Listed, bytes | None], as_json: bool) -> None:
     print(_shown(value))
 
 
-def _data(record: BadRecord, known: Mapping[Place, Replay]) -> dict[str, Any]:
+def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str, Any]:
     replay = known.get(record.place)
     return {
         "id": str(record.place),

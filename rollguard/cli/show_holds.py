@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from db.rollbacks.rollbacks import RollbackRecord
+from db.rollbacks.records import RollbackRecord
 from rollguard.management.tool_version_manager import why_not
 from rollguard.printing import data_of, print_json, print_table, printable
 from schemas.rollback import RollbackOutcome

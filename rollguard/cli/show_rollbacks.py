@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from db.rollbacks.rollbacks import RollbackRecord
+from db.rollbacks.records import RollbackRecord
 from rollguard.operations.reads import Explanation
 from rollguard.printing import data_of, pairs, percent, print_json, print_table
 from schemas.rollback import TargetChoice

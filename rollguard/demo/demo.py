@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import Child, ChildLoader
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
+from examples.engine.tool_process import ToolProcess, ToolProcessLoader
 from rollguard.client import EngineClient
 from rollguard.demo.live import LiveView
 from rollguard.demo.play import Outcomes, Played, deciding_execution, play
@@ -152,11 +152,11 @@ async def _engine(settings: Settings, client: EngineClient, view: LiveView) -> A
     """The engine, running all tools side by side until the end of the block."""
     watch, stop = Watch(), asyncio.Event()
 
-    def changed(loaded: LoadedTool[Child]) -> None:
+    def changed(loaded: LoadedTool[ToolProcess]) -> None:
         if loaded.version.tool_name in TOOLS:
             view.loaded(loaded.version)
 
-    async with ToolRegistry(settings, ChildLoader()) as registry:
+    async with ToolRegistry(settings, ToolProcessLoader()) as registry:
         registry.on_change.append(changed)
         engine = Engine(client, registry, stdlib_files())
         engine.on_run += [watch.add, view.ran]

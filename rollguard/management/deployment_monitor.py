@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from db.postgres.pool import Connection
-from db.rollbacks.rollbacks import commanded
+from db.rollbacks.records import commanded
 from policy.decision.command import decide, details_of, mode_of
 from policy.state.row import Row
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager

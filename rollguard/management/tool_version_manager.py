@@ -22,8 +22,9 @@ import structlog
 
 from db.executions.queries import newest_executions
 from db.postgres.pool import Connection
+from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
-from db.versions.tool_versions import VersionRecord, current_version, history, outcome_of, version
+from db.versions.reading import VersionRecord, current_version, history, version
 from policy.decision.command import details_of
 from policy.decision.policies import Policies
 from policy.decision.rebuild import rebuild
@@ -131,7 +132,7 @@ class ToolVersionManager:
 
     async def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
         """The version that is current now, with its code and metrics; None for a tool without
-        versions. The keys are those of :class:`db.versions.tool_versions.VersionRecord`;
+        versions. The keys are those of :class:`db.versions.reading.VersionRecord`;
         ``success_rate`` is NaN until the version was executed, so that it compares with nothing.
         """
         _require_name(tool_name)

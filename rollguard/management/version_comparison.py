@@ -6,7 +6,7 @@ from difflib import unified_diff
 from math import nan
 from typing import Any, Final
 
-from db.versions.tool_versions import VersionRecord
+from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
 from schemas.deployment import AcceptedBreak

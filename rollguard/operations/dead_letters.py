@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from db.replays import Place, Replay, replays
+from db.replays import RecordPosition, Replay, replays
 from rollguard.operations.reads import connection
 from schemas.dead_letter import DeadLetter, decoded
 from schemas.errors import Rejected, RollguardError
@@ -24,7 +24,7 @@ class BadRecord:
     last time, and in how many dead letters. ``letter`` is the newest one's place.
     """
 
-    place: Place
+    place: RecordPosition
     role: str
     error: str
     key: bytes | None
@@ -32,7 +32,7 @@ class BadRecord:
     first_rejected_at: datetime
     rejected_at: datetime
     times: int
-    dead_letter: Place
+    dead_letter: RecordPosition
 
     @property
     def key_text(self) -> str | None:
@@ -46,12 +46,12 @@ class BadRecords:
     no dead letters.
     """
 
-    by_place: dict[Place, BadRecord] = field(default_factory=dict)
+    by_place: dict[RecordPosition, BadRecord] = field(default_factory=dict)
     passed_over: int = 0
 
-    def add(self, dead_letter: Place, said: DeadLetter) -> None:
+    def add(self, dead_letter: RecordPosition, said: DeadLetter) -> None:
         """One more dead letter, which stands at ``letter``."""
-        place = Place(said.topic, said.partition, said.offset)
+        place = RecordPosition(said.topic, said.partition, said.offset)
         found = BadRecord(
             place=place,
             role=said.role,
@@ -82,7 +82,7 @@ class DeadLetterFilter(NamedTuple):
     was rejected.
     """
 
-    place: Place | None = None
+    place: RecordPosition | None = None
     topic: str | None = None
     tool: str | None = None
     error: str | None = None
@@ -111,7 +111,7 @@ class Listed:
 
     records: list[BadRecord]
     matching: int
-    replays: Mapping[Place, Replay]
+    replays: Mapping[RecordPosition, Replay]
     passed_over: int
     unknown: str | None
 
@@ -130,7 +130,7 @@ async def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> Li
     return Listed(shown, len(matching), known, found.passed_over, unknown)
 
 
-async def whole(settings: Settings, place: Place) -> tuple[Listed, bytes | None]:
+async def whole(settings: Settings, place: RecordPosition) -> tuple[Listed, bytes | None]:
     """One bad record, with its value as far as it is kept. Rejected where there is none."""
     found = await listed(settings, DeadLetterFilter(place), 1)
     require_found(place, found.records)
@@ -138,16 +138,16 @@ async def whole(settings: Settings, place: Place) -> tuple[Listed, bytes | None]
     return found, values[0]
 
 
-def require_found(place: Place | None, records: Sequence[BadRecord]) -> None:
+def require_found(place: RecordPosition | None, records: Sequence[BadRecord]) -> None:
     """Rejected where no bad record stood at the place that was asked for."""
     if place is not None and not records:
         raise Rejected(f"no dead letter is about {place}")
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> RecordPosition:
     """The place that ``TOPIC:PARTITION:OFFSET`` names. Raises ValueError."""
     topic, partition, offset = text.rsplit(":", 2)
-    place = Place(topic, int(partition), int(offset))
+    place = RecordPosition(topic, int(partition), int(offset))
     fits = 0 <= place.partition < 2**31 and 0 <= place.offset < 2**63
     if str(place) != text or not topic or not fits:
         raise ValueError(f"{text!r} names no place")
@@ -192,14 +192,18 @@ async def values_of(
                 return
 
 
-async def known_replays(settings: Settings, records: Sequence[BadRecord]) -> dict[Place, Replay]:
+async def known_replays(
+    settings: Settings, records: Sequence[BadRecord]
+) -> dict[RecordPosition, Replay]:
     """Which of these were published again already, and when."""
     ours = Topics.of(settings).sources()
     async with connection(settings) as conn:
         return await replays(conn, [each.place for each in records if each.place.topic in ours])
 
 
-async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter | None], None]:
+async def _letters(
+    settings: Settings,
+) -> AsyncGenerator[tuple[RecordPosition, DeadLetter | None], None]:
     """The records of `dead-letters` from the first to what was the last when this began; None for
     one that is no dead letter. Retryable where the broker says nothing for ``wait_s``.
     """
@@ -210,7 +214,10 @@ async def _letters(settings: Settings) -> AsyncGenerator[tuple[Place, DeadLetter
     ):
         async for records in fetched:
             for record in records:
-                yield Place(topic, record.partition, record.offset), _letter_of(record.value)
+                yield (
+                    RecordPosition(topic, record.partition, record.offset),
+                    _letter_of(record.value),
+                )
 
 
 def _letter_of(value: bytes | None) -> DeadLetter | None:

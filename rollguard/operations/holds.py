@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from db.rollbacks.rollbacks import RollbackRecord, held, rollback_by_id
+from db.rollbacks.records import RollbackRecord, held, rollback_by_id
 from rollguard.client import EngineClient
 from rollguard.operations.reads import connection
 from schemas.errors import Rejected

@@ -15,8 +15,8 @@ from db.executions.queries import ExecutionRecord, executions_by_id
 from db.postgres.errors import postgres_errors
 from db.postgres.migrate import require_schema
 from db.postgres.pool import Connection, connect
-from db.rollbacks.rollbacks import RollbackRecord, rollback_by_id, rollbacks
-from db.versions.tool_versions import VersionRecord, current_version, history, version
+from db.rollbacks.records import RollbackRecord, rollback_by_id, rollbacks
+from db.versions.reading import VersionRecord, current_version, history, version
 from policy.decision.evidence_summary import summary_of
 from policy.decision.rule_texts import evidence_text, rule_text
 from schemas.errors import Misconfigured, Rejected, Retryable

@@ -14,9 +14,9 @@ from uuid import UUID, uuid5
 from agents.worker.preflight import kafka_admin
 from db.executions.queries import executions_by_id
 from db.postgres.pool import Connection
-from db.replays import Place, Replay, changed_at, claim, give_back, published, replays
-from db.rollbacks.rollbacks import rollback_by_id
-from db.versions.tool_versions import outcome_of
+from db.replays import RecordPosition, Replay, changed_at, claim, give_back, published, replays
+from db.rollbacks.records import rollback_by_id
+from db.versions.deploying import outcome_of
 from rollguard.client import EngineClient
 from rollguard.operations.dead_letters import (
     BadRecord,
@@ -60,15 +60,15 @@ class Replayed(NamedTuple):
     there: the outcome of the old one is `refused` and stays.
     """
 
-    place: Place
-    to: Place
+    place: RecordPosition
+    to: RecordPosition
     deployment_id: UUID | None
 
 
 class NotReplayed(NamedTuple):
     """A record that was not published again, and why."""
 
-    place: Place
+    place: RecordPosition
     reason: str
 
 
@@ -239,4 +239,4 @@ async def _publish(
         await give_back(conn, record.place)
         raise
     await published(conn, record.place, partition, offset)
-    return Replayed(record.place, Place(again.topic, partition, offset), deployment_id)
+    return Replayed(record.place, RecordPosition(again.topic, partition, offset), deployment_id)

@@ -3,7 +3,7 @@ with another prefix or more partitions, or that were lost.
 """
 
 from db.postgres.locks import tool_lock
-from db.versions.tool_versions import current_version, tools
+from db.versions.reading import current_version, tools
 from rollguard.client import EngineClient
 from rollguard.operations.reads import connection
 from schemas.settings import Settings

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from db.versions.tool_versions import VersionRecord
+from db.versions.reading import VersionRecord
 from rollguard.client import EngineClient
 from rollguard.operations.reads import version_of
 from rollguard.refusal import DeploymentRefused

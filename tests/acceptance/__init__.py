@@ -1,1 +1,1 @@
-"""Tests of the command line, as a person uses it."""
+"""Tests of whole programs, as people use them: command line, demo, examples."""

@@ -1,42 +1,32 @@
-"""The autonomous loop, whole, on a stack of its own."""
+"""The autonomous loop, run to its end on a stack of its own."""
 
 import asyncio
 import os
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from examples.autonomous_loop.manifest import load_candidates
-from tests.acceptance.test_demo import left_behind
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Open to others, unlike ``tmp_path``: as root, Postgres runs as another user."""
-    with tempfile.TemporaryDirectory(prefix="loop-") as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
+from tests.support.command_line import left_behind
 
 
 @pytest.mark.timeout(150)
-async def test_the_loop_ends_by_itself_and_all_went_as_it_must(folder: Path) -> None:
+async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) -> None:
     loop = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "160"},
     )
-    said, _ = await asyncio.wait_for(loop.communicate(), 130)
-    text = said.decode()
+    output, _ = await asyncio.wait_for(loop.communicate(), 130)
+    text = output.decode()
     assert loop.returncode == 0, text
     candidates = load_candidates()
     verdicts = Counter(each.expected.verdict for each in candidates)
     breaking = sum(each.expected.breaking for each in candidates)
-    for told in (
+    for expected in (
         f"{len(candidates)} improvements tried: {verdicts['kept']} kept, "
         f"{verdicts['rolled_back']} rolled back\n",
         f"breaking changes were found in {breaking} at deployment; 1 of them kept",
@@ -44,7 +34,7 @@ async def test_the_loop_ends_by_itself_and_all_went_as_it_must(folder: Path) -> 
         "SyntaxError: '{' was never closed",
         "all went as they must",
     ):
-        assert told in text, text
+        assert expected in text, text
     for each in candidates:
         assert f"{each.tool_name}: {each.name} is {each.expected.verdict.replace('_', ' ')}" in text
     assert left_behind(folder) == []

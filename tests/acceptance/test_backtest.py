@@ -1,4 +1,4 @@
-"""`backtest` over what real workers recorded: the policy that decided there decides the same."""
+"""`backtest` over a log of real workers: the same policy decides as it did there."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pytest
 
 from schemas.execution import Activation, read_log_entry
 from schemas.fields import format_time
-from tests.acceptance.test_command_line import rollguard
+from tests.support.command_line import rollguard
 from tests.support.system import System, execution, until
 
 BREAKS: dict[str, list[str | None]] = {
@@ -18,13 +18,15 @@ BREAKS: dict[str, list[str | None]] = {
     "planner": ["ValueError: no"] * 4,
     "router": [None, "KeyError: 1", None, "KeyError: 2"] * 5,
 }
-"""What the second version of each tool does: rolled back by its signature, by consecutive failures,
-by its success rate."""
+"""The errors of each tool's second version. They are rolled back for a changed signature, for
+consecutive failures, and for their success rate."""
 
 
 async def break_each(system: System) -> datetime:
-    """Each tool runs well, breaks and is rolled back, then runs well again; late executions of both
-    versions in between, with and without their version. The time between the good and the bad.
+    """Let each tool run well, break, be rolled back, and run well again.
+
+    There are also late executions of both versions, with and without their version. Return a time
+    between the good and the bad executions.
     """
     for tool in BREAKS:
         good = await system.deploy(tool, "good = 1")
@@ -35,7 +37,7 @@ async def break_each(system: System) -> datetime:
         bad = await system.deploy(tool, "bad = 2", created_by="autonomous")
         assert bad.version_id is not None
         late = execution(tool, version_id=bad.version_id - len(BREAKS))
-        # Some stand behind the rollback already: they are not the good version's.
+        # Some may come after the rollback already, so they name their version.
         broken = [execution(tool, error, version_id=bad.version_id) for error in errors]
         await system.run(late, *broken)
         await rolled_back(system, number)
@@ -54,7 +56,7 @@ async def rolled_back(system: System, number: int) -> None:
 
 
 async def log_of(system: System) -> list[bytes]:
-    """The values of `tool-executions`, each partition in its order."""
+    """Return the values of `tool-executions`, those of each partition in order."""
     executions = sum(20 + 1 + len(errors) + 1 + 5 for errors in BREAKS.values())
     records = await system.records(system.topics.executions, executions + 3 * len(BREAKS))
     return [record.value for record in records]
@@ -63,10 +65,10 @@ async def log_of(system: System) -> list[bytes]:
 async def backtest(
     env: Mapping[str, str], *words: str, stdin: bytes | None = None
 ) -> dict[str, Any]:
-    said = await rollguard("backtest", *words, "--json", env=env, stdin=stdin)
-    assert said.code == 0, said.err
-    assert said.err == ""
-    document: dict[str, Any] = json.loads(said.out)
+    result = await rollguard("backtest", *words, "--json", env=env, stdin=stdin)
+    assert result.code == 0, result.err
+    assert result.err == ""
+    document: dict[str, Any] = json.loads(result.out)
     return document
 
 
@@ -105,12 +107,17 @@ async def test_every_source_gives_the_rollbacks_that_happened(
             assert trial["rolled_back_at"] == format_time(row["issued_at"])
     assert of_topic == of_lines
 
-    await parts_of_the_log(env, between, log)
-    await without_activations(env, log)
+    await check_parts_of_the_log(env, between, log)
+    await check_without_activations(env, log)
 
 
-async def parts_of_the_log(env: Mapping[str, str], between: datetime, log: list[bytes]) -> None:
-    """From a time on, behind the first activations: those are known from what was executed."""
+async def check_parts_of_the_log(
+    env: Mapping[str, str], between: datetime, log: list[bytes]
+) -> None:
+    """Check a part of the log that begins after the first activations.
+
+    These are then known from the executions.
+    """
     since = "--since", format_time(between)
     later = [
         value
@@ -129,8 +136,8 @@ async def parts_of_the_log(env: Mapping[str, str], between: datetime, log: list[
     assert (none["executions"], none["activations"]) == (0, [])
 
 
-async def without_activations(env: Mapping[str, str], log: list[bytes]) -> None:
-    """Executions that name their versions are enough."""
+async def check_without_activations(env: Mapping[str, str], log: list[bytes]) -> None:
+    """Check that executions are enough if they name their versions."""
     current: dict[str, int] = {}
     lines = []
     for value in log:
@@ -145,13 +152,13 @@ async def without_activations(env: Mapping[str, str], log: list[bytes]) -> None:
     assert all(trial["version_number"] is None for trial in found["activations"])
 
 
-async def test_what_cannot_be_tried_is_said(tmp_path: Path) -> None:
+async def test_errors_have_a_message_and_an_exit_code(tmp_path: Path) -> None:
     env = {
         "ROLLGUARD_POSTGRES_DSN": "postgresql://me@127.0.0.1:1/x",
         "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
         "ROLLGUARD_WAIT_S": "1",
     }
-    for words, code, told in (
+    for words, code, error in (
         ((), 1, "127.0.0.1:1/x"),
         (("--topic",), 1, "127.0.0.1:1 does not answer"),
         (("--jsonl", str(tmp_path / "missing")), 2, "missing"),
@@ -161,11 +168,11 @@ async def test_what_cannot_be_tried_is_said(tmp_path: Path) -> None:
         (("--since", "1h", "--until", "2h"), 2, "--since is later than --until"),
         (("--since", "yesterday"), 2, "--since 'yesterday'"),
     ):
-        said = await rollguard("backtest", *words, env=env, cwd=tmp_path)
-        assert said.code == code, (words, said)
-        assert told in said.err, (words, said)
-        assert "Traceback" not in said.err
-        assert said.out == ""
+        result = await rollguard("backtest", *words, env=env, cwd=tmp_path)
+        assert result.code == code, (words, result)
+        assert error in result.err, (words, result)
+        assert "Traceback" not in result.err
+        assert result.out == ""
 
 
 async def test_the_tables_and_the_bad_lines(tmp_path: Path) -> None:
@@ -174,12 +181,12 @@ async def test_the_tables_and_the_bad_lines(tmp_path: Path) -> None:
     lines = [run.to_bytes() for run in runs]
     lines.insert(3, b"nonsense")
     lines.append(execution("unheard").to_bytes())
-    said = await rollguard(
+    result = await rollguard(
         "backtest", "--jsonl", "-", env={}, stdin=b"\n".join(lines), cwd=tmp_path
     )
-    assert said.code == 1
-    assert "rollguard: line 4: " in said.err
-    assert "1 executions are of tools of which no version is known" in said.err
-    assert "≠" in said.out
-    assert "signature_change" in said.out
-    assert "15 executions of 1 tools; 2 activations with executions, 0 of them" in said.out
+    assert result.code == 1
+    assert "rollguard: line 4: " in result.err
+    assert "1 executions are of tools of which no version is known" in result.err
+    assert "≠" in result.out
+    assert "signature_change" in result.out
+    assert "15 executions of 1 tools; 2 activations with executions, 0 of them" in result.out

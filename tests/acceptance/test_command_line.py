@@ -1,49 +1,25 @@
-"""The command line as a subprocess: from `up` to `health`, and what it says when it cannot."""
+"""The command line as a subprocess: from `up` to `health`, and its error messages."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 import pytest
 import pytest_asyncio
 
 from rollguard.embedded.stack import free_port
+from tests.support.command_line import rollguard
 from tests.support.system import System, until
-
-
-class Said(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-
-async def rollguard(
-    *words: str, env: Mapping[str, str], stdin: bytes | None = None, cwd: Path | None = None
-) -> Said:
-    """Run ``rollguard WORDS``."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", *words),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **env, "COLUMNS": "200"},
-        cwd=cwd,
-    )
-    out, err = await asyncio.wait_for(process.communicate(stdin), 45)
-    return Said(process.returncode or 0, out.decode(), err.decode())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
-    """`rollguard up`, running; the variables that it prints."""
+    """Run `rollguard up`, and provide the variables that it prints."""
     port = str(free_port())
     env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
     process = await asyncio.create_subprocess_exec(
@@ -124,8 +100,8 @@ async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
     assert recorded.code == 1
     assert "line 3" in recorded.err
     for _ in range(2):
-        said = await rollguard("record", "parser", "--error", "TypeError: limit", env=up)
-        assert said.code == 0, said.err
+        result = await rollguard("record", "parser", "--error", "TypeError: limit", env=up)
+        assert result.code == 0, result.err
 
     async def rolled_back() -> bool:
         current = await rollguard("current", "parser", "--json", env=up)
@@ -151,8 +127,8 @@ async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_cannot_be_done_is_said(up: dict[str, str], tmp_path: Path) -> None:
-    for words, code, told in (
+async def test_errors_have_a_message_and_an_exit_code(up: dict[str, str], tmp_path: Path) -> None:
+    for words, code, error in (
         (("current", "nobody"), 1, "'nobody' has no versions"),
         (("show", "nobody", "7"), 1, "no version with the id 7"),
         (("health", "nobody"), 1, "never activated"),
@@ -161,16 +137,16 @@ async def test_what_cannot_be_done_is_said(up: dict[str, str], tmp_path: Path) -
         (("deploy", "t", str(tmp_path / "missing")), 2, "missing"),
         (("worker", "nobody"), 2, "nobody"),
     ):
-        said = await rollguard(*words, env=up)
-        assert said.code == code, (words, said)
-        assert told in said.err, (words, said)
-        assert "Traceback" not in said.err
-        assert said.out == ""
+        result = await rollguard(*words, env=up)
+        assert result.code == code, (words, result)
+        assert error in result.err, (words, result)
+        assert "Traceback" not in result.err
+        assert result.out == ""
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.timeout(120)
-async def test_the_readme_tells_the_truth(up: dict[str, str], tmp_path: Path) -> None:
+async def test_the_commands_of_the_readme_work(up: dict[str, str], tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     lines = [line.removeprefix("$ ") for line in block.splitlines()]
@@ -190,22 +166,22 @@ async def test_the_readme_tells_the_truth(up: dict[str, str], tmp_path: Path) ->
 
     await until(first_is_current_again)
     for line in lines[6:]:
-        said = await rollguard(*line.split()[1:], env=up)
-        assert said.code == 0
-        assert "words" in said.out or "number" in said.out
+        result = await rollguard(*line.split()[1:], env=up)
+        assert result.code == 0
+        assert "words" in result.out or "number" in result.out
 
 
-async def test_bad_settings_are_named(tmp_path: Path) -> None:
-    said = await rollguard("topics", env={"ROLLGUARD_RING_SIZE": "2"}, cwd=tmp_path)
-    assert said.code == 1
-    assert "consecutive_failures (3) must not be greater than ring_size (2)" in said.err
+async def test_error_messages_name_bad_settings_and_hide_secrets(tmp_path: Path) -> None:
+    result = await rollguard("topics", env={"ROLLGUARD_RING_SIZE": "2"}, cwd=tmp_path)
+    assert result.code == 1
+    assert "consecutive_failures (3) must not be greater than ring_size (2)" in result.err
     secret = {"ROLLGUARD_POSTGRES_DSN": "postgresql://me:hunter2@127.0.0.1:1/x?oops=1"}
-    said = await rollguard("current", "t", env=secret, cwd=tmp_path)
-    assert said.code == 1
-    assert "hunter2" not in said.err + said.out
+    result = await rollguard("current", "t", env=secret, cwd=tmp_path)
+    assert result.code == 1
+    assert "hunter2" not in result.err + result.out
 
 
-async def test_a_worker_waits_for_its_broker_and_stops_when_told(tmp_path: Path) -> None:
+async def test_a_worker_waits_for_its_broker_and_stops_on_a_signal(tmp_path: Path) -> None:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rollguard", "worker", "detector"),
@@ -228,20 +204,20 @@ async def test_a_worker_waits_for_its_broker_and_stops_when_told(tmp_path: Path)
     assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
-async def test_missing_topics_and_schema_are_said(
+async def test_workers_name_missing_topics_and_a_missing_schema(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
         env = system.environment(ROLLGUARD_TOPIC_PREFIX=f"{topic_prefix}none-")
-        said = await rollguard("worker", "detector", env=env)
-        assert said.code == 1
-        assert "missing topics" in said.err
-        assert "rollguard topics" in said.err
+        result = await rollguard("worker", "detector", env=env)
+        assert result.code == 1
+        assert "missing topics" in result.err
+        assert "rollguard topics" in result.err
         await system.query("DROP TABLE schema_migrations CASCADE")
-        said = await rollguard("worker", "applier", env=system.environment())
-        assert said.code == 1
-        assert "rollguard migrate" in said.err
-        assert "Traceback" not in said.err
+        result = await rollguard("worker", "applier", env=system.environment())
+        assert result.code == 1
+        assert "rollguard migrate" in result.err
+        assert "Traceback" not in result.err
 
 
 @pytest.mark.kafka
@@ -255,8 +231,8 @@ async def test_more_workers_than_partitions_are_refused(
             apache_kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
         ) as system:
             env = system.environment(ROLLGUARD_WEB_PORT=str(free_port()))
-            said = await rollguard("worker", "detector", env=env)
-            assert said.code == 1
-            assert "1 detector workers are there for 1 partitions" in said.err
+            result = await rollguard("worker", "detector", env=env)
+            assert result.code == 1
+            assert "1 detector workers are there for 1 partitions" in result.err
     finally:
         del os.environ["ROLLGUARD_PARTITIONS"]

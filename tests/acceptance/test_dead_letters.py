@@ -1,4 +1,4 @@
-"""The verbs for bad input: `dead-letters` lists and shows, `replay` publishes again, once."""
+"""The verbs for bad input: `dead-letters` lists and shows, `replay` publishes again once."""
 
 import json
 from base64 import b64decode
@@ -13,7 +13,7 @@ from schemas.dead_letter import DeadLetter, encoded
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
-from tests.acceptance.test_command_line import Said, rollguard
+from tests.support.command_line import CommandResult, rollguard
 from tests.support.system import System, deployment, execution, until
 
 TOOL = "数 parser"
@@ -25,7 +25,7 @@ def kafka(embedded_broker: str) -> str:
 
 
 async def misplaced(system: System, topic: str, message: Message | bytes) -> str:
-    """Publish it where another partitioner would, and return its id."""
+    """Publish a message to the wrong partition, and return the id of its dead letter."""
     value = message if isinstance(message, bytes) else message.to_bytes()
     home = partition_of(TOOL.encode(), system.settings.partitions)
     elsewhere = (home + 1) % system.settings.partitions
@@ -36,14 +36,14 @@ async def misplaced(system: System, topic: str, message: Message | bytes) -> str
 
 
 async def listed(system: System, *words: str) -> list[dict[str, Any]]:
-    said = await rollguard("dead-letters", "--json", *words, env=system.environment())
-    assert said.code == 0, said.err
-    found: list[dict[str, Any]] = json.loads(said.out)
+    result = await rollguard("dead-letters", "--json", *words, env=system.environment())
+    assert result.code == 0, result.err
+    found: list[dict[str, Any]] = json.loads(result.out)
     return found
 
 
-async def letters_about(system: System, *ids: str) -> None:
-    """Return when each of these is a dead letter."""
+async def dead_letters_exist(system: System, *ids: str) -> None:
+    """Return when each of these ids is a dead letter."""
 
     async def there() -> bool:
         return {each["id"] for each in await listed(system, "--limit", "1000")} >= set(ids)
@@ -51,7 +51,7 @@ async def letters_about(system: System, *ids: str) -> None:
     await until(there)
 
 
-async def replay(system: System, *words: str) -> Said:
+async def replay(system: System, *words: str) -> CommandResult:
     return await rollguard("replay", *words, env=system.environment())
 
 
@@ -59,10 +59,10 @@ async def replay(system: System, *words: str) -> Said:
 async def test_list_and_show(system: System) -> None:
     topic, dead_letters = system.topics.executions, system.topics.dead_letters
     lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
-    await letters_about(system, lost)
+    await dead_letters_exist(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
     binary_id = f"{topic}:{binary.partition}:{binary.offset}"
-    await letters_about(system, lost, binary_id)
+    await dead_letters_exist(system, lost, binary_id)
     [record] = [
         each
         for each in await system.records(dead_letters, 2)
@@ -71,9 +71,9 @@ async def test_list_and_show(system: System) -> None:
     for value in (record.value, b"{}", None, record.value.replace(b'"value":"', b'"value":"?')):
         await system.producer.send_and_wait(dead_letters, value, key=record.key)
 
-    said = await rollguard("dead-letters", "--json", env=system.environment())
-    assert said.err == "rollguard: 3 records are no dead letters\n"
-    found = {each["id"]: each for each in json.loads(said.out)}
+    result = await rollguard("dead-letters", "--json", env=system.environment())
+    assert result.err == "rollguard: 3 records are no dead letters\n"
+    found = {each["id"]: each for each in json.loads(result.out)}
     assert found.keys() == {lost, binary_id}
     assert "murmur2" in found[lost]["error"]
     assert (found[lost]["times"], found[lost]["key"], found[lost]["role"]) == (2, TOOL, "detector")
@@ -114,9 +114,9 @@ async def test_list_and_show(system: System) -> None:
         assert (await rollguard("dead-letters", *words, env=system.environment())).code == code
 
     nowhere = {"ROLLGUARD_POSTGRES_DSN": f"postgresql:///x?host={system.folder}"}
-    said = await rollguard("dead-letters", "--json", env=system.environment() | nowhere)
-    assert (said.code, len(json.loads(said.out))) == (0, 2)
-    assert "what was replayed is not known" in said.err
+    result = await rollguard("dead-letters", "--json", env=system.environment() | nowhere)
+    assert (result.code, len(json.loads(result.out))) == (0, 2)
+    assert "what was replayed is not known" in result.err
 
 
 @pytest.mark.timeout(150)
@@ -128,15 +128,15 @@ async def test_executions_are_replayed_once_and_count(system: System) -> None:
     lost = await misplaced(system, topic, large)
     there = execution(TOOL)
     twice = await misplaced(system, topic, there)
-    await system.run(there)  # the engine has sent it again by itself
+    await system.run(there)  # as if the engine had sent it again itself
     ahead = execution(TOOL, executed_at=datetime.now(UTC) + timedelta(hours=1))
     await system.run(ahead)
     await system.producer.send_and_wait(topic, b"{nonsense", key=TOOL.encode())
-    await letters_about(system, lost, twice)
+    await dead_letters_exist(system, lost, twice)
     await system.executions_recorded(TOOL, 1)
 
-    said = await replay(system, lost)
-    assert (said.code, said.err) == (0, ""), said
+    result = await replay(system, lost)
+    assert (result.code, result.err) == (0, ""), result
     await system.executions_recorded(TOOL, 2)
     [row] = await system.query("SELECT total_executions, success_rate FROM tool_versions")
     assert tuple(row) == (2, 0.5)
@@ -159,7 +159,7 @@ async def test_executions_are_replayed_once_and_count(system: System) -> None:
     assert all(reason.startswith("would be rejected again: ") for reason in reasons.values())
     assert any("ahead of the record's" in reason for reason in reasons.values())
 
-    # Whoever forces it gets what the workers make of it: one more dead letter.
+    # With --force it is published although the workers reject it: one more dead letter.
     forced = await replay(system, "--all", "--force", "--error", "Invalid JSON")
     assert (forced.code, "replayed 1 records" in forced.out) == (0, True)
     await until(lambda: _has(system, 2, "Invalid JSON"))
@@ -174,13 +174,13 @@ async def _has(system: System, count: int, error: str) -> bool:
 @pytest.mark.timeout(150)
 async def test_deployments_and_commands(system: System) -> None:
     topics = system.topics
-    wish = deployment(TOOL, "def f(): ...")
-    refused = await misplaced(system, topics.deployments, wish)
-    await letters_about(system, refused)
-    said = await replay(system, refused, "--json")
-    assert said.code == 0, said.err
-    [replayed] = json.loads(said.out)["replayed"]
-    assert replayed["deployment_id"] != str(wish.deployment_id)
+    request = deployment(TOOL, "def f(): ...")
+    refused = await misplaced(system, topics.deployments, request)
+    await dead_letters_exist(system, refused)
+    result = await replay(system, refused, "--json")
+    assert result.code == 0, result.err
+    [replayed] = json.loads(result.out)["replayed"]
+    assert replayed["deployment_id"] != str(request.deployment_id)
 
     async def created() -> bool:
         sql = "SELECT FROM tool_versions WHERE deployment_id = $1"
@@ -189,7 +189,7 @@ async def test_deployments_and_commands(system: System) -> None:
     await until(created)
     outcomes = await system.query("SELECT deployment_id, outcome ->> 'status' FROM deployments")
     assert {str(row[0]): row[1] for row in outcomes} == {
-        str(wish.deployment_id): "refused",
+        str(request.deployment_id): "refused",
         replayed["deployment_id"]: "created",
     }
 
@@ -204,12 +204,12 @@ async def test_deployments_and_commands(system: System) -> None:
         issued_at=datetime.now(UTC),
     )
     command = await misplaced(system, topics.commands, order)
-    await letters_about(system, late, command)
+    await dead_letters_exist(system, late, command)
     second = await system.deploy(TOOL, "def g(): ...")
     for each in (late, command):
-        said = await replay(system, each)
-        assert said.code == 1
-        assert "overtaken: '数 parser' was changed at 20" in said.err
+        result = await replay(system, each)
+        assert result.code == 1
+        assert "overtaken: '数 parser' was changed at 20" in result.err
     assert (await replay(system, command, "--force")).code == 0
 
     async def rolled_back() -> bool:
@@ -244,9 +244,9 @@ async def test_what_cannot_be_replayed(system: System) -> None:
     for each in (foreign, gone, cut_key, no_key):
         await system.send(system.topics.dead_letters, TOOL, each)
     env = {"ROLLGUARD_WAIT_S": "3"}
-    said = await rollguard("replay", "--all", "--json", env=system.environment() | env)
-    assert said.code == 1
-    reasons = [each["reason"] for each in json.loads(said.out)["refused"]]
+    result = await rollguard("replay", "--all", "--json", env=system.environment() | env)
+    assert result.code == 1
+    reasons = [each["reason"] for each in json.loads(result.out)["refused"]]
     assert len(reasons) == 4
     assert f"prefix '{system.settings.topic_prefix}'" in reasons[0]
     assert "cut to 1048576 bytes" in reasons[1]

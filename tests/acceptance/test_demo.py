@@ -1,20 +1,19 @@
-"""The demo, whole and interrupted."""
+"""The demo, run to its end and interrupted."""
 
 import asyncio
 import os
 import re
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.support.command_line import left_behind
 
 
 async def start_demo(folder: Path) -> asyncio.subprocess.Process:
-    """The demo with a folder for its temporary files of its own."""
+    """Start the demo with a folder of its own for temporary files."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rollguard", "demo"),
         stdout=asyncio.subprocess.PIPE,
@@ -23,32 +22,14 @@ async def start_demo(folder: Path) -> asyncio.subprocess.Process:
     )
 
 
-def left_behind(folder: Path) -> list[str]:
-    """Files in the folder, and processes that were started for it."""
-    found = [path.name for path in folder.iterdir()]
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        known = f"{process.info['cmdline']} {process.info['environ']}"
-        if str(folder) in known and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(str(process.info["cmdline"]))
-    return found
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Open to others, unlike ``tmp_path``: as root, Postgres runs as another user."""
-    with tempfile.TemporaryDirectory(prefix="demo-") as made:
-        Path(made).chmod(0o711)
-        yield Path(made)
-
-
 @pytest.mark.timeout(120)
-async def test_the_demo_goes_as_it_must(folder: Path) -> None:
+async def test_the_demo_runs_as_expected(folder: Path) -> None:
     demo = await start_demo(folder)
-    said, _ = await asyncio.wait_for(demo.communicate(), 100)
-    text = said.decode()
+    output, _ = await asyncio.wait_for(demo.communicate(), 100)
+    text = output.decode()
     assert demo.returncode == 0, text
-    for told in ("dependencies 2", "1 signature change", "4 wait for statistics"):
-        assert told in text
+    for expected in ("dependencies 2", "1 signature change", "4 wait for statistics"):
+        assert expected in text
     assert len(re.findall(r"\bas expected\b", text)) == 11
     assert left_behind(folder) == []
 

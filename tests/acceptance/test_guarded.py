@@ -1,33 +1,20 @@
-"""Policy `guarded`, through real workers: chance rolls nothing back, a break does."""
+"""Policy `guarded` with real workers: chance failures roll nothing back, a broken version does."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from rollguard import ToolVersionManager
 from rollguard.client import DeploymentRefused
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.acceptance.test_command_line import rollguard
+from tests.support.command_line import rollguard
 from tests.support.system import System, execution, until
 
 ERROR = "ValueError: no"
 
 
-@pytest_asyncio.fixture
-async def guarded(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[System]:
-    roles = ("detector", "applier", "recorder")
-    async with System.started(
-        embedded_broker, database_dsn, topic_prefix, tmp_path, roles, ROLLGUARD_POLICY="guarded"
-    ) as running:
-        yield running
-
-
-async def test_evidence_decides(guarded: System) -> None:
+async def test_a_rollback_needs_evidence(guarded: System) -> None:
     await guarded.deploy("parser", "good = 1")
     lifetime = [ERROR if number % 10 == 9 else None for number in range(100)]
     await guarded.run(*(execution("parser", error) for error in lifetime))
@@ -52,18 +39,21 @@ async def test_evidence_decides(guarded: System) -> None:
 
     await until(rolled_back)
     words = ("explain", str(command.command_id), "--json")
-    said = json.loads((await rollguard(*words, env=guarded.environment())).out)["evidence"]
-    assert "(90 of 100" in said
-    assert said.endswith(" to 1 against") or said.endswith(" is a break")
+    result = json.loads((await rollguard(*words, env=guarded.environment())).out)["evidence"]
+    assert "(90 of 100" in result
+    assert result.endswith(" to 1 against") or result.endswith(" is a break")
 
 
 ONE = "def execute(text):\n    return text\n"
 TWO = "def execute(text, limit):\n    return text[:limit]\n"
 
 
-async def test_a_target_and_a_refusal_say_their_reasons(guarded: System, tmp_path: Path) -> None:
-    """Version 1 has earned its health, 2 was never run; what replaces them breaks, and is deployed
-    again by a machine, and by a person.
+async def test_the_reasons_of_a_target_and_of_a_refusal_are_shown(
+    guarded: System, tmp_path: Path
+) -> None:
+    """Roll version 3 back, then deploy its code again, by a machine and by a person.
+
+    Version 1 has enough successes to be the target, version 2 was never run.
     """
     await guarded.deploy("parser", ONE)
     await guarded.run(*(execution("parser") for _ in range(40)))
@@ -82,9 +72,9 @@ async def test_a_target_and_a_refusal_say_their_reasons(guarded: System, tmp_pat
     assert "limit" in outcome.breaking_changes[0]
 
     env = guarded.environment(ROLLGUARD_POLICY="guarded")
-    said = (await rollguard("explain", str(outcome.command_id), env=env)).out
-    assert "the nearest that did surely better than what it replaces" in said
-    assert outcome.breaking_changes[0] in said
+    result = (await rollguard("explain", str(outcome.command_id), env=env)).out
+    assert "the nearest that did surely better than what it replaces" in result
+    assert outcome.breaking_changes[0] in result
     assert "breaks calls" in (await rollguard("rollbacks", env=env)).out
 
     await guarded.executions_recorded("parser", 52)

@@ -1,4 +1,4 @@
-"""Policy `guarded`, through real workers: an outage, and one noisy caller."""
+"""Policy `guarded` with real workers: an outage, and a caller that fails again and again."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
-from tests.acceptance.test_command_line import rollguard
-from tests.acceptance.test_guarded import guarded
+from tests.support.command_line import rollguard
 from tests.support.system import System, execution, until
-
-__all__ = ["guarded"]
 
 ERROR = "ConnectionError: no route to host"
 
@@ -22,7 +19,7 @@ def tools_of_one_partition(system: System, number: int) -> list[str]:
 
 
 async def deployed(system: System, tools: Sequence[str]) -> None:
-    """Two versions of each: the first failed now and then, the second never did, so far."""
+    """Deploy two versions of each tool: the first failed now and then, the second never did."""
     for tool in tools:
         await system.deploy(tool, "good = 1")
     for number in range(100):
@@ -38,18 +35,20 @@ async def rolled_back(system: System) -> list[str]:
     return [row["tool_name"] for row in rows]
 
 
-async def test_an_outage_rolls_back_nothing_but_what_broke_in_it(guarded: System) -> None:
+async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: System) -> None:
     tools = tools_of_one_partition(guarded, 6)
     await deployed(guarded, tools)
     for _ in range(20):
         await guarded.run(*(execution(tool, ERROR) for tool in tools))
 
-    async def told() -> bool:
+    async def outage_is_shown() -> bool:
         answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
         return bool(json.loads(answer.out)["outage"])
 
-    await until(told)
-    assert (await guarded.health("%00outages"))[0] == 404  # it is a row, and no tool
+    await until(outage_is_shown)
+    assert (await guarded.health("%00outages"))[
+        0
+    ] == 404  # it is a row of the table, but not of a tool
     page = await guarded.metrics("detector")
     assert 'rollguard_outage{partition="0"} 1.0' in page
     assert "rollguard_outages_total 1.0" in page
@@ -57,10 +56,10 @@ async def test_an_outage_rolls_back_nothing_but_what_broke_in_it(guarded: System
     for _ in range(20):
         await guarded.run(*(execution(tool, ERROR if tool == tools[0] else None) for tool in tools))
 
-    async def found() -> bool:
+    async def is_rolled_back() -> bool:
         return bool(await rolled_back(guarded))
 
-    await until(found)
+    await until(is_rolled_back)
     assert await rolled_back(guarded) == tools[:1]
     answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
     assert json.loads(answer.out)["outage"] is None
@@ -71,7 +70,7 @@ def called(run: Execution, caller: str) -> Execution:
     return run.model_copy(update={"caller": caller})
 
 
-async def test_one_noisy_caller_is_heard_once(guarded: System) -> None:
+async def test_repeated_failures_of_one_caller_count_once(guarded: System) -> None:
     await deployed(guarded, ["parser"])
     good = [called(execution("parser"), f"caller-{number}") for number in range(10)]
     noisy = [called(execution("parser", ERROR), "caller-3") for _ in range(20)]
@@ -81,10 +80,10 @@ async def test_one_noisy_caller_is_heard_once(guarded: System) -> None:
     others = [called(execution("parser", ERROR), f"caller-{number}") for number in range(20)]
     await guarded.run(*others)
 
-    async def found() -> bool:
+    async def is_rolled_back() -> bool:
         return await rolled_back(guarded) == ["parser"]
 
-    await until(found)
+    await until(is_rolled_back)
     [record] = await guarded.records(guarded.topics.commands, 1)
     seen = RollbackCommand.from_bytes(record.value).details["evidence"]["seen"]
     assert seen["failures"] <= 20

@@ -1,4 +1,4 @@
-"""The verbs of decisions that wait for a person, and of pins, through real workers."""
+"""The verbs for held rollbacks, which wait for a person, and for pins, with real workers."""
 
 import getpass
 import json
@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.acceptance.test_command_line import rollguard
+from tests.support.command_line import rollguard
 from tests.support.system import System, execution, until
 
 pytestmark = pytest.mark.timeout(150)
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(150)
 async def system(
     embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """An applier alone; what waits of `quick` expires at once."""
+    """Provide an applier only; held rollbacks of the tool `quick` expire after 1 s."""
     started = System.started(
         *(embedded_broker, database_dsn, topic_prefix, tmp_path, ("applier",)),
         ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}}',
@@ -31,8 +31,8 @@ async def system(
         yield running
 
 
-async def decided(system: System, tool: str, mode: str | None = "hold") -> RollbackCommand:
-    """A command about the current version of the tool, as the detector issues it."""
+async def send_command(system: System, tool: str, mode: str | None = "hold") -> RollbackCommand:
+    """Send a command for the current version of the tool, as the detector does; return it."""
     [current] = await system.query(
         "SELECT version_id, activation FROM tool_versions WHERE tool_name = $1 AND is_current",
         tool,
@@ -55,19 +55,19 @@ async def decided(system: System, tool: str, mode: str | None = "hold") -> Rollb
     return order
 
 
-async def came(system: System, order: RollbackCommand, *settled: str) -> RollbackOutcome:
-    """The first outcome of the command with one of these statuses."""
+async def outcome_of(system: System, order: RollbackCommand, *statuses: str) -> RollbackOutcome:
+    """Return the first outcome of the command with one of these statuses."""
 
-    def wanted(value: bytes) -> bool:
+    def is_searched(value: bytes) -> bool:
         outcome = RollbackOutcome.from_bytes(value)
-        return outcome.command_id == order.command_id and outcome.status in settled
+        return outcome.command_id == order.command_id and outcome.status in statuses
 
-    record = await system.first(system.topics.outcomes, wanted)
+    record = await system.first(system.topics.outcomes, is_searched)
     return RollbackOutcome.from_bytes(record.value)
 
 
-async def said(system: System, *words: str) -> Any:
-    """What a verb prints as JSON; it must succeed."""
+async def json_of(system: System, *words: str) -> Any:
+    """Return what a verb prints as JSON; it must succeed."""
     answer = await rollguard(*words, "--json", env=system.environment())
     assert (answer.code, answer.err) == (0, "")
     return json.loads(answer.out)
@@ -78,25 +78,27 @@ async def test_a_person_is_asked(system: System) -> None:
     for tool in ("a", "b"):
         for code in ("one", "two"):
             await system.deploy(tool, code)
-    assert await said(system, "holds") == []
-    first, second = await decided(system, "a"), await decided(system, "b")
+    assert await json_of(system, "holds") == []
+    first, second = await send_command(system, "a"), await send_command(system, "b")
     for order in (first, second):
-        await came(system, order, "held")
+        await outcome_of(system, order, "held")
 
-    listed = await said(system, "holds")
+    listed = await json_of(system, "holds")
     assert [each["command_id"] for each in listed] == [
         str(each.command_id) for each in (second, first)
     ]
-    assert [each["tool_name"] for each in await said(system, "holds", "--tool", "a")] == ["a"]
+    assert [each["tool_name"] for each in await json_of(system, "holds", "--tool", "a")] == ["a"]
     shown = (await rollguard("holds", env=env)).out
     for word in (str(first.command_id), "2 → 1", "regression", "until"):
         assert word in shown
     assert "held until" in (await rollguard("rollbacks", env=env)).out
 
-    yes = await said(system, "approve", str(first.command_id), "--by", "ann")
+    yes = await json_of(system, "approve", str(first.command_id), "--by", "ann")
     assert (yes["status"], yes["to_version_number"]) == ("applied", 1)
-    assert (await said(system, "current", "a"))["version_number"] == 1
-    assert await said(system, "approve", str(first.command_id)) == yes, "again is the same"
+    assert (await json_of(system, "current", "a"))["version_number"] == 1
+    assert await json_of(system, "approve", str(first.command_id)) == yes, (
+        "a second approval has the same result"
+    )
     late = await rollguard("dismiss", str(first.command_id), "--reason", "no", env=env)
     assert (late.code, late.out) == (1, "")
     assert "not dismissed: applied" in late.err
@@ -107,10 +109,10 @@ async def test_a_person_is_asked(system: System) -> None:
     late = await rollguard("approve", str(second.command_id), env=env)
     assert (late.code, late.out) == (1, "")
     assert "not approved: a person dismissed it" in late.err
-    assert await said(system, "holds") == []
-    assert (await said(system, "current", "b"))["version_number"] == 2
+    assert await json_of(system, "holds") == []
+    assert (await json_of(system, "current", "b"))["version_number"] == 2
 
-    explained = await said(system, "explain", str(second.command_id))
+    explained = await json_of(system, "explain", str(second.command_id))
     assert (explained["status"], explained["rejection"]) == ("rejected", "dismissed")
     assert explained["dismissed_by"] == getpass.getuser()
     assert explained["dismissal"] == "a test\x1b[1m"
@@ -120,7 +122,7 @@ async def test_a_person_is_asked(system: System) -> None:
     assert "dismissed by" in (await rollguard("history", "b", env=env)).out
 
 
-async def test_what_is_not_held(system: System) -> None:
+async def test_only_a_held_rollback_can_be_answered(system: System) -> None:
     env = system.environment()
     for words in (("approve",), ("dismiss", "--reason", "no")):
         unknown = await rollguard(*words, str(UUID(int=1)), env=env)
@@ -134,8 +136,8 @@ async def test_what_is_not_held(system: System) -> None:
         assert (await rollguard(*wrong, env=env)).code == 2, wrong
     for code in ("one", "two"):
         await system.deploy("a", code)
-    observed = await decided(system, "a", "observe")
-    outcome = await came(system, observed, "observed")
+    observed = await send_command(system, "a", "observe")
+    outcome = await outcome_of(system, observed, "observed")
     assert (outcome.from_version_id, outcome.to_version_number) == (
         observed.from_version_id,
         1,
@@ -143,17 +145,17 @@ async def test_what_is_not_held(system: System) -> None:
     late = await rollguard("approve", str(observed.command_id), env=env)
     assert late.code == 1
     assert "not approved: only observed" in late.err
-    assert (await said(system, "current", "a"))["version_number"] == 2
+    assert (await json_of(system, "current", "a"))["version_number"] == 2
     long = await rollguard("approve", str(observed.command_id), "--by", "x" * 256, env=env)
     assert long.code == 1
     assert "approved_by" in long.err
 
 
-async def test_nobody_answers(system: System) -> None:
+async def test_a_hold_expires_if_nobody_answers(system: System) -> None:
     for code in ("one", "two"):
         await system.deploy("quick", code)
-    order = await decided(system, "quick")
-    outcome = await came(system, order, "rejected")
+    order = await send_command(system, "quick")
+    outcome = await outcome_of(system, order, "rejected")
     assert outcome.rejection == "expired"
     counted = await system.metrics("applier")
     labels = 'reason="regression",rejection="expired",status="rejected"'
@@ -161,7 +163,7 @@ async def test_nobody_answers(system: System) -> None:
     late = await rollguard("approve", str(order.command_id), env=system.environment())
     assert late.code == 1
     assert "nobody approved it in time" in late.err
-    assert (await said(system, "current", "quick"))["version_number"] == 2
+    assert (await json_of(system, "current", "quick"))["version_number"] == 2
 
 
 async def test_pins(system: System) -> None:
@@ -176,18 +178,20 @@ async def test_pins(system: System) -> None:
         assert none.code == 1
         assert "'a' is not pinned" in none.err
 
-    pinned = await said(system, "pin", "a", "--reason", "release", "--by", "ann")
+    pinned = await json_of(system, "pin", "a", "--reason", "release", "--by", "ann")
     assert (pinned["reason"], pinned["pinned_by"], pinned["expires_at"]) == ("release", "ann", None)
-    assert await said(system, "pin", "a") == pinned
+    assert await json_of(system, "pin", "a") == pinned
     assert "it is unpinned" in (await rollguard("pin", "a", env=env)).out
-    assert (await came(system, await decided(system, "a", None), "rejected")).rejection == "pinned"
+    assert (
+        await outcome_of(system, await send_command(system, "a", None), "rejected")
+    ).rejection == "pinned"
 
     before = datetime.now(UTC)
-    pinned = await said(system, "pin", "a", "--reason", "weekend", "--for", "2h")
+    pinned = await json_of(system, "pin", "a", "--reason", "weekend", "--for", "2h")
     ends = datetime.fromisoformat(pinned["expires_at"])
     assert 7_200 <= (ends - before).total_seconds() < 7_260
     assert pinned["pinned_by"] == getpass.getuser()
-    pinned = await said(system, "pin", "a", "--reason", "x", "--until", "2999-01-01T00:00:00Z")
+    pinned = await json_of(system, "pin", "a", "--reason", "x", "--until", "2999-01-01T00:00:00Z")
     assert pinned["expires_at"] == "2999-01-01T00:00:00Z"
     for wrong in (
         ("--for", "2h"),
@@ -200,14 +204,16 @@ async def test_pins(system: System) -> None:
     ):
         assert (await rollguard("pin", "a", *wrong, env=env)).code == 2, wrong
 
-    assert await said(system, "unpin", "a") == pinned
-    assert (await came(system, await decided(system, "a", None), "applied")).to_version_number == 1
+    assert await json_of(system, "unpin", "a") == pinned
+    assert (
+        await outcome_of(system, await send_command(system, "a", None), "applied")
+    ).to_version_number == 1
 
 
-async def test_what_the_detector_decides_is_held(
+async def test_a_decision_of_the_detector_is_held_for_its_reason(
     embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """By its reason alone: another one is carried out at once."""
+    """Hold it only for the configured reason: a rollback for another reason is applied at once."""
     roles = ("detector", "applier", "recorder")
     started = System.started(
         *(embedded_broker, database_dsn, topic_prefix, tmp_path, roles),
@@ -225,18 +231,18 @@ async def test_what_the_detector_decides_is_held(
             return [row["status"] for row in rows] == ["held", "applied"]
 
         await until(both)
-        [held] = await said(system, "holds")
+        [held] = await json_of(system, "holds")
         assert (held["tool_name"], held["reason"]) == ("a", "consecutive_failures")
-        assert (await said(system, "current", "a"))["version_number"] == 2
-        assert (await said(system, "approve", held["command_id"]))["status"] == "applied"
+        assert (await json_of(system, "current", "a"))["version_number"] == 2
+        assert (await json_of(system, "approve", held["command_id"]))["status"] == "applied"
 
-        async def judged_anew() -> bool:
+        async def version_1_is_judged() -> bool:
             status, health = await system.health("a")
             return status == 200 and health["version_number"] == 1
 
-        await until(judged_anew)
+        await until(version_1_is_judged)
         await system.executions_recorded("a", 3)
-        explained = await said(system, "explain", held["command_id"])
+        explained = await json_of(system, "explain", held["command_id"])
         assert len(explained["executions"]) == 3
-        shown = await said(system, "show", "a", str(held["from_version_id"]))
+        shown = await json_of(system, "show", "a", str(held["from_version_id"]))
         assert (shown["trusted"], len(shown["rollbacks"])) == (False, 1)

@@ -1,15 +1,15 @@
-"""`topics --republish`: new topics learn from Postgres which version of each tool is current."""
+"""`topics --republish`: new topics get the current version of each tool from Postgres."""
 
 import pytest
 
 from schemas.deployment import ToolVersion
 from schemas.execution import Activation
-from tests.acceptance.test_command_line import rollguard
+from tests.support.command_line import rollguard
 from tests.support.system import System
 
 
 @pytest.mark.timeout(120)
-async def test_new_topics_say_what_postgres_says(system: System) -> None:
+async def test_new_topics_get_the_current_versions(system: System) -> None:
     first = await system.deploy("parser", "a")
     await system.deploy("parser", "b")
     await system.deploy("lexer", "x")
@@ -17,10 +17,10 @@ async def test_new_topics_say_what_postgres_says(system: System) -> None:
     prefix = f"new-{system.settings.topic_prefix}"
 
     env = system.environment(ROLLGUARD_TOPIC_PREFIX=prefix)
-    said = await rollguard("topics", "--republish", env=env)
-    assert (said.code, said.err) == (0, "")
-    assert f"created {prefix}tool-versions" in said.out
-    assert said.out.endswith("published 2 versions\n")
+    result = await rollguard("topics", "--republish", env=env)
+    assert (result.code, result.err) == (0, "")
+    assert f"created {prefix}tool-versions" in result.out
+    assert result.out.endswith("published 2 versions\n")
 
     records = await system.records(f"{prefix}tool-versions", 2)
     versions = {v.tool_name: v for v in (ToolVersion.from_bytes(each.value) for each in records)}

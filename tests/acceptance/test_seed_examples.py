@@ -1,6 +1,6 @@
-"""The seed's code runs: each example of `docs/seed.md` as it is printed there, but for the import.
+"""The examples of `docs/seed.md`, run as they are printed there, except for the import.
 
-Blocking it is not changed in anything else; the coroutines get their `await`.
+The blocking API needs no other change; for the async API the calls get an `await`.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ IMPORT = "from neural_engine.core.tool_version_manager import ToolVersionManager
 
 
 def example(heading: str) -> str:
-    """The first block of Python below this heading of the seed, as it is printed."""
+    """Return the first block of Python after this heading of the seed, as it is printed."""
     below = SEED.read_text("utf-8").split(f"# {heading}\n", 1)[1]
     found = re.search(r"```python\n(.*?)```", below, re.DOTALL)
     assert found is not None
@@ -40,8 +40,9 @@ def example(heading: str) -> str:
 async def system(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """Three versions of `my_tool`, each with executions; the third is broken, and no detector runs
-    that would see it first.
+    """Provide three versions of `my_tool`, each with executions; the third one is broken.
+
+    No detector runs, because it would roll the third one back first.
     """
     async with System.started(
         kafka, database_dsn, topic_prefix, tmp_path, ("applier", "recorder")
@@ -65,7 +66,7 @@ async def system(
 def run(
     request: pytest.FixtureRequest, system: System, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
-    """Runs an example with these names; returns all names behind it, and what it printed."""
+    """Provide a function that runs an example; it returns all names after it and the output."""
 
     async def run_async(text: str, names: dict[str, Any]) -> None:
         text = text.replace(IMPORT, "from rollguard import ToolVersionManager")
@@ -108,40 +109,40 @@ async def test_create_version_manually(run: Callable[..., Any], system: System) 
 
 
 async def test_get_version_history(run: Callable[..., Any]) -> None:
-    _, said = await run("Get Version History")
-    assert "Version 3:\n  Created: 20" in said
-    assert "By: human\n  Success rate: 75.0%\n  Executions: 4\n" in said
-    assert said.index("Version 3") < said.index("Version 2") < said.index("Version 1")
+    _, printed = await run("Get Version History")
+    assert "Version 3:\n  Created: 20" in printed
+    assert "By: human\n  Success rate: 75.0%\n  Executions: 4\n" in printed
+    assert printed.index("Version 3") < printed.index("Version 2") < printed.index("Version 1")
 
 
-async def test_a_version_that_was_never_executed_has_a_rate_to_print(
+async def test_a_version_without_executions_has_a_rate_to_print(
     run: Callable[..., Any], system: System
 ) -> None:
     await system.deploy("my_tool", "x = 2\n")
-    _, said = await run("Get Version History")
-    assert "Success rate: nan%\n  Executions: 0\n" in said
+    _, printed = await run("Get Version History")
+    assert "Success rate: nan%\n  Executions: 0\n" in printed
 
 
 async def test_compare_versions(run: Callable[..., Any]) -> None:
-    _, said = await run("Compare Versions")
-    assert "-def execute(text):\n" in said
-    assert "+def execute(text, limit=10):\n" in said
-    assert "  Version 1: 75.0%\n  Version 2: 80.0%\n  Change: +5.0%\n" in said
-    assert "Breaking change" not in said, "an optional parameter breaks no call"
+    _, printed = await run("Compare Versions")
+    assert "-def execute(text):\n" in printed
+    assert "+def execute(text, limit=10):\n" in printed
+    assert "  Version 1: 75.0%\n  Version 2: 80.0%\n  Change: +5.0%\n" in printed
+    assert "Breaking change" not in printed, "an optional parameter breaks no call"
 
 
 async def test_rollback_to_version(run: Callable[..., Any], system: System) -> None:
-    _, said = await run("Rollback to Version")
-    assert "✅ Rolled back to version 2\n" in said
+    _, printed = await run("Rollback to Version")
+    assert "✅ Rolled back to version 2\n" in printed
     [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
     assert row["version_number"] == 2
-    _, said = await run("Rollback to Version")
-    assert "❌ Rollback failed: version 2 of 'my_tool' is the current one already" in said
+    _, printed = await run("Rollback to Version")
+    assert "❌ Rollback failed: version 2 of 'my_tool' is the current one already" in printed
 
 
 async def test_check_fast_rollback_triggers(run: Callable[..., Any], system: System) -> None:
-    names, said = await run("Check Fast Rollback Triggers")
-    assert "🚨 Immediate rollback needed!\n   Reason: signature_change\n" in said
+    names, printed = await run("Check Fast Rollback Triggers")
+    assert "🚨 Immediate rollback needed!\n   Reason: signature_change\n" in printed
     assert names["details"]["failures"] == 2
     [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
     assert row["version_number"] == 2
@@ -170,7 +171,7 @@ async def test_the_autonomous_improvement_neuron(system: System) -> None:
 
 @pytest.mark.parametrize("module", [rollguard, blocking])
 def test_the_autonomous_loop(module: Any) -> None:
-    """Wired as it is printed, with nothing running: all is connected when it is needed."""
+    """Run the example with no broker or database: connections are opened only when needed."""
     registry = SimpleNamespace(reload=lambda version: None)
     self = SimpleNamespace(autonomous_improvement=SimpleNamespace())
     names = {

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.test_command_line import rollguard
+from tests.support.command_line import rollguard
 from tests.support.system import System, execution, until
 
 TOOL = "数 parser"
@@ -27,19 +27,19 @@ def kafka(embedded_broker: str) -> str:
 
 @pytest_asyncio.fixture
 async def broken(system: System, tmp_path: Path) -> AsyncIterator[System]:
-    """A tool whose second version was rolled back by the detector; and one with one version."""
+    """Provide a tool whose second version was rolled back, and a tool with one version."""
     (tmp_path / "one.py").write_bytes(ONE.encode())
     (tmp_path / "two.py").write_bytes(TWO.encode())
     env = system.environment()
     assert (await rollguard("deploy", TOOL, str(tmp_path / "one.py"), env=env)).code == 0
     await system.run(*(execution(TOOL, None) for _ in range(4)))
     await system.executions_recorded(TOOL, 4)
-    said = await rollguard(
+    result = await rollguard(
         *("deploy", TOOL, str(tmp_path / "two.py"), "--by", "autonomous", "--reason", "be quick"),
         *("--accept", "execute=all callers pass it", "--accept", "parameter_removed=why not"),
         env=env,
     )
-    assert said.code == 0, said.err
+    assert result.code == 0, result.err
     await system.run(*(execution(TOOL, "TypeError: limit") for _ in range(2)))
     await system.executions_recorded(TOOL, 6)
     await system.deploy("other", ONE)
@@ -52,7 +52,7 @@ async def broken(system: System, tmp_path: Path) -> AsyncIterator[System]:
 
 
 @pytest.mark.timeout(150)
-async def test_what_became_of_a_version(broken: System) -> None:
+async def test_the_history_of_a_version(broken: System) -> None:
     env = broken.environment()
     [command] = await broken.query("SELECT * FROM rollbacks")
     runs = await broken.query("SELECT * FROM tool_executions WHERE NOT success")
@@ -69,13 +69,13 @@ async def test_what_became_of_a_version(broken: System) -> None:
     ]
     assert [each["reason"] for each in newest["rollbacks"]] == ["signature_change"]
     assert set(newest["rollbacks"][0]["details"]["recent"]) >= ids
-    said = (await rollguard("history", TOOL, env=env)).out
+    result = (await rollguard("history", TOOL, env=env)).out
     for word in ("be quick", "autonomous", "immediate", "signature_change", "100.0 %", "limit"):
-        assert word in said
-    said = (await rollguard("show", TOOL, "2", env=env)).out
-    assert all(each in said for each in ids), "for which executions"
-    assert "all callers pass it" in said
-    assert "␛[31mred" in said, "a terminal must not obey code"
+        assert word in result
+    result = (await rollguard("show", TOOL, "2", env=env)).out
+    assert all(each in result for each in ids), "the executions that decided"
+    assert "all callers pass it" in result
+    assert "␛[31mred" in result, "escape sequences in code must not reach the terminal"
 
     listed = json.loads((await rollguard("rollbacks", "--json", env=env)).out)
     assert [each["command_id"] for each in listed] == [str(command["command_id"])]
@@ -83,8 +83,8 @@ async def test_what_became_of_a_version(broken: System) -> None:
         json.loads((await rollguard("rollbacks", "--tool", "other", "--json", env=env)).out) == []
     )
     for since, count in (("1h", 1), ("0s", 0), ("2020-01-01T00:00:00Z", 1), ("9999999d", 1)):
-        said = (await rollguard("rollbacks", "--since", since, "--json", env=env)).out
-        assert len(json.loads(said)) == count, since
+        result = (await rollguard("rollbacks", "--since", since, "--json", env=env)).out
+        assert len(json.loads(result)) == count, since
     assert "signature_change" in (await rollguard("rollbacks", env=env)).out
     assert (await rollguard("rollbacks", "--since", "yesterday", env=env)).code == 2
 
@@ -94,9 +94,9 @@ async def test_what_became_of_a_version(broken: System) -> None:
     assert explained["unrecorded"] == []
     assert explained["executions"][0]["error"] == "TypeError: limit"
     assert "at least 2 failures are TypeError or AttributeError" in explained["rule"]
-    said = (await rollguard(*words, env=env)).out
-    assert "TypeError: limit" in said
-    assert "at least 2 failures" in said
+    result = (await rollguard(*words, env=env)).out
+    assert "TypeError: limit" in result
+    assert "at least 2 failures" in result
     unknown = await rollguard("explain", str(UUID(int=1)), env=env)
     assert (unknown.code, unknown.out) == (1, "")
     assert "no rollback has the id" in unknown.err
@@ -111,11 +111,11 @@ async def test_compare(broken: System, tmp_path: Path) -> None:
     assert found["code_diff"].endswith("-# 🛡 é\r\n+# \x1b[31mred\n")
     assert found["metrics_comparison"]["success_rate_change"] == -1
     assert {each["accepted"] for each in found["findings"]} == {"all callers pass it"}
-    said = await rollguard("compare", TOOL, "1", "2", env=env)
-    assert said.code == 0
-    assert "95% confidence interval" in said.out
-    assert said.out.endswith(found["code_diff"]), "patch takes it as it is"
-    assert "\x1b[32m" not in said.out
+    result = await rollguard("compare", TOOL, "1", "2", env=env)
+    assert result.code == 0
+    assert "95% confidence interval" in result.out
+    assert result.out.endswith(found["code_diff"]), "patch must be able to read it"
+    assert "\x1b[32m" not in result.out
     back = json.loads((await rollguard("compare", TOOL, "2", "1", "--json", env=env)).out)
     assert back["metrics_comparison"]["success_rate_change"] == 1
     for words in ((TOOL, "1", "77"), ("other", "1", "2"), ("none", "1", "2")):
@@ -128,10 +128,10 @@ async def test_compare(broken: System, tmp_path: Path) -> None:
 @pytest.mark.timeout(150)
 async def test_colour_on_a_terminal(broken: System) -> None:
     env = {**os.environ, **broken.environment(), "TERM": "xterm-256color"}
-    said = _in_a_terminal([sys.executable, "-m", "rollguard", "compare", TOOL, "1", "2"], env)
-    assert "\x1b[32m+def execute(x, limit):" in said
-    assert "\x1b[31m-def execute(x):" in said
-    assert "+# ␛[31mred" in said
+    result = _in_a_terminal([sys.executable, "-m", "rollguard", "compare", TOOL, "1", "2"], env)
+    assert "\x1b[32m+def execute(x, limit):" in result
+    assert "\x1b[31m-def execute(x):" in result
+    assert "+# ␛[31mred" in result
 
 
 def _in_a_terminal(command: list[str], env: dict[str, str]) -> str:
@@ -154,23 +154,23 @@ def _in_a_terminal(command: list[str], env: dict[str, str]) -> str:
 
 async def test_an_accepted_break_needs_a_reason(system: System, tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("x = 1\n")
-    said = await rollguard(
+    result = await rollguard(
         *("deploy", "t", str(tmp_path / "one.py"), "--accept", str(uuid4())),
         env=system.environment(),
     )
-    assert said.code == 2
-    assert "WHAT=REASON" in said.err
+    assert result.code == 2
+    assert "WHAT=REASON" in result.err
 
 
 @pytest.mark.timeout(150)
 async def test_prune(broken: System) -> None:
     env = broken.environment()
     await broken.query("UPDATE tool_executions SET executed_at = executed_at - interval '40 days'")
-    said = await rollguard("prune", "--older-than", "50d", "--json", env=env)
-    assert json.loads(said.out)["executions"] == 0
-    said = await rollguard("prune", "--older-than", "30d", "--json", env=env)
-    assert (said.code, said.err) == (0, "")
-    done = json.loads(said.out)
+    result = await rollguard("prune", "--older-than", "50d", "--json", env=env)
+    assert json.loads(result.out)["executions"] == 0
+    result = await rollguard("prune", "--older-than", "30d", "--json", env=env)
+    assert (result.code, result.err) == (0, "")
+    done = json.loads(result.out)
     assert (done["executions"], done["tools"]) == (6, {TOOL: 6})
     shown = json.loads((await rollguard("show", TOOL, "1", "--json", env=env)).out)
     assert (shown["total_executions"], shown["success_rate"], shown["pruned_executions"]) == (

@@ -71,9 +71,7 @@ class Broker:
     async def start(self) -> None:
         """Run it on what it kept; returns when it answers."""
         command = [str(APACHE), str(self._folder / "kafka"), str(self._port), str(self._controller)]
-        self._process = start(
-            command, self._folder / "kafka.log", ROLLGUARD_KAFKA_ADVERTISED=self.address
-        )
+        self._process = start(command, self._folder / "kafka.log", BROKER_ADVERTISED=self.address)
         await wait_for_kafka(f"127.0.0.1:{self._port}", _START_S)
 
     def kill(self) -> None:
@@ -275,7 +273,7 @@ class Stack:
             "ROLLGUARD_REFRESH_S": str(self.refresh_s),
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
-            "ROLLGUARD_POLICY": self.settings.policy,
+            "ROLLGUARD_POLICY": self.settings.rules.policy,
         }
 
     def add(self, role: str, step: str = "") -> Worker:

@@ -68,7 +68,7 @@ class Workload:
         self._history: dict[str, list[int]] = defaultdict(list)
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._deployed: dict[str, Deployment] = {}
-        self._outages = settings.policy == "guarded"
+        self._outages = settings.rules.policy == "guarded"
         self._in_outage = False
         self._stopping = asyncio.Event()
 

@@ -58,7 +58,7 @@ class PostgresServer:
     template: str
 
     def dsn_of(self, database: str) -> str:
-        """The address of another database on this server."""
+        """Return the address of another database on this server."""
         parts = urlsplit(self.dsn)
         # urlunsplit would drop the // before the empty host of a unix socket
         query = f"?{parts.query}" if parts.query else ""
@@ -66,7 +66,10 @@ class PostgresServer:
 
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[str]:
-        """The DSN of a new database, migrated unless another template is named; dropped after."""
+        """Create a database, yield its DSN, and drop it at the end.
+
+        It is migrated unless another template is named.
+        """
         name = f"rollguard_test_{uuid4().hex}"
         run(execute(self.dsn, f"create database {name} template {template or self.template}"))
         try:
@@ -95,7 +98,7 @@ def _address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A running server with a migrated template."""
+    """Yield a running server with a migrated template."""
     with _address() as dsn:
         server = PostgresServer(dsn, f"rollguard_template_{uuid4().hex}")
         run(execute(dsn, f"create database {server.template}"))
@@ -108,14 +111,14 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def database_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    """The DSN of a migrated database that only this test uses."""
+    """Yield the DSN of a migrated database that only this test uses."""
     with postgres_server.database() as dsn:
         yield dsn
 
 
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    """A pool on that database."""
+    """Yield a pool on that database."""
     pool = await open_pool(database_dsn, size=8)
     yield pool
     await pool.close()
@@ -123,6 +126,6 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def conn(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection of the pool."""
+    """Yield a connection of the pool."""
     async with pool.acquire() as conn:
         yield conn

@@ -79,8 +79,8 @@ def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureK
     (data / "server.pem").write_text(key.read_text() + cert.read_text())
     port, secure = free_port(), free_port()
     environment = {
-        "ROLLGUARD_KAFKA_SASL_PORT": str(secure),
-        "ROLLGUARD_KAFKA_USERS": " ".join(f"{user}:{password_of(user)}" for user in users),
+        "BROKER_SASL_PORT": str(secure),
+        "BROKER_USERS": " ".join(f"{user}:{password_of(user)}" for user in users),
     }
     command = [str(APACHE), str(data), str(port), str(free_port())]
     with running_broker(command, f"127.0.0.1:{port}", environment):

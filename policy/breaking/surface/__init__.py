@@ -1,1 +1,1 @@
-"""What a module offers to its callers, read from its source code."""
+"""The surface of a module, which is what its callers can reach, read from its source code."""

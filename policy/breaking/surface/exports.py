@@ -1,14 +1,14 @@
-"""What a module lists in ``__all__``."""
+"""The reading of ``__all__``."""
 
 import ast
 
-from policy.breaking.surface.blocks import statements
+from policy.breaking.surface.statements import scope_statements
 
 
 def exports_of(body: list[ast.stmt]) -> list[str] | None:
-    """The names in ``__all__``, in order; None where there is none or it cannot be read."""
+    """Return the names in ``__all__``, in order; None if there is none or it cannot be read."""
     exports: list[str] | None = None
-    for statement, _ in statements(body):
+    for statement, _ in scope_statements(body):
         match statement:
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
                 exports = _names(value)
@@ -28,7 +28,7 @@ def _joined(names: list[str] | None, more: list[str] | None) -> list[str] | None
 
 
 def _names(value: ast.expr) -> list[str] | None:
-    """The names in a list or in a sum of lists."""
+    """Return the names in a list or in a sum of lists; None for any other expression."""
     texts: list[str] = []
     waiting = [value]
     while waiting:

@@ -1,31 +1,33 @@
-"""Expressions as text: what a person is shown, and what two of them are compared by."""
+"""Expressions as text, to show them to people and to compare them."""
 
 import ast
 import zlib
 from collections.abc import Mapping
 from typing import Final
 
+#: The dotted name that each imported name stands for.
 Imports = Mapping[str, str]
 
-_PLAIN: Final = (bool, int, str, type(None))
+_SIMPLE: Final = (bool, int, str, type(None))
 
 
-def text_of(node: ast.expr) -> str:
-    """The expression in canonical Python: the same for all spellings of one expression.
+def expression_text(node: ast.expr) -> str:
+    """Return the expression in canonical Python: the same text for all spellings of it.
 
-    One too deep, or with a number too long, to be written out is told by its size and a checksum.
+    If the expression is too deep or has a number too long to be written out, the text is its size
+    and a checksum.
     """
     if isinstance(node, ast.Name):
         return node.id
     try:
-        if isinstance(node, ast.Constant) and isinstance(node.value, _PLAIN):
-            return repr(node.value)  # the same, and far faster
+        if isinstance(node, ast.Constant) and isinstance(node.value, _SIMPLE):
+            return repr(node.value)  # the same text as from unparse, and far faster
         return ast.unparse(node)
     except (RecursionError, ValueError):
-        return _summary(node)
+        return _size_and_checksum(node)
 
 
-def _summary(node: ast.expr) -> str:
+def _size_and_checksum(node: ast.expr) -> str:
     size = checksum = 0
     for each in ast.walk(node):
         size += 1
@@ -40,9 +42,10 @@ def _summary(node: ast.expr) -> str:
     return f"<an expression of {size} parts, {checksum:08x}>"
 
 
-def path_of(node: ast.expr, imports: Imports) -> str | None:
-    """The dotted name that the expression is, its root replaced by what was imported under that
-    name; None for any other expression.
+def dotted_name(node: ast.expr, imports: Imports) -> str | None:
+    """Return the full dotted name if the expression is a name or a chain of attributes.
+
+    The first part is replaced by what was imported under that name. None for any other expression.
     """
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -55,10 +58,10 @@ def path_of(node: ast.expr, imports: Imports) -> str | None:
 
 
 def decorator_text(node: ast.expr, imports: Imports) -> str:
-    """A decorator by the full name of what it calls, with its arguments."""
+    """Return a decorator as its full dotted name and its arguments."""
     if not isinstance(node, ast.Call):
-        return path_of(node, imports) or text_of(node)
-    name = path_of(node.func, imports) or text_of(node.func)
-    arguments = [text_of(each) for each in node.args]
-    arguments += [f"{each.arg or '**'}={text_of(each.value)}" for each in node.keywords]
+        return dotted_name(node, imports) or expression_text(node)
+    name = dotted_name(node.func, imports) or expression_text(node.func)
+    arguments = [expression_text(each) for each in node.args]
+    arguments += [f"{each.arg or '**'}={expression_text(each.value)}" for each in node.keywords]
     return f"{name}({', '.join(arguments)})"

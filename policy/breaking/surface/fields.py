@@ -1,11 +1,12 @@
-"""Constructors that classes get from their fields: dataclasses, named tuples and the like."""
+"""The reading of fields, of which a constructor is made: dataclasses, named tuples and the like."""
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
-from policy.breaking.surface.expressions import path_of
-from policy.breaking.surface.model import Parameter, Passing, is_public
+from policy.breaking.surface.elements import Parameter, Passing, is_public
+from policy.breaking.surface.expressions import Imports, dotted_name
 
 _DECORATORS: Final = frozenset(
     {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
@@ -17,25 +18,25 @@ _BASES: Final = {
     "msgspec.Struct": Passing.EITHER,
     "pydantic.BaseModel": Passing.KEYWORD,
 }
-#: Calls that describe a field instead of giving its default.
+#: Calls that describe a field and may give its default as an argument.
 _DESCRIPTIONS: Final = frozenset(
     {"dataclasses.field", "attr.field", "attrs.field", "msgspec.field", "pydantic.Field"}
 )
-_DEFAULTS: Final = frozenset({"default", "default_factory", "factory"})
-
-Imports = Mapping[str, str]
+_DEFAULT_OPTIONS: Final = frozenset({"default", "default_factory", "factory"})
 
 
 def fields_of(
     node: ast.ClassDef, ancestors: Collection[str], imports: Imports
 ) -> tuple[Parameter, ...] | None:
-    """The parameters that the class's own fields give its constructor, as the source has them;
-    None for a class without such fields. ``ancestors`` are the names of its bases and theirs.
+    """Return the constructor's parameters that the class's own fields make up, in source order.
+
+    None for a class that has no constructor made of fields. ``ancestors`` are the names of its
+    bases and of their bases.
     """
     for decorator in node.decorator_list:
         options = decorator.keywords if isinstance(decorator, ast.Call) else []
         name = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if path_of(name, imports) in _DECORATORS:
+        if dotted_name(name, imports) in _DECORATORS:
             if _is(options, "init", False):
                 return None
             passing = Passing.KEYWORD if _is(options, "kw_only", True) else Passing.EITHER
@@ -50,35 +51,38 @@ def _fields(node: ast.ClassDef, passing: Passing, imports: Imports) -> Iterator[
     for statement in node.body:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                kind = _annotation_path(annotation, imports)
-                if kind == "dataclasses.KW_ONLY":
+                annotated = _name_without_arguments(annotation, imports)
+                if annotated == "dataclasses.KW_ONLY":
                     passing = Passing.KEYWORD
-                elif kind != "typing.ClassVar":
-                    yield from _field(name, annotation, value, passing, imports)
+                elif annotated != "typing.ClassVar":
+                    field = Parameter(name, passing, value, annotation)
+                    yield from _described(field, imports)
 
 
-def _field(
-    name: str,
-    annotation: ast.expr,
-    value: ast.expr | None,
-    passing: Passing,
-    imports: Imports,
-) -> Iterator[Parameter]:
-    if isinstance(value, ast.Call) and path_of(value.func, imports) in _DESCRIPTIONS:
-        if _is(value.keywords, "init", False):
-            return
-        if _is(value.keywords, "kw_only", True):
-            passing = Passing.KEYWORD
-        value = _default(value)
-    yield Parameter(name, passing, value, annotation)
+def _described(field: Parameter, imports: Imports) -> Iterator[Parameter]:
+    """Yield the field, with what its description says, such as ``field(default=1)``.
+
+    Yield nothing if the description takes it out of the constructor.
+    """
+    description = field.default
+    if not isinstance(description, ast.Call) or (
+        dotted_name(description.func, imports) not in _DESCRIPTIONS
+    ):
+        yield field
+    elif not _is(description.keywords, "init", False):
+        is_keyword = _is(description.keywords, "kw_only", True)
+        passing = Passing.KEYWORD if is_keyword else field.passing
+        yield replace(field, passing=passing, default=_default_in(description))
 
 
-def _default(description: ast.Call) -> ast.expr | None:
-    given: list[ast.expr] = [each.value for each in description.keywords if each.arg in _DEFAULTS]
-    given += description.args[:1]  # pydantic's first
-    if not given or (isinstance(given[0], ast.Constant) and given[0].value is ...):
+def _default_in(description: ast.Call) -> ast.expr | None:
+    values: list[ast.expr] = [
+        each.value for each in description.keywords if each.arg in _DEFAULT_OPTIONS
+    ]
+    values += description.args[:1]  # pydantic takes the default by position too
+    if not values or (isinstance(values[0], ast.Constant) and values[0].value is ...):
         return None
-    return given[0]
+    return values[0]
 
 
 def _is(options: list[ast.keyword], name: str, value: bool) -> bool:
@@ -88,17 +92,19 @@ def _is(options: list[ast.keyword], name: str, value: bool) -> bool:
     )
 
 
-def _annotation_path(annotation: ast.expr, imports: Imports) -> str | None:
+def _name_without_arguments(annotation: ast.expr, imports: Imports) -> str | None:
     if isinstance(annotation, ast.Subscript):
         annotation = annotation.value
-    return path_of(annotation, imports)
+    return dotted_name(annotation, imports)
 
 
 def fields_of_call(call: ast.Call, imports: Imports) -> tuple[Parameter, ...] | None:
-    """The parameters of what ``namedtuple("P", "x y")`` or ``NamedTuple("P", [("x", int)])``
-    makes; None for any other call, and for names that cannot be read.
+    """Return the fields that a call such as ``namedtuple("P", "x y")`` gives a new class.
+
+    ``NamedTuple("P", [("x", int)])`` is the other kind of call. None for any other call, and if the
+    names cannot be read.
     """
-    match path_of(call.func, imports), call.args:
+    match dotted_name(call.func, imports), call.args:
         case "collections.namedtuple", [_, listed, *_]:
             names = _listed_names(listed)
         case "typing.NamedTuple", [_, ast.List(elts=pairs)]:
@@ -131,7 +137,7 @@ def _listed_names(listed: ast.expr) -> list[str]:
 
 
 def _names(parts: list[ast.expr]) -> list[str]:
-    """The texts; none where one of the parts is something else."""
-    names = [each.value for each in parts if isinstance(each, ast.Constant)]
-    texts = [name for name in names if isinstance(name, str) and name.isidentifier()]
-    return texts if len(texts) == len(parts) else []
+    """Return the names that the constants hold; none if any part is not a name."""
+    values = [each.value for each in parts if isinstance(each, ast.Constant)]
+    names = [value for value in values if isinstance(value, str) and value.isidentifier()]
+    return names if len(names) == len(parts) else []

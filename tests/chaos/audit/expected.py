@@ -96,6 +96,8 @@ def expected_of_guarded(books: Books) -> Iterator[tuple[str, Expected]]:
 
 def _health(partition: Partition, tool: str, books: Books) -> dict[str, Any]:
     settings, row = books.settings, partition.rows[tool]
-    shown = health_of(row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings)
+    shown = health_of(
+        row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings.outages
+    )
     said: dict[str, Any] = json.loads(json.dumps(shown))
     return said

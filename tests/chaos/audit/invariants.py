@@ -108,7 +108,7 @@ def decisions(books: Books) -> Iterator[Violation]:
             where = f"{record.partition}:{record.offset}"
             text = f"{command.command_id} was issued before, otherwise"
             yield Violation("decisions", command.tool_name, where, text)
-    demands = expected_of_seed if books.settings.policy == "seed" else expected_of_guarded
+    demands = expected_of_seed if books.settings.rules.policy == "seed" else expected_of_guarded
     for tool, expected in demands(books):
         there = issued.pop(tool, {})
         for record, demanded in expected.commands:

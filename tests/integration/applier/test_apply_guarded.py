@@ -1,20 +1,27 @@
-"""The applier under policy `guarded`: targets and what they break, brakes, refused code."""
+"""The applier under policy `guarded`: targets, breaks, rollback limits, refused code."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from agents.applier import plan_rollbacks
+from agents.applier import comparisons
 from db.postgres.pool import Connection, Pool, open_pool
-from db.versions.tool_versions import current_version
+from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import Settings
-from tests.integration.applier.test_apply_changes import TOPICS, Applier
-from tests.integration.db.test_db import NOW, command, deploy_all, deployment, execution, record_all
-from tests.integration.db.test_db_groups import held_locks
 from tests.integration.streams.test_least_privilege import grant
+from tests.support.applier import TOPICS, Applier
+from tests.support.stored import (
+    NOW,
+    command,
+    deploy_all,
+    deployment,
+    execution,
+    held_locks,
+    record_all,
+)
 
 TOOLS = {"seed": {"policy": "seed"}}
 GUARDED: dict[str, Any] = {"partitions": 1, "policy": "guarded", "tools": TOOLS, "cooldown_s": 0}
@@ -39,13 +46,13 @@ EVIDENCE = {
 
 
 class Guarded(Applier):
-    """The applier with this policy."""
+    """The applier under this policy."""
 
     def __init__(self, pool: Pool, **numbers: Any) -> None:
         super().__init__(pool, settings=Settings(**(GUARDED | numbers)))
 
     async def condemn(self, conn: Connection, *tools: str, **fields: Any) -> RollbackOutcome:
-        """What the detector commands of what is current; the last outcome."""
+        """Apply what the detector commands for the current versions; return the last outcome."""
         await self.roll_back(*[await condemning(conn, tool, **fields) for tool in tools])
         return self.broker.rolled_back()[-1]
 
@@ -165,9 +172,7 @@ class TestBreaks:
     async def test_what_was_replaced_is_what_was_compared_with(
         self, guarded: Guarded, conn: Connection
     ) -> None:
-        """The target's trust was lost while the code was compared: the next one is compared under
-        the lock.
-        """
+        """Compare again under the lock if the target lost its trust during the first comparison."""
         await deploy_all(conn, "one", "two", "three")
 
         async def lose() -> None:
@@ -213,7 +218,7 @@ class TestBreaks:
         await guarded.roll_back(command())  # a person's
         assert guarded.broker.rolled_back()[-1].status == "applied"
 
-    async def test_what_a_person_approves_is_neither_held_nor_braked(
+    async def test_what_a_person_approves_is_neither_held_nor_limited(
         self, pool: Pool, conn: Connection
     ) -> None:
         guarded = Guarded(pool, hold_breaking_targets=True, rollback_budget=1, cooldown_s=60)
@@ -226,7 +231,7 @@ class TestBreaks:
     async def test_a_group_is_cut_where_comparing_takes_long(
         self, guarded: Guarded, conn: Connection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(plan_rollbacks, "COMPARE_GROUP_S", -1.0)
+        monkeypatch.setattr(comparisons, "COMPARE_GROUP_S", -1.0)
         for tool in "abc":
             await deploy_all(conn, "one", "two", tool=tool)
         await guarded.condemn(conn, *"abc")
@@ -235,7 +240,7 @@ class TestBreaks:
         assert [each.status for each in guarded.broker.rolled_back()] == ["applied"] * 3
 
 
-class TestBrakes:
+class TestRollbackLimits:
     @staticmethod
     async def again(
         guarded: Guarded, conn: Connection, seconds: float, tool: str = "parser"
@@ -285,14 +290,14 @@ class TestBrakes:
         await guarded.roll_back(*orders)
         assert guarded.broker.of(TOPICS.outcomes)[3:] == first
 
-    async def test_catching_up_brakes_nothing(self, pool: Pool, conn: Connection) -> None:
+    async def test_catching_up_reaches_no_limit(self, pool: Pool, conn: Connection) -> None:
         """All in one moment, of events that were an hour apart."""
         guarded = Guarded(pool, cooldown_s=60)
         await deploy_all(conn, "good")
         for hour in range(5):
             assert await self.again(guarded, conn, hour * 3_600) is None
 
-    async def test_people_and_seed_have_no_brakes(self, pool: Pool, conn: Connection) -> None:
+    async def test_people_and_seed_have_no_limits(self, pool: Pool, conn: Connection) -> None:
         guarded = Guarded(pool, rollback_budget=1)
         for tool in ("seed", "parser"):
             await deploy_all(conn, "good", tool=tool)
@@ -328,9 +333,9 @@ class TestRefused:
     async def test_of_a_machine_with_the_reason(self, guarded: Guarded, conn: Connection) -> None:
         await self.condemned(guarded, conn)
         done = guarded.broker.rolled_back()[0]
-        wish = deployment("bad", created_by="autonomous")
+        request = deployment("bad", created_by="autonomous")
         published = len(guarded.broker.shape())
-        await guarded.deploy(wish, deployment("new", "other", created_by="autonomous"))
+        await guarded.deploy(request, deployment("new", "other", created_by="autonomous"))
         refused, created = guarded.broker.deployed()
         assert (created.status, refused.status) == ("created", "refused")
         assert (refused.refusal, refused.version_id) == ("identical_to_rolled_back", None)
@@ -363,10 +368,10 @@ class TestRefused:
         self, guarded: Guarded, conn: Connection
     ) -> None:
         await self.condemned(guarded, conn)
-        wish = deployment("bad", created_by="autonomous")
-        await guarded.deploy(wish)
+        request = deployment("bad", created_by="autonomous")
+        await guarded.deploy(request)
         await guarded.deploy(deployment("bad"))  # a person's: it is trusted again
-        await guarded.deploy(wish)
+        await guarded.deploy(request)
         assert [each.status for each in guarded.broker.deployed()] == [
             *("refused", "created"),
             "refused",
@@ -377,7 +382,7 @@ class TestRefused:
         assert guarded.broker.deployed()[-1].status == "created"
 
     async def test_what_is_current_is_unchanged(self, guarded: Guarded, conn: Connection) -> None:
-        """Distrusted code that is current, for nobody asked for a version that is trusted."""
+        """Code without trust can be current: a command that names its target needs no trust."""
         await self.condemned(guarded, conn)
         await guarded.condemn(conn, "parser", to_version_id=2)  # by name
         await guarded.deploy(deployment("bad", created_by="autonomous"))

@@ -11,13 +11,12 @@ from prometheus_client import CollectorRegistry
 from agents.applier.expire_holds import ExpireHolds
 from agents.applier.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
-from db.rollbacks.rollbacks import rollback_by_id
+from db.rollbacks.records import rollback_by_id
 from schemas.errors import Retryable
 from schemas.rollback import RollbackCommand
 from streams.driver.outbox import Outgoing
-from tests.integration.applier.test_apply_changes import TOPICS, Applier, Broker
-from tests.integration.db.test_db import command, deploy_all
-from tests.integration.db.test_db_holds import answer, let_expire
+from tests.support.applier import TOPICS, Applier, Broker
+from tests.support.stored import answer, command, deploy_all, let_expire
 
 YES = {"approved_by": "ann"}
 NO = {"dismissed_by": "ben", "dismissal": "the test"}

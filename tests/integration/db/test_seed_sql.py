@@ -1,5 +1,6 @@
-"""The statements that the seed prints for reading the database, as they stand there (but for blanks
-at the ends of lines): what they answer, and that none of them scans all executions.
+"""The SQL statements of the seed: their answers, and that none of them scans all executions.
+
+They are as in the seed, except for blanks at the ends of lines.
 """
 
 import json
@@ -15,9 +16,9 @@ from db.executions.queries import newest_executions
 from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.versions.metrics import recount
-from db.versions.tool_versions import deploy, history
-from tests.integration.db.test_db import NOW, deployment, execution, record_all
+from db.versions.reading import history
 from tests.support.postgres import PostgresServer, execute, run
+from tests.support.stored import NOW, deploy, deployment, execution, record_all
 
 HISTORY_WITH_METRICS = """
 SELECT
@@ -120,8 +121,10 @@ async def conn(database_dsn: str) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def filled(conn: Connection) -> Connection:
-    """Two tools. Of `my_tool` version 1 has 9 of 10 executions that succeeded, version 2, breaking,
-    1 of 4, version 3 none; the other's only version 1 of 2.
+    """Deploy two tools and record executions.
+
+    Of `my_tool`, 9 of 10 executions of version 1 succeeded, and 1 of 4 of version 2, which is
+    breaking; version 3 has none. Of the other tool, 1 of 2 of its only version succeeded.
     """
     ids = []
     for number, (tool, by, breaking) in enumerate(
@@ -132,14 +135,14 @@ async def filled(conn: Connection) -> Connection:
             (OTHER, "human", False),
         ]
     ):
-        wish = deployment(
+        request = deployment(
             f"code {number}",
             tool,
             created_by=by,
             deployed_at=created(number),
             improvement_reason=f"reason {number}",
         )
-        outcome = await deploy(conn, wish, ["run() is gone"] if breaking else [], breaking)
+        outcome = await deploy(conn, request, ["run() is gone"] if breaking else [], breaking)
         ids.append(outcome.version_id)
     for index, executions, successes in ((0, 10, 9), (1, 4, 1), (3, 2, 1)):
         tool = OTHER if index == 3 else "my_tool"
@@ -266,7 +269,7 @@ FILL: Final = (
 
 @pytest.fixture(scope="module")
 def million_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    """A tool with 10,000 versions, each of 100 executions, every third one rolled back."""
+    """Yield a database with 10,000 versions of 100 executions each, every third rolled back."""
     with postgres_server.database() as dsn:
         run(fill(dsn))
         yield dsn
@@ -289,7 +292,7 @@ async def million(million_dsn: str) -> AsyncIterator[Connection]:
 
 
 def scanned(plan: Any) -> set[str]:
-    """The tables that a plan reads from one end to the other, wherever in it."""
+    """Return the tables that any part of a plan reads as a whole."""
     if isinstance(plan, list):
         return set().union(*map(scanned, plan))
     if not isinstance(plan, dict):
@@ -308,31 +311,31 @@ READS: Final = {
     "known": (blocks("executions/recording.sql")["known"], f"{{{ID},{ID}}}"),
     "executions_by_id": (blocks("executions/queries.sql")["by_id"], f"{{{ID},{ID}}}"),
     "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
-    "history": (blocks("versions/tool_versions.sql")["history"], "my_tool", 50),
-    "current": (blocks("versions/tool_versions.sql")["current"], "{my_tool,other}"),
-    "standing": (blocks("versions/tool_versions.sql")["standing"], "{my_tool,other}"),
-    "rollbacks": (blocks("rollbacks/rollbacks.sql")["newest"], None, 50),
+    "history": (blocks("versions/reading.sql")["history"], "my_tool", 50),
+    "current": (blocks("versions/reading.sql")["current"], "{my_tool,other}"),
+    "tools before a deployment": (blocks("versions/deploying.sql")["tools"], "{my_tool,other}"),
+    "rollbacks": (blocks("rollbacks/records.sql")["newest"], None, 50),
     "rollbacks of a tool": (
-        blocks("rollbacks/rollbacks.sql")["newest_of_tool"],
+        blocks("rollbacks/records.sql")["newest_of_tool"],
         None,
         50,
         "my_tool",
     ),
-    "rollbacks about versions": (blocks("rollbacks/rollbacks.sql")["about"], "my_tool", "{2,5,8}"),
-    "rollbacks by id": (blocks("rollbacks/rollbacks.sql")["among"], f"{{{ID}}}"),
-    "current for a rollback": (blocks("rollbacks/rollbacks.sql")["current"], "{my_tool,other}"),
-    "named by commands": (
-        blocks("rollbacks/rollbacks.sql")["named"],
+    "rollbacks about versions": (blocks("rollbacks/records.sql")["about"], "my_tool", "{2,5,8}"),
+    "rollbacks by id": (blocks("rollbacks/records.sql")["among"], f"{{{ID}}}"),
+    "facts for a rollback": (
+        blocks("rollbacks/facts.sql")["tools"],
         "{my_tool,other}",
         "{5000,7}",
+        "{4999,6}",
     ),
-    "commands known": (blocks("rollbacks/rollbacks.sql")["stored"], f"{{{ID}}}"),
+    "commands known": (blocks("rollbacks/facts.sql")["stored"], f"{{{ID}}}"),
     "targets": (
         blocks("rollbacks/trust.sql")["way_back"],
         "{my_tool,other}",
         "{5000,7}",
         "{null,null}",
-        "16",
+        "{16,1}",
     ),
 }
 
@@ -357,7 +360,7 @@ class TestAtAMillionExecutions:
         await million.execute(f"prepare read as {sql}")
         given = ", ".join("null" if value is None else f"'{value}'" for value in values)
         plan = await million.fetchval(f"explain (format json) execute read({given})")
-        assert scanned(json.loads(plan)) <= {"distrusted_code"}  # nothing is in that
+        assert scanned(json.loads(plan)) <= {"distrusted_code", "pins"}  # nothing is in them
 
     async def test_a_scan_would_be_seen(self, million: Connection) -> None:
         sql = "select * from (select count(*) from tool_executions where duration_ms > 0) x"

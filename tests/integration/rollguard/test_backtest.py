@@ -13,8 +13,8 @@ from policy.backtest.trials import Trial
 from rollguard.backtest_sources.run import Backtested, of_postgres, of_topic
 from rollguard.backtest_sources.source import BacktestFilter
 from schemas.settings import load_settings
-from tests.integration.db.test_db import NOW, deploy_all, record_all
-from tests.integration.db.test_db import execution as recorded
+from tests.support.stored import NOW, deploy_all, record_all
+from tests.support.stored import execution as recorded
 from tests.support.system import System, activation, execution
 
 BROKEN = "TypeError: no"

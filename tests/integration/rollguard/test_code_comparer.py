@@ -1,4 +1,4 @@
-"""The analyst with real children: answers, deaths, time limits, cancellation, ends."""
+"""`CodeComparer` with real child processes: answers, crashes, time limits, cancellation, ends."""
 
 import asyncio
 import signal
@@ -27,7 +27,7 @@ async def comparer() -> AsyncIterator[CodeComparer]:
 
 
 def children() -> list[psutil.Process]:
-    """The analysts' children of this process, zombies too."""
+    """Return the comparers' child processes of this process, zombies included."""
     found = []
     for child in psutil.Process().children():
         try:
@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
     return found
 
 
-async def test_it_says_what_compare_code_says(comparer: CodeComparer) -> None:
+async def test_it_answers_as_compare_code_does(comparer: CodeComparer) -> None:
     pairs = [
         (OLD, NEW),
         (OLD, OLD),
@@ -55,19 +55,20 @@ async def test_it_says_what_compare_code_says(comparer: CodeComparer) -> None:
     assert len(children()) == 1
 
 
-async def test_the_loop_goes_on_while_ten_thousand_functions_are_compared(
+async def test_the_event_loop_runs_on_while_ten_thousand_functions_are_compared(
     comparer: CodeComparer,
 ) -> None:
     gaps: list[float] = []
-    beat = asyncio.create_task(_beat(gaps))
+    heartbeat = asyncio.create_task(_note_gaps(gaps))
     findings = await comparer.compare(MANY, MANY.replace("(a, b", "(b"))
-    beat.cancel()
+    heartbeat.cancel()
     assert len(findings) == 10_000
     assert len(gaps) > 20
     assert max(gaps) < 0.1 + 0.02
 
 
-async def _beat(gaps: list[float]) -> None:
+async def _note_gaps(gaps: list[float]) -> None:
+    """Sleep again and again, and note how long each sleep of 20 ms really took."""
     loop = asyncio.get_running_loop()
     last = loop.time()
     while True:
@@ -77,7 +78,7 @@ async def _beat(gaps: list[float]) -> None:
         last = now
 
 
-async def test_long_code_gets_through(comparer: CodeComparer) -> None:
+async def test_long_code_is_compared(comparer: CodeComparer) -> None:
     old = "X = [" + "1, " * 160_000 + "]"
     assert await comparer.compare(old, "") == compare_code(old, "")
 
@@ -89,10 +90,10 @@ async def test_a_child_that_died_before_the_question_is_replaced(comparer: CodeC
     assert child not in children()
 
 
-async def test_a_question_of_which_the_child_dies(
+async def test_a_question_that_crashes_the_child(
     comparer: CodeComparer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _stand_in(monkeypatch, "import os, sys; sys.stdin.readline(); os.abort()")
+    _start_instead(monkeypatch, "import os, sys; sys.stdin.readline(); os.abort()")
     _kill_children()
     _check_failed(await comparer.compare(OLD, ""), "status -6")
     monkeypatch.undo()
@@ -105,13 +106,15 @@ async def test_a_question_that_takes_too_long() -> None:
     [child] = children()
     _check_failed(await comparer.compare(MANY * 3, ""), "more than 0.5 s")
     assert not child.is_running()
-    comparer._timeout_s = 10.0  # a slow machine may need more than half a second for the start
+    comparer._timeout_s = 10.0  # a slow machine may need more than 0.5 s to start the child
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
     await comparer.close()
     assert children() == []
 
 
-async def test_a_cancelled_question_leaves_no_answer_behind(comparer: CodeComparer) -> None:
+async def test_the_answer_to_a_cancelled_question_is_not_taken_for_the_next_one(
+    comparer: CodeComparer,
+) -> None:
     [child] = children()
     question = asyncio.create_task(comparer.compare(MANY, ""))
     await asyncio.sleep(0.2)
@@ -122,7 +125,9 @@ async def test_a_cancelled_question_leaves_no_answer_behind(comparer: CodeCompar
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
 
-async def test_a_cancelled_question_that_waits_disturbs_nobody(comparer: CodeComparer) -> None:
+async def test_a_waiting_question_can_be_cancelled_without_effect_on_others(
+    comparer: CodeComparer,
+) -> None:
     first = asyncio.create_task(comparer.compare(OLD, NEW))
     second = asyncio.create_task(comparer.compare(OLD, ""))
     await asyncio.sleep(0)
@@ -130,8 +135,8 @@ async def test_a_cancelled_question_that_waits_disturbs_nobody(comparer: CodeCom
     assert await first == compare_code(OLD, NEW)
 
 
-async def test_close_waits_for_the_question_in_hand_and_leaves_nothing() -> None:
-    comparer = CodeComparer()  # started by its first question
+async def test_close_waits_for_the_current_question_and_leaves_no_process() -> None:
+    comparer = CodeComparer()  # its first question starts it
     question = asyncio.create_task(comparer.compare(OLD, NEW))
     await asyncio.sleep(0)
     await comparer.close()
@@ -143,7 +148,7 @@ async def test_close_waits_for_the_question_in_hand_and_leaves_nothing() -> None
     assert children() == []
 
 
-async def test_a_cancelled_close_ends_the_question_in_hand(comparer: CodeComparer) -> None:
+async def test_a_cancelled_close_ends_the_current_question(comparer: CodeComparer) -> None:
     question = asyncio.create_task(comparer.compare(MANY, ""))
     await asyncio.sleep(0.1)
     closing = asyncio.create_task(comparer.close())
@@ -156,14 +161,14 @@ async def test_a_cancelled_close_ends_the_question_in_hand(comparer: CodeCompare
     assert children() == []
 
 
-async def test_ctrl_c_is_not_for_the_child(comparer: CodeComparer) -> None:
+async def test_the_child_ignores_ctrl_c(comparer: CodeComparer) -> None:
     [child] = children()
     child.send_signal(signal.SIGINT)
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
     assert children() == [child]
 
 
-def test_with_uvloop_and_nothing_left() -> None:
+def test_uvloop_works_and_no_process_is_left() -> None:
     async def ask() -> None:
         async with CodeComparer() as comparer:
             assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
@@ -179,7 +184,7 @@ def test_with_uvloop_and_nothing_left() -> None:
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 async def test_the_child_ends_with_its_parent(busy: bool) -> None:
-    """Busy, it ends when it has finished or at its alarm, 3 s here."""
+    """A busy child ends when its comparison ends or at its alarm, which is 3 s here."""
     program = (
         "import asyncio, os\nfrom agents.comparer.code_comparer import CodeComparer\n"
         "async def main():\n"
@@ -200,35 +205,35 @@ async def test_the_child_ends_with_its_parent(busy: bool) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_out_of_memory_is_no_end(
+async def test_out_of_memory_is_a_finding(
     comparer: CodeComparer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited = "import resource\nfrom agents.comparer import child\n"
     limited += "child._MAX_MEMORY_BYTES = 120 * 1024 ** 2\nchild.main()"
-    _stand_in(monkeypatch, limited)
+    _start_instead(monkeypatch, limited)
     _kill_children()
     findings = await comparer.compare("X = 1", "X = [" + "1, " * 3_000_000 + "]")
     assert is_breaking(findings)
     assert "Memory" in findings[0].sentence
 
 
-def _stand_in(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """Start this program instead of the child's."""
+def _start_instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Start this program instead of the child process."""
     start: Callable[..., Any] = asyncio.create_subprocess_exec
 
-    async def stand_in(*_: str, **options: Any) -> Any:
+    async def start_instead(*_: str, **options: Any) -> Any:
         return await start(sys.executable, "-c", program, **options)
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", stand_in)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_instead)
 
 
 def _kill_children() -> None:
-    """So that the next question starts another."""
+    """Kill the child processes, so that the next question starts a new one."""
     for child in children():
         child.kill()
 
 
-def _check_failed(findings: list[Finding], why: str) -> None:
+def _check_failed(findings: list[Finding], reason: str) -> None:
     [finding] = findings
     assert (finding.severity, finding.kind) == ("breaking", "not_comparable")
-    assert why in finding.sentence
+    assert reason in finding.sentence

@@ -164,7 +164,8 @@ async def test_immediate_rollback_signature_change(
 async def test_immediate_rollback_complete_failure(
     unwatched: System, alone: ToolVersionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = unwatched.settings.model_copy(update={"consecutive_failures": 10})
+    patient = unwatched.settings.rules.model_copy(update={"consecutive_failures": 10})
+    settings = unwatched.settings.model_copy(update={"rules": patient})
     async with ToolVersionManager(settings) as manager:
         await manager.create_version("t", ONE)
         await _run(unwatched, "t", *["x"] * 5)

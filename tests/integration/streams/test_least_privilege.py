@@ -25,9 +25,9 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
-from tests.integration.db.test_db import command
 from tests.support.kafka import APACHE
 from tests.support.secure_kafka import SecureKafka, password_of
+from tests.support.stored import command
 from tests.support.system import System, execution, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]

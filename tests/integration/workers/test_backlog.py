@@ -12,7 +12,7 @@ import pytest
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.integration.db.test_db import command
+from tests.support.stored import command
 from tests.support.system import System, deployment
 
 Outcome = DeploymentOutcome | RollbackOutcome

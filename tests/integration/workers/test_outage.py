@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import uvloop
 
-from db.executions.recording import record
+from db.executions.recording import LogEntry, record
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import acquire
 from schemas.errors import Retryable
@@ -54,7 +54,7 @@ def test_a_connection_that_ends_at_any_moment_is_waited_for(ends: str, database_
 
 async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
     random = Random(1)
-    entries = [(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
+    entries = [LogEntry(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
     outcomes: Counter[str] = Counter()
     admin = await asyncpg.connect(database_dsn)
     async with door_to_postgres(database_dsn) as (door, dsn):

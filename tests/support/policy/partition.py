@@ -23,7 +23,7 @@ class Partition:
         """Take a record in, and return the command that it demands."""
         record, timeline = LogRecord.of(offset, timestamp_ms, entry), NO_OUTAGE
         if self._settings.is_guarded_anywhere:
-            timeline = self.watch.follow([record], self._settings)
+            timeline = self.watch.follow([record], self._settings.outages)
         tool = entry.tool_name
         row, command = fold(self.rows.get(tool), record, self._policies.of(tool), timeline)
         if row is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from agents.applier.refusals import recent_of, told
-from db.rollbacks.trust import LostBy
+from db.rollbacks.trust import TrustLoss
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
@@ -18,9 +18,9 @@ IDS = [UUID(int=number) for number in (1, 2)]
 TRACE = "Traceback (most recent call last):\n  File x\n    y\nValueError: no\n"
 
 
-def lost(**details: Any) -> LostBy:
+def lost(**details: Any) -> TrustLoss:
     given = {"recent": list(map(str, IDS))} | details
-    return LostBy(UUID(int=9), "immediate", "signature_change", given, 7, NOON)
+    return TrustLoss(UUID(int=9), "immediate", "signature_change", given, 7, NOON)
 
 
 def outcome(**fields: Any) -> DeploymentOutcome:

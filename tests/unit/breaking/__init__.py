@@ -1,1 +1,1 @@
-"""What new code breaks: cases, properties, and Griffe beside it."""
+"""Tests of the code comparison: a table of cases, hostile code, properties, and griffe."""

@@ -1,1 +1,1 @@
-"""The parts of `db` that need no Postgres."""
+"""Tests of the parts of `db` that need no Postgres."""

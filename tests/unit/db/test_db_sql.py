@@ -1,4 +1,4 @@
-"""The named blocks, and what can be said of errors and details without a database."""
+"""The named blocks of SQL, the translation of errors, and details as JSON, without a database."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def test_each_block_is_one_statement_and_is_used(file: str) -> None:
         assert ";" not in sql
 
 
-def test_what_stands_before_the_first_heading_is_for_people() -> None:
+def test_text_before_the_first_heading_is_a_comment() -> None:
     names = ["limit_waits", "lock", "lock_until_commit", "unlock", "lock_versions"]
     assert list(blocks("postgres/locks.sql")) == names
     assert (
@@ -82,7 +82,7 @@ def _postgres_error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:
         (_postgres_error("23505", constraint_name="tool_versions_one_current"), type(None)),
     ],
 )
-def test_errors_say_what_to_do(error: Exception, expected: type) -> None:
+def test_errors_are_translated(error: Exception, expected: type) -> None:
     translated = translate(error)
     assert type(translated) is expected
     if isinstance(translated, Retryable):
@@ -90,7 +90,7 @@ def test_errors_say_what_to_do(error: Exception, expected: type) -> None:
         assert str(translated).removeprefix("Postgres: ")
 
 
-def test_details_become_json_whatever_they_hold() -> None:
+def test_all_details_become_json() -> None:
     details = {
         "a\0b": ["\0", "\ud800", ("x", 1)],
         "rates": [nan, inf, -inf, 0.5],

@@ -1,4 +1,4 @@
-"""The autonomous loop: the neuron's deployments, and what a report says of trials."""
+"""The autonomous loop: the neuron's deployments, decisions, trials, and the report."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,14 +11,14 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from examples.autonomous_loop.evidence import decision_of
+from examples.autonomous_loop.decision import Decision, decision_of
 from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.loop import Result
 from examples.autonomous_loop.manifest import Candidate, Expected
 from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.report import print_report
-from examples.autonomous_loop.trial import Decision, Trial
-from examples.autonomous_loop.trials import Trials
+from examples.autonomous_loop.trial import Trial
+from examples.autonomous_loop.trial_runner import TrialRunner
 from examples.autonomous_loop.watch import Watch
 from examples.engine.engine import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
@@ -80,7 +80,7 @@ REFUSED = replace(
 
 
 def run(number: int, error: str | None) -> Run:
-    """A run of half a second at this second of noon."""
+    """Return a run that starts ``number`` seconds after noon and takes half a second."""
     execution = Execution(
         execution_id=UUID(int=number),
         tool_name="words",
@@ -93,7 +93,7 @@ def run(number: int, error: str | None) -> Run:
 
 
 def record(*recent: int) -> dict[str, Any]:
-    """A rollback as a version's history has it."""
+    """Return a rollback as it is in a version's history."""
     return {
         "tier": "standard",
         "reason": "success_rate_drop",
@@ -107,7 +107,7 @@ def record(*recent: int) -> dict[str, Any]:
 
 
 class Versions:
-    """A version manager that keeps what it is asked for."""
+    """A version manager that notes each created version."""
 
     def __init__(self) -> None:
         self.created: list[dict[str, Any]] = []
@@ -137,7 +137,7 @@ async def test_without_a_version_manager_nothing_is_deployed() -> None:
     assert await AutonomousImprovement().improve(GOOD) == {"tool_name": "words"}
 
 
-def test_the_evidence_is_what_the_engine_knows_of_it() -> None:
+def test_a_decision_holds_what_the_engine_knows_of_it() -> None:
     runs = [run(1, "KeyError: 'a'"), run(2, None), run(3, "KeyError: 'b'"), run(4, "KeyError: 'c'")]
     decision = decision_of(record(3, 2, 1), NOON + timedelta(seconds=3.6), runs)
     assert decision.rule == "standard success_rate_drop"
@@ -147,7 +147,7 @@ def test_the_evidence_is_what_the_engine_knows_of_it() -> None:
     assert decision.latency_s == pytest.approx(0.1)
 
 
-def test_of_another_engines_executions_no_more_is_known_than_was_recorded() -> None:
+def test_of_another_engines_executions_only_the_record_is_known() -> None:
     decision = decision_of(record(9, 1), NOON, [run(1, "KeyError: 'a'")])
     assert (decision.failed, decision.latency_s) == ((UUID(int=1),), None)
     assert decision_of(record(9), NOON, []).error == ""
@@ -155,7 +155,7 @@ def test_of_another_engines_executions_no_more_is_known_than_was_recorded() -> N
 
 
 @pytest.mark.parametrize("trial", [KEPT, ROLLED_BACK, REFUSED])
-def test_what_goes_as_it_must_is_no_problem(trial: Trial) -> None:
+def test_an_expected_trial_has_no_problems(trial: Trial) -> None:
     assert trial.problems == ()
 
 
@@ -184,9 +184,9 @@ def test_what_goes_as_it_must_is_no_problem(trial: Trial) -> None:
         ),
     ],
 )
-def test_what_goes_otherwise_is_named(trial: Trial, problem: str) -> None:
+def test_a_problem_is_named(trial: Trial, problem: str) -> None:
     assert trial.problems == (problem,)
-    assert not Result([KEPT, trial], 1, 1.0).as_it_must
+    assert not Result([KEPT, trial], 1, 1.0).as_expected
 
 
 def test_the_monitor_may_see_a_version_later_by_another_rule() -> None:
@@ -195,7 +195,7 @@ def test_the_monitor_may_see_a_version_later_by_another_rule() -> None:
 
 
 def reported(*trials: Trial) -> str:
-    """What is printed, without the spaces of its layout."""
+    """Return the printed report, with all white space as single spaces."""
     out = StringIO()
     print_report(Console(file=out, width=160), Result(trials, polls=12, elapsed_s=8.6))
     return " ".join(out.getvalue().split())
@@ -203,7 +203,7 @@ def reported(*trials: Trial) -> str:
 
 def test_the_report_says_what_was_tried_and_why_it_was_rolled_back() -> None:
     text = reported(KEPT, ROLLED_BACK)
-    for told in (
+    for text_part in (
         "40 of 40 runs succeeded; 9.0 ms a run before, 3.0 ms now",
         "immediate signature_change: 4 of 4 failed",
         "6 runs until the engine had the version before again",
@@ -216,7 +216,7 @@ def test_the_report_says_what_was_tried_and_why_it_was_rolled_back() -> None:
         "first to command a rollback: detector 1; the monitor asked 12 times",
         "9 s; all went as they must",
     ):
-        assert told in text
+        assert text_part in text
     assert "and more" not in text
     assert "WRONG" not in text
 
@@ -236,7 +236,7 @@ def test_the_report_says_what_was_refused_and_why() -> None:
     assert "runs succeeded; 0.0 ms" not in text
 
 
-async def test_a_refused_candidate_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_candidate_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = DeploymentOutcome(
         deployment_id=UUID(int=1),
         tool_name="words",
@@ -257,13 +257,13 @@ async def test_a_refused_candidate_ends_no_loop(monkeypatch: pytest.MonkeyPatch)
     neuron.version_manager = versions
     watch = Watch()
     orchestrator = cast(Orchestrator, SimpleNamespace(session_id="s", watch=watch))
-    trials = Trials(versions, cast(DeploymentMonitor, None), neuron, orchestrator, said.append)
-    monkeypatch.setattr(Trials, "_has_baseline", lambda *_: True)
-    trial = await trials.of(BAD)
+    runner = TrialRunner(versions, cast(DeploymentMonitor, None), neuron, orchestrator, said.append)
+    monkeypatch.setattr(TrialRunner, "_has_baseline", lambda *_: True)
+    trial = await runner.run(BAD)
     assert (trial.verdict, trial.current, trial.problems) == ("refused", 3, ())
     assert trial.refusal == "refused: identical_to_rolled_back"
     assert said == ["words: broken is refused"]
 
 
-def test_an_empty_report_is_one() -> None:
+def test_a_report_without_trials() -> None:
     assert "0 improvements tried: 0 kept, 0 rolled back" in reported()

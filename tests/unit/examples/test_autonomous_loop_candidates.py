@@ -1,4 +1,4 @@
-"""The candidates: each really is what the manifest says, on real files, in real child processes."""
+"""The candidates: each does what the manifest expects, on real files, in real processes."""
 
 from itertools import combinations
 from pathlib import Path
@@ -8,18 +8,17 @@ import pytest
 
 from examples.autonomous_loop.manifest import Candidate, load_candidates
 from examples.autonomous_loop.orchestrator import FILES as FILES_IN_TURN
-from examples.autonomous_loop.trials import SURVIVED_RUNS
+from examples.autonomous_loop.trial_runner import SURVIVED_RUNS
 from examples.engine.catalogue import TOOLS
-from examples.engine.child import ToolFailed
 from examples.engine.files import stdlib_files
-from tests.unit.examples.test_engine_tools import child_of
+from tests.support.tool_process import errors_on, running_tool
 
 CANDIDATES = load_candidates()
 FILES = stdlib_files()[:FILES_IN_TURN]
 NON_ASCII = [path for path in stdlib_files() if not path.read_bytes().isascii()]
 
 
-def those(verdict: str) -> list[Any]:
+def expected_to_be(verdict: str) -> list[Any]:
     return [
         pytest.param(each, id=f"{each.tool_name}-{each.name}")
         for each in CANDIDATES
@@ -32,31 +31,19 @@ def named(name: str) -> Candidate:
 
 
 async def errors_of(candidate: Candidate, files: list[Path]) -> list[str | None]:
-    """What the engine's call came to on each file: an exception's class name, or None."""
-    tool, found = TOOLS[candidate.tool_name], list[str | None]()
-    try:
-        async with child_of(candidate.code) as child:
-            for path in files:
-                call = tool.call(str(path))
-                try:
-                    await child.call(*call.args, **call.kwargs)
-                    found.append(None)
-                except ToolFailed as error:
-                    found.append(error.error_type)
-    except ToolFailed as error:  # it does not load: so fails each call
-        return [error.error_type] * len(files)
-    return found
+    return await errors_on(candidate.tool_name, candidate.code, files)
 
 
 async def results_of(tool_name: str, code: str, files: list[Path]) -> list[Any]:
-    async with child_of(code) as child:
+    async with running_tool(code) as process:
         calls = [TOOLS[tool_name].call(str(path)) for path in files]
-        return [await child.call(*call.args, **call.kwargs) for call in calls]
+        return [await process.call(*call.args, **call.kwargs) for call in calls]
 
 
 def first_rule(errors: list[str | None]) -> str | None:
-    """The first rule that holds while a version comes to these errors, after one that never fails,
-    all within minutes; None where none does.
+    """Return the first rule that holds for a version whose runs have these errors; None if none.
+
+    The runs take minutes in all, and the version before never failed.
     """
     for count in range(1, len(errors) + 1):
         until_now = errors[:count]
@@ -72,12 +59,12 @@ def first_rule(errors: list[str | None]) -> str | None:
 
 def test_there_are_better_and_worse_ones_for_all_tools() -> None:
     assert {each.tool_name for each in CANDIDATES} == set(TOOLS)
-    assert len(those("kept")) >= 6
-    assert len(those("rolled_back")) >= 6
+    assert len(expected_to_be("kept")) >= 6
+    assert len(expected_to_be("rolled_back")) >= 6
     assert all(each.investigation_report["root_cause"] for each in CANDIDATES)
 
 
-def test_each_differs_from_what_it_replaces() -> None:
+def test_each_candidate_differs_from_all_other_code() -> None:
     codes = [tool.code(1) for tool in TOOLS.values()] + [each.code for each in CANDIDATES]
     assert all(one != other for one, other in combinations(codes, 2))
 
@@ -90,13 +77,15 @@ def test_every_file_of_the_folder_is_in_the_manifest() -> None:
     }
 
 
-@pytest.mark.parametrize("candidate", those("kept"))
-async def test_what_is_kept_never_fails(candidate: Candidate) -> None:
+@pytest.mark.parametrize("candidate", expected_to_be("kept"))
+async def test_a_kept_candidate_never_fails(candidate: Candidate) -> None:
     assert set(await errors_of(candidate, FILES + NON_ASCII)) == {None}
 
 
-@pytest.mark.parametrize("candidate", those("rolled_back"))
-async def test_what_is_rolled_back_is_so_whatever_file_comes_first(candidate: Candidate) -> None:
+@pytest.mark.parametrize("candidate", expected_to_be("rolled_back"))
+async def test_a_bad_candidate_is_rolled_back_whichever_file_comes_first(
+    candidate: Candidate,
+) -> None:
     errors = await errors_of(candidate, FILES)
     rules = {
         first_rule((errors[start:] + errors[:start])[:SURVIVED_RUNS])
@@ -120,7 +109,7 @@ async def test_what_is_rolled_back_is_so_whatever_file_comes_first(candidate: Ca
         ("three_ways", "KeyError", 0.3, 0.4),
     ],
 )
-async def test_the_worse_ones_fail_in_their_way(
+async def test_each_bad_candidate_fails_with_its_own_error(
     name: str, error_type: str, least: float, most: float
 ) -> None:
     errors = await errors_of(named(name), FILES)
@@ -131,7 +120,7 @@ async def test_the_worse_ones_fail_in_their_way(
 @pytest.mark.parametrize(
     "name", ["relative_imports", "passes_over_clean_files", "reads_once", "used_once"]
 )
-async def test_the_better_ones_say_all_that_was_said_before(name: str) -> None:
+async def test_the_better_ones_return_all_that_was_returned_before(name: str) -> None:
     candidate, files = named(name), FILES[:30]
     before = await results_of(candidate.tool_name, TOOLS[candidate.tool_name].code(1), files)
     after = await results_of(candidate.tool_name, candidate.code, files)
@@ -139,7 +128,7 @@ async def test_the_better_ones_say_all_that_was_said_before(name: str) -> None:
         assert (old | new if isinstance(old, dict) else old) == new
 
 
-async def test_the_fix_works_where_what_it_replaces_fails() -> None:
+async def test_the_fix_works_on_files_on_which_the_replaced_version_fails() -> None:
     fix = named("declared_encoding")
     replaced = Candidate(
         fix.tool_name, "replaced", TOOLS[fix.tool_name].code(1), {}, expected=fix.expected

@@ -58,7 +58,7 @@ def test_an_outage_row_of_0_1_0_is_followed_on_as_0_1_0_did(case: dict[str, Any]
         )
         for offset, timestamp_ms, tool, ok in case["log"]
     ]
-    timeline = watch.follow(log, load_settings(policy="guarded"))
+    timeline = watch.follow(log, load_settings(policy="guarded").outages)
     assert list(timeline.changes) == case["changes"]
     assert sorted(timeline.deferred) == case["deferred"]
     assert encode_watch(watch) == b64decode(case["row_after"])

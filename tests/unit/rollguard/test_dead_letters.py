@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from db.replays import Place
+from db.replays import RecordPosition
 from rollguard.operations.dead_letters import BadRecords, DeadLetterFilter, parse_place
 from schemas.dead_letter import DeadLetter
 
@@ -38,14 +38,18 @@ def found() -> BadRecords:
         dead_letter(1, 2),
     ]
     for number, each in enumerate(said):
-        found.add(Place(LETTERS, 0, number), each)
+        found.add(RecordPosition(LETTERS, 0, number), each)
     return found
 
 
 def test_each_bad_record_is_told_once(found: BadRecords) -> None:
     first, second, third = DeadLetterFilter().among(found, "p-")
     assert (first.place.offset, second.place.offset, third.place.offset) == (1, 2, 3)
-    assert (first.times, first.error, first.dead_letter) == (3, "cause 9", Place(LETTERS, 0, 2))
+    assert (first.times, first.error, first.dead_letter) == (
+        3,
+        "cause 9",
+        RecordPosition(LETTERS, 0, 2),
+    )
     assert first.first_rejected_at == NOON + timedelta(minutes=2)
     assert [each.key_text for each in (first, second, third)] == ["parser", None, None]
 
@@ -60,7 +64,7 @@ def test_each_bad_record_is_told_once(found: BadRecords) -> None:
         (DeadLetterFilter(error="cause 7"), [2]),
         (DeadLetterFilter(error="cause 5"), []),  # of the newest letter
         (DeadLetterFilter(since=NOON + timedelta(minutes=7)), [1, 2]),
-        (DeadLetterFilter(place=Place("p-tool-executions", 1, 3)), [3]),
+        (DeadLetterFilter(place=RecordPosition("p-tool-executions", 1, 3)), [3]),
     ],
 )
 def test_what_is_wanted(found: BadRecords, wanted: DeadLetterFilter, offsets: list[int]) -> None:
@@ -68,7 +72,7 @@ def test_what_is_wanted(found: BadRecords, wanted: DeadLetterFilter, offsets: li
 
 
 def test_a_place_as_text() -> None:
-    for place in (Place("t", 0, 0), Place("a:b", 2**31 - 1, 2**63 - 1)):
+    for place in (RecordPosition("t", 0, 0), RecordPosition("a:b", 2**31 - 1, 2**63 - 1)):
         assert parse_place(str(place)) == place
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from db.rollbacks.rollbacks import RollbackRecord
+from db.rollbacks.records import RollbackRecord
 from rollguard.cli import show_rollbacks
 from rollguard.cli.show import rolled_back
 from rollguard.management.tool_version_manager import why_not

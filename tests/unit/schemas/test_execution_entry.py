@@ -1,4 +1,4 @@
-"""The quick way to read an execution: what it takes, the strict one takes too, as the same."""
+"""The quick reader of executions: what it accepts, the strict one accepts with the same result."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,7 +15,7 @@ from tests.support.mutations import cases
 from tests.support.system import execution
 
 
-def strictly(value: bytes) -> ExecutionEntry | None:
+def read_strictly(value: bytes) -> ExecutionEntry | None:
     try:
         return ExecutionEntry.of(Execution.from_bytes(value))
     except Rejected:
@@ -23,16 +23,16 @@ def strictly(value: bytes) -> ExecutionEntry | None:
 
 
 def agree(value: bytes) -> bool:
-    """Whether it was read the quick way; where it was, the strict way says the same."""
+    """Return whether the quick reader accepts it; if so, check that the strict one agrees."""
     quick = read_execution_entry(value)
     if quick is not None:
         quick.written_at, quick.kind = "", None
-        assert quick == strictly(value), value
+        assert quick == read_strictly(value), value
     return quick is not None
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_of_mutations(seed: int) -> None:
+def test_mutations(seed: int) -> None:
     read = [
         agree(case.value)
         for case in cases("execution", ["parser", "数 🛡"], 5_000, Random(seed), 4, {})
@@ -41,7 +41,7 @@ def test_of_mutations(seed: int) -> None:
     assert sum(read) > 500
 
 
-def test_what_engines_send_is_read_quickly() -> None:
+def test_the_quick_reader_accepts_what_engines_send() -> None:
     values = [
         execution("parser"),
         execution("数 🛡", error="TypeError: schlägt fehl"),
@@ -71,7 +71,7 @@ FIELDS = {
 
 
 @given(st.fixed_dictionaries({}, optional=FIELDS))
-def test_of_any_fields(changed: dict[str, object]) -> None:
+def test_any_fields(changed: dict[str, object]) -> None:
     fields = json.loads(execution("parser").to_bytes()) | changed
     agree(json.dumps(fields).encode())
     try:
@@ -90,7 +90,7 @@ ENDS = st.sampled_from(["", "Z", "z", "+00:00", "-00:00", "+0000", "+00", ",5Z",
 
 
 @given(TIMES, st.sampled_from("Tt _"), ENDS, st.integers(0, 9))
-def test_of_times(at: datetime, between: str, end: str, digits: int) -> None:
+def test_times(at: datetime, between: str, end: str, digits: int) -> None:
     text = at.isoformat(between)
     for written in (text, text[:19] + end, text[:19] + "." + "7" * digits + end, text[:-1]):
         fields = json.loads(execution("parser").to_bytes()) | {"executed_at": written}
@@ -98,18 +98,18 @@ def test_of_times(at: datetime, between: str, end: str, digits: int) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 250), st.integers(0, 3))
-def test_of_broken_bytes(junk: bytes, place: int, removed: int) -> None:
+def test_broken_bytes(junk: bytes, index: int, removed: int) -> None:
     value = execution("parser", error="KeyError: 'x'", session_id="s").to_bytes()
-    agree(value[:place] + junk + value[place + removed :])
+    agree(value[:index] + junk + value[index + removed :])
 
 
 @pytest.mark.parametrize("depth", [10, 499, 500, 501, 2_000])
-def test_what_is_nested(depth: int) -> None:
+def test_nested_values(depth: int) -> None:
     value = execution("parser").to_bytes()
     agree(value[:-1] + b', "x": ' + b"[" * depth + b"]" * depth + b"}")
 
 
-def test_what_is_passed_over_must_be_utf_8() -> None:
+def test_ignored_fields_must_be_utf_8() -> None:
     value = execution("parser").to_bytes()[:-1]
     for more in (b', "x": "\xff"}', b', "\xff": 1}', b', "x": "\xed\xa0\x80"}', b', "x": 1e999}'):
         agree(value + more)

@@ -1,4 +1,4 @@
-"""The settings of policy `guarded`: where it holds, and numbers that cannot be."""
+"""The settings of policy `guarded`: which tools it is for, and numbers that are not allowed."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from schemas.settings import load_settings
         ({"policy": "guarded", "tools": {"a": {"policy": "seed"}}}, True),
     ],
 )
-def test_where_it_holds(values: dict[str, Any], is_guarded: bool) -> None:
+def test_whether_any_tool_is_guarded(values: dict[str, Any], is_guarded: bool) -> None:
     assert load_settings(**values).is_guarded_anywhere is is_guarded
 
 
@@ -35,11 +35,11 @@ def test_where_it_holds(values: dict[str, Any], is_guarded: bool) -> None:
         ("cooldown_decay_s", 10**12),
     ],
 )
-def test_numbers_that_cannot_be_are_named(name: str, value: int) -> None:
+def test_an_error_names_the_setting(name: str, value: int) -> None:
     with pytest.raises(Misconfigured, match=name):
         load_settings(**{name: value})
 
 
-def test_a_cooldown_longer_than_its_longest() -> None:
+def test_a_cooldown_longer_than_its_maximum() -> None:
     with pytest.raises(Misconfigured, match=r"cooldown_s \(11\) .* cooldown_max_s \(10\)"):
         load_settings(cooldown_s=11, cooldown_max_s=10)

@@ -1,4 +1,4 @@
-"""What a message may say, and what becomes of a strange one."""
+"""The validation of messages, and the reading of strange ones."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n  
         ("", None),
     ],
 )
-def test_the_class_is_read_from_the_error(error: str, named: str | None) -> None:
+def test_the_error_class_is_read_from_the_text(error: str, named: str | None) -> None:
     assert class_named_by(error) == named
 
 
@@ -51,7 +51,7 @@ def execution(**fields: Any) -> bytes:
     return json.dumps(good | fields).encode()
 
 
-def test_the_class_is_read_before_the_error_is_cut() -> None:
+def test_the_error_class_is_read_before_the_text_is_cut() -> None:
     long = TRACEBACK + '  File "a.py", line 2, in g\n    g()\n' * 400 + "TypeError: bad\n"
     read = Execution.from_bytes(execution(error=long))
     assert read.error_class == "TypeError"
@@ -60,7 +60,7 @@ def test_the_class_is_read_before_the_error_is_cut() -> None:
 
 
 @pytest.mark.parametrize("field", ["error", "error_type", "session_id", "unknown"])
-def test_a_lone_surrogate_hides_no_failure(field: str) -> None:
+def test_a_lone_surrogate_does_not_reject_a_failure(field: str) -> None:
     read = Execution.from_bytes(execution(**{field: "a\ud800b"}))
     assert not read.success
     assert getattr(read, field, "a\ufffdb") == "a\ufffdb"
@@ -124,14 +124,14 @@ def test_numbers_of_an_activation_are_bounded() -> None:
 
 
 def test_a_long_kind_is_not_repeated() -> None:
-    with pytest.raises(Rejected) as told:
+    with pytest.raises(Rejected) as rejected:
         read_log_entry(execution(kind="x" * 1_000_000))
-    assert len(str(told.value)) < 200
+    assert len(str(rejected.value)) < 200
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_json_is_utf_8(codec: str) -> None:
-    """Python's parser would take the others too."""
+    """Python's parser would accept the others too."""
     good = execution().decode()
     with pytest.raises(Rejected):
         read_log_entry(good.encode(codec))
@@ -139,8 +139,8 @@ def test_json_is_utf_8(codec: str) -> None:
 
 
 @pytest.mark.parametrize(("depth", "is_good"), [(199, True), (499, True), (500, False)])
-def test_nesting_has_a_limit_of_its_own(depth: int, is_good: bool) -> None:
-    """In fields that are ignored, too; wherever in the stack it is read."""
+def test_nesting_has_a_fixed_limit(depth: int, is_good: bool) -> None:
+    """The limit is for ignored fields too, and does not depend on the depth of the call stack."""
 
     def read(frames: int) -> bool:
         if frames:
@@ -170,8 +170,8 @@ def rollback_command(**fields: Any) -> bytes:
 
 
 def test_a_held_command_has_one_answer() -> None:
-    asked = RollbackCommand.from_bytes(rollback_command())
-    assert (asked.is_answer, asked.is_by_machine) == (False, True)
+    command = RollbackCommand.from_bytes(rollback_command())
+    assert (command.is_answer, command.is_by_machine) == (False, True)
     yes = RollbackCommand.from_bytes(rollback_command(approved_by="ann"))
     assert (yes.is_answer, yes.is_by_machine) == (True, False)
     no = RollbackCommand.from_bytes(rollback_command(dismissed_by="ben", dismissal="a \ud800"))
@@ -181,7 +181,7 @@ def test_a_held_command_has_one_answer() -> None:
 
 
 @pytest.mark.parametrize("strange", [7, {}, ["a"], "x" * 256, 1e308, True])
-def test_a_hint_that_is_none_hides_no_execution(strange: object) -> None:
+def test_a_bad_hint_does_not_reject_an_execution(strange: object) -> None:
     fields = json.loads(execution(success=False))
     value = json.dumps(fields | {"caller": strange, "input_hash": strange}).encode()
     read = Execution.from_bytes(value)

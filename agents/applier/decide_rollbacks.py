@@ -1,0 +1,121 @@
+"""Decisions about a group of rollback commands: read, decided and stored in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from agents.applier.comparisons import CodePair, Comparisons
+from agents.applier.pending_rollbacks import (
+    PendingCommand,
+    pending_commands,
+    with_rollbacks,
+    with_targets,
+)
+from agents.comparer.code_comparer import CodeComparer
+from db.postgres.locks import tool_transaction
+from db.postgres.pool import Connection, Pool, acquire
+from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
+from db.rollbacks.facts import codes, stored_commands
+from policy.breaking.finding import is_breaking, sentences
+from policy.decision.rejections import is_planned, status_of
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.rules import Rules
+
+
+class DecideRollbacks:
+    """Decides and applies one group of commands, each of another tool."""
+
+    def __init__(
+        self,
+        comparer: CodeComparer,
+        rules_of: Callable[[str], Rules],
+        commands: Sequence[RollbackCommand],
+    ) -> None:
+        self._rules_of = rules_of
+        self._commands = commands
+        self._comparisons = Comparisons(comparer)
+
+    async def compare(self, pool: Pool) -> Sequence[RollbackCommand]:
+        """Compare the code of targets under policy `guarded`, before the tools are locked.
+
+        Return the commands for which there was time (``agents.applier.comparisons``): the others
+        do not belong to the group any more. Raises Retryable.
+        """
+        planned = [
+            each for each in self._commands if is_planned(each, self._rules_of(each.tool_name))
+        ]
+        if not planned:
+            return self._commands
+        async with acquire(pool) as conn:
+            stored = await stored_commands(conn, planned)
+            pending = await with_targets(conn, pending_commands(planned, stored, self._rules_of))
+            pairs = await self._pairs(conn, pending)
+        self._commands = await self._comparisons.compare_in_time(
+            [(command, pairs.get(command.tool_name)) for command in self._commands]
+        )
+        return self._commands
+
+    async def roll_back(self, conn: Connection) -> list[RollbackOutcome]:
+        """Apply the commands in one transaction, all of them or none; return their outcomes.
+
+        An id that has an outcome already changes nothing and gets the identical outcome, unless
+        the command is held and this is a person's answer, or the time to answer is over. Raises
+        Retryable, also if one id stands for two commands.
+        """
+        tools = [command.tool_name for command in self._commands]
+        assert len(set(tools)) == len(tools), "commands of one tool need an order"
+        async with tool_transaction(conn, *tools):
+            stored = await stored_commands(conn, self._commands)
+            outcomes = {command_id: each.outcome for command_id, each in stored.items()}
+            pending = pending_commands(self._commands, stored, self._rules_of)
+            if pending:
+                outcomes |= await apply_decisions(conn, await self._decide(conn, pending))
+        return [outcomes[command.command_id] for command in self._commands]
+
+    async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
+        known = await with_rollbacks(conn, await with_targets(conn, pending))
+        for pair in (await self._pairs(conn, known)).values():
+            await self._comparisons.findings(pair)
+        return [self._decision(each) for each in known]
+
+    def _decision(self, pending: PendingCommand) -> Decision:
+        if pending.rejection is not None:
+            return Decision(pending.command, "rejected", pending.rejection, pending.is_held)
+        breaks = self._breaks(pending)
+        return Decision(
+            pending.command,
+            status_of(pending.command, breaks is not None and breaks.is_breaking, pending.rules),
+            None,
+            pending.is_held,
+            pending.current,
+            pending.target,
+            pending.choice,
+            breaks,
+            pending.rules.hold_expires_s,
+        )
+
+    def _breaks(self, pending: PendingCommand) -> TargetBreaks | None:
+        """Return what the target breaks, None if that was not compared."""
+        if not pending.is_compared:
+            return None
+        found = self._comparisons.known_findings(pending.version_ids)
+        return TargetBreaks(is_breaking(found), sentences(found))
+
+    async def _pairs(
+        self, conn: Connection, pending: Sequence[PendingCommand]
+    ) -> Mapping[str, CodePair]:
+        """Return what is still to be compared, by tool: nothing for a command that is rejected."""
+        missing = {
+            each.tool_name: each.version_ids
+            for each in pending
+            if each.is_compared
+            and each.version_ids is not None
+            and not self._comparisons.is_known(each.version_ids)
+            and each.rejection is None
+        }
+        code = await codes(
+            conn, [(tool, version_id) for tool, ids in missing.items() for version_id in ids]
+        )
+        return {
+            tool: CodePair((current, target), code[current], code[target])
+            for tool, (current, target) in missing.items()
+            if current in code and target in code
+        }

@@ -1,0 +1,171 @@
+"""Rollback commands that are to be decided, with what is known about each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from db.postgres.pool import Connection
+from db.rollbacks.facts import (
+    CurrentVersion,
+    StoredCommand,
+    ToolFacts,
+    automatic_rollbacks,
+    tool_facts,
+)
+from db.rollbacks.trust import Candidate, Target, WayBackFrom, ways_back
+from policy.decision.rejections import (
+    CommandFacts,
+    CurrentActivation,
+    has_rollback_limits,
+    is_planned,
+    rejection_of,
+)
+from policy.decision.targets import VersionCounts, choose_target, replaced_counts
+from schemas.rollback import Rejection, RollbackCommand, TargetChoice
+from schemas.rules import Rules
+
+CANDIDATES: Final = 16
+"""Under policy `guarded`, so many trusted versions back are searched for one that has shown that it
+does better."""
+
+
+class PendingCommand(NamedTuple):
+    """A command that is to be decided."""
+
+    command: RollbackCommand
+    rules: Rules
+    facts: CommandFacts
+    is_held: bool = False
+    """Whether the command has a row, in which it is held."""
+    current: CurrentVersion | None = None
+    target: Target | None = None
+    """The version that the command leads to: the one that it names, or the one that was chosen."""
+    choice: TargetChoice | None = None
+    """How the target was chosen under policy `guarded`."""
+
+    @property
+    def tool_name(self) -> str:
+        """The tool of the command."""
+        return self.command.tool_name
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """The first rejection that holds by what is known so far."""
+        return rejection_of(self.command, self.facts, self.rules)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the code of its target is compared with that of the current version.
+
+        Not if the command is held: what its target breaks was stored when it began to wait.
+        """
+        return is_planned(self.command, self.rules) and not self.is_held
+
+    @property
+    def version_ids(self) -> tuple[int, int] | None:
+        """The ids of the current version and of the target; None if there is none of them."""
+        if self.current is None or self.target is None:
+            return None
+        return self.current.version_id, self.target.version_id
+
+
+def pending_commands(
+    commands: Sequence[RollbackCommand],
+    stored: Mapping[UUID, StoredCommand],
+    rules_of: Callable[[str], Rules],
+) -> list[PendingCommand]:
+    """Return the commands that are to be decided, with nothing known about their tools yet.
+
+    These are commands without a row, held ones that a person answers with this command, and held
+    ones whose time is over. All others keep the outcome that is stored.
+    """
+    pending = []
+    for command in commands:
+        rules = rules_of(command.tool_name)
+        row = stored.get(command.command_id)
+        if row is None:
+            pending.append(PendingCommand(command, rules, CommandFacts()))
+        elif row.is_expired:
+            facts = CommandFacts(is_expired=True)
+            pending.append(PendingCommand(command, rules, facts, is_held=True))
+        elif (answered := row.answered_by(command)) is not None:
+            pending.append(PendingCommand(answered, rules, CommandFacts(), is_held=True))
+    return pending
+
+
+async def with_targets(conn: Connection, pending: Sequence[PendingCommand]) -> list[PendingCommand]:
+    """Return the commands with what is known about their tools, and with their targets.
+
+    No way back is read for a command that is rejected without it. Raises Retryable.
+    """
+    about = await tool_facts(conn, [each.command for each in pending if not each.facts.is_expired])
+    known = [_with_tool(each, about.get(each.tool_name)) for each in pending]
+    leaving = [
+        _way_back_from(each, each.current)
+        for each in known
+        if each.rejection is None and each.current and each.command.to_version_id is None
+    ]
+    found = await ways_back(conn, leaving)
+    searched = {each.tool_name for each in leaving}
+    return [
+        _with_way_back(each, found.get(each.tool_name, ())) if each.tool_name in searched else each
+        for each in known
+    ]
+
+
+async def with_rollbacks(
+    conn: Connection, pending: Sequence[PendingCommand]
+) -> list[PendingCommand]:
+    """Return the commands with the automatic rollbacks that count for their limits.
+
+    They are read for those commands that have limits and are not rejected without them.
+    """
+    limited = [
+        (each.command, each.rules)
+        for each in pending
+        if each.rejection is None and has_rollback_limits(each.command, each.rules)
+    ]
+    before = await automatic_rollbacks(conn, limited)
+    return [_with_rollbacks(each, before.get(each.tool_name, ())) for each in pending]
+
+
+def _with_tool(pending: PendingCommand, tool: ToolFacts | None) -> PendingCommand:
+    if tool is None:
+        return pending
+    current = tool.current
+    facts = pending.facts._replace(
+        current=current and CurrentActivation(current.version_id, current.activation),
+        known_version_ids=tool.known_version_ids,
+        is_pinned=tool.is_pinned,
+    )
+    return pending._replace(facts=facts, current=current, target=tool.target)
+
+
+def _way_back_from(pending: PendingCommand, current: CurrentVersion) -> WayBackFrom:
+    command = pending.command
+    return WayBackFrom(
+        command.tool_name,
+        current.version_id,
+        losing=None if command.tier == "manual" else current.code_hash,
+        most=CANDIDATES if is_planned(command, pending.rules) else 1,
+    )
+
+
+def _with_way_back(pending: PendingCommand, back: Sequence[Candidate]) -> PendingCommand:
+    """Return the command with its target: the nearest, or under `guarded` the one it chooses."""
+    if not back:
+        return pending._replace(facts=pending.facts._replace(has_target=False))
+    if pending.current is None or not is_planned(pending.command, pending.rules):
+        return pending._replace(target=back[0].target)
+    recorded = VersionCounts(pending.current.executions, pending.current.successes)
+    replaced = replaced_counts(pending.command.details, recorded)
+    seen = [VersionCounts(each.executions, each.successes) for each in back]
+    chosen = choose_target(seen, replaced, pending.rules)
+    assert chosen is not None, "there are candidates"
+    index, choice = chosen
+    return pending._replace(target=back[index].target, choice=choice)
+
+
+def _with_rollbacks(pending: PendingCommand, before: Sequence[datetime]) -> PendingCommand:
+    return pending._replace(facts=pending.facts._replace(automatic_rollbacks=before))

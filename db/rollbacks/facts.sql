@@ -1,0 +1,51 @@
+-- Postgres' clock alone decides whether the time of a held command is over.
+-- name: stored
+select *, status = 'held' and expires_at <= clock_timestamp() as is_past_hold
+from rollbacks
+where command_id = any($1::uuid[])
+
+-- One row for each command. The columns of a version that does not exist are null.
+-- name: tools
+select
+    command.tool_name,
+    current.version_id as current_version_id,
+    current.activation as current_activation,
+    current.code_hash as current_code_hash,
+    current.total_executions as current_executions,
+    current.successful_executions as current_successes,
+    source.version_id as source_version_id,
+    target.version_id,
+    target.version_number,
+    target.code_hash,
+    pinned.tool_name is not null as is_pinned
+from unnest($1::text[], $2::int[], $3::int[])
+    as command (tool_name, from_version_id, to_version_id)
+left join tool_versions current on current.tool_name = command.tool_name and current.is_current
+left join tool_versions source
+    on source.tool_name = command.tool_name and source.version_id = command.from_version_id
+left join tool_versions target
+    on target.tool_name = command.tool_name and target.version_id = command.to_version_id
+left join pins pinned
+    on pinned.tool_name = command.tool_name
+    and (pinned.expires_at is null or pinned.expires_at > clock_timestamp())
+
+-- At most as many rows as the budget has: with that many, the budget is spent.
+-- name: automatic
+select command.tool_name, near.issued_at
+from unnest($1::text[], $2::timestamptz[], $3::interval[], $4::int[])
+    as command (tool_name, issued_at, span, budget)
+cross join lateral (
+    select rollbacks.issued_at
+    from rollbacks
+    where rollbacks.tool_name = command.tool_name
+        and rollbacks.status = 'applied'
+        and rollbacks.tier <> 'manual'
+        and rollbacks.issued_at > command.issued_at - command.span
+        and rollbacks.issued_at < command.issued_at + command.span
+    limit command.budget
+) as near
+
+-- name: codes
+select version_id, code
+from tool_versions
+where (tool_name, version_id) in (select * from unnest($1::text[], $2::int[]))

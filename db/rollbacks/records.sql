@@ -1,0 +1,35 @@
+-- name: newest
+select *
+from rollback_records
+where applied_at >= coalesce($1::timestamptz, '-infinity')
+order by applied_at desc
+limit $2
+
+-- name: newest_of_tool
+select *
+from rollback_records
+where tool_name = $3 and applied_at >= coalesce($1::timestamptz, '-infinity')
+order by applied_at desc
+limit $2
+
+-- name: among
+select * from rollback_records where command_id = any($1::uuid[])
+
+-- name: about
+select *
+from rollback_records
+where tool_name = $1 and from_version_id = any($2::int[])
+order by applied_at
+
+-- name: held
+select record.*
+from rollback_records record
+join tool_versions current
+    on current.tool_name = record.tool_name
+    and current.is_current
+    and current.version_id = record.from_version_id
+    and current.activation = record.from_activation
+where record.status = 'held'
+    and record.expires_at > clock_timestamp()
+    and ($1::text is null or record.tool_name = $1::text)
+order by record.applied_at desc

@@ -1,0 +1,265 @@
+"""Deployments: the versions that they make, and the outcome of each."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+import asyncpg
+
+from db.postgres.errors import postgres_errors
+from db.postgres.locks import lock_versions, tool_transaction
+from db.postgres.pool import Connection, to_jsonb
+from db.postgres.sql import blocks
+from db.rollbacks.trust import give_trust
+from schemas.deployment import (
+    IDENTICAL_TO_ROLLED_BACK,
+    Deployment,
+    DeploymentOutcome,
+    RolledBack,
+    code_hash_of,
+)
+from schemas.fields import storable
+
+_SQL: Final = blocks("versions/deploying.sql")
+_NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
+
+
+class Compared(NamedTuple):
+    """A deployment, and what its code breaks for callers of the current version.
+
+    ``breaking`` are the sentences; ``is_breaking`` if one of them is about a break.
+    """
+
+    deployment: Deployment
+    breaking: Sequence[str] = ()
+    is_breaking: bool = False
+
+    @property
+    def tool_name(self) -> str:
+        """The tool of the deployment."""
+        return self.deployment.tool_name
+
+    @property
+    def code_hash(self) -> str:
+        """The hash of the deployed code."""
+        return code_hash_of(self.deployment.code)
+
+
+class _Version(NamedTuple):
+    """A version as the outcome of a deployment names it."""
+
+    version_id: int
+    version_number: int
+    activation: int
+    is_breaking_change: bool
+    breaking_changes: list[str]
+
+    @classmethod
+    def of(cls, row: asyncpg.Record) -> Self:
+        """Read it from a row that has these columns."""
+        return cls(*(row[name] for name in cls._fields))
+
+
+class _Tool(NamedTuple):
+    """A tool before a deployment: its current version, its highest numbers, and the time."""
+
+    name: str
+    version: _Version | None
+    code_hash: str | None
+    highest_number: int
+    highest_activation: int
+    now: datetime
+
+
+async def deploy_each(
+    conn: Connection,
+    requests: Sequence[Compared],
+    rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
+) -> list[DeploymentOutcome]:
+    """Make the code of each deployment the current version of its tool; return the outcomes.
+
+    Each deployment is of another tool. It is one transaction: all of them or none.
+
+    Code that is current already is ``unchanged``: its ``deployment_count`` grows, and it keeps its
+    ``accepted_breaks``. A person's deployment gives the code trust again, unchanged or not. A
+    deployment of a tool in ``rolled_back`` is refused, because this was done to its code. A
+    ``deployment_id`` that has an outcome already changes nothing and gets that outcome. To be sure
+    which version is replaced, look and deploy under :func:`db.postgres.locks.tool_lock`.
+
+    Raises Retryable, also if one id stands for two deployments.
+    """
+    tools = [request.tool_name for request in requests]
+    assert len(set(tools)) == len(tools), "deployments of one tool need an order"
+    async with tool_transaction(conn, *tools):
+        known = await _stored_outcomes(
+            conn, [request.deployment.deployment_id for request in requests]
+        )
+        new = [request for request in requests if request.deployment.deployment_id not in known]
+        if new:
+            taken = [request for request in new if request.tool_name not in rolled_back]
+            refused = [request for request in new if request.tool_name in rolled_back]
+            outcomes = await _deploy_new(conn, taken) if taken else []
+            outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
+            await _store(conn, outcomes)
+            known |= {outcome.deployment_id: outcome for outcome in outcomes}
+        return [known[request.deployment.deployment_id] for request in requests]
+
+
+async def refuse(
+    conn: Connection, deployment_id: UUID, tool_name: str, refusal: str
+) -> DeploymentOutcome:
+    """Store that this deployment was refused, and why; return the outcome.
+
+    If it has an outcome already, that one is returned. ``tool_name`` may be no valid name. Raises
+    Retryable.
+    """
+    tool_name = storable(tool_name)
+    async with tool_transaction(conn, tool_name):
+        stored = await _stored_outcomes(conn, [deployment_id])
+        if stored:
+            return stored[deployment_id]
+        outcome = DeploymentOutcome(
+            deployment_id=deployment_id,
+            tool_name=tool_name,
+            status="refused",
+            refusal=storable(refusal),
+            applied_at=await conn.fetchval(_SQL["clock"]),
+        )
+        await _store(conn, [outcome])
+        return outcome
+
+
+async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
+    """Return the outcome of a deployment; None if it has none yet."""
+    with postgres_errors():
+        return (await _stored_outcomes(conn, [deployment_id])).get(deployment_id)
+
+
+async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
+    """Create the versions, except those whose code is current already."""
+    before = await _tools(conn, [request.tool_name for request in requests])
+    current = [tool.version.version_id for tool in before.values() if tool.version is not None]
+    await lock_versions(conn, current)
+    new = [each for each in requests if each.code_hash != before[each.tool_name].code_hash]
+    created = await _create(conn, new, before)
+    await _deploy_again(
+        conn, [tool.version for tool in before.values() if tool.name not in created]
+    )
+    by_people = [each for each in requests if each.deployment.created_by == "human"]
+    await give_trust(conn, [(each.tool_name, each.code_hash) for each in by_people])
+    return [
+        _outcome(each, before[each.tool_name], created.get(each.tool_name)) for each in requests
+    ]
+
+
+async def _refuse_new(
+    conn: Connection, requests: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
+) -> list[DeploymentOutcome]:
+    """Return the refusals. No version is changed."""
+    now = await conn.fetchval(_SQL["clock"])
+    return [
+        DeploymentOutcome(
+            deployment_id=request.deployment.deployment_id,
+            tool_name=request.tool_name,
+            status="refused",
+            refusal=IDENTICAL_TO_ROLLED_BACK,
+            rolled_back=rolled_back[request.tool_name],
+            applied_at=now,
+        )
+        for request in requests
+    ]
+
+
+async def _tools(conn: Connection, tool_names: Sequence[str]) -> dict[str, _Tool]:
+    """Return the tools as they are before the deployment, also those without versions."""
+    rows = await conn.fetch(_SQL["tools"], tool_names)
+    return {
+        row["tool_name"]: _Tool(
+            row["tool_name"],
+            None if row["version_id"] is None else _Version.of(row),
+            row["code_hash"],
+            row["highest_number"],
+            row["highest_activation"],
+            row["now"],
+        )
+        for row in rows
+    }
+
+
+async def _create(
+    conn: Connection, requests: Sequence[Compared], before: Mapping[str, _Tool]
+) -> dict[str, _Version]:
+    """Create versions that replace the current ones; return them by tool."""
+    if not requests:
+        return {}
+    current = [before[request.tool_name].version for request in requests]
+    replaced = [version.version_id for version in current if version is not None]
+    if replaced:
+        await conn.execute(_SQL["retire"], replaced)
+    made = [_row(request, before[request.tool_name]) for request in requests]
+    rows = await conn.fetchmany(_SQL["create"], made)
+    return {row["tool_name"]: _Version.of(row) for row in rows}
+
+
+async def _deploy_again(conn: Connection, versions: Sequence[_Version | None]) -> None:
+    """Count one more deployment of each of these versions."""
+    version_ids = [version.version_id for version in versions if version is not None]
+    if version_ids:
+        await conn.execute(_SQL["deploy_again"], version_ids)
+
+
+def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
+    """Return the parameters of the block `create`."""
+    deployment = request.deployment
+    accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
+    return (
+        deployment.tool_name,
+        tool.highest_number + 1,
+        deployment.code,
+        request.code_hash,
+        deployment.deployed_at,
+        deployment.created_by,
+        request.is_breaking,
+        [storable(sentence) for sentence in request.breaking],
+        deployment.improvement_type,
+        deployment.improvement_reason,
+        None if tool.version is None else tool.version.version_id,
+        deployment.deployment_id,
+        tool.highest_activation + 1,
+        to_jsonb(accepted),
+    )
+
+
+def _outcome(request: Compared, tool: _Tool, created: _Version | None) -> DeploymentOutcome:
+    version = created or tool.version
+    assert version is not None, "its code is current, or a version was created"
+    return DeploymentOutcome(
+        deployment_id=request.deployment.deployment_id,
+        tool_name=request.tool_name,
+        status="unchanged" if created is None else "created",
+        version_id=version.version_id,
+        version_number=version.version_number,
+        activation=version.activation,
+        is_breaking_change=version.is_breaking_change,
+        breaking_changes=version.breaking_changes,
+        applied_at=tool.now,
+    )
+
+
+async def _stored_outcomes(
+    conn: Connection, deployment_ids: Sequence[UUID]
+) -> dict[UUID, DeploymentOutcome]:
+    rows = await conn.fetch(_SQL["stored_outcomes"], deployment_ids)
+    return {
+        row["deployment_id"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows
+    }
+
+
+async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:
+    rows = [
+        (outcome.deployment_id, outcome.tool_name, outcome.model_dump_json(), outcome.applied_at)
+        for outcome in outcomes
+    ]
+    await conn.executemany(_SQL["store_outcome"], rows)

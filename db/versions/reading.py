@@ -1,0 +1,104 @@
+"""The versions of each tool as they are read: the current ones, and the history with metrics."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from db.rollbacks.records import RollbackRecord, rollbacks_about
+from schemas.deployment import ToolVersion
+from schemas.execution import ActivatedBy
+from schemas.fields import Time
+
+_SQL: Final = blocks("versions/reading.sql")
+
+
+class VersionRecord(ToolVersion):
+    """A version with its metrics and its rollbacks.
+
+    ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
+    code (:mod:`db.rollbacks.trust`). ``rollbacks`` are the commands to replace this version, with
+    any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
+    they had been counted.
+    """
+
+    success_rate: float | None
+    total_executions: int
+    successful_executions: int
+    pruned_executions: int = 0
+    deployment_count: int
+    is_current: bool
+    created_at: Time
+    trusted: bool
+    rollbacks: list[RollbackRecord]
+
+
+async def current_version(conn: Connection, tool_name: str) -> ToolVersion | None:
+    """Return the version of the tool that is current now; None for a tool without versions."""
+    return (await current_versions(conn, [tool_name])).get(tool_name)
+
+
+async def current_versions(conn: Connection, tool_names: Sequence[str]) -> dict[str, ToolVersion]:
+    """Return the versions that are current now, by tool; tools without versions are missing."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["current"], tool_names)
+    return {row["tool_name"]: ToolVersion.model_validate(_fields(row)) for row in rows}
+
+
+async def tools(conn: Connection) -> list[str]:
+    """Return the names of all tools that have versions."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["tools"])
+    return [row["tool_name"] for row in rows]
+
+
+async def activated_within(conn: Connection, span: timedelta) -> list[str]:
+    """Return the tools that were changed within the last ``span``, by the clock of Postgres."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activated_since"], span)
+    return [row["tool_name"] for row in rows]
+
+
+async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionRecord]:
+    """Return at most ``limit`` versions of the tool, the greatest number first."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["history"], tool_name, limit)
+    return await _records(conn, tool_name, rows)
+
+
+async def version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord | None:
+    """Return one version; None if this tool has none with this id."""
+    if not possible_id(version_id):
+        return None
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["version"], tool_name, version_id)
+    return next(iter(await _records(conn, tool_name, rows)), None)
+
+
+def possible_id(version_id: int) -> bool:
+    """Whether a version may have this id: Postgres refuses a number that is no `int`."""
+    return 1 <= version_id < 2**31
+
+
+async def _records(
+    conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
+) -> list[VersionRecord]:
+    """Return the versions with the commands about them, which are read a moment later."""
+    about = await rollbacks_about(conn, tool_name, [row["version_id"] for row in rows])
+    return [
+        VersionRecord.model_validate(_fields(row) | {"rollbacks": about.get(row["version_id"], [])})
+        for row in rows
+    ]
+
+
+def _fields(row: asyncpg.Record) -> dict[str, Any]:
+    """Return a row of `tool_versions` as the fields of ToolVersion and VersionRecord."""
+    fields = dict(row)
+    fields["activated_by"] = ActivatedBy(
+        kind=fields.pop("activated_by_kind"), id=fields.pop("activated_by_id")
+    )
+    return fields

@@ -1,0 +1,29 @@
+-- name: current
+select * from tool_versions where tool_name = any($1::text[]) and is_current
+
+-- name: history
+select version.*, distrusted.code_hash is null as trusted
+from tool_versions version
+left join distrusted_code distrusted using (tool_name, code_hash)
+where version.tool_name = $1
+order by version.version_number desc
+limit $2
+
+-- name: version
+select version.*, distrusted.code_hash is null as trusted
+from tool_versions version
+left join distrusted_code distrusted using (tool_name, code_hash)
+where version.tool_name = $1 and version.version_id = $2
+
+-- Both tables have an index on `applied_at`.
+-- name: activated_since
+select tool_name
+from deployments
+where applied_at >= clock_timestamp() - $1::interval and outcome ->> 'status' = 'created'
+union
+select tool_name
+from rollbacks
+where applied_at >= clock_timestamp() - $1::interval and status = 'applied'
+
+-- name: tools
+select tool_name from tool_versions where is_current order by tool_name

@@ -1,0 +1,32 @@
+"""A clear text for a verb whose packages are not installed: the extra that brings them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+_EXTRAS: Final = {
+    "aiohttp": "postgres",
+    "asyncpg": "postgres",
+    "tenacity": "postgres",
+    "faust": "worker",
+    "mode": "worker",
+    "prometheus_client": "worker",
+    "rocksdict": "worker",
+    "uvloop": "worker",
+}
+
+
+_EXTRAS_OF_VERBS: Final = {"worker": "worker,postgres", "up": "embedded", "demo": "embedded"}
+"""Verbs that need more than the package that is found to be missing first."""
+
+
+def missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> str | None:
+    """Return a line that names the extra to install; None if the module belongs to none.
+
+    ``arguments`` are those of the command line; the first one is the verb.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in _EXTRAS:
+        return None
+    verb = arguments[0] if arguments else ""
+    extra = _EXTRAS_OF_VERBS.get(verb, _EXTRAS[module])
+    return f"{verb} needs packages that are not installed: pip install 'rollguard[{extra}]'"

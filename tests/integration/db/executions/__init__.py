@@ -1,0 +1,1 @@
+"""Executions: recorded, exported and pruned."""

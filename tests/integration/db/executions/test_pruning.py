@@ -1,0 +1,192 @@
+"""Old executions go, metrics stay, and the recorder is not held up."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
+from db.executions.recording import LogEntry, record
+from db.postgres.pool import Connection, Pool
+from db.versions.metrics import recount
+from rollguard.operations.prune import Pruned, prune
+from rollguard.operations.reads import explanation_of
+from schemas.errors import Rejected
+from schemas.execution import Execution
+from schemas.execution_entry import ExecutionEntry
+from schemas.settings import Settings, load_settings
+from tests.support.stored import NOW, command, deploy_all, execution, metrics, record_all, roll_back
+
+OLD = NOW - timedelta(days=40)
+CUT = NOW - timedelta(days=30)
+
+
+@pytest.fixture
+def settings(database_dsn: str) -> Settings:
+    return load_settings(postgres_dsn=database_dsn)
+
+
+async def left(conn: Connection) -> int:
+    count: int = await conn.fetchval("select count(*) from tool_executions")
+    return count
+
+
+async def test_metrics_stay_and_are_not_counted_anew(conn: Connection, settings: Settings) -> None:
+    first, second = await deploy_all(conn, "one", "two")
+    (alien,) = await deploy_all(conn, "one", tool="数 other")
+    old = [
+        *(execution(version_id=first, success=n % 4 > 0, executed_at=OLD) for n in range(12)),
+        execution(version_id=first, executed_at=CUT - timedelta(microseconds=1)),
+        execution(version_id=alien, executed_at=OLD),
+        execution(version_id=2**31 - 1, executed_at=OLD),
+        execution("no version", executed_at=OLD),
+        execution("数 other", version_id=alien, executed_at=OLD),
+    ]
+    new = [
+        execution(version_id=first, executed_at=CUT),
+        execution(version_id=second, executed_at=NOW),
+        execution("new", executed_at=NOW),
+    ]
+    await record_all(conn, *old, *new)
+    before = [await metrics(conn, each) for each in (first, second, alien)]
+    assert before[0] == (14, 11, 11 / 14)
+
+    assert await tools_with_executions_before(conn, CUT) == ["no version", "parser", "数 other"]
+    pruned = Pruned(CUT)
+    await prune(settings, pruned, batch=5)
+    assert pruned.by_tool == {"no version": 1, "parser": 15, "数 other": 1}
+    assert {
+        row["execution_id"] for row in await conn.fetch("select execution_id from tool_executions")
+    } == {each.execution_id for each in new}
+    assert [await metrics(conn, each) for each in (first, second, alien)] == before
+    gone = await conn.fetch(
+        "select version_id, pruned_executions from tool_versions order by version_id"
+    )
+    assert [tuple(row) for row in gone] == [(first, 13), (second, 0), (alien, 1)]
+
+    with pytest.raises(Rejected, match=r"13 executions of version 1 of 'parser' were pruned"):
+        await recount(conn, "parser", first)
+    counted = await recount(conn, "parser", second)
+    assert counted is not None
+    assert not counted.changed
+    await record_all(conn, execution(version_id=first))
+    assert await metrics(conn, first) == (15, 12, 12 / 15)
+    again = Pruned(CUT)
+    await prune(settings, again)
+    assert again.executions == 0
+
+
+async def test_a_rollback_is_explained_without_its_executions(
+    conn: Connection, settings: Settings
+) -> None:
+    first, second = await deploy_all(conn, "one", "two")
+    runs = [execution(version_id=second, success=False, executed_at=OLD) for _ in range(3)]
+    await record_all(conn, *runs)
+    ids = [str(run.execution_id) for run in runs]
+    order = command(to_version_id=first, details={"recent": ids})
+    assert (await roll_back(conn, order)).status == "applied"
+    await prune(settings, Pruned(CUT))
+    explained = await explanation_of(settings, order.command_id)
+    assert (explained.executions, explained.unrecorded) == ([], ids)
+
+
+async def test_one_at_a_time(pool: Pool, conn: Connection, settings: Settings) -> None:
+    await record_all(conn, execution(executed_at=OLD))
+    async with only_prune(conn):
+        with pytest.raises(Rejected, match="another prune is at work"):
+            await prune(settings, Pruned(CUT))
+    await prune(settings, Pruned(CUT))
+    assert await left(conn) == 0
+
+
+async def test_what_is_done_stays_done(conn: Connection, settings: Settings) -> None:
+    await record_all(conn, *(execution(executed_at=OLD) for _ in range(500)))
+    pruned = Pruned(CUT)
+    pruning = asyncio.create_task(prune(settings, pruned, batch=10))
+    while not pruned.executions:
+        await asyncio.sleep(0)
+    pruning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pruning
+    assert 0 < pruned.executions < 500
+    assert await left(conn) == 500 - pruned.executions
+    await prune(settings, pruned)
+    assert (pruned.executions, await left(conn)) == (500, 0)
+
+
+async def _record_on(pool: Pool, batches: list[list[Execution]], partition: int) -> list[float]:
+    """Record one batch after the other; return how long each took, in ms."""
+    took = []
+    async with pool.acquire() as conn:
+        for number, batch in enumerate(batches):
+            start = number * len(batch)
+            began = time.perf_counter()
+            read = map(ExecutionEntry.of, batch)
+            entries = [LogEntry(*each) for each in enumerate(read, start)]
+            await record(conn, f"topic-{partition}", partition, start, start + len(batch), entries)
+            took.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(0.005)
+    return took
+
+
+def _batches(versions: list[int], at: datetime, count: int) -> list[list[Execution]]:
+    return [
+        [
+            execution(f"tool {n % 20}", version_id=versions[n % 20], executed_at=at)
+            for n in range(200)
+        ]
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.timeout(120)
+async def test_the_recorder_is_not_held_up(
+    pool: Pool, conn: Connection, settings: Settings
+) -> None:
+    """Prune while two recorders work on the same versions.
+
+    Some executions come again while they are removed. There is no deadlock and no long wait, and
+    the metrics of each version are exact.
+    """
+    versions = [(await deploy_all(conn, "one", tool=f"tool {n}"))[0] for n in range(20)]
+    old = _batches(versions, OLD, 150)
+    await asyncio.gather(_record_on(pool, old[:75], 0), _record_on(pool, old[75:], 1))
+    alone = await _record_on(pool, _batches(versions, NOW, 60), 2)
+
+    pruned = Pruned(CUT)
+    pruning = asyncio.create_task(prune(settings, pruned, batch=500))
+    new = _batches(versions, NOW, 60)
+    again = [batch[:100] + other[:100] for batch, other in zip(old, new, strict=False)]
+    beside = await asyncio.gather(
+        _record_on(pool, _batches(versions, NOW, 60), 3), _record_on(pool, again, 4)
+    )
+    busy = not pruning.done()
+    await pruning
+    took = sorted(beside[0])
+    alone.sort()
+    print(
+        f"recorder, 200 executions: alone p50 {alone[30]:.1f} ms, max {alone[-1]:.1f}; beside "
+        f"prune p50 {took[30]:.1f}, max {took[-1]:.1f}; pruned {pruned.executions} "
+        f"({'longer than' if busy else 'done before'} the recorder)"
+    )
+    assert pruned.executions >= 29_000
+    assert took[-1] < 2_000
+    rows = await conn.fetch(
+        "select total_executions, pruned_executions, (select count(*) from tool_executions e"
+        " where e.version_id = v.version_id) as present from tool_versions v"
+    )
+    for row in rows:
+        assert row["total_executions"] == row["pruned_executions"] + row["present"]
+    assert sum(row["pruned_executions"] for row in rows) == pruned.executions
+
+
+async def test_a_pruned_id_counts_again(conn: Connection) -> None:
+    """What was removed is not known any more; until then it counts once."""
+    (first,) = await deploy_all(conn, "one")
+    same = execution(version_id=first, executed_at=OLD, execution_id=uuid4())
+    assert [await record_all(conn, same), await record_all(conn, same)] == [1, 0]
+    assert await remove_executions(conn, "parser", CUT, 10) == 1
+    assert await record_all(conn, same) == 1
+    assert (await metrics(conn, first))[0] == 2

@@ -1,0 +1,1 @@
+"""Postgres itself: schema, locks and errors."""

@@ -1,0 +1,1 @@
+"""Rollback commands, pins, holds and trust."""

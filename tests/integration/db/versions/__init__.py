@@ -1,0 +1,1 @@
+"""Versions: deployed, read and counted."""

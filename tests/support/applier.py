@@ -1,0 +1,120 @@
+"""The applier for tests: on a real Postgres, with a broker and a code comparer that remember."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+from prometheus_client import CollectorRegistry
+
+from agents.applier.apply_changes import ApplyChanges
+from agents.applier.apply_deployments import Deployments
+from agents.applier.apply_rollbacks import Rollbacks
+from agents.applier.publish_changes import PublishChanges
+from agents.applier.rollback_report import RollbackReport
+from db.postgres.pool import Pool
+from policy.breaking.finding import Finding, Kind, new_finding
+from schemas.deployment import Deployment, DeploymentOutcome
+from schemas.execution import Activation, read_log_entry
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.settings import Settings
+from streams.driver.batches import Batch
+from streams.driver.outbox import Outgoing
+from streams.records import RecordValidator
+from streams.topics import Topics
+from streams.waits import Waits
+from tests.support.stored import NOW
+
+SETTINGS = Settings(partitions=1)
+TOPICS = Topics.of(SETTINGS)
+
+
+class Broker:
+    """What was published, as it was published: what is acknowledged together."""
+
+    def __init__(self) -> None:
+        self.published: list[list[Outgoing]] = []
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        if messages:
+            self.published.append(list(messages))
+
+    def of(self, topic: str) -> list[bytes]:
+        return [each.value for some in self.published for each in some if each.topic == topic]
+
+    def shape(self) -> list[tuple[str, list[str]]]:
+        """Topics and tools."""
+        return [
+            (some[0].topic, [(each.key or b"").decode() for each in some])
+            for some in self.published
+        ]
+
+    def deployed(self) -> list[DeploymentOutcome]:
+        return list(map(DeploymentOutcome.from_bytes, self.of(TOPICS.deployment_outcomes)))
+
+    def rolled_back(self) -> list[RollbackOutcome]:
+        return list(map(RollbackOutcome.from_bytes, self.of(TOPICS.outcomes)))
+
+    def activations(self, tool: str) -> list[int]:
+        entries = map(read_log_entry, self.of(TOPICS.executions))
+        return [
+            each.activation
+            for each in entries
+            if isinstance(each, Activation) and each.tool_name == tool
+        ]
+
+
+class Comparer:
+    """A code comparer that remembers which code it was given, with one finding for each."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str | None, str]] = []
+        self.meanwhile: Callable[[], Any] | None = None
+        self.kind: Kind = "default_changed"
+
+    async def compare(self, old: str | None, new: str) -> list[Finding]:
+        self.asked.append((old, new))
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return [new_finding(self.kind, "", f"{old} to {new}", None)]
+
+
+class Applier:
+    """Both halves of the applier over one broker."""
+
+    def __init__(
+        self, pool: Pool, broker: Broker | None = None, settings: Settings = SETTINGS
+    ) -> None:
+        self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
+        outbox: Any = self.broker
+        comparer: Any = self.comparer
+        validator = RecordValidator(settings, 1)
+        publish = PublishChanges(pool, outbox, TOPICS)
+        deployments = Deployments(
+            publish, pool, outbox, validator, comparer, settings, TOPICS, self.waits
+        )
+        dead_letters = TOPICS.dead_letters
+        self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits)
+        self.registry = CollectorRegistry()
+        report = RollbackReport(self.registry)
+        rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
+        self._rollbacks = ApplyChanges(rollbacks, outbox, dead_letters, self.waits)
+
+    async def deploy(self, *requests: Deployment | bytes) -> None:
+        await self.deployments.handle(batch(TOPICS.deployments, *requests))
+
+    async def roll_back(self, *requests: RollbackCommand | bytes) -> None:
+        await self._rollbacks.handle(batch(TOPICS.commands, *requests))
+
+
+def batch(topic: str, *requests: Deployment | RollbackCommand | bytes) -> Batch:
+    records: list[Any] = []
+    for offset, request in enumerate(requests):
+        key, value = (
+            (b"bad", request)
+            if isinstance(request, bytes)
+            else (request.tool_name.encode(), request.to_bytes())
+        )
+        at_ms = int(NOW.timestamp() * 1000) + 7_200_000
+        records.append(ConsumerRecord(topic, 0, offset, at_ms, 0, key, value, None, 0, 0, ()))
+    return Batch(records)

@@ -1,0 +1,172 @@
+"""Messages for tests, stored in a real Postgres by the functions that the product uses."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from agents.applier.decide_rollbacks import DecideRollbacks
+from db.executions.recording import LogEntry, next_offset, record
+from db.postgres.pool import Connection
+from db.versions.deploying import Compared, deploy_each
+from db.versions.reading import current_version, history
+from policy.breaking.finding import Finding
+from schemas.deployment import Deployment, DeploymentOutcome
+from schemas.execution import ActivatedBy, Activation, Execution
+from schemas.execution_entry import ExecutionEntry
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.rules import Rules
+
+NOW: Final = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+TOPIC: Final = "tool-executions"
+DEFAULT_RULES: Final = Rules()
+
+
+def deployment(code: str = "one", tool: str = "parser", **fields: Any) -> Deployment:
+    given = {
+        "deployment_id": uuid4(),
+        "tool_name": tool,
+        "code": code,
+        "created_by": "human",
+        "improvement_type": "bug_fix",
+        "deployed_at": NOW,
+    }
+    return Deployment.model_validate(given | fields)
+
+
+def command(tool: str = "parser", **fields: Any) -> RollbackCommand:
+    given = {
+        "command_id": uuid4(),
+        "tool_name": tool,
+        "tier": "manual",
+        "reason": "manual",
+        "issued_by": "someone",
+        "issued_at": NOW + timedelta(hours=1),
+    }
+    return RollbackCommand.model_validate(given | fields)
+
+
+def execution(tool: str = "parser", success: bool = True, **fields: Any) -> Execution:
+    given = {
+        "execution_id": uuid4(),
+        "tool_name": tool,
+        "success": success,
+        "executed_at": NOW,
+    }
+    return Execution.model_validate(given | fields)
+
+
+def activation(version_id: int, number: int, tool: str = "parser") -> Activation:
+    return Activation(
+        tool_name=tool,
+        version_id=version_id,
+        version_number=1,
+        code_hash="0" * 64,
+        activation=number,
+        activated_at=NOW,
+        activated_by=ActivatedBy(kind="deployment", id=uuid4()),
+    )
+
+
+async def deploy(
+    conn: Connection,
+    deployment: Deployment,
+    breaking: Sequence[str] = (),
+    is_breaking: bool = False,
+) -> DeploymentOutcome:
+    """Deploy alone, as a group of one."""
+    [outcome] = await deploy_each(conn, [Compared(deployment, breaking, is_breaking)])
+    return outcome
+
+
+class _NothingBreaks:
+    """A code comparer without findings."""
+
+    async def compare(self, old: str | None, new: str) -> list[Finding]:
+        return []
+
+
+async def roll_back(
+    conn: Connection, command: RollbackCommand, rules: Rules = DEFAULT_RULES
+) -> RollbackOutcome:
+    """Decide and apply one command as the applier does."""
+    [outcome] = await roll_back_each(conn, [command], lambda _: rules)
+    return outcome
+
+
+async def roll_back_each(
+    conn: Connection,
+    commands: Sequence[RollbackCommand],
+    rules_of: Callable[[str], Rules] = lambda _: DEFAULT_RULES,
+) -> list[RollbackOutcome]:
+    """Decide and apply a group of commands as the applier does; no target breaks anything."""
+    comparer: Any = _NothingBreaks()
+    return await DecideRollbacks(comparer, rules_of, commands).roll_back(conn)
+
+
+async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> list[int]:
+    """Deploy each; the ids of the versions."""
+    outcomes = [await deploy(conn, deployment(code, tool)) for code in codes]
+    return [outcome.version_id or 0 for outcome in outcomes]
+
+
+def entry(**fields: Any) -> ExecutionEntry:
+    """Return an execution as the recorder reads it."""
+    return ExecutionEntry.of(execution(**fields))
+
+
+async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
+    start = await next_offset(conn, TOPIC, 0)
+    end = start + len(entries)
+    read = [
+        ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry for entry in entries
+    ]
+    return await record(
+        conn, TOPIC, 0, start, end, [LogEntry(*each) for each in enumerate(read, start)]
+    )
+
+
+async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | None]:
+    row = await conn.fetchrow(
+        "select total_executions, successful_executions, success_rate from tool_versions"
+        " where version_id = $1",
+        version_id,
+    )
+    assert row is not None
+    return tuple(row)
+
+
+async def automatic(conn: Connection, tool: str = "parser", **fields: Any) -> RollbackOutcome:
+    """Apply what the detector commands when the current version does not work."""
+    current = await current_version(conn, tool)
+    about = (
+        {"from_version_id": current.version_id, "from_activation": current.activation}
+        if current
+        else {}
+    )
+    decided = {"tier": "immediate", "reason": "complete_failure"}
+    return await roll_back(conn, command(tool, **(decided | about | fields)))
+
+
+async def trusted(conn: Connection, tool: str = "parser") -> list[bool]:
+    """Whether each version is trusted, by number."""
+    return [found.trusted for found in reversed(await history(conn, tool, 100))]
+
+
+def answer(order: RollbackCommand, said: dict[str, Any]) -> RollbackCommand:
+    return order.model_copy(update=said)
+
+
+async def let_expire(conn: Connection, order: RollbackCommand) -> datetime:
+    """Its time is over since then."""
+    at: datetime = await conn.fetchval(
+        "update rollbacks set expires_at = clock_timestamp() - interval '1 minute'"
+        " where command_id = $1 returning expires_at",
+        order.command_id,
+    )
+    return at
+
+
+async def held_locks(conn: Connection) -> int:
+    sql = "select count(*) from pg_locks where locktype = 'advisory'"
+    return int(await conn.fetchval(sql))

@@ -1,0 +1,24 @@
+"""A verb whose packages are missing names the extra that brings them."""
+
+import pytest
+
+from rollguard.cli.missing_extra import missing_extra
+
+
+@pytest.mark.parametrize(
+    ("module", "verb", "extra"),
+    [
+        ("uvloop", "worker", "worker,postgres"),
+        ("asyncpg", "worker", "worker,postgres"),
+        ("asyncpg.pool", "current", "postgres"),
+        ("aiohttp", "health", "postgres"),
+        ("asyncpg", "demo", "embedded"),
+    ],
+)
+def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:
+    text = missing_extra(ModuleNotFoundError(name=module), [verb, "--json"])
+    assert text == f"{verb} needs packages that are not installed: pip install 'rollguard[{extra}]'"
+
+
+def test_any_other_module_is_a_bug_and_not_told_as_an_extra() -> None:
+    assert missing_extra(ModuleNotFoundError(name="schemas.nothing"), ["current"]) is None

@@ -1,0 +1,125 @@
+"""Settings: groups of rules, where values come from, names that are none."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import Misconfigured
+from schemas.outages import OutageRules
+from schemas.rules import Rules
+from schemas.setting_sources import given_settings
+from schemas.settings import SETTING_NAMES, load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_rules_and_outages_are_parts_with_flat_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGUARD_RING_SIZE", "20")
+    monkeypatch.setenv("ROLLGUARD_OUTAGE_TOOLS", "5")
+    settings = load_settings(policy="guarded", doubt_s=7)
+    assert settings.rules == Rules(policy="guarded", ring_size=20)
+    assert settings.outages == OutageRules(outage_tools=5, doubt_s=7)
+
+
+def test_a_group_may_be_given_as_a_whole() -> None:
+    settings = load_settings(rules=Rules(ring_size=20), alpha=0.02)
+    assert settings.rules == Rules(ring_size=20, alpha=0.02)
+
+
+def test_rules_of_a_tool_are_the_common_ones_with_its_own_on_top() -> None:
+    settings = load_settings(ring_size=20, tools={"parser": {"alpha": 0.02}})
+    assert settings.rules_of("parser") == Rules(ring_size=20, alpha=0.02)
+    assert settings.rules_of("other") is settings.rules
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"ring_size": 0}, r"^settings: ring_size: Input should be greater"),
+        ({"outage_tools": 1}, r"^settings: outage_tools: Input should be greater"),
+        ({"ring_size": 4}, r"complete_failure_recent \(5\) .* ring_size \(4\)"),
+        ({"tools": {"a": {"ring_sice": 4}}}, r"tools.a: ring_sice"),
+        ({"partitoins": 4}, "partitoins is not a setting; did you mean partitions"),
+    ],
+)
+def test_wrong_values_are_named_by_the_setting(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(Misconfigured, match=text):
+        load_settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("variable", "likely"),
+    [
+        ("ROLLGUARD_POLCY", "ROLLGUARD_POLICY"),
+        ("ROLLGUARD_RING_SICE", "ROLLGUARD_RING_SIZE"),
+        ("rollguard_outage_tool", "ROLLGUARD_OUTAGE_TOOLS"),
+        ("ROLLGUARD_RULES", "ROLLGUARD_"),
+    ],
+)
+def test_an_unknown_variable_names_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, variable: str, likely: str
+) -> None:
+    monkeypatch.setenv(variable, "hunter2")
+    with pytest.raises(Misconfigured, match=f"{variable} is not a setting.*{likely}") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_variables_of_the_tests_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGUARD_TEST_ANYTHING", "1")
+    load_settings()
+
+
+def test_the_environment_wins_over_the_named_file_and_that_over_dotenv(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = folder / "production.env"
+    (folder / ".env").write_text(
+        "OTHER=x\nROLLGUARD_RING_SIZE=11\nROLLGUARD_PARTITIONS=2\nROLLGUARD_LOG_LEVEL=error\n"
+    )
+    named.write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_PARTITIONS=3\nROLLGUARD_WAIT_S\n")
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", str(named))
+    monkeypatch.setenv("ROLLGUARD_RING_SIZE", "13")
+    settings = load_settings()
+    assert (settings.rules.ring_size, settings.partitions, settings.log_level) == (13, 3, "error")
+    given = given_settings(SETTING_NAMES)
+    assert {name: each.source for name, each in given.items()} == {
+        "ring_size": "environment",
+        "partitions": f"file {named}",
+        "log_level": "file .env",
+    }
+
+
+def test_an_unknown_variable_in_a_file_names_the_file(folder: Path) -> None:
+    (folder / ".env").write_text("ROLLGUARD_POLCY=guarded\n")
+    with pytest.raises(Misconfigured, match=r"ROLLGUARD_POLCY in file \.env is not .*_POLICY\?"):
+        load_settings()
+
+
+def test_a_file_cannot_name_another_one(folder: Path) -> None:
+    (folder / ".env").write_text("ROLLGUARD_ENV_FILE=other.env\n")
+    with pytest.raises(Misconfigured, match=r"ROLLGUARD_ENV_FILE in file \.env has no effect"):
+        load_settings()
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "nowhere.env")
+    with pytest.raises(Misconfigured, match=r"ROLLGUARD_ENV_FILE nowhere\.env: no such file"):
+        load_settings()
+
+
+def test_a_file_that_is_no_text_is_named(folder: Path) -> None:
+    (folder / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(Misconfigured, match=r"file \.env"):
+        load_settings()
+
+
+def test_tools_that_are_no_json_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGUARD_TOOLS", "{parser: 1}")
+    with pytest.raises(Misconfigured, match="tools is not JSON"):
+        load_settings()
