@@ -21,7 +21,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.model import ToolModel, baseline_shown
-from tests.support.partition import Partition
+from tests.support.policy.partition import Partition
 
 
 @dataclass

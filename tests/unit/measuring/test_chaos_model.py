@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from tests.chaos.audit.model import ToolModel
-from tests.support.oracle import Entry, commands_of
-from tests.unit.policy.test_rules_oracle import dumped, logs
+from tests.support.policy.folding import dumped
+from tests.support.policy.generated_logs import logs
+from tests.support.policy.oracle import Entry, commands_of
 
 
 def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:

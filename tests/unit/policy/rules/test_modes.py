@@ -1,4 +1,4 @@
-"""Decisions that are only published, or wait for a person: against the oracle and by hand."""
+"""Dry runs and held decisions: against the oracle and by hand."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,17 +12,10 @@ from policy.decision.command import mode_of
 from schemas.errors import Misconfigured
 from schemas.rules import Rules
 from schemas.settings import load_settings
-from tests.support.oracle import commands_of
-from tests.unit.policy.test_guarded import GUARDED
-from tests.unit.policy.test_rules_oracle import (
-    RULES,
-    TOOL,
-    LogBuilder,
-    Script,
-    assert_same_in_batches,
-    dumped,
-    product,
-)
+from tests.support.policy.folding import assert_same_in_batches, commands_of_product, dumped
+from tests.support.policy.generated_logs import GUARDED_RULES, RULES, TOOL, built_by
+from tests.support.policy.oracle import commands_of
+from tests.support.policy.written_logs import Script
 
 
 def changed(rules: Rules, **numbers: Any) -> Rules:
@@ -34,8 +27,10 @@ MODES: Sequence[Rules] = (
     changed(RULES[0], observe=("high_failure_rate",), hold=("success_rate_drop",)),
     changed(RULES[4], enforced_share=0.5, hold=("high_failure_rate", "complete_failure")),
     changed(RULES[2], enforced_share=0.0),
-    changed(GUARDED[0], observe=("regression",), hold=("signature_change",), enforced_share=0.8),
-    changed(GUARDED[3], observe=("consecutive_failures", "high_failure_rate")),
+    changed(
+        GUARDED_RULES[0], observe=("regression",), hold=("signature_change",), enforced_share=0.8
+    ),
+    changed(GUARDED_RULES[3], observe=("consecutive_failures", "high_failure_rate")),
 )
 
 
@@ -46,9 +41,9 @@ def test_the_oracle_issues_the_same_commands_in_the_same_modes(which: int) -> No
     both = 0
     for seed in range(200):
         random = Random(f"{which}/{seed}")
-        log = LogBuilder(random.choice, rules).build()
+        log = built_by(random, rules)
         expected = commands_of(log, rules)
-        assert dumped(product(log, rules)) == dumped(expected), f"seed {which}/{seed}"
+        assert dumped(commands_of_product(log, rules)) == dumped(expected), f"seed {which}/{seed}"
         batches = assert_same_in_batches(log, rules, random)
         assert dumped(command for _, command in batches) == dumped(expected)
         found.update(command.mode for command in expected)
@@ -64,20 +59,22 @@ def test_the_oracle_issues_the_same_commands_in_the_same_modes(which: int) -> No
         assert both >= 3, "no activation was observed and then rolled back"
 
 
-def test_a_rule_that_is_observed_does_not_hide_one_that_acts() -> None:
-    """The third failure in a row would be first; the fifth is a complete failure."""
+def test_a_dry_run_does_not_hide_a_rule_that_acts() -> None:
+    """The third failure in a row is a dry run; the fifth is a complete failure and acts."""
     script = Script().deploy(0).run("FFFFFF", 0, 1, 2, 3, 4, 5)
     rules = Rules(observe=("consecutive_failures",))
-    assert [(c.mode, c.reason, c.details["failures"]) for c in product(script.log, rules)] == [
+    assert [
+        (c.mode, c.reason, c.details["failures"]) for c in commands_of_product(script.log, rules)
+    ] == [
         ("observe", "consecutive_failures", 3),
         (None, "complete_failure", 5),
     ]
 
 
-def test_what_is_observed_is_said_once_for_each_reason_of_an_activation() -> None:
+def test_a_dry_run_is_published_once_for_each_reason_of_an_activation() -> None:
     script = Script().deploy(0).run("F" * 12, *range(0, 24_000, 2_000))
     rules = Rules(enforced_share=0.0)
-    reasons = [(c.mode, c.reason) for c in product(script.log, rules)]
+    reasons = [(c.mode, c.reason) for c in commands_of_product(script.log, rules)]
     assert reasons == list(dict.fromkeys(reasons))
     assert all(mode == "observe" for mode, _ in reasons)
 
@@ -104,7 +101,7 @@ def test_the_share_is_drawn_by_the_activation() -> None:
         ({"cooldown_s": 7_200}, "cooldown_s"),
     ],
 )
-def test_what_makes_no_sense_is_refused(numbers: dict[str, Any], wrong: str) -> None:
+def test_settings_that_contradict_are_refused(numbers: dict[str, Any], wrong: str) -> None:
     with pytest.raises(ValidationError, match=wrong):
         Rules.model_validate(numbers)
 

@@ -27,7 +27,7 @@ def away(*seconds: float) -> list[timedelta]:
 
 
 @pytest.mark.parametrize(
-    ("rollbacks", "braked"),
+    ("rollbacks", "limit"),
     [
         ((), None),
         ((100, 200), None),
@@ -38,9 +38,9 @@ def away(*seconds: float) -> list[timedelta]:
         ((-100, -1_000, 300), None),
     ],
 )
-def test_the_budget(rollbacks: Sequence[float], braked: str | None) -> None:
+def test_the_budget(rollbacks: Sequence[float], limit: str | None) -> None:
     numbers = rules(rollback_budget=3, rollback_budget_s=1_000, cooldown_s=0)
-    assert rollback_limit(ago(*rollbacks), NOW, numbers) == braked
+    assert rollback_limit(ago(*rollbacks), NOW, numbers) == limit
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_the_budget_comes_first() -> None:
     assert rollback_limit(ago(1, 2), NOW, rules(rollback_budget=3)) == "cooldown"
 
 
-def test_many_rollbacks_are_no_great_number() -> None:
+def test_many_rollbacks_do_not_overflow() -> None:
     numbers = rules(rollback_budget=10_000, cooldown_max_s=366 * 86_400)
     assert cooldown(away(*range(5_000, 0, -1)), numbers) == timedelta(days=366)
 
 
 def oracle(rollbacks: Sequence[datetime], at: datetime, numbers: Rules) -> str | None:
-    """Walks from the farthest rollback that counts to now, one second a step."""
+    """Return the limit; walk from the farthest rollback that counts to now, second by second."""
     seconds = sorted((int(abs(at - time).total_seconds()) for time in rollbacks), reverse=True)
     seconds = [each for each in seconds if each < numbers.rollback_budget_s]
     if len(seconds) >= numbers.rollback_budget:
@@ -102,10 +102,10 @@ def oracle(rollbacks: Sequence[datetime], at: datetime, numbers: Rules) -> str |
         quiet += 1
     if remembered < 2:
         return None
-    wanted = numbers.cooldown_s
+    needed_s = numbers.cooldown_s
     for _ in range(remembered - 2):
-        wanted = min(2 * wanted, numbers.cooldown_max_s)
-    return "cooldown" if seconds[-1] < wanted else None
+        needed_s = min(2 * needed_s, numbers.cooldown_max_s)
+    return "cooldown" if seconds[-1] < needed_s else None
 
 
 @given(

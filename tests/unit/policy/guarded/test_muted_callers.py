@@ -1,4 +1,4 @@
-"""One noisy caller among others; what follows the oracle in whole logs is in test_guarded.py."""
+"""One noisy caller among others, by hand. Whole logs: ``test_guarded_oracle.py``."""
 
 from uuid import UUID
 
@@ -14,21 +14,23 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
-from tests.unit.policy.test_rules_oracle import START, Script, numbered
+from tests.support.policy.backtest_logs import START
+from tests.support.policy.folding import log_record
+from tests.support.policy.written_logs import Script
 
 GUARDED = Rules(policy="guarded")
 
 
-def run(number: int, second: float, success: bool, **call: str) -> ExecutionEntry:
+def execution(number: int, second: float, success: bool, **caller: str) -> ExecutionEntry:
     at_us = micros_of(START) + int(second * 1_000_000)
     made = ExecutionEntry(UUID(int=number), "parser", success, "", executed_us=at_us)
-    for name, text in call.items():
+    for name, text in caller.items():
         setattr(made, name, text)
     return made
 
 
 class Log:
-    """A tool whose version of before succeeded 495 of 500 times, for callers a to j in turn."""
+    """A tool whose previous version succeeded 495 of 500 times; callers a to j took turns."""
 
     def __init__(self, rules: Rules = GUARDED) -> None:
         self.rules = rules
@@ -36,7 +38,7 @@ class Log:
         self.offset = 0
         self.commands: list[RollbackCommand] = []
         for each in Script().deploy(0).log:
-            self.row, _ = fold(self.row, numbered(each), policy_for(rules))
+            self.row, _ = fold(self.row, log_record(each), policy_for(rules))
         for number in range(500):
             self.run(number, number % 100 != 50, session_id="abcdefghij"[number % 10])
         for each in Script().deploy(0).deploy(500).log[1:]:
@@ -45,9 +47,9 @@ class Log:
                 self.row, LogRecord.of(self.offset + 10, 0, each.entry), policy_for(rules)
             )
 
-    def run(self, second: float, success: bool, **call: str) -> None:
+    def run(self, second: float, success: bool, **caller: str) -> None:
         self.offset += 1
-        entry = run(1_000 + self.offset, second, success, **call)
+        entry = execution(1_000 + self.offset, second, success, **caller)
         at_ms = entry.executed_us // 1_000
         self.row, command = fold(
             self.row, LogRecord.of(self.offset + 10, at_ms, entry), policy_for(self.rules)
@@ -62,7 +64,7 @@ class Log:
         return self.row.tool_evidence.evidence
 
 
-def test_a_caller_that_fails_again_and_again_is_heard_once() -> None:
+def test_repeated_failures_of_one_caller_count_once() -> None:
     log = Log()
     for number in range(20):
         log.run(601 + number, False, session_id="a")
@@ -78,7 +80,7 @@ def test_the_same_failures_of_different_callers_roll_back() -> None:
     assert log.commands[0].details["evidence"]["seen"]["failures"] <= 4
 
 
-def test_without_a_name_all_count() -> None:
+def test_all_failures_count_if_no_caller_is_named() -> None:
     log = Log()
     for number in range(4):
         log.run(601 + number, False)
@@ -86,7 +88,7 @@ def test_without_a_name_all_count() -> None:
     assert log.evidence.failures == 4
 
 
-def test_it_is_heard_again_after_the_span() -> None:
+def test_it_counts_again_after_the_span() -> None:
     log = Log()
     for second in (601, 620, 632, 633, 800):
         log.run(second, False, session_id="a")
@@ -94,7 +96,7 @@ def test_it_is_heard_again_after_the_span() -> None:
     assert log.evidence.failures == 3
 
 
-def test_its_successes_in_the_span_do_not_count_either() -> None:
+def test_successes_of_a_muted_caller_do_not_count_either() -> None:
     log = Log()
     log.run(601, False, session_id="a")
     for number in range(10):
@@ -104,14 +106,14 @@ def test_its_successes_in_the_span_do_not_count_either() -> None:
     assert log.evidence.executions == 2
 
 
-def test_a_tool_that_has_one_caller_alone_is_judged_by_it() -> None:
+def test_the_only_caller_of_a_tool_is_not_muted() -> None:
     log = Log(Rules(policy="guarded", repeat_others_s=10))
     for number in range(6):
         log.run(620 + number, False, session_id="a")
     assert log.commands
 
 
-def test_two_that_fail_while_nothing_succeeds_are_no_noisy_caller() -> None:
+def test_two_callers_that_fail_while_nothing_succeeds_are_not_muted() -> None:
     log = Log()
     for number in range(6):
         log.run(601 + number, False, session_id="ab"[number % 2])
@@ -124,7 +126,7 @@ def test_two_that_fail_while_nothing_succeeds_are_no_noisy_caller() -> None:
     assert other.evidence.failures == 2
 
 
-def test_another_one_that_fails_by_chance_lets_it_be_heard_once_more() -> None:
+def test_a_failure_of_another_caller_lets_it_count_once_more() -> None:
     log = Log(Rules(policy="guarded", alpha=1e-9, false_alarm_executions=1e12))
     for number in range(3):
         log.run(601 + number, False, session_id="a")
@@ -134,7 +136,7 @@ def test_another_one_that_fails_by_chance_lets_it_be_heard_once_more() -> None:
     assert log.evidence.failures == 3
 
 
-def test_the_span_can_be_none() -> None:
+def test_nobody_is_muted_if_the_span_is_zero() -> None:
     log = Log(Rules(policy="guarded", repeat_span_s=0))
     for number in range(4):
         log.run(601 + number, False, session_id="a")
@@ -152,14 +154,20 @@ def test_the_span_can_be_none() -> None:
         ({"input_hash": "", "caller": "a"}, {"caller": "a"}, True),
     ],
 )
-def test_what_is_the_same_call(one: dict[str, str], other: dict[str, str], same: bool) -> None:
-    assert (caller_of(run(1, 0, True, **one)) == caller_of(run(2, 0, True, **other))) is same
-    assert caller_of(run(3, 0, True)) == 0
+def test_which_executions_have_the_same_caller(
+    one: dict[str, str], other: dict[str, str], same: bool
+) -> None:
+    assert (
+        caller_of(execution(1, 0, True, **one)) == caller_of(execution(2, 0, True, **other))
+    ) is same
+    assert caller_of(execution(3, 0, True)) == 0
 
 
-def test_few_are_remembered() -> None:
+def test_at_most_eight_muted_callers_are_remembered() -> None:
     callers = MutedCallers()
     for number in range(50):
-        callers.count_failure(run(number, number / 10, False, session_id=str(number)), GUARDED)
-        callers.count_successes([run(100 + number, number / 10, True)], GUARDED)
+        callers.count_failure(
+            execution(number, number / 10, False, session_id=str(number)), GUARDED
+        )
+        callers.count_successes([execution(100 + number, number / 10, True)], GUARDED)
     assert len(callers.muted) == 16

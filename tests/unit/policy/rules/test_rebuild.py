@@ -1,4 +1,4 @@
-"""What Postgres holds is judged as the stream is: the same executions, the same verdict."""
+"""A row rebuilt from Postgres: the same executions lead to the same verdict as the stream."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -58,7 +58,7 @@ def executions(runs: list[tuple[int, str | None]]) -> list[Execution]:
 
 
 def recorded(log: list[Execution], current: ToolVersion, rules: Rules) -> list[Execution]:
-    """The newest of them as Postgres gives them, oldest first, those before a rollback left out."""
+    """Return what Postgres gives: the newest ones, oldest first, none from before a rollback."""
     since = NOON if current.activated_by.kind == "rollback" else NOON - timedelta(days=1)
     counted = [each for each in log if each.executed_at >= since]
     return sorted(counted, key=lambda each: each.executed_at)[-rules.ring_size :]
@@ -82,7 +82,7 @@ def test_the_immediate_rules_say_what_the_detector_says(
         assert ours["recent"] == theirs["recent"]
 
 
-def test_later_than_the_newest_execution() -> None:
+def test_now_may_be_later_than_the_newest_execution() -> None:
     policy, current = policy_for(Rules()), version("deployment")
     log = executions([(0, "x"), (1, "x"), (2, "x")])
     assert policy.immediate_verdict(rebuild(current, log, policy)) is not None

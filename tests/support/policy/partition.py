@@ -1,6 +1,4 @@
-"""The log of a partition, one record after the other: what the detector does, without its batches.
-Pure.
-"""
+"""The log of a partition, folded one record after the other: the detector without its batches."""
 
 from policy.decision.fold import fold
 from policy.decision.policies import Policies

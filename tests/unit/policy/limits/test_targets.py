@@ -1,4 +1,4 @@
-"""Which trusted version a rollback leads to: earned health before nearness."""
+"""Which trusted version a rollback leads to: a better one before a nearer one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -61,7 +61,7 @@ def test_how_many_executions_are_enough() -> None:
         ({"executions": 5.0, "failures": "4"}, (7, 6)),
     ],
 )
-def test_what_is_known_of_what_is_replaced(
+def test_the_counts_of_the_replaced_version(
     details: dict[str, Any], counts: tuple[int, int]
 ) -> None:
     assert replaced_counts(details, VersionCounts(7, 6)) == counts

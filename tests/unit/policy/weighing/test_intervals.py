@@ -27,7 +27,7 @@ def test_newcombe_as_published(
     assert newcombe(*after, *before) == pytest.approx((-high, -low), abs=5e-5)
 
 
-def test_intervals_hold_what_was_seen_and_stay_in_bounds() -> None:
+def test_intervals_contain_the_observed_rate_and_stay_in_bounds() -> None:
     for executions, others in product((1, 2, 9, 50), repeat=2):
         for successes, other in product(range(executions + 1), range(others + 1)):
             low, high = wilson(successes, executions)

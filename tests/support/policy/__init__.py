@@ -1,0 +1,1 @@
+"""What tests of the policy share: logs, the oracle, and how a log is folded."""

@@ -1,0 +1,446 @@
+"""The oracle: the rules of the contract, section 2, written as slowly and as plainly as possible.
+
+At every execution everything is computed anew from the whole log up to there. Only the commands
+that were issued are remembered. Nothing here knows how the product keeps its windows, or what it
+counts under policy `guarded`. How much the counts weigh is checked against exact fractions
+(``tests/unit/policy/weighing/test_weighing.py``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol, TypeVar
+from zlib import crc32
+
+from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.decision.weighing import WeighedEvidence, weigh
+from policy.state.evidence import Baseline, Evidence
+from policy.state.tool_evidence import MOST_STORED
+from schemas.execution import Activation, Execution
+from schemas.rollback import (
+    Mode,
+    Reason,
+    RollbackCommand,
+    Tier,
+    automatic_command_id,
+    observed_command_id,
+)
+from schemas.rules import Rules
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record of one tool's log; ``timestamp_ms`` is its Kafka timestamp."""
+
+    offset: int
+    timestamp_ms: int
+    entry: Execution | Activation
+
+
+class CountedExecution(NamedTuple):
+    """An execution that counts. They sort from the oldest to the newest; arrival breaks ties."""
+
+    executed_at: datetime
+    offset: int
+    execution: Execution
+
+
+class Counts(NamedTuple):
+    executions: int
+    failures: int
+
+    @property
+    def success_rate(self) -> Fraction:
+        return Fraction(self.executions - self.failures, self.executions)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What is counted of an activation, in the order of the log."""
+
+    executions: int
+    failures: int
+    signature_errors: int
+    after_failure: int
+    failures_after_failure: int
+
+
+class _Counted(Protocol):
+    @property
+    def executions(self) -> int: ...
+
+
+C = TypeVar("C", bound=_Counted)
+
+
+class Decision(NamedTuple):
+    tier: Tier
+    reason: Reason
+    decided_on: Counts
+
+
+class Issued(NamedTuple):
+    """A command, and the 'now' at which it was decided."""
+
+    command: RollbackCommand
+    now: datetime
+
+
+def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
+    """Return the automatic commands that one tool's log demands, in order."""
+    issued: list[Issued] = []
+    for length, record in enumerate(log, start=1):
+        if isinstance(record.entry, Execution):
+            command = _judge(log[:length], issued, rules)
+            if command is not None:
+                issued.append(command)
+    return [each.command for each in issued]
+
+
+def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issued | None:
+    """Return what the last record of the log, an execution, leads to."""
+    activations = _real_activations(log)
+    if not activations:
+        return None
+    index = activations[-1]
+    executions = _counted(log, index, len(log), rules)
+    if not any(execution.offset == log[-1].offset for execution in executions):
+        return None
+    current = log[index].entry
+    assert isinstance(current, Activation)
+    recent = _recent(executions, rules)
+    baseline = _baseline(log, index, rules, lambda counted: _in_standard_window(counted, rules))
+    holding = _rules_that_hold(executions, recent, baseline, rules)
+    evidence: dict[str, Any] | None = None
+    if rules.policy == "guarded":
+        decision, evidence = _decision_by_evidence(log, index, executions, holding, rules)
+    else:
+        acting = [each for each in holding if each.reason not in rules.observe]
+        decision = next(iter(acting or holding), None)
+    if decision is None:
+        return None
+    now = max(execution.executed_at for execution in executions)
+    same = [each for each in issued if each.command.from_activation == current.activation]
+    earlier = [each for each in same if each.command.mode != "observe"]
+    mode = _mode(decision, current, rules)
+    if mode == "observe":
+        if any(
+            each.command.mode == mode and each.command.reason == decision.reason for each in same
+        ):
+            return None
+    elif earlier and now - earlier[-1].now < _interval(len(earlier), rules):
+        return None
+    attempt = len(earlier) + (mode != "observe")
+    counts = decision.decided_on
+    details: dict[str, Any] = {
+        "recent": [str(each.execution.execution_id) for each in recent],
+        "executions": counts.executions,
+        "failures": counts.failures,
+        "success_rate": float(counts.success_rate),
+        "baseline": None
+        if baseline is None
+        else {
+            "executions": baseline.executions,
+            "success_rate": float(baseline.success_rate),
+        },
+        "attempt": attempt,
+    }
+    if evidence is not None:
+        details["evidence"] = evidence
+    of = current.tool_name, current.version_id, current.activation
+    command = RollbackCommand(
+        command_id=observed_command_id(*of, decision.reason)
+        if mode == "observe"
+        else automatic_command_id(*of, attempt),
+        tool_name=current.tool_name,
+        from_version_id=current.version_id,
+        from_activation=current.activation,
+        tier=decision.tier,
+        reason=decision.reason,
+        mode=mode,
+        details=details,
+        issued_by="detector",
+        issued_at=min(now, EPOCH + timedelta(milliseconds=log[-1].timestamp_ms)),
+    )
+    return Issued(command, now)
+
+
+def _decision_by_evidence(
+    log: Sequence[Entry],
+    index: int,
+    executions: Sequence[CountedExecution],
+    holding: Sequence[Decision],
+    rules: Rules,
+) -> tuple[Decision | None, dict[str, Any]]:
+    """Return the decision of policy `guarded`, and the evidence as the details show it."""
+    evidence = _evidence_in(log, rules)
+    seen = [each for each in executions if each.offset in evidence]
+    fewer = rules.model_copy(
+        update={"remembered_versions": min(rules.remembered_versions, MOST_STORED)}
+    )
+    baseline = _baseline(log, index, fewer, lambda counted: _tally(counted, evidence))
+    weighed, tally = _weighed(seen, baseline, rules), _tally(seen)
+    shown = _evidence_shown(weighed, tally)
+    if (
+        log[-1].offset not in evidence
+        or executions[-1].execution.success
+        or weighed.nearest_to_limit.against.share_of_limit < 1
+    ):
+        return None, shown
+    regression = Decision("standard", "regression", Counts(tally.executions, tally.failures))
+    return next(iter(holding), regression), shown
+
+
+def _mode(decision: Decision, current: Activation, rules: Rules) -> Mode | None:
+    draw = crc32(f"{current.activation}/{current.tool_name}".encode()) / 2**32
+    if decision.reason in rules.observe or draw >= rules.enforced_share:
+        return "observe"
+    return "hold" if decision.reason in rules.hold else None
+
+
+def _interval(attempts: int, rules: Rules) -> timedelta:
+    """Return how long after so many attempts the next one may follow."""
+    doubled = rules.attempt_interval_s * 2 ** (attempts - 1)
+    return timedelta(seconds=min(doubled, rules.attempt_interval_max_s))
+
+
+def _weighed(
+    executions: Sequence[CountedExecution], baseline: Tally | None, rules: Rules
+) -> WeighedEvidence:
+    """Return what the tests say after these executions of an activation."""
+    numbers = EvidenceNumbers.of(rules)
+    baseline_version = None if baseline is None else Baseline(**asdict(baseline))
+    evidence = Evidence()
+    for each in executions:
+        if each.execution.success:
+            evidence.add_success()
+        else:
+            bets = betting_tables_of(baseline_version, numbers).break_bets
+            evidence.add_failure(each.execution.is_signature_error, bets)
+    return weigh(evidence, baseline_version, numbers)
+
+
+def _evidence_shown(weighed: WeighedEvidence, seen: Tally) -> dict[str, Any]:
+    test, against = weighed.nearest_to_limit
+    known = weighed.baseline
+    fields = Tally.__dataclass_fields__
+    return {
+        "test": test,
+        "odds": against.odds,
+        "limit": against.limit,
+        "expected_success_rate": against.expected.success_rate,
+        "expected_failure_rate": against.expected.failure_rate,
+        "expected_repeat_rate": against.expected.repeat_rate,
+        "confidence": against.expected.confidence,
+        "assumed": known is None,
+        "baseline": None if known is None else {name: getattr(known, name) for name in fields},
+        "seen": asdict(seen),
+    }
+
+
+def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
+    """Return the offsets of the executions that are evidence.
+
+    Those of muted callers are not (``policy/state/muted_callers.py``).
+    """
+    indices = _real_activations(log)
+    counted = [
+        execution
+        for index, end in zip(indices, [*indices[1:], len(log)], strict=True)
+        for execution in _counted(log, index, end, rules)
+    ]
+    evidence: set[int] = set()
+    failed: list[tuple[str, int]] = []
+    for index, newest in enumerate(counted):
+        before, until = counted[:index], counted[: index + 1]
+        caller = _caller(newest.execution)
+        now_s = max(_second(each) for each in until)
+        others = [n for n, each in enumerate(before) if _caller(each.execution) != caller]
+        failed = [each for each in failed if each[1] >= now_s - rules.repeat_span_s]
+        is_muted = caller != "" and caller in [each[0] for each in failed]
+        if not others or now_s - max(_second(each) for each in counted[: others[-1] + 1]) > (
+            rules.repeat_others_s
+        ):
+            is_muted = False
+        if is_muted and failed[-1][0] != caller:
+            (failed_s,) = [since_s for each, since_s in failed if each == caller]
+            is_muted = any(each.execution.success and _second(each) >= failed_s for each in before)
+        if not is_muted:
+            evidence.add(newest.offset)
+        if caller and not is_muted and not newest.execution.success and rules.repeat_span_s:
+            failed = [each for each in failed if each[0] != caller]
+            since_s = max([_second(newest), *(each[1] for each in failed)])
+            failed = [*failed, (caller, since_s)][-8:]
+    return evidence
+
+
+def _caller(execution: Execution) -> str:
+    given = {"i": execution.input_hash, "c": execution.caller, "s": execution.session_id}
+    return next((kind + text for kind, text in given.items() if text), "")
+
+
+def _second(execution: CountedExecution) -> int:
+    return (execution.executed_at - EPOCH) // timedelta(seconds=1)
+
+
+def _is_signature_error(counted: CountedExecution) -> bool:
+    return not counted.execution.success and counted.execution.is_signature_error
+
+
+def _tally(executions: Sequence[CountedExecution], evidence: set[int] | None = None) -> Tally:
+    """Count all of these executions, or those at the offsets in ``evidence``."""
+    if evidence is not None:
+        executions = [each for each in executions if each.offset in evidence]
+    failed = [not each.execution.success for each in executions]
+    return Tally(
+        len(executions),
+        sum(failed),
+        sum(_is_signature_error(each) for each in executions),
+        sum(before for before, _ in pairwise(failed)),
+        sum(before and after for before, after in pairwise(failed)),
+    )
+
+
+def _rules_that_hold(
+    executions: Sequence[CountedExecution],
+    recent: Sequence[CountedExecution],
+    baseline: Counts | None,
+    rules: Rules,
+) -> list[Decision]:
+    """Return the rules that hold, in their order."""
+    holding: list[Decision] = []
+    of_recent = _counts(recent)
+    newest = recent[: rules.consecutive_failures]
+    if len(newest) == rules.consecutive_failures and all(
+        not each.execution.success for each in newest
+    ):
+        holding.append(Decision("immediate", "consecutive_failures", of_recent))
+
+    signature_errors = [each for each in recent if _is_signature_error(each)]
+    if len(signature_errors) >= rules.signature_errors:
+        holding.append(Decision("immediate", "signature_change", of_recent))
+
+    if (
+        of_recent.executions >= rules.complete_failure_recent
+        and of_recent.failures == of_recent.executions
+    ):
+        holding.append(Decision("immediate", "complete_failure", of_recent))
+
+    fast = _in_window(executions, rules.fast_window_s, rules.fast_bucket_s)
+    if fast.executions >= rules.complete_failure_executions and fast.failures == fast.executions:
+        holding.append(Decision("fast", "complete_failure", fast))
+
+    if fast.executions >= rules.high_failure_rate_executions and 1 - fast.success_rate > Fraction(
+        rules.high_failure_rate
+    ):
+        holding.append(Decision("fast", "high_failure_rate", fast))
+
+    standard = _in_window(executions, rules.standard_window_s, rules.standard_bucket_s)
+    if (
+        baseline is not None
+        and standard.executions >= rules.standard_executions
+        and baseline.success_rate - standard.success_rate >= Fraction(rules.success_rate_drop)
+    ):
+        holding.append(Decision("standard", "success_rate_drop", standard))
+    return holding
+
+
+def _real_activations(log: Sequence[Entry]) -> list[int]:
+    """Return the indices of the activations that are newer than all before them."""
+    indices: list[int] = []
+    largest = 0
+    for index, record in enumerate(log):
+        if isinstance(record.entry, Activation) and record.entry.activation > largest:
+            largest = record.entry.activation
+            indices.append(index)
+    return indices
+
+
+def _counted(log: Sequence[Entry], index: int, end: int, rules: Rules) -> list[CountedExecution]:
+    """Return the executions before ``end`` that count for the activation at ``index``."""
+    current = log[index].entry
+    assert isinstance(current, Activation)
+    executions: list[CountedExecution] = []
+    for record in log[index + 1 : end]:
+        execution = record.entry
+        if not isinstance(execution, Execution):
+            continue
+        if execution.version_id not in (None, current.version_id):
+            continue
+        if current.activated_by.kind == "rollback" and execution.executed_at < current.activated_at:
+            continue
+        in_ring = {each.execution.execution_id for each in _ring(executions, rules)}
+        if execution.execution_id not in in_ring:
+            executions.append(CountedExecution(execution.executed_at, record.offset, execution))
+    return executions
+
+
+def _ring(executions: Sequence[CountedExecution], rules: Rules) -> list[CountedExecution]:
+    """Return the executions of the ring, the newest first."""
+    newest_first = sorted(
+        executions, key=lambda each: (each.executed_at, each.offset), reverse=True
+    )
+    return newest_first[: rules.ring_size]
+
+
+def _recent(executions: Sequence[CountedExecution], rules: Rules) -> list[CountedExecution]:
+    ring = _ring(executions, rules)
+    now = ring[0].executed_at
+    return [
+        each for each in ring if each.executed_at >= now - timedelta(seconds=rules.recent_window_s)
+    ]
+
+
+def _in_window(executions: Sequence[CountedExecution], window_s: int, bucket_s: int) -> Counts:
+    """Count what is in the buckets that count at the 'now' of these executions."""
+    if not executions:
+        return Counts(0, 0)
+    now = max(execution.executed_at for execution in executions)
+    size = timedelta(seconds=bucket_s)
+
+    def counts(execution: CountedExecution) -> bool:
+        bucket = EPOCH + (execution.executed_at - EPOCH) // size * size
+        return bucket + size > now - timedelta(seconds=window_s)
+
+    return _counts([execution for execution in executions if counts(execution)])
+
+
+def _counts(executions: Sequence[CountedExecution]) -> Counts:
+    return Counts(len(executions), sum(not each.execution.success for each in executions))
+
+
+def _in_standard_window(executions: Sequence[CountedExecution], rules: Rules) -> Counts:
+    return _in_window(executions, rules.standard_window_s, rules.standard_bucket_s)
+
+
+def _baseline(
+    log: Sequence[Entry], index: int, rules: Rules, count: Callable[[Sequence[CountedExecution]], C]
+) -> C | None:
+    """Return what the activation at ``index`` is compared with, as ``count`` counts executions."""
+    activations = _real_activations(log[: index + 1])
+    current = log[index].entry
+    assert isinstance(current, Activation)
+    replaced: dict[int, int] = {}
+    """By version id: the index in ``activations`` of its activation that was replaced last."""
+    for number, replaced_at in enumerate(activations[:-1]):
+        activation = log[replaced_at].entry
+        assert isinstance(activation, Activation)
+        replaced[activation.version_id] = number
+    if current.activated_by.kind == "deployment":
+        if len(activations) == 1:
+            return None
+        number = len(activations) - 2
+    else:
+        remembered = sorted(replaced.values())[-rules.remembered_versions :]
+        number = replaced.get(current.version_id, -1)
+        if number not in remembered:
+            return None
+    start, end = activations[number], activations[number + 1]
+    counts = count(_counted(log, start, end, rules))
+    if counts.executions >= rules.baseline_executions:
+        return counts
+    return _baseline(log, start, rules, count)

@@ -1,0 +1,32 @@
+"""Outcomes of a version as a text: S succeeded, F failed, T failed with a signature error."""
+
+from itertools import pairwise
+
+from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.state.evidence import Baseline, Evidence
+from schemas.rules import Rules
+
+POLICY = EvidenceNumbers.of(Rules())
+
+
+def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> Evidence:
+    """Count the evidence, one execution after the other."""
+    evidence, tables = Evidence(), betting_tables_of(baseline, policy)
+    for outcome in log:
+        if outcome == "S":
+            evidence.add_success()
+        else:
+            evidence.add_failure(outcome == "T", tables.break_bets)
+    return evidence
+
+
+def baseline_of(log: str) -> Baseline:
+    """Count a baseline from the text."""
+    pairs = list(pairwise(log))
+    return Baseline(
+        len(log),
+        len(log) - log.count("S"),
+        log.count("T"),
+        sum(before != "S" for before, _ in pairs),
+        sum(before != "S" and after != "S" for before, after in pairs),
+    )

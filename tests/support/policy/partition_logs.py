@@ -1,0 +1,109 @@
+"""Logs of a partition with several tools."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+from zlib import crc32
+
+from policy.state.log import LogEntry
+from schemas.execution import ActivatedBy, Activation
+from schemas.execution_entry import ExecutionEntry
+from schemas.fields import micros_of, time_of
+from schemas.settings import load_settings
+from tests.support.policy.generated_logs import HASH, START
+
+BEGIN_MS: Final = micros_of(START) // 1_000
+SENSITIVE = load_settings(
+    policy="guarded", alpha=0.2, signature_alpha=0.3, outage_tools=3, outage_window_s=20
+)
+"""Settings under which a few failures condemn a version, and three tools are an outage."""
+
+Record = tuple[int, int, LogEntry]
+"""Offset, Kafka timestamp in milliseconds, entry."""
+
+
+@dataclass
+class PartitionLogWriter:
+    """Writes a partition's log of several tools."""
+
+    log: list[Record] = field(default_factory=list)
+    activations: dict[str, int] = field(default_factory=dict)
+    random: Random = field(default_factory=lambda: Random(1))
+
+    def deploy(self, tool: str, at_ms: int, by: Any = "deployment") -> None:
+        number = self.activations[tool] = self.activations.get(tool, 0) + 1
+        activation = Activation(
+            tool_name=tool,
+            version_id=number,
+            version_number=number,
+            code_hash=HASH,
+            activation=number,
+            activated_at=time_of(at_ms * 1_000),
+            activated_by=ActivatedBy(kind=by, id=UUID(int=number)),
+        )
+        self.log.append((len(self.log), at_ms, activation))
+
+    def run(self, tool: str, at_ms: int, success: bool, error: str = "ConnectionError") -> None:
+        execution = ExecutionEntry(
+            UUID(int=len(self.log)),
+            tool,
+            success,
+            "",
+            error_type=None if success else error,
+            executed_us=at_ms * 1_000,
+        )
+        self.log.append((len(self.log), at_ms, execution))
+
+    def round(self, at_ms: int, failing: Sequence[str], tools: Sequence[str]) -> None:
+        """Append an execution of each tool, within five seconds, in random order."""
+        for index, tool in enumerate(self.random.sample(tools, len(tools))):
+            self.run(tool, at_ms + index * 5_000 // len(tools), tool not in failing)
+
+
+def tools_of(number: int) -> list[str]:
+    """Return names of tools, each in a cell of its own."""
+    found: dict[int, str] = {}
+    for name in (f"tool-{n}" for n in range(1_000)):
+        found.setdefault(crc32(name.encode()) % 64, name)
+    return list(found.values())[:number]
+
+
+def random_log(seed: int) -> list[Record]:
+    """Return a log with times in which few executions fail, and times in which many fail."""
+    random = Random(seed)
+    writer, tools = PartitionLogWriter(random=random), tools_of(random.choice((3, 5, 12, 40)))
+    at_ms = BEGIN_MS
+    for tool in tools:
+        writer.deploy(tool, at_ms)
+    trouble, pace_ms = 0.0, 500
+    for _ in range(400):
+        what = random.random()
+        if what < 0.03:
+            trouble = random.choice((0.0, 0.0, 0.02, 0.3, 0.9, 1.0))
+            pace_ms = random.choice((0, 100, 500, 3_000))
+        elif what < 0.05:
+            writer.deploy(random.choice(tools), at_ms)
+        elif what < 0.06:
+            at_ms += random.choice((20_000, 61_000, 700_000))
+        at_ms += random.choice((pace_ms, 0, 2 * pace_ms))
+        late_ms = random.choice((0, 0, 0, 0, -2_000))
+        writer.run(random.choice(tools), at_ms + late_ms, random.random() >= trouble)
+    return writer.log
+
+
+def batches(log: Sequence[Record], random: Random) -> Iterator[Sequence[Record]]:
+    """Cut the log into batches of random lengths."""
+    begin = 0
+    while begin < len(log):
+        end = begin + random.choice((1, 2, 7, 30, 150))
+        yield log[begin:end]
+        begin = end
+
+
+def by_tool(log: Sequence[Record]) -> dict[str, list[Record]]:
+    logs: dict[str, list[Record]] = {}
+    for record in log:
+        logs.setdefault(record[2].tool_name, []).append(record)
+    return logs

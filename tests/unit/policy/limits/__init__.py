@@ -1,0 +1,1 @@
+"""Tests of targets and limits of automatic rollbacks."""
