@@ -186,7 +186,7 @@ async def test_the_tables_and_the_bad_lines(tmp_path: Path) -> None:
     )
     assert result.code == 1
     assert "rollguard: line 4: " in result.err
-    assert "1 executions are of tools of which no version is known" in result.err
+    assert "1 executions were not judged: no version of their tools is known" in result.err
     assert "≠" in result.out
     assert "signature_change" in result.out
     assert "15 executions of 1 tools; 2 activations with executions, 0 of them" in result.out

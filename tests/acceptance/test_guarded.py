@@ -73,7 +73,7 @@ async def test_the_reasons_of_a_target_and_of_a_refusal_are_shown(
 
     env = guarded.environment(ROLLGUARD_POLICY="guarded")
     result = (await rollguard("explain", str(outcome.command_id), env=env)).out
-    assert "the nearest that did surely better than what it replaces" in result
+    assert "the nearest that was surely better than what it replaces" in result
     assert outcome.breaking_changes[0] in result
     assert "breaks calls" in (await rollguard("rollbacks", env=env)).out
 
