@@ -70,8 +70,7 @@ class Runs(NamedTuple):
 
     @property
     def seconds(self) -> list[float]:
-        """The seconds until the broken tool was rolled back, if it was still there when it
-        broke."""
+        """The seconds until the broken tool was rolled back, if it was there when it broke."""
         return [run.broken_after_s for run in self.runs if run.broken_after_s is not None]
 
     @property
