@@ -86,7 +86,7 @@ def _drawn(title: str, cells: Sequence[Cell], axis: _Axis) -> str:
     columns = list(dict.fromkeys(cell.scenario.name for cell in cells))
     deciders = [name for name in DECIDERS if any(cell.decider == name for cell in cells)]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+        figure = Figure(figsize=(10.4, 4.6), layout="constrained")
         axes = figure.add_subplot()
         _set_up_axes(axes, title, [_short(name) for name in columns], axis)
         for number, decider in enumerate(deciders):

@@ -70,7 +70,7 @@ class Runs(NamedTuple):
 
     @property
     def seconds(self) -> list[float]:
-        """The seconds from a break to its rollback, for tools that were not rolled back before."""
+        """The seconds until the broken tool was rolled back, if it was there when it broke."""
         return [run.broken_after_s for run in self.runs if run.broken_after_s is not None]
 
     @property
