@@ -20,7 +20,7 @@ from bench.parts.scaling import scaling
 from bench.parts.versions import versions
 from bench.results import Result, cells_of, show
 from bench.setup.servers import machine, with_servers
-from documents.tables import section
+from documentation.tables import section
 
 Part = Callable[[str, str], Awaitable[list[Result]]]
 """Takes the Kafka brokers and a Postgres DSN. Its docstring becomes the text above its table. It

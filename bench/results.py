@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from documents.tables import TableCell, print_table
+from documentation.tables import TableCell, print_table
 
 
 @dataclass(frozen=True)

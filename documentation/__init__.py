@@ -1,1 +1,1 @@
-"""The generator of the reference pages: it reads the code and writes Markdown for the site."""
+"""The generator of the reference pages, and the tables that measurements and simulations print."""

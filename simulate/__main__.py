@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from documents.tables import print_table
+from documentation.tables import print_table
 from simulate.deciders.decider import DECIDERS
 from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers

@@ -15,7 +15,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
-from policy.decision.rejections import is_planned, status_of
+from policy.rollbacks.rejections import is_planned, status_of
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 

@@ -14,14 +14,14 @@ from db.rollbacks.facts import (
     tool_facts,
 )
 from db.rollbacks.trust import Candidate, Target, WayBackFrom, ways_back
-from policy.decision.rejections import (
+from policy.rollbacks.rejections import (
     CommandFacts,
     CurrentActivation,
     has_rollback_limits,
     is_planned,
     rejection_of,
 )
-from policy.decision.targets import VersionCounts, choose_target, replaced_counts
+from policy.rollbacks.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rollback import Rejection, RollbackCommand, TargetChoice
 from schemas.rules import Rules
 

@@ -8,9 +8,9 @@ from db.executions.queries import errors_of
 from db.postgres.pool import Connection
 from db.rollbacks.trust import TrustLoss, trust_losses
 from policy.breaking.finding import one_line
-from policy.decision.evidence_summary import summary_of
 from policy.decision.policies import policy_for
 from policy.decision.rule_texts import evidence_text, rule_text
+from policy.weighing.evidence_summary import summary_of
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
 from schemas.fields import uuid_of
 from schemas.rules import Rules

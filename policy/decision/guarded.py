@@ -6,18 +6,18 @@ What it does with a row is described in ``docs/explanation/guarded.md``.
 from collections.abc import Sequence
 from typing import Any
 
-from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
-from policy.decision.evidence_summary import summary_details
 from policy.decision.policy import Policy
 from policy.decision.threshold_rules import first_rule_that_holds
 from policy.decision.verdict import Verdict
-from policy.decision.weighing import condemns, weigh
 from policy.state.counting import activate, count, count_successes
 from policy.state.counts import Counts
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline, is_lasting
 from policy.state.row import Row
 from policy.state.tool_evidence import ToolEvidence
+from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.weighing.evidence_summary import summary_details
+from policy.weighing.weighing import condemns, weigh
 from schemas.execution import SIGNATURE_ERRORS, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules

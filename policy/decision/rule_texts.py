@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from policy.decision.evidence_summary import EvidenceSummary
+from policy.weighing.evidence_summary import EvidenceSummary
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
 

@@ -1,6 +1,6 @@
 """The evidence about one activation: what is counted of it, so that it can be weighed.
 
-How it is weighed, and why these numbers are enough: ``policy/decision/weighing.py``. The evidence
+How it is weighed, and why these numbers are enough: ``policy/weighing/weighing.py``. The evidence
 is whole numbers, and floats that change only when an execution fails. So n successes counted at
 once leave the same bits as n successes counted one by one.
 """

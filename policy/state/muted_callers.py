@@ -4,7 +4,7 @@ A *caller* here is the ``input_hash`` of an execution if it has one, else its ``
 ``session_id``. After an execution of a caller has failed, the caller is *muted* for a short time:
 its executions are no evidence then, neither failures nor successes. (To leave out its failures
 alone would make a bad version look good.) What is left out follows from the past alone, so the
-bounds of the tests hold (``policy/decision/weighing.py``).
+bounds of the tests hold (``policy/weighing/weighing.py``).
 
 A caller is not muted if it cannot be one noisy caller among others. That is so if no other caller
 was seen lately; or if another caller has failed since its failure, and nothing has succeeded since.

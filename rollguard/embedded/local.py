@@ -64,11 +64,15 @@ async def local_system(
         }
         for role in ROLES:
             await _until_ready(role, ports[role], workers[role], stack)
-        watch = asyncio.gather(*(_say_its_end(role, workers[role], stack, say) for role in ROLES))
+        watchers = [
+            asyncio.create_task(_say_its_end(role, workers[role], stack, say)) for role in ROLES
+        ]
         try:
             yield settings
         finally:
-            watch.cancel()
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
 
 
 async def _until_ready(

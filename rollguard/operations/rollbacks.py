@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
 from db.rollbacks.records import RollbackRecord, rollback_by_id, rollbacks
-from policy.decision.evidence_summary import summary_of
 from policy.decision.rule_texts import evidence_text, rule_text
+from policy.weighing.evidence_summary import summary_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from schemas.errors import Rejected

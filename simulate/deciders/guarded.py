@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from policy.decision.betting_tables import BettingTables, EvidenceNumbers, betting_tables_of
-from policy.decision.weighing import condemns
 from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import BettingTables, EvidenceNumbers, betting_tables_of
+from policy.weighing.weighing import condemns
 from schemas.execution import SIGNATURE_ERRORS
 from schemas.rules import Rules
 from simulate.worlds.draws import Outcome

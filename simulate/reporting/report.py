@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from documents.tables import TableCell, section
+from documentation.tables import TableCell, section
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, promise_text
 from simulate.reporting.plots import PLOTS, plots

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from documents.tables import TableCell
+from documentation.tables import TableCell
 from policy.statistics.intervals import wilson
 from simulate.worlds.caller import REPEATED, Noise
 from simulate.worlds.cells import Cell, of_part

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from policy.decision.betting_tables import BREAK_BETS, Bet, ExpectedRates
+from policy.weighing.betting_tables import BREAK_BETS, Bet, ExpectedRates
 
 
 def factor(bet: Bet, expected: ExpectedRates, failed: bool, after_failure: bool) -> Fraction:

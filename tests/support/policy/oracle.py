@@ -14,10 +14,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
-from policy.decision.weighing import WeighedEvidence, weigh
 from policy.state.evidence import Baseline, Evidence
 from policy.state.tool_evidence import MOST_STORED
+from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.weighing.weighing import WeighedEvidence, weigh
 from schemas.execution import Activation, Execution
 from schemas.rollback import (
     Mode,

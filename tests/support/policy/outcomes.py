@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
 from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
 from schemas.rules import Rules
 
 POLICY = EvidenceNumbers.of(Rules())

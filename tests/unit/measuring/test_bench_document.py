@@ -4,7 +4,7 @@ import pytest
 
 from bench.document import HEADER, replace_section
 from bench.results import Result, cells_of, quantiles
-from documents.tables import section
+from documentation.tables import section
 
 ORDER = ("first", "second")
 

@@ -1,9 +1,9 @@
 """What policy `guarded` decides, by hand."""
 
-from policy.decision.evidence_summary import CountsOfVersion, summary_of
 from policy.decision.health import health_of
 from policy.decision.policies import policy_for
 from policy.state.outage_watch import OutageWatch
+from policy.weighing.evidence_summary import CountsOfVersion, summary_of
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from tests.support.policy.backtest_logs import START

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from policy.decision.evidence_summary import CountsOfVersion, EvidenceSummary, summary_of
 from policy.decision.rule_texts import evidence_text
+from policy.weighing.evidence_summary import CountsOfVersion, EvidenceSummary, summary_of
 
 SAID = EvidenceSummary(
     *("rate", 140.4, 100.0, 0.93, 0.04, 0.5, 0.95, False),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from policy.decision.rejections import (
+from policy.rollbacks.rejections import (
     CommandFacts,
     CurrentActivation,
     has_rollback_limits,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.decision.rollback_limits import cooldown, rollback_limit
+from policy.rollbacks.rollback_limits import cooldown, rollback_limit
 from schemas.rules import Rules
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from policy.decision.targets import VersionCounts, choose_target, replaced_counts
+from policy.rollbacks.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rules import Rules
 
 RULES = Rules(policy="guarded")

@@ -9,9 +9,9 @@ from statistics import median
 
 import pytest
 
-from policy.decision.betting_tables import betting_tables_of
-from policy.decision.weighing import condemns
 from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import betting_tables_of
+from policy.weighing.weighing import condemns
 from tests.support.policy.outcomes import POLICY, baseline_of
 
 

@@ -8,7 +8,8 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from policy.decision.betting_tables import (
+from policy.state.evidence import Baseline
+from policy.weighing.betting_tables import (
     BREAK_BETS,
     RATE_BETS,
     SIGNATURE_BETS,
@@ -17,8 +18,7 @@ from policy.decision.betting_tables import (
     ExpectedRates,
     betting_tables_of,
 )
-from policy.decision.weighing import weigh
-from policy.state.evidence import Baseline
+from policy.weighing.weighing import weigh
 from tests.support.policy.outcomes import POLICY, evidence_of
 
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from policy.decision.betting_tables import SIGNATURE_LEVELS, betting_tables_of
-from policy.decision.weighing import WeighedEvidence, weigh
 from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import SIGNATURE_LEVELS, betting_tables_of
+from policy.weighing.weighing import WeighedEvidence, weigh
 from tests.support.policy.outcomes import POLICY
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from policy.decision.betting_tables import BREAK_BETS, RATE_BETS, SIGNATURE_BETS, Bet, ExpectedRates
+from policy.weighing.betting_tables import BREAK_BETS, RATE_BETS, SIGNATURE_BETS, Bet, ExpectedRates
 from tests.support.policy.exact_odds import break_of, mixture_of
 
 

@@ -5,10 +5,10 @@ from math import isfinite
 import msgspec
 import pytest
 
-from policy.decision.betting_tables import EvidenceNumbers, betting_tables_of
-from policy.decision.weighing import condemns, weigh
 from policy.state.evidence import Baseline
 from policy.statistics.bounds import lower_bound, upper_bound
+from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.weighing.weighing import condemns, weigh
 from tests.support.policy.outcomes import POLICY, evidence_of
 
 ENOUGH = Baseline(100, 10, 0, 10, 1)

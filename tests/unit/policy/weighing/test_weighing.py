@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.decision.betting_tables import (
+from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import (
     BREAK_BETS,
     RATE_BETS,
     SIGNATURE_BETS,
@@ -16,8 +17,7 @@ from policy.decision.betting_tables import (
     EvidenceNumbers,
     betting_tables_of,
 )
-from policy.decision.weighing import condemns, weigh
-from policy.state.evidence import Baseline, Evidence
+from policy.weighing.weighing import condemns, weigh
 from tests.support.policy.exact_odds import break_of, mixture_of
 from tests.support.policy.outcomes import POLICY, baseline_of, evidence_of
 

@@ -3,7 +3,7 @@
 A *bet* is an alternative to 'this version fails no more often than its baseline version': of the
 successes that were expected, a share fails. A table holds, for one test and one confidence level,
 what every bet wins by a success and by a failure, as logarithms. A version's counts multiplied by
-the table give the odds against it (``policy/decision/weighing.py``). The numbers that were chosen,
+the table give the odds against it (``policy/weighing/weighing.py``). The numbers that were chosen,
 what they achieve and what else was tried: ``docs/decisions/0010-evidence.md``.
 """
 

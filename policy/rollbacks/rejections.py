@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from policy.decision.policies import policy_for
-from policy.decision.rollback_limits import rollback_limit
+from policy.rollbacks.rollback_limits import rollback_limit
 from schemas.rollback import Mode, Rejection, RollbackCommand, Status
 from schemas.rules import Rules
 

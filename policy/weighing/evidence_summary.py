@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from policy.decision.weighing import TestName, WeighedEvidence
 from policy.state.evidence import Baseline
+from policy.weighing.weighing import TestName, WeighedEvidence
 
 
 class CountsOfVersion(msgspec.Struct, frozen=True):

@@ -14,13 +14,14 @@ de la notion de collectif, 1939).
 The baseline's rates are not taken as known. Clopper and Pearson's bounds stand for them (The use of
 confidence or fiducial limits, Biometrika 26, 1934), at several levels; the level with the least
 odds decides. What is counted: ``policy/state/evidence.py``. What a bet wins:
-``policy/decision/betting_tables.py``.
+``policy/weighing/betting_tables.py``.
 """
 
 from math import exp, fsum, log
 from typing import Final, Literal, NamedTuple
 
-from policy.decision.betting_tables import (
+from policy.state.evidence import Baseline, Evidence
+from policy.weighing.betting_tables import (
     BREAK_BETS,
     BREAK_LOST,
     BetLogarithms,
@@ -29,7 +30,6 @@ from policy.decision.betting_tables import (
     LevelTable,
     betting_tables_of,
 )
-from policy.state.evidence import Baseline, Evidence
 
 TestName = Literal["rate", "signature", "break"]
 
