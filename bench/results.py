@@ -1,4 +1,4 @@
-"""What a benchmark measured, and the cells of its table."""
+"""The measurements of a benchmark, and the cells of its table."""
 
 import statistics
 from collections.abc import Sequence

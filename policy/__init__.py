@@ -1,1 +1,1 @@
-"""What is decided. Pure: no Kafka, no Postgres, no Faust, no asyncio and no clock."""
+"""The decisions. Pure: no Kafka, no Postgres, no Faust, no asyncio and no clock."""

@@ -32,7 +32,7 @@ class DeadLetter(Message):
     truncated: bool = False
     """Whether key or value was cut."""
     error: ErrorText
-    """What was wrong."""
+    """The fault of the record, in words."""
     rejected_at: Time
 
 

@@ -108,7 +108,7 @@ class DeploymentOutcome(Message):
     """``created``: there is a new version. ``unchanged``: the code is that of the current version.
     ``refused``: nothing changed."""
     refusal: str | None = None
-    """What was wrong with a refused deployment."""
+    """The fault of a refused deployment, in words."""
     rolled_back: RolledBack | None = None
     """The rollback of the same code, if the refusal is ``identical_to_rolled_back``."""
     version_id: VersionId | None = None

@@ -51,7 +51,7 @@ class SettingInForce:
     is_rule: bool
     """Whether ``ROLLGUARD_TOOLS`` may change it for a single tool."""
     type: str
-    """What values it may have, in words: ``integer, at least 1``."""
+    """The values that it may have, in words: ``integer, at least 1``."""
     unit: str
     """Such as ``seconds``; "" for a setting without a unit."""
     meaning: str

@@ -10,7 +10,7 @@ from bench.setup.environment import Environment, Worker
 
 @dataclass(frozen=True)
 class Drained:
-    """What workers took for a backlog.
+    """The time and the CPU that workers took for a backlog.
 
     ``cpu_us`` is the CPU time of all workers together for one execution, in microseconds. ``rate``
     is the number of executions per second of the slowest role after all were sent.

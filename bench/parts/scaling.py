@@ -1,4 +1,4 @@
-"""What each further detector adds, as far as the cores of the machine can show it."""
+"""The throughput that each further detector adds, up to the cores of the machine."""
 
 from collections import defaultdict
 from contextlib import AsyncExitStack

@@ -19,7 +19,7 @@ _SQL: Final = blocks("rollbacks/applying.sql")
 
 
 class TargetBreaks(NamedTuple):
-    """What the target breaks for callers of the version that it replaces."""
+    """Changes in the target that break callers of the version that it replaces."""
 
     is_breaking: bool
     """Whether one of the sentences is about a break."""

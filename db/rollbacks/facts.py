@@ -36,7 +36,7 @@ class StoredCommand(NamedTuple):
 
     @property
     def outcome(self) -> RollbackOutcome:
-        """What came of the command so far."""
+        """The outcome of the command so far."""
         return outcome_of(self.row)
 
     def answered_by(self, answer: RollbackCommand) -> RollbackCommand | None:
@@ -66,7 +66,7 @@ class CurrentVersion(NamedTuple):
 
 
 class ToolFacts(NamedTuple):
-    """What Postgres says about the tool of a command and the versions that the command names."""
+    """The facts in Postgres about the tool of a command and the versions that it names."""
 
     current: CurrentVersion | None
     """None for a tool without versions."""

@@ -15,7 +15,7 @@ _SQL: Final = blocks("rollbacks/holds.sql")
 
 
 class Conclusion(NamedTuple):
-    """What came of a held command that was answered, by whom, and why it was dismissed."""
+    """The answer to a held command: who gave it, and why a dismissed one was dismissed."""
 
     command_id: UUID
     status: Status

@@ -17,7 +17,7 @@ Refused: it was rolled back before this loop, so policy `guarded` does not deplo
 
 @dataclass(frozen=True)
 class Expected:
-    """What is expected of a candidate.
+    """The outcome that is expected of a candidate.
 
     ``rule`` is the tier and the reason of the rollback; None if any of several rules may be the
     first that holds. ``breaking`` says whether its deployment must find a breaking change.

@@ -8,7 +8,7 @@ from policy.backtest.trials import Trial, Trials
 
 
 class Summary(NamedTuple):
-    """What one policy would have done. The medians are None if it rolls nothing back."""
+    """The rollbacks that one policy would have issued. The medians are None without any."""
 
     rolled_back: int
     median_executions: float | None

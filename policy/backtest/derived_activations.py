@@ -18,7 +18,7 @@ def is_derived(activation: Activation) -> bool:
 
 @dataclass
 class _Tool:
-    """What is current for a tool."""
+    """The current version of a tool."""
 
     version_id: int
     begun_us: int
@@ -27,7 +27,7 @@ class _Tool:
     number: int
     """How many activations were derived."""
     shift: int | None = None
-    """What is added to recorded activation numbers; None before the first recorded activation."""
+    """The number that is added to recorded activation numbers; None before the first of them."""
 
 
 class DerivedActivations:

@@ -69,7 +69,7 @@ class Trial:
 
 @dataclass
 class Trials:
-    """What was found in a log."""
+    """The trials that were found in a log."""
 
     tools: int = 0
     executions: int = 0

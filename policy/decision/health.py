@@ -1,4 +1,4 @@
-"""What a row says to a person: the answer to a health query (contract, section 7)."""
+"""The row of a tool in words for a person: the answer to a health query (contract, section 7)."""
 
 from typing import Any
 

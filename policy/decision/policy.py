@@ -1,4 +1,4 @@
-"""What a policy is: how the versions of one tool are judged.
+"""The interface of a policy, which judges the versions of one tool.
 
 There are two: :class:`policy.decision.seed.SeedPolicy` and
 :class:`policy.decision.guarded.GuardedPolicy`. A policy is chosen once for a tool

@@ -8,7 +8,7 @@ from schemas.rules import Rules
 
 
 def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
-    """Return the text of the rule behind a tier and a reason (contract, section 2)."""
+    """Return the text of the rule that has a tier and a reason (contract, section 2)."""
     recent = f"of the newest {rules.ring_size} executions, within {rules.recent_window_s} s"
     match tier, reason:
         case _, "manual":

@@ -27,7 +27,7 @@ class CurrentActivation(NamedTuple):
 
 
 class CommandFacts(NamedTuple):
-    """What is known about a command and its tool when the command is decided."""
+    """The facts about a command and its tool when the command is decided."""
 
     is_expired: bool = False
     """Whether the command was held and nobody answered it in time."""

@@ -1,1 +1,1 @@
-"""What is remembered of a tool, and how an execution is counted into it."""
+"""The row of a tool, and how an execution is counted into it."""

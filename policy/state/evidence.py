@@ -26,7 +26,7 @@ class BreakBets(NamedTuple):
 
 
 class Baseline(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What was counted of a version, so that the version after it can be compared with it."""
+    """Counts of a version, with which the next version is compared."""
 
     executions: int
     failures: int
@@ -42,7 +42,7 @@ class Baseline(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Evidence(msgspec.Struct, array_like=True, gc=False):
-    """What was counted of one activation, in the order of its log. At most 70 bytes in a row."""
+    """Counts of one activation, in the order of its log. At most 70 bytes in a row."""
 
     successes: int = 0
     failures: int = 0
@@ -51,7 +51,7 @@ class Evidence(msgspec.Struct, array_like=True, gc=False):
     since_failure: int = 0
     """Successes since the last failure; without a failure, all of them."""
     breaks: list[float] = []
-    """What each bet of the test for a break had won at the last failure; empty before the first."""
+    """The winnings of each bet of the test for a break at the last failure; empty before it."""
 
     @property
     def executions(self) -> int:

@@ -6,7 +6,7 @@ from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 
 LogEntry = ExecutionEntry | Activation
-"""What one record of the log says: a tool was executed, or one of its versions became current."""
+"""The fact in one record of the log: a tool was executed, or a version of it became current."""
 
 
 class LogRecord(NamedTuple):

@@ -43,7 +43,7 @@ def _hash(name: str) -> int:
 
 
 class MutedCallers(msgspec.Struct, array_like=True, gc=False):
-    """What is remembered of the callers of a tool. Times are seconds of ``executed_at``."""
+    """Callers whose further failures may be repetitions. Times are seconds of ``executed_at``."""
 
     newest: int = 0
     """The caller of the newest execution."""

@@ -25,7 +25,7 @@ def is_lasting(outages: Sequence[Outage]) -> bool:
 
 
 class OutageTimeline(NamedTuple):
-    """What was known of outages at each record of a part of the log."""
+    """The known outages at each record of a part of the log."""
 
     changes: tuple[int, ...] = ()
     """Offsets from which on the knowledge changed, in ascending order."""

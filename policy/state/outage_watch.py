@@ -65,7 +65,7 @@ class FailingTools(NamedTuple):
 
 
 class OutageWatch(msgspec.Struct, array_like=True, gc=False):
-    """What is known about outages of one partition."""
+    """The known outages of one partition."""
 
     read_to: int = -1
     """The offset of the last record that was taken in."""

@@ -34,7 +34,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     reactivated: bool
     """Whether a rollback activated it: then only executions from ``activated_us`` on count."""
     baseline: Counts | None
-    """What the success rate is compared with; None without one."""
+    """The counts that the success rate is compared with; None if there are none."""
     now_us: int | None = None
     """The newest ``executed_at`` that counted; None before the first."""
     ring: Ring = msgspec.field(default_factory=Ring)
@@ -49,7 +49,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     stored_baselines: dict[int, Counts | None] = {}
     """The baseline that each replaced version left, by version id, the last replaced last."""
     tool_evidence: ToolEvidence | None = None
-    """What policy `guarded` weighs; None if the policy is `seed` since the activation."""
+    """The evidence of policy `guarded`; None if the policy is `seed` since the activation."""
     dry_run_reasons: list[str] = []
     """The reasons for which this activation had a decision that was only published."""
 

@@ -28,12 +28,12 @@ class EvidenceBefore(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class ToolEvidence(msgspec.Struct, array_like=True, gc=False):
-    """What policy `guarded` keeps of a tool in its row."""
+    """The part of a row that only policy `guarded` uses."""
 
     evidence: Evidence = msgspec.field(default_factory=Evidence)
     """About the current activation."""
     baseline: Baseline | None = None
-    """What the current activation is compared with; None if too little was ever seen."""
+    """The counts that the current activation is compared with; None if there are too few."""
     stored_baselines: dict[int, Baseline | None] = {}
     """The baseline that each replaced version left, by version id, the last replaced last."""
     before: EvidenceBefore | None = None

@@ -114,7 +114,7 @@ class ExpectedRates(NamedTuple):
 
 
 class BetLogarithms(NamedTuple):
-    """What one bet wins, as logarithms: its weight, and the factor of each kind of execution."""
+    """The logarithms of one bet: of its weight, and of the factor for each kind of execution."""
 
     weight: float
     success: float

@@ -38,7 +38,7 @@ _MOST: Final = 690.0
 
 
 class OddsAgainst(NamedTuple):
-    """What one test says: ``odds`` to 1 speak against the version, and ``limit`` condemns it."""
+    """The result of one test: the odds against the version, to 1, and the odds that condemn it."""
 
     odds: float
     limit: float

@@ -1,4 +1,4 @@
-"""What the demo expected and what happened, and the table that shows both."""
+"""The expectations of the demo, its results, and the table that shows both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

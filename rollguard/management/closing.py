@@ -1,4 +1,4 @@
-"""What can be closed, and closes itself at the end of an ``async with``."""
+"""A base for objects that are closed at the end of an ``async with``."""
 
 from abc import ABC, abstractmethod
 from typing import Self

@@ -1,4 +1,4 @@
-"""What the command line publishes: one execution, or a file of them."""
+"""Publishing of executions by the command line: one, or a file of them."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

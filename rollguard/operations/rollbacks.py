@@ -1,4 +1,4 @@
-"""What the command line does with rollbacks: order one, list them, explain one."""
+"""Rollbacks for the command line: order one, list them, explain one."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What must exist before the first worker starts: the schema and the topics."""
+"""Creation of the schema and the topics, which must exist before the first worker starts."""
 
 from db.postgres.migrate import migrate
 from db.postgres.pool import connect

@@ -1,4 +1,4 @@
-"""What the command line does with versions: deploy one, and read them from Postgres."""
+"""Versions for the command line: deploy one, and read them from Postgres."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What other tools do, each with the settings that are usual for it.
+"""The decisions of other tools, each with the settings that are usual for it.
 
 If a tool compares with a control, the executions of the baseline version are its control.
 """

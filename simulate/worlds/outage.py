@@ -30,7 +30,7 @@ _OUTAGE_ERROR: Final = "ConnectionError"
 
 
 class OneRun(NamedTuple):
-    """What one decider did in one run of the simulation."""
+    """The decisions of one decider in one run of the simulation."""
 
     rate: float
     decider: str

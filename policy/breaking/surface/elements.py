@@ -41,7 +41,7 @@ class Parameter:
 
 
 class Binding(Enum):
-    """What Python passes by itself as the first argument; the value is what a sentence says."""
+    """The first argument that Python passes by itself; the value is its name in a finding."""
 
     NOTHING = "a function"
     INSTANCE = "a method of instances"

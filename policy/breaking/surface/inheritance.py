@@ -1,4 +1,4 @@
-"""What a class inherits from its bases, as far as these are in the same module."""
+"""The members that a class inherits from bases in the same module."""
 
 import builtins
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MAX_CLASSES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Constructor:
-    """What a call of a class takes.
+    """The parameters that a call of a class takes.
 
     ``owner`` is the class that defines it. ``is_made_of_fields`` tells one that is made of fields
     from a method in the source.

@@ -1,1 +1,1 @@
-"""What each verb prints: a table for a person, or one JSON document for a program."""
+"""The output of each verb: a table for a person, or one JSON document for a program."""

@@ -1,4 +1,4 @@
-"""What ``backtest`` prints.
+"""The output of ``backtest``.
 
 First the activations that were rolled back or that a policy would have rolled back, then a summary
 of each policy.

@@ -1,4 +1,4 @@
-"""What ``compare`` prints: metrics, what breaks for callers, and the diff."""
+"""The output of ``compare``: metrics, changes that break callers, and the diff."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""What ``config`` prints."""
+"""The output of ``config``."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace

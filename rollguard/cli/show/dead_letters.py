@@ -1,4 +1,4 @@
-"""What ``dead-letters`` and ``replay`` print."""
+"""The output of ``dead-letters`` and ``replay``."""
 
 import sys
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""What ``check`` and ``health`` print."""
+"""The output of ``check`` and ``health``."""
 
 from collections.abc import Mapping
 from typing import Any

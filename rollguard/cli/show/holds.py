@@ -1,4 +1,4 @@
-"""What ``holds``, ``approve`` and ``dismiss`` print."""
+"""The output of ``holds``, ``approve`` and ``dismiss``."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What ``pin`` and ``unpin`` print."""
+"""The output of ``pin`` and ``unpin``."""
 
 from db.rollbacks.pins import Pin
 from rollguard.printing import data_of, pairs, print_json, printable

@@ -1,4 +1,4 @@
-"""What ``record`` and ``prune`` print."""
+"""The output of ``record`` and ``prune``."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What ``rollbacks``, ``explain`` and ``rollback`` print."""
+"""The output of ``rollbacks``, ``explain`` and ``rollback``."""
 
 import sys
 from collections.abc import Sequence

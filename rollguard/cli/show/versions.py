@@ -1,4 +1,4 @@
-"""What ``deploy``, ``current``, ``history`` and ``show`` print."""
+"""The output of ``deploy``, ``current``, ``history`` and ``show``."""
 
 from collections.abc import Sequence
 from typing import Any
