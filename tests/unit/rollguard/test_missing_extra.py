@@ -1,7 +1,10 @@
 """A verb whose packages are missing names the extra that brings them."""
 
+import importlib
+
 import pytest
 
+import rollguard.management
 from rollguard.cli.missing_extra import missing_extra
 
 
@@ -22,3 +25,10 @@ def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:
 
 def test_any_other_module_is_a_bug_and_not_told_as_an_extra() -> None:
     assert missing_extra(ModuleNotFoundError(name="schemas.nothing"), ["current"]) is None
+
+
+def test_version_management_names_its_extra_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'rollguard\[postgres\]'") as error:
+        importlib.reload(rollguard.management)
+    assert missing_extra(error.value, ["current"]) is not None
