@@ -24,7 +24,7 @@ as other tools do (`simulate/deciders/others.py`):
 |---|---|
 | `threshold` | more than half of the newest 50 executions failed, and there are at least 20 |
 | `consecutive` | five executions in a row failed |
-| `repeated test` | a one-sided test of two proportions at 5 % says so at any failure |
+| `repeated test` | a test of two proportions at 5 % says so at a failure, from 10 executions on |
 | `GrowthBook` | the asymptotic confidence sequence of GrowthBook lies below 0 |
 
 A tool is executed every five seconds. A tenth of its failures are signature errors. The *baseline
