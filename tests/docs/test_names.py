@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from documentation.command_line import options_of, verbs
+from documentation.log_event_meanings import MEANINGS
 from documentation.log_events import files_with_loggers, log_events
 from documentation.metrics import metrics
 from documentation.settings import variables
@@ -111,6 +112,10 @@ def test_metrics_exist(page: Path) -> None:
 def test_every_file_with_a_logger_has_its_events_in_the_reference() -> None:
     listed = {path for event in log_events() for path in event.paths}
     assert {file.path for file in files_with_loggers()} <= listed
+
+
+def test_every_log_event_has_a_meaning_and_no_meaning_is_left_over() -> None:
+    assert {event.name for event in log_events()} == MEANINGS.keys()
 
 
 def test_code_mentions_pages_that_exist() -> None:
