@@ -9,8 +9,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "after the restart.",
     "dead_letter": "A record cannot be used and was published to `dead-letters`.",
     "deployment": "A deployment has its outcome.",
-    "executions_of_unknown_tools": "Executions of tools that nobody deployed. They are recorded and not "
-    "judged.",
+    "executions_of_unknown_tools": "Executions of tools that nobody deployed. They are recorded, "
+    "but not judged.",
     "executions_skipped": "Kafka removed executions before they were recorded. They are missing in "
     "Postgres.",
     "group_split": "A group of changes failed and is applied again, one change after the other.",
