@@ -7,11 +7,11 @@ from typing import Final
 
 HEADER: Final = """# Benchmarks
 
-`make bench` writes this file; `make bench PART=latency` writes one section of it. A cell is the
-median of the rounds; if there were several, the least and the greatest value follow. Things that
-are compared ran in turn in the same run. CPU time is the time of a process in user and in kernel
-mode, over all its threads. Kafka, Postgres, the workers and the programs that send the load share
-the machine.
+`make bench` writes this file; `make bench PART=latency` writes one section of it. A cell shows the
+median of the rounds. If there were several rounds, the least and the greatest value follow in
+brackets. Programs that are compared ran in turn in the same run. CPU time is the time of a process
+in user and in kernel mode, over all its threads. Kafka, Postgres, the workers and the programs that
+send the load run on the same machine. CPU times and wall times in µs are for one execution.
 """
 _SECTION: Final = re.compile(r"^## (\S+)$", re.MULTILINE)
 

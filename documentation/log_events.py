@@ -4,6 +4,7 @@ import ast
 from collections import defaultdict
 from typing import Final, NamedTuple
 
+from documentation.log_event_meanings import MEANINGS
 from documentation.markdown import code, table
 from documentation.source import SourceFile, calls, source_files, text_of
 
@@ -40,17 +41,18 @@ def log_events() -> list[LogEvent]:
 
 
 def log_events_reference() -> str:
-    """Return the table of all events."""
+    """Return the table of all events. Raises KeyError if an event has no meaning."""
     rows = [
         (
             code(each.name),
             each.level,
+            MEANINGS[each.name],
             ", ".join(map(code, each.fields)),
             ", ".join(map(code, each.paths)),
         )
         for each in log_events()
     ]
-    return table(("event", "level", "fields", "logged in"), rows)
+    return table(("event", "level", "meaning", "fields", "logged in"), rows)
 
 
 def files_with_loggers() -> list[SourceFile]:

@@ -61,9 +61,9 @@ def _section(example: Example) -> Iterator[str]:
         [
             (
                 code(name),
-                code(_kind(field)),
+                _kind(field),
                 "yes" if field.is_required() else "",
-                prose(field.description or texts.get(name, "")),
+                prose(field.description or texts.get(name) or _MEANINGS[name]),
             )
             for name, field in kind.model_fields.items()
         ],
@@ -83,16 +83,57 @@ def _kind(field: FieldInfo) -> str:
         if isinstance(annotation, type) and not arguments:
             return _JSON_NAMES.get(annotation.__name__, annotation.__name__)
         if "Literal" in str(annotation)[:16]:
-            return " | ".join(json.dumps(each) for each in arguments)
+            return " or ".join(code(json.dumps(each)) for each in arguments)
         if str(annotation).startswith("list"):
             return f"list of {said(arguments[0])}"
         if str(annotation).startswith("dict"):
             return "object"
-        return " | ".join(dict.fromkeys(said(each) for each in arguments if _is_type(each)))
+        return " or ".join(dict.fromkeys(said(each) for each in arguments if _is_type(each)))
 
     return said(field.annotation)
 
 
+_MEANINGS: Final = {
+    "accepted_breaks": "The changes that break callers and that the author intends.",
+    "activated_at": "The time of the deployment, of the command, or of its approval.",
+    "activated_by": "The deployment or rollback that made the version current: `kind` and `id`.",
+    "activation": "The number of the activation; activations of a tool are numbered from 1.",
+    "applied_at": "The time at which the applier decided.",
+    "breaking_changes": "The breaking and the risky changes, one sentence each.",
+    "code": "The source text of the tool.",
+    "code_hash": "The SHA-256 of the code in UTF-8, in hexadecimal digits.",
+    "command_id": "The id of the command. For an automatic command it is derived from tool, "
+    "version, activation and attempt.",
+    "created_by": "Who made the version: a person or a machine.",
+    "deployed_at": "The time of the deployment.",
+    "deployment_id": "The id of the deployment.",
+    "details": "The numbers that the decision rests on.",
+    "executed_at": "The time of the execution.",
+    "execution_id": "The id of the execution; each id counts once.",
+    "from_activation": "The activation that the command is about; an automatic command has one.",
+    "from_version_id": "The version that is rolled back.",
+    "improvement_reason": "Why the version was made.",
+    "improvement_type": "What kind of change it is, such as `initial` or `bug_fix`.",
+    "is_breaking_change": "Whether a change breaks callers.",
+    "issued_at": "The time of the decision; of an automatic command in the time of the executions.",
+    "issued_by": "Who decided: `detector`, `monitor`, or the name of a person.",
+    "kind": "Which kind of entry of the log it is.",
+    "mode": "`hold`: the rollback waits for a person. `observe`: a dry run.",
+    "offset": "The offset of the bad record.",
+    "partition": "The partition of the bad record.",
+    "previous_version_id": "The version that this one replaced when it was deployed.",
+    "reason": "The rule that held, `regression`, or `manual`.",
+    "rejected_at": "The time at which the record was rejected.",
+    "session_id": "The session in which the tool was called.",
+    "success": "Whether the execution succeeded.",
+    "tier": "How urgent the rule is; `manual` for a person's command.",
+    "to_version_id": "The version that becomes current; without it, the applier chooses one.",
+    "to_version_number": "The number of the version that becomes current.",
+    "tool_name": "The name of the tool.",
+    "version_id": "The id of the version; it is unique over all tools.",
+    "version_number": "The number of the version; versions of a tool are numbered from 1.",
+}
+"""The meaning of fields whose classes say nothing about them."""
 _JSON_NAMES: Final = {
     "str": "string",
     "bool": "boolean",

@@ -10,6 +10,7 @@ from documentation.errors import errors_reference
 from documentation.log_events import log_events_reference
 from documentation.messages import messages_reference
 from documentation.metrics import metrics_reference
+from documentation.repository_files import changelog, license_text, security_policy
 from documentation.settings import settings_reference
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -20,6 +21,9 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metrics_reference,
     "log-events": log_events_reference,
     "errors": errors_reference,
+    "changelog": changelog,
+    "license": license_text,
+    "security-policy": security_policy,
 }
 _MARKER: Final = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 

@@ -5,8 +5,8 @@ with ToolVersionManager() as version_manager:
 
 Every method may be called from any thread. A thread that runs an event loop may call it too; the
 loop then waits. The work is done by one event loop in a background thread, which ends at ``close``
-or when Python exits. Arguments, results and errors are those of
-:mod:`rollguard.management.tool_version_manager` and :mod:`rollguard.management.deployment_monitor`.
+or when Python exits. Arguments, results and errors are those of the coroutines of
+``rollguard.ToolVersionManager`` and ``rollguard.DeploymentMonitor``.
 """
 
 import asyncio
@@ -99,8 +99,8 @@ class _Background:
 class ToolVersionManager(_ClosesAtExit):
     """The versions of tools: ``with ToolVersionManager() as version_manager``.
 
-    It is the blocking :class:`rollguard.management.tool_version_manager.ToolVersionManager`, with
-    the same arguments. ``tool_registry`` is called in the background thread.
+    The arguments are those of ``rollguard.ToolVersionManager``. ``tool_registry`` is called in the
+    background thread.
     """
 
     def __init__(
@@ -215,8 +215,8 @@ class ToolVersionManager(_ClosesAtExit):
 class DeploymentMonitor(_ClosesAtExit):
     """The health of current versions: ``with DeploymentMonitor() as monitor``.
 
-    It is the blocking :class:`rollguard.management.deployment_monitor.DeploymentMonitor`. It uses
-    the background thread of ``version_manager``; without one it makes its own.
+    The arguments are those of ``rollguard.DeploymentMonitor``. It uses the background thread of
+    ``version_manager``; without one it makes its own.
     """
 
     def __init__(

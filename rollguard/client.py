@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
-from schemas.errors import Rejected, Retryable, RollguardError
+from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
 from schemas.execution import Execution
 from schemas.fields import storable
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
@@ -36,6 +36,7 @@ __all__ = [
     "DeploymentRefused",
     "EngineClient",
     "Execution",
+    "Misconfigured",
     "Rejected",
     "Retryable",
     "RollbackOutcome",

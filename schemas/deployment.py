@@ -42,8 +42,11 @@ class AcceptedBreak(Message):
     """
 
     kind: ShortText | None = None
+    """The kind of the change, such as ``parameter_removed``; None accepts every kind."""
     object: ShortText | None = None
+    """The object that is changed, such as ``execute``; None accepts every object."""
     reason: ShortText
+    """Why the change is intended."""
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

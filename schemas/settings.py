@@ -24,16 +24,16 @@ from schemas.setting_sources import given_settings, nearest
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {"rules": Rules, "outages": OutageRules}
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
-argument of :func:`load_settings`, of its own."""
+argument of ``load_settings``, of its own."""
 
 
 class Settings(BaseSettings):
     """Where the parts of the system are, and the numbers of the rules.
 
-    A setting is given by a variable of its own, ``ROLLGUARD_<NAME>``, those in ``rules`` and
-    ``outages`` too: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
-    ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Load settings with :func:`load_settings`,
-    which names what is wrong.
+    Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules`` and ``outages``:
+    ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
+    ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Make settings with ``load_settings``, which
+    names each value that is wrong.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -232,7 +232,7 @@ SETTING_NAMES: Final = frozenset(
     for name in fields
     if name not in GROUPS
 )
-"""Every setting, by the name that is an argument of :func:`load_settings` and, in capitals after
+"""Every setting, by the name that is an argument of ``load_settings`` and, in capitals after
 ``ROLLGUARD_``, a variable."""
 
 

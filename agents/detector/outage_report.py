@@ -64,7 +64,7 @@ class _Lasting(Collector):
         """Yield the metric, with one value for each partition."""
         gauge = GaugeMetricFamily(
             "rollguard_outage",
-            "1 while many tools of the partition fail at the same time; no version is then blamed",
+            "1 while many tools of the partition fail at once; nothing is rolled back then",
             labels=["partition"],
         )
         for partition, rows in self._table.all_rows().items():

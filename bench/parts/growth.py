@@ -48,14 +48,14 @@ async def growth(
     each: int = 2,
     rounds: int = 3,
 ) -> list[Result]:
-    """Measure a detector that knows so many tools.
+    """Measure how a detector grows with the number of tools.
 
-    Each tool has one current version and two executions. *Memory* is measured when nothing is in
-    flight; *idle tool* is how much it has grown for each tool. *Recovery* is the time from a
-    kill -9 (the worker is started again after 0.3 s) until an execution that was sent at once is in
-    the windows; the memory is measured once more after it. *CPU* is the CPU time for a further
-    execution: if all tools have as many, and by Zipf's law (the n-th tool has 1/n of the executions
-    of the first). At last, recovery is measured with rows kept on disk.
+    Each tool has one current version and two executions. *Memory* is measured when there is nothing
+    to read; *idle tool* is the growth of the memory for each tool. *Recovery* is the time from a
+    kill -9 until an execution that was sent at once is in the windows; the worker is started again
+    after 0.3 s. After the recovery, the memory is measured again. *CPU* is the CPU time for one
+    more execution: *uniform* if all tools have equally many, *Zipf* if the n-th tool has 1/n of the
+    executions of the first. At last, recovery is measured with rows that are kept on disk.
     """
     found: dict[tuple[int, str, str], list[float]] = defaultdict(list)
     random = Random(1)

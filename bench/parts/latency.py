@@ -42,13 +42,14 @@ async def latency(
 ) -> list[Result]:
     """Measure the time from sending the execution that breaks a tool to each stage of its rollback.
 
-    The stages are: its command is seen in `rollback-commands`; the row of its rollback is committed
-    in Postgres (queried every millisecond after the command was seen); its outcome is seen; an
-    engine that follows `tool-versions` uses the old version. A round has 200 rollbacks, 10 per
-    second, whether or not earlier ones are done. Meanwhile the three roles judge, apply and record
-    executions of 50 other tools: none, and 25, 50 and 80 % of the rate at which the whole pipeline
-    works off a backlog. The raw chain has the same hops between as many processes, one insert and
-    the same acknowledgements, and does nothing else with the records.
+    There are four stages. *Command*: the command is in `rollback-commands`. *Commit*: the row of
+    the rollback is committed in Postgres (asked every millisecond after the command was seen).
+    *Outcome*: the outcome is published. *Reload*: an engine that follows `tool-versions` uses the
+    old version. A round has 200 rollbacks, 10 in a second, also if earlier ones are not done. At
+    the same time the three roles handle executions of 50 other tools: none when idle, and 25, 50
+    and 80 % of the rate at which the whole pipeline handles a backlog. The raw chain has the same
+    hops between equally many processes, one insert and the same acknowledgements, and does nothing
+    else with the records.
     """
     async with Environment.made(brokers, dsn) as environment:
         workers = await environment.start(*ROLES)

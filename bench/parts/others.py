@@ -20,10 +20,11 @@ async def throughput(
 ) -> list[Result]:
     """Compare the detector with the raw limit, with Quix Streams and with stock Faust.
 
-    The raw limit is `getmany` and validation, with a plain pydantic model and with ours. Quix
-    Streams and stock Faust apply the same rules. All judge the same log, in which all tools have as
-    many executions, and must come to the decisions that it demands. The time that a program takes
-    to start is subtracted. Stock Faust gets a quarter of the log.
+    The raw limit is a program that only fetches (`getmany`) and validates, with a plain pydantic
+    model and with our reader. Quix Streams and stock Faust apply the same rules as the detector.
+    All read the same log, in which all tools have equally many executions, and must make the
+    decisions that the log demands. The time that a program takes to start is subtracted. Stock
+    Faust gets a quarter of the log, because it is so slow.
     """
     results = []
     for count in tools:
@@ -45,9 +46,9 @@ async def recorder(
 ) -> list[Result]:
     """Compare the recorder with its limit.
 
-    The limit is `getmany`, the same reading of an execution, and a binary COPY of the same rows
-    into a table of the same definition. Both are measured on empty tables and on tables with
-    20,000,000 rows. Each has a Postgres of its own.
+    The limit is a program that fetches (`getmany`), reads executions as the recorder does, and
+    copies the same rows by a binary COPY into a table of the same definition. Both are measured
+    with empty tables and with tables of 20,000,000 rows. Each has a separate Postgres.
     """
     results = []
     for before in (0, rows):
@@ -67,11 +68,12 @@ async def recorder(
 
 
 async def applier(brokers: str, dsn: str, rounds: int = 3) -> list[Result]:
-    """Measure how one applier works off a backlog.
+    """Measure how fast one applier handles a backlog.
 
-    The backlog is deployments of small tools, each with a change of its own; then rollbacks, an
-    automatic one and a manual one back in turn. CPU time is that of the worker, and that of its
-    child, which compares code. The applier has a Postgres of its own.
+    The backlog consists of deployments of small tools, each with another change, and then of
+    rollbacks: an automatic one, and a manual one back to the same version, in turn. There are two
+    CPU times: that of the worker, and that of its child process, which compares code. The applier
+    has a separate Postgres.
     """
     taken: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for _ in range(rounds):

@@ -31,8 +31,8 @@ async def policies(
     """Measure the CPU time of a detector for an execution under each policy.
 
     One of 500, of 20 and of 2 executions fails, as often as with the version before. There are 50
-    tools and 1,000, with as many executions each. `guarded` is also shown as a multiple of `seed`,
-    round by round.
+    and 1,000 tools, which have equally many executions. The last column is `guarded` divided by
+    `seed`, round by round.
     """
     results = []
     for number in tools:

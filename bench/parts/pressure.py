@@ -34,10 +34,10 @@ async def pressure(
 ) -> list[Result]:
     """Send twice the load that the detector can take, then twice what the whole pipeline can take.
 
-    Each lasts 3 minutes, and each second another tool breaks. No worker may end, leave its group or
-    call itself stuck. The memory of each worker must stop growing before the load ends. Every
-    broken tool must be commanded back, in each partition in the order in which they broke. The lag
-    must fall to zero afterwards.
+    Each load lasts 3 minutes, and each second another tool breaks. No worker may end, leave its
+    group or report that it is stuck. The memory of each worker must stop growing before the load
+    ends. For every broken tool there must be a rollback command, in each partition in the order in
+    which the tools broke. After the load the lag must fall to zero.
     """
     results = []
     for name, roles in CASES.items():
@@ -83,9 +83,9 @@ async def _case(
     found = [
         ("taken of a backlog", "a second", taken.rate),
         ("sent", "a second", int(output) / loaded_s),
-        ("most behind", "records", watch.most_behind),
+        ("largest lag", "records", watch.most_behind),
         ("latest command", "s", max(delays)),
-        ("none behind after", "s", drain_s),
+        ("no lag after", "s", drain_s),
         *((f"{role}'s memory", "MB", peak / 1e6) for role, peak in watch.peaks().items()),
     ]
     return [Result(PART, f"{what}, {unit}", name, "", (value,)) for what, unit, value in found]

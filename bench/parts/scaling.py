@@ -27,11 +27,12 @@ async def scaling(
     executions: int = 400_000,
     rounds: int = 3,
 ) -> list[Result]:
-    """Measure so many detectors over 8 partitions, with 1,000 tools that have as many executions.
+    """Measure 1, 2 and 4 detectors with 8 partitions.
 
-    The table shows how many executions per second they judge of a backlog, and the CPU time of all
-    of them for one. If there are fewer cores than detectors (and the broker takes its part), the
-    rate says little and the CPU time much: if it stays the same, more cores judge more.
+    There are 1,000 tools, which have equally many executions. The table shows how many executions
+    of a backlog all detectors together judge in a second, and their CPU time for one execution. If
+    there are fewer cores than detectors, the rate says little, because the cores are busy, also
+    with the broker. But if the CPU time stays the same, more cores judge more executions.
     """
     random = Random(1)
     rates, cpu_us = defaultdict(list), defaultdict(list)

@@ -30,8 +30,7 @@ class DeploymentMonitor(ClosesAtExit):
     """The health of current versions: ``async with DeploymentMonitor() as monitor``.
 
     Without a ``version_manager`` the monitor makes one from the other arguments, and closes it
-    together with itself. Every method raises what the methods of :class:`ToolVersionManager`
-    raise.
+    together with itself. Every method raises what the methods of ``ToolVersionManager`` raise.
     """
 
     def __init__(

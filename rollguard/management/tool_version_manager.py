@@ -45,7 +45,7 @@ log = structlog.get_logger()
 class ReloadsTools(Protocol):
     """A registry that is told when a version became current.
 
-    It is :class:`rollguard.registry.ToolRegistry`, or an engine's own registry.
+    ``rollguard.registry.ToolRegistry`` is one. An engine may have its own.
     """
 
     def reload(self, version: ToolVersion) -> Awaitable[None] | None:
@@ -143,7 +143,9 @@ class ToolVersionManager(ClosesAtExit):
     async def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
         """Return the current version with its code and metrics; None if the tool has no versions.
 
-        The keys are the fields of :class:`db.versions.reading.VersionRecord`.
+        The keys are the fields of the message ToolVersion and ``success_rate``,
+        ``total_executions``, ``successful_executions``, ``pruned_executions``,
+        ``deployment_count``, ``is_current``, ``created_at``, ``trusted`` and ``rollbacks``.
         ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
         comparison with it is false.
         """
@@ -207,8 +209,9 @@ class ToolVersionManager(ClosesAtExit):
 
         The result says what leads from the first to the second: the diff of the code, what breaks
         for callers, the metrics of both, and the change of the success rate with its confidence
-        interval. Its keys are those of
-        :func:`rollguard.management.version_comparison.comparison_of`. ``Rejected`` if the tool has
+        interval. Its keys are ``tool_name``, ``from_version``, ``to_version``, ``code_diff``,
+        ``is_breaking_change``, ``breaking_changes``, ``findings``, ``from_metrics``, ``to_metrics``
+        and ``metrics_comparison``. A number that is not known is NaN. ``Rejected`` if the tool has
         no such version.
         """
         async with self.connections.postgres() as conn:

@@ -14,7 +14,7 @@ async def pin(settings: Settings, tool: str, reason: str, by: str, until: dateti
     """Pin the tool, and return the pin. It replaces a pin that the tool has.
 
     ``reason`` and ``by`` (who pins it) are kept and shown. The pin ends at ``until``, a time with
-    an offset; if ``until`` is None it stays until :func:`unpin`.
+    an offset; if ``until`` is None it stays until ``unpin``.
 
     Raises Rejected if the tool has no versions, Retryable if Postgres does not answer,
     Misconfigured if it refuses or its schema is missing.

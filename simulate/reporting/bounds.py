@@ -44,8 +44,10 @@ def shows(cells: Sequence[Cell], part: str) -> bool:
 def promise_text(cells: Sequence[Cell], part: str) -> str:
     """Return a sentence with the promise and the interval that is nearest to breaking it."""
     nearest = worst(cells, part)
-    result = "" if shows(cells, part) else ", which so many repetitions do not show"
+    shown = "" if shows(cells, part) else "; so few repetitions do not show it"
     return (
-        f"Of `guarded` {100 * PROMISED[part]:g} % is promised{result}: the interval that ends "
-        f"highest ends at {100 * nearest.bounds[1]:.2f} % ({nearest.scenario.name})."
+        f"`guarded` promises to roll back at most {100 * PROMISED[part]:g} % of healthy "
+        f"versions{shown}. "
+        f"The highest end of an interval is {100 * nearest.bounds[1]:.2f} % "
+        f"({nearest.scenario.name})."
     )

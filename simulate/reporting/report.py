@@ -14,55 +14,66 @@ from simulate.worlds.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EX
 
 HEADER: Final = """# Simulations
 
-`make simulate` writes this file. It shows what each policy does to versions of which it is known
-whether they are good or broken. All policies see the same draws.
+`make simulate` writes this file. It shows what each policy does to versions of which we know
+whether they are good or broken. All policies judge the same simulated executions.
 
-`guarded` and `seed` are the product's own code with its own numbers. The others, in
-`simulate/deciders/others.py`, decide as other tools do:
+`guarded` and `seed` are the code of the product with its default settings. The other columns decide
+as other tools do (`simulate/deciders/others.py`):
 
-- `threshold`: more than half of the newest 50 executions failed, and there are at least 20.
-- `consecutive`: five failures in a row.
-- `repeated test`: a test of two proportions at 5 %, made at every failure from the tenth execution
-  on.
-- `GrowthBook`: GrowthBook's asymptotic confidence sequences.
+| column | rolls back if |
+|---|---|
+| `threshold` | more than half of the newest 50 executions failed, and there are at least 20 |
+| `consecutive` | five executions in a row failed |
+| `repeated test` | a test of two proportions at 5 % says so at a failure, from 10 executions on |
+| `GrowthBook` | the asymptotic confidence sequence of GrowthBook lies below 0 |
 
-A tool is executed every five seconds, and a tenth of its failures are signature errors. The
-*target* is the baseline version: the one that was replaced, with which the new one is compared. Its
-executions are drawn anew for each version. Brackets hold the 95 % interval (Wilson). In the first
-four parts, `guarded` is its tests of evidence alone; under `outage` and `caller` it is the whole
-policy, which folds the log of a partition as the detector does.
+A tool is executed every five seconds. A tenth of its failures are signature errors. The *baseline
+version* is the version that was replaced; the new version is compared with it. Its executions are
+drawn anew for each version. A row such as '0.9, 100 of the baseline version' means: a success rate
+of 0.9, and 100 executions of the baseline version are known. Brackets hold the 95 % interval
+(Wilson) unless the text says something else.
+
+In the parts `healthy`, `bursts`, `broken` and `late`, `guarded` is only its tests of evidence. In
+the parts `outage` and `caller` it is the whole policy, which counts the log of a partition as the
+detector does.
 """
 
 ABOUT: Final = {
-    "healthy": f"""Versions that are exactly as good as their targets; executions are independent.
-        The table shows how many in a hundred are rolled back within {HEALTHY_EXECUTIONS}
-        executions, by success rate and by how many executions of the target are known. If none
-        are known, `guarded` assumes a success rate of 0.8 and promises nothing to versions that
-        are worse than that.""",
-    "bursts": """The same, but half of the failures are followed by another failure, so that
+    "healthy": f"""The versions are exactly as good as their baseline versions, and executions are
+        independent. The table shows the percentage of versions that are rolled back within
+        {HEALTHY_EXECUTIONS} executions. If no execution of a baseline version is known, `guarded`
+        assumes a success rate of 0.8, and promises nothing for versions that are worse than
+        that.""",
+    "bursts": """As in `healthy`, but half of the failures are followed by another failure. So
         failures come in runs of two on average.""",
-    "broken": f"""Versions that are worse than their targets. The table shows the median of the
-        executions until the version is rolled back, then how many in a hundred are not rolled back
-        within {BROKEN_EXECUTIONS:,} executions. `never` means that most of them are not. A policy
-        that rolls back healthy versions is quick here by the same chance.""",
-    "late": f"""Versions that are as good as their targets for {GOOD_BEFORE:,} executions; after
-        that, every execution fails. The table shows the median of the executions from there until
-        the rollback, of those versions that were not rolled back before; brackets hold how many in
-        a hundred were.""",
-    "outage": f"""{outage.TOOLS} tools in {outage.PARTITIONS} partitions, by success rate. Each has
-        {outage.BASELINE} executions of its target, and a version that is as good and at most
-        {outage.AGE_S // 60} minutes old. Then everything fails for {outage.OUTAGE_S} seconds, and
-        all is well again for {outage.AFTER_S // 60} minutes. The table shows how many of
-        {outage.TOOLS - 1} healthy tools are rolled back in a run on average, without the outage
-        and with it, and the 95 % interval of the difference. The last tool breaks in the middle of
-        the outage: the table shows the median of the seconds from the end of the outage until it is
-        rolled back (negative if that happens within the outage), in brackets the seconds that 95
-        of a hundred take at most, then how many in a hundred were rolled back before they broke. If
-        half of all executions fail anyway, an outage can hardly be told from that.""",
-    "caller": f"""Versions that are exactly as good as their targets, by success rate, with
-        {caller.EXECUTIONS} executions of each by {caller.CALLERS} callers. One more caller repeats
-        a call that fails, {caller.REPEATED} times within as many seconds. The table shows how many
-        in a hundred are rolled back, without that caller and with it.""",
+    "broken": f"""The versions are worse than their baseline versions. The table shows the median
+        number of executions until the version is rolled back. `2.8 never` means that 2.8 % of the
+        versions are not rolled back within {BROKEN_EXECUTIONS:,} executions. `never` alone means
+        that half of them or more are not. A policy that rolls back many healthy versions is
+        quick here for the same reason: it rolls back by chance.""",
+    "late": f"""The versions are as good as their baseline versions for {GOOD_BEFORE:,} executions.
+        After that, every execution fails. The table shows the median number of executions from
+        there until the rollback, for the versions that were not rolled back before. `(20 before)`
+        means that 20 % of the versions were rolled back before they broke, `all before` that all
+        of them were. `never` means the same as in `broken`.""",
+    "outage": f"""There are {outage.TOOLS} tools in {outage.PARTITIONS} partitions. Each tool has
+        {outage.BASELINE} executions of its baseline version, and a current version that is as good
+        and at most {outage.AGE_S // 60} minutes old. Then everything fails for {outage.OUTAGE_S}
+        seconds. After that, everything is as before for {outage.AFTER_S // 60} minutes. The first
+        three rows of each success rate are about the {outage.TOOLS - 1} healthy tools: how many of
+        them are rolled back in a run on average, without the outage and with it, and the 95 %
+        interval of the difference. The fourth row is about the last tool, which breaks in the
+        middle of the outage. It shows the median of the seconds from the end of the outage until
+        this tool is rolled back; the number is negative if that happens during the outage. In
+        brackets is the time within which 95 % of the runs have rolled it back. `8.0 before` means
+        that it was rolled back before it broke in 8 % of the runs, and `all before` in all of them.
+        At a success rate of 0.5 an outage can hardly be recognised, because half of all executions
+        fail anyway.""",
+    "caller": f"""The versions are exactly as good as their baseline versions. There are
+        {caller.EXECUTIONS} executions of the baseline version and of the new version, by
+        {caller.CALLERS} callers. One more caller repeats a call that fails: {caller.REPEATED}
+        times, once a second. The table shows the percentage of versions that are rolled back,
+        without that caller and with it.""",
 }
 
 

@@ -27,7 +27,7 @@ def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
         if known:
             early = sum(cell.too_early for cell in known)
             all_of_them = share(early, sum(cell.repetitions for cell in known))
-            table.append(TableCell("all with a target", decider, all_of_them))
+            table.append(TableCell("all with a baseline version", decider, all_of_them))
     return table
 
 
@@ -40,9 +40,9 @@ def of_outages(outages: Mapping[tuple[float, str], Runs]) -> list[TableCell]:
             TableCell(f"{rate:g}: {what}", decider, shown)
             for what, shown in (
                 ("rolled back without an outage", f"{runs.healthy_without:.2f}"),
-                ("rolled back with one", f"{runs.healthy:.2f}"),
-                ("more of them", f"{low:.2f} to {high:.2f}"),
-                ("seconds until the broken one", broken_text(runs)),
+                ("rolled back with an outage", f"{runs.healthy:.2f}"),
+                ("difference", f"{low:.2f} to {high:.2f}"),
+                ("seconds until the broken tool is back", broken_text(runs)),
             )
         ]
     return table

@@ -111,7 +111,7 @@ def _run(chunk: _Chunk) -> list[int | None]:
 
 def rolled_back_at(scenario: Scenario, decider: str, seed: str) -> int | None:
     """Return the number of the execution that rolls the version back, from 1; None if none does."""
-    random = Random(f"{scenario.part}/{scenario.name}/{seed}")
+    random = Random(f"{scenario.part}/{scenario.draws_name}/{seed}")
     baseline = list(outcomes([scenario.baseline], scenario.run_length, random))
     judging = DECIDERS[decider](baseline)
     life = outcomes(scenario.life, scenario.run_length, random)

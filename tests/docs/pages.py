@@ -45,6 +45,6 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def pages() -> list[Path]:
-    """Return our own pages: those of the site, README and CONTRIBUTING."""
+    """Return our own pages: those of the site, README, CONTRIBUTING and SECURITY."""
     own = [page for page in sorted(DOCS.rglob("*.md")) if page != SEED]
-    return [*own, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    return [*own, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]

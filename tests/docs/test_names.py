@@ -1,12 +1,15 @@
 """Every name that the documentation mentions exists: paths, modules, settings, verbs, options."""
 
 import re
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from documentation.command_line import options_of, verbs
+from documentation.log_event_meanings import MEANINGS
 from documentation.log_events import files_with_loggers, log_events
 from documentation.metrics import metrics
 from documentation.settings import variables
@@ -17,11 +20,13 @@ _ROOMS: Final = (
     "streams|tests"
 )
 _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
-_MODULE: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
+_DOTTED: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
+_IDENTIFIER: Final = re.compile(r"`([a-z]\w*_\w*)`")
+_CODE_ROOMS: Final = ("agents", "db", "policy", "rollguard", "schemas", "simulate", "streams")
 _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")
 _VERB: Final = re.compile(r"(?:\$ |`)rollguard ([a-z][\w-]*)([^`\n|&;]*)")
 _OPTION: Final = re.compile(r"(?<=\s)(--[a-z][\w-]*)")
-_NOT_OURS: Final = frozenset({"ROLLGUARD_TEST_FUZZ_SEED", "ROLLGUARD_POSTGRES_DSN_BASE"})
+_NOT_OURS: Final = frozenset({"ROLLGUARD_TEST", "ROLLGUARD_TEST_FUZZ_SEED"})
 _METRIC: Final = re.compile(r"rollguard_[a-z]+(?:_[a-z]+)*")
 _DATABASE_ROLES: Final = frozenset(
     f"rollguard_{role}" for role in ("applier", "recorder", "reader", "operator")
@@ -37,15 +42,47 @@ def test_paths_exist(page: Path) -> None:
 
 
 @each_page
-def test_modules_exist(page: Path) -> None:
-    for dotted in _MODULE.findall(page.read_text("utf-8")):
-        parts = dotted.split(".")
-        found = any(
-            (ROOT.joinpath(*parts[:depth])).is_dir()
-            or ROOT.joinpath(*parts[:depth]).with_suffix(".py").exists()
-            for depth in (len(parts), len(parts) - 1)
-        )
-        assert found, dotted
+def test_dotted_names_exist(page: Path) -> None:
+    """Whole: `policy.decision.threshold_rules.no_rule_can_hold` is a function of that module."""
+    for dotted in _DOTTED.findall(page.read_text("utf-8")):
+        assert _exists(dotted), dotted
+
+
+def _exists(dotted: str) -> bool:
+    """Return whether the name leads to a module, or to a name in a module or in its class."""
+    parts = dotted.split(".")
+    for depth in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:depth])
+        if path.is_dir() or path.with_suffix(".py").exists():
+            found = import_module(".".join(parts[:depth])) if depth < len(parts) else None
+            return depth == len(parts) or _has(found, parts[depth:])
+    return False
+
+
+def _has(found: object, names: list[str]) -> bool:
+    for name in names:
+        if not hasattr(found, name):
+            return False
+        found = getattr(found, name)
+    return True
+
+
+@each_page
+def test_identifiers_are_in_the_code(page: Path) -> None:
+    """Functions, fields, settings and columns: names that have an underscore."""
+    named = set(_IDENTIFIER.findall(page.read_text("utf-8")))
+    metric_names = {metric.name for metric in metrics()}
+    assert named - _identifiers_in_the_code() - metric_names - _DATABASE_ROLES == set()
+
+
+@cache
+def _identifiers_in_the_code() -> frozenset[str]:
+    found: set[str] = set()
+    for room in _CODE_ROOMS:
+        for pattern in ("*.py", "*.sql"):
+            for file in (ROOT / room).rglob(pattern):
+                found.update(re.findall(r"\w+", file.read_text("utf-8")))
+    return frozenset(found)
 
 
 @each_page
@@ -75,6 +112,10 @@ def test_metrics_exist(page: Path) -> None:
 def test_every_file_with_a_logger_has_its_events_in_the_reference() -> None:
     listed = {path for event in log_events() for path in event.paths}
     assert {file.path for file in files_with_loggers()} <= listed
+
+
+def test_every_log_event_has_a_meaning_and_no_meaning_is_left_over() -> None:
+    assert {event.name for event in log_events()} == MEANINGS.keys()
 
 
 def test_code_mentions_pages_that_exist() -> None:

@@ -4,12 +4,16 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 import pytest
 
+from rollguard import DeploymentMonitor, ToolVersionManager, blocking
+from rollguard.client import EngineClient
+from rollguard.registry import ToolRegistry
 from tests.docs.pages import DOCS, ROOT, pages
 
 _LOADED: Final = {
@@ -21,6 +25,12 @@ _LOADED: Final = {
     "object": "data",
 }
 _NOT_LOADED: Final = frozenset({"canonical", "prev", "next", "alternate"})
+_MANAGERS: Final = (
+    ToolVersionManager,
+    DeploymentMonitor,
+    blocking.ToolVersionManager,
+    blocking.DeploymentMonitor,
+)
 _LINK: Final = re.compile(r"(?<!\!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -74,8 +84,26 @@ def test_styles_load_nothing_from_another_host(site: Path) -> None:
 @pytest.mark.timeout(180)
 def test_the_site_has_the_generated_parts_and_not_the_seed(site: Path) -> None:
     assert not list(site.rglob("seed*.html"))
-    for page in (site / "reference").glob("*.html"):
+    for page in site.rglob("*.html"):
         assert "generated:" not in page.read_text("utf-8"), page
+
+
+@pytest.mark.timeout(180)
+def test_the_reference_has_every_public_name_and_reads_well(site: Path) -> None:
+    html = (site / "reference" / "python.html").read_text("utf-8")
+    for module in ("rollguard", "client", "registry", "blocking", "pins", "holds"):
+        for name in _public_names(module):
+            assert name in html, (module, name)
+    for cls in (EngineClient, ToolRegistry, *_MANAGERS):
+        for name, member in vars(cls).items():
+            if callable(member) and not name.startswith("_"):
+                assert f'id="{cls.__module__}.{cls.__name__}.{name}"' in html, (cls, name)
+    assert not re.findall(r":(?:class|func|meth|mod|attr):", html)
+
+
+def _public_names(module: str) -> list[str]:
+    found = import_module("rollguard" if module == "rollguard" else f"rollguard.{module}")
+    return getattr(found, "__all__", ["Loader", "LoadedTool", "ToolRegistry"])
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

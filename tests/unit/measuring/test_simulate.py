@@ -235,15 +235,15 @@ def test_a_promise_is_shown_by_the_interval_and_not_by_the_estimate() -> None:
     assert shows([unknown, enough], "healthy")
     assert not shows([unknown, enough, too_few], "healthy")
     assert promise_text([unknown, enough], "healthy") == (
-        "Of `guarded` 1 % is promised: the interval that ends highest ends at 0.66 % "
-        "(0.9, 100 of the target)."
+        "`guarded` promises to roll back at most 1 % of healthy versions. "
+        "The highest end of an interval is 0.66 % (0.9, 100 of the baseline version)."
     )
-    assert "so many repetitions do not show: the" in promise_text([enough, too_few], "healthy")
+    assert "; so few repetitions do not show it. The" in promise_text([enough, too_few], "healthy")
 
 
 def test_the_document_that_is_kept_shows_what_is_promised() -> None:
     document = " ".join(DOCUMENT.read_text().split())
-    assert document.count("is promised: ") == len(PROMISED)
+    assert document.count("`guarded` promises to roll back at most ") == len(PROMISED)
     assert all(f"## {part} " in document for part in ABOUT)
     assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
 
@@ -251,14 +251,17 @@ def test_the_document_that_is_kept_shows_what_is_promised() -> None:
 @pytest.mark.parametrize(
     ("row", "most"),
     [
-        *((f"total break, {rate:g} before, 100 of the target", 4) for rate in (0.9, 0.95, 0.99)),
-        ("total break, 0.99 before, 500 of the target", 3),
-        ("signature break for 100% of the calls, 100 of the target", 2),
-        ("0.9 to 0.6, 500 of the target", 21),
-        ("0.9 to 0.75, 500 of the target", 90),
-        ("0.7: seconds until the broken one", 60),
-        ("0.9: seconds until the broken one", 60),
-        ("0.99: seconds until the broken one", 60),
+        *(
+            (f"total break, {rate:g} before, 100 of the baseline version", 4)
+            for rate in (0.9, 0.95, 0.99)
+        ),
+        ("total break, 0.99 before, 500 of the baseline version", 3),
+        ("signature break for 100% of the calls, 100 of the baseline version", 2),
+        ("0.9 to 0.6, 500 of the baseline version", 21),
+        ("0.9 to 0.75, 500 of the baseline version", 90),
+        ("0.7: seconds until the broken tool is back", 60),
+        ("0.9: seconds until the broken tool is back", 60),
+        ("0.99: seconds until the broken tool is back", 60),
     ],
 )
 def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str, most: int) -> None:
@@ -270,7 +273,7 @@ def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str,
 def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most(
     rate: float,
 ) -> None:
-    row = rf"^\| {rate:g}: more of them \| \S+ to (\S+) \|"
+    row = rf"^\| {rate:g}: difference \| \S+ to (\S+) \|"
     [high] = re.findall(row, DOCUMENT.read_text(), re.MULTILINE)
     assert float(high) <= 1
 
@@ -287,7 +290,7 @@ def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_pat
     document = (tmp_path / "simulation.md").read_text()
     assert all(f"| {scenario.name} |" in document for scenario in scenarios)
     assert [part.name for part in parts] == list(ABOUT)
-    assert "| 0.9: seconds until the broken one | 7 (7) |" in document
+    assert "| 0.9: seconds until the broken tool is back | 7 (7) |" in document
     assert "| 0.95, one call fails 20 times | 3.0 (1.0–8.5) |" in document
     plots = list((tmp_path / "simulation").iterdir())
     assert len(plots) == 3

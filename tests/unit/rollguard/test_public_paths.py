@@ -14,8 +14,15 @@ PUBLIC = {
     "rollguard": ("DeploymentMonitor", "ToolVersionManager"),
     "rollguard.client": (
         *("AcceptedBreak", "DeploymentOutcome", "DeploymentRefused", "EngineClient", "Execution"),
-        *("Rejected", "Retryable", "RollbackOutcome", "RollguardError", "Settings", "ToolVersion"),
-        *("load_settings", "refusal_text"),
+        *(
+            "Misconfigured",
+            "Rejected",
+            "Retryable",
+            "RollbackOutcome",
+            "RollguardError",
+            "Settings",
+        ),
+        *("ToolVersion", "load_settings", "refusal_text"),
     ),
     "rollguard.registry": ("LoadedTool", "Loader", "ToolRegistry"),
     "rollguard.blocking": ("DeploymentMonitor", "ToolVersionManager"),

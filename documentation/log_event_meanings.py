@@ -1,0 +1,47 @@
+"""The meaning of each log event, and what an operator should do about it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "batch_abandoned": "The worker ended before a batch was done. Its records are read again.",
+    "batch_failed": "A batch failed because of a bug. The worker ends, and the batch is read again "
+    "after the restart.",
+    "dead_letter": "A record cannot be used and was published to `dead-letters`.",
+    "deployment": "A deployment has its outcome.",
+    "executions_of_unknown_tools": "Executions of tools that nobody deployed. They are recorded, "
+    "but not judged.",
+    "executions_skipped": "Kafka removed executions before they were recorded. They are missing in "
+    "Postgres.",
+    "group_split": "A group of changes failed and is applied again, one change after the other.",
+    "http_disabled": "The port of the HTTP endpoints is taken. The worker works without them.",
+    "listening": "The HTTP endpoints answer at this address.",
+    "on_change_failed": "A function in `ToolRegistry.on_change` raised an exception.",
+    "outage_began": "Many tools of the partition fail. Nothing is rolled back until the outage is "
+    "over.",
+    "outage_over": "The outage of the partition is over.",
+    "partition_lost": "The partition went to another worker while a batch of it was being judged. "
+    "That worker reads the batch again.",
+    "periodic_task_done": "A task that is repeated, such as republishing, is done.",
+    "periodic_task_failed": "A task that is repeated failed. It is tried again at its next time.",
+    "read_again": "Records were lost between the fetch and the agent. They are read again.",
+    "rollback": "A rollback command has its outcome. At level error, no rollback is possible and a "
+    "person must act. At level warning, a person is asked, or did not answer in time.",
+    "rollback_commanded": "The detector has published a rollback command.",
+    "started": "The worker has started.",
+    "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
+    "read again.",
+    "stopped": "The worker has ended. At level error, `cause` says why it must be started again.",
+    "tool_load_failed": "The engine's loader could not load a version. The version is in use with "
+    "its error.",
+    "tool_registry_failed": "The registry of the engine could not be told of a new version.",
+    "tool_swapped": "The registry uses another version of a tool.",
+    "tool_unload_failed": "The engine's loader could not unload a tool.",
+    "tool_version_refused": "The code of a version does not have the hash that the version names. "
+    "It is not loaded.",
+    "tool_version_unreadable": "A record of `tool-versions` is no version. It is ignored.",
+    "tool_versions_interrupted": "The registry could not read `tool-versions`. It tries again.",
+    "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
+    "names.",
+    "waiting": "Kafka or Postgres did not answer. The worker tries again.",
+}
