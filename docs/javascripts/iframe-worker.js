@@ -1,33 +1,3 @@
-// Search without a server: browsers refuse to start a worker from a file, so the theme's search
-// worker runs in a hidden frame. This takes effect only if the site is read from the file system.
-if (location.protocol === "file:") {
-  window.Worker = class extends EventTarget {
-    constructor(url) {
-      super()
-      this.frame = document.createElement("iframe")
-      this.frame.hidden = true
-      document.body.append(this.frame)
-      const inner = this.frame.contentDocument
-      inner.open()
-      inner.write("<!doctype html><title>Search</title><body></body>")
-      inner.close()
-      this.inside = this.frame.contentWindow
-      this.inside.postMessage = data =>
-        this.dispatchEvent(new MessageEvent("message", { data }))
-      const script = inner.createElement("script")
-      script.src = new URL(url, document.baseURI).href
-      this.loaded = new Promise(resolve => (script.onload = resolve))
-      inner.body.append(script)
-    }
-
-    postMessage(data) {
-      this.loaded.then(() =>
-        this.inside.dispatchEvent(new this.inside.MessageEvent("message", { data }))
-      )
-    }
-
-    terminate() {
-      this.frame.remove()
-    }
-  }
-}
+// iframe-worker 1.0.4, MIT License, Copyright (c) 2020-2022 Martin Donath. The theme's search needs it if the
+// site is read from the file system, because browsers start no worker from a file.
+"use strict";(()=>{function c(s,n){parent.postMessage(s,n||"*")}function d(...s){return s.reduce((n,e)=>n.then(()=>new Promise(r=>{let t=document.createElement("script");t.src=e,t.onload=r,document.body.appendChild(t)})),Promise.resolve())}var o=class extends EventTarget{constructor(e){super();this.url=e;this.m=e=>{e.source===this.w&&(this.dispatchEvent(new MessageEvent("message",{data:e.data})),this.onmessage&&this.onmessage(e))};this.e=(e,r,t,i,m)=>{if(r===`${this.url}`){let a=new ErrorEvent("error",{message:e,filename:r,lineno:t,colno:i,error:m});this.dispatchEvent(a),this.onerror&&this.onerror(a)}};let r=document.createElement("iframe");r.hidden=!0,document.body.appendChild(this.iframe=r),this.w.document.open(),this.w.document.write(`<html><body><script>postMessage=${c};importScripts=${d};addEventListener("error",({error})=>{parent.dispatchEvent(new ErrorEvent("error",{filename:"${e}",error}))})<\/script><script src=${e}?${+Date.now()}><\/script></body></html>`),this.w.document.close(),onmessage=this.m,onerror=this.e,this.r=new Promise((t,i)=>{this.w.onload=t,this.w.onerror=i})}terminate(){this.iframe.remove(),onmessage=onerror=null}postMessage(e){this.r.catch().then(()=>{this.w.dispatchEvent(new MessageEvent("message",structuredClone({data:e})))})}get w(){return this.iframe.contentWindow}};window.IFrameWorker=o;location.protocol==="file:"&&(window.Worker=o);})();

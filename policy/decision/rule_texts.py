@@ -69,8 +69,8 @@ def evidence_text(summary: EvidenceSummary) -> str:
         expected += f" expected ({known}, {summary.confidence * 100:g} %)"
     weight = f"{_number(summary.odds)} to 1 against"
     if summary.test == "break":
-        limit = _number(summary.limit)
-        weight = f"far fewer lately: {_number(summary.odds)}; from {limit} on it is a break"
+        odds, limit = _number(summary.odds), _number(summary.limit)
+        weight = f"far fewer lately: {odds} where {limit} is a break"
     were = "were" if summary.test == "signature" else "was"
     return f"{expected}, {found} {were} seen{', ' if summary.test == 'break' else ': '}{weight}"
 

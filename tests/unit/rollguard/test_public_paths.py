@@ -26,8 +26,8 @@ PUBLIC = {
     ),
     "rollguard.registry": ("LoadedTool", "Loader", "ToolRegistry"),
     "rollguard.blocking": ("DeploymentMonitor", "ToolVersionManager"),
-    "rollguard.holds": ("approve", "dismiss", "waiting"),
-    "rollguard.pins": ("pin", "pin_of", "unpin"),
+    "rollguard.holds": ("RollbackRecord", "approve", "dismiss", "waiting"),
+    "rollguard.pins": ("Pin", "pin", "pin_of", "unpin"),
 }
 
 

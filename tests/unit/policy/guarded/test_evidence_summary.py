@@ -41,7 +41,7 @@ SAID = EvidenceSummary(
                 "seen": CountsOfVersion(1006, 9, 0, 8, 5),
             },
             "success at least 0.93 was expected (118 of 120, 95 %), 997 of 1006 was seen, "
-            "far fewer lately: 123457; from 100000 on it is a break",
+            "far fewer lately: 123457 where 100000 is a break",
         ),
     ],
 )
