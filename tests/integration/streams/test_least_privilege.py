@@ -65,17 +65,18 @@ def allow(kafka: SecureKafka, arguments: list[str]) -> None:
 
 @pytest_asyncio.fixture
 async def restricted(
-    doors: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
+    secure_kafka: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[tuple[System, dict[str, str]]]:
     """Run the three roles with the rights that the page grants; yield the DSN of each, too."""
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda row: allow(doors, row), acls(topic_prefix)))
+        list(threads.map(lambda row: allow(secure_kafka, row), acls(topic_prefix)))
     dsns = await create_login_roles(database_dsn)
-    started = System.started(doors.admin, database_dsn, topic_prefix, tmp_path, ())
+    started = System.started(secure_kafka.admin, database_dsn, topic_prefix, tmp_path, ())
     async with started as system:
         for role in ROLES:
             access = {
-                f"ROLLGUARD_{name.upper()}": value for name, value in doors.access(role).items()
+                f"ROLLGUARD_{name.upper()}": value
+                for name, value in secure_kafka.access(role).items()
             }
             dsn = dsns.get(role, "postgresql://nobody@127.0.0.1:1/none")
             access["ROLLGUARD_LOG_LEVEL"] = "debug"
@@ -85,11 +86,11 @@ async def restricted(
 
 
 async def test_all_work_is_done_with_the_granted_rights(
-    restricted: tuple[System, dict[str, str]], doors: SecureKafka
+    restricted: tuple[System, dict[str, str]], secure_kafka: SecureKafka
 ) -> None:
     system, dsns = restricted
     prefix = system.settings.topic_prefix
-    settings = load_settings(**doors.access("engine"), topic_prefix=prefix)
+    settings = load_settings(**secure_kafka.access("engine"), topic_prefix=prefix)
     async with EngineClient(settings) as engine:
         first = await engine.deploy("parser", "def execute(): return 1")
         second = await engine.deploy("parser", "def execute(x): return 1")
@@ -140,7 +141,7 @@ async def test_all_work_is_done_with_the_granted_rights(
         ("engine", system.topics.versions),
     ):
         with pytest.raises(TopicAuthorizationFailedError):
-            await _publish(doors, role, topic)
+            await _publish(secure_kafka, role, topic)
     for role, sql in (
         ("recorder", "update tool_versions set code = ''"),
         ("recorder", "delete from tool_executions"),
@@ -179,10 +180,10 @@ async def _publish(kafka: SecureKafka, user: str, topic: str) -> None:
         await producer.stop()
 
 
-async def test_an_operator_can_create_topics(doors: SecureKafka, topic_prefix: str) -> None:
+async def test_an_operator_can_create_topics(secure_kafka: SecureKafka, topic_prefix: str) -> None:
     for row in acls(topic_prefix):
         if "User:operator" in row:
-            await asyncio.to_thread(allow, doors, row)
-    settings = load_settings(**doors.access("operator"), topic_prefix=topic_prefix)
+            await asyncio.to_thread(allow, secure_kafka, row)
+    settings = load_settings(**secure_kafka.access("operator"), topic_prefix=topic_prefix)
     created = await create_missing_topics(settings)
     assert sorted(created) == sorted(Topics.of(settings).all())

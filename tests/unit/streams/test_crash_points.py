@@ -16,8 +16,8 @@ def disarm_after_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     ["applier.committed", "kill:nowhere", "burn:applier.committed", "kill:applier.committed@0"],
 )
 def test_a_text_without_a_crash_point_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="ROLLGUARD_TEST_STEP"):
-        arm({"ROLLGUARD_TEST_STEP": text})
+    with pytest.raises(ValueError, match="ROLLGUARD_TEST_CRASH_POINT"):
+        arm({"ROLLGUARD_TEST_CRASH_POINT": text})
 
 
 def test_without_the_variable_nothing_happens() -> None:
@@ -29,7 +29,7 @@ def test_without_the_variable_nothing_happens() -> None:
 def test_the_signal_is_sent_once_at_the_given_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     monkeypatch.setattr("tests.support.armed_worker.os.kill", lambda _, number: sent.append(number))
-    arm({"ROLLGUARD_TEST_STEP": "stop:recorder.committed@2"})
+    arm({"ROLLGUARD_TEST_CRASH_POINT": "stop:recorder.committed@2"})
     counts = []
     for _ in range(4):
         crash_point("detector.folded")
