@@ -42,7 +42,7 @@ def encoded(data: bytes | None, most: int) -> str | None:
 
 
 def decoded(text: str | None) -> bytes | None:
-    """Return the bytes that :func:`encoded` kept. Raises Rejected if the text is not base64."""
+    """Return the bytes that ``encoded`` kept. Raises Rejected if the text is not base64."""
     try:
         return None if text is None else b64decode(text, validate=True)
     except ValueError as error:

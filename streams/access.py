@@ -16,7 +16,7 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
 
 
 def security_options(settings: Settings) -> dict[str, Any]:
-    """Return those of the options that say how to be trusted, and whom to trust."""
+    """Return the options for TLS and SASL: the credentials, and the certificates to trust."""
     options: dict[str, Any] = {"security_protocol": settings.kafka_security.upper()}
     if settings.kafka_security.endswith("ssl"):
         options["ssl_context"] = ssl_context(settings)
@@ -43,7 +43,8 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
         raise Misconfigured(f"ROLLGUARD_KAFKA_CA_FILE {ca}: {_reason(error)}") from None
     if cert is not None:
         try:
-            context.load_cert_chain(cert, key, password="")  # never asks on the terminal
+            # With an empty password, OpenSSL does not ask for one on the terminal.
+            context.load_cert_chain(cert, key, password="")
         except (OSError, ssl.SSLError) as error:
             files = f"ROLLGUARD_KAFKA_CERT_FILE {cert}, ROLLGUARD_KAFKA_KEY_FILE {key}"
             raise Misconfigured(f"{files}: {_reason(error)}") from None

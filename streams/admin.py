@@ -1,4 +1,4 @@
-"""A connection that asks brokers about topics and groups, and creates topics."""
+"""The connection of an admin client, which reads about topics and groups, and creates topics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,14 +9,14 @@ from aiokafka.errors import KafkaError
 from schemas.errors import Retryable
 from schemas.settings import Settings
 from streams.access import kafka_options
-from streams.kafka_errors import any_error_retryable, require_welcome, retryable
+from streams.kafka_errors import any_error_retryable, require_access, retryable
 
 
 @asynccontextmanager
 async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Yield a connected admin client; every error of Kafka inside is raised as Retryable.
+    """Yield a connected admin client; errors of Kafka inside the block are raised as Retryable.
 
-    Raises Misconfigured if a broker answers, but refuses us or is not trusted.
+    Raises Misconfigured if a broker refuses the credentials, or if its certificate is not trusted.
     """
     admin = AIOKafkaAdminClient(**kafka_options(settings))
     try:
@@ -24,7 +24,7 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
             with any_error_retryable(settings):
                 await admin.start()
         except Retryable:
-            await require_welcome(settings)
+            await require_access(settings)
             raise
         try:
             yield admin

@@ -1,7 +1,8 @@
-"""Crash points: the points, by name, between which it matters whether a worker dies.
+"""Crash points: named positions in the code at which a test kills or stops a worker.
 
-Production code calls :func:`crash_point` and nothing happens. A test's own worker program
-(``tests.support.armed_worker``) sets what happens there.
+Between two crash points a worker has stored or published something, so a crash there has another
+effect. In production ``crash_point`` does nothing. A worker program of the tests
+(``tests.support.armed_worker``) sets what it does.
 """
 
 from collections.abc import Callable
@@ -24,10 +25,10 @@ CrashPoint = Literal[
 CRASH_POINTS: Final[tuple[CrashPoint, ...]] = get_args(CrashPoint)
 
 at_crash_point: Callable[[CrashPoint], None] | None = None
-"""Called with the name of each crash point that the process comes to; set by tests alone."""
+"""Called with the name of each crash point that the process reaches; only tests set it."""
 
 
 def crash_point(name: CrashPoint) -> None:
-    """Note that the process has come to this crash point."""
+    """Tell a test that the process has reached this crash point; in production, do nothing."""
     if at_crash_point is not None:
         at_crash_point(name)

@@ -1,4 +1,4 @@
-"""Kafka's errors, translated once into this product's: Retryable, Misconfigured, Rejected."""
+"""The translation of Kafka's errors into Retryable, Misconfigured and Rejected."""
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -36,10 +36,10 @@ _CONNECT_MS: Final = 5_000
 
 @contextmanager
 def kafka_errors(settings: Settings) -> Iterator[None]:
-    """Translate the errors that aiokafka raises inside.
+    """Translate the errors that aiokafka raises inside the block.
 
-    Misconfigured for a topic or a group that is missing or not allowed, Rejected for a record that
-    is too large, Retryable for everything else.
+    Raises Misconfigured for a topic or a group that is missing or not allowed, Rejected for a
+    record that is too large, Retryable for everything else.
     """
     brokers = ",".join(settings.kafka_brokers)
     try:
@@ -53,7 +53,7 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
         ) from error
     except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
         raise Misconfigured(
-            f"Kafka at {brokers} does not allow {settings.kafka_username!r} this: {error}"
+            f"Kafka at {brokers} does not allow this to {settings.kafka_username!r}: {error}"
         ) from error
     except KafkaError as error:
         raise retryable(settings, error) from error
@@ -61,10 +61,10 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def any_error_retryable(settings: Settings) -> Iterator[None]:
-    """Translate every error that aiokafka or the network raises inside to Retryable.
+    """Translate every error that aiokafka or the network raises inside the block to Retryable.
 
-    For work that is tried again whatever the reason is: a look at a worker's health, or an
-    operation on topics.
+    For work that is repeated after any error: a sample of a worker's health, or an operation on
+    topics.
     """
     try:
         yield
@@ -74,21 +74,24 @@ def any_error_retryable(settings: Settings) -> Iterator[None]:
 
 @asynccontextmanager
 async def connecting(settings: Settings) -> AsyncIterator[None]:
-    """Translate the errors of a connection that is being opened inside.
+    """Translate the errors of a connection that is opened inside the block.
 
-    As :func:`kafka_errors`; and Misconfigured if a broker answers, but refuses us or is not
-    trusted: aiokafka says only that there is no connection.
+    Raises what ``kafka_errors`` raises. Also raises Misconfigured if a broker refuses the
+    credentials or is not trusted, because aiokafka reports only that there is no connection.
     """
     try:
         with kafka_errors(settings):
             yield
     except Retryable:
-        await require_welcome(settings)
+        await require_access(settings)
         raise
 
 
-async def require_welcome(settings: Settings) -> None:
-    """Raise Misconfigured if a broker answers, but refuses us or is not trusted."""
+async def require_access(settings: Settings) -> None:
+    """Raise Misconfigured if a broker refuses the credentials, or is not trusted.
+
+    A broker that does not answer is skipped.
+    """
     options = security_options(settings)
     for broker in settings.kafka_brokers:
         host, _, port = broker.rpartition(":")
@@ -98,16 +101,16 @@ async def require_welcome(settings: Settings) -> None:
             )
         except _REFUSALS as error:
             user, kind = settings.kafka_username, type(error).__name__
-            # Only the kind of the error: aiokafka's text may contain what was sent.
+            # Name only the kind of the error: aiokafka's text may contain the password.
             raise Misconfigured(f"Kafka at {broker} refuses {user!r}: {kind}") from None
         except ssl.SSLCertVerificationError as error:
             raise Misconfigured(
                 f"Kafka at {broker} is not trusted: {error.verify_message}"
             ) from None
         except ssl.SSLError as error:
-            raise Misconfigured(f"Kafka at {broker}: no TLS: {error.reason}") from None
+            raise Misconfigured(f"Kafka at {broker}: TLS failed: {error.reason}") from None
         except (OSError, KafkaError):
-            continue  # this broker is away, which may pass
+            continue  # it may answer later
         connection.close()
 
 

@@ -1,7 +1,7 @@
-"""The committed offsets of a group and the ends of its partitions, from the broker itself.
+"""The committed offsets of a group and the ends of its partitions, as the broker has them.
 
-They come through a separate connection, because a consumer that is stuck cannot say what it has
-not read.
+They are read through a separate connection, because a consumer that is stuck cannot report its
+lag.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from streams.access import kafka_options
 from streams.kafka_errors import any_error_retryable
 
 _LOOK_S: Final = 3.0
-"""How long one search for records may take. A partition not searched by then may hold some."""
+"""How long one search for records may take. A partition that was not read to its end by then counts
+as one that holds records."""
 
 
 class Offsets(NamedTuple):
@@ -35,10 +36,10 @@ class Offsets(NamedTuple):
 
 
 class GroupOffsets:
-    """Asks for the offsets of one group, without being a member of it.
+    """Reads the offsets of one group, without being a member of it.
 
-    It connects at the first question, and again after :meth:`close`. Raises Retryable, with the
-    address, if no broker answers or a broker answers with an error. The caller limits the time.
+    It connects at the first call, and again after ``close``. Its methods raise Retryable, with
+    the address, if no broker answers or a broker answers with an error. The caller limits the time.
     """
 
     def __init__(self, settings: Settings, group: str) -> None:
@@ -47,14 +48,14 @@ class GroupOffsets:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def read(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Offsets]:
-        """Return the offsets of these partitions; 0 is committed if nothing ever was."""
-        wanted = list(partitions)
+        """Return the offsets of these partitions; 0 if nothing was ever committed."""
+        listed = list(partitions)
         with any_error_retryable(self._settings):
             consumer = await self._connected()
-            ends = await consumer.end_offsets(wanted)
-            committed = await asyncio.gather(*map(consumer.committed, wanted))
+            ends = await consumer.end_offsets(listed)
+            committed = await asyncio.gather(*map(consumer.committed, listed))
         return {
-            tp: Offsets(offset or 0, ends[tp]) for tp, offset in zip(wanted, committed, strict=True)
+            tp: Offsets(offset or 0, ends[tp]) for tp, offset in zip(listed, committed, strict=True)
         }
 
     async def without_records(
@@ -62,8 +63,8 @@ class GroupOffsets:
     ) -> set[TopicPartition]:
         """Return the partitions whose lag certainly holds no record.
 
-        Retention may have removed all its records. A producer's transaction leaves a marker at the
-        end of a log, which is no record. Offsets of either kind are never committed.
+        Retention may have removed the records, and a producer's transaction leaves a marker that is
+        no record. Both have offsets that no worker ever commits.
         """
         # A separate consumer, because one that was unsubscribed cannot always be stopped:
         # aiokafka's fetcher may lose its own cancellation while it cancels requests under way.

@@ -1,4 +1,4 @@
-"""Partitions: which one a key belongs to, and how one is called in logs and health reasons."""
+"""Partitions: the one to which a key belongs, and their names in logs and health reasons."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""The reading of records: the checks that need a record's key, partition and time.
+"""The validation of records: a message is read, and its record's key, partition and time checked.
 
 A record that fails a check becomes a dead letter.
 """
@@ -46,8 +46,8 @@ class RecordValidator:
     ) -> ExecutionEntry | Activation:
         """Return an entry of `tool-executions`.
 
-        ``known`` are names (in UTF-8) of which it is certain that they belong to the record's
-        partition: to compute that takes 5 µs.
+        ``known`` are keys that certainly belong to the record's partition. For these the partition
+        is not computed, which takes 5 µs.
         """
         entry = read_execution_entry(record.value) if record.value else None
         if entry is None:
@@ -107,7 +107,10 @@ class RecordValidator:
 
 
 def _require_size(record: Record) -> None:
-    """Raise Rejected for a record that is too large to be sent on, as a compressed one may be."""
+    """Raise Rejected for a record that is too large to be published again.
+
+    The broker accepts such a record if the producer compressed it.
+    """
     size = len(record.value or b"")
     if size > MAX_RECORD_BYTES:
         raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")

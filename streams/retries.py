@@ -1,4 +1,4 @@
-"""Waits for another part: the same call is repeated for as long as it raises Retryable."""
+"""Retries: a call is repeated for as long as it raises Retryable."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -21,16 +21,19 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-async def patiently(call: Callable[[], Awaitable[T]], waits: Waits) -> T:
-    """Return the result of ``call`` during work.
+async def retry_without_limit(call: Callable[[], Awaitable[T]], waits: Waits) -> T:
+    """Return the result of ``call``, for a worker that handles records.
 
-    It is repeated without limit, so that the order of the work is kept. Each wait is logged.
+    The call is repeated without limit, because later records must wait for it. Each wait is logged.
     """
     return await _again(call, wait_random_exponential(multiplier=0.1, max=10), _log_waiting, waits)
 
 
 async def when_it_answers(call: Callable[[], Awaitable[T]], waits: Waits | None = None) -> T:
-    """Return the result of ``call`` at start, without limit. Each wait is printed on stderr."""
+    """Return the result of ``call``, for a process that starts.
+
+    The call is repeated without limit. Each wait is printed on stderr.
+    """
     return await _again(
         call, wait_exponential_jitter(multiplier=0.5, max=10), _print_waiting, waits or Waits()
     )

@@ -1,8 +1,9 @@
 """The suspend watchdog: a worker that stood still for longer than its session sends nothing more.
 
-A worker that was stopped by SIGSTOP, or with its machine, has lost its partitions without noticing:
-its rows and its versions are old. Kafka prevents it from sending only if it uses transactions.
-Therefore the producer asks here before each request, and the process ends instead of sending.
+A worker that was stopped by SIGSTOP, or with its machine, may have lost its partitions without
+noticing: then its rows and its versions are old. Kafka prevents it from sending only if it uses
+transactions. Therefore the producer calls the watchdog before each request, and the process ends
+instead of sending.
 """
 
 import os
@@ -12,14 +13,14 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 TICK_S: Final = 1.0
-"""How often the event loop says that it still runs."""
+"""The interval at which the event loop calls ``SuspendWatchdog.tick``."""
 
 
 def limit_of(session_timeout_s: float) -> float:
     """Return how long a worker may stand still, in seconds.
 
-    When it begins to stand still, its last heartbeat is at most a fifth of the session old, and its
-    last tick at most ``TICK_S``.
+    When a worker stops, its last heartbeat is at most a fifth of the session old, and its last tick
+    at most ``TICK_S`` old. Both are subtracted, so that the limit ends before the session.
     """
     return 0.8 * session_timeout_s - TICK_S
 
@@ -36,7 +37,7 @@ def end_process(text: str) -> NoReturn:
 
 
 class SuspendWatchdog:
-    """Ends the process if :meth:`check` or :meth:`tick` comes too long after the last tick."""
+    """Ends the process if ``check`` or ``tick`` comes too long after the last tick."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""A reader of one topic, to its end and beyond it, without a consumer group.
+"""A reader of one topic without a consumer group: to its end, and then of what is added.
 
-It commits nothing, and no other reader has to wait for it.
+It commits nothing, and its start makes no other consumer rebalance.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _NEW_TOPIC_S: Final = 2.0
 
 
 class TopicReader:
-    """A reader of all partitions of one topic, which :func:`open_reader` opens."""
+    """A reader of all partitions of one topic, which ``open_reader`` opens."""
 
     def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         self._consumer = consumer
@@ -45,10 +45,10 @@ class TopicReader:
         return [record for records in fetched.values() for record in records]
 
     async def caught_up(self) -> bool:
-        """Return whether everything was polled that the topic held when this was opened.
+        """Return whether everything was polled that the topic held when the reader was opened.
 
-        The end comes from ListOffsets and from the answers to fetches: the embedded broker's
-        ListOffsets gives the first offset of the last batch + 1, which may be too low.
+        The end comes from ListOffsets and from the answers to fetches, because the ListOffsets of
+        the embedded broker gives the first offset of the last batch + 1, which may be too low.
         """
         for partition, end in self._ends.items():
             fetched_end = self._consumer.highwater(partition) or 0
@@ -57,25 +57,24 @@ class TopicReader:
         return True
 
     async def to_the_end(self, wait_s: float) -> AsyncGenerator[list[ConsumerRecord], None]:
-        """Yield what the topic held when this was opened, some records at a time.
+        """Yield the records that the topic held when the reader was opened, some at a time.
 
         Raises Retryable if no record comes for ``wait_s`` before the end.
         """
         clock = asyncio.get_running_loop().time
-        heard = clock()
+        last_came = clock()
         while not await self.caught_up():
             records = await self.poll()
             if records:
                 yield records
-                heard = (
-                    clock()
-                )  # after the yield, because the caller may need long for these records
-            elif clock() - heard > wait_s:
+                # after the yield, because the caller may need long for these records
+                last_came = clock()
+            elif clock() - last_came > wait_s:
                 topic = next(iter(self._ends)).topic
-                raise Retryable("Kafka", f"nothing more of {topic} for {wait_s:g} s")
+                raise Retryable("Kafka", f"no record of {topic} came for {wait_s:g} s")
 
     async def read_at(self, partition: int, offset: int, timeout_s: float) -> ConsumerRecord | None:
-        """Return the record at this position; None if it is gone or did not come in time.
+        """Return the record at this offset; None if it was removed or did not come in time.
 
         From then on only this partition is read, from this offset on.
         """
@@ -100,10 +99,10 @@ async def open_reader(
     With ``since``, reading begins at the first record with this Kafka timestamp or a later one; a
     partition that has no such record may yield some older records.
 
-    Everything that is published after this was entered is read. A reader that begins at the end may
-    yield some older records first (see :meth:`TopicReader.caught_up`). Partitions that are added
-    later are not read. Raises Retryable if the broker does not answer, Misconfigured if the topic
-    is missing.
+    Everything that is published after the block was entered is read. A reader that begins at the
+    end may yield some older records first (see ``TopicReader.caught_up``). Partitions that are
+    added later are not read. Raises Retryable if the broker does not answer, Misconfigured if the
+    topic is missing.
     """
     consumer = AIOKafkaConsumer(
         **kafka_options(settings),
@@ -119,13 +118,12 @@ async def open_reader(
             await consumer.start()
         with kafka_errors(settings):
             partitions = await _partitions_of(consumer, topic)
-            await consumer._client.add_topic(
-                topic
-            )  # else aiokafka looks up the leaders only after a wait
+            # Without this, aiokafka would look up the leaders only after a wait.
+            await consumer._client.add_topic(topic)
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
             if since is not None:
-                begins = await _since(consumer, begins, ends, since)
+                begins = await _offsets_since(consumer, begins, ends, since)
             # Nothing may be awaited between assign and seek: aiokafka would ask the broker for the
             # missing position, and may then wait 0.2 s before it fetches.
             consumer.assign(partitions)
@@ -136,16 +134,19 @@ async def open_reader(
         await _stop(consumer)
 
 
-async def _since(
+async def _offsets_since(
     consumer: AIOKafkaConsumer,
     begins: dict[TopicPartition, int],
     ends: dict[TopicPartition, int],
     since: datetime,
 ) -> dict[TopicPartition, int]:
-    """Return the offset of the first record at this time or later; the end if there is none."""
+    """Return, for each partition, the offset of the first record at this time or later.
+
+    It is the end of the partition if there is no such record.
+    """
     since_ms = -(-micros_of(since) // 1000)  # timestamps are whole milliseconds
     found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
-    # If there is none, Kafka answers None, and the embedded broker offset 0 with the time -1.
+    # If there is none, Kafka answers None, and the embedded broker answers offset 0 with time -1.
     return {
         tp: at.offset if (at := found[tp]) and at.timestamp >= since_ms else ends[tp]
         for tp in begins
@@ -155,11 +156,12 @@ async def _since(
 async def _partitions_of(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     """Return the topic's partitions.
 
-    A broker knows a topic that was just created only a moment later, so it is asked for 2 s.
+    The question is repeated for 2 s, because a broker may not know a topic yet that was just
+    created.
     """
     deadline = asyncio.get_running_loop().time() + _NEW_TOPIC_S
     while True:
-        # Of all topics: asking for a single one would create it, if the broker allows that.
+        # Ask for all topics: asking for a single one would create it, if the broker allows that.
         cluster = await consumer._client.fetch_all_metadata()
         numbers = cluster.partitions_for_topic(topic)
         if numbers:

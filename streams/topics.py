@@ -1,6 +1,6 @@
-"""The topics: their names, their creation, and the check that they are as they must be.
+"""The topics: their names, their creation, and the check of their numbers of partitions.
 
-The only place where a topic's name is written.
+No other module writes the name of a topic.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ _DAY_MS: Final = 24 * 60 * 60 * 1000
 _MINUTE_MS: Final = 60 * 1000
 _VERSIONS: Final = {
     "cleanup.policy": "compact",
-    # A worker that was suspended and woke may write an old record after the newer one. Compaction
-    # keeps both for a day. The newer one is published again before that
-    # (``agents.applier.republish_versions``), and then is the last.
+    # A worker that was suspended and continued may write an old record after the newer one.
+    # Compaction keeps both for a day. Before it removes the newer one, that is published again
+    # (``agents.applier.republish_versions``) and becomes the last.
     "min.compaction.lag.ms": str(_DAY_MS),
 }
 _CHANGELOG: Final = {
@@ -96,8 +96,8 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
     the settings'.
     """
     topics = Topics.of(settings)
-    there = await _partition_counts(admin, topics.all())
-    wanted = [
+    existing = await _partition_counts(admin, topics.all())
+    missing = [
         NewTopic(
             name,
             settings.partitions,
@@ -105,18 +105,18 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
             topic_configs=topics.config_of(name, settings),
         )
         for name in topics.all()
-        if name not in there
+        if name not in existing
     ]
-    if wanted:
-        response = await admin.create_topics(wanted)
+    if missing:
+        response = await admin.create_topics(missing)
         for name, code, *message in response.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise Misconfigured(f"cannot create topic {name}: {error.__name__} {message}")
     partitions_of(
-        there | {topic.name: settings.partitions for topic in wanted}, settings.partitions
+        existing | {topic.name: settings.partitions for topic in missing}, settings.partitions
     )
-    return [topic.name for topic in wanted]
+    return [topic.name for topic in missing]
 
 
 async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
@@ -125,14 +125,14 @@ async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
     Raises Misconfigured if a topic is missing, or if the topics differ in their number.
     """
     topics = Topics.of(settings).all()
-    there = await _partition_counts(admin, topics)
-    missing = [name for name in topics if name not in there]
+    existing = await _partition_counts(admin, topics)
+    missing = [name for name in topics if name not in existing]
     if missing:
         raise Misconfigured(
             f"missing topics: {', '.join(missing)}: run `rollguard topics` "
             f"(prefix {settings.topic_prefix!r})"
         )
-    return partitions_of(there)
+    return partitions_of(existing)
 
 
 def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
@@ -140,8 +140,8 @@ def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
     numbers = set(counts.values()) | ({expected} if expected is not None else set())
     if len(numbers) != 1:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        wanted = f", ROLLGUARD_PARTITIONS {expected}" if expected is not None else ""
-        raise Misconfigured(f"all topics must have the same number of partitions: {listed}{wanted}")
+        set_to = f", ROLLGUARD_PARTITIONS {expected}" if expected is not None else ""
+        raise Misconfigured(f"all topics must have the same number of partitions: {listed}{set_to}")
     return numbers.pop()
 
 

@@ -1,7 +1,7 @@
-"""The parts that a worker waits for now: they did not answer, and are asked again and again.
+"""The list of the parts (Kafka, Postgres) that a worker waits for at present.
 
-Whoever retries (``streams.retries``, ``streams.driver.outbox``, the health monitor) has a ticket
-here; ``/healthz`` and ``/readyz`` read what the tickets say.
+Each task that retries (in ``streams.retries``, ``streams.driver.outbox`` and the health monitor)
+has a ticket, in which it notes its waits; ``/healthz`` and ``/readyz`` show them.
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wait:
-    """A wait for a part that is away. Times are seconds of the clock that ``Waits`` was given."""
+    """A wait for a part that does not answer. Times are in seconds of the clock of ``Waits``."""
 
     part: str
     """'Kafka' or 'Postgres'."""
@@ -19,11 +19,11 @@ class Wait:
     since: float
     """When the first try failed."""
     failed_at: float
-    """When the newest try failed. If that is long ago, nobody retries: the newest try hangs."""
+    """When the newest try failed. If that is long ago, the try after it hangs."""
 
 
 class Ticket:
-    """The ticket of one retrying caller; to be used in the event loop's thread."""
+    """The ticket of one task that retries; to be used in the event loop's thread."""
 
     def __init__(self, waits: "Waits") -> None:
         self._waits = waits
@@ -45,7 +45,7 @@ class Waits:
         self._open: dict[Ticket, Wait] = {}
 
     def ticket(self) -> Ticket:
-        """Return a ticket for one retrying caller; it waits for nothing until a try has failed."""
+        """Return a ticket for one task that retries; until a try fails, it waits for nothing."""
         return Ticket(self)
 
     def note(self, ticket: Ticket, part: str, cause: str) -> None:

@@ -1,7 +1,7 @@
-"""The applier: it turns deployments and rollback commands into versions in Postgres, then messages.
+"""The applier: it stores deployments and rollback commands as versions, and publishes the results.
 
-Each of the two topics has a separate agent that works as described here: a deployment whose code
-takes long to compare must not delay a rollback, and the order of the two does not matter.
+Each of the two topics has an agent of its own that works as described here, so that a deployment
+whose code takes long to compare does not delay a rollback. The order of the two does not matter.
 
 The records of a partition are applied in their order, in groups of different tools. A group shares
 one transaction and its acknowledgements (``agents.applier.publish_changes``). If a group fails, its
@@ -23,23 +23,23 @@ from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox, Outgoing
 from streams.records import dead_letter_of
-from streams.retries import patiently
+from streams.retries import retry_without_limit
 from streams.waits import Waits
 
 log = structlog.get_logger()
 
 ROLE: Final = "applier"
-AT_ONCE: Final = 64
-"""The largest number of members of a group, and of records in a batch. A crash repeats the batch
-that is being applied, and a change takes milliseconds, much longer than an execution."""
+MAX_GROUP: Final = 64
+"""The largest number of members of a group, and of records in a batch. It is small because a crash
+repeats the batch that is being applied, and each change takes milliseconds."""
 
 RequestMessage = TypeVar("RequestMessage", Deployment, RollbackCommand)
 
 
 class Request(NamedTuple, Generic[RequestMessage]):
-    """The change that a record asks for, with the Kafka timestamp and the offset of the record."""
+    """The message of a record, with the Kafka timestamp and the offset of the record."""
 
-    request: RequestMessage
+    message: RequestMessage
     at_ms: int
     offset: int
 
@@ -53,16 +53,16 @@ class Changes(Protocol[RequestMessage]):
     async def apply(self, group: Sequence[Request[RequestMessage]]) -> int:
         """Make the changes, each of another tool, then publish and log their outcomes.
 
-        Return how many of them were made: the first ones, as many as did not take too long
-        together, but at least one. Applying a change again has the same result. Raises Retryable.
+        Return how many were made, counted from the first: as many as can be made in time, but at
+        least one. Applying a change again has the same result. Raises Retryable.
         """
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """Publish what else there is to say about a record that became a dead letter."""
+        """Publish the outcome, if there is one, of a record that became a dead letter."""
 
 
 class ApplyChanges(Generic[RequestMessage]):
-    """Applies the records of one topic: in order for each tool, several tools in one group."""
+    """Applies the records of one topic: each tool's in their order, several tools in one group."""
 
     def __init__(
         self, changes: Changes[RequestMessage], outbox: Outbox, dead_letters: str, waits: Waits
@@ -80,18 +80,18 @@ class ApplyChanges(Generic[RequestMessage]):
         group: dict[str, Request[RequestMessage]] = {}
         for record in batch.records:
             try:
-                request = self._changes.read(record)
+                message = self._changes.read(record)
             except Rejected as error:
                 await self._apply(group, batch)
                 await self._reject(record, error)
                 continue
-            if request.tool_name in group or len(group) == AT_ONCE:
+            if message.tool_name in group or len(group) == MAX_GROUP:
                 await self._apply(group, batch)
-            group[request.tool_name] = Request(request, record.timestamp, record.offset)
+            group[message.tool_name] = Request(message, record.timestamp, record.offset)
         await self._apply(group, batch)
 
     async def _apply(self, group: dict[str, Request[RequestMessage]], batch: Batch) -> None:
-        """Apply a group and empty it; mark in the batch what is done."""
+        """Apply a group, empty it, and mark its records in the batch as done."""
         members = list(group.values())
         group.clear()
         while members:
@@ -107,7 +107,7 @@ class ApplyChanges(Generic[RequestMessage]):
             except Exception as error:
                 log.warning("group_split", members=len(members), cause=str(error))
         for member in members:
-            await patiently(partial(self._changes.apply, [member]), self._waits)
+            await retry_without_limit(partial(self._changes.apply, [member]), self._waits)
         return len(members)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:

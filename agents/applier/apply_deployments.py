@@ -22,7 +22,7 @@ from schemas.settings import Settings
 from streams.crash_points import crash_point
 from streams.driver.outbox import Outbox, Outgoing, sendable_key
 from streams.records import RecordValidator
-from streams.retries import patiently
+from streams.retries import retry_without_limit
 from streams.topics import Topics
 from streams.waits import Waits
 
@@ -57,14 +57,14 @@ class Deployments:
         return self._validator.deployment(record)
 
     async def apply(self, group: Sequence[Request[Deployment]]) -> int:
-        """Apply those of the group for which there is time to compare the code, the first ones."""
+        """Apply the first deployments of the group: those whose code can be compared in time."""
         comparisons = Comparisons(self._comparer)
-        requests = await self._compare([each.request for each in group], comparisons)
+        requests = await self._compare([each.message for each in group], comparisons)
         tools = [request.tool_name for request in requests]
 
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
-            # Under the locks of the tools, so that the code is compared with the version that is
-            # replaced. That is known already, except for tools that were changed meanwhile.
+            # This runs under the locks of the tools, so that the code is compared with the version
+            # that is replaced. Only tools that were changed since `_compare` are compared again.
             current = await current_versions(conn, tools)
             rolled_back = await rolled_back_code(conn, requests, current, self._settings)
             compared = [
@@ -81,7 +81,7 @@ class Deployments:
     async def _compare(
         self, requests: Sequence[Deployment], comparisons: Comparisons
     ) -> list[Deployment]:
-        """Compare with what is current, before the locks; return those for which there was time."""
+        """Compare with the current versions, before the locks; return those compared in time."""
         async with acquire(self._pool) as conn:
             current = await current_versions(conn, [each.tool_name for each in requests])
         return await comparisons.compare_in_time(
@@ -95,12 +95,12 @@ class Deployments:
         except Rejected:
             return
         key = sendable_key(record.key)
-        named = (
+        tool_name = (
             request.tool_name
             if isinstance(request.tool_name, str)
             else (key or b"").decode(errors="replace")
         )
-        await self._refuse(request.deployment_id, key, storable(named[:255]), str(error))
+        await self._refuse(request.deployment_id, key, storable(tool_name[:255]), str(error))
 
     async def _refuse(
         self, deployment_id: UUID, key: bytes | None, tool_name: str, refusal: str
@@ -112,7 +112,7 @@ class Deployments:
             topic = self._topics.deployment_outcomes
             await self._outbox.publish([Outgoing(topic, key, outcome.to_bytes())])
 
-        await patiently(apply, self._waits)
+        await retry_without_limit(apply, self._waits)
 
 
 async def _compared(
@@ -123,7 +123,7 @@ async def _compared(
 
 
 def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | None:
-    """Return the code to compare; None for the code that is current: it breaks nothing."""
+    """Return the code to compare; None if it is the current code, which breaks nothing."""
     if current is None:
         return CodePair((request.tool_name, None), None, request.code)
     if current.code == request.code:

@@ -43,15 +43,15 @@ class Rollbacks:
         return self._validator.command(record)
 
     async def apply(self, group: Sequence[Request[RollbackCommand]]) -> int:
-        """Apply those of the group for which there is time to compare the code, the first ones."""
+        """Apply the first commands of the group: those whose code can be compared in time."""
         decide = DecideRollbacks(
-            self._comparer, self._settings.rules_of, [each.request for each in group]
+            self._comparer, self._settings.rules_of, [each.message for each in group]
         )
         commands = await decide.compare(self._pool)
         tools = [command.tool_name for command in commands]
         outcomes = await self._publish.make(tools, decide.roll_back, self._topics.outcomes)
         for each, outcome in zip(group, outcomes, strict=False):
-            self._report.came(each, outcome)
+            self._report.decided(each, outcome)
         return len(commands)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:

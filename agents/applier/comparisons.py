@@ -1,7 +1,7 @@
-"""Comparing the code of a group: before the locks, and what has changed since then under them.
+"""The comparisons of a group of requests: the new code of each with the code that it replaces.
 
-A comparison may take seconds. So it is made while nobody has to wait for the tools; under their
-locks its result is known, except for tools that were changed meanwhile.
+A comparison may take seconds, so it is made before the tools are locked. Under the locks only those
+tools are compared again that were changed meanwhile.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from agents.comparer.code_comparer import CodeComparer
 from policy.breaking.finding import Finding
 
 COMPARE_GROUP_S: Final = 5.0
-"""A group is cut if comparing its code takes longer than this: a worker that commits nothing for
-long is taken to be stuck."""
+"""A group is cut if comparing its code takes longer than this, because a worker that commits
+nothing for long counts as stuck."""
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class CodePair(NamedTuple):
     """Code that replaces other code."""
 
     key: Hashable
-    """Names the two, so that they are compared once: a version never changes its code."""
+    """Identifies the pair, so that it is compared once. The code of a version never changes."""
     old: str | None
     """None if there is nothing to replace."""
     new: str
@@ -36,27 +36,27 @@ class Comparisons:
         self._findings: dict[Hashable, list[Finding]] = {}
 
     async def compare_in_time(self, members: Sequence[tuple[T, CodePair | None]]) -> list[T]:
-        """Compare one member after the other until ``COMPARE_GROUP_S`` are over.
+        """Compare one member after the other, until ``COMPARE_GROUP_S`` have passed.
 
-        Return the members that were reached, in their order, at least the first one. A member
-        without a pair has nothing to compare.
+        Return the members that were compared, in their order; at least the first one is. A member
+        without a pair needs no comparison.
         """
         clock = asyncio.get_running_loop().time
         end = clock() + COMPARE_GROUP_S
-        reached = []
+        compared = []
         for member, pair in members:
             await self.findings(pair)
-            reached.append(member)
+            compared.append(member)
             if clock() > end:
                 break
-        return reached
+        return compared
 
     def is_known(self, key: Hashable) -> bool:
-        """Whether the pair with this key was compared already."""
+        """Return whether the pair with this key was compared already."""
         return key in self._findings
 
     async def findings(self, pair: CodePair | None) -> list[Finding]:
-        """Return what the new code of the pair breaks; nothing without a pair."""
+        """Return what the new code of the pair breaks; an empty list if there is no pair."""
         if pair is None:
             return []
         if pair.key not in self._findings:
@@ -64,5 +64,5 @@ class Comparisons:
         return self._findings[pair.key]
 
     def known_findings(self, key: Hashable) -> list[Finding]:
-        """Return the findings of a pair that was compared; nothing if it was not."""
+        """Return the findings of a pair; an empty list if it was not compared."""
         return self._findings.get(key, [])

@@ -1,4 +1,4 @@
-"""Decisions about a group of rollback commands: read, decided and stored in one transaction."""
+"""Decisions about a group of rollback commands, which are stored in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -36,8 +36,8 @@ class DecideRollbacks:
     async def compare(self, pool: Pool) -> Sequence[RollbackCommand]:
         """Compare the code of targets under policy `guarded`, before the tools are locked.
 
-        Return the commands for which there was time (``agents.applier.comparisons``): the others
-        do not belong to the group any more. Raises Retryable.
+        Return the commands that were compared in time (``agents.applier.comparisons``); the others
+        are removed from the group. Raises Retryable.
         """
         planned = [
             each for each in self._commands if is_planned(each, self._rules_of(each.tool_name))
@@ -56,9 +56,9 @@ class DecideRollbacks:
     async def roll_back(self, conn: Connection) -> list[RollbackOutcome]:
         """Apply the commands in one transaction, all of them or none; return their outcomes.
 
-        An id that has an outcome already changes nothing and gets the identical outcome, unless
-        the command is held and this is a person's answer, or the time to answer is over. Raises
-        Retryable, also if one id stands for two commands.
+        A command whose id has an outcome changes nothing and gets the same outcome again. The
+        exceptions are held commands that a person answers now, or whose time to be answered is
+        over. Raises Retryable, also if two commands have the same id.
         """
         tools = [command.tool_name for command in self._commands]
         assert len(set(tools)) == len(tools), "commands of one tool need an order"
@@ -93,7 +93,7 @@ class DecideRollbacks:
         )
 
     def _breaks(self, pending: PendingCommand) -> TargetBreaks | None:
-        """Return what the target breaks, None if that was not compared."""
+        """Return what the target breaks; None if its code is not compared."""
         if not pending.is_compared:
             return None
         found = self._comparisons.known_findings(pending.version_ids)
@@ -102,7 +102,7 @@ class DecideRollbacks:
     async def _pairs(
         self, conn: Connection, pending: Sequence[PendingCommand]
     ) -> Mapping[str, CodePair]:
-        """Return what is still to be compared, by tool: nothing for a command that is rejected."""
+        """Return the code that must still be compared, by tool; none for a rejected command."""
         missing = {
             each.tool_name: each.version_ids
             for each in pending

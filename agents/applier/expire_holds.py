@@ -1,8 +1,8 @@
 """The expiry of held rollbacks: commands that nobody answers in time are rejected.
 
-Every applier looks for them; the lock of the tool lets one applier at a time reject them. The
-outcome of an expired hold is always the same (``db.rollbacks.holds``): it is published first and
-stored then. A crash in between publishes the same outcome again, and no outcome is lost.
+Every applier looks for such commands; because of the tool's lock, one applier at a time rejects
+them. The outcome of an expired hold is always the same (``db.rollbacks.holds``). It is published
+before it is stored, so a crash in between publishes the same outcome again, and none is lost.
 """
 
 from typing import Final

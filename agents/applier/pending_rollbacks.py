@@ -1,4 +1,4 @@
-"""Rollback commands that are to be decided, with what is known about each."""
+"""Rollback commands that are to be decided, with the facts about each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -26,8 +26,8 @@ from schemas.rollback import Rejection, RollbackCommand, TargetChoice
 from schemas.rules import Rules
 
 CANDIDATES: Final = 16
-"""Under policy `guarded`, so many trusted versions back are searched for one that has shown that it
-does better."""
+"""Under policy `guarded`, the target is chosen from at most this many trusted versions, the nearest
+ones."""
 
 
 class PendingCommand(NamedTuple):
@@ -37,10 +37,10 @@ class PendingCommand(NamedTuple):
     rules: Rules
     facts: CommandFacts
     is_held: bool = False
-    """Whether the command has a row, in which it is held."""
+    """Whether the command is stored already, with the status `held`."""
     current: CurrentVersion | None = None
     target: Target | None = None
-    """The version that the command leads to: the one that it names, or the one that was chosen."""
+    """The version that the command leads to: the one that it names, else the chosen one."""
     choice: TargetChoice | None = None
     """How the target was chosen under policy `guarded`."""
 
@@ -51,20 +51,20 @@ class PendingCommand(NamedTuple):
 
     @property
     def rejection(self) -> Rejection | None:
-        """The first rejection that holds by what is known so far."""
+        """The first rejection that holds by the facts that are known so far."""
         return rejection_of(self.command, self.facts, self.rules)
 
     @property
     def is_compared(self) -> bool:
         """Whether the code of its target is compared with that of the current version.
 
-        Not if the command is held: what its target breaks was stored when it began to wait.
+        A held command is not compared again: what its target breaks was stored with it.
         """
         return is_planned(self.command, self.rules) and not self.is_held
 
     @property
     def version_ids(self) -> tuple[int, int] | None:
-        """The ids of the current version and of the target; None if there is none of them."""
+        """The ids of the current version and of the target; None if one of them is missing."""
         if self.current is None or self.target is None:
             return None
         return self.current.version_id, self.target.version_id
@@ -75,10 +75,10 @@ def pending_commands(
     stored: Mapping[UUID, StoredCommand],
     rules_of: Callable[[str], Rules],
 ) -> list[PendingCommand]:
-    """Return the commands that are to be decided, with nothing known about their tools yet.
+    """Return the commands that are to be decided, without facts about their tools.
 
-    These are commands without a row, held ones that a person answers with this command, and held
-    ones whose time is over. All others keep the outcome that is stored.
+    These are commands that are not stored yet, held commands that this command answers, and held
+    commands whose time is over. All others keep their stored outcome.
     """
     pending = []
     for command in commands:
@@ -95,19 +95,19 @@ def pending_commands(
 
 
 async def with_targets(conn: Connection, pending: Sequence[PendingCommand]) -> list[PendingCommand]:
-    """Return the commands with what is known about their tools, and with their targets.
+    """Return the commands with the facts about their tools, and with their targets.
 
-    No way back is read for a command that is rejected without it. Raises Retryable.
+    Earlier versions are read only for commands that are not rejected already. Raises Retryable.
     """
-    about = await tool_facts(conn, [each.command for each in pending if not each.facts.is_expired])
-    known = [_with_tool(each, about.get(each.tool_name)) for each in pending]
-    leaving = [
+    facts = await tool_facts(conn, [each.command for each in pending if not each.facts.is_expired])
+    known = [_with_tool(each, facts.get(each.tool_name)) for each in pending]
+    starts = [
         _way_back_from(each, each.current)
         for each in known
         if each.rejection is None and each.current and each.command.to_version_id is None
     ]
-    found = await ways_back(conn, leaving)
-    searched = {each.tool_name for each in leaving}
+    found = await ways_back(conn, starts)
+    searched = {each.tool_name for each in starts}
     return [
         _with_way_back(each, found.get(each.tool_name, ())) if each.tool_name in searched else each
         for each in known
@@ -117,17 +117,17 @@ async def with_targets(conn: Connection, pending: Sequence[PendingCommand]) -> l
 async def with_rollbacks(
     conn: Connection, pending: Sequence[PendingCommand]
 ) -> list[PendingCommand]:
-    """Return the commands with the automatic rollbacks that count for their limits.
+    """Return the commands with the automatic rollbacks that count for their rollback limits.
 
-    They are read for those commands that have limits and are not rejected without them.
+    These are read only for commands that have limits and are not rejected already.
     """
     limited = [
         (each.command, each.rules)
         for each in pending
         if each.rejection is None and has_rollback_limits(each.command, each.rules)
     ]
-    before = await automatic_rollbacks(conn, limited)
-    return [_with_rollbacks(each, before.get(each.tool_name, ())) for each in pending]
+    counted = await automatic_rollbacks(conn, limited)
+    return [_with_rollbacks(each, counted.get(each.tool_name, ())) for each in pending]
 
 
 def _with_tool(pending: PendingCommand, tool: ToolFacts | None) -> PendingCommand:
@@ -153,7 +153,7 @@ def _way_back_from(pending: PendingCommand, current: CurrentVersion) -> WayBackF
 
 
 def _with_way_back(pending: PendingCommand, back: Sequence[Candidate]) -> PendingCommand:
-    """Return the command with its target: the nearest, or under `guarded` the one it chooses."""
+    """Return the command with its target: the nearest candidate, or the best under `guarded`."""
     if not back:
         return pending._replace(facts=pending.facts._replace(has_target=False))
     if pending.current is None or not is_planned(pending.command, pending.rules):
@@ -167,5 +167,5 @@ def _with_way_back(pending: PendingCommand, back: Sequence[Candidate]) -> Pendin
     return pending._replace(target=back[index].target, choice=choice)
 
 
-def _with_rollbacks(pending: PendingCommand, before: Sequence[datetime]) -> PendingCommand:
-    return pending._replace(facts=pending.facts._replace(automatic_rollbacks=before))
+def _with_rollbacks(pending: PendingCommand, counted: Sequence[datetime]) -> PendingCommand:
+    return pending._replace(facts=pending.facts._replace(automatic_rollbacks=counted))

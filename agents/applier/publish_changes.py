@@ -2,8 +2,8 @@
 
 Messages are published while the tools are still locked: first the activations to
 `tool-executions`, then the versions, then the outcomes. Each kind is acknowledged before the next
-one is published. A crash in between repeats all of it: the transaction then finds the ids and
-returns the first outcomes, and the versions that are published again are the current ones.
+one is published. After a crash in between, everything is done again: the transaction finds the ids
+and returns the first outcomes, and the versions that are published again are the current ones.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,10 +37,10 @@ class PublishChanges:
         change: Callable[[Connection], Awaitable[list[Outcome]]],
         outcomes_topic: str,
     ) -> list[Outcome]:
-        """Lock the tools, let ``change`` run its transaction, and publish what came of it.
+        """Lock the tools, call ``change``, which runs its transaction, and publish the results.
 
-        Return the outcomes, one for each of these different tools; the broker has acknowledged
-        them. Raises Retryable.
+        Return the outcomes, one for each tool, after the broker has acknowledged them. No tool may
+        be there twice. Raises Retryable.
         """
         async with acquire(self._pool) as conn, tool_lock(conn, *tools):
             outcomes = await change(conn)
@@ -56,9 +56,9 @@ class PublishChanges:
             return outcomes
 
     async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
-        """Publish the current versions, which may be newer than those of the outcomes.
+        """Publish the current versions and their activations.
 
-        That is so if an outcome was repeated.
+        If an outcome is repeated, the current version may be newer than that of the outcome.
         """
         if not tools:
             return
@@ -82,8 +82,8 @@ class PublishChanges:
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
     """Return the tools that have a new activation.
 
-    An id that was used for another tool before gets the outcome of that one: it has changed nothing
-    of this tool.
+    If an id was used for another tool before, its outcome is that of the other tool, and nothing of
+    this tool has changed.
     """
     return [
         tool

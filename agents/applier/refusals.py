@@ -1,4 +1,4 @@
-"""Refusals under policy `guarded`: code that a machine deploys again after it was rolled back."""
+"""Refusals under policy `guarded` of code that a machine deploys after it was rolled back."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -16,9 +16,9 @@ from schemas.fields import uuid_of
 from schemas.rules import Rules
 from schemas.settings import Settings
 
-_EXECUTIONS: Final = 100
-"""At most this many executions are named: the command may name any number of them."""
-_ERRORS: Final = 3
+_MAX_EXECUTIONS: Final = 100
+"""A refusal names at most this many executions, because a command may name any number of them."""
+_MAX_ERRORS: Final = 3
 _ERROR_CHARACTERS: Final = 300
 
 
@@ -31,8 +31,8 @@ async def rolled_back_code(
     """Return, by tool, the rollbacks because of which deployments are to be refused.
 
     Each deployment is of another tool. It is refused if a machine deploys code that has lost its
-    trust (``db.rollbacks.trust``) and is not current. Call it under the locks of the tools, so that
-    it is still true when they are deployed. Raises Retryable.
+    trust (``db.rollbacks.trust``) and is not current. To be called under the locks of the tools, so
+    that the answer still holds when they are deployed. Raises Retryable.
     """
     code = [
         (request.tool_name, code_hash)
@@ -43,39 +43,41 @@ async def rolled_back_code(
         if request.tool_name not in current or current[request.tool_name].code_hash != code_hash
     ]
     return {
-        tool: told(lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool))
+        tool: rolled_back_of(
+            lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool)
+        )
         for tool, lost in (await trust_losses(conn, code)).items()
     }
 
 
-def told(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> RolledBack:
-    """Return what the author of the code is told about its rollback. Pure.
+def rolled_back_of(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> RolledBack:
+    """Return the facts about a rollback that the author of the code gets. Pure.
 
     ``errors`` are the recorded errors of its executions, the newest first.
     """
-    said = summary_of(lost.details)
+    evidence = summary_of(lost.details)
     return RolledBack(
         command_id=lost.command_id,
         tier=lost.tier,
         reason=lost.reason,
         rule=rule_text(lost.tier, lost.reason, rules),
-        evidence=None if said is None else evidence_text(said),
+        evidence=None if evidence is None else evidence_text(evidence),
         from_version_id=lost.from_version_id,
         rolled_back_at=lost.applied_at,
         executions=recent_of(lost.details),
-        errors=list(dict.fromkeys(map(_shown, errors)))[:_ERRORS],
+        errors=list(dict.fromkeys(map(_shown, errors)))[:_MAX_ERRORS],
     )
 
 
 def recent_of(details: Mapping[str, Any]) -> list[UUID]:
     """Return the ids of the executions that a command names; skip what is not an id."""
     recent = details.get("recent")
-    ids = map(uuid_of, recent[:_EXECUTIONS] if isinstance(recent, list) else [])
+    ids = map(uuid_of, recent[:_MAX_EXECUTIONS] if isinstance(recent, list) else [])
     return [each for each in ids if each is not None]
 
 
 def _shown(error: str) -> str:
-    """Return the error as it is shown: of a traceback only the last line, which has the error."""
+    """Return the error as it is shown: if it is a traceback, only its last line."""
     lines = error.strip().splitlines()
     text = lines[-1] if lines and lines[0].startswith("Traceback (") else error
     return one_line(text, _ERROR_CHARACTERS)

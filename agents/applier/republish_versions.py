@@ -1,9 +1,9 @@
-"""The repeated publication of current versions, before compaction removes older ones.
+"""The republishing of current versions before compaction.
 
-A worker that stood still ends before it sends (``streams.suspend_watchdog``). But what its machine
-had begun to send may still arrive, and put an old version after the current one. A reader of the
-whole topic is not misled; compaction would keep the old version alone. A version that is published
-again before the compaction is the last one.
+A worker that stood still ends before it sends (``streams.suspend_watchdog``). But a request that
+its machine had begun to send may still arrive, so that an old version follows the current one. A
+reader of the whole topic ignores it, because its activation is smaller. But compaction keeps the
+last record, which would be the old version. Therefore the current one is published again before.
 """
 
 from datetime import timedelta
@@ -21,7 +21,7 @@ from streams.partitions import partition_of
 from streams.topics import Topics
 
 RECENTLY: Final = timedelta(hours=1)
-"""A version that became current longer ago than this was published again often enough."""
+"""A version that became current longer ago than this was published again several times already."""
 
 
 class RepublishVersions:

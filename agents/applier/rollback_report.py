@@ -1,4 +1,4 @@
-"""The report of an applier about rollbacks: in its log, and on ``/metrics``."""
+"""The report of an applier about rollbacks, in its log and on ``/metrics``."""
 
 import time
 from typing import Any, Final
@@ -12,8 +12,8 @@ from schemas.rollback import RollbackCommand, RollbackOutcome
 
 log = structlog.get_logger()
 
-_LOUD: Final = ("no_previous_version", "budget")
-"""The tool is not rolled back automatically any more, and a person has to look at it."""
+_LOGGED_AS_ERRORS: Final = ("no_previous_version", "budget")
+"""After these rejections the tool is not rolled back automatically any more, and needs a person."""
 
 
 class RollbackReport:
@@ -27,30 +27,30 @@ class RollbackReport:
             registry=registry,
         )
 
-    def came(self, asked: Request[RollbackCommand], outcome: RollbackOutcome) -> None:
-        """Report what came of a command."""
-        command = asked.request
-        self._say(
+    def decided(self, request: Request[RollbackCommand], outcome: RollbackOutcome) -> None:
+        """Report the outcome of a command."""
+        command = request.message
+        self._report(
             outcome,
             executions=command.details.get("executions"),
             failures=command.details.get("failures"),
             approved_by=command.approved_by,
             dismissed_by=command.dismissed_by,
-            latency_ms=round(time.time() * 1000 - asked.at_ms, 1),
+            latency_ms=round(time.time() * 1000 - request.at_ms, 1),
         )
 
     def expired(self, outcome: RollbackOutcome) -> None:
         """Report the rejection of a held command that nobody answered."""
-        self._say(outcome)
+        self._report(outcome)
 
-    def _say(self, outcome: RollbackOutcome, **more: Any) -> None:
+    def _report(self, outcome: RollbackOutcome, **more: Any) -> None:
         self._outcomes.labels(outcome.status, outcome.rejection or "", outcome.reason).inc()
-        say = log.info
-        if outcome.rejection in _LOUD:
-            say = log.error
+        write = log.info
+        if outcome.rejection in _LOGGED_AS_ERRORS:
+            write = log.error
         elif outcome.status == "held" or outcome.rejection == "expired":
-            say = log.warning  # a person is asked, or was
-        say(
+            write = log.warning  # a person has to answer, or did not answer in time
+        write(
             "rollback",
             tool=outcome.tool_name,
             status=outcome.status,

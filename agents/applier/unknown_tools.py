@@ -12,7 +12,7 @@ log = structlog.get_logger()
 async def warn_of_unknown_tools(pool: Pool, settings: Settings) -> None:
     """Log the tools that the settings name and that have no version. Raises Retryable.
 
-    It is no error: a tool may have its rules before its first version.
+    This is only a warning, because a tool may have its settings before its first version.
     """
     if not settings.tools:
         return

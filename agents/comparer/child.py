@@ -1,4 +1,4 @@
-"""The child process of `CodeComparer`: it answers each line of JSON on stdin by one on stdout.
+"""The child process of `CodeComparer`: for each line of JSON on stdin it prints one on stdout.
 
 A question is ``[old, new, alarm_s]``. The answer is a list of findings, or the text of an error.
 The JSON is ASCII, because code may hold characters that UTF-8 cannot encode. The process ends when
@@ -31,7 +31,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, hard_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.freeze()
-    gc.disable()  # syntax trees hold no reference cycles, and the search for them doubles the time
+    gc.disable()  # syntax trees have no reference cycles, and searching for them doubles the time
     for line in sys.stdin:
         old, new, alarm_s = json.loads(line)
         signal.alarm(alarm_s)

@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 
 from policy.breaking.finding import Finding, new_finding, one_line
 
-#: The folder that holds our packages: a checkout or site-packages.
 _ROOT: Final = Path(__file__).parents[2]
+"""The folder that holds our packages: a checkout or site-packages."""
 _MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may allocate
 
 
@@ -48,8 +48,8 @@ class CodeComparer:
     async def start(self) -> None:
         """Start the child process, so that the first question takes no longer than the others.
 
-        Raises RuntimeError if the process cannot be started: as a finding it would look like a
-        fault of the code.
+        Raises RuntimeError if the process cannot be started; a finding would look like a fault of
+        the code.
         """
         if findings := await self.compare(None, ""):
             raise RuntimeError(findings[0].sentence)
@@ -69,7 +69,7 @@ class CodeComparer:
                 await self._kill()
                 answer = f"it took more than {self._timeout_s:g} s"
             except BaseException:
-                # Kill it: a late answer would be taken for the answer to the next question.
+                # Without this, a late answer would be read as the answer to the next question.
                 await self._kill()
                 raise
         if isinstance(answer, str):

@@ -1,4 +1,4 @@
-"""The report of outages: in the detector's log and on ``/metrics``."""
+"""The report of outages, in the detector's log and on ``/metrics``."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -30,12 +30,12 @@ class OutageReport:
             "failures whose decision is deferred, because many other tools failed at the same time",
             registry=registry,
         )
-        registry.register(_Lasting(table))
+        registry.register(_OutageGauge(table))
 
     def note(self, partition: int, watch: OutageWatch, timeline: OutageTimeline) -> None:
         """Report the outages that began or ended within a batch.
 
-        ``watch`` is what is known of outages after the batch.
+        ``watch`` is the state after the batch.
         """
         self._deferred.inc(len(timeline.deferred))
         for before, after in pairwise(timeline.known):
@@ -54,8 +54,8 @@ class OutageReport:
                 log.warning("outage_over", partition=partition, lasted_s=round(lasted_ms / 1_000))
 
 
-class _Lasting(Collector):
-    """A metric that is computed at each request, because partitions move between workers."""
+class _OutageGauge(Collector):
+    """A gauge that is computed at each request, because partitions move between workers."""
 
     def __init__(self, table: WindowTable) -> None:
         self._table = table
@@ -64,7 +64,7 @@ class _Lasting(Collector):
         """Yield the metric, with one value for each partition."""
         gauge = GaugeMetricFamily(
             "rollguard_outage",
-            "1 while many tools of the partition fail at once; nothing is rolled back then",
+            "1 while many tools of the partition fail at once, so that decisions are deferred",
             labels=["partition"],
         )
         for partition, rows in self._table.all_rows().items():

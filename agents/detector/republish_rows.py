@@ -1,9 +1,9 @@
-"""The repeated publication of the detector's rows, before compaction removes older ones.
+"""The republishing of the detector's rows before compaction.
 
-A worker that stood still ends before it sends (``streams.suspend_watchdog``). But what its machine
-had begun to send may still arrive, and put an old row after a newer one. A detector that reads the
-whole changelog is not misled; compaction would keep the old row alone. A row that is written again
-before the compaction is the last one.
+A worker that stood still ends before it sends (``streams.suspend_watchdog``). But a request that
+its machine had begun to send may still arrive, so that an old row follows a newer one. A detector
+that reads the whole changelog ignores the old row, because it has read less. But compaction keeps
+the last record, which would be the old row. Therefore the newer one is written again before.
 """
 
 from itertools import islice
@@ -16,7 +16,7 @@ from streams.driver.driver import Driver
 from streams.driver.table import WindowTable
 from streams.topics import Topics
 
-_AT_ONCE: Final = 500
+_MAX_ROWS: Final = 500
 """How many rows are written before the ownership of the partition is checked again."""
 
 
@@ -33,7 +33,7 @@ class RepublishRows:
         written = 0
         for partition in range(self._table.partitions or 0):
             keys = iter(list(self._table.rows_of(partition)))
-            while self._owns(partition) and (some := list(islice(keys, _AT_ONCE))):
+            while self._owns(partition) and (some := list(islice(keys, _MAX_ROWS))):
                 await self._table.write_again(partition, some)
                 written += len(some)
         return written

@@ -1,4 +1,4 @@
-"""``GET /tools/{tool}/health``: every detector answers it, with the help of the tool's owner."""
+"""``GET /tools/{tool}/health``: a detector answers it, or forwards it to the tool's owner."""
 
 from typing import Final
 

@@ -2,8 +2,8 @@
 
 The order within a batch: fold all records, send the commands and wait for the broker's
 acknowledgement, write each changed row once. The offset is committed after the changelog is
-flushed. After a crash in between, the batch is read again: rows skip what they have read, and a
-command that is sent again has the same id.
+flushed. After a crash in between, the batch is read again: a row skips the records that it has
+read, and a command that is sent again has the same id.
 """
 
 import time
@@ -73,14 +73,14 @@ class WatchExecutions:
         for each in decided:
             _log_command(each.command, each.timestamp_ms)
         if self._driver.owns(batch):
-            # The row of outages comes last, so that the rows before it are there if it is.
+            # The row of outages is written last: if it was stored, so were the rows before it.
             await self._table.write(partition, rows + outage_rows)
         else:  # the partition's owner folds the same records, and may have read further
             log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
     def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
-        """Return the batch's entries of the log, and a dead letter for each record that is none."""
+        """Return the entries of the log, and a dead letter for each record that is no entry."""
         known = self._table.rows_of(batch.topic_partition.partition)
         log_entry = self._validator.log_entry
         records: list[LogRecord] = []
@@ -101,9 +101,9 @@ class WatchExecutions:
     def _follow_outages(
         self, partition: int, records: Sequence[LogRecord]
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
-        """Return what is known of outages at each record, and the row of what is known at the end.
+        """Return the outage timeline of the records, and the row of outages after them.
 
-        There is no row if no tool's policy uses it.
+        There is no row if no tool has policy `guarded`.
         """
         if not (records and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
@@ -118,8 +118,8 @@ class WatchExecutions:
     ) -> tuple[list[tuple[bytes, bytes]], list[DecidedCommand]]:
         """Return each tool's row after its log, and the commands in the order of the log.
 
-        Each row is decoded, folded and encoded before the next one. All rows of a batch together
-        would not stay in the processor's caches; with many tools that costs more than all else.
+        Each row is decoded, folded and encoded before the next one, because all decoded rows of a
+        batch do not fit into the processor's caches. With many tools that would cost the most time.
         """
         known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
@@ -142,12 +142,12 @@ class WatchExecutions:
         return rows, sorted(decided, key=itemgetter(0))
 
     def _require_same_topic(self, batch: Batch, row: Row) -> None:
-        """Raise Misconfigured if a row has read further than the topic goes."""
+        """Raise Misconfigured if a row has read beyond the end of the topic."""
         end = self._driver.end_of(batch.topic_partition)
         if end is not None and row.read_to >= end:
             raise Misconfigured(
                 f"{name_of(batch.topic_partition)} ends at {end}, but the table "
-                f"has read it to {row.read_to}: the topic was made anew; use a new "
+                f"has read it to {row.read_to}: the topic was created anew; use a new "
                 "ROLLGUARD_TOPIC_PREFIX"
             )
 

@@ -1,8 +1,8 @@
 """The recorder: it writes every execution to Postgres once, and the metrics of its version.
 
 Each batch is one transaction. It writes the executions, what they add to the metrics, which version
-is current at this record position, and the partition's next offset (by compare-and-set). A batch
-that is read a second time is skipped.
+is current after the batch, and the partition's next offset (by compare-and-set). A batch that is
+read a second time is skipped.
 """
 
 import structlog
@@ -16,7 +16,7 @@ from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.partitions import name_of
 from streams.records import RecordValidator
-from streams.retries import patiently
+from streams.retries import retry_without_limit
 from streams.waits import Waits
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ ROLE = "recorder"
 
 
 class RecordExecutions:
-    """Writes executions and metrics. It passes over bad records: the detector reports them."""
+    """Writes executions and metrics. It skips bad records, because the detector reports them."""
 
     def __init__(
         self, driver: Driver, pool: Pool, validator: RecordValidator, waits: Waits
@@ -53,7 +53,7 @@ class RecordExecutions:
                     conn, last.topic, last.partition, first.offset, last.offset + 1, entries
                 )
 
-        await patiently(write, self._waits)
+        await retry_without_limit(write, self._waits)
         crash_point("recorder.committed")
 
     async def _require_same_topic(self, batch: Batch) -> None:
@@ -69,14 +69,15 @@ class RecordExecutions:
             async with acquire(self._pool) as conn:
                 return await next_offset(conn, tp.topic, tp.partition)
 
-        expected = await patiently(read, self._waits)
+        expected = await retry_without_limit(read, self._waits)
         if not self._driver.owns(batch):
             return
         end = self._driver.end_of(tp)
         if expected > batch.last.offset + 1 and end is not None and expected > end:
             raise Misconfigured(
                 f"{name_of(tp)} ends at {end}, but it was recorded to "
-                f"{expected}: the topic was made anew; use a new ROLLGUARD_TOPIC_PREFIX or database"
+                f"{expected}: the topic was created anew; use a new ROLLGUARD_TOPIC_PREFIX or "
+                "database"
             )
         if 0 < expected < batch.first.offset:
             log.error("executions_skipped", partition=name_of(tp), since=expected)

@@ -1,4 +1,4 @@
-"""The agent that all roles share: it takes batches one at a time, and fails in one way.
+"""The agent that all roles share: it takes batches one at a time, and handles their errors.
 
 Faust acknowledges a message when its agent raises, so no error may leave the agent. A record that
 can never succeed becomes a dead letter. Work that may succeed later is repeated until it does. Any
@@ -22,7 +22,7 @@ class BatchHandler(Protocol):
     """The work of a role on the records of one partition, in their order."""
 
     async def handle(self, batch: Batch) -> None:
-        """Return when everything is acknowledged and stored; raise only for a bug."""
+        """Return when all results are acknowledged and stored. An error that is raised is a bug."""
 
 
 class BatchAgent:
@@ -34,12 +34,12 @@ class BatchAgent:
         self._driver = driver
         self._handler = handler
         self._fatal = fatal
-        self._in_hand = asyncio.Lock()
+        self._busy = asyncio.Lock()
         self._closing = False
         driver.read(name, topics, self._take, about=handler.__doc__ or name)
 
     async def _take(self, batch: Batch) -> None:
-        async with self._in_hand:
+        async with self._busy:
             if self._closing or self._fatal.error is not None or not self._driver.take(batch):
                 return  # not marked as done, so the partition's owner reads it again
             try:
@@ -53,13 +53,13 @@ class BatchAgent:
             self._driver.mark_done(batch)
 
     async def close(self, timeout_s: float) -> bool:
-        """Take no other batch, and let the one in hand finish for at most ``timeout_s``.
+        """Take no other batch, and wait at most ``timeout_s`` for the current one to finish.
 
         Return whether it finished.
         """
         self._closing = True
         try:
-            async with asyncio.timeout(timeout_s), self._in_hand:
+            async with asyncio.timeout(timeout_s), self._busy:
                 return True
         except TimeoutError:
             log.warning("batch_abandoned", waited_s=timeout_s)

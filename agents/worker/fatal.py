@@ -4,7 +4,7 @@ import asyncio
 
 
 class Fatal:
-    """Keeps the first error that is reported; call it with an error to report one."""
+    """Keeps the first error that is reported. Call the object with an error to report it."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None

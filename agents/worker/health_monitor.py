@@ -1,8 +1,8 @@
 """The monitor that takes a sample of a worker every few seconds, to judge its health.
 
 The committed offsets and the ends of the topics come from the broker, through a separate
-connection. Which partitions are ours comes from Faust. If Kafka or Postgres does not answer here,
-that is a wait like any other: the worker reports it before the next record needs that part.
+connection. The assigned partitions come from Faust. If Kafka or Postgres does not answer the
+monitor, that is noted as a wait, so that the worker reports it before a record needs that part.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _ANSWER_S: Final = 8.0
 
 
 class HealthMonitor:
-    """Knows whether this worker is alive and ready. It may be asked before the worker starts."""
+    """Judges whether this worker is alive and ready. It may be asked before the worker starts."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class HealthMonitor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.waits = Waits(clock)
-        """What this worker's parts wait for."""
+        """The parts that this worker waits for."""
         self._clock = clock
         self._liveness = Liveness()
         self._driver: Driver | None = None
@@ -53,7 +53,7 @@ class HealthMonitor:
         self._empty: dict[TopicPartition, Offsets] = {}
 
     def watch(self, driver: Driver, topics: list[str], partitions: int, pool: Pool | None) -> None:
-        """Take samples of these topics, and of Postgres if there is a pool, from now on."""
+        """From now on, take samples of these topics, and of Postgres if there is a pool."""
         self._driver, self._pool = driver, pool
         self._watched = [TopicPartition(name, n) for name in topics for n in range(partitions)]
         self._wake.set()
@@ -63,11 +63,11 @@ class HealthMonitor:
         self._started = True
 
     def alive(self) -> Judgement:
-        """Return what ``/healthz`` answers."""
+        """Return the answer of ``/healthz``."""
         return self._liveness.alive(self.waits.now(), self._clock())
 
     def ready(self) -> Judgement:
-        """Return what ``/readyz`` answers."""
+        """Return the answer of ``/readyz``."""
         phase, assigned = self._phase(), len(self._assigned())
         return self._liveness.ready(self.waits.now(), self._clock(), phase, assigned)
 
@@ -115,10 +115,10 @@ class HealthMonitor:
         return [tp for tp in self._watched if tp in ours]
 
     async def _read_kafka(self) -> dict[str, Offsets] | None:
-        """Return the offsets of the partitions to judge by, by name; None without an answer.
+        """Return the offsets by which the worker is judged, by partition; None without an answer.
 
-        A worker that has no partition is judged by all of them: if there is lag that nobody works
-        on, this worker should.
+        A worker without partitions is judged by all of them, because some worker must report lag
+        that no worker reduces.
         """
         partitions = self._assigned() or self._watched
         if not partitions:
@@ -142,17 +142,17 @@ class HealthMonitor:
         return {name_of(tp): offsets for tp, offsets in found.items()}
 
     def _of_this_worker(self, tp: TopicPartition, read: Offsets) -> Offsets:
-        """Return the offsets of a partition without what another worker has committed.
+        """Return the offsets of a partition, ignoring the commits of another worker.
 
-        If another worker commits for a partition that Faust says is ours, Kafka has given the
-        partition away and Faust did not notice. That is no progress of this worker.
+        If another worker commits for a partition that Faust says is ours, Kafka has assigned the
+        partition to that worker and Faust did not notice. That is no progress of this worker.
         """
         assert self._driver is not None
         here = self._driver.committed_here(tp)
         return Offsets(min(here, read.committed), read.end)
 
     async def _ignore_lag_without_records(self, found: dict[TopicPartition, Offsets]) -> None:
-        """Set a partition's lag to 0 if it holds no record; checked if nothing is committed."""
+        """Set a partition's lag to 0 if it holds no record. Only suspect partitions are checked."""
         names = self._liveness.suspects()
         suspects = {tp: offsets for tp, offsets in found.items() if name_of(tp) in names}
         if suspects:

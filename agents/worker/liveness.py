@@ -1,8 +1,8 @@
 """The judgement whether a worker is alive and whether it is ready, with the reasons. Pure.
 
-A worker is alive if commits advance while there is lag, or if there is no lag, or if it waits for a
-named other part and retries. A supervisor helps a worker that is not alive by ending it. That would
-not help a worker that is alive but waits.
+A worker is alive if it has no lag, or if its commits advance, or if it waits for another part and
+retries. A supervisor restarts a worker that is not alive. A restart would not help a worker that
+waits.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,19 @@ Phase = Literal["starting", "rebalancing", "recovering", "running"]
 STALLED_S: Final = 30.0
 """A partition with lag and without a commit for this long is stuck."""
 JOINING_S: Final = 50.0
-"""A worker is stuck if, for this long, it has no partitions to work on and the recovery of its
-table makes no progress. A member of the group that died delays a rebalance until its session is
-over."""
-BELIEVED_S: Final = 90.0
-"""If the newest try failed this long ago, it is not believed that somebody retries. This is longer
-than the slowest real try: a connection (10 s), a statement (60 s), and the pause before (10 s)."""
+"""A worker is stuck if it starts, rebalances or recovers for this long without progress. A
+rebalance may take long, because it waits for a member of the group that died until its session
+ends."""
+WAIT_EXPIRES_S: Final = 90.0
+"""A wait does not count any more if its newest try failed this long ago, because then the try
+after that hangs. The slowest normal try is shorter: the pause before it (10 s), a connection
+(10 s), and a statement (60 s)."""
 SUSPECT_S: Final = 12.0
-"""For a partition with lag and without a commit for this long, it is checked whether the lag holds
-a record."""
+"""A partition with lag and without a commit for this long is suspect: it is checked whether its lag
+holds a record."""
 MAX_STEP_S: Final = 10.0
-"""If two samples are further apart than this, the process itself stood still. Only this much of the
-time is then counted."""
+"""If two samples are further apart than this, the process itself stood still. Then only this much
+time is counted."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ class Sample:
     """Seconds of a monotonic clock."""
     phase: Phase
     recovered: int = 0
-    """A number that grows with each record of the table's changelog that is read."""
+    """A number that grows with each record that is read from the table's changelog."""
     partitions: Mapping[str, Offsets] | None = None
-    """The offsets of the partitions by which the worker is judged, by a name for people."""
+    """The offsets by which the worker is judged, by the name of the partition."""
     waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """An answer and all its reasons. If ``holds`` is true, the reasons are what is waited for."""
+    """An answer and its reasons. If ``holds`` is true, the reasons are the present waits."""
 
     holds: bool
     reasons: tuple[str, ...]
@@ -55,7 +56,7 @@ class Judgement:
 
 @dataclass
 class _Stall:
-    """How long something has not moved that should move."""
+    """How long an offset or a recovery has made no progress."""
 
     mark: int
     stalled_s: float = 0.0
@@ -64,7 +65,7 @@ class _Stall:
 
 @dataclass
 class Liveness:
-    """Takes samples in order, and judges by them. All times come from the samples and ``now``."""
+    """Judges by samples, in their order. All times come from the samples and from ``now``."""
 
     _at: float | None = None
     _connected: bool = False
@@ -72,13 +73,13 @@ class Liveness:
     _partitions: dict[str, _Stall] = field(default_factory=dict)
 
     def observe(self, sample: Sample) -> None:
-        """Take in one more sample."""
+        """Add the next sample."""
         step = 0.0 if self._at is None else min(sample.at - self._at, MAX_STEP_S)
         self._at = sample.at
         self._connected |= sample.partitions is not None
-        if _believed(sample.waits, sample.at):
-            # The time of a wait does not count; and after a wait, all clocks begin anew, because
-            # the part that was waited for may need some time to work again.
+        if _is_waiting(sample.waits, sample.at):
+            # The time of a wait does not count. After a wait all stalls begin anew, because the
+            # part that was waited for may need some time until it works normally.
             self._joining = None
             self._partitions.clear()
             return
@@ -87,8 +88,8 @@ class Liveness:
             if sample.partitions is not None:
                 self._watch(sample.partitions, step)
             return
-        # The clocks of the partitions stop but are kept: a worker that rebalances again and again
-        # makes no progress.
+        # The stalls of the partitions do not grow but are kept, because a worker that rebalances
+        # again and again makes no progress.
         if self._joining is None or sample.recovered > self._joining.mark:
             self._joining = _Stall(sample.recovered)
         else:
@@ -104,33 +105,31 @@ class Liveness:
             stall = _Stall(offsets.committed)
             if known is not None and known.mark == offsets.committed:
                 stall.stalled_s = known.stalled_s + step
-            stall.text = (
-                f"{name}: {offsets.lag} behind, nothing committed for {stall.stalled_s:.0f} s"
-            )
+            stall.text = f"{name}: lag {offsets.lag}, nothing committed for {stall.stalled_s:.0f} s"
             self._partitions[name] = stall
 
     def suspects(self) -> list[str]:
-        """Return the names of partitions that may turn out to be stuck."""
+        """Return the names of the suspect partitions."""
         return [name for name, stall in self._partitions.items() if stall.stalled_s >= SUSPECT_S]
 
     def alive(self, waits: tuple[Wait, ...], now: float) -> Judgement:
-        """Return whether the worker makes progress, or waits for a named part.
+        """Return whether the worker is alive.
 
         ``waits`` are the waits at the time ``now``.
         """
-        waiting = _waiting(waits, now)
-        if _believed(waits, now):
-            return Judgement(True, waiting)
+        wait_texts = _wait_texts(waits, now)
+        if _is_waiting(waits, now):
+            return Judgement(True, wait_texts)
         stuck = [stall.text for stall in self._partitions.values() if stall.stalled_s >= STALLED_S]
         if self._joining is not None and self._joining.stalled_s >= JOINING_S:
             stuck.append(self._joining.text)
-        return Judgement(not stuck, (*stuck, *waiting))
+        return Judgement(not stuck, (*stuck, *wait_texts))
 
     def ready(self, waits: tuple[Wait, ...], now: float, phase: Phase, assigned: int) -> Judgement:
-        """Return whether the worker does its work.
+        """Return whether the worker is ready: whether it handles new records.
 
-        Its table is recovered, it has partitions and a connection, it waits for nothing, and it is
-        alive. ``phase`` and ``assigned`` (the number of partitions) are those of ``now``.
+        It is ready if it is alive, waits for nothing, and has a connection, partitions and a
+        recovered table. ``phase`` and ``assigned`` (the number of partitions) are those of ``now``.
         """
         alive = self.alive(waits, now)
         reasons = list(alive.reasons)
@@ -143,11 +142,11 @@ class Liveness:
         return Judgement(not reasons, tuple(reasons))
 
 
-def _believed(waits: tuple[Wait, ...], now: float) -> bool:
-    return any(now - wait.failed_at < BELIEVED_S for wait in waits)
+def _is_waiting(waits: tuple[Wait, ...], now: float) -> bool:
+    return any(now - wait.failed_at < WAIT_EXPIRES_S for wait in waits)
 
 
-def _waiting(waits: tuple[Wait, ...], now: float) -> tuple[str, ...]:
+def _wait_texts(waits: tuple[Wait, ...], now: float) -> tuple[str, ...]:
     return tuple(
         f"waits for {wait.part} for {now - wait.since:.0f} s: {wait.cause}" for wait in waits
     )

@@ -45,7 +45,7 @@ def configure_logs(settings: Settings, role: str) -> None:
     root.setLevel(logging.WARNING)
     for name in ("schemas", "streams", "agents", "db", "rollguard"):
         logging.getLogger(name).setLevel(level)
-    # Subclasses of Faust's services log, at level INFO, that they start and stop.
+    # The subclasses of Faust's services there log their starts and stops at level INFO.
     logging.getLogger("streams.driver").setLevel(logging.WARNING)
-    # At every rebalance it logs a warning about something that is normal at a rebalance.
+    # It logs a warning at every rebalance, although nothing is wrong.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Work that a worker repeats at intervals, beside its batches."""
+"""Work that a worker repeats at intervals, besides its batches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 class PeriodicTask(NamedTuple):
-    """Some work of a role, and the pause before each time that it is done."""
+    """Some work of a role, and the pause before each repetition."""
 
     name: str
     every_s: float
@@ -21,9 +21,9 @@ class PeriodicTask(NamedTuple):
 
 
 async def repeat(task: PeriodicTask) -> None:
-    """Do the work without end.
+    """Repeat the work until cancelled.
 
-    If it raises Retryable, it is done again after the usual pause; any other error is raised.
+    An error that is Retryable is logged, and any other is raised.
     """
     while True:
         await asyncio.sleep(task.every_s)

@@ -1,6 +1,7 @@
-"""The checks before a worker starts: Kafka must have everything that the worker needs.
+"""The checks before a worker starts: Kafka must have the topics and a free partition.
 
-They wait for what may still come, and raise Misconfigured for what an operator has to repair.
+A check waits for a broker that does not answer, and raises Misconfigured for an error that an
+operator has to correct.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ from streams.waits import Waits
 async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
     """Return how many partitions the topics have.
 
-    Waits for a broker that is away. Raises Misconfigured if a topic is missing, or if there is no
-    partition for one more worker of this role.
+    Waits for a broker that does not answer. Raises Misconfigured if a topic is missing, or if there
+    is no partition for one more worker of this role.
     """
 
     async def ask() -> int:
@@ -28,15 +29,15 @@ async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
             return await require_topics(admin, settings)
 
     partitions = await when_it_answers(ask, waits)
-    await _require_room(settings, role, partitions)
+    await _require_free_partition(settings, role, partitions)
     return partitions
 
 
-async def _require_room(settings: Settings, role: str, partitions: int) -> None:
+async def _require_free_partition(settings: Settings, role: str, partitions: int) -> None:
     """Raise Misconfigured if the group already has a member for each partition.
 
-    A worker that died is a member until its session ends, so a full group is asked again until
-    then. If the broker does not say who is in the group, nothing is checked.
+    A worker that died remains a member until its session ends, so the check is repeated until
+    then. If the broker does not return the members of the group, nothing is checked.
     """
     group = group_of(settings, role)
     deadline = asyncio.get_running_loop().time() + settings.session_timeout_s + 2
@@ -50,8 +51,8 @@ async def _require_room(settings: Settings, role: str, partitions: int) -> None:
             return
         if asyncio.get_running_loop().time() > deadline:
             raise Misconfigured(
-                f"{members} {role} workers are there for {partitions} partitions: one more would "
-                "have nothing to do"
+                f"{members} {role} workers run for {partitions} partitions: one more would have "
+                "nothing to do"
             )
         await asyncio.sleep(1)
 

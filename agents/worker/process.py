@@ -33,7 +33,7 @@ from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 log = structlog.get_logger()
 
 _FINISH_S = 5.0
-"""How long the batch in hand may take after the worker was told to stop."""
+"""How long the current batch may take after the worker was told to stop."""
 _STOP_S = 4.0
 """How long leaving the group may take."""
 
@@ -41,7 +41,7 @@ _STOP_S = 4.0
 def run_worker(role: Role, settings: Settings) -> int:
     """Run one role until SIGTERM or SIGINT, and return the exit code of the process."""
     configure_logs(settings, role)
-    # Set the policy too: Faust's consumer makes an event loop of its own in another thread.
+    # Not only for the Runner: Faust's consumer creates an event loop of its own in another thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
         with asyncio.Runner() as runner:
@@ -61,7 +61,8 @@ async def _run(role: Role, settings: Settings) -> int:
     watchdog = SuspendWatchdog(limit_of(settings.session_timeout_s))
     async with AsyncExitStack() as stack:
         ticks = asyncio.ensure_future(_tick_watchdog(watchdog))
-        stack.push_async_callback(_end, ticks)  # ends last: a worker that stops may still send
+        # The ticks end last, because a worker may send until it has stopped.
+        stack.push_async_callback(_end, ticks)
         monitor = HealthMonitor(role, settings)
         samples = asyncio.ensure_future(monitor.run())
         stack.push_async_callback(_end, samples)
@@ -92,7 +93,7 @@ async def _start(
     monitor: HealthMonitor,
     stack: AsyncExitStack,
 ) -> Wired:
-    """Start a role. The stack closes whatever it opened, in reverse order."""
+    """Start a role. The stack closes what the role has opened, in reverse order."""
     try:
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,11 +112,12 @@ async def _start(
     stack.push_async_callback(_stop_driver, wired.driver, wired.agents, fatal)
     try:
         await wired.driver.start()
-    except KafkaError as error:  # a driver cannot be started twice, a process can
+    except KafkaError as error:
+        # A driver cannot be started twice. So the process ends, and its supervisor restarts it.
         raise Retryable("Kafka", f"went away while the worker started: {error!r}") from error
     monitor.started()
     started.set()
-    _spare_the_collector()
+    _make_garbage_collection_rare()
     return wired
 
 
@@ -135,10 +137,11 @@ async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> 
         watcher.cancel()
 
 
-def _spare_the_collector() -> None:
+def _make_garbage_collection_rare() -> None:
     """Let the garbage collector run rarely, because its runs cost a tenth of the time.
 
-    Objects that exist after the start are kept, and the objects that work makes have no cycles.
+    It has little to collect: objects that exist after the start are kept, and the objects that are
+    created later are in no reference cycles.
     """
     gc.collect()
     gc.freeze()
@@ -154,8 +157,8 @@ async def _serve_http(
 ) -> str:
     """Serve the role's HTTP endpoints, and return the address at which others reach them.
 
-    This comes first, so that a worker that waits for Kafka can say so. The address is "" while the
-    port is not listened on yet, as for an applier or a recorder.
+    This is called before anything else, so that ``/healthz`` shows that a worker waits for Kafka.
+    The address is "" for an applier or a recorder, which begins to listen later.
     """
     server = WebServer(role, settings, routes, OPEN)
     stack.push_async_callback(server.stop)
@@ -168,13 +171,13 @@ async def _serve_http(
 
 
 async def _end(task: "asyncio.Future[None]") -> None:
-    """Cancel a task and wait a short time for its end. Its error was reported before, if any."""
+    """Cancel a task and wait a short time for its end. If it had an error, that was reported."""
     task.cancel()
     await asyncio.wait((task,), timeout=_STOP_S)
 
 
 async def _stop_driver(driver: Driver, agents: Sequence[BatchAgent], fatal: Fatal) -> None:
-    """Finish the batches in hand, commit, and leave the group, all in a limited time."""
+    """Finish the current batches, commit, and leave the group, in a limited time."""
     finished = all(await asyncio.gather(*(agent.close(_FINISH_S) for agent in agents)))
     try:
         async with asyncio.timeout(_STOP_S):
@@ -182,19 +185,19 @@ async def _stop_driver(driver: Driver, agents: Sequence[BatchAgent], fatal: Fata
     except TimeoutError:
         finished = False
     if not finished:
-        # A batch that hangs waits for another part, and holds connections and threads. It is not
-        # marked as done, so the next owner of the partition reads it again.
+        # A batch that did not finish waits for another part, and holds connections and threads.
+        # It is not marked as done, so the next owner of the partition reads it again.
         log.warning("stop_abandoned")
         os._exit(0 if fatal.error is None else 1)
 
 
 async def _watch_crash(driver: Driver, fatal: Fatal) -> None:
-    """Report when Faust itself gives up."""
+    """Report the error if Faust itself gives up."""
     fatal(await driver.wait_for_crash())
 
 
 async def _tick_watchdog(watchdog: SuspendWatchdog) -> None:
-    """Tell the watchdog, again and again, that the event loop still runs."""
+    """Tell the watchdog at intervals that the event loop still runs."""
     while True:
         watchdog.tick()
         await asyncio.sleep(TICK_S)

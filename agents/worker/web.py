@@ -1,4 +1,4 @@
-"""The web server of a worker: the port on which it listens, and the token that it asks for."""
+"""The web server of a worker: its port, and the token that requests need."""
 
 import asyncio
 import hmac
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class _WithoutRequests(logging.Filter):
-    """Removes requests from the log: aiohttp logs a bad header, and the token may be in it."""
+    """Removes bad requests from the log, because a logged header may contain the token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
@@ -33,7 +33,7 @@ _server_log: Final = logging.getLogger(f"{__name__}.server")
 _server_log.addFilter(_WithoutRequests())
 
 _YIELD_S: Final = 5.0
-"""How long an applier or a recorder waits, so that a detector that starts too gets the port."""
+"""How long an applier or a recorder waits, so that a detector that starts now gets the port."""
 
 
 def require_token(settings: Settings) -> None:
@@ -41,12 +41,12 @@ def require_token(settings: Settings) -> None:
     if settings.web_token is None and not _is_loopback(settings.web_host):
         raise Misconfigured(
             f"ROLLGUARD_WEB_HOST {settings.web_host!r} is not loopback: set ROLLGUARD_WEB_TOKEN, "
-            "which all endpoints but /healthz and /readyz then ask for"
+            "which all endpoints except /healthz and /readyz then require"
         )
 
 
 class WebServer:
-    """Serves ``routes``. All but ``open_paths`` ask for the token, if there is one.
+    """Serves ``routes``. All except ``open_paths`` require the token, if there is one.
 
     Raises Misconfigured if other machines could use the endpoints without a token.
     """
@@ -61,7 +61,7 @@ class WebServer:
         require_token(settings)
         self._role = role
         self._settings = settings
-        site = web.Application(middlewares=[_asks_for(settings.web_token, open_paths)])
+        site = web.Application(middlewares=[_token_check(settings.web_token, open_paths)])
         site.add_routes(routes)
         self._runner = web.AppRunner(site, access_log=None, logger=_server_log, shutdown_timeout=1)
         self.url = ""
@@ -85,9 +85,10 @@ class WebServer:
     async def listen_if_free(self, started: asyncio.Event) -> None:
         """Listen; if the port is taken, log that and run without HTTP endpoints.
 
-        While only the detector had endpoints, one ``ROLLGUARD_WEB_PORT`` for all roles of a machine
-        was right; and the detector needs its port. Therefore a port that is set is left to the
-        detector until this worker has started, or for a few seconds at most.
+        The detector needs its port, because other detectors forward queries to it. The roles of a
+        machine may share one ``ROLLGUARD_WEB_PORT``, from the time when only the detector had
+        endpoints. Therefore, if that is set, the other roles listen only after they have started,
+        or after a few seconds.
         """
         if self._settings.web_port:
             try:
@@ -112,7 +113,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _asks_for(token: SecretStr | None, open_paths: Collection[str]) -> Middleware:
+def _token_check(token: SecretStr | None, open_paths: Collection[str]) -> Middleware:
     """Return a middleware that lets a request through if it has the token or its path is open."""
     expected = None if token is None else token.get_secret_value().encode()
 

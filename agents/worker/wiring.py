@@ -1,4 +1,4 @@
-"""The parts of each role, put together: its topics, its driver, its handlers, its tasks."""
+"""The assembly of each role from its parts: topics, driver, handlers, periodic tasks."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from agents.applier.apply_changes import AT_ONCE, ApplyChanges, Changes, RequestMessage
+from agents.applier.apply_changes import MAX_GROUP, ApplyChanges, Changes, RequestMessage
 from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
@@ -39,14 +39,14 @@ from streams.waits import Waits
 Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
-"""The longest time for comparing the code of a deployment, because later deployments wait for it.
-Code that takes longer counts as not comparable."""
+"""How long comparing the code of a deployment may take. It is limited because later deployments
+wait; code that takes longer counts as not comparable."""
 _COMPARE_TARGET_S: Final = 1.0
 """The same for a rollback; it is shorter because a rollback must not be delayed."""
 
 
 class Wired(NamedTuple):
-    """A role that is put together and not started yet."""
+    """A role that is assembled and not started yet."""
 
     driver: Driver
     agents: Sequence[BatchAgent]
@@ -58,7 +58,7 @@ class Wired(NamedTuple):
 
 @dataclass(frozen=True)
 class Wiring:
-    """Puts a role together from these parts. Whatever a role opens is closed by ``stack``."""
+    """Assembles a role from these parts. ``stack`` closes everything that the role opens."""
 
     settings: Settings
     partitions: int
@@ -66,7 +66,7 @@ class Wiring:
     watchdog: SuspendWatchdog
     waits: Waits
     registry: CollectorRegistry
-    """The metrics of ``/metrics``."""
+    """The registry of the metrics that ``/metrics`` shows."""
     queries: TableQueries
     """The queries that the detector answers."""
     url: str
@@ -74,7 +74,7 @@ class Wiring:
     stack: AsyncExitStack
 
     async def wire(self, role: Role) -> Wired:
-        """Put a role together. Waits for a Postgres that is away; raises Misconfigured."""
+        """Assemble a role. Waits for a Postgres that does not answer. Raises Misconfigured."""
         match role:
             case "detector":
                 return self._detector()
@@ -102,7 +102,7 @@ class Wiring:
         sources = [self._topics.deployments, self._topics.commands]
         pool = await self._postgres()
         await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
-        driver = self._driver("applier", sources, max_poll_records=AT_ONCE)
+        driver = self._driver("applier", sources, max_poll_records=MAX_GROUP)
         comparer = await self.stack.enter_async_context(CodeComparer(_COMPARE_S))
         outbox = Outbox(driver, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
@@ -148,7 +148,7 @@ class Wiring:
         return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
 
     async def _rollback_comparer(self) -> CodeComparer:
-        """Return a comparer for rollbacks alone, so that a slow deployment does not delay them.
+        """Return a comparer only for rollbacks, so that a slow deployment does not delay them.
 
         Policy `seed` never compares code for a rollback, so no process is started for it.
         """

@@ -22,7 +22,7 @@ _POLL_S: Final = 0.001
 class RollbackTimes:
     """For each tool, the times (of ``perf_counter``) of the stages of its one rollback.
 
-    It is made by :meth:`followed`. The caller sets ``sent``, the time at which the execution was
+    It is made by ``followed``. The caller sets ``sent``, the time at which the execution was
     sent that breaks the tool.
     """
 

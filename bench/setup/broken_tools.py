@@ -17,7 +17,7 @@ _TIMEOUT_S: Final = 60.0
 
 
 class BrokenTools:
-    """Known tools whose current versions are good until :meth:`break_all`."""
+    """Known tools whose current versions are good until ``break_all``."""
 
     def __init__(self, environment: Environment, tools: list[str]) -> None:
         self._environment = environment

@@ -114,7 +114,7 @@ class Worker:
 
 
 class Environment:
-    """The topics, the database and the workers of one measurement; made by :meth:`made`.
+    """The topics, the database and the workers of one measurement; made by ``made``.
 
     ``producer`` is for single messages and for batches.
     """

@@ -16,7 +16,7 @@ _POLL_S: Final = 0.05
 
 
 class Groups:
-    """The groups of one topic prefix; made by :meth:`of`."""
+    """The groups of one topic prefix; made by ``of``."""
 
     def __init__(
         self, settings: Settings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer

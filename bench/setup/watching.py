@@ -22,7 +22,7 @@ class _Sample:
 
 
 class Watch:
-    """Takes samples while :meth:`run` runs; :meth:`require` checks them afterwards."""
+    """Takes samples while ``run`` runs; ``require`` checks them afterwards."""
 
     def __init__(self, environment: Environment, workers: Sequence[Worker]) -> None:
         self._environment = environment

@@ -55,7 +55,7 @@ async def executions_in_order(
 ) -> AsyncGenerator[list[ExecutionEntry], None]:
     """Yield the executions with ``since`` <= ``executed_at`` <= ``until``, thousands at a time.
 
-    They are those of these tools, or of all. Call it within :func:`one_moment`. The order is that
+    They are those of these tools, or of all. Call it within ``one_moment``. The order is that
     of their offsets, which is the order within each partition. Executions that were recorded before
     offsets were kept come first, by ``executed_at``. ``error`` is empty, because ``error_type`` is
     known.

@@ -27,7 +27,7 @@ async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
     """Run a transaction in which no statement waits longer than ``LOCK_TIMEOUT_MS`` for a lock.
 
     Each statement sees what is committed when it starts. Raises what
-    :func:`db.postgres.errors.postgres_errors` raises.
+    ``db.postgres.errors.postgres_errors`` raises.
     """
     async with _transaction(conn):
         await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
@@ -36,7 +36,7 @@ async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
-    """Run a :func:`bounded_transaction` that is the only one to change these tools.
+    """Run a ``bounded_transaction`` that is the only one to change these tools.
 
     Raises Retryable if another one holds one of them for too long.
     """

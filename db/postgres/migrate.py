@@ -51,7 +51,7 @@ async def require_schema(conn: Connection) -> None:
 async def open_migrated_pool(dsn: str) -> Pool:
     """Open a pool on a database that has the schema of this program.
 
-    Raises what :func:`db.postgres.pool.open_pool` and :func:`require_schema` raise; nothing stays
+    Raises what ``db.postgres.pool.open_pool`` and ``require_schema`` raise; nothing stays
     open then.
     """
     pool = await open_pool(dsn)

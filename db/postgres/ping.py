@@ -12,7 +12,7 @@ _SQL: Final = blocks("postgres/ping.sql")
 async def ping(pool: Pool, timeout_s: float) -> None:
     """Wait until Postgres has answered.
 
-    Raises what :func:`db.postgres.pool.acquire` raises, also if there is no answer in time.
+    Raises what ``db.postgres.pool.acquire`` raises, also if there is no answer in time.
     """
     async with acquire(pool) as conn:
         with postgres_errors():

@@ -83,7 +83,7 @@ async def acquire(pool: Pool) -> AsyncIterator[Connection]:
 async def connect(dsn: str) -> Connection:
     """Open a single connection whose statements may take any time, as migrations do.
 
-    Raises what :func:`open_pool` raises.
+    Raises what ``open_pool`` raises.
     """
 
     async def opened() -> Connection:

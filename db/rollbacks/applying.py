@@ -59,7 +59,7 @@ async def apply_decisions(
 ) -> dict[UUID, RollbackOutcome]:
     """Make the changes and store what came of each command; return the outcomes by command id.
 
-    Call it inside the :func:`db.postgres.locks.tool_transaction` in which the facts were read.
+    Call it inside the ``db.postgres.locks.tool_transaction`` in which the facts were read.
 
     A command that is not applied changes no version: its row keeps the versions that it named if
     it is rejected, otherwise those that it would have changed. An applied automatic command takes

@@ -1,6 +1,6 @@
 """The facts that a decision about rollback commands is made of.
 
-Read them under the locks of the tools (:mod:`db.postgres.locks`): then they stay true until the
+Read them under the locks of the tools (``db.postgres.locks``): then they stay true until the
 decision is stored.
 """
 

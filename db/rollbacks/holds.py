@@ -46,7 +46,7 @@ async def tools_due(conn: Connection) -> list[str]:
 
 
 async def due(conn: Connection, tool_name: str) -> list[RollbackOutcome]:
-    """Return the outcomes that :func:`expire` would store for the held commands of the tool.
+    """Return the outcomes that ``expire`` would store for the held commands of the tool.
 
     They are the same each time, until they are stored.
     """

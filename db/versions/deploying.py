@@ -86,7 +86,7 @@ async def deploy_each(
     ``accepted_breaks``. A person's deployment gives the code trust again, unchanged or not. A
     deployment of a tool in ``rolled_back`` is refused, because this was done to its code. A
     ``deployment_id`` that has an outcome already changes nothing and gets that outcome. To be sure
-    which version is replaced, look and deploy under :func:`db.postgres.locks.tool_lock`.
+    which version is replaced, look and deploy under ``db.postgres.locks.tool_lock``.
 
     Raises Retryable, also if one id stands for two deployments.
     """

@@ -21,7 +21,7 @@ class VersionRecord(ToolVersion):
     """A version with its metrics and its rollbacks.
 
     ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
-    code (:mod:`db.rollbacks.trust`). ``rollbacks`` are the commands to replace this version, with
+    code (``db.rollbacks.trust``). ``rollbacks`` are the commands to replace this version, with
     any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
     they had been counted.
     """

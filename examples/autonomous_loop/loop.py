@@ -44,7 +44,7 @@ class AutonomousLoop:
     """A loop that improves several tools at the same time.
 
     It connects version management to an engine as any engine would: the caller makes the
-    orchestrator and the neuron and passes them in. :meth:`aclose` closes the connections that
+    orchestrator and the neuron and passes them in. ``aclose`` closes the connections that
     version management has opened.
     """
 

@@ -1,8 +1,8 @@
 """From the log of a tool to its row, and to the commands that the log demands.
 
-Read it from the top: :func:`fold` takes one record; :func:`fold_all` takes many and gives the same
+Read it from the top: ``fold`` takes one record; ``fold_all`` takes many and gives the same
 result with less work. Both ask the policy of the tool, which counts the execution into the row
-(:mod:`policy.state.counting`) and gives the verdict; :func:`policy.decision.command.decide` makes
+(``policy.state.counting``) and gives the verdict; ``policy.decision.command.decide`` makes
 the command of it.
 """
 
@@ -59,7 +59,7 @@ def fold_all(
     policy: Policy,
     timeline: OutageTimeline = NO_OUTAGE,
 ) -> tuple[Row | None, list[DecidedCommand]]:
-    """Do the same as :func:`fold` for one record after the other.
+    """Do the same as ``fold`` for one record after the other.
 
     Nearly all executions are successes after which no command can follow: a row of them is counted
     at once.

@@ -1,8 +1,8 @@
 """The interface of a policy, which judges the versions of one tool.
 
-There are two: :class:`policy.decision.seed.SeedPolicy` and
-:class:`policy.decision.guarded.GuardedPolicy`. A policy is chosen once for a tool
-(:mod:`policy.decision.policies`); nobody else asks for its name.
+There are two: ``policy.decision.seed.SeedPolicy`` and
+``policy.decision.guarded.GuardedPolicy``. A policy is chosen once for a tool
+(``policy.decision.policies``); nobody else asks for its name.
 """
 
 from abc import ABC, abstractmethod
@@ -40,7 +40,7 @@ class Policy(ABC):
         offset: int,
         timeline: OutageTimeline = NO_OUTAGE,
     ) -> Row:
-        """Return the row after an activation (:func:`policy.state.counting.activate`)."""
+        """Return the row after an activation (``policy.state.counting.activate``)."""
 
     @abstractmethod
     def count(

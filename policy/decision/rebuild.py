@@ -22,7 +22,7 @@ def rebuild(
 
     'Now' is the time of the newest execution, or ``at`` if that is later. The ring is exact if the
     newest ``ring_size`` executions are among these. The wider windows hold only these, and there is
-    no baseline, so only :meth:`policy.decision.policy.Policy.immediate_verdict` may be asked.
+    no baseline, so only ``policy.decision.policy.Policy.immediate_verdict`` may be asked.
     """
     rules = policy.rules
     row = policy.activate(None, version.as_activation(), -1)

@@ -20,7 +20,7 @@ def rollback_limit(
 
     ``rollbacks`` are the times of the automatic rollbacks that were applied, in any order. Those
     that are ``rollback_budget_s`` or more away do not count. `budget`: there are
-    ``rollback_budget`` of them. `cooldown`: the nearest is nearer than :func:`cooldown` allows.
+    ``rollback_budget`` of them. `cooldown`: the nearest is nearer than ``cooldown`` allows.
     """
     span = timedelta(seconds=rules.rollback_budget_s)
     distances = sorted(

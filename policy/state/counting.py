@@ -96,7 +96,7 @@ def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> boo
 def count_successes(
     row: Row, executions: Sequence[ExecutionEntry], offset: int, rules: Rules
 ) -> bool:
-    """Do the same as :func:`count` for each of these successes, and return True.
+    """Do the same as ``count`` for each of these successes, and return True.
 
     All belong to the current activation; ``offset`` is that of the last one. If one of them may be
     a repeat, nothing is changed and False is returned.

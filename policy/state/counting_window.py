@@ -42,7 +42,7 @@ class CountingWindow(msgspec.Struct, array_like=True, gc=False):
             self._put(begin_s, 1, int(failed))
 
     def add_successes(self, times_us: list[int], now_us: int, size_s: int, window_s: int) -> None:
-        """Do the same as :meth:`add` for each of these successes, whose times ascend."""
+        """Do the same as ``add`` for each of these successes, whose times ascend."""
         expired_s = now_us // SECOND_US - size_s - window_s
         self._drop(expired_s)
         counted, end = 0, len(times_us)

@@ -84,7 +84,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     checked_s: int = 0
     """The second in which it was last checked whether the suspicion still holds."""
     spans: list[tuple[int, int | None]] = []
-    """The last outages as tuples of :class:`policy.state.outage.Outage`, the newest last."""
+    """The last outages as tuples of ``policy.state.outage.Outage``, the newest last."""
 
     def follow(self, log: Iterable[LogRecord], rules: OutageRules) -> OutageTimeline:
         """Take in records in the order of the partition's log, and return what was known at each.
@@ -285,7 +285,7 @@ def encode_watch(watch: OutageWatch) -> bytes:
 
 
 def decode_watch(data: bytes) -> OutageWatch:
-    """Return the row that :func:`encode_watch` encoded. Raises ValueError for anything else."""
+    """Return the row that ``encode_watch`` encoded. Raises ValueError for anything else."""
     try:
         return _DECODER.decode(data)
     except msgspec.MsgspecError as error:

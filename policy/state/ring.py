@@ -47,7 +47,7 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
             del times[:-size], ids[:-size], errors[:-size]
 
     def add_successes(self, times_us: list[int], ids: list[bytes], size: int) -> None:
-        """Do the same as :meth:`add` for each of these successes, whose times ascend."""
+        """Do the same as ``add`` for each of these successes, whose times ascend."""
         if self.times_us and self.times_us[-1] > times_us[0]:
             for at_us, execution_id in zip(times_us, ids, strict=True):
                 self.add(at_us, execution_id, None, size)

@@ -80,7 +80,7 @@ def encode(row: Row) -> bytes:
 
 
 def decode(data: bytes) -> Row:
-    """Return the row that :func:`encode` encoded. Raises ValueError for anything else."""
+    """Return the row that ``encode`` encoded. Raises ValueError for anything else."""
     try:
         return _DECODER.decode(data)
     except msgspec.MsgspecError as error:

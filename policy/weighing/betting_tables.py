@@ -43,7 +43,7 @@ BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
 
 
 class EvidenceNumbers(NamedTuple):
-    """The settings of the three tests (:class:`schemas.rules.Rules` says what each means)."""
+    """The settings of the three tests (``schemas.rules.Rules`` says what each means)."""
 
     alpha: float
     signature_alpha: float

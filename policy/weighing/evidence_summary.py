@@ -10,7 +10,7 @@ from policy.weighing.weighing import TestName, WeighedEvidence
 
 
 class CountsOfVersion(msgspec.Struct, frozen=True):
-    """The counts of a version as messages show them (:class:`policy.state.evidence.Baseline`)."""
+    """The counts of a version as messages show them (``policy.state.evidence.Baseline``)."""
 
     executions: int
     failures: int
@@ -46,7 +46,7 @@ class EvidenceSummary(msgspec.Struct, frozen=True):
 
 
 def summary_details(weighed: WeighedEvidence) -> dict[str, Any]:
-    """Return what ``details`` hold under ``evidence``: an :class:`EvidenceSummary` as a dict."""
+    """Return what ``details`` hold under ``evidence``: an ``EvidenceSummary`` as a dict."""
     test, against = weighed.nearest_to_limit
     expected, baseline = against.expected, weighed.baseline
     summary = EvidenceSummary(

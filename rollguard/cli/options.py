@@ -80,5 +80,5 @@ def time_of(option: str, text: str) -> datetime:
 
 
 def optional_time_of(option: str, text: str | None) -> datetime | None:
-    """Return the time that ``text`` names, as :func:`time_of` does; None if there is no text."""
+    """Return the time that ``text`` names, as ``time_of`` does; None if there is no text."""
     return None if text is None else time_of(option, text)

@@ -12,7 +12,7 @@ from schemas.settings import Settings
 
 
 class Connections:
-    """Connections that are opened when they are first needed, and kept until :meth:`close`.
+    """Connections that are opened when they are first needed, and kept until ``close``.
 
     They belong to the event loop in which they were opened. Opening raises Retryable if the other
     side does not answer, Misconfigured if it refuses; the next use tries again.

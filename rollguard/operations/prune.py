@@ -18,7 +18,7 @@ _MIN_PAUSE_S: Final = 0.01
 class Pruned:
     """How many executions were removed so far, by tool.
 
-    It grows while :func:`prune` runs, so that it says after an interruption what was done.
+    It grows while ``prune`` runs, so that it says after an interruption what was done.
     """
 
     before: datetime

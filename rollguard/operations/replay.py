@@ -60,7 +60,7 @@ class NotReplayed(NamedTuple):
 
 @dataclass
 class Replays:
-    """The result for each record; it grows while :func:`replay` runs."""
+    """The result for each record; it grows while ``replay`` runs."""
 
     replayed: list[Replayed] = field(default_factory=list)
     refused: list[NotReplayed] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Replays:
 async def replay_matching(
     settings: Settings, wanted: DeadLetterFilter, done: Replays, *, force: bool = False
 ) -> None:
-    """Replay the bad records that match, as :func:`replay` does.
+    """Replay the bad records that match, as ``replay`` does.
 
     Records that were replayed before are left out, unless one is named by its position. Rejected if
     no bad record has that position.
@@ -89,7 +89,7 @@ async def replay(
     """Publish the records again to the topics that they came from, partitioned by their keys.
 
     The result for each is added to ``done``. A record is refused if it was replayed before, if it
-    would be rejected again, or if its replay has no use (:func:`require_effect`). A refused record
+    would be rejected again, or if its replay has no use (``require_effect``). A refused record
     may be replayed later. ``force`` skips the last two checks, not the first: no record is
     published a second time. If the broker does not acknowledge a record, Retryable is raised and
     the record stays claimed, because it may be in the topic.

@@ -28,7 +28,7 @@ ReplayedMessage = ExecutionEntry | Activation | Deployment | RollbackCommand
 class RecordToReplay:
     """A bad record as a worker would read it if it were published again now.
 
-    It has the fields that :class:`streams.records.Record` asks for. ``offset`` is the old one, as
+    It has the fields that ``streams.records.Record`` asks for. ``offset`` is the old one, as
     the new one is not known yet; ``timestamp`` is now, in milliseconds.
     """
 

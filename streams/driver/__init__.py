@@ -1,1 +1,1 @@
-"""Everything that knows Faust: the driver of a role, its batches, its messages, its table."""
+"""All code that uses Faust: the driver of a role, its batches, its messages, its table."""

@@ -1,4 +1,4 @@
-"""The Faust app of a role. Each setting that needs one has its reason beside it."""
+"""The Faust app of a role. Comments give the reasons of settings."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ def create_app(
     """Return an app that reads ``source_topics`` in batches, in a consumer group of its own.
 
     ``watchdog`` is asked before anything is sent. ``url`` is the address at which other workers of
-    the role reach this one. ``max_poll_records`` is the most records of a batch, if it is not the
-    setting's. Nothing connects before the app starts.
+    the role reach this one. ``max_poll_records`` is the largest number of records in a batch, if
+    it is not that of the settings. Nothing connects before the app starts.
     """
 
     class Scheduler(BatchScheduler):
@@ -60,8 +60,8 @@ def create_app(
         # The rows that a batch of executions changes go to the changelog in a few large batches.
         "producer_max_batch_size": 1_000_000,
         "table_standby_replicas": 0,
-        # Rows on disk that have read further than their changelog goes are found when they are
-        # first read.
+        # Faust would fail if the offset on disk is beyond the end of the changelog. The detector
+        # itself checks, when it reads a row, that the row is not of an earlier topic.
         "recovery_consistency_check": False,
         "topic_partitions": partitions,
         "topic_disable_leader": True,
@@ -79,7 +79,7 @@ def create_app(
 
 
 def _credentials(settings: Settings) -> Any:
-    """Return Faust's form of what ``streams.access`` gives other clients; None for plain text."""
+    """Return the credentials in the form that Faust takes; None for a connection without TLS."""
     context = ssl_context(settings) if settings.kafka_security.endswith("ssl") else None
     if settings.kafka_security.startswith("sasl"):
         assert settings.kafka_password is not None

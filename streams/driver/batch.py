@@ -20,15 +20,15 @@ class Batch:
     """The offset from which the next batch is read."""
     epoch: int = -1
     """The number of the assignment under which the batch was fetched. The partition's owner, which
-    may be this same worker, reads a batch of an earlier assignment again; nobody else may write
-    what such a batch leads to."""
+    may be this same worker, reads the records of an earlier assignment again. Therefore the results
+    of a batch of an earlier assignment must not be written."""
     mark_done: Callable[["Batch", int], None] = lambda _batch, _offset: None
-    """The consumer's ``mark_done``. It must not hold the batch: that would be a cycle, and records
-    in a cycle wait for the garbage collector, which stops the process for a quarter of a second
-    when it finds many of them."""
+    """The consumer's ``mark_done``. It must not hold the batch, because that would be a reference
+    cycle: records in a cycle wait for the garbage collector, which stops the process for a quarter
+    of a second when it finds many of them."""
 
     def done_to(self, offset: int) -> None:
-        """Say that the records up to this offset are done, before all of the batch is."""
+        """Mark the records up to and including this offset as done, before the whole batch is."""
         self.mark_done(self, offset)
 
     @property

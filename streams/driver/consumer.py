@@ -18,10 +18,10 @@ log = structlog.get_logger()
 
 
 class _NoReadOffsets(dict[TP, int | None]):
-    """A dictionary that stays empty, in place of Faust's note of what was read already.
+    """A dictionary that stays empty, in the place of the offsets that Faust has read already.
 
-    By this note Faust drops records without a word, and it may write the note after the position
-    was set back. A record that is handed over twice does no harm, so nothing is noted.
+    Faust silently drops records whose offsets are not higher, and it may write an offset after the
+    position was set back. A record that is handed over twice does no harm, so none is dropped.
     """
 
     def __missing__(self, tp: TP) -> None:
@@ -35,9 +35,9 @@ class _NoReadOffsets(dict[TP, int | None]):
 
 
 class BatchConsumer(Consumer):
-    """Faust's consumer, which commits for source topics what ``mark_done`` was told.
+    """Faust's consumer, which for source topics commits the offsets given to ``mark_done``.
 
-    Faust's own acknowledgements are off for them (``acks=False`` in
+    Faust's own acknowledgements are off for these topics (``acks=False`` in
     ``streams.driver.source_topic``).
     """
 
@@ -46,7 +46,7 @@ class BatchConsumer(Consumer):
         self._done: dict[TopicPartition, int] = {}
         """The next offset to be committed of each partition."""
         self._next: dict[TopicPartition, int] = {}
-        """The highest offset at which the next batch of a partition may begin."""
+        """The highest offset at which the next batch of each partition may begin."""
         self._read_offset = _NoReadOffsets()
         self._epoch = 0
         self._commits_refused = False
@@ -55,10 +55,10 @@ class BatchConsumer(Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _wait_next_records(self, timeout: float) -> Any:
-        """Tell aiokafka of a poll while all buffers are full or no partition is ours.
+        """Report a poll to aiokafka while all buffers are full or no partition is assigned.
 
-        Faust does not fetch then. aiokafka would take that for a consumer that is stuck, and would
-        leave the group after ``max_poll_interval_s``.
+        Faust does not fetch then. After ``max_poll_interval_s`` without a poll, aiokafka would
+        conclude that the consumer is stuck, and leave the group.
         """
         if self.flow_active and not self._get_active_partitions():
             thread: Any = self._thread
@@ -70,22 +70,23 @@ class BatchConsumer(Consumer):
         return self._committed_offset.get(tp) or 0
 
     def owns(self, batch: Batch) -> bool:
-        """Return whether the batch's partition was ours without a break since it was fetched."""
+        """Return whether the partition was ours without a break since the batch was fetched."""
         return batch.epoch == self._epoch and batch.topic_partition in self.assignment()
 
     def begin_at(self, tp: TopicPartition, offset: int) -> None:
         """Note that reading begins at this offset, which is committed.
 
-        Only the first call of an assignment counts. When the position is set again later, some of
-        what is done may not be committed yet.
+        Only the first call after an assignment counts. At a later call, some batches may be done
+        and not committed yet, so the committed offset is too low.
         """
         self._next.setdefault(tp, offset)
 
     def take(self, batch: Batch) -> bool:
-        """Return whether to handle a batch: it is ours, and nothing before it is missing.
+        """Return whether to handle a batch: its partition is ours, and no record before it missing.
 
-        A batch that came before the position was set to the committed offset is read again later.
-        If something before the batch is missing, the partition is read again from there on.
+        A batch that was fetched before the position was set to the committed offset is read again
+        later. If records before the batch are missing, the partition is read again from the first
+        missing one on.
         """
         tp = batch.topic_partition
         if not self.owns(batch) or batch.begins is None or tp not in self._next:
@@ -99,7 +100,7 @@ class BatchConsumer(Consumer):
         return True
 
     def mark_done(self, batch: Batch, offset: int | None = None) -> None:
-        """Let the offset after the batch be committed, or the offset after ``offset``."""
+        """Have the offset after the batch committed; or the offset after ``offset``, if given."""
         last = batch.last.offset if offset is None else offset
         if self.owns(batch):
             tp = batch.topic_partition
@@ -110,11 +111,11 @@ class BatchConsumer(Consumer):
                 self._done[tp] = last + 1
 
     def refuse_commits(self) -> None:
-        """Commit nothing any more, because something that had to be sent before is lost."""
+        """Stop committing, because a row that had to be sent before the commit was lost."""
         self._commits_refused = True
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Begin a new epoch: no batch that was fetched before is ours any more."""
+        """Begin a new epoch, so that batches that were fetched before are not handled."""
         self._epoch += 1
         self._done.clear()
         self._next.clear()
@@ -138,7 +139,7 @@ class BatchConsumer(Consumer):
         return offset
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        await asyncio.sleep(0)  # the callbacks of failed sends run before this goes on
+        await asyncio.sleep(0)  # so that the callbacks of failed sends run first
         if self._commits_refused:
             return False
         crash_point("offsets.flushed")

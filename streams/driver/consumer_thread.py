@@ -1,4 +1,4 @@
-"""The thread that fetches: it makes batches, and reads again what was fetched for nobody."""
+"""The thread that fetches records, and makes one batch of each fetch of a partition."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,18 +14,20 @@ from streams.driver.batch import Batch
 
 
 class BatchConsumerThread(AIOKafkaConsumerThread):
-    """Faust's consumer thread, which knows how far each source partition was read.
+    """Faust's consumer thread, which also records how far each source partition was read.
 
-    A fetch waits at the broker for as long as ``fetch_wait_ms`` says: Faust has no setting for its
-    1.5 s. Every private method here that the other thread does not call runs in this thread's loop.
+    A fetch waits at the broker for ``fetch_wait_ms``; Faust always waits for 1.5 s, and has no
+    setting for that. The app's thread calls the public methods, except ``on_partitions_revoked``.
+    The private methods run in this thread's event loop.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._awaited_fetch: object | None = None
-        """The fetch for which somebody waits; None if nobody waits."""
+        """The fetch that a caller of ``getmany`` waits for; None if nobody waits."""
         self._read_to: dict[TP, int] = {}
-        """How far each source partition was read, without a hole, from the committed offset on."""
+        """The offset up to which each source partition was read, from the committed offset on and
+        without a gap."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -36,12 +38,12 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     async def getmany(
         self, active_partitions: set[TP] | None, timeout: float
     ) -> Mapping[TP, list[Batch]]:
-        """Fetch batches. The position goes back to the beginning of what is fetched for nobody.
+        """Fetch batches. If nobody waits for a fetch any more, set its position back.
 
         At a rebalance Faust may stop waiting for a fetch. The fetch then goes on in this thread and
         moves the position, even if the position was set to the committed offset meanwhile. Faust
-        also throws away what comes while the flow is stopped. If no later batch came, nobody would
-        notice that such a fetch is missing.
+        also throws away what is fetched while the flow is stopped. Only a later batch would show
+        that such a fetch is missing, and there may be no later batch.
         """
         fetch = self._awaited_fetch = object()
         try:
@@ -70,7 +72,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     def _batch(self, tp: TP, records: list[ConsumerRecord]) -> Batch:
         """Return the batch of records that were fetched just now.
 
-        To be called before anything else can move the position.
+        Nothing may be awaited since the fetch, because its end is the partition's position.
         """
         assignment: Any = self._ensure_consumer()._subscription.subscription.assignment
         ends: int = assignment.state_value(tp).position
@@ -82,8 +84,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Set the position of each source partition to its committed offset, and return these.
 
-        A partition of which nothing was ever committed goes back to its beginning (0); aiokafka
-        would leave its position unchanged.
+        If nothing was ever committed, the position becomes 0; aiokafka would leave it unchanged.
         """
         committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
         return committed
@@ -100,7 +101,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         return committed
 
     def read_again(self, tp: TP, offset: int) -> None:
-        """Read a partition from this offset on, soon. Another thread may call this."""
+        """Make the next fetch of a partition begin at this offset."""
         self.thread_loop.call_soon_threadsafe(self._read_from, tp, offset)
 
     def _read_from(self, tp: TP, offset: int) -> bool:
@@ -118,7 +119,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         await super().on_partitions_revoked(revoked)
 
     async def note_poll(self) -> None:
-        """Make aiokafka count a poll, although nothing is fetched."""
+        """Report a poll to aiokafka, although nothing is fetched."""
         await self.call_thread(self._note_poll, self._ensure_consumer())
 
     async def _note_poll(self, consumer: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a role asks of Faust, as a few typed questions: nothing else leaves this folder."""
+"""The typed interface between a role and Faust; Faust's own objects do not leave this folder."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ _CRASH_CHECK_S: Final = 0.2
 class Driver:
     """Reads the topics of one role in batches, as a member of its consumer group.
 
-    Nothing connects before :meth:`start`. Questions about partitions may be asked after that.
+    Nothing connects before ``start``. Methods about partitions may be called after it.
     """
 
     def __init__(self, app: faust.App) -> None:
@@ -40,7 +40,7 @@ class Driver:
         url: str | None = None,
         max_poll_records: int | None = None,
     ) -> Self:
-        """Return the driver of a role; see :func:`streams.driver.app.create_app`."""
+        """Return the driver of a role; see ``streams.driver.app.create_app``."""
         return cls(
             create_app(
                 role,
@@ -79,14 +79,14 @@ class Driver:
         await self.app.stop()
 
     async def wait_for_crash(self) -> BaseException:
-        """Return, when Faust itself gives up, the reason."""
+        """Wait until Faust itself gives up, and return the reason."""
         while not self.app.crashed and not self.app.should_stop:
             await asyncio.sleep(_CRASH_CHECK_S)
         return self.app.crash_reason or RuntimeError("the Faust app stopped by itself")
 
     @property
     def is_rebalancing(self) -> bool:
-        """Whether the group is dividing the partitions anew."""
+        """Whether the group is assigning its partitions anew."""
         return bool(self.app.rebalancing)
 
     @property
@@ -95,19 +95,19 @@ class Driver:
         return bool(self.app.in_recovery)
 
     def assigned(self) -> frozenset[TopicPartition]:
-        """Return the partitions that Faust says are ours, of the changelog too."""
+        """Return the partitions that Faust says are ours, those of the changelog included."""
         return frozenset(TopicPartition(*tp) for tp in self._consumer.assignment())
 
     def owns(self, batch: Batch) -> bool:
-        """Return whether the batch's partition was ours without a break since it was fetched."""
+        """Return whether the partition was ours without a break since the batch was fetched."""
         return self._consumer.owns(batch)
 
     def take(self, batch: Batch) -> bool:
-        """Return whether to handle a batch; one that is not handled is read again by its owner."""
+        """Return whether to handle a batch; if not, the partition's owner reads it again."""
         return self._consumer.take(batch)
 
     def mark_done(self, batch: Batch) -> None:
-        """Let the offset after the batch be committed."""
+        """Have the offset after the batch committed."""
         self._consumer.mark_done(batch)
 
     def committed_here(self, tp: TopicPartition) -> int:
@@ -123,7 +123,7 @@ class Driver:
         """Return a number that grows with each record that is read from the changelog."""
         tables: Any = self.app.tables
         offsets = tables.recovery.active_offsets.values()
-        return sum(offset or 0 for offset in offsets)  # None: not known yet
+        return sum(offset or 0 for offset in offsets)  # an offset is None until it is known
 
     def owner_of(self, changelog: str, partition: int) -> str | None:
         """Return the address of the worker that owns this partition of a table; None if unknown."""

@@ -1,8 +1,9 @@
 """The rows of one partition on disk, so that a detector need not read the whole changelog.
 
-They are a copy that may be lost. All of it came from the changelog, up to an offset that is written
-in the same step as the rows. A worker that was killed finds all that it had written. After a crash
-of the machine the newest rows may be missing; they are then read from the changelog.
+They are a copy of the changelog and may be lost. The offset up to which the changelog was copied
+is written in the same step as the rows. A worker that was killed finds everything that it had
+written. After a crash of the machine the newest rows may be missing; they are then read from the
+changelog.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from rocksdict import Options, Rdict, WriteBatch
 from schemas.errors import Misconfigured
 
 _OFFSET: Final = b"\0offset"
-"""The key of the offset. It is no tool's name, because no name contains NUL."""
+"""The key of the offset. No tool has this name, because names do not contain NUL."""
 _MEMORY_BYTES: Final = 32 * 1024 * 1024
 """Memory for the rows that are not in files yet, for each partition."""
 
@@ -41,7 +42,8 @@ class KeptRows:
             folder.mkdir(parents=True, exist_ok=True)
             return cls(Rdict(str(path), options))
         except Exception as error:  # RocksDB raises a bare Exception
-            raise Misconfigured(f"rows kept in {path}: {error} (they may be removed)") from error
+            text = f"rows kept in {path}: {error} (this folder may be removed)"
+            raise Misconfigured(text) from error
 
     def load(self) -> dict[bytes, bytes]:
         """Return all rows, by key."""

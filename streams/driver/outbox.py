@@ -1,4 +1,4 @@
-"""Messages that a role publishes; each is acknowledged by the broker before work goes on."""
+"""The messages that a role publishes; the broker acknowledges each before the work goes on."""
 
 import asyncio
 from collections.abc import Sequence
@@ -50,8 +50,8 @@ class Outbox:
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send in order, and return when all are acknowledged.
 
-        If one fails, all are sent again: those that were acknowledged already may be there twice.
-        An error that no retry can help (a record that is too large) is raised.
+        If one fails, all are sent again, so the topic may hold the acknowledged ones twice. An
+        error that a retry cannot mend (a record that is too large) is raised.
         """
         if not messages:
             return

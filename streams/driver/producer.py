@@ -10,8 +10,8 @@ from streams.suspend_watchdog import SuspendWatchdog
 class Producer(faust_aiokafka.Producer):
     """Faust's producer with an exact flush, and with the role's suspend watchdog, if it has one.
 
-    Faust keeps a buffer before its producer, and its flush waits for that buffer. Nothing that a
-    role sends goes through the buffer.
+    Faust's flush waits for a buffer between Faust and the producer. A role sends nothing through
+    that buffer.
     """
 
     suspend_watchdog: ClassVar[SuspendWatchdog | None] = None

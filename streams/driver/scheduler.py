@@ -1,4 +1,4 @@
-"""The order in which Faust hands over what was fetched: each partition's fetch as one batch."""
+"""The scheduler by which Faust hands over records: each fetch of a partition as one batch."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""The topics that a role reads, as Faust sees them."""
+"""The topics that a role reads, as a channel of Faust."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ class SourceTopic(faust.Topic):
 
     Faust sets the positions to the committed offsets first, and empties the queues then. A batch
     that was fetched and handed over in between would be lost, and never fetched again. A batch of
-    an earlier assignment, which must not be handled, is known by its epoch; a batch that is handed
-    over twice does no harm.
+    an earlier assignment, which must not be handled, has another epoch. A batch that is handed over
+    twice does no harm.
     """
 
     @property
@@ -27,8 +27,8 @@ class SourceTopic(faust.Topic):
 def source_topic(app: faust.App, topics: list[str]) -> SourceTopic:
     """Return the topics as a channel of raw bytes.
 
-    A record that does not decode must reach our own code, and not Faust's. Faust acknowledges
-    nothing of them: see ``BatchConsumer.mark_done``.
+    A record that cannot be decoded must reach our own code, which makes a dead letter of it. Faust
+    acknowledges no batch of these topics: see ``BatchConsumer.mark_done``.
     """
     return SourceTopic(
         app,

@@ -27,9 +27,9 @@ Rows = dict[bytes, bytes]
 class FurthestRows(Store[bytes, bytes]):
     """The rows in memory, by partition, and on disk as well if there is a ``folder``.
 
-    Recovery keeps, for each tool, the row that has read furthest of the executions, wherever in the
+    Recovery keeps, for each tool, the row that has read furthest in the log, wherever in the
     changelog that row is. A worker that lost its partition without noticing may have written an old
-    row after a newer one; Faust would keep the last.
+    row after a newer one; Faust would keep the last row.
     """
 
     folder: Path | None = None
@@ -46,11 +46,11 @@ class FurthestRows(Store[bytes, bytes]):
         return self.partitions.setdefault(partition, {})
 
     def keep(self, partition: int, rows: list[tuple[bytes, bytes]], first: int) -> None:
-        """Write rows to disk that are in the changelog, one after another, from ``first`` on.
+        """Write rows to disk. The changelog has them at ``first`` and the offsets after it.
 
         If ``first`` does not follow the last offset on disk, another worker has written in between.
-        Then nothing more of this partition is written to disk, and the next recovery begins before
-        the other worker's rows.
+        Then nothing more of this partition is written to disk, so that the next recovery reads the
+        other worker's rows too.
         """
         kept = self._kept.get(partition)
         if kept is None:
@@ -79,9 +79,9 @@ class FurthestRows(Store[bytes, bytes]):
         to_key: Callable[[Any], Any],
         to_value: Callable[[Any], Any],
     ) -> None:
-        """Take in batches of the changelog.
+        """Add the rows of some batches of the changelog.
 
-        No row is ever deleted, so a record without a value is old and is passed over.
+        Rows are never deleted, so a record without a value means nothing and is skipped.
         """
         for event in batch:
             fetched: Batch = event.message.value
@@ -141,8 +141,8 @@ class WindowTable(faust.Table[bytes, bytes]):
     async def write(self, partition: int, changed: Sequence[tuple[bytes, bytes]]) -> None:
         """Keep these rows, and send them to the changelog after all that was sent before.
 
-        Returns when they are handed to the producer; a flush of the producer waits until the broker
-        has them. If a send fails, the process ends, and no offset is committed before it does.
+        Return when the producer has them; a flush of the producer waits until the broker has them.
+        If a send fails, the process ends, and commits no offset before it ends.
         """
         async with self._writing:
             self.rows_of(partition).update(changed)
@@ -212,7 +212,7 @@ def window_table(
         partitions=partitions,
         key_type=bytes,
         value_type=bytes,
-        # Counted in batches of the changelog; 1 has another meaning in Faust.
+        # Counted in batches of the changelog. Not 1, because that has another meaning in Faust.
         recovery_buffer_size=2,
         on_failed_send=on_failed_send,
         folder=folder,

@@ -233,6 +233,6 @@ async def test_more_workers_than_partitions_are_refused(
             env = system.environment(ROLLGUARD_WEB_PORT=str(free_port()))
             result = await rollguard("worker", "detector", env=env)
             assert result.code == 1
-            assert "1 detector workers are there for 1 partitions" in result.err
+            assert "1 detector workers run for 1 partitions" in result.err
     finally:
         del os.environ["ROLLGUARD_PARTITIONS"]

@@ -1,5 +1,5 @@
-"""Chaos runs: real workers under a seeded schedule of faults, then an audit of what they left.
+"""Chaos runs: real workers under a seeded schedule of faults, and then an audit of the results.
 
-Nothing may be lost and nothing may count twice. The audit shares no code with the product but the
-schemas (and, under policy `guarded`, the fold).
+Nothing may be lost and nothing may count twice. The only product code that the audit uses are the
+schemas and, under policy `guarded`, the fold.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: one run for each seed; exit 1 if an invariant is broken."""
+"""``python -m tests.chaos``: one run for each seed; the exit code is 1 if an invariant broke."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ def main(
     seed: Annotated[
         list[int] | None, typer.Option(help="May be repeated. Without it a new seed is drawn.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="How long faults go on.")] = 120,
+    seconds: Annotated[float, typer.Option(help="How long faults are caused.")] = 120,
     tools: int = 200,
     rate: Annotated[float, typer.Option(help="Records per second.")] = 150,
     refused_s: Annotated[
@@ -29,7 +29,7 @@ def main(
     policy: Annotated[PolicyName, typer.Option(help="The policy of all tools.")] = "seed",
     keep: Annotated[bool, typer.Option(help="Keep the folder even if the run passed.")] = False,
 ) -> None:
-    """Break everything, then audit what is left."""
+    """Cause every kind of fault, then audit the results."""
     failed = False
     for each in seed or [random.SystemRandom().randrange(10**6)]:
         plan = Plan(each, seconds, tools, rate, refused_s, policy)
@@ -48,7 +48,7 @@ def main(
 
 
 def _print(report: Report, took_s: float) -> None:
-    print(f"seed {report.plan.seed}, {took_s:.0f} s: {report.faults.total()} faults survived:")
+    print(f"seed {report.plan.seed}, {took_s:.0f} s: {report.faults.total()} faults:")
     for kind, count in sorted(report.faults.items()):
         print(f"  {count:3} {kind}")
     print(

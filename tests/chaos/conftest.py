@@ -1,4 +1,4 @@
-"""A folder for each run, which is kept if the test failed."""
+"""The folder of each run, which is kept if the test failed."""
 
 import shutil
 import tempfile
@@ -21,7 +21,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Make a folder that Postgres can enter as user `nobody`, unlike pytest's own."""
+    """Make a folder that user `nobody`, who runs Postgres, may enter; pytest's own it may not."""
     made = Path(tempfile.mkdtemp(prefix="rollguard-chaos-"))
     yield made
     if request.node.stash.get(_FAILED, True):

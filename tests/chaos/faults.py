@@ -1,4 +1,4 @@
-"""The faults: what each does, how long it lasts, and the seeded schedule of them."""
+"""The faults, how long each lasts, and their seeded schedule."""
 
 import asyncio
 import signal
@@ -11,74 +11,71 @@ import psutil
 from streams.crash_points import CRASH_POINTS
 from tests.chaos.stack import ROLES, SESSION_S, Stack, Worker
 
+POSTGRES_REFUSED: Final = "postgres refused"
 _SETTLE_S: Final = 4.0
-"""About how long a new worker takes until it has partitions."""
+"""A new worker usually has partitions after this time."""
 _CRASH_POINTS_OF: Final = {
     role: [each for each in CRASH_POINTS if each.startswith(role)] for role in ROLES
 }
 
 
 class Fault(NamedTuple):
-    """A kind of fault, and what it is about: a role, a crash point, or nothing."""
+    """A kind of fault, and its parameter: a role, a crash point, or a number of seconds."""
 
     kind: str
-    about: str = ""
+    parameter: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.about}".strip()
+        return f"{self.kind} {self.parameter}".strip()
 
 
-def schedule(seed: int, refused_s: float = 60.0) -> "Schedule":
-    """Return the schedule of this seed: each round has every kind, in an order of its own."""
+def schedule(seed: int, refused_s: float) -> "Schedule":
+    """Return the schedule of this seed. Postgres refuses connections for ``refused_s``."""
     return Schedule(Random(f"faults {seed}"), refused_s)
 
 
 class Schedule:
-    """Draws rounds of faults."""
+    """Draws rounds of faults. Each round has every kind of fault, in a random order."""
 
     def __init__(self, random: Random, refused_s: float) -> None:
         self._random = random
-        self.refused_s = refused_s
+        self._refused = Fault(POSTGRES_REFUSED, f"{refused_s:g}")
 
     def round(self) -> list[Fault]:
         """Return every kind of fault, in the order of this round.
 
-        Refusing Postgres comes first, because it takes a minute; the others happen meanwhile.
+        Postgres refuses connections first, because that takes long; the others happen meanwhile.
         """
         random = self._random
-        deck = [Fault("kill", role) for role in ROLES]
-        deck += [
+        faults = [Fault("kill", role) for role in ROLES]
+        faults += [
             Fault("kill at crash point", random.choice(_CRASH_POINTS_OF[role])) for role in ROLES
         ]
-        deck += [
+        faults += [
             Fault("kill at crash point", random.choice(("offsets.flushed", "offsets.committed")))
         ]
-        deck += [
+        faults += [
             Fault("stop at crash point", random.choice(_CRASH_POINTS_OF[random.choice(ROLES)]))
         ]
-        deck += [Fault("zombie", role) for role in random.sample(ROLES, 2)]
-        deck += [Fault(kind) for kind in _DONE_BY if kind not in _ABOUT_SOMETHING]
-        random.shuffle(deck)
-        first = deck.index(Fault("postgres refused"))
-        deck.insert(0, deck.pop(first))
-        return deck
+        faults += [Fault("zombie", role) for role in random.sample(ROLES, 2)]
+        faults += [Fault(kind) for kind in _WITHOUT_PARAMETER]
+        random.shuffle(faults)
+        return [self._refused, *faults]
 
     def pause_s(self) -> float:
-        """Return how long all is well between two faults, in seconds."""
+        """Return how long to wait between two faults, in seconds."""
         return self._random.uniform(0.5, 3.0)
 
 
-async def inflict(fault: Fault, stack: Stack, refused_s: float) -> None:
+async def inflict(fault: Fault, stack: Stack) -> None:
     """Cause a fault and end it.
 
-    When this returns the stack is whole again, but workers may still be starting.
+    When this returns, the fault is over, but workers may still be starting.
     """
-    if fault.kind == "postgres refused":
-        await _refuse_postgres(stack, refused_s)
-    elif fault.kind in _ABOUT_SOMETHING:
-        await _ABOUT_SOMETHING[fault.kind](stack, fault.about)
+    if fault.kind in _WITH_PARAMETER:
+        await _WITH_PARAMETER[fault.kind](stack, fault.parameter)
     else:
-        await _DONE_BY[fault.kind](stack)
+        await _WITHOUT_PARAMETER[fault.kind](stack)
 
 
 def _worker_at(stack: Stack, point: str) -> Worker:
@@ -93,7 +90,7 @@ async def _kill(stack: Stack, role: str) -> None:
 async def _kill_at_crash_point(stack: Stack, point: str) -> None:
     """Kill a worker, and let it die again at this crash point after its restart.
 
-    If it does not reach the crash point in time, it goes on.
+    If it does not reach the crash point within 15 s, the fault ends without a second death.
     """
     worker = _worker_at(stack, point)
     worker.arm(f"kill:{point}@{1 + len(worker.ends) % 3}")
@@ -103,10 +100,10 @@ async def _kill_at_crash_point(stack: Stack, point: str) -> None:
 
 
 async def _stop_at_crash_point(stack: Stack, point: str) -> None:
-    """Suspend a worker at this crash point until another has taken over, then wake it.
+    """Suspend a worker at this crash point until another has taken over, then continue it.
 
-    If it does not reach the crash point in time (because it waits for a Postgres that refuses it),
-    it is killed: it must not stop later, when nobody would wake it.
+    If it does not reach the crash point in time (because it waits for Postgres), it is killed:
+    otherwise it would stop later, and nobody would continue it.
     """
     worker = _worker_at(stack, point)
     helper = stack.add(worker.role)
@@ -149,9 +146,9 @@ async def _kill_postgres(stack: Stack) -> None:
     await stack.postgres.start()
 
 
-async def _refuse_postgres(stack: Stack, refused_s: float) -> None:
+async def _refuse_postgres(stack: Stack, seconds: str) -> None:
     stack.postgres.proxy.shut()
-    await asyncio.sleep(refused_s)
+    await asyncio.sleep(float(seconds))
     await stack.postgres.proxy.open()
 
 
@@ -204,20 +201,19 @@ async def wait_until(holds: Callable[[], bool], at_most_s: float) -> bool:
     return True
 
 
-_ABOUT_SOMETHING: Final[dict[str, Callable[[Stack, str], Awaitable[None]]]] = {
+_WITH_PARAMETER: Final[dict[str, Callable[[Stack, str], Awaitable[None]]]] = {
     "kill": _kill,
     "kill at crash point": _kill_at_crash_point,
     "stop at crash point": _stop_at_crash_point,
     "zombie": _zombie,
+    POSTGRES_REFUSED: _refuse_postgres,
 }
-_DONE_BY: Final[dict[str, Callable[[Stack], Awaitable[None]]]] = {
+_WITHOUT_PARAMETER: Final[dict[str, Callable[[Stack], Awaitable[None]]]] = {
     "broker killed": _kill_broker,
     "kafka cut": _cut_kafka,
     "postgres killed": _kill_postgres,
-    "postgres refused": lambda stack: _refuse_postgres(stack, 60.0),
     "slow network": _slow,
     "scaled 1 3 1": _scale,
     "all killed": _kill_all,
     "all restarted": _restart_all,
 }
-KINDS: Final = (*_ABOUT_SOMETHING, *_DONE_BY)

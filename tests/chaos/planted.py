@@ -1,6 +1,6 @@
-"""A worker with a planted bug: ``python -m tests.chaos.planted BUG ROLE``.
+"""A worker with a planted bug: ``python -m tests.chaos.planted PLANT ROLE``.
 
-The audit must catch every one of them; else an audit that finds nothing would prove nothing.
+The audit must find each of these bugs. Otherwise an audit without findings would prove nothing.
 """
 
 import asyncio
@@ -34,24 +34,24 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 
 
 def no_watermark() -> None:
-    """Let rows count again what they have read already."""
+    """Let rows count records again that they have read already."""
     fold_all = policy.decision.fold.fold_all
 
-    def forgetful(row: Any, *rest: Any) -> Any:
+    def without_watermark(row: Any, *rest: Any) -> Any:
         if row is not None:
             row.read_to = -1
         return fold_all(row, *rest)
 
-    _replace(agents.detector.watch_executions, "fold_all", forgetful)
+    _replace(agents.detector.watch_executions, "fold_all", without_watermark)
 
 
 def row_before_command() -> None:
-    """Write rows before the command is sent; the worker dies once in between."""
+    """Write rows before the command is sent, and die once in between."""
     handler = agents.detector.watch_executions.WatchExecutions
     handled, publish = handler.handle, Outbox.publish
 
     async def handle(self: Any, batch: Any) -> None:
-        # fold as the product does, but hold the command back until the rows are written
+        # Handle the batch as the product does, but send its messages after the rows.
         held: list[Sequence[Outgoing]] = []
 
         async def hold(_: Outbox, messages: Sequence[Outgoing]) -> None:
@@ -74,46 +74,46 @@ def row_before_command() -> None:
 def commit_before_flush() -> None:
     """Commit offsets while the rows still wait to be sent."""
     send = table.WindowTable._send
-    waiting = set()
+    delayed = set()
 
-    async def later(self: Any, partition: int, rows: Any) -> None:
+    async def send_later(self: Any, partition: int, rows: Any) -> None:
         await asyncio.sleep(2)
         await send(self, partition, rows)
 
-    async def put_off(self: Any, partition: int, rows: Any) -> None:
-        task = asyncio.ensure_future(later(self, partition, list(rows)))
-        waiting.add(task)
-        task.add_done_callback(waiting.discard)
+    async def delay(self: Any, partition: int, rows: Any) -> None:
+        task = asyncio.ensure_future(send_later(self, partition, list(rows)))
+        delayed.add(task)
+        task.add_done_callback(delayed.discard)
 
-    _replace(table.WindowTable, "_send", put_off)
+    _replace(table.WindowTable, "_send", delay)
 
 
 def no_suspend_watchdog() -> None:
     """Let a worker that was suspended go on, without the check of its suspend watchdog.
 
-    It dies at the next crash point. Else an applier with more records in hand would publish again
-    what is current, and so repair what it did.
+    It dies at its next crash point. Otherwise an applier with more records would publish the
+    current version again, and the old one would not remain the last.
     """
     crash_point = streams.crash_points.crash_point
-    woken = False
+    was_suspended = False
 
-    def die_at_the_next(point: CrashPoint) -> None:
-        nonlocal woken
-        if woken:
+    def die_after_suspension(point: CrashPoint) -> None:
+        nonlocal was_suspended
+        if was_suspended:
             os.kill(os.getpid(), signal.SIGKILL)
         begin = time.monotonic()
         crash_point(point)
-        woken = time.monotonic() - begin > _STOOD_STILL_S
+        was_suspended = time.monotonic() - begin > _STOOD_STILL_S
 
     def unchecked(_: Any) -> None:
         return
 
     _replace(SuspendWatchdog, "check", unchecked)
-    _replace(agents.applier.publish_changes, "crash_point", die_at_the_next)
+    _replace(agents.applier.publish_changes, "crash_point", die_after_suspension)
 
 
 def no_lock() -> None:
-    """Publish versions without the lock of the tool, even from a worker that was suspended."""
+    """Publish versions without the lock of the tool, and without the suspend watchdog."""
 
     @asynccontextmanager
     async def unlocked(*_: Any) -> AsyncIterator[None]:
@@ -124,7 +124,7 @@ def no_lock() -> None:
 
 
 def clock_steps() -> None:
-    """Let the wall clock jump an hour ahead and an hour back every two seconds; this is no bug."""
+    """Let the wall clock jump by an hour every two seconds. This is no bug: it must do no harm."""
     real, begin = time.time, time.monotonic()
 
     def ahead_s() -> float:
@@ -153,12 +153,13 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
 
 
 _STOOD_STILL_S: Final = 3.0
+"""A crash point that took longer than this has suspended the worker."""
 
 
 def _die_once() -> None:
-    mark = Path(os.environ["ROLLGUARD_DATA_DIR"]) / "died"
-    if not mark.exists():
-        mark.touch()
+    marker = Path(os.environ["ROLLGUARD_DATA_DIR"]) / "died"
+    if not marker.exists():
+        marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

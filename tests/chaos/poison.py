@@ -1,4 +1,4 @@
-"""Records that must become dead letters, each with a text that the cause must contain."""
+"""Poison: records that must become dead letters, each with a text that the error must contain."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.chaos.stack import PARTITIONS
 
 
 class Made(NamedTuple):
-    """A record to send. Without a partition the default partitioner chooses it."""
+    """A record to send. If ``partition`` is None, the default partitioner chooses it."""
 
     key: bytes | None
     value: bytes | None

@@ -1,4 +1,4 @@
-"""One run: a stack, the workload, the faults, then the audit."""
+"""One run: the stack, the workload and the faults, and then the audit."""
 
 import asyncio
 import json
@@ -12,15 +12,15 @@ from schemas.rules import PolicyName
 from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation
-from tests.chaos.audit.lag import until_none
-from tests.chaos.faults import inflict, schedule
+from tests.chaos.audit.lag import wait_until_none
+from tests.chaos.faults import POSTGRES_REFUSED, inflict, schedule
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import Workload
 
 CATCH_UP_S = 60.0
-"""After the last fault the lag must be gone within so many seconds."""
+"""The lag must be 0 within this time after the last fault."""
 _CALM_S = 5.0
-"""The workload goes on for so long after the last fault."""
+"""The workload goes on for this time after the last fault."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Report:
 
 
 async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT) -> Report:
-    """Run the plan in this folder, in which the logs and the ledger stay."""
+    """Run the plan, and write the logs and the ledger into the folder."""
     report = Report(plan)
     keep_rows = plan.seed % 2 == 1  # detectors keep them on disk, or read their changelog
     async with Stack(folder, worker_program, keep_rows=keep_rows, policy=plan.policy) as stack:
         begin = time.monotonic()
-        stack.say = lambda text: _say(report, begin, text)  # type: ignore[method-assign]
+        stack.say = lambda text: _note(report, begin, text)  # type: ignore[method-assign]
         for role in ROLES:
             stack.add(role)
         workload = Workload(stack.settings, plan.seed, plan.tools, plan.rate)
@@ -77,33 +77,33 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
 
 
 async def _cause_faults(plan: Plan, stack: Stack, report: Report) -> None:
-    """Cause faults, round after round, until the time is up; the first round is always whole."""
-    faults = schedule(plan.seed)
+    """Cause faults in rounds until the time is over; the first round is always complete."""
+    faults = schedule(plan.seed, plan.refused_s)
     meanwhile: list[asyncio.Task[None]] = []
     end = time.monotonic() + plan.seconds
     await asyncio.sleep(5)
-    first = True
-    while first or time.monotonic() < end:
+    is_first = True
+    while is_first or time.monotonic() < end:
         for fault in faults.round():
-            if not first and time.monotonic() > end:
+            if not is_first and time.monotonic() > end:
                 break
             stack.say(f"fault: {fault}")
             report.faults[fault.kind] += 1
-            inflicted = inflict(fault, stack, plan.refused_s)
-            if fault.kind == "postgres refused":
+            inflicted = inflict(fault, stack)
+            if fault.kind == POSTGRES_REFUSED:
                 meanwhile.append(asyncio.create_task(inflicted))
             else:
                 await inflicted
             await asyncio.sleep(faults.pause_s())
         await asyncio.gather(*meanwhile)
         meanwhile.clear()
-        first = False
+        is_first = False
 
 
 async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
     stack.say("waiting until there is no lag")
     try:
-        report.catch_up_s = await until_none(stack.settings, CATCH_UP_S)
+        report.catch_up_s = await wait_until_none(stack.settings, CATCH_UP_S)
     except TimeoutError:
         text = f"not zero {CATCH_UP_S:.0f} s after the last fault"
         report.violations.append(Violation("lag", "all", "the groups", text))
@@ -118,18 +118,18 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
     report.poison = len(state.poison)
     report.violations += violations(state, workload.acknowledged)
     report.violations += [
-        Violation("restarts", *end, "ended by itself") for end in stack.unasked_ends
+        Violation("restarts", *end, "ended by itself") for end in stack.unexpected_ends
     ]
 
 
-def _say(report: Report, begin: float, text: str) -> None:
+def _note(report: Report, begin: float, text: str) -> None:
     line = f"{time.monotonic() - begin:7.1f} s  {text}"
     report.events.append(line)
     print(line, flush=True)
 
 
 def _write_ledger(folder: Path, report: Report) -> None:
-    """Write the run as lines of JSON: the plan, what happened when, what broke and where."""
+    """Write the run as lines of JSON: the plan, the events, and the violations."""
     with (folder / "ledger.jsonl").open("w") as ledger:
         for line in (
             {"seed": report.plan.seed, "plan": str(report.plan)},

@@ -1,4 +1,4 @@
-"""A short run with one fault of its own, for tests."""
+"""A scene: a short run with one fault, for tests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation
-from tests.chaos.audit.lag import until_none
+from tests.chaos.audit.lag import wait_until_none
 from tests.chaos.run import CATCH_UP_S
 from tests.chaos.stack import PRODUCT, ROLES, Stack
 from tests.chaos.workload import KINDS, Workload
@@ -26,7 +26,7 @@ async def play(
     rate: float = 80.0,
     kinds: Mapping[str, int] = KINDS,
 ) -> list[Violation]:
-    """Return what broke in a run in which ``act`` happens.
+    """Run a stack and a workload while ``act`` causes the fault, and return the violations.
 
     ``armed`` has, by role, the crash point at which its worker dies or stops.
     """
@@ -41,7 +41,7 @@ async def play(
         finally:
             workload.stop()
             await working
-        await until_none(stack.settings, CATCH_UP_S)
+        await wait_until_none(stack.settings, CATCH_UP_S)
         url = stack.one("detector").url
         state = await read_final_state(stack.settings, stack.postgres.socket_dsn, url)
         return violations(state, workload.acknowledged)

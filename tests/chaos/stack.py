@@ -1,4 +1,4 @@
-"""The stack that a chaos run breaks: a broker and a Postgres with proxies, and their workers."""
+"""The stack of a chaos run: a broker and a Postgres, each with a proxy, and the workers."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
+from tests.support.armed_worker import VARIABLE
 from tests.support.kafka import APACHE
 from tests.support.proxy import Proxy, to_port, to_socket
 
@@ -29,14 +30,14 @@ PARTITIONS = 4
 PRODUCT = ("-m", "tests.support.armed_worker", "worker")
 _START_S = 60.0
 _RESTART_S = 0.3
-"""The supervisor waits for so long before it starts a worker again."""
+"""The supervisor waits this long before it starts a worker again."""
 _EXPECTED_REASONS = ("stood still", "went away while the worker started")
 
 
 def start(
     command: Sequence[str], log: Path, user: tuple[int, int] | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, which ends when this process ends."""
+    """Start a process in its own session. It is killed when this process ends."""
     with log.open("ab") as output:
         return subprocess.Popen(
             guarded(command, signal.SIGKILL, user),
@@ -56,7 +57,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Broker:
-    """Apache Kafka, which tells its clients the address of a proxy."""
+    """Apache Kafka, which gives its clients the address of a proxy."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -112,7 +113,7 @@ class Postgres:
                 await asyncio.sleep(0.05)
 
     def kill(self) -> None:
-        """Kill all its processes at once, as when the power fails (what was written stays)."""
+        """Kill all its processes at once. Its files keep what was written."""
         if self._process is None:
             return
         children = psutil.Process(self._process.pid).children()  # each in a session of its own
@@ -123,19 +124,19 @@ class Postgres:
 
 
 class Worker:
-    """One worker, which keeps its name and is started again whenever it ends by itself."""
+    """One worker, which keeps its name and is started again whenever it ends."""
 
-    def __init__(self, stack: "Stack", role: str, number: int, step: str = "") -> None:
+    def __init__(self, stack: "Stack", role: str, number: int, crash_point: str = "") -> None:
         self.role, self.number = role, number
         self.name = f"{role}-{number}"
         self.ends: list[int] = []
         """The exit codes so far; a negative one is a signal."""
-        self.expected = False
-        """Whether its next end is intended."""
+        self.end_is_intended = False
+        """Whether its next end is caused by this process."""
         self._stack = stack
         self._port = free_port()
-        self._step = step
-        self._wanted = True
+        self._crash_point = crash_point
+        self._restarts = True
         self._process = self._start()
         self._supervisor = asyncio.create_task(self._supervise())
 
@@ -151,25 +152,25 @@ class Worker:
         """Send a signal to the process that runs now."""
         if self._process.returncode is None:
             if number in (signal.SIGKILL, signal.SIGTERM):
-                self.expected = True  # whatever signal it gets while it is ending
+                self.end_is_intended = True
             os.kill(self._process.pid, number)
 
-    def arm(self, step: str) -> None:
-        """Let it die or stop at this crash point, once, after its next start."""
-        self._step = step
+    def arm(self, crash_point: str) -> None:
+        """Let it die or stop at this crash point once, after its next start."""
+        self._crash_point = crash_point
 
     async def retire(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it and do not start it again."""
-        self._wanted = False
+        self._restarts = False
         self.send_signal(signal.SIGCONT)
         self.send_signal(number)
         await self._supervisor
 
     def _start(self) -> subprocess.Popen[bytes]:
         stack = self._stack
-        step, self._step = self._step, ""
+        crash_point, self._crash_point = self._crash_point, ""
         environment = stack.environment(self.name, self._port) | (
-            {"ROLLGUARD_TEST_STEP": step} if step else {}
+            {VARIABLE: crash_point} if crash_point else {}
         )
         command = [sys.executable, *stack.worker_program, self.role]
         log = stack.folder / f"{self.name}.log"
@@ -177,7 +178,7 @@ class Worker:
         return start(command, log, None, **environment)
 
     def _output(self) -> str:
-        """Return what it has written since it was started."""
+        """Return the output since its last start."""
         log = (self._stack.folder / f"{self.name}.log").read_bytes()
         return log[self._log_begin :].decode(errors="replace").strip()
 
@@ -186,22 +187,22 @@ class Worker:
             while self._process.poll() is None:
                 await asyncio.sleep(0.05)
             self.ends.append(self._process.returncode)
-            if self._process.returncode not in (0, -signal.SIGKILL) and not self.expected:
+            if self._process.returncode not in (0, -signal.SIGKILL) and not self.end_is_intended:
                 self._stack.note_end(self.name, self._output())
-            self.expected = False
-            if not self._wanted:
+            self.end_is_intended = False
+            if not self._restarts:
                 return
             await asyncio.sleep(_RESTART_S)
-            if not self._wanted:
+            if not self._restarts:
                 return
             self._process = self._start()
 
 
 class Stack:
-    """``async with Stack(folder)``: broker, Postgres, schema and topics; workers when asked for.
+    """The broker, Postgres, schema, topics and workers; use it with ``async with``.
 
-    ``worker_program`` holds the arguments for Python that come before the role: the product's own,
-    or those of a worker with a planted bug.
+    Workers are added by ``add``. ``worker_program`` holds the arguments for Python that come
+    before the role: the product's own, or those of a worker with a planted bug.
     """
 
     def __init__(
@@ -225,8 +226,8 @@ class Stack:
             session_timeout_s=SESSION_S,
             policy=policy,
         )
-        self.unasked_ends: list[tuple[str, str]] = []
-        """Workers that ended although nobody ended them, with the last line that they wrote."""
+        self.unexpected_ends: list[tuple[str, str]] = []
+        """Workers that ended by themselves without an expected reason, with their last line."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -248,15 +249,15 @@ class Stack:
         await self.postgres.proxy.close()
 
     def say(self, text: str) -> None:
-        """Report an event of the run; a run replaces this."""
+        """Report an event of the run. A run replaces this method."""
 
     def note_end(self, worker: str, output: str) -> None:
-        """Report that a worker ended by itself, and remember it if its reason is not expected."""
+        """Report that a worker ended by itself; store it if the reason is not an expected one."""
         reasons = [reason for reason in _EXPECTED_REASONS if reason in output]
         last = output.rpartition("\n")[2]
         self.say(f"{worker} ended by itself: {reasons[0] if reasons else last}")
         if not reasons:
-            self.unasked_ends.append((worker, last))
+            self.unexpected_ends.append((worker, last))
 
     def environment(self, name: str, port: int) -> dict[str, str]:
         """Return the environment variables of a worker of this stack."""
@@ -273,11 +274,11 @@ class Stack:
             "ROLLGUARD_POLICY": self.settings.rules.policy,
         }
 
-    def add(self, role: str, step: str = "") -> Worker:
+    def add(self, role: str, crash_point: str = "") -> Worker:
         """Start one more worker of the role, with the first name that is free."""
         taken = {each.number for each in self.of(role)}
         number = next(number for number in range(1, PARTITIONS + 1) if number not in taken)
-        worker = Worker(self, role, number, step)
+        worker = Worker(self, role, number, crash_point)
         self.workers.append(worker)
         return worker
 

@@ -1,4 +1,4 @@
-"""Each crash point: a worker dies there and is started again, and the audit finds nothing."""
+"""At each crash point a worker dies and is started again, and the audit finds no violation."""
 
 import signal
 from pathlib import Path

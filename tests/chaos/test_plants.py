@@ -1,4 +1,4 @@
-"""Planted bugs: the audit catches every one of them and names the invariant that broke."""
+"""Planted bugs: the audit finds each of them, and names the invariant that broke."""
 
 import asyncio
 import os
@@ -22,8 +22,8 @@ def planted(fault: str) -> tuple[str, ...]:
     return ("-m", "tests.chaos.planted", fault)
 
 
-async def dies_again_and_again(stack: Stack, _: Workload) -> None:
-    """Kill the detector three times, each time before what it wrote is committed."""
+async def dies_three_times(stack: Stack, _: Workload) -> None:
+    """Let the detector die three times, each time between writing its rows and the commit."""
     worker = stack.one("detector")
     for times in range(1, 4):
         worker.arm("kill:offsets.flushed@3")
@@ -33,7 +33,7 @@ async def dies_again_and_again(stack: Stack, _: Workload) -> None:
 async def test_rows_without_watermark_count_twice(folder: Path) -> None:
     found = await play(
         folder,
-        dies_again_and_again,
+        dies_three_times,
         armed={"detector": "kill:offsets.flushed@3"},
         program=planted("no_watermark"),
         tools=2,
@@ -43,10 +43,10 @@ async def test_rows_without_watermark_count_twice(folder: Path) -> None:
     assert {each.invariant for each in found} & {"windows", "decisions"}
 
 
-async def test_with_the_watermark_they_do_not(folder: Path) -> None:
+async def test_rows_with_a_watermark_do_not_count_twice(folder: Path) -> None:
     found = await play(
         folder,
-        dies_again_and_again,
+        dies_three_times,
         armed={"detector": "kill:offsets.flushed@3"},
         tools=2,
         rate=150,
@@ -82,8 +82,8 @@ async def test_a_commit_before_the_flush_loses_rows(folder: Path) -> None:
 class Stops:
     """Suspends the first worker of a role at a crash point until its session is over.
 
-    Another worker takes over. The first one is woken when no more records come, so that what it
-    sends is the last record of its tool.
+    Another worker takes over. The first one continues when no more records come, so that its record
+    becomes the last one of its tool.
     """
 
     def __init__(self, point: str, *, lock_is_lost: bool) -> None:
@@ -105,8 +105,8 @@ class Stops:
         await asyncio.sleep(3)
 
 
-async def played_with_a_zombie(folder: Path, stops: Stops, program: Sequence[str]) -> set[str]:
-    """Return the invariants that broke."""
+async def broken_by_a_zombie(folder: Path, stops: Stops, program: Sequence[str]) -> set[str]:
+    """Play a scene with a zombie, and return the invariants that broke."""
     found = await play(
         folder,
         stops,
@@ -122,30 +122,32 @@ DETECTOR, APPLIER = "detector.commanded", "applier.activation_published"
 
 
 @pytest.mark.parametrize(("point", "broken"), [(DETECTOR, "rows"), (APPLIER, "versions")])
-async def test_a_woken_zombie_without_the_guard(point: str, broken: str, folder: Path) -> None:
+async def test_a_zombie_that_continues_without_the_watchdog_does_harm(
+    point: str, broken: str, folder: Path
+) -> None:
     stops = Stops(point, lock_is_lost=True)
-    assert broken in await played_with_a_zombie(folder, stops, planted("no_suspend_watchdog"))
+    assert broken in await broken_by_a_zombie(folder, stops, planted("no_suspend_watchdog"))
 
 
 @pytest.mark.parametrize("point", [DETECTOR, APPLIER])
-async def test_a_woken_zombie_does_no_harm(point: str, folder: Path) -> None:
+async def test_a_zombie_that_continues_does_no_harm(point: str, folder: Path) -> None:
     stops = Stops(point, lock_is_lost=True)
-    assert await played_with_a_zombie(folder, stops, PRODUCT) == set()
+    assert await broken_by_a_zombie(folder, stops, PRODUCT) == set()
 
 
 @pytest.mark.parametrize(
     ("plant", "broken"), [("no_lock", {"versions"}), ("no_suspend_watchdog", set())]
 )
 async def test_publishing_without_the_lock(plant: str, broken: set[str], folder: Path) -> None:
-    """The lock alone keeps the versions in order, for as long as it is held."""
+    """While it is held, the lock of the tool is enough to keep the versions in order."""
     stops = Stops(APPLIER, lock_is_lost=False)
-    assert await played_with_a_zombie(folder, stops, planted(plant)) == broken
+    assert await broken_by_a_zombie(folder, stops, planted(plant)) == broken
 
 
 async def test_a_stepped_wall_clock_changes_no_decision(folder: Path) -> None:
-    """Time is that of the executions and of the broker; the workers' own clocks may jump."""
+    """Decisions depend on the times of executions and of the broker, not on workers' clocks."""
 
-    async def runs_on(_: Stack, __: Workload) -> None:
+    async def nothing_else_happens(_: Stack, __: Workload) -> None:
         await asyncio.sleep(16)
 
-    assert await play(folder, runs_on, program=planted("clock_steps")) == []
+    assert await play(folder, nothing_else_happens, program=planted("clock_steps")) == []

@@ -1,8 +1,8 @@
-"""The engines of a run: they follow `tool-versions`, execute, deploy, make mistakes.
+"""The workload of a run: engines that follow `tool-versions`, execute, deploy and make mistakes.
 
-What happens to which tool, in which order and with which result, is drawn from the seed alone.
-Which version an execution names depends on when the engine learns of the version, as in production.
-The code of a version says how often it fails and with which error: ``# fails 0.9 TypeError``.
+The acts, their order, their tools and their results are drawn from the seed alone. The version that
+an execution names depends on when the engine reads of the version, as in production. The code of a
+version contains its failure rate and its error: ``# fails 0.9 TypeError``.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ HEADER: Final = "poison"
 
 OUTAGE_EVERY: Final = 3_000
 OUTAGE_FROM: Final = 2_500
-"""Under policy `guarded` everything fails now and then: of 3,000 acts, those from this one on."""
+"""Under policy `guarded` there are outages: of 3,000 acts, all executions from this one on fail."""
 SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
 
 KINDS: Final = {
@@ -69,16 +69,16 @@ class Workload:
         self._history: dict[str, list[int]] = defaultdict(list)
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._deployed: dict[str, Deployment] = {}
-        self._outages = settings.rules.policy == "guarded"
+        self._has_outages = settings.rules.policy == "guarded"
         self._in_outage = False
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Send nothing more; :meth:`run` returns when all records are acknowledged."""
+        """Send nothing more; ``run`` returns when all records are acknowledged."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Deploy every tool, then send at the given rate until :meth:`stop`."""
+        """Deploy every tool, then send at the given rate until ``stop``."""
         producer = AIOKafkaProducer(
             bootstrap_servers=list(self._settings.kafka_brokers),
             enable_idempotence=True,
@@ -93,7 +93,7 @@ class Workload:
             begin, done = time.monotonic(), 0
             while not self._stopping.is_set():
                 while done < (time.monotonic() - begin) * self._rate:
-                    self._in_outage = self._outages and done % OUTAGE_EVERY >= OUTAGE_FROM
+                    self._in_outage = self._has_outages and done % OUTAGE_EVERY >= OUTAGE_FROM
                     await self._act(producer)
                     done += 1
                 await asyncio.sleep(0.01)
@@ -114,7 +114,7 @@ class Workload:
         random = self._random
         tool = random.choice(self._tools)
         kind = random.choices(list(self._kinds), list(self._kinds.values()))[0]
-        # Draw for every kind, so that the next draws do not depend on what is known by now.
+        # Draw for every kind, so that later draws do not depend on the versions that are known.
         luck, draw = random.random(), Random(random.getrandbits(64))
         if kind == "execute":
             await self._execute(producer, tool, luck, draw)
@@ -206,7 +206,7 @@ class Workload:
         topic: str,
         tool: str,
         value: bytes | None,
-        known_as: UUID | None = None,
+        record_id: UUID | None = None,
         **more: Any,
     ) -> None:
         key = more.pop("key", tool.encode())
@@ -216,13 +216,13 @@ class Workload:
         except KafkaError:
             self.failed += 1
             return
-        sent.add_done_callback(lambda done: self._note(done, topic, known_as))
+        sent.add_done_callback(lambda done: self._note(done, topic, record_id))
 
-    def _note(self, done: "asyncio.Future[Any]", topic: str, known_as: UUID | None) -> None:
+    def _note(self, done: "asyncio.Future[Any]", topic: str, record_id: UUID | None) -> None:
         if done.cancelled() or done.exception() is not None:
             self.failed += 1
-        elif known_as is not None:
-            self.acknowledged[topic].add(known_as)
+        elif record_id is not None:
+            self.acknowledged[topic].add(record_id)
 
 
 def _behaviour(draw: Random) -> str:

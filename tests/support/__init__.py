@@ -1,1 +1,1 @@
-"""What tests share: servers, workers, the oracle, generators of bad input."""
+"""The parts that tests share: servers, workers, the oracle, generators of bad input."""

@@ -1,4 +1,4 @@
-"""The applier for tests: on a real Postgres, with a broker and a code comparer that remember."""
+"""The applier for tests: on a real Postgres, with a recording broker and code comparer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ TOPICS = Topics.of(SETTINGS)
 
 
 class Broker:
-    """What was published, as it was published: what is acknowledged together."""
+    """A broker that keeps what was published; messages that were published together form a list."""
 
     def __init__(self) -> None:
         self.published: list[list[Outgoing]] = []
@@ -39,10 +39,11 @@ class Broker:
             self.published.append(list(messages))
 
     def of(self, topic: str) -> list[bytes]:
+        """Return the values that were published to the topic."""
         return [each.value for some in self.published for each in some if each.topic == topic]
 
     def shape(self) -> list[tuple[str, list[str]]]:
-        """Topics and tools."""
+        """Return, for each time something was published, the topic and the tools."""
         return [
             (some[0].topic, [(each.key or b"").decode() for each in some])
             for some in self.published
@@ -64,11 +65,12 @@ class Broker:
 
 
 class Comparer:
-    """A code comparer that remembers which code it was given, with one finding for each."""
+    """A code comparer that keeps the pairs of code that it was given, with one finding each."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, str]] = []
         self.meanwhile: Callable[[], Any] | None = None
+        """Called once, during the next comparison."""
         self.kind: Kind = "default_changed"
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
@@ -80,7 +82,7 @@ class Comparer:
 
 
 class Applier:
-    """Both halves of the applier over one broker."""
+    """The two halves of the applier, for deployments and for rollbacks, with one broker."""
 
     def __init__(
         self, pool: Pool, broker: Broker | None = None, settings: Settings = SETTINGS
@@ -108,6 +110,7 @@ class Applier:
 
 
 def batch(topic: str, *requests: Deployment | RollbackCommand | bytes) -> Batch:
+    """Return a batch of these messages; bytes are a bad record."""
     records: list[Any] = []
     for offset, request in enumerate(requests):
         key, value = (

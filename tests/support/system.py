@@ -1,4 +1,4 @@
-"""Real workers with a real broker and a real Postgres, and what a test asks of them."""
+"""Real workers with a real broker and a real Postgres, and functions to use them in tests."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ WAIT_S = 30.0
 
 
 def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
-    """Return an execution of now; ``error`` None is a success."""
+    """Return an execution at the present time; it is a success if ``error`` is None."""
     values: dict[str, Any] = {
         "execution_id": uuid4(),
         "tool_name": tool,
@@ -40,7 +40,7 @@ def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
 
 
 def deployment(tool: str, code: str, **fields: Any) -> Deployment:
-    """Return a person's deployment of now."""
+    """Return a person's deployment at the present time."""
     values: dict[str, Any] = {
         "deployment_id": uuid4(),
         "tool_name": tool,
@@ -94,7 +94,7 @@ class System:
         fetch_wait_ms: int = 20,
         **more: str,
     ) -> AsyncIterator[Self]:
-        """Make topics and schema, and run ``roles``; ``more`` is added to their environment."""
+        """Create topics and schema, and run ``roles``; ``more`` is added to their environment."""
         port = free_port()
         settings = load_settings(
             kafka_brokers=brokers,
@@ -121,7 +121,7 @@ class System:
             await system.producer.stop()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return the environment in which a worker or the command line finds this system."""
+        """Return the environment variables for a worker or for the command line."""
         settings = self.settings
         return {
             **os.environ,
@@ -165,13 +165,15 @@ class System:
         return codes
 
     async def detector_ready(self) -> None:
+        """Return when the detector answers health queries."""
+
         async def answers() -> bool:
             return (await self.health("none"))[0] == 404
 
         await until(answers)
 
     async def is_ready(self, role: str) -> bool:
-        """Return whether a role's worker says that it is ready."""
+        """Return whether ``/readyz`` of a role's worker answers 200."""
         return (await self.page(role, "/readyz"))[0] == 200
 
     async def all_ready(self, *roles: str) -> None:
@@ -217,7 +219,7 @@ class System:
     async def send(
         self, topic: str, tool: str, *values: Message | bytes, partition: int | None = None
     ) -> None:
-        """Publish in order, acknowledged, keyed by the tool."""
+        """Publish the values in order, with the tool as their key; return when acknowledged."""
         sent = [
             await self.producer.send(
                 topic,
@@ -246,11 +248,11 @@ class System:
         )
         return DeploymentOutcome.from_bytes(record.value)
 
-    async def first(self, topic: str, wanted: Callable[[bytes], bool]) -> ConsumerRecord:
-        """Return the first record of the topic whose value is wanted; wait for it."""
+    async def first(self, topic: str, matches: Callable[[bytes], bool]) -> ConsumerRecord:
+        """Return the first record of the topic whose value matches; wait for it."""
         async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
             async for record in consumer:
-                if wanted(record.value):
+                if matches(record.value):
                     return record
         raise AssertionError("unreachable")
 
@@ -300,7 +302,7 @@ class System:
 
 
 async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
-    """Return when the condition holds; it is asked again and again, for a limited time."""
+    """Return when the condition holds; raise TimeoutError if it does not hold in time."""
     async with asyncio.timeout(timeout_s):
         while not await holds():
             await asyncio.sleep(0.05)
@@ -310,7 +312,7 @@ async def until(holds: Callable[[], Any], timeout_s: float = WAIT_S) -> None:
 async def system(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """Run all three roles with topics and a database of their own, until the test ends."""
+    """Run the three roles with new topics and a new database, until the test ends."""
     roles = ("detector", "applier", "recorder")
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, roles) as running:
         yield running
@@ -320,7 +322,7 @@ async def system(
 async def detector(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """Run a detector alone, because it must not need any other role."""
+    """Run only a detector, because it must not need any other role."""
     async with System.started(
         kafka, database_dsn, topic_prefix, tmp_path, ("detector",)
     ) as running:

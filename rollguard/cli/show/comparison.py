@@ -15,7 +15,7 @@ _SEVERITIES: Final = {"breaking": "bold red", "risky": "yellow", "note": "dim"}
 
 
 def show_comparison(found: Mapping[str, Any], as_json: bool) -> None:
-    """Print what :func:`rollguard.management.version_comparison.comparison_of` returns.
+    """Print what ``rollguard.management.version_comparison.comparison_of`` returns.
 
     The diff comes last, coloured on a terminal. Elsewhere it is printed unchanged, so that
     ``patch`` accepts the output.

@@ -1,1 +1,1 @@
-"""The audit of a chaos run: what it must have led to, and the check that it did."""
+"""The audit of a chaos run: its final state, the expected results, and their comparison."""

@@ -25,6 +25,6 @@ _INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
 
 
 def violations(state: FinalState, acknowledged: dict[str, set[UUID]]) -> list[Violation]:
-    """Return all places at which an invariant does not hold; a run passes if there are none."""
+    """Return all violations of the invariants; a run passes if there are none."""
     found = [violation for invariant in _INVARIANTS for violation in invariant(state)]
     return found + list(lost_records(state, acknowledged))

@@ -1,9 +1,9 @@
-"""What the policy demands of the logs: the commands, and what the detector's table shows.
+"""The results that the policy demands of the logs: commands, and the answers of health queries.
 
-For policy `seed` a model says so, which was written from the contract (``model.py``), tool by tool.
-For policy `guarded` the product's own fold says so, over the log of each partition in one go,
-without batches, encoded rows or crashes. Whether that fold is right is tested in ``tests/unit``; a
-chaos run tests that everything it demands happened exactly once, whatever faults there were.
+For policy `seed` they come from a model that was written from the contract (``model.py``), tool by
+tool. For policy `guarded` they come from the product's own fold, over the whole log of a partition,
+without batches, encoded rows or crashes. ``tests/unit`` tests whether that fold is right. A chaos
+run tests that everything it demands happened exactly once, in spite of the faults.
 """
 
 import json
@@ -26,16 +26,16 @@ from tests.support.policy.partition import Partition
 
 @dataclass
 class Expected:
-    """What is expected of one tool. ``health`` is the answer of a table query, or a part of it."""
+    """The expected results of one tool. ``health`` is a health query's answer, or a part of it."""
 
     commands: list[tuple[ConsumerRecord, RollbackCommand]] = field(default_factory=list)
     """Each command with the record that demands it."""
     health: Mapping[str, Any] = field(default_factory=dict)
 
-    def shown_in(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Return the same part of an answer.
+    def same_part_of(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the part of an answer that corresponds to ``health``.
 
-        If the status of the answer is not 200, return all of it; {} if nothing is expected.
+        If the status is not 200, return the whole answer, or {} if nothing is expected.
         """
         if answer.get("status") != 200:
             return answer if self.health else {}
@@ -44,7 +44,7 @@ class Expected:
 
 
 def expected_of_seed(state: FinalState) -> Iterator[tuple[str, Expected]]:
-    """Yield what is expected under policy `seed`, tool by tool."""
+    """Yield the expected results under policy `seed`, tool by tool."""
     for tool, log in state.logs.items():
         model, expected = ToolModel(state.settings.rules_of(tool)), Expected()
         for record, entry in log:
@@ -63,7 +63,7 @@ def _windows(model: ToolModel) -> dict[str, Any]:
     return {
         "version_id": model.current.version_id,
         "activation": model.current.activation,
-        "recent_ids": [run.execution_id for run in model.recent()],
+        "recent_ids": [each.execution_id for each in model.recent()],
         "windows": {
             "fast": _window(rules.fast_window_s, *fast),
             "standard": _window(rules.standard_window_s, *standard),
@@ -77,9 +77,9 @@ def _window(window_s: int, executions: int, failures: int) -> dict[str, int]:
 
 
 def expected_of_guarded(state: FinalState) -> Iterator[tuple[str, Expected]]:
-    """Yield what is expected under policy `guarded`, partition by partition.
+    """Yield the expected results under policy `guarded`, partition by partition.
 
-    The tools of a partition share what is known about outages.
+    The tools of a partition share an outage timeline.
     """
     logs = defaultdict(list)
     for log in state.logs.values():
@@ -104,5 +104,5 @@ def _health(partition: Partition, tool: str, state: FinalState) -> dict[str, Any
     shown = health_of(
         row, tool, policy_for(settings.rules_of(tool)), partition.watch, settings.outages
     )
-    said: dict[str, Any] = json.loads(json.dumps(shown))
-    return said
+    as_json: dict[str, Any] = json.loads(json.dumps(shown))
+    return as_json

@@ -1,4 +1,4 @@
-"""The state in which a run left the topics and Postgres, read once and whole by plain clients."""
+"""The final state of a run: all records and all rows, read once by plain clients."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ from tests.chaos.workload import HEADER
 
 
 class RecordPosition(NamedTuple):
-    """Where a record stands."""
+    """The position of a record in Kafka."""
 
     topic: str
     partition: int
@@ -29,7 +29,7 @@ class RecordPosition(NamedTuple):
 
 @dataclass
 class FinalState:
-    """The log of each tool, in order; everything else in the order of its partitions."""
+    """The log of each tool, in order; all other records in the order of their partitions."""
 
     settings: Settings
     """The settings of the workers."""

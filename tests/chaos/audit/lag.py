@@ -35,15 +35,15 @@ async def lag(settings: Settings) -> int:
         await admin.close()
 
 
-async def until_none(settings: Settings, timeout_s: float) -> float:
+async def wait_until_none(settings: Settings, timeout_s: float) -> float:
     """Wait until there is no lag, twice in a row; return the seconds that it took.
 
     Raise TimeoutError if that does not happen in time.
     """
     clock = asyncio.get_running_loop().time
-    begin, still = clock(), 0
+    begin, samples_without_lag = clock(), 0
     async with asyncio.timeout(timeout_s):
-        while still < 2:
-            still = still + 1 if await lag(settings) == 0 else 0
+        while samples_without_lag < 2:
+            samples_without_lag = samples_without_lag + 1 if await lag(settings) == 0 else 0
             await asyncio.sleep(0.5)
     return clock() - begin

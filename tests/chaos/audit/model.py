@@ -1,8 +1,8 @@
 """A model of the contract's rules (section 2) for the log of one tool, fast enough for a long log.
 
-It was written from the contract and shares no code with the product but the schemas. It keeps all
+It was written from the contract; the only product code that it uses are the schemas. It keeps all
 executions of an activation and sums the windows anew at each judgement.
-``tests/unit/measuring/test_chaos_model.py`` compares it with the brute-force oracle.
+``tests/unit/measuring/test_chaos_model.py`` compares it with the oracle.
 """
 
 from bisect import insort
@@ -37,11 +37,11 @@ class Window:
     executions: Counter[int] = field(default_factory=Counter)
     failures: Counter[int] = field(default_factory=Counter)
 
-    def add(self, run: SeenExecution) -> None:
-        seconds = run.at_us // 1_000_000
+    def add(self, execution: SeenExecution) -> None:
+        seconds = execution.at_us // 1_000_000
         bucket = seconds - seconds % self.bucket_s
         self.executions[bucket] += 1
-        self.failures[bucket] += run.failed
+        self.failures[bucket] += execution.failed
 
     def at(self, now_us: int) -> tuple[int, int]:
         """Return the executions and failures that count at this 'now'."""
@@ -62,7 +62,7 @@ class ToolModel:
 
     def _begin(self) -> None:
         rules = self.rules
-        self.runs: list[SeenExecution] = []
+        self.counted: list[SeenExecution] = []
         self.fast = Window(rules.fast_window_s, rules.fast_bucket_s)
         self.standard = Window(rules.standard_window_s, rules.standard_bucket_s)
         self.commanded_at: list[datetime] = []
@@ -70,7 +70,7 @@ class ToolModel:
     def read(
         self, offset: int, timestamp_ms: int, entry: Execution | Activation
     ) -> RollbackCommand | None:
-        """Take in the next record; return the command that it demands."""
+        """Read the next record; return the command that it demands, if there is one."""
         if isinstance(entry, Activation):
             if self.current is None or entry.activation > self.current.activation:
                 self._activate(entry)
@@ -91,28 +91,28 @@ class ToolModel:
         self._begin()
 
     def _baseline_to_store(self) -> tuple[int, int] | None:
-        if self.runs:
-            counts = self.standard.at(self.runs[-1].at_us)
+        if self.counted:
+            counts = self.standard.at(self.counted[-1].at_us)
             if counts[0] >= self.rules.baseline_executions:
                 return counts
         return self.baseline
 
     def ring(self) -> list[SeenExecution]:
         """Return the newest executions, the newest last."""
-        return self.runs[-self.rules.ring_size :]
+        return self.counted[-self.rules.ring_size :]
 
     def recent(self) -> list[SeenExecution]:
         """Return the executions of the ring that are recent, the newest first."""
-        if not self.runs:
+        if not self.counted:
             return []
-        since_us = self.runs[-1].at_us - self.rules.recent_window_s * 1_000_000
-        return [run for run in reversed(self.ring()) if run.at_us >= since_us]
+        since_us = self.counted[-1].at_us - self.rules.recent_window_s * 1_000_000
+        return [each for each in reversed(self.ring()) if each.at_us >= since_us]
 
     def windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return the executions and failures of the fast and of the standard window at 'now'."""
-        if not self.runs:
+        if not self.counted:
             return (0, 0), (0, 0)
-        now_us = self.runs[-1].at_us
+        now_us = self.counted[-1].at_us
         return self.fast.at(now_us), self.standard.at(now_us)
 
     def _count(self, execution: Execution, offset: int) -> bool:
@@ -122,22 +122,22 @@ class ToolModel:
         if current.activated_by.kind == "rollback" and execution.executed_at < current.activated_at:
             return False
         execution_id = str(execution.execution_id)
-        if any(run.execution_id == execution_id for run in self.ring()):
+        if any(each.execution_id == execution_id for each in self.ring()):
             return False
         failed = not execution.success
         signature = failed and execution.is_signature_error
-        run = SeenExecution(
+        seen = SeenExecution(
             micros_of(execution.executed_at), offset, execution_id, failed, signature
         )
-        insort(self.runs, run)
-        self.fast.add(run)
-        self.standard.add(run)
+        insort(self.counted, seen)
+        self.fast.add(seen)
+        self.standard.add(seen)
         return True
 
     def _judge(self, execution: Execution, timestamp_ms: int) -> RollbackCommand | None:
         current, rules = self.current, self.rules
         assert current is not None
-        now = time_of(self.runs[-1].at_us)
+        now = time_of(self.counted[-1].at_us)
         if self.commanded_at:
             wait_s = rules.attempt_interval_s * 2 ** (len(self.commanded_at) - 1)
             wait = timedelta(seconds=min(wait_s, rules.attempt_interval_max_s))
@@ -159,7 +159,7 @@ class ToolModel:
             tier=tier,
             reason=reason,
             details={
-                "recent": [run.execution_id for run in self.recent()],
+                "recent": [each.execution_id for each in self.recent()],
                 "executions": executions,
                 "failures": failures,
                 "success_rate": (executions - failures) / executions,
@@ -172,11 +172,11 @@ class ToolModel:
 
     def _first_rule(self) -> tuple[Tier, Reason, tuple[int, int]] | None:
         rules, recent = self.rules, self.recent()
-        counts = len(recent), sum(run.failed for run in recent)
+        counts = len(recent), sum(each.failed for each in recent)
         first = recent[: rules.consecutive_failures]
-        if len(first) == rules.consecutive_failures and all(run.failed for run in first):
+        if len(first) == rules.consecutive_failures and all(each.failed for each in first):
             return "immediate", "consecutive_failures", counts
-        if sum(run.is_signature_error for run in recent) >= rules.signature_errors:
+        if sum(each.is_signature_error for each in recent) >= rules.signature_errors:
             return "immediate", "signature_change", counts
         if counts[0] >= rules.complete_failure_recent and counts[0] == counts[1]:
             return "immediate", "complete_failure", counts

@@ -1,4 +1,4 @@
-"""The applier on a real Postgres: groups, what breaks them, what is published in which order."""
+"""The applier on a real Postgres: groups, how they fail, and the order of what is published."""
 
 import asyncio
 from uuid import uuid4
@@ -21,7 +21,7 @@ def applier(pool: Pool) -> Applier:
     return Applier(pool)
 
 
-async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
+async def test_a_group_shares_its_acknowledgements(applier: Applier) -> None:
     requests = [deployment("one", tool) for tool in "abc"]
     await applier.deploy(*requests)
     together = list("abc")
@@ -33,7 +33,7 @@ async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
     assert [each.deployment_id for each in applier.broker.deployed()] == [
         each.deployment_id for each in requests
     ]
-    # what is known already, and what is unchanged: the outcomes alone, and what is current again
+    # A replay publishes the current version again; an unchanged deployment only has an outcome.
     await applier.deploy(requests[0], deployment("one", "b"))
     assert applier.broker.shape()[3:] == [
         (TOPICS.executions, ["a"]),
@@ -44,7 +44,7 @@ async def test_a_group_shares_what_is_acknowledged(applier: Applier) -> None:
     assert again == first
 
 
-async def test_a_tool_that_comes_again_begins_another_group(applier: Applier) -> None:
+async def test_a_second_record_of_a_tool_begins_another_group(applier: Applier) -> None:
     requests = [("1", "a"), ("2", "a"), ("1", "b"), ("2", "b"), ("3", "a"), ("3", "b")]
     await applier.deploy(*(deployment(code, tool) for code, tool in requests))
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
@@ -52,7 +52,7 @@ async def test_a_tool_that_comes_again_begins_another_group(applier: Applier) ->
     assert applier.broker.activations("a") == applier.broker.activations("b") == [1, 2, 3]
 
 
-async def test_each_change_of_a_tool_has_its_activation(applier: Applier) -> None:
+async def test_each_change_of_a_tool_has_an_activation(applier: Applier) -> None:
     await applier.deploy(*(deployment(code, tool) for code in "xyz" for tool in "ab"))
     assert applier.broker.activations("a") == applier.broker.activations("b") == [1, 2, 3]
     await applier.roll_back(*(command(tool) for tool in "aabba"))
@@ -63,13 +63,13 @@ async def test_each_change_of_a_tool_has_its_activation(applier: Applier) -> Non
 
 
 async def test_a_group_has_a_limit(applier: Applier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply_changes, "AT_ONCE", 2)
+    monkeypatch.setattr(apply_changes, "MAX_GROUP", 2)
     await applier.deploy(*(deployment("one", tool) for tool in "abcde"))
     together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
     assert together == [["a", "b"], ["c", "d"], ["e"]]
 
 
-async def test_what_takes_long_to_compare_is_applied_and_done_before_the_rest(
+async def test_a_group_that_takes_long_to_compare_is_applied_in_parts(
     applier: Applier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparisons, "COMPARE_GROUP_S", -1.0)
@@ -82,7 +82,7 @@ async def test_what_takes_long_to_compare_is_applied_and_done_before_the_rest(
     assert done == [0, 1, 2]
 
 
-async def test_a_bad_record_keeps_its_position(applier: Applier) -> None:
+async def test_records_around_a_bad_record_are_applied_in_order(applier: Applier) -> None:
     good, same = deployment("one", "a"), uuid4()
     bad = b'{"tool_name": "bad", "deployment_id": "%s"}' % str(same).encode()
     await applier.deploy(good, bad, deployment("two", "b", deployment_id=same), b"{")
@@ -91,11 +91,11 @@ async def test_a_bad_record_keeps_its_position(applier: Applier) -> None:
         *(TOPICS.dead_letters, TOPICS.deployment_outcomes),
         *(TOPICS.deployment_outcomes, TOPICS.dead_letters),
     ]
-    # its id was refused first
+    # The second deployment is refused because its id was refused before.
     assert [each.status for each in applier.broker.deployed()] == ["created", "refused", "refused"]
 
 
-async def test_a_member_that_has_to_wait_holds_up_no_member_before_it(
+async def test_a_member_that_has_to_wait_does_not_delay_the_members_before_it(
     applier: Applier, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
@@ -113,10 +113,10 @@ async def test_a_member_that_has_to_wait_holds_up_no_member_before_it(
     assert applier.waits.now() == ()
 
 
-async def test_a_poisoned_member_is_the_only_one_to_fail(
+async def test_if_a_member_fails_the_members_before_it_are_applied(
     applier: Applier, conn: Connection
 ) -> None:
-    """A bug ends the worker; the members before it are applied and published."""
+    """An error that is no Retryable ends the worker; the next worker reads the batch again."""
     await conn.execute(
         "create function fail() returns trigger language plpgsql as"
         " $$ begin raise exception 'poison'; end $$"
@@ -133,25 +133,25 @@ async def test_a_poisoned_member_is_the_only_one_to_fail(
 
     await conn.execute("drop trigger poison on tool_versions")
     before = applier.broker.of(TOPICS.deployment_outcomes)
-    await applier.deploy(*requests)  # the batch again, by the worker that is started next
+    await applier.deploy(*requests)  # as the next worker does
     assert applier.broker.of(TOPICS.deployment_outcomes)[2:4] == before
     assert [each.tool_name for each in applier.broker.deployed()[2:]] == list("abcd")
     assert applier.broker.activations("a") == [1, 1]
     assert applier.broker.activations("d") == [1]
 
 
-async def test_what_was_replaced_is_what_was_compared_with(
+async def test_code_is_compared_with_the_version_that_is_replaced(
     applier: Applier, conn: Connection
 ) -> None:
-    """A comparison holds up no rollback, not even of its tool; after one it is made once more."""
+    """A rollback does not wait for a comparison of its tool; the code is then compared again."""
     for tool in "ab":
         await deploy_all(conn, "one", "two", tool=tool)
 
-    async def back() -> None:
+    async def roll_back_a() -> None:
         await applier.roll_back(command("a"))
         assert applier.broker.rolled_back()[0].status == "applied"
 
-    applier.comparer.meanwhile = back
+    applier.comparer.meanwhile = roll_back_a
     await applier.deploy(*(deployment("three", tool) for tool in "ab"))
     assert applier.comparer.asked == [("two", "three"), ("two", "three"), ("one", "three")]
     _, *versions = map(ToolVersion.from_bytes, applier.broker.of(TOPICS.versions))
@@ -159,7 +159,7 @@ async def test_what_was_replaced_is_what_was_compared_with(
     assert versions[0].previous_version_id == 1
 
 
-async def test_an_id_that_another_tool_has_used_changes_nothing(applier: Applier) -> None:
+async def test_a_deployment_id_of_another_tool_changes_nothing(applier: Applier) -> None:
     first = deployment("one", "a")
     await applier.deploy(first, deployment("one", "b", deployment_id=first.deployment_id))
     outcomes = applier.broker.of(TOPICS.deployment_outcomes)

@@ -1,4 +1,4 @@
-"""The applier and decisions that wait for a person: what is published, once more after a crash."""
+"""The applier and held rollbacks: what is published, and what is published again after a crash."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ NO = {"dismissed_by": "ben", "dismissal": "the test"}
 
 
 class FailingBroker(Broker):
-    """Goes away when it is to acknowledge outcomes of rollbacks, so many times."""
+    """A broker that fails when outcomes of rollbacks are published, ``times`` times."""
 
-    def __init__(self, times: int, told: bool) -> None:
+    def __init__(self, times: int, stores: bool) -> None:
         super().__init__()
         self.times = times
-        self.told = told
-        """Whether what is not acknowledged has arrived."""
+        self.stores = stores
+        """Whether it stores the messages that it does not acknowledge."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         fails = self.times > 0 and any(each.topic == TOPICS.outcomes for each in messages)
-        if self.told or not fails:
+        if self.stores or not fails:
             await super().publish(messages)
         if fails:
             self.times -= 1
@@ -45,30 +45,33 @@ def applier(pool: Pool) -> Applier:
     return Applier(pool)
 
 
-def order(tool: str = "parser", **fields: Any) -> RollbackCommand:
+def held_command(tool: str = "parser", **fields: Any) -> RollbackCommand:
     given = {"tier": "fast", "reason": "regression", "mode": "hold"}
     return command(tool, **(given | fields))
 
 
-def came(broker: Broker) -> list[str]:
+def results(broker: Broker) -> list[str]:
+    """Return the rejection of each outcome, or its status."""
     return [each.rejection or each.status for each in broker.rolled_back()]
 
 
-def counted(registry: CollectorRegistry, status: str, rejection: str) -> float | None:
+def count_of(registry: CollectorRegistry, status: str, rejection: str) -> float | None:
     labels = {"status": status, "rejection": rejection, "reason": "regression"}
     return registry.get_sample_value("rollguard_rollbacks_total", labels)
 
 
-async def test_in_the_order_of_the_topic(applier: Applier, conn: Connection) -> None:
+async def test_commands_and_answers_are_applied_in_the_order_of_the_topic(
+    applier: Applier, conn: Connection
+) -> None:
     for tool in "abc":
         await deploy_all(conn, "one", "two", tool=tool)
-    held = {tool: order(tool) for tool in "abc"}
+    held = {tool: held_command(tool) for tool in "abc"}
     batch = [
         *held.values(),
         *(answer(held["a"], YES), answer(held["b"], NO), answer(held["a"], NO)),
     ]
-    await applier.roll_back(*batch, order("c", mode="observe"))
-    assert came(applier.broker) == [
+    await applier.roll_back(*batch, held_command("c", mode="observe"))
+    assert results(applier.broker) == [
         *("held", "held", "held"),
         *("applied", "dismissed"),
         *("applied", "observed"),
@@ -76,7 +79,7 @@ async def test_in_the_order_of_the_topic(applier: Applier, conn: Connection) -> 
     assert applier.broker.activations("a") == [3, 3]
     assert applier.broker.activations("b") == applier.broker.activations("c") == []
 
-    # the batch again, by whoever comes after a crash: each command has its last outcome
+    # After a crash the next worker reads the batch again: each command has its last outcome.
     before = {each.command_id: each.to_bytes() for each in applier.broker.rolled_back()}
     applier.broker.published.clear()
     await applier.roll_back(*batch)
@@ -85,24 +88,28 @@ async def test_in_the_order_of_the_topic(applier: Applier, conn: Connection) -> 
     }
 
 
-async def test_an_approval_whose_outcome_was_not_published(pool: Pool, conn: Connection) -> None:
+async def test_an_approval_is_published_again_if_its_outcome_was_not_acknowledged(
+    pool: Pool, conn: Connection
+) -> None:
     await deploy_all(conn, "one", "two")
-    held = order()
+    held = held_command()
     await Applier(pool).roll_back(held)
-    broker = FailingBroker(times=1, told=False)
+    broker = FailingBroker(times=1, stores=False)
     await Applier(pool, broker).roll_back(answer(held, YES))
     [outcome] = broker.rolled_back()
     assert (outcome.status, outcome.to_version_number) == ("applied", 1)
-    assert broker.activations("parser") == [3, 3], "it was committed, and published again"
+    assert broker.activations("parser") == [3, 3], "it was committed before, and is published again"
 
 
-async def test_what_nobody_answers(pool: Pool, conn: Connection, applier: Applier) -> None:
-    """Also where it is published and a crash comes before it is stored: the same once more."""
-    held = {tool: order(tool) for tool in "ab"}
+async def test_a_hold_that_nobody_answers_expires(
+    pool: Pool, conn: Connection, applier: Applier
+) -> None:
+    """A crash between publishing and storing publishes the same outcome again."""
+    held = {tool: held_command(tool) for tool in "ab"}
     for tool in held:
         await deploy_all(conn, "one", "two", tool=tool)
     await applier.roll_back(*held.values())
-    broker: Any = FailingBroker(times=1, told=True)
+    broker: Any = FailingBroker(times=1, stores=True)
     registry = CollectorRegistry()
     holds = ExpireHolds(pool, broker, TOPICS, RollbackReport(registry))
     assert await holds.expire() == 0
@@ -115,21 +122,23 @@ async def test_what_nobody_answers(pool: Pool, conn: Connection, applier: Applie
     with structlog.testing.capture_logs() as logs:
         assert await holds.expire() == 1
         assert await holds.expire() == 0
-    assert came(broker) == ["expired", "expired"]
+    assert results(broker) == ["expired", "expired"]
     assert len(set(broker.of(TOPICS.outcomes))) == 1
     assert [(each["tool"], each["rejection"]) for each in logs if each["event"] == "rollback"] == [
         ("a", "expired")
     ]
-    assert counted(registry, "rejected", "expired") == 1
+    assert count_of(registry, "rejected", "expired") == 1
 
     applier.broker.published.clear()
     await applier.roll_back(answer(held["a"], YES), answer(held["b"], YES))
     assert applier.broker.of(TOPICS.outcomes)[0] == broker.of(TOPICS.outcomes)[0]
-    assert came(applier.broker) == ["expired", "applied"]
+    assert results(applier.broker) == ["expired", "applied"]
 
 
-async def test_several_appliers_say_it_once(pool: Pool, conn: Connection, applier: Applier) -> None:
-    held = [order(tool) for tool in "abcdef"]
+async def test_several_appliers_publish_the_expiry_once(
+    pool: Pool, conn: Connection, applier: Applier
+) -> None:
+    held = [held_command(tool) for tool in "abcdef"]
     for each in held:
         await deploy_all(conn, "one", "two", tool=each.tool_name)
         await applier.roll_back(each)
@@ -141,19 +150,17 @@ async def test_several_appliers_say_it_once(pool: Pool, conn: Connection, applie
     assert sum(done) == len(broker.of(TOPICS.outcomes)) == 6
 
 
-async def test_the_log_and_the_metrics_say_what_came_of_it(
-    applier: Applier, conn: Connection
-) -> None:
+async def test_outcomes_are_logged_and_count_of(applier: Applier, conn: Connection) -> None:
     await deploy_all(conn, "one", "two")
-    held = order()
+    held = held_command()
     with structlog.testing.capture_logs() as logs:
-        await applier.roll_back(held, answer(held, NO), order(mode="observe"))
-    told = [each for each in logs if each["event"] == "rollback"]
-    assert [(each["log_level"], each["status"], each["dismissed_by"]) for each in told] == [
+        await applier.roll_back(held, answer(held, NO), held_command(mode="observe"))
+    logged = [each for each in logs if each["event"] == "rollback"]
+    assert [(each["log_level"], each["status"], each["dismissed_by"]) for each in logged] == [
         ("warning", "held", None),
         ("info", "rejected", "ben"),
         ("info", "observed", None),
     ]
     for status, rejection in (("held", ""), ("rejected", "dismissed"), ("observed", "")):
-        assert counted(applier.registry, status, rejection) == 1, status
-    assert counted(applier.registry, "applied", "") is None
+        assert count_of(applier.registry, status, rejection) == 1, status
+    assert count_of(applier.registry, "applied", "") is None

@@ -1,4 +1,4 @@
-"""The applier warns of tools that only the settings know."""
+"""The applier warns of tools that are named only in the settings."""
 
 import structlog
 
@@ -8,7 +8,7 @@ from schemas.settings import load_settings
 from tests.support.stored import deploy_all
 
 
-async def test_it_names_those_without_a_version(pool: Pool, conn: Connection) -> None:
+async def test_the_warning_names_the_tools_without_a_version(pool: Pool, conn: Connection) -> None:
     await deploy_all(conn, "one", tool="parser")
     known, rules = "parser", {"ring_size": 20}
     with structlog.testing.capture_logs() as logs:

@@ -1,1 +1,1 @@
-"""What is relied on of Faust and Kafka, against real brokers."""
+"""The behaviour of Faust and Kafka that `streams` relies on, against real brokers."""

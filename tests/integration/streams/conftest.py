@@ -13,7 +13,8 @@ from tests.support.batch_reader import prepared
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_left_open_for_other_modules() -> Iterator[None]:
+def collect_what_drivers_left_open() -> Iterator[None]:
+    """Collect garbage after a module, so that its ResourceWarnings fail no test of another one."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

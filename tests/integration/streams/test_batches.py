@@ -1,4 +1,4 @@
-"""How batches are handed over and committed, on a real broker."""
+"""The handing over and the committing of batches, on a real broker."""
 
 import asyncio
 import gc
@@ -36,23 +36,23 @@ async def test_a_fetch_reaches_the_agent_whole_and_in_order(settings: Settings) 
     assert_in_order(handler)
 
 
-async def test_what_is_done_needs_no_garbage_collector(settings: Settings) -> None:
+async def test_a_handled_batch_is_freed_without_the_garbage_collector(settings: Settings) -> None:
     handler = Forgetting()
     await publish(settings, 100)
     gc.disable()
     try:
         async with running(settings, handler, Fatal()):
 
-            async def all_gone_but_the_last() -> bool:
-                held = [each for each in handler.handed if each() is not None]
-                return len(handler.handed) >= settings.partitions and len(held) <= 1
+            async def all_freed_but_the_last() -> bool:
+                kept = [each for each in handler.handed_over if each() is not None]
+                return len(handler.handed_over) >= settings.partitions and len(kept) <= 1
 
-            await until(all_gone_but_the_last)
+            await until(all_freed_but_the_last)
     finally:
         gc.enable()
 
 
-async def test_what_is_done_is_committed_and_not_read_again(settings: Settings) -> None:
+async def test_a_handled_batch_is_committed_and_not_read_again(settings: Settings) -> None:
     await publish(settings, 50)
     first, second = Counting(), Counting()
     async with running(settings, first, Fatal()):

@@ -1,4 +1,4 @@
-"""Kafka over TLS with SASL: all roles work, and nobody comes in who must not."""
+"""Kafka over TLS with SASL: users with the right credentials can connect, and nobody else."""
 
 from pathlib import Path
 
@@ -25,14 +25,14 @@ async def probe(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512"])
-async def test_who_has_a_name_comes_in(doors: SecureKafka, mechanism: str) -> None:
-    settings = settings_of(doors, "stranger", kafka_sasl_mechanism=mechanism)
+async def test_a_user_can_connect(secure_kafka: SecureKafka, mechanism: str) -> None:
+    settings = settings_of(secure_kafka, "stranger", kafka_sasl_mechanism=mechanism)
     async with EngineClient(settings):
         pass
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "expected"),
     [
         ({"kafka_password": "wr0ng-secret"}, "refuses 'engine'"),
         ({"kafka_username": "nobody"}, "refuses 'nobody'"),
@@ -40,38 +40,38 @@ async def test_who_has_a_name_comes_in(doors: SecureKafka, mechanism: str) -> No
         ({"kafka_ca_file": None}, "is not trusted"),
     ],
 )
-async def test_wrong_access_is_said_at_once(
-    doors: SecureKafka, wrong: dict[str, object], said: str
+async def test_wrong_credentials_are_reported_at_once(
+    secure_kafka: SecureKafka, wrong: dict[str, object], expected: str
 ) -> None:
-    settings = settings_of(doors, "engine", **wrong)
+    settings = settings_of(secure_kafka, "engine", **wrong)
     for attempt in (EngineClient(settings).__aenter__, lambda: probe(settings)):
         with pytest.raises(Misconfigured) as raised:
             await attempt()
-        assert said in str(raised.value)
+        assert expected in str(raised.value)
         assert "secret" not in str(raised.value)
         assert "s3cret" not in str(raised.value)
 
 
 async def test_another_authority_and_another_host_are_not_trusted(
-    doors: SecureKafka, tmp_path: Path
+    secure_kafka: SecureKafka, tmp_path: Path
 ) -> None:
     other = make_authority(tmp_path, "other")
     with pytest.raises(Misconfigured, match="is not trusted"):
-        await EngineClient(settings_of(doors, "engine", kafka_ca_file=other)).__aenter__()
-    port = doors.brokers.rpartition(":")[2]
-    by_name = settings_of(doors, "engine", kafka_brokers=f"localhost:{port}")
+        await EngineClient(settings_of(secure_kafka, "engine", kafka_ca_file=other)).__aenter__()
+    port = secure_kafka.brokers.rpartition(":")[2]
+    by_name = settings_of(secure_kafka, "engine", kafka_brokers=f"localhost:{port}")
     with pytest.raises(Misconfigured, match=r"not trusted.*localhost"):
         await EngineClient(by_name).__aenter__()
 
 
-async def test_plain_text_does_not_come_in(doors: SecureKafka) -> None:
-    settings = load_settings(kafka_brokers=doors.brokers, wait_s=3)
+async def test_a_connection_without_tls_fails(secure_kafka: SecureKafka) -> None:
+    settings = load_settings(kafka_brokers=secure_kafka.brokers, wait_s=3)
     with pytest.raises(Retryable):
         await EngineClient(settings).__aenter__()
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "expected"),
     [
         ({"kafka_security": "sasl_ssl"}, "needs kafka_username"),
         ({"kafka_username": "x", "kafka_password": "s3cret"}, "need kafka_security with SASL"),
@@ -80,23 +80,27 @@ async def test_plain_text_does_not_come_in(doors: SecureKafka) -> None:
         ({"kafka_security": "tls"}, "kafka_security"),
     ],
 )
-def test_settings_that_make_no_sense(values: dict[str, object], said: str) -> None:
+def test_settings_that_contradict_each_other_are_refused(
+    values: dict[str, object], expected: str
+) -> None:
     with pytest.raises(Misconfigured) as raised:
         load_settings(**values)
-    assert said in str(raised.value)
+    assert expected in str(raised.value)
     assert "s3cret" not in str(raised.value)
 
 
-async def test_files_that_are_not_there_are_named(doors: SecureKafka, tmp_path: Path) -> None:
-    missing = settings_of(doors, "engine", kafka_ca_file=tmp_path / "no.pem")
+async def test_a_missing_file_is_named(secure_kafka: SecureKafka, tmp_path: Path) -> None:
+    missing = settings_of(secure_kafka, "engine", kafka_ca_file=tmp_path / "no.pem")
     with pytest.raises(Misconfigured, match=r"ROLLGUARD_KAFKA_CA_FILE .*no\.pem: No such file"):
         await EngineClient(missing).__aenter__()
 
 
-async def test_what_is_not_allowed_is_said(doors: SecureKafka, topic_prefix: str) -> None:
-    operator = load_settings(kafka_brokers=doors.admin, topic_prefix=topic_prefix)
+async def test_a_user_without_rights_is_refused(
+    secure_kafka: SecureKafka, topic_prefix: str
+) -> None:
+    operator = load_settings(kafka_brokers=secure_kafka.admin, topic_prefix=topic_prefix)
     await create_missing_topics(operator)
-    stranger = settings_of(doors, "stranger", topic_prefix=topic_prefix)
+    stranger = settings_of(secure_kafka, "stranger", topic_prefix=topic_prefix)
     with pytest.raises(Misconfigured):
         async with open_reader(stranger, Topics.of(stranger).versions, from_beginning=True):
             pass

@@ -1,4 +1,4 @@
-"""Each role does its whole work with what `docs/security.md` gives it, and nothing else."""
+"""Each role does all its work with the rights that `docs/security.md` grants it, and no others."""
 
 import asyncio
 import re
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -26,20 +25,22 @@ from schemas.settings import load_settings
 from streams.access import kafka_options
 from streams.topics import Topics
 from tests.support.kafka import APACHE
+from tests.support.login_roles import SECURITY_PAGE, create_login_roles
 from tests.support.secure_kafka import SecureKafka, password_of
 from tests.support.stored import command
 from tests.support.system import System, execution, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-_DOC = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
 _JARS = APACHE.parents[2] / ".cache" / "kafka"
 ROLES = ("detector", "applier", "recorder")
 
 
 def acls(prefix: str) -> list[list[str]]:
-    """Return the document's table as arguments of Kafka's own tool, one list for each row."""
-    rows = re.findall(r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", _DOC, re.MULTILINE)
+    """Return the table of the page as arguments of Kafka's ACL tool, one list for each row."""
+    rows = re.findall(
+        r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", SECURITY_PAGE, re.MULTILINE
+    )
     assert len(rows) >= 10
     everything = Topics.of(load_settings(topic_prefix="")).all()
     found = []
@@ -55,56 +56,27 @@ def acls(prefix: str) -> list[list[str]]:
 
 
 def allow(kafka: SecureKafka, arguments: list[str]) -> None:
+    """Run Kafka's ACL tool with these arguments."""
     [jars] = [folder for folder in _JARS.iterdir() if folder.name.isdecimal()]
     command = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
     tool = ["org.apache.kafka.tools.AclCommand", "--bootstrap-server", kafka.admin]
     subprocess.run([*command, *tool, *arguments], check=True, capture_output=True, timeout=60)
 
 
-async def grant(dsn: str) -> dict[str, str]:
-    """Make the document's login roles with its grants alone, and return the DSN of each."""
-    sql = re.search(r"```sql\n(.*?)```", _DOC, re.DOTALL)
-    assert sql is not None
-    suffix = uuid4().hex[:8]
-    statements = re.sub(
-        r"\brollguard_(applier|recorder|reader|operator)\b", rf"\g<0>_{suffix}", sql[1]
-    )
-    connection = await asyncpg.connect(dsn)
-    try:
-        database = await connection.fetchval("select current_database()")
-        await connection.execute(f"revoke all on database {database} from public")
-        await connection.execute("revoke all on schema public from public")
-        roles = ("applier", "recorder", "reader", "operator")
-        names = {role: f"rollguard_{role}_{suffix}" for role in roles}
-        for name in names.values():
-            await connection.execute(f"create role {name} login")
-            await connection.execute(f"grant connect on database {database} to {name}")
-        await connection.execute(statements)
-    finally:
-        await connection.close()
-    return {role: _as_user(dsn, name) for role, name in names.items()}
-
-
-def _as_user(dsn: str, user: str) -> str:
-    parts = urlsplit(dsn)
-    host = parts.netloc.rpartition("@")[2]
-    changed = urlunsplit(parts._replace(netloc=f"{user}@{host}"))
-    return changed if "://" in changed else dsn
-
-
 @pytest_asyncio.fixture
 async def restricted(
-    doors: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
+    secure_kafka: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[tuple[System, dict[str, str]]]:
-    """Three roles that may do what the document says; the DSN of each."""
+    """Run the three roles with the rights that the page grants; yield the DSN of each, too."""
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda row: allow(doors, row), acls(topic_prefix)))
-    dsns = await grant(database_dsn)
-    started = System.started(doors.admin, database_dsn, topic_prefix, tmp_path, ())
+        list(threads.map(lambda row: allow(secure_kafka, row), acls(topic_prefix)))
+    dsns = await create_login_roles(database_dsn)
+    started = System.started(secure_kafka.admin, database_dsn, topic_prefix, tmp_path, ())
     async with started as system:
         for role in ROLES:
             access = {
-                f"ROLLGUARD_{name.upper()}": value for name, value in doors.access(role).items()
+                f"ROLLGUARD_{name.upper()}": value
+                for name, value in secure_kafka.access(role).items()
             }
             dsn = dsns.get(role, "postgresql://nobody@127.0.0.1:1/none")
             access["ROLLGUARD_LOG_LEVEL"] = "debug"
@@ -113,12 +85,12 @@ async def restricted(
         yield system, dsns
 
 
-async def test_the_whole_work(
-    restricted: tuple[System, dict[str, str]], doors: SecureKafka
+async def test_all_work_is_done_with_the_granted_rights(
+    restricted: tuple[System, dict[str, str]], secure_kafka: SecureKafka
 ) -> None:
     system, dsns = restricted
     prefix = system.settings.topic_prefix
-    settings = load_settings(**doors.access("engine"), topic_prefix=prefix)
+    settings = load_settings(**secure_kafka.access("engine"), topic_prefix=prefix)
     async with EngineClient(settings) as engine:
         first = await engine.deploy("parser", "def execute(): return 1")
         second = await engine.deploy("parser", "def execute(x): return 1")
@@ -169,7 +141,7 @@ async def test_the_whole_work(
         ("engine", system.topics.versions),
     ):
         with pytest.raises(TopicAuthorizationFailedError):
-            await _publish(doors, role, topic)
+            await _publish(secure_kafka, role, topic)
     for role, sql in (
         ("recorder", "update tool_versions set code = ''"),
         ("recorder", "delete from tool_executions"),
@@ -208,10 +180,10 @@ async def _publish(kafka: SecureKafka, user: str, topic: str) -> None:
         await producer.stop()
 
 
-async def test_the_operator_creates_topics(doors: SecureKafka, topic_prefix: str) -> None:
+async def test_an_operator_can_create_topics(secure_kafka: SecureKafka, topic_prefix: str) -> None:
     for row in acls(topic_prefix):
         if "User:operator" in row:
-            await asyncio.to_thread(allow, doors, row)
-    settings = load_settings(**doors.access("operator"), topic_prefix=topic_prefix)
+            await asyncio.to_thread(allow, secure_kafka, row)
+    settings = load_settings(**secure_kafka.access("operator"), topic_prefix=topic_prefix)
     created = await create_missing_topics(settings)
     assert sorted(created) == sorted(Topics.of(settings).all())

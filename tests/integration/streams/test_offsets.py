@@ -12,43 +12,43 @@ from tests.support.system import System
 
 
 @pytest.mark.kafka
-async def test_what_holds_no_record_is_no_lag(
+async def test_lag_that_holds_no_record_is_recognised(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
         settings = system.settings
-        place = TopicPartition(system.topics.executions, 1)
+        tp = TopicPartition(system.topics.executions, 1)
         producer = AIOKafkaProducer(
             bootstrap_servers=apache_kafka, transactional_id=f"{topic_prefix}engine"
         )
         await producer.start()
         async with producer.transaction():
-            await producer.send_and_wait(place.topic, b"{}", partition=1)
+            await producer.send_and_wait(tp.topic, b"{}", partition=1)
         await producer.stop()
         group = group_of(settings, "recorder")
         offsets = GroupOffsets(settings, group)
-        [found] = (await offsets.read([place])).values()
+        [found] = (await offsets.read([tp])).values()
         assert found == Offsets(0, 2)
-        assert await offsets.without_records({place: found}) == set()
+        assert await offsets.without_records({tp: found}) == set()
 
         consumer = AIOKafkaConsumer(
             bootstrap_servers=apache_kafka, group_id=group, enable_auto_commit=False
         )
         await consumer.start()
-        consumer.assign([place])
-        await consumer.commit({place: 1})
+        consumer.assign([tp])
+        await consumer.commit({tp: 1})
         await consumer.stop()
-        [found] = (await offsets.read([place])).values()
-        assert found == Offsets(1, 2)  # what follows is the transaction's marker
-        assert await offsets.without_records({place: found}) == {place}
+        [found] = (await offsets.read([tp])).values()
+        assert found == Offsets(1, 2)  # offset 1 is the transaction's marker
+        assert await offsets.without_records({tp: found}) == {tp}
 
-        await system.send(place.topic, "any", b"{}", b"{}", partition=1)
-        [found] = (await offsets.read([place])).values()
+        await system.send(tp.topic, "any", b"{}", b"{}", partition=1)
+        [found] = (await offsets.read([tp])).values()
         assert found == Offsets(1, 4)
-        assert await offsets.without_records({place: found}) == set()
+        assert await offsets.without_records({tp: found}) == set()
         admin = AIOKafkaAdminClient(bootstrap_servers=apache_kafka)
         await admin.start()
-        await admin.delete_records({place: RecordsToDelete(before_offset=4)})
+        await admin.delete_records({tp: RecordsToDelete(before_offset=4)})
         await admin.close()
-        assert await offsets.without_records({place: found}) == {place}
+        assert await offsets.without_records({tp: found}) == {tp}
         await offsets.close()

@@ -1,4 +1,4 @@
-"""What is read again after a rebalance, and why no batch is lost: on a real broker."""
+"""The reading again of batches after a rebalance or a lost fetch, on a real broker."""
 
 import asyncio
 from typing import Any
@@ -37,8 +37,8 @@ async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) ->
     assert seen >= 48
 
 
-async def test_what_was_never_committed_is_read_again(settings: Settings) -> None:
-    """Faust seeks after a rebalance, because it may have thrown away what it had fetched."""
+async def test_records_that_were_never_committed_are_read_again(settings: Settings) -> None:
+    """Faust seeks after a rebalance, because it may have thrown fetches away."""
     handler = Counting()
     await publish(settings, 20)
     async with running(settings, handler, Fatal()) as app:
@@ -52,11 +52,11 @@ async def test_what_was_never_committed_is_read_again(settings: Settings) -> Non
         await until(lambda: seen(2))
 
 
-async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None:
-    """A fetch for which nobody waits any more goes on in the consumer's thread."""
+async def test_a_fetch_that_nobody_waits_for_is_read_again(settings: Settings) -> None:
+    """Such a fetch goes on in the consumer's thread, and moves the position."""
     handler = Counting()
     topic = Topics.of(settings).executions
-    places = {TP(topic, number) for number in range(settings.partitions)}
+    partitions = {TP(topic, number) for number in range(settings.partitions)}
     async with running(settings, handler, Fatal()) as app:
         await publish(settings, 8)
 
@@ -65,10 +65,10 @@ async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None
 
         await until(lambda: seen(8))
         for _ in range(3):
-            left = asyncio.ensure_future(app.consumer._thread.getmany(places, 5.0))
+            fetch = asyncio.ensure_future(app.consumer._thread.getmany(partitions, 5.0))
             await asyncio.sleep(0.2)
-            left.cancel()
-            await asyncio.gather(left, return_exceptions=True)
+            fetch.cancel()
+            await asyncio.gather(fetch, return_exceptions=True)
         await publish(settings, 40)
         await until(lambda: seen(48))
     offsets = {
@@ -77,19 +77,19 @@ async def test_what_is_fetched_for_nobody_comes_back(settings: Settings) -> None
     assert len(offsets) == 48
 
 
-async def test_what_is_lost_on_the_way_is_missed_by_the_next_batch(
+async def test_a_lost_fetch_is_noticed_at_the_next_batch_and_read_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fetch that anybody throws away is read again before later ones are handled."""
+    """The lost records are handled before the records of the next batch."""
     handler, lost = Counting(), set[int]()
     async with running(settings, handler, Fatal()) as app:
         to_message = app.consumer._to_message
 
-        def losing(place: TP, record: Any) -> Any:
-            message = to_message(place, record)
-            if place.topic == Topics.of(settings).executions and place.partition not in lost:
-                lost.add(place.partition)
-                message.value.epoch = -1  # refused, as if thrown away
+        def losing(tp: TP, record: Any) -> Any:
+            message = to_message(tp, record)
+            if tp.topic == Topics.of(settings).executions and tp.partition not in lost:
+                lost.add(tp.partition)
+                message.value.epoch = -1  # such a batch is not handled, as if it were lost
             return message
 
         monkeypatch.setattr(app.consumer, "_to_message", losing)
@@ -108,7 +108,7 @@ async def test_what_is_lost_on_the_way_is_missed_by_the_next_batch(
     assert_in_order(handler)
 
 
-async def test_what_comes_before_the_seek_to_what_is_committed_waits(settings: Settings) -> None:
+async def test_a_batch_that_was_fetched_before_the_seek_is_not_handled(settings: Settings) -> None:
     """Faust may fetch source partitions before the seek, from whatever position they have."""
     handler = Counting()
     async with running(settings, handler, Fatal()) as app:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_rows_come_back_after_a_restart(
     kept: bool, apache_kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """They come from the changelog; if rows are kept on disk, only the newer part of it is read."""
+    """They are read from the changelog, or only from its end if rows are kept on disk."""
     settings = await prepared(apache_kafka, topic_prefix, tmp_path)
     folder = tmp_path / "rows" if kept else None
     await publish(settings, 80)
@@ -48,7 +48,7 @@ async def test_rows_come_back_after_a_restart(
             return await committed(settings) == 80
 
         await until(all_committed)
-    async with running(settings, second, Fatal()) as app:  # elsewhere
+    async with running(settings, second, Fatal()):  # another worker, without the rows on disk
         await publish(settings, 8)
 
         async def counted() -> bool:
@@ -64,11 +64,11 @@ async def test_rows_come_back_after_a_restart(
         await until(recovered)
     assert (second.seen, third.seen) == (8, 0)
     read = third.table.data.recovered
-    most = 8 + settings.partitions  # Faust begins with the last that is known
+    most = 8 + settings.partitions  # recovery begins with the last record that is on disk
     assert 8 <= read <= most if kept else read > most
 
 
-async def test_nothing_is_kept_behind_rows_of_somebody_else(
+async def test_no_rows_are_kept_after_a_gap_in_the_changelog(
     settings: Settings, tmp_path: Path
 ) -> None:
     handler = Counting()
@@ -79,7 +79,7 @@ async def test_nothing_is_kept_behind_rows_of_somebody_else(
         store.keep(9, [(b"a", b"1"), (b"b", b"2")], 0)
         store.keep(9, [(b"a", b"3")], 2)
         assert kept.offset == 2
-        store.keep(9, [(b"a", b"9")], 4)  # what is at 3 was not ours
+        store.keep(9, [(b"a", b"9")], 4)  # another worker wrote offset 3
         assert 9 not in store._kept
     again = KeptRows.open(tmp_path / "other", 9)
     assert (again.offset, again.load()) == (2, {b"a": b"3", b"b": b"2"})

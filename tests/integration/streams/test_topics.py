@@ -1,4 +1,4 @@
-"""The topics that are created, as the broker describes them."""
+"""The settings of the created topics, as the broker has them."""
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -22,16 +22,16 @@ async def test_retention_and_compaction(apache_kafka: str, topic_prefix: str) ->
     )
     await create_missing_topics(settings)
     topics = Topics.of(settings)
-    said: dict[str, dict[str, str]] = {}
+    configs: dict[str, dict[str, str]] = {}
     async with kafka_admin(settings) as admin:
-        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics.all()]
-        for response in await admin.describe_configs(asked):
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics.all()]
+        for response in await admin.describe_configs(resources):
             for _error, _message, _type, name, entries in response.resources:
-                said[name] = {entry[0]: entry[1] for entry in entries}
+                configs[name] = {entry[0]: entry[1] for entry in entries}
     for name in topics.all():
         compacted = name in (topics.versions, topics.changelog)
-        assert said[name]["cleanup.policy"] == ("compact" if compacted else "delete")
-        assert said[name]["message.timestamp.type"] == "LogAppendTime"
+        assert configs[name]["cleanup.policy"] == ("compact" if compacted else "delete")
+        assert configs[name]["message.timestamp.type"] == "LogAppendTime"
         if not compacted:
             days = 90 if name == topics.dead_letters else 3
-            assert said[name]["retention.ms"] == str(days * DAY_MS)
+            assert configs[name]["retention.ms"] == str(days * DAY_MS)

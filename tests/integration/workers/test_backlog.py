@@ -1,6 +1,6 @@
-"""A mixed backlog of deployments and rollbacks of the same tools.
+"""A backlog of deployments and rollback commands of the same tools.
 
-Each tool's are applied in their order, and every change has its activation.
+Those of each tool are applied in their order, and every change has an activation.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ async def test_a_mixed_backlog(
             await system.send(system.topics.deployments, each.tool_name, each)
         for order in commands:
             await system.send(system.topics.commands, order.tool_name, order)
-        # a replay of each kind: the identical outcome
+        # One deployment and one command are sent again: each must get the same outcome.
         await system.send(system.topics.deployments, deployments[0].tool_name, deployments[0])
         await system.send(system.topics.commands, commands[0].tool_name, commands[0])
         await system.spawn("applier")
@@ -45,8 +45,8 @@ async def test_a_mixed_backlog(
         changed += [each for each in rolled_back if each.status == "applied"]
         assert len(changed) > DEPLOYMENTS / 2
         replayed = {deployments[0].deployment_id, commands[0].command_id}
-        again = sum(_id(each) in replayed for each in changed)
-        await _published_without_a_gap(system, len(changed), again)
+        repeated = sum(_id(each) in replayed for each in changed)
+        await _published_without_a_gap(system, len(changed), repeated)
 
 
 def _backlog(chance: Random) -> tuple[list[Deployment], list[RollbackCommand]]:
@@ -95,21 +95,22 @@ def _id(outcome: Outcome) -> UUID:
     return outcome.deployment_id if isinstance(outcome, DeploymentOutcome) else outcome.command_id
 
 
-async def _published_without_a_gap(system: System, changes: int, again: int) -> None:
+async def _published_without_a_gap(system: System, changes: int, repeated: int) -> None:
     """Require that each tool's activations are 1, 2, 3 … in its log and in `tool-versions`.
 
-    A replay may repeat some. The last activation must be the one that Postgres has.
+    ``repeated`` of them are there twice, because of a replay. The last activation must be the one
+    in Postgres.
     """
     rows = await system.query(
         "select tool_name, version_id, activation from tool_versions where is_current"
     )
     logged, published = defaultdict(list), defaultdict(list)
     assert sum(row["activation"] for row in rows) == changes
-    for record in await system.records(system.topics.executions, changes + again):
+    for record in await system.records(system.topics.executions, changes + repeated):
         entry = read_log_entry(record.value)
         assert isinstance(entry, Activation)
         logged[entry.tool_name].append((entry.activation, entry.version_id))
-    for record in await system.records(system.topics.versions, changes + again):
+    for record in await system.records(system.topics.versions, changes + repeated):
         version = ToolVersion.from_bytes(record.value)
         published[version.tool_name].append((version.activation, version.version_id))
     for row in rows:

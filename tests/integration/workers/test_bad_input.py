@@ -1,4 +1,4 @@
-"""A bad message becomes a dead letter with the reason, and the next good message counts."""
+"""A bad message becomes a dead letter with the reason; the good messages after it count."""
 
 import json
 from base64 import b64decode
@@ -17,7 +17,7 @@ TOOL = "parser"
 
 
 def changed(**fields: Any) -> bytes:
-    """Return a good execution with some fields changed, as JSON that no model has checked."""
+    """Return a good execution as JSON, with some fields changed and not checked by any model."""
     good = json.loads(execution(TOOL).to_bytes())
     return json.dumps(good | fields).encode()
 
@@ -28,7 +28,7 @@ def without(field: str) -> bytes:
     return json.dumps(good).encode()
 
 
-FAR = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+FAR_AHEAD = (datetime.now(UTC) + timedelta(days=2)).isoformat()
 
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "no JSON": (lambda: b"{nonsense", "Invalid JSON"),
@@ -38,7 +38,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "a number in a string": (lambda: changed(success="true"), "success:"),
     "no offset": (lambda: changed(executed_at="2026-01-01T00:00:00"), "executed_at:"),
     "year 1969": (lambda: changed(executed_at="1969-12-31T23:59:59Z"), "1970 to 9999"),
-    "a clock far ahead": (lambda: changed(executed_at=FAR), "ahead of the record's"),
+    "a clock far ahead": (lambda: changed(executed_at=FAR_AHEAD), "ahead of the record's"),
     "not a UUID": (lambda: changed(execution_id="7"), "execution_id:"),
     "version 0": (lambda: changed(version_id=0), "version_id:"),
     "version 2**31": (lambda: changed(version_id=2**31), "version_id:"),
@@ -70,8 +70,8 @@ async def test_bad_executions_are_dead_letters_and_good_ones_count(detector: Sys
         for dead_letter in dead_letters
         if dead_letter.partition == home
     }
-    for offset, (name, (_, said)) in enumerate(BAD.items(), 1):
-        assert said in wrong[offset].error, name
+    for offset, (name, (_, reason)) in enumerate(BAD.items(), 1):
+        assert reason in wrong[offset].error, name
         assert (wrong[offset].role, wrong[offset].topic) == ("detector", topic)
     assert "no key" in wrong[len(BAD) + 1].error
     assert "no value" in wrong[len(BAD) + 2].error
@@ -136,7 +136,7 @@ async def test_compressed_batches_are_read(detector: System, codec: str) -> None
 
 
 @pytest.mark.timeout(120)
-async def test_what_is_too_large_to_be_told_stops_nobody(system: System) -> None:
+async def test_messages_that_are_too_large_to_publish_again_stop_no_worker(system: System) -> None:
     executions, deployments = system.topics.executions, system.topics.deployments
     await system.deploy(TOOL, "a")
     await system.deploy(TOOL, "b")

@@ -1,4 +1,4 @@
-"""The same log gives the same commands, in other batches and by more workers."""
+"""The same log gives the same commands, whatever the batches and the number of workers."""
 
 import json
 from collections import defaultdict
@@ -21,7 +21,7 @@ START = datetime.now(UTC) - timedelta(days=2)
 
 
 def recorded_log(seed: int) -> list[Activation | Execution]:
-    """Return some thousand entries of a dozen tools with changing versions, some of them broken."""
+    """Return some thousand entries of a dozen tools; every second version of a tool fails often."""
     random = Random(seed)
     versions = dict.fromkeys(TOOLS, 0)
     log: list[Activation | Execution] = []
@@ -44,7 +44,7 @@ def recorded_log(seed: int) -> list[Activation | Execution]:
 
 
 def demanded(log: list[Activation | Execution]) -> dict[str, list[dict[str, Any]]]:
-    """Return the commands that the pure rules demand for each tool's log."""
+    """Return the commands that the policy itself demands for each tool's log."""
     logs = defaultdict(list)
     for offset, entry in enumerate(log):
         logs[entry.tool_name].append((offset, int(START.timestamp() * 1000) * 10, entry))

@@ -1,7 +1,7 @@
-"""Thousands of mutated messages on every input topic, against the three real workers.
+"""Thousands of mutated messages on every input topic, which the three real workers read.
 
-No worker stops, every good message counts exactly, every bad one is a dead letter, and nothing is
-both. ``ROLLGUARD_TEST_FUZZ_SEED`` repeats a run; the seed is printed.
+No worker stops, every good message counts once, every bad one becomes a dead letter, and none does
+both. The seed is printed; ``ROLLGUARD_TEST_FUZZ_SEED`` repeats a run.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from aiokafka import AIOKafkaProducer
 from schemas.dead_letter import DeadLetter
 from schemas.message import MAX_REQUEST_BYTES
 from streams.partitions import partition_of
-from tests.support.mutations import ID_OF, Case, Kind, Raw, cases, text_of
+from tests.support.mutations.cases import cases
+from tests.support.mutations.message import ID_OF, Case, Kind, Raw, json_of
 from tests.support.system import System, until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
@@ -37,16 +38,17 @@ COMMANDED = ["commanded", "second 数"]
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 MIB = 1024 * 1024
 
-Place = tuple[str, int, int]
+Position = tuple[str, int, int]
+"""The topic, the partition and the offset of a record."""
 
 
 @dataclass
 class Fuzz:
-    """The messages that were sent, by record position, and what the system made of them."""
+    """The messages that were sent, and their dead letters, by record position."""
 
     system: System
-    sent: dict[Place, Case] = field(default_factory=dict)
-    dead_letters: dict[Place, DeadLetter] = field(default_factory=dict)
+    sent: dict[Position, Case] = field(default_factory=dict)
+    dead_letters: dict[Position, DeadLetter] = field(default_factory=dict)
     version_ids: dict[str, int] = field(default_factory=dict)
 
     def topic(self, kind: Kind) -> str:
@@ -57,13 +59,15 @@ class Fuzz:
             "command": topics.commands,
         }[kind]
 
-    def of(self, kind: Kind) -> dict[Place, Case]:
-        return {place: case for place, case in self.sent.items() if case.kind == kind}
+    def of(self, kind: Kind) -> dict[Position, Case]:
+        return {position: case for position, case in self.sent.items() if case.kind == kind}
 
-    def taken(self, kind: Kind) -> dict[Place, Case]:
-        """Return the messages that are no dead letters."""
+    def taken(self, kind: Kind) -> dict[Position, Case]:
+        """Return the messages that did not become dead letters."""
         return {
-            place: case for place, case in self.of(kind).items() if place not in self.dead_letters
+            position: case
+            for position, case in self.of(kind).items()
+            if position not in self.dead_letters
         }
 
     async def deploy_all(self) -> None:
@@ -78,7 +82,7 @@ class Fuzz:
                     self.version_ids[tool] = outcome.version_id or 0
 
     async def send(self, mixed: Iterable[Case]) -> None:
-        """Send in this order, and last one bad record to each partition of each topic."""
+        """Send the cases in order, and then one bad record to each partition of each topic."""
         sent = []
         async with _producers(self.system) as producers:
             for case in mixed:
@@ -93,7 +97,7 @@ class Fuzz:
             await asyncio.gather(*(producer.flush() for producer in producers.values()))
             for kind in ID_OF:
                 for partition in range(self.system.settings.partitions):
-                    last = Case("the last", kind, "bad", b"end", b"the end", {}, partition)
+                    last = Case("the last record", kind, "bad", b"end", b"the end", {}, partition)
                     acknowledged = await producers[None].send(
                         self.topic(kind), last.value, key=last.key, partition=partition
                     )
@@ -103,11 +107,11 @@ class Fuzz:
                 self.sent[metadata.topic, metadata.partition, metadata.offset] = case
 
     async def read_dead_letters(self, quiet_s: float = 20.0) -> None:
-        """Read `dead-letters` until all bad records are there and no more come.
+        """Read `dead-letters` until all bad records are there and no more come for 1 s.
 
-        Stops also if nothing comes for ``quiet_s``.
+        Stop also if no record comes for ``quiet_s``.
         """
-        bad = {place for place, case in self.sent.items() if case.fate == "bad"}
+        bad = {position for position, case in self.sent.items() if case.fate == "bad"}
         async with self.system.reader(self.system.topics.dead_letters) as consumer:
             while True:
                 wait_s = quiet_s if bad - self.dead_letters.keys() else 1.0
@@ -144,7 +148,7 @@ async def _producers(system: System) -> AsyncIterator[dict[str | None, AIOKafkaP
 
 
 def mixed_cases(fuzz: Fuzz, random: Random, counts: dict[Kind, int], large: int) -> Iterable[Case]:
-    """Return the messages of all kinds, mixed; those of one kind stay in their order."""
+    """Yield the messages of all kinds, mixed at random; those of one kind stay in their order."""
     tools: dict[Kind, list[str]] = {
         "execution": EXECUTED,
         "deployment": DEPLOYED,
@@ -162,11 +166,12 @@ def mixed_cases(fuzz: Fuzz, random: Random, counts: dict[Kind, int], large: int)
 
 
 async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
+    """Send the messages, and check what the workers did with them."""
     print(f"ROLLGUARD_TEST_FUZZ_SEED={SEED}")
     pids = [worker.pid for worker in system.workers]
     fuzz = Fuzz(system)
     await fuzz.deploy_all()
-    began = time.perf_counter()
+    begin = time.perf_counter()
     await fuzz.send(mixed_cases(fuzz, Random(SEED), counts, large))
     await fuzz.read_dead_letters()
     check_dead_letters(fuzz)
@@ -179,21 +184,21 @@ async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
         assert "batch_failed" not in system.log(role)
     fates = Counter(case.fate for case in fuzz.sent.values())
     print(
-        f"{sum(fates.values())} records in {time.perf_counter() - began:.1f} s: {dict(fates)}, "
+        f"{sum(fates.values())} records in {time.perf_counter() - begin:.1f} s: {dict(fates)}, "
         f"{len(fuzz.dead_letters)} dead letters"
     )
 
 
 def check_dead_letters(fuzz: Fuzz) -> None:
-    """Require a dead letter with the record and the reason for every bad record, and no others."""
+    """Require a dead letter for every bad record, with the record and a reason, and no others."""
     missing = [
-        (place, case.name, (case.value or b"")[:200])
-        for place, case in fuzz.sent.items()
-        if case.fate == "bad" and place not in fuzz.dead_letters
+        (position, case.name, (case.value or b"")[:200])
+        for position, case in fuzz.sent.items()
+        if case.fate == "bad" and position not in fuzz.dead_letters
     ]
     assert missing == []
-    for place, dead_letter in fuzz.dead_letters.items():
-        case = fuzz.sent[place]
+    for position, dead_letter in fuzz.dead_letters.items():
+        case = fuzz.sent[position]
         value, key = case.value, case.key
         assert case.fate != "good", (case.name, dead_letter.error)
         assert dead_letter.error.strip()
@@ -204,14 +209,14 @@ def check_dead_letters(fuzz: Fuzz) -> None:
 
 
 async def check_executions(fuzz: Fuzz) -> None:
-    """Require that each other execution is recorded once as it was sent, and is counted."""
+    """Require that each execution without a dead letter is stored once and counted."""
     system, taken = fuzz.system, fuzz.taken("execution")
 
     async def all_recorded() -> bool:
         count = await system.query("SELECT count(*) FROM tool_executions")
         return bool(count[0][0] >= len(taken))
 
-    with suppress(TimeoutError):  # what is missing is told below
+    with suppress(TimeoutError):  # the assertions below show what is missing
         await until(all_recorded)
     rows = await system.query("SELECT * FROM tool_executions")
     partitions = system.settings.partitions
@@ -225,9 +230,9 @@ async def check_executions(fuzz: Fuzz) -> None:
     }
     assert len(recorded) == len(rows)
     assert recorded.keys() == taken.keys()
-    for place, case in taken.items():
+    for position, case in taken.items():
         if case.fate == "good":
-            _check_row(recorded[place], case, fuzz.version_ids)
+            _check_row(recorded[position], case, fuzz.version_ids)
     of_version: dict[int, list[bool]] = defaultdict(list)
     for row in rows:
         if row["version_id"] == fuzz.version_ids[row["tool_name"]]:
@@ -241,24 +246,24 @@ async def check_executions(fuzz: Fuzz) -> None:
 
 
 def _check_row(row: asyncpg.Record, case: Case, version_ids: dict[str, int]) -> None:
-    """Require that a good execution's fields are in its row; the default version is the current."""
-    said: dict[str, Any] = {
+    """Require that the row has the fields of a good execution, or the current version if none."""
+    sent: dict[str, Any] = {
         name: None if isinstance(each, Raw) else each for name, each in case.fields.items()
     }
-    assert row["execution_id"] == UUID(said["execution_id"]), case.name
-    assert row["tool_name"] == said["tool_name"]
-    assert row["success"] == said["success"]
-    assert row["version_id"] == (said.get("version_id") or version_ids[row["tool_name"]])
-    text = str(said["executed_at"]).upper().replace(" ", "T")
+    assert row["execution_id"] == UUID(sent["execution_id"]), case.name
+    assert row["tool_name"] == sent["tool_name"]
+    assert row["success"] == sent["success"]
+    assert row["version_id"] == (sent.get("version_id") or version_ids[row["tool_name"]])
+    text = str(sent["executed_at"]).upper().replace(" ", "T")
     assert abs(row["executed_at"] - datetime.fromisoformat(text)) < timedelta(microseconds=1)
-    assert (row["error"] is None) == (said.get("error") is None)
-    session_id = said.get("session_id")
+    assert (row["error"] is None) == (sent.get("error") is None)
+    session_id = sent.get("session_id")
     if session_id is not None and session_id.isprintable():
         assert row["session_id"] == session_id
 
 
 async def _check_windows(fuzz: Fuzz, tool: str, rows: list[asyncpg.Record]) -> None:
-    """Require that the detector's row counts what Postgres counts, within a day."""
+    """Require that the detector counts the same executions of the last day as Postgres."""
     version_id = fuzz.version_ids[tool]
     times = [
         row["executed_at"].timestamp()
@@ -287,7 +292,7 @@ async def check_deployments(fuzz: Fuzz) -> None:
     refusals = {
         UUID(case.fields["deployment_id"])
         for case in fuzz.of("deployment").values()
-        if case.fate == "bad" and _names_its_deployment(case)
+        if case.fate == "bad" and _has_readable_id(case)
     }
 
     async def all_decided() -> bool:
@@ -301,11 +306,11 @@ async def check_deployments(fuzz: Fuzz) -> None:
     before = len(EXECUTED) + 3 * len(COMMANDED)
     assert sum(each != "refused" for each in status.values()) == before + len(taken)
     versions = await fuzz.system.query(
-        "SELECT v.*, d.deployment_id AS wish FROM tool_versions v JOIN deployments d"
+        "SELECT v.*, d.deployment_id AS request FROM tool_versions v JOIN deployments d"
         " ON (d.outcome ->> 'version_id')::int = v.version_id WHERE v.tool_name = ANY ($1)",
         DEPLOYED,
     )
-    code = {row["wish"]: row["code"] for row in versions}
+    code = {row["request"]: row["code"] for row in versions}
     for case in taken.values():
         if case.fate == "good":
             assert code[UUID(case.fields["deployment_id"])] == case.fields["code"], case.name
@@ -314,9 +319,9 @@ async def check_deployments(fuzz: Fuzz) -> None:
         assert numbers == set(range(1, len(numbers) + 1))
 
 
-def _names_its_deployment(case: Case) -> bool:
-    """Return whether the value is JSON with the id that the message had before it was changed."""
-    if case.value != text_of(case.fields).encode() or "deployment_id" not in case.fields:
+def _has_readable_id(case: Case) -> bool:
+    """Return whether the value is still JSON with the id of the good message."""
+    if case.value != json_of(case.fields).encode() or "deployment_id" not in case.fields:
         return False
     if any(isinstance(value, Raw) for value in case.fields.values()):
         return False
@@ -327,7 +332,7 @@ def _names_its_deployment(case: Case) -> bool:
 
 
 async def check_commands(fuzz: Fuzz) -> None:
-    """Require that each command that is no dead letter was applied or rejected, once."""
+    """Require that each command without a dead letter was applied or rejected once."""
     rows = await fuzz.system.query(
         "SELECT command_id, status FROM rollbacks WHERE tool_name = ANY ($1)", COMMANDED
     )

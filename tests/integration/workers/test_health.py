@@ -1,4 +1,4 @@
-"""Workers that work, and workers that are stuck."""
+"""The health of workers that make progress, and of workers that are stuck."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ async def test_each_role_is_alive_and_ready(system: System) -> None:
 async def test_a_stuck_consumer_is_unhealthy_within_60_s(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """The handler of one hangs, the consumer of another fetches no more, and a third works."""
+    """The recorder's handler hangs, the detector fetches nothing, and the applier works."""
     async with System.started(
         apache_kafka, database_dsn, topic_prefix, tmp_path, ("applier",)
     ) as system:
@@ -56,20 +56,20 @@ async def test_a_stuck_consumer_is_unhealthy_within_60_s(
         for role in stuck:
             assert (await system.page(role, "/readyz"))[0] == 503
         for worker in system.workers[1:]:
-            worker.kill()  # they would have to be waited for
+            worker.kill()  # a stuck worker would stop only after a time limit
         system.workers[1:] = []
 
 
 @pytest.mark.kafka
 @pytest.mark.timeout(150)
-async def test_who_lost_its_partitions_and_did_not_notice_is_unhealthy(
+async def test_a_worker_that_lost_its_partitions_without_noticing_is_unhealthy(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """Its consumer's thread hangs; another worker gets its partitions and commits in its place."""
+    """Its consumer's thread hangs, so another worker gets its partitions and commits for them."""
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
         stuck = await system.spawn("recorder", module="tests.support.stuck_worker", STUCK="thread")
         await system.all_ready("recorder")
-        began = time.monotonic()
+        begin = time.monotonic()
         await system.run(*(execution(f"tool-{number}") for number in range(20)))
         system.ports["second"] = free_port()
         await system.spawn("recorder", ROLLGUARD_WEB_PORT=str(system.ports["second"]))
@@ -80,7 +80,7 @@ async def test_who_lost_its_partitions_and_did_not_notice_is_unhealthy(
             return (await system.page("recorder", "/healthz"))[0] == 503
 
         await until(is_unhealthy, 60)
-        print(f"unhealthy after {time.monotonic() - began:.0f} s")
+        print(f"unhealthy after {time.monotonic() - begin:.0f} s")
         assert await system.is_ready("second")
         assert (await system.page("second", "/healthz"))[0] == 200
         stuck.kill()

@@ -1,4 +1,4 @@
-"""Who may ask a worker: the token, and the port that roles share."""
+"""The access to a worker's HTTP endpoints: the token, and the port that roles share."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from tests.support.system import System, until
 TOKEN = "one-token-for-all"
 
 
-async def say(port: int, request: bytes) -> bytes:
-    """Send a request as it is, and return the first line of the answer."""
+async def send_raw(port: int, request: bytes) -> bytes:
+    """Send these bytes as a request, and return the first line of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     answer = await asyncio.wait_for(reader.readline(), 5)
@@ -23,7 +23,7 @@ async def say(port: int, request: bytes) -> bytes:
     return answer
 
 
-async def test_pages_ask_for_the_token(
+async def test_endpoints_require_the_token(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
@@ -46,7 +46,7 @@ async def test_pages_ask_for_the_token(
         assert (await system.page("detector", "/healthz"))[0] == 200
         for garbled in (f"Authorization: Bearer {TOKEN}\0", f"Auth orization: {TOKEN}", TOKEN):
             request = f"GET /tools/x/health HTTP/1.1\r\nHost: x\r\n{garbled}\r\n\r\n"
-            assert b" 400 " in await say(system.ports["detector"], request.encode())
+            assert b" 400 " in await send_raw(system.ports["detector"], request.encode())
         settings = system.settings
         with pytest.raises(Misconfigured, match="wants a token: set ROLLGUARD_WEB_TOKEN"):
             await health_of(settings, "parser")
@@ -62,7 +62,7 @@ async def test_pages_ask_for_the_token(
 
 @pytest.mark.kafka
 @pytest.mark.timeout(90)
-async def test_detectors_ask_one_another_with_the_token(
+async def test_detectors_forward_queries_with_the_token(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
@@ -90,7 +90,7 @@ async def test_detectors_ask_one_another_with_the_token(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org", ""])
-async def test_without_a_token_nobody_else_is_let_in(
+async def test_without_a_token_a_worker_listens_on_loopback_only(
     host: str, embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(embedded_broker, database_dsn, topic_prefix, tmp_path, ()) as system:
@@ -101,7 +101,7 @@ async def test_without_a_token_nobody_else_is_let_in(
             assert "Traceback" not in system.log(role)
 
 
-async def test_with_one_port_for_all_the_detector_has_it(
+async def test_if_all_roles_share_a_port_the_detector_gets_it(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
@@ -111,10 +111,10 @@ async def test_with_one_port_for_all_the_detector_has_it(
         await system.all_ready("detector")
         assert (await system.deploy("parser", "a")).version_number == 1
 
-        async def both_said() -> bool:
+        async def both_logged() -> bool:
             return all("http_disabled" in system.log(role) for role in ("applier", "recorder"))
 
-        await until(both_said)
+        await until(both_logged)
         for role in ("applier", "recorder"):
             [line] = [json.loads(x) for x in system.log(role).splitlines() if "http_disabled" in x]
             assert line["port"] == int(port)

@@ -1,4 +1,4 @@
-"""The programs that the detector is compared with decide as it does."""
+"""The programs with which the benchmarks compare the detector issue the same commands."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +20,7 @@ from schemas.rollback import RollbackCommand
         pytest.param(quix_streams, marks=pytest.mark.peers),
     ],
 )
-async def test_a_peer_commands_what_the_rules_demand(
+async def test_a_peer_issues_the_commands_that_the_rules_demand(
     start: Start, apache_kafka: str, tmp_path: Path
 ) -> None:
     stage = await Stage.published(apache_kafka, Log.of(Traffic(tools=12, executions=1_500)))

@@ -1,4 +1,4 @@
-"""From executions to a rollback, through real workers."""
+"""The way from executions to a rollback, through real workers."""
 
 import json
 
@@ -33,7 +33,7 @@ async def test_a_broken_version_is_rolled_back(system: System) -> None:
     assert [row["version_id"] for row in current] == [good.version_id]
 
 
-async def test_activations_stand_in_the_log_before_their_version_is_published(
+async def test_activations_are_in_the_log_before_their_versions_are_published(
     system: System,
 ) -> None:
     for code in ("a", "b", "c"):
@@ -73,7 +73,7 @@ async def test_the_same_deployment_again_changes_nothing(system: System) -> None
     assert tuple(row) == (1, 2)
 
 
-async def test_without_a_predecessor_the_rollback_is_rejected_loudly(system: System) -> None:
+async def test_a_rollback_without_a_previous_version_is_logged_as_an_error(system: System) -> None:
     only = await system.deploy("parser", "a")
     await system.run(*(execution("parser", "boom") for _ in range(3)))
     [record] = await system.records(system.topics.outcomes, 1)
@@ -82,17 +82,17 @@ async def test_without_a_predecessor_the_rollback_is_rejected_loudly(system: Sys
     [row] = await system.query("SELECT version_id FROM tool_versions WHERE is_current")
     assert row["version_id"] == only.version_id
 
-    async def said() -> bool:
+    async def logged() -> bool:
         lines = [json.loads(line) for line in system.log("applier").splitlines()]
         return any(
             line.get("rejection") == "no_previous_version" and line["level"] == "error"
             for line in lines
         )
 
-    await until(said)
+    await until(logged)
 
 
-async def test_table_queries_answer_from_the_stream(system: System) -> None:
+async def test_health_queries_are_answered_from_the_table(system: System) -> None:
     assert (await system.health("parser"))[0] == 404
     version = await system.deploy("parser", "a")
     await system.run(execution("parser"), execution("parser", "TypeError: x"))
@@ -110,7 +110,7 @@ async def test_table_queries_answer_from_the_stream(system: System) -> None:
     assert (await system.health("never%2Fseen"))[0] == 404
 
 
-async def test_the_detector_decides_while_nothing_else_runs(detector: System) -> None:
+async def test_the_detector_decides_while_no_other_role_runs(detector: System) -> None:
     await detector.send(detector.topics.executions, "parser", activation("parser", 1, 1))
     await detector.run(*(execution("parser", "boom") for _ in range(3)))
     assert len(await detector.records(detector.topics.commands, 1)) == 1

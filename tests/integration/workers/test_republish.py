@@ -1,4 +1,4 @@
-"""Rows and versions are published again before compaction: by the detector and the applier."""
+"""The detector republishes its rows before compaction, and the applier the current versions."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.system import System, execution, until
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
+async def test_an_old_row_and_an_old_version_do_not_remain_the_last_records(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     roles = ("detector", "applier")
@@ -29,19 +29,19 @@ async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
             return status == 200 and len(health["recent"]) == 3
 
         await until(folded)
-        # an old row and an old version, as a worker sends them that was suspended and woke
+        # Send an old row and an old version, as a worker may that was suspended and continued.
         old_row = (await system.records(changelog, 1))[0].value
         old_version = (await system.records(versions, 1))[0].value
         await system.send(changelog, "parser", old_row)
         await system.send(versions, "parser", old_version)
 
-        async def is_behind(topic: str, old: bytes) -> bool:
-            """Return whether something newer follows the old record that was sent last."""
+        async def is_followed(topic: str, old: bytes) -> bool:
+            """Return whether a newer record follows the second copy of the old one."""
             seen = await _values(system, topic)
             return seen.count(old) >= 2 and seen[-1] != old
 
-        await until(lambda: is_behind(versions, old_version))
-        await until(lambda: is_behind(changelog, old_row))
+        await until(lambda: is_followed(versions, old_version))
+        await until(lambda: is_followed(changelog, old_row))
         newest = (await _values(system, versions))[-1]
         assert ToolVersion.from_bytes(newest).version_number == 2
         read_to = msgspec.msgpack.decode((await _values(system, changelog))[-1])[0]
@@ -49,7 +49,7 @@ async def test_an_old_row_and_an_old_version_do_not_stay_the_last(
 
 
 async def _values(system: System, topic: str) -> list[bytes]:
-    """Return the values of the topic in their order; they are of one tool, so of one partition."""
+    """Return the values of the topic in their order; all have the same key, so one partition."""
     found: list[bytes] = []
     async with system.reader(topic) as consumer:
         while records := await consumer.getmany(timeout_ms=500):

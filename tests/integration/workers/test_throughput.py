@@ -1,7 +1,7 @@
-"""The detector's CPU time stays near to the raw limit.
+"""The detector's CPU time for an execution is at most a few times the raw limit.
 
-The raw limit is aiokafka's ``getmany`` and a plain pydantic model over the same records, measured
-in the same run.
+The raw limit is the CPU time of aiokafka's ``getmany`` and a plain pydantic model for the same
+records, measured in the same run.
 """
 
 import statistics
@@ -22,8 +22,8 @@ from bench.setup.environment import Environment
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 MOST_TIMES: Final = 2.6
-"""How many times the raw limit an execution may cost the detector. This is more than what it does
-cost (see docs/bench.md), and less than twice that."""
+"""An execution may cost the detector at most this many times the raw limit. The true ratio is lower
+(see docs/bench.md), but more than half of this."""
 TOOLS: Final = 50
 EXECUTIONS: Final = 50_000
 ROUNDS: Final = 5
@@ -74,8 +74,8 @@ async def reader(environment: Environment) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def raw_limit_us(consumer: AIOKafkaConsumer, begins: dict[TopicPartition, int]) -> float:
     """Return the CPU time of this process for each execution, in microseconds."""
-    for place, begin in begins.items():
-        consumer.seek(place, begin)  # what was fetched meanwhile is fetched again
+    for tp, begin in begins.items():
+        consumer.seek(tp, begin)  # the consumer may have fetched some of the records already
     seen, begin_s = 0, time.process_time()
     while seen < EXECUTIONS:
         for records in (await consumer.getmany(timeout_ms=1000, max_records=2_000)).values():

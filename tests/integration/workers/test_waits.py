@@ -1,4 +1,4 @@
-"""Workers that wait for Kafka or Postgres are alive, and not ready."""
+"""Workers that wait for Kafka or Postgres are alive and not ready."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from tests.support.system import System, execution, until
 ROLES = ("detector", "applier", "recorder")
 
 
-async def test_who_waits_for_kafka_at_the_start_is_alive_and_not_ready(
+async def test_a_worker_that_waits_for_kafka_at_its_start_is_alive_and_not_ready(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
@@ -40,7 +40,7 @@ async def test_who_waits_for_kafka_at_the_start_is_alive_and_not_ready(
 
 @pytest.mark.kafka
 @pytest.mark.timeout(170)
-async def test_kafka_away_is_a_wait_and_no_reason_to_be_ended(
+async def test_workers_stay_alive_while_kafka_is_away(
     database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -75,7 +75,7 @@ async def test_kafka_away_is_a_wait_and_no_reason_to_be_ended(
 
 
 async def members(system: System, role: str) -> set[str]:
-    """Return the ids of the members of a role's group, as the broker has them."""
+    """Return the ids of the members of a role's group, which the broker has."""
     admin = AIOKafkaAdminClient(bootstrap_servers=list(system.settings.kafka_brokers))
     await admin.start()
     try:
@@ -89,10 +89,10 @@ async def members(system: System, role: str) -> set[str]:
 
 @pytest.mark.kafka
 @pytest.mark.timeout(180)
-async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
+async def test_workers_stay_in_the_group_while_postgres_is_away_for_long(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """There is also a backlog that is larger than what a worker buffers."""
+    """Postgres is away for longer than the poll interval, and the backlog overfills the buffers."""
     poll_interval_s = 5
     roles = ("applier", "recorder")
     async with (
@@ -111,7 +111,7 @@ async def test_postgres_away_for_longer_than_the_poll_interval_costs_nothing(
         await system.deploy("parser", "a")
         before = {role: await members(system, role) for role in roles}
         proxy.shut()
-        for role in roles:  # nothing to do: they notice all the same
+        for role in roles:  # they must notice although they have no records to handle
 
             async def is_away(role: str = role) -> bool:
                 return (await system.page(role, "/readyz"))[0] == 503

@@ -1,1 +1,1 @@
-"""Pairs of versions of code, each with the findings that must come of it, by subject."""
+"""Pairs of versions of code with the findings that a comparison must return, by subject."""

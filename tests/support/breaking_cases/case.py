@@ -1,11 +1,11 @@
-"""One pair of versions of code with its findings, and short ways to write such pairs."""
+"""A pair of versions of code with its findings, and functions that make such pairs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Case:
-    """A pair of versions; ``findings`` are 'severity kind object' each, in any order."""
+    """A pair of versions. Each finding is a text 'severity kind object'; their order is free."""
 
     name: str
     old: str

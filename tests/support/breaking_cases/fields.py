@@ -99,7 +99,7 @@ FIELDS: Final = [
          ("breaking required_parameter_added P.__init__",)),
     Case("NamedTuple field removed", NAMED_TUPLE + "x: int\n    y: int", NAMED_TUPLE + "x: int",
          ("breaking field_removed P.y",)),
-    Case("NamedTuple field in front", NAMED_TUPLE + "x: int = 1",
+    Case("NamedTuple field inserted before others", NAMED_TUPLE + "x: int = 1",
          NAMED_TUPLE + "y: int = 1\n    x: int = 1",
          ("breaking optional_parameter_inserted P.__init__",)),
     Case("namedtuple() field removed",

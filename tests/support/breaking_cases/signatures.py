@@ -36,12 +36,12 @@ SIGNATURES: Final = [
     function_case("rotated", "(a, b, c)", "(c, a, b)", "breaking parameter_moved"),
     function_case("keyword-only in another order", "(*, a, b)", "(*, b, a)"),
     function_case("required appended", "(a)", "(a, b)", "breaking required_parameter_added"),
-    function_case("required in front", "(a, b)", "(x, a, b)", "breaking required_parameter_added"),
+    function_case("required one first", "(a, b)", "(x, a, b)", "breaking required_parameter_added"),
     function_case("required keyword-only", "(a)", "(a, *, b)", "breaking required_parameter_added"),
     function_case("optional appended", "(a)", "(a, b=1)", "note optional_parameter_added"),
     function_case("optional keyword-only", "(a)", "(a, *, b=1)", "note optional_parameter_added"),
     function_case(
-        "optional in front", "(a=1)", "(x=0, a=1)", "breaking optional_parameter_inserted"
+        "optional one first", "(a=1)", "(x=0, a=1)", "breaking optional_parameter_inserted"
     ),
     function_case(
         "optional between",
@@ -84,7 +84,7 @@ SIGNATURES: Final = [
     function_case("positional-only opened", "(a, /)", "(a)"),
     function_case("keyword-only opened at the end", "(a, *, b)", "(a, b)"),
     function_case(
-        "keyword-only opened in front", "(a, *, b)", "(b, a)", "breaking parameter_moved"
+        "keyword-only one moved to the front", "(a, *, b)", "(b, a)", "breaking parameter_moved"
     ),
     function_case(
         "swallowed by **kwargs", "(*, a=1)", "(**kwargs)",

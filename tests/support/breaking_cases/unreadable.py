@@ -9,6 +9,11 @@ UNREADABLE: Final = [
     Case("a mistake in the old code", "def f(:", "def f(): ...", ("note previous_unparseable ",)),
     Case("mistakes in both", "def f(:", "def g(:", ("breaking unparseable ",)),
     Case("the same mistake", "def f(:", "def f(:"),
-    Case("parses, does not compile", "X = 1", "X = 1\nreturn X", ("breaking unparseable ",)),
+    Case(
+        "code that parses and does not compile",
+        "X = 1",
+        "X = 1\nreturn X",
+        ("breaking unparseable ",),
+    ),
     Case("one parameter twice", "def f(a): ...", "def f(a, a): ...", ("breaking unparseable ",)),
 ]

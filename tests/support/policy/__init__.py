@@ -1,1 +1,1 @@
-"""What tests of the policy share: logs, the oracle, and how a log is folded."""
+"""Logs, the oracle and functions that fold logs, for the tests of the policy."""

@@ -1,4 +1,4 @@
-"""Entries of logs that a backtest reads: of one tool, with times in seconds."""
+"""Entries of one tool's log for backtests. Times are seconds after ``START``."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Cases of the rules that were worked out by hand, and how they are checked."""
+"""Cases of the rules whose results were computed by hand, and their check."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from tests.support.policy.written_logs import Script
 Judge = Callable[[Sequence[Entry], Rules], list[RollbackCommand]]
 
 JUDGES: Sequence[Judge] = (commands_of, commands_of_product)
-"""The oracle and the product: what holds by hand must hold for both."""
+"""The oracle and the product: both must give the results that were computed by hand."""
 
 
 class Line(NamedTuple):
-    """A command in one line."""
+    """The main facts of a command."""
 
     record: int
-    """The index, from 0, of the record of the log that decided."""
+    """The index, from 0, of the record of the log at which it was decided."""
     tier: str
     reason: str
     executions: int
@@ -59,7 +59,7 @@ class Cases:
         *expected: tuple[int, str, str, int, int, int, float],
         rules: Rules | None = None,
     ) -> None:
-        """Add a case. Each of ``expected`` is a :class:`Line`."""
+        """Add a case. Each of ``expected`` is a ``Line``."""
         assert name not in self._cases
         self._cases[name] = Case(script, rules or Rules(), [Line(*each) for each in expected])
 
@@ -70,7 +70,7 @@ class Cases:
 
 
 def lines(judge: Judge, script: Script, rules: Rules) -> list[Line]:
-    """Return the commands, each at the shortest log that demands it."""
+    """Return the commands, each with the last record of the shortest log that demands it."""
     found: list[Line] = []
     for length in range(1, len(script.log) + 1):
         for command in judge(script.log[:length], rules)[len(found) :]:

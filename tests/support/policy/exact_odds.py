@@ -1,4 +1,4 @@
-"""The odds of the tests in exact fractions, one execution after the other."""
+"""The odds of the statistical tests as exact fractions, computed execution by execution."""
 
 from fractions import Fraction
 
@@ -14,6 +14,7 @@ def factor(bet: Bet, expected: ExpectedRates, failed: bool, after_failure: bool)
 
 
 def product_of(log: str, bet: Bet, expected: ExpectedRates, failures: str = "FT") -> Fraction:
+    """Return the odds of one bet after this log: the product of the factors of all outcomes."""
     won, before = Fraction(1), False
     for outcome in log:
         failed = outcome in failures
@@ -25,6 +26,7 @@ def product_of(log: str, bet: Bet, expected: ExpectedRates, failures: str = "FT"
 def mixture_of(
     log: str, bets: tuple[Bet, ...], expected: ExpectedRates, failures: str = "FT"
 ) -> Fraction:
+    """Return the weighted sum of the odds of several bets after this log."""
     return sum(
         (Fraction(bet.weight) * product_of(log, bet, expected, failures) for bet in bets),
         Fraction(0),
@@ -32,6 +34,7 @@ def mixture_of(
 
 
 def break_of(log: str, expected: ExpectedRates) -> Fraction:
+    """Return the odds of a break: the sum over all outcomes at which it may have begun."""
     total = Fraction(0)
     for bet in BREAK_BETS:
         won, before = Fraction(0), False

@@ -1,4 +1,4 @@
-"""Fold a log as the detector does: one record after the other, or in batches."""
+"""Functions that fold a log as the detector does: record by record, or in batches."""
 
 from collections.abc import Iterable, Sequence
 from random import Random
@@ -29,7 +29,7 @@ def dumped(commands: Iterable[RollbackCommand]) -> list[dict[str, Any]]:
 
 
 def note_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that grows: how many successes the product was asked to count at once."""
+    """Return a list to which each call of ``count_successes`` adds its number of executions."""
     at_once: list[int] = []
 
     def noting(row: Row, executions: Sequence[ExecutionEntry], *rest: Any) -> bool:
@@ -44,7 +44,7 @@ def note_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def assert_same_in_batches(
     log: Sequence[Entry], rules: Rules, random: Random
 ) -> list[tuple[int, RollbackCommand]]:
-    """Fold the log in batches and one by one, some records twice, and compare the results.
+    """Fold the log in batches and record by record, some records twice; compare the results.
 
     Return the commands, each with the Kafka timestamp of its record.
     """

@@ -12,7 +12,7 @@ DEFAULT = guarded(Rules())
 
 
 def row_of(script: Script, rules: Rules = DEFAULT) -> Row:
-    """Return the row after this log, encoded and decoded once."""
+    """Return the row after this log, after it was encoded and decoded."""
     row, _ = fold_all(None, [log_record(each) for each in script.log], policy_for(rules))
     assert row is not None
     return decode(encode(row))

@@ -1,9 +1,9 @@
-"""The oracle: the rules of the contract, section 2, written as slowly and as plainly as possible.
+"""The oracle: the rules of the contract, section 2, written plainly and without regard to speed.
 
-At every execution everything is computed anew from the whole log up to there. Only the commands
-that were issued are remembered. Nothing here knows how the product keeps its windows, or what it
-counts under policy `guarded`. How much the counts weigh is checked against exact fractions
-(``tests/unit/policy/weighing/test_weighing.py``).
+At every execution everything is computed anew from the whole log up to it. Only the issued commands
+are kept. The oracle uses neither the windows of the product nor its counts under policy `guarded`.
+It uses the weighing of counts, which ``tests/unit/policy/weighing/test_weighing.py`` compares with
+exact fractions.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ class Entry:
 
 
 class CountedExecution(NamedTuple):
-    """An execution that counts. They sort from the oldest to the newest; arrival breaks ties."""
+    """An execution that counts. Sorted, the oldest is first; at equal times the offset decides."""
 
     executed_at: datetime
     offset: int
@@ -60,7 +60,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Tally:
-    """What is counted of an activation, in the order of the log."""
+    """The counts of an activation's executions, in the order of the log."""
 
     executions: int
     failures: int
@@ -102,7 +102,7 @@ def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
 
 
 def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issued | None:
-    """Return what the last record of the log, an execution, leads to."""
+    """Return the command that the last record of the log demands; it is an execution."""
     activations = _real_activations(log)
     if not activations:
         return None
@@ -203,7 +203,7 @@ def _mode(decision: Decision, current: Activation, rules: Rules) -> Mode | None:
 
 
 def _interval(attempts: int, rules: Rules) -> timedelta:
-    """Return how long after so many attempts the next one may follow."""
+    """Return how long after this many attempts the next one may follow."""
     doubled = rules.attempt_interval_s * 2 ** (attempts - 1)
     return timedelta(seconds=min(doubled, rules.attempt_interval_max_s))
 
@@ -211,7 +211,7 @@ def _interval(attempts: int, rules: Rules) -> timedelta:
 def _weighed(
     executions: Sequence[CountedExecution], baseline: Tally | None, rules: Rules
 ) -> WeighedEvidence:
-    """Return what the tests say after these executions of an activation."""
+    """Return the weighed evidence after these executions of an activation."""
     numbers = EvidenceNumbers.of(rules)
     baseline_version = None if baseline is None else Baseline(**asdict(baseline))
     evidence = Evidence()
@@ -245,7 +245,7 @@ def _evidence_shown(weighed: WeighedEvidence, seen: Tally) -> dict[str, Any]:
 def _evidence_in(log: Sequence[Entry], rules: Rules) -> set[int]:
     """Return the offsets of the executions that are evidence.
 
-    Those of muted callers are not (``policy/state/muted_callers.py``).
+    Executions of muted callers are none (``policy/state/muted_callers.py``).
     """
     indices = _real_activations(log)
     counted = [
@@ -396,7 +396,7 @@ def _recent(executions: Sequence[CountedExecution], rules: Rules) -> list[Counte
 
 
 def _in_window(executions: Sequence[CountedExecution], window_s: int, bucket_s: int) -> Counts:
-    """Count what is in the buckets that count at the 'now' of these executions."""
+    """Count the executions in the buckets that count at the 'now' of these executions."""
     if not executions:
         return Counts(0, 0)
     now = max(execution.executed_at for execution in executions)
@@ -420,7 +420,7 @@ def _in_standard_window(executions: Sequence[CountedExecution], rules: Rules) ->
 def _baseline(
     log: Sequence[Entry], index: int, rules: Rules, count: Callable[[Sequence[CountedExecution]], C]
 ) -> C | None:
-    """Return what the activation at ``index`` is compared with, as ``count`` counts executions."""
+    """Return the baseline of the activation at ``index``, as ``count`` counts executions."""
     activations = _real_activations(log[: index + 1])
     current = log[index].entry
     assert isinstance(current, Activation)

@@ -1,4 +1,4 @@
-"""Outcomes of a version as a text: S succeeded, F failed, T failed with a signature error."""
+"""The outcomes of a version as a text: S is a success, F a failure, T a signature error."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ POLICY = EvidenceNumbers.of(Rules())
 
 
 def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = POLICY) -> Evidence:
-    """Count the evidence, one execution after the other."""
+    """Return the evidence of these outcomes, counted one by one."""
     evidence, tables = Evidence(), betting_tables_of(baseline, policy)
     for outcome in log:
         if outcome == "S":
@@ -21,7 +21,7 @@ def evidence_of(log: str, baseline: Baseline | None, policy: EvidenceNumbers = P
 
 
 def baseline_of(log: str) -> Baseline:
-    """Count a baseline from the text."""
+    """Return the baseline that these outcomes make."""
     pairs = list(pairwise(log))
     return Baseline(
         len(log),

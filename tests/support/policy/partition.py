@@ -1,4 +1,4 @@
-"""The log of a partition, folded one record after the other: the detector without its batches."""
+"""The log of a partition, folded record by record: the detector without batches."""
 
 from policy.decision.fold import fold
 from policy.decision.policies import Policies
@@ -11,7 +11,7 @@ from schemas.settings import Settings
 
 
 class Partition:
-    """The rows of its tools, and what is known of its outages. Offsets and times ascend."""
+    """The rows of a partition's tools, and its outage watch. Offsets and timestamps must ascend."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -20,7 +20,7 @@ class Partition:
         self.watch = OutageWatch()
 
     def read(self, offset: int, timestamp_ms: int, entry: LogEntry) -> RollbackCommand | None:
-        """Take a record in, and return the command that it demands."""
+        """Fold a record, and return the command that it demands, if there is one."""
         record, timeline = LogRecord.of(offset, timestamp_ms, entry), NO_OUTAGE
         if self._settings.is_guarded_anywhere:
             timeline = self.watch.follow([record], self._settings.outages)

@@ -63,7 +63,7 @@ class PartitionLogWriter:
 
 
 def tools_of(number: int) -> list[str]:
-    """Return names of tools, each in a cell of its own."""
+    """Return names of tools that the outage watch counts in different cells."""
     found: dict[int, str] = {}
     for name in (f"tool-{n}" for n in range(1_000)):
         found.setdefault(crc32(name.encode()) % 64, name)
@@ -71,17 +71,17 @@ def tools_of(number: int) -> list[str]:
 
 
 def random_log(seed: int) -> list[Record]:
-    """Return a log with times in which few executions fail, and times in which many fail."""
+    """Return a random log, with periods of few failures and periods of many."""
     random = Random(seed)
     writer, tools = PartitionLogWriter(random=random), tools_of(random.choice((3, 5, 12, 40)))
     at_ms = BEGIN_MS
     for tool in tools:
         writer.deploy(tool, at_ms)
-    trouble, pace_ms = 0.0, 500
+    failure_rate, pace_ms = 0.0, 500
     for _ in range(400):
         what = random.random()
         if what < 0.03:
-            trouble = random.choice((0.0, 0.0, 0.02, 0.3, 0.9, 1.0))
+            failure_rate = random.choice((0.0, 0.0, 0.02, 0.3, 0.9, 1.0))
             pace_ms = random.choice((0, 100, 500, 3_000))
         elif what < 0.05:
             writer.deploy(random.choice(tools), at_ms)
@@ -89,7 +89,7 @@ def random_log(seed: int) -> list[Record]:
             at_ms += random.choice((20_000, 61_000, 700_000))
         at_ms += random.choice((pace_ms, 0, 2 * pace_ms))
         late_ms = random.choice((0, 0, 0, 0, -2_000))
-        writer.run(random.choice(tools), at_ms + late_ms, random.random() >= trouble)
+        writer.run(random.choice(tools), at_ms + late_ms, random.random() >= failure_rate)
     return writer.log
 
 

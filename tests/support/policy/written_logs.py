@@ -1,4 +1,4 @@
-"""Logs of one tool that are written by hand. Times are seconds after ``START``."""
+"""Logs of one tool, written by hand. Times are seconds after ``START``."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ def at(seconds: float) -> datetime:
 
 @dataclass
 class Script:
-    """A log written by hand. A record arrives when it happens, or together with the one before."""
+    """A log written by hand. Kafka timestamps are the times of the entries, but never decrease."""
 
     log: list[Entry] = field(default_factory=list)
     version: int = 0
@@ -55,7 +55,10 @@ class Script:
         version: int | None = None,
         timestamp: float | None = None,
     ) -> "Script":
-        """Append executions of the current version: '.' succeeds, 'F' fails. Ids count from 1."""
+        """Append executions of the current version: '.' is a success, 'F' a failure.
+
+        Their ids count from 1.
+        """
         assert len(outcomes) == len(times)
         for outcome, seconds in zip(outcomes, times, strict=True):
             self.executions += 1
@@ -87,7 +90,7 @@ def every(step: float, how_many: int, first: float) -> list[float]:
 
 
 def with_predecessor(outcomes: str, step: float = 600.0) -> Script:
-    """Return a log of a first version with these outcomes, replaced at 0 by a second one.
+    """Return a log of a version with these outcomes, which a second version replaces at time 0.
 
     If they are 600 s apart, `recent` holds one execution and 1,800 s hold at most four: no
     immediate or fast rule can hold. The standard rule cannot hold without a baseline.

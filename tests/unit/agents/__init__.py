@@ -1,1 +1,1 @@
-"""Pure parts of the roles and the worker."""
+"""The pure parts of the roles and of the worker."""

@@ -1,4 +1,4 @@
-"""The refusal that the author gets for code that was rolled back before."""
+"""The refusal of code that was rolled back before."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from agents.applier.refusals import recent_of, told
+from agents.applier.refusals import recent_of, rolled_back_of
 from db.rollbacks.trust import TrustLoss
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import DeploymentOutcome
@@ -18,7 +18,7 @@ IDS = [UUID(int=number) for number in (1, 2)]
 TRACE = "Traceback (most recent call last):\n  File x\n    y\nValueError: no\n"
 
 
-def lost(**details: Any) -> TrustLoss:
+def trust_loss(**details: Any) -> TrustLoss:
     given = {"recent": list(map(str, IDS))} | details
     return TrustLoss(UUID(int=9), "immediate", "signature_change", given, 7, NOON)
 
@@ -28,17 +28,17 @@ def outcome(**fields: Any) -> DeploymentOutcome:
     return DeploymentOutcome.model_validate(given | fields)
 
 
-def test_each_error_is_told_once_and_short() -> None:
+def test_each_error_is_given_once_and_cut() -> None:
     errors = [TRACE, "ValueError: no", "KeyError:\n'a'", "x" * 400, "not among the first"]
-    assert told(lost(), errors, Rules()).errors == [
+    assert rolled_back_of(trust_loss(), errors, Rules()).errors == [
         "ValueError: no",
         "KeyError: 'a'",
         "x" * 299 + "…",
     ]
 
 
-def test_evidence_that_cannot_be_read_is_none() -> None:
-    assert told(lost(evidence={"test": "?"}), [], Rules()).evidence is None
+def test_evidence_that_cannot_be_read_is_left_out() -> None:
+    assert rolled_back_of(trust_loss(evidence={"test": "?"}), [], Rules()).evidence is None
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_evidence_that_cannot_be_read_is_none() -> None:
         ([str(IDS[0])] * 200, IDS[:1] * 100),
     ],
 )
-def test_whatever_a_command_names_as_its_executions(recent: object, ids: list[UUID]) -> None:
+def test_ids_of_executions_are_read_from_any_details(recent: object, ids: list[UUID]) -> None:
     assert recent_of({"recent": recent}) == ids
 
 
-def test_a_refusal_in_words() -> None:
-    done = told(lost(), ["TypeError: limit", "KeyError: 'a'"], Rules())
+def test_the_text_of_a_refusal_because_of_a_rollback() -> None:
+    done = rolled_back_of(trust_loss(), ["TypeError: limit", "KeyError: 'a'"], Rules())
     refused = outcome(refusal="identical_to_rolled_back", rolled_back=done)
     text = refusal_text(refused)
     assert text == (
@@ -73,5 +73,5 @@ def test_a_refusal_in_words() -> None:
     assert DeploymentOutcome.from_bytes(refused.to_bytes()) == refused
 
 
-def test_another_refusal_says_what_was_wrong() -> None:
+def test_the_text_of_another_refusal() -> None:
     assert refusal_text(outcome(refusal="code: too long")) == "refused: code: too long"

@@ -1,4 +1,4 @@
-"""The settings of a worker's HTTP endpoints: their port, and who may read them."""
+"""The settings of a worker's HTTP endpoints: the port and the token."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from schemas.errors import Misconfigured
 from schemas.settings import load_settings
 
 
-def test_each_role_has_a_port_of_its_own_unless_told() -> None:
+def test_each_role_has_its_own_port_unless_one_is_set() -> None:
     roles = ("detector", "applier", "recorder")
     assert [load_settings().port_of(role) for role in roles] == [6066, 6067, 6068]
     assert {load_settings(web_port=7000).port_of(role) for role in roles} == {7000}
@@ -35,7 +35,7 @@ def test_loopback_needs_no_token(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.1", "localhost.example.org"])
-def test_all_else_needs_one(host: str) -> None:
+def test_every_other_host_needs_a_token(host: str) -> None:
     with pytest.raises(Misconfigured, match="set ROLLGUARD_WEB_TOKEN"):
         require_token(load_settings(web_host=host))
     require_token(load_settings(web_host=host, web_token="t"))

@@ -1,4 +1,4 @@
-"""Crash points: what the variable of the tests' worker may say, and that it acts once."""
+"""Crash points: the variable of the tests' worker names one, at which a signal is sent once."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.armed_worker import arm
 
 
 @pytest.fixture(autouse=True)
-def armed_for_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def disarm_after_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.crash_points.at_crash_point", None)
 
 
@@ -15,9 +15,9 @@ def armed_for_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
     "text",
     ["applier.committed", "kill:nowhere", "burn:applier.committed", "kill:applier.committed@0"],
 )
-def test_a_text_that_names_no_crash_point_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="ROLLGUARD_TEST_STEP"):
-        arm({"ROLLGUARD_TEST_STEP": text})
+def test_a_text_without_a_crash_point_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="ROLLGUARD_TEST_CRASH_POINT"):
+        arm({"ROLLGUARD_TEST_CRASH_POINT": text})
 
 
 def test_without_the_variable_nothing_happens() -> None:
@@ -26,10 +26,10 @@ def test_without_the_variable_nothing_happens() -> None:
         crash_point(name)
 
 
-def test_it_happens_once_at_the_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signal_is_sent_once_at_the_given_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     monkeypatch.setattr("tests.support.armed_worker.os.kill", lambda _, number: sent.append(number))
-    arm({"ROLLGUARD_TEST_STEP": "stop:recorder.committed@2"})
+    arm({"ROLLGUARD_TEST_CRASH_POINT": "stop:recorder.committed@2"})
     counts = []
     for _ in range(4):
         crash_point("detector.folded")

@@ -1,4 +1,4 @@
-"""The list of what is relied on of Faust names tests and files that exist."""
+"""The table in `streams/driver/README.md` names tests and files that exist."""
 
 import re
 from pathlib import Path

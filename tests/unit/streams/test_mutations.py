@@ -13,7 +13,8 @@ from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.records import RecordValidator
-from tests.support.mutations import Case, Kind, cases
+from tests.support.mutations.cases import cases
+from tests.support.mutations.message import Case, Kind
 
 
 @dataclass
@@ -53,9 +54,9 @@ def test_the_validator_and_the_contract_agree(kind: Kind, seed: int) -> None:
     fates: Counter[str] = Counter()
     wrong = []
     for case in cases(kind, ["parser", "数 🛡"], 3_000, Random(seed), 4, {}):
-        said = rejection(validator, case)
-        fates["bad" if said else "good"] += 1
-        if said == "" or case.fate == ("good" if said else "bad"):
-            wrong.append((case.name, case.fate, said, (case.value or b"")[:200]))
+        reason = rejection(validator, case)
+        fates["bad" if reason else "good"] += 1
+        if reason == "" or case.fate == ("good" if reason else "bad"):
+            wrong.append((case.name, case.fate, reason, (case.value or b"")[:200]))
     assert wrong == []
     assert min(fates["bad"], fates["good"]) > 500

@@ -1,4 +1,4 @@
-"""A process that stood still for too long ends before it sends."""
+"""The suspend watchdog ends a process that stood still for too long, before it sends."""
 
 import asyncio
 
@@ -8,37 +8,37 @@ from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 
 
 class Process:
-    """A clock that can be set, and what the watchdog said at the end."""
+    """A process with a clock that can be set, and the texts with which it was ended."""
 
     def __init__(self, limit_s: float = 5.0) -> None:
         self.now = 100.0
-        self.said: list[str] = []
-        self.watchdog = SuspendWatchdog(limit_s, lambda: self.now, self.said.append)
+        self.ends: list[str] = []
+        self.watchdog = SuspendWatchdog(limit_s, lambda: self.now, self.ends.append)
 
 
 @pytest.mark.parametrize(
     ("stood_s", "ends"), [(0, False), (5.0, False), (5.1, True), (3_600, True)]
 )
-def test_it_ends_when_it_stood_still_for_longer(stood_s: float, ends: bool) -> None:
-    for ask in ("check", "tick"):
+def test_it_ends_if_it_stood_still_for_longer_than_the_limit(stood_s: float, ends: bool) -> None:
+    for method in ("check", "tick"):
         process = Process()
         process.now += stood_s
-        getattr(process.watchdog, ask)()
-        assert bool(process.said) == ends
+        getattr(process.watchdog, method)()
+        assert bool(process.ends) == ends
 
 
-def test_ticks_keep_it_going() -> None:
+def test_ticks_prevent_the_end() -> None:
     process = Process()
     for _ in range(10):
         process.now += 4
         process.watchdog.tick()
     process.now += 5
     process.watchdog.check()
-    assert process.said == []
+    assert process.ends == []
 
 
 @pytest.mark.parametrize("session_s", [6, 10, 45])
-def test_the_limit_is_before_the_session_can_be_over(session_s: int) -> None:
+def test_the_limit_ends_before_the_session_can_end(session_s: int) -> None:
     """When the process stops, its last heartbeat is at most a fifth of the session old.
 
     Its last tick is at most one tick old.

@@ -1,1 +1,1 @@
-"""The invariants, one in each module: what must hold after a run, whatever faults it had."""
+"""The invariants, one in each module: they must hold after a run, whatever faults it had."""

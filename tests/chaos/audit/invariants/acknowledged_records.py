@@ -11,8 +11,8 @@ from tests.chaos.audit.invariants.violation import Violation
 def lost_records(state: FinalState, acknowledged: dict[str, set[UUID]]) -> Iterator[Violation]:
     """Yield the records that the broker acknowledged and then lost.
 
-    ``acknowledged`` has the ids of the records, by topic. If the broker loses records, the other
-    invariants say nothing about the product.
+    ``acknowledged`` has the ids of the records, by topic. If the broker loses records, a violation
+    of another invariant may not be the product's fault.
     """
     present = {
         "tool-executions": {

@@ -1,7 +1,7 @@
 """Invariant: the last row of each tool in the changelog is the one that has read furthest.
 
-Compaction keeps the last row. If a worker that has lost its partition wrote an older row after it,
-a recovery would go back in time.
+Compaction keeps the last row. If a worker that had lost its partition wrote an older row last, a
+recovery after compaction would lose executions.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class _RowKey(NamedTuple):
 
 
 def outdated_rows(state: FinalState) -> Iterator[Violation]:
-    """Yield the rows that stand last in the changelog although an earlier row has read further."""
+    """Yield the last rows of tools in the changelog if an earlier row of the tool read further."""
     furthest: dict[_RowKey, int] = {}
     last: dict[_RowKey, ConsumerRecord] = {}
     for record in state.rows:

@@ -1,4 +1,4 @@
-"""Invariant: exactly the poison became dead letters, each with the right cause, at least once."""
+"""Invariant: the poison, and nothing else, became dead letters, each with the right cause."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from tests.chaos.audit.invariants.violation import Violation
 
 
 def wrong_dead_letters(state: FinalState) -> Iterator[Violation]:
-    """Yield poison without a dead letter or with a wrong cause, and good records with one."""
+    """Yield poison without a dead letter or with a wrong cause, and good records that have one."""
     errors_at: dict[RecordPosition, list[str]] = defaultdict(list)
     for dead_letter in state.dead_letters:
         record = RecordPosition(dead_letter.topic, dead_letter.partition, dead_letter.offset)

@@ -1,6 +1,6 @@
 """Invariant: the detector issued exactly the commands that the policy demands of the logs.
 
-And the table of the detector shows what the logs say.
+Also, its table has the windows that the logs give.
 """
 
 from collections import defaultdict
@@ -17,13 +17,13 @@ _Issued = dict[str, dict[UUID, RollbackCommand]]
 
 
 def wrong_decisions(state: FinalState) -> Iterator[Violation]:
-    """Yield commands that are missing, extra or different, and windows that differ from the log."""
+    """Yield commands that are missing, extra or different, and windows that are different."""
     issued: _Issued = defaultdict(dict)
     yield from _changed_repetitions(state, issued)
     demands = expected_of_seed if state.settings.rules.policy == "seed" else expected_of_guarded
     for tool, expected in demands(state):
         yield from _wrong_commands(tool, expected, issued.pop(tool, {}))
-        shown = expected.shown_in(state.health.get(tool, {}))
+        shown = expected.same_part_of(state.health.get(tool, {}))
         if shown != expected.health:
             yield Violation("windows", tool, "the table", f"{shown}, not {expected.health}")
     for tool, rest in issued.items():
@@ -31,13 +31,13 @@ def wrong_decisions(state: FinalState) -> Iterator[Violation]:
 
 
 def _changed_repetitions(state: FinalState, issued: _Issued) -> Iterator[Violation]:
-    """Collect the detector's commands in ``issued``; yield those sent again with other content."""
+    """Add the detector's commands to ``issued``; yield those repeated with other content."""
     for record, command in state.commands:
         if command.issued_by != "detector":
             continue
         known = issued[command.tool_name].setdefault(command.command_id, command)
         if known != command:
-            text = f"{command.command_id} was issued before, otherwise"
+            text = f"{command.command_id} was issued before with other content"
             yield Violation("decisions", command.tool_name, position(record), text)
 
 

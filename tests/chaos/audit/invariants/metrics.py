@@ -1,4 +1,4 @@
-"""Invariant: Postgres has each execution once, and each version has the metrics of its own."""
+"""Invariant: Postgres has each execution once, and each version the metrics of its executions."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from tests.chaos.audit.invariants.violation import Violation, position
 
 
 class _Published(NamedTuple):
-    """An execution at the first position at which the log has it."""
+    """An execution, with its first record in the log."""
 
     record: ConsumerRecord
     execution: Execution
     version_id: int | None
-    """The version that it names, else the one that was current there."""
+    """The version that it names, else the version that was current at this record."""
 
 
 def wrong_metrics(state: FinalState) -> Iterator[Violation]:

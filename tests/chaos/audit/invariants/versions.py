@@ -1,4 +1,4 @@
-"""Invariant: the topic `tool-versions` says what Postgres says of each tool's current version."""
+"""Invariant: `tool-versions` and Postgres have the same current version of each tool."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ _COLUMNS = ("version_id", "version_number", "activation", "code", "code_hash")
 
 
 class _InTopic(NamedTuple):
-    """What the topic says of each tool."""
+    """The current version of each tool by the topic, in two ways of reading it."""
 
     newest: dict[str, ToolVersion]
-    """The record with the largest activation, which an engine keeps that reads everything."""
+    """By the record with the largest activation, for a reader of the whole topic."""
     last: dict[str, ToolVersion]
-    """The last record, which is all that a reader finds after compaction."""
+    """By the last record, which is the only one after compaction."""
 
 
 def wrong_versions(state: FinalState) -> Iterator[Violation]:
-    """Yield tools of which Postgres and the topic disagree.
+    """Yield tools whose current version differs between Postgres and the topic.
 
     Also yield tools whose version numbers have gaps, and tools that have no current version in
     Postgres or several.

@@ -1,4 +1,4 @@
-"""A place at which an invariant does not hold."""
+"""A violation of an invariant."""
 
 from typing import NamedTuple
 
