@@ -39,14 +39,14 @@ def fold(
     that was never activated has no row, and its executions are judged by nobody. ``timeline`` is
     what was known about outages in the partition; policy `seed` ignores it.
     """
-    _, offset, timestamp_ms, entry = record
+    offset, entry = record.offset, record.entry
     if row is not None and offset <= row.read_to:
         return row, None
     if not isinstance(entry, ExecutionEntry):
         return policy.activate(row, entry, offset, timeline), None
     if row is None or not policy.count(row, record, entry, timeline):
         return row, None
-    return row, decide(row, entry.tool_name, timestamp_ms * 1000, policy)
+    return row, decide(row, entry.tool_name, record.timestamp_ms * 1000, policy)
 
 
 _AT_ONCE: Final = 4

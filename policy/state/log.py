@@ -1,6 +1,8 @@
 """One record of the topic `tool-executions`, as everything that reads the log in order takes it."""
 
-from typing import NamedTuple, Self
+from typing import Self
+
+import msgspec
 
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
@@ -9,10 +11,10 @@ LogEntry = ExecutionEntry | Activation
 """The fact in one record of the log: a tool was executed, or a version of it became current."""
 
 
-class LogRecord(NamedTuple):
+class LogRecord(msgspec.Struct, gc=False):
     """An entry of the log, with its position and its time.
 
-    A NamedTuple, because one is made for every execution.
+    A struct, because one is made for every execution, and a NamedTuple takes four times as long.
     """
 
     key: bytes

@@ -96,13 +96,14 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         known = [self._outages]
         deferred: list[int] = []
         seconds, states, is_calm = self.seconds, self.states, self.is_calm
-        for key, offset, timestamp_ms, entry in log:
+        for record in log:
+            offset, timestamp_ms, entry = record.offset, record.timestamp_ms, record.entry
             if offset <= self.read_to:
                 continue
             self.read_to = offset
             if timestamp_ms > self.now_ms:
                 self.now_ms = timestamp_ms
-            cell = crc32(key) % _CELLS
+            cell = crc32(record.key) % _CELLS
             seconds[cell] = self.now_ms // 1_000
             if not isinstance(entry, ExecutionEntry):
                 states[cell] = _ACTIVATED
