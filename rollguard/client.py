@@ -181,9 +181,10 @@ class EngineClient:
     ) -> RollbackOutcome:
         """Order a rollback to any version of the tool in the name of a person; return its outcome.
 
-        A rejection is an outcome too, not an error: ``status`` is ``rejected`` then, and
-        ``rejection`` says why in one word. To order the same ``command_id`` again changes nothing
-        and returns the first outcome.
+        If the applier rejects the command, no error is raised: the outcome's ``status`` is
+        ``rejected``, and its ``rejection`` says why in one word. To order the same ``command_id``
+        again changes nothing and returns the first outcome; so give an id of your own if you may
+        have to try again.
 
         Args:
             tool_name: The tool.
@@ -193,9 +194,9 @@ class EngineClient:
             command_id: The id of this request; by default a new one.
 
         Raises:
-            Rejected: A field is wrong.
-            Retryable: With the part ``applier`` if no outcome comes within ``settings.wait_s``
-                seconds. The command is in its topic and may still be applied.
+            Rejected: An argument is invalid; nothing was sent.
+            Retryable: No outcome came within ``settings.wait_s`` seconds (its ``part`` is then
+                ``applier``), or Kafka does not answer. The command may still be applied.
         """
         command = _valid(
             RollbackCommand,

@@ -165,7 +165,11 @@ def _manual(tool: str, version_id: int) -> RollbackCommand:
 
 
 async def measure(brokers: str, tools: int, deployments: int, rollbacks: int) -> Results:
-    """Measure one applier, on topics and a database of its own."""
+    """Measure one applier, on new topics and with a new Postgres.
+
+    Each tool gets ``deployments // tools`` deployments, but at least one. A round of rollbacks has
+    two commands for each tool.
+    """
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"bench-{uuid4().hex[:8]}-"
         async with (

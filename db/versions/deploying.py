@@ -80,15 +80,19 @@ async def deploy_each(
 ) -> list[DeploymentOutcome]:
     """Make the code of each deployment the current version of its tool; return the outcomes.
 
-    Each deployment is of another tool. It is one transaction: all of them or none.
+    No two deployments may be of the same tool. It is one transaction: all of them or none.
 
-    Code that is current already is ``unchanged``: its ``deployment_count`` grows, and it keeps its
-    ``accepted_breaks``. A person's deployment gives the code trust again, unchanged or not. A
-    deployment of a tool in ``rolled_back`` is refused, because this was done to its code. A
-    ``deployment_id`` that has an outcome already changes nothing and gets that outcome. To be sure
-    which version is replaced, look and deploy under ``db.postgres.locks.tool_lock``.
+    If the code is current already, the outcome is ``unchanged``: the ``deployment_count`` of the
+    version grows, and the breaking changes that its author accepted stay as they are. If a person
+    deploys code that had lost its trust by a rollback, the code is trusted again, unchanged or not.
+    ``rolled_back`` has the tools whose deployment is refused, because its code was rolled back. A
+    ``deployment_id`` that has an outcome already changes nothing and gets that outcome.
 
-    Raises Retryable, also if one id stands for two deployments.
+    The transaction locks the tools. A caller that has compared the code with the current version
+    must have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
+
+    Raises Retryable if Postgres does not answer, or if another transaction has just stored one of
+    the ids: the next try finds its outcome.
     """
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"

@@ -59,10 +59,11 @@ def activate(
 
 
 def belongs_to_activation(row: Row, execution: ExecutionEntry) -> bool:
-    """Return whether the execution is one of the current version since its activation.
+    """Return whether the execution belongs to the current activation of the tool.
 
-    It counts then, unless it is a repeat. Without ``version_id`` it belongs to the version that is
-    current at its position in the log.
+    It does if it is of the current version. If it has no ``version_id``, it is of the version that
+    is current at its position in the log. A version that was current before may have executions of
+    that time: they are older than the activation, and do not belong to it.
     """
     return (execution.version_id is None or execution.version_id == row.version_id) and (
         not row.reactivated or execution.executed_us >= row.activated_us

@@ -49,13 +49,13 @@ class MutedCallers(msgspec.Struct, array_like=True, gc=False):
     """The caller of the newest execution."""
     newest_s: int = 0
     """The time of the newest execution."""
-    other_s: int = 0
-    """When a caller other than ``newest`` was seen last; 0 if never."""
-    succeeded_s: int = 0
-    """When an execution succeeded last; 0 if never."""
-    muted: list[int] = []
-    """Callers that have failed, two numbers for each: the caller, and the time of its failure. The
-    last one to fail stands last."""
+    other_seen_s: int = 0
+    """When a caller other than ``newest`` last executed the tool; 0 if never."""
+    success_s: int = 0
+    """When an execution of any caller last succeeded; 0 if never."""
+    failed: list[int] = []
+    """Callers that have failed lately, each once, as two numbers: the caller, and the time of its
+    last failure that is evidence. The one that failed last stands last."""
 
     def count_successes(self, executions: Sequence[ExecutionEntry], rules: Rules) -> int:
         """Note these successes, and return how many of them are evidence."""
@@ -63,8 +63,8 @@ class MutedCallers(msgspec.Struct, array_like=True, gc=False):
         for execution in executions:
             evidence += not self._note_caller(execution, rules)
             at_s = execution.executed_us // _SECOND_US
-            if at_s > self.succeeded_s:
-                self.succeeded_s = at_s
+            if at_s > self.success_s:
+                self.success_s = at_s
         return evidence
 
     def count_failure(self, execution: ExecutionEntry, rules: Rules) -> bool:
@@ -79,31 +79,36 @@ class MutedCallers(msgspec.Struct, array_like=True, gc=False):
         """Note who called and when, and return whether the caller is muted."""
         caller, at_s = caller_of(execution), execution.executed_us // _SECOND_US
         if caller != self.newest:
-            self.other_s, self.newest = self.newest_s, caller
+            self.other_seen_s, self.newest = self.newest_s, caller
         if at_s > self.newest_s:
             self.newest_s = at_s
-        if not self.muted or not self.other_s:
+        if not self.failed or not self.other_seen_s:
             return False
+        self._forget_failures(rules)
         return self._is_muted(caller, rules)
 
-    def _is_muted(self, caller: int, rules: Rules) -> bool:
-        """Return whether the caller failed lately, and may be one noisy caller among others.
+    def _forget_failures(self, rules: Rules) -> None:
+        """Forget callers whose failure is longer ago than ``repeat_span_s``."""
+        failed, since_s = self.failed, self.newest_s - rules.repeat_span_s
+        while failed and failed[1] < since_s:
+            del failed[:2]
 
-        Forget the callers whose time is over.
+    def _is_muted(self, caller: int, rules: Rules) -> bool:
+        """Return whether the caller has failed lately, and the fault may be its own.
+
+        The fault may be its own if another caller executed the tool within ``repeat_others_s``, and
+        if since its failure no other caller has failed or some execution has succeeded.
         """
-        muted, since_s = self.muted, self.newest_s - rules.repeat_span_s
-        while muted and muted[1] < since_s:
-            del muted[:2]
-        callers = muted[::2]
-        if caller not in callers or self.newest_s - self.other_s > rules.repeat_others_s:
+        callers = self.failed[::2]
+        if caller not in callers or self.newest_s - self.other_seen_s > rules.repeat_others_s:
             return False
-        failed_s = muted[callers.index(caller) * 2 + 1]
-        return caller == callers[-1] or self.succeeded_s >= failed_s
+        failed_s = self.failed[callers.index(caller) * 2 + 1]
+        return caller == callers[-1] or self.success_s >= failed_s
 
     def _mute(self, caller: int, at_s: int) -> None:
-        muted = self.muted
-        if caller in muted[::2]:
-            index = muted[::2].index(caller) * 2
-            del muted[index : index + 2]
-        muted += (caller, max(at_s, muted[-1] if muted else 0))
-        del muted[: -2 * MOST_MUTED]
+        failed = self.failed
+        if caller in failed[::2]:
+            index = failed[::2].index(caller) * 2
+            del failed[index : index + 2]
+        failed += (caller, max(at_s, failed[-1] if failed else 0))
+        del failed[: -2 * MOST_MUTED]

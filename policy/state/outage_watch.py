@@ -160,7 +160,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         return min(ceil((self.failures + 1) / (self.executions + 20) * 1_000) / 1_000, 0.5)
 
     def _take(self, cell: int, offset: int, success: bool, rules: OutageRules) -> bool:
-        """Take in an execution that may change something; return whether a decision is deferred."""
+        """Take in an execution that may begin or end an outage or a suspicion.
+
+        Return whether the decision at this execution is deferred, because it is not certain yet
+        whether an outage begins.
+        """
         deferred = False
         if not success:
             deferred = self._take_failure(cell, rules)
@@ -170,6 +174,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 self._end_outage(self.failing_tools(rules), rules)
             elif self.suspected_ms is not None and self.checked_s != self.now_ms // 1_000:
                 self._end_suspicion(self.failing_tools(rules), rules)
+        # An outage is not usual: only a sample of its executions counts for the usual rate.
         if not self.lasts or offset % _SAMPLE_OF == 0:
             self._count(not success)
         return deferred

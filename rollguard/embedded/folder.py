@@ -16,7 +16,8 @@ until rm -rf -- "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do
     sleep 0.1
 done
 """
-"""Removes the folder ``$1`` at the end of its stdin, even if children still write to it."""
+"""A shell script. It waits for the end of its stdin, which comes when this process ends, and then
+removes the folder ``$1``. It tries for 10 s, because other processes may still write there."""
 
 
 @asynccontextmanager
@@ -37,11 +38,11 @@ async def temporary_folder() -> AsyncIterator[Path]:
 
 
 def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
-    """Start the shell, without asyncio.
+    """Start the shell that removes the folder once its stdin is closed.
 
-    If a start is cancelled, asyncio kills the process, and waits until it has ended and its pipe is
-    closed. The shell's ``cat`` keeps that pipe open, so a Ctrl-C at that moment would hang
-    (python/cpython#119710).
+    It is not started by asyncio. If such a start is cancelled, asyncio kills the shell, and waits
+    until the pipe to it is closed. But the shell's ``cat`` keeps the pipe open, so a Ctrl-C at that
+    moment would hang (python/cpython#119710).
     """
     command = ["/bin/sh", "-c", _KEEPER, "keeper", str(folder)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)

@@ -74,7 +74,8 @@ async def spawn(
 ) -> asyncio.subprocess.Process:
     """Start the command in its own session, and append its output to ``log``.
 
-    If this is cancelled, asyncio kills the process that it has begun to start.
+    ``death_signal`` and ``user`` are as in ``guarded``. If this is cancelled, asyncio kills the
+    process if it has started already.
     """
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(

@@ -170,4 +170,4 @@ def test_at_most_eight_muted_callers_are_remembered() -> None:
             execution(number, number / 10, False, session_id=str(number)), GUARDED
         )
         callers.count_successes([execution(100 + number, number / 10, True)], GUARDED)
-    assert len(callers.muted) == 16
+    assert len(callers.failed) == 16
