@@ -1,8 +1,9 @@
 """The child process of `CodeComparer`: for each line of JSON on stdin it prints one on stdout.
 
-A question is ``[old, new, alarm_s]``. The answer is a list of findings, or the text of an error.
+A question is ``[old, new, cpu_s]``. The answer is a list of findings, or the text of an error.
 The JSON is ASCII, because code may hold characters that UTF-8 cannot encode. The process ends when
-its stdin ends. If its parent dies during a comparison, its alarm ends it.
+its stdin ends. If a comparison takes more than ``cpu_s`` seconds of CPU time, SIGPROF ends the
+process, even if the parent has died.
 """
 
 import gc
@@ -33,10 +34,11 @@ def main() -> None:
     gc.freeze()
     gc.disable()  # syntax trees have no reference cycles, and searching for them doubles the time
     for line in sys.stdin:
-        old, new, alarm_s = json.loads(line)
-        signal.alarm(alarm_s)
-        print(json.dumps(_answer(old, new)), flush=True)
-        signal.alarm(0)
+        old, new, cpu_s = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        answer = json.dumps(_answer(old, new))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        print(answer, flush=True)
         gc.collect()
 
 

@@ -6,7 +6,7 @@ of code holds the GIL for a second. Also, some texts crash the Python that parse
 
 import asyncio
 import json
-import math
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -17,18 +17,22 @@ from policy.breaking.finding import Finding, new_finding, one_line
 _ROOT: Final = Path(__file__).parents[2]
 """The folder that holds our packages: a checkout or site-packages."""
 _MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may allocate
+_TIMES_CPU: Final = 5
+"""How many times its CPU time an answer may take: on a busy machine the child gets only a part of a
+processor. It may take no longer, because the caller waits for it."""
 
 
 class CodeComparer:
     """One child process that answers one question after the other.
 
     The first question, ``start`` or ``async with`` starts the process; ``close`` ends it. If an
-    answer takes more than ``timeout_s`` seconds, or if its question is cancelled, the process is
-    killed, and the next question starts a new one.
+    answer takes more than ``cpu_s`` seconds of CPU time, or five times as long in real time, or if
+    its question is cancelled, the process ends, and the next question starts a new one. The limit
+    is of CPU time, so that the finding does not depend on what else the machine does.
     """
 
-    def __init__(self, timeout_s: float = 10.0) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, cpu_s: float = 10.0) -> None:
+        self._cpu_s = cpu_s
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._is_closed = False
@@ -60,14 +64,15 @@ class CodeComparer:
         If the child process fails, dies or takes too long, return one breaking finding of the kind
         'not_comparable'. Raises RuntimeError after ``close``.
         """
-        question = json.dumps([old, new, math.ceil(self._timeout_s) + 1]).encode() + b"\n"
+        question = json.dumps([old, new, self._cpu_s]).encode() + b"\n"
+        wait_s = self._cpu_s * _TIMES_CPU
         async with self._lock:
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout(wait_s):
                     answer = await self._ask(question)
             except TimeoutError:
                 await self._kill()
-                answer = f"it took more than {self._timeout_s:g} s"
+                answer = f"it took more than {wait_s:g} s"
             except BaseException:
                 # Without this, a late answer would be read as the answer to the next question.
                 await self._kill()
@@ -95,14 +100,17 @@ class CodeComparer:
         """Return the findings as lists, or a text that says why there are none."""
         was_running = self._process is not None
         line = await self._ask_process(question)
-        if not line and was_running:  # it may have died before the question
-            await self._wait_for_end()
+        status = None if line else await self._wait_for_end()
+        if not line and was_running and status != -signal.SIGPROF:
+            # it may have died before the question
             line = await self._ask_process(question)
+            status = None if line else await self._wait_for_end()
         if line:
             return json.loads(line)
-        status = await self._wait_for_end()
         if self._is_closed:
             raise RuntimeError("the code comparer was closed")
+        if status == -signal.SIGPROF:
+            return f"it took more than {self._cpu_s:g} s of CPU time"
         return f"its process ended with status {status}"
 
     async def _ask_process(self, question: bytes) -> bytes:

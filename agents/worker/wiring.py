@@ -39,10 +39,10 @@ from streams.waits import Waits
 Role = Literal["detector", "applier", "recorder"]
 
 _COMPARE_S: Final = 5.0
-"""How long comparing the code of a deployment may take. It is limited because later deployments
-wait; code that takes longer counts as not comparable."""
+"""The CPU time that comparing the code of a deployment may take. It is limited because later
+deployments wait; code that takes longer counts as not comparable."""
 _COMPARE_TARGET_S: Final = 1.0
-"""The same for a rollback; it is shorter because a rollback must not be delayed."""
+"""The same for a rollback; it is less because a rollback must not be delayed."""
 
 
 class Wired(NamedTuple):

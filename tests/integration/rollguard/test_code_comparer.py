@@ -1,8 +1,10 @@
 """`CodeComparer` with real child processes: answers, crashes, time limits, cancellation, ends."""
 
 import asyncio
+import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -100,13 +102,53 @@ async def test_a_question_that_crashes_the_child(
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
 
-async def test_a_question_that_takes_too_long() -> None:
-    comparer = CodeComparer(timeout_s=0.5)
+async def test_a_question_that_takes_too_much_cpu_time() -> None:
+    comparer = CodeComparer(cpu_s=0.3)
     await comparer.start()
     [child] = children()
-    _check_failed(await comparer.compare(MANY * 3, ""), "more than 0.5 s")
+    _check_failed(await comparer.compare(MANY * 3, ""), "more than 0.3 s of CPU time")
     assert not child.is_running()
-    comparer._timeout_s = 10.0  # a slow machine may need more than 0.5 s to start the child
+    assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
+    await comparer.close()
+    assert children() == []
+
+
+async def test_a_busy_machine_changes_no_finding() -> None:
+    """Other processes take the processor, so that an answer takes longer than the limit."""
+    spin = "import os\nwhile os.getppid() != 1: pass"
+    processor = {min(os.sched_getaffinity(0))}
+    others = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", spin), preexec_fn=lambda: os.sched_setaffinity(0, processor)
+        )
+        for _ in range(3)
+    ]
+    comparer = CodeComparer()
+    await comparer.start()
+    try:
+        [child] = [each for each in children() if "agents.comparer.child" in each.cmdline()]
+        os.sched_setaffinity(child.pid, processor)
+        before, started = sum(child.cpu_times()[:2]), time.monotonic()
+        await comparer.compare(MANY, "")
+        used_s = sum(child.cpu_times()[:2]) - before
+        took_s = time.monotonic() - started
+        comparer._cpu_s = used_s * 1.5
+        assert took_s > comparer._cpu_s, "the machine was not busy"
+        assert await comparer.compare(MANY, "") == compare_code(MANY, "")
+    finally:
+        for other in others:
+            other.kill()
+            await other.wait()
+        await comparer.close()
+
+
+async def test_a_child_that_gets_no_processor_is_not_waited_for() -> None:
+    comparer = CodeComparer(cpu_s=0.2)
+    await comparer.start()
+    [child] = children()
+    child.suspend()
+    _check_failed(await comparer.compare(OLD, NEW), "more than 1 s.")
+    assert not child.is_running()
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
     await comparer.close()
     assert children() == []
@@ -184,11 +226,11 @@ def test_uvloop_works_and_no_process_is_left() -> None:
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 async def test_the_child_ends_with_its_parent(busy: bool) -> None:
-    """A busy child ends when its comparison ends or at its alarm, which is 3 s here."""
+    """A busy child ends when its comparison ends, or at its limit, which is 2 s here."""
     program = (
         "import asyncio, os\nfrom agents.comparer.code_comparer import CodeComparer\n"
         "async def main():\n"
-        "    comparer = CodeComparer(timeout_s=2.0)\n    await comparer.start()\n"
+        "    comparer = CodeComparer(cpu_s=2.0)\n    await comparer.start()\n"
         "    print(comparer._process.pid, flush=True)\n"
         f"    code = ''.join(f'def f{{i}}(): ...\\n' for i in range({300_000 if busy else 1}))\n"
         "    asyncio.ensure_future(comparer.compare(code, ''))\n"
