@@ -33,14 +33,12 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit -n 2 $(COVERAGE)
-	$(MAKE) --no-print-directory docs
+	$(BIN)/pytest tests/unit -n 2 -m exhaustive
+	$(MAKE) --no-print-directory coverage docs
 
-# Branches of the pure decisions that the unit tests take; less than 95 % fails (pyproject.toml).
-COVERAGE := --cov --cov-report=term:skip-covered
-
+# The other unit tests, with the branches of policy/ that they take; less than 95 % fails.
 coverage: $(STAMP)
-	$(BIN)/pytest tests/unit -n 2 $(COVERAGE)
+	$(BIN)/pytest tests/unit -n 2 -m "not exhaustive" --cov --cov-report=term:skip-covered
 
 # The documentation as a site, in site/.
 docs: $(STAMP)

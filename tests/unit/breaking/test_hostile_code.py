@@ -74,6 +74,7 @@ def test_the_same_code_in_other_characters_has_no_findings(old: str, new: str) -
     assert compare_code(old, new) == []
 
 
+@pytest.mark.exhaustive
 def test_ten_thousand_functions() -> None:
     old = "\n".join(f"def f{i}(a, b: int = {i}) -> int:\n    return a + b\n" for i in range(10_000))
     new = old.replace("def f777(a, ", "def f777(").replace("def f9000(", "def g9000(")
@@ -84,6 +85,7 @@ def test_ten_thousand_functions() -> None:
     ]
 
 
+@pytest.mark.exhaustive
 def test_half_a_megabyte_on_one_line() -> None:
     old = "def f(a): return [" + "1, " * 160_000 + "]"
     assert kinds(compare_code(old, old.replace("f(a)", "f()"))) == ["breaking parameter_removed"]
@@ -94,6 +96,7 @@ def test_three_thousand_parameters() -> None:
     assert kinds(compare_code(old, old.replace("a1500, ", ""))) == ["breaking parameter_removed"]
 
 
+@pytest.mark.exhaustive
 def test_a_thousand_classes_each_derived_from_the_one_before() -> None:
     old = "\n".join(f"class C{i}(C{i - 1}): x{i} = 1" for i in range(1_000))
     new = old.replace("x500 = 1", "...")

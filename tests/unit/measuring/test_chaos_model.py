@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from schemas.rollback import RollbackCommand
@@ -10,6 +11,8 @@ from tests.chaos.audit.model import ToolModel
 from tests.support.policy.folding import dumped
 from tests.support.policy.generated_logs import logs
 from tests.support.policy.oracle import Entry, commands_of
+
+pytestmark = pytest.mark.exhaustive
 
 
 def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:

@@ -31,6 +31,8 @@ from simulate.worlds.scenarios import (
     total_break,
 )
 
+pytestmark = pytest.mark.exhaustive
+
 SEED = 1
 MOST_FALSE = 0.03
 """What the upper end of the 95 % interval may be with so few repetitions: of one in 200 it is

@@ -23,6 +23,8 @@ from tests.support.policy.generated_logs import GUARDED_RULES, RULES, built_by, 
 from tests.support.policy.oracle import Entry, commands_of
 from tests.support.policy.written_logs import Script, every
 
+pytestmark = pytest.mark.exhaustive
+
 LOGS_EACH = 150
 
 

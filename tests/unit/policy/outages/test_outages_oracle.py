@@ -12,6 +12,8 @@ from schemas.execution import Activation
 from schemas.outages import OutageRules
 from tests.support.policy.partition_logs import Record, random_log
 
+pytestmark = pytest.mark.exhaustive
+
 QUICK = OutageRules(outage_tools=3, outage_window_s=20, doubt_s=5)
 RULES = (OutageRules(), QUICK, OutageRules(outage_tools=2, outage_share=0.9, doubt_share=0.5))
 

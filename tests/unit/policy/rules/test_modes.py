@@ -34,6 +34,7 @@ MODES: Sequence[Rules] = (
 )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("which", range(len(MODES)))
 def test_the_oracle_issues_the_same_commands_in_the_same_modes(which: int) -> None:
     rules = MODES[which]

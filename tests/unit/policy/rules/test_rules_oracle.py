@@ -12,6 +12,8 @@ from tests.support.policy.folding import commands_of_product, dumped
 from tests.support.policy.generated_logs import RULES, built_by, logs
 from tests.support.policy.oracle import Entry, commands_of
 
+pytestmark = pytest.mark.exhaustive
+
 PAIRS = {
     ("immediate", "consecutive_failures"),
     ("immediate", "signature_change"),

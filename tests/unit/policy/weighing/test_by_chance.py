@@ -14,6 +14,8 @@ from policy.weighing.betting_tables import betting_tables_of
 from policy.weighing.weighing import condemns
 from tests.support.policy.outcomes import POLICY, baseline_of
 
+pytestmark = pytest.mark.exhaustive
+
 
 def draw(random: Random, rates: tuple[float, float], number: int) -> str:
     """Draw a chain by its failure rates after a success and after a failure.
