@@ -1,7 +1,7 @@
 """The connection to Kafka: addresses, TLS and SASL, in the form that aiokafka takes."""
 
 import ssl
-from typing import Any
+from typing import Any, Final
 
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
@@ -13,6 +13,16 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
     Raises Misconfigured if a certificate's file cannot be read.
     """
     return {"bootstrap_servers": list(settings.kafka_brokers)} | security_options(settings)
+
+
+READ_COMMITTED: Final = "read_committed"
+"""The isolation level of every consumer: a record of an aborted transaction never happened, and one
+of an open transaction has not happened yet."""
+
+
+def consumer_options(settings: Settings) -> dict[str, Any]:
+    """Return the keyword arguments that every AIOKafkaConsumer takes; raises as above."""
+    return kafka_options(settings) | {"isolation_level": READ_COMMITTED}
 
 
 def security_options(settings: Settings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.settings import Settings
-from streams.access import kafka_options
+from streams.access import consumer_options
 from streams.kafka_errors import any_error_retryable
 
 _LOOK_S: Final = 3.0
@@ -21,7 +21,11 @@ as one that holds records."""
 
 
 class Offsets(NamedTuple):
-    """The committed offset and the end of one partition: each is the offset of the next record."""
+    """The committed offset and the end of one partition: each is the offset of the next record.
+
+    Records of a transaction that is still open, and all records after the first of them, come after
+    the end: nobody can read them yet.
+    """
 
     committed: int
     end: int
@@ -95,7 +99,7 @@ class GroupOffsets:
 
 def _consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        **kafka_options(settings),
+        **consumer_options(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # if retention removed the position, to the first record
         **options,

@@ -17,7 +17,7 @@ from schemas.errors import Retryable
 from schemas.fields import micros_of
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
-from streams.access import kafka_options
+from streams.access import consumer_options
 from streams.kafka_errors import connecting, kafka_errors
 
 _POLL_MS: Final = 200
@@ -105,7 +105,7 @@ async def open_reader(
     topic is missing.
     """
     consumer = AIOKafkaConsumer(
-        **kafka_options(settings),
+        **consumer_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

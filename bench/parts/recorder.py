@@ -39,6 +39,7 @@ from rollguard.embedded.stack import EmbeddedStack
 from schemas.execution_entry import read_execution_entry
 from schemas.fields import time_of
 from schemas.settings import Settings
+from streams.access import consumer_options
 from streams.topics import Topics
 from tests.support.system import System, activation, execution, until
 
@@ -185,9 +186,7 @@ def _row(record: ConsumerRecord) -> tuple[object, ...] | None:
 async def _limit(settings: Settings, executions: int) -> tuple[float, float]:
     topic = Topics.of(settings).executions
     conn = await asyncpg.connect(settings.postgres_dsn.get_secret_value())
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=list(settings.kafka_brokers), enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**consumer_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, number) for number in range(settings.partitions)])

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.settings import Settings
+from streams.access import consumer_options
 from streams.topics import Topics, group_of
 
 _POLL_S: Final = 0.05
@@ -31,7 +32,7 @@ class Groups:
         """Connect to the broker of these settings."""
         brokers = list(settings.kafka_brokers)
         admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-        consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**consumer_options(settings), enable_auto_commit=False)
         await admin.start()
         try:
             await consumer.start()

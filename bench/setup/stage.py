@@ -13,6 +13,7 @@ from bench.flow.traffic import Log
 from rollguard.operations.setup import create_missing_topics
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings, load_settings
+from streams.access import consumer_options
 from streams.admin import kafka_admin
 from streams.topics import Topics
 
@@ -69,7 +70,7 @@ class Stage:
     @asynccontextmanager
     async def reader(self, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
         """Yield a consumer of the whole topic from its beginning, without a group."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**consumer_options(self.settings), enable_auto_commit=False)
         await consumer.start()
         try:
             consumer.assign(self.partitions_of(topic))

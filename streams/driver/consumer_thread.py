@@ -10,6 +10,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
+from streams.access import READ_COMMITTED
 from streams.driver.batch import Batch
 
 
@@ -33,6 +34,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         scheduler: Any = self.consumer.scheduler
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
+        # Faust has no setting for this either, but for its own transactions, which are not used.
+        consumer._isolation_level = READ_COMMITTED
         return consumer
 
     async def getmany(
