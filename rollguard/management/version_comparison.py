@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from difflib import unified_diff
 from math import nan
 from typing import Any, Final
 
 from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
+from rollguard.management.line_diff import unified_hunks
 from schemas.deployment import AcceptedBreak
 from schemas.fields import format_time
 
@@ -102,17 +102,20 @@ def code_diff(before: VersionRecord, after: VersionRecord) -> str:
 
     Its header has the names and times. Only a line feed ends a line: any other character, a
     carriage return too, is part of the line.
+
+    Long texts with little in common take some seconds of CPU time, in Python code that holds the
+    interpreter lock: call it in a thread, where other threads get their turns. The diff of such
+    texts may be longer than necessary, but nothing is left out.
     """
-    lines = unified_diff(
-        _lines(before.code),
-        _lines(after.code),
-        _header(before),
-        _header(after),
-        format_time(before.created_at),
-        format_time(after.created_at),
+    hunks = "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in unified_hunks(_lines(before.code), _lines(after.code))
     )
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    if not hunks:
+        return ""
+    return (
+        f"--- {_header(before)}\t{format_time(before.created_at)}\n"
+        f"+++ {_header(after)}\t{format_time(after.created_at)}\n{hunks}"
     )
 
 

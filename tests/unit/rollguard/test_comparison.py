@@ -1,11 +1,14 @@
 """Two versions side by side: the diff, the metrics, and what is shown of them."""
 
 import json
+import re
 import subprocess
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +29,8 @@ from rollguard.printing import print_json, printable
 from schemas.deployment import AcceptedBreak, code_hash_of
 from schemas.execution import ActivatedBy
 
+DATA = Path(__file__).parents[2] / "data"
+TEXTS = st.text(st.sampled_from("ab \n\n\r\x0b\x0c\x1c\x85\u2028é+-@\\"), max_size=60)
 CODES = st.lists(st.sampled_from(["a", "b = 1", "", "\tc\r", "é 🛡️", "\x0c", "\u2028 d"])).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "\n".join([*lines, ""])])
 )
@@ -119,6 +124,92 @@ def test_patch_takes_the_diff(tmp_path: Path, one: str, two: str) -> None:
     diff.write_bytes(b"\n".join([b"--- tool.py", b"+++ tool.py", renamed[2]]))
     subprocess.run(git, cwd=tmp_path, check=True)
     assert file.read_bytes() == two.encode()
+
+
+def applied(diff: str, code: str) -> str:
+    """Return what ``patch`` would make of the code; every line of the diff must fit."""
+    old, new, position = re.findall(r"[^\n]*\n|[^\n]+", code), list[str](), 0
+    marker = "\\ No newline at end of file\n"
+    lines = re.findall(r"[^\n]*\n", diff)[2:]
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if hunk := re.fullmatch(r"@@ -(\d+)(,0)?(?:,\d+)? \+\d+(?:,\d+)? @@\n", line):
+            start = int(hunk[1]) - (0 if hunk[2] else 1)
+            assert start >= position
+            new += old[position:start]
+            position = start
+        elif line != marker:
+            text = line[1:-1] if following == marker else line[1:]
+            if line[0] in " -":
+                assert old[position] == text
+                position += 1
+            if line[0] in " +":
+                new.append(text)
+    return "".join(new + old[position:])
+
+
+@given(TEXTS | CODES, TEXTS | CODES)
+def test_the_diff_leads_from_any_text_to_any_other(one: str, two: str) -> None:
+    diff = code_diff(version(1, one), version(2, two))
+    assert (applied(diff, one) if diff else one) == two
+
+
+def test_the_diff_of_one_removed_entry_is_short() -> None:
+    one, two = ((DATA / f"hosts_{name}.txt").read_text() for name in ("before", "after"))
+    diff = code_diff(version(1, one), version(2, two))
+    assert diff.count("\n") <= 20
+    assert applied(diff, one) == two
+
+
+def test_the_diff_of_a_long_text_is_fast_and_short() -> None:
+    random = Random(1)
+    lines = [f"    x = {random.randrange(150)}" for _ in range(12_500)]
+    changed = list(lines)
+    for row in range(200, 12_200, 400):
+        changed[row] = f"    changed = {row}"
+    one, two = version(1, "\n".join(lines)), version(2, "\n".join(changed))
+    start = time.process_time()
+    diff = code_diff(one, two)
+    assert time.process_time() - start < 2
+    assert len(re.findall(r"^@@ ", diff, re.MULTILINE)) == 30
+    assert len(body_of(diff)) == 60
+    assert applied(diff, one.code) == two.code
+
+
+@pytest.mark.parametrize("kinds", [2, 8, 200, 10_000])
+def test_the_diff_of_long_texts_of_similar_lines_is_fast(kinds: int) -> None:
+    pool = [f"    x = {number}\n" for number in range(kinds)]
+    one, two = ("".join(Random(seed).choices(pool, k=518_000 // len(pool[-1]))) for seed in (1, 2))
+    start = time.process_time()
+    diff = code_diff(version(1, one), version(2, two))
+    assert time.process_time() - start < 5
+    assert applied(diff, one) == two
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (
+            "".join(f"a{row}\n" for row in range(75_000)),
+            "".join(f"b{row}\n" for row in range(75_000)),
+        ),
+        (
+            "".join(f"{row}\n" for row in range(75_000)),
+            "".join(f"{-row}\n" for row in range(75_000)),
+        ),
+        (
+            "".join(f"{row}\n" for row in range(75_000)),
+            "".join(f"{row}\n" for row in reversed(range(75_000))),
+        ),
+        ("x\n" * 250_000, "x\n" * 249_000),
+        ("a\nb\n" * 125_000, "b\nb\na\n" * 83_000),
+    ],
+    ids=["nothing in common", "one line in common", "reversed", "equal", "alternating"],
+)
+def test_the_diff_of_other_long_texts_is_fast(one: str, two: str) -> None:
+    start = time.process_time()
+    diff = code_diff(version(1, one), version(2, two))
+    assert time.process_time() - start < 5
+    assert applied(diff, one) == two
 
 
 def test_the_header_names_versions_and_times() -> None:
