@@ -104,12 +104,24 @@ GUARDED_RULES: Sequence[Rules] = (
     guarded(RULES[4], **QUICK, tolerated_drop=0.1, remembered_versions=1),
 )
 
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "a.py", line 1, in f
+  |     g()
+  | ExceptionGroup: several (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: 1
+    +---------------- 2 ----------------
+    | {leaf}: 2
+    +------------------------------------
+"""
+"""The traceback of an exception group."""
 FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("HTTP 500: Internal Server Error", "HTTPError"),
     (None, None),
     ('KeyError: "TypeErrorCount"', None),
     ("TypeError: unexpected keyword argument 'limit'", "ValueError"),
     ("timed out", "asyncio.exceptions.TimeoutError"),
+    (GROUP.format(leaf="KeyError"), None),
 )
 CALLERS = (
     {"session_id": "b"},
@@ -121,6 +133,8 @@ CALLERS = (
 SIGNATURE_FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("unexpected keyword argument 'limit'", "TypeError"),
     (None, "AttributeError"),
+    (GROUP.format(leaf="TypeError"), None),
+    (GROUP.format(leaf="AttributeError"), "builtins.ExceptionGroup"),
     ("TypeError(\"unexpected keyword argument 'limit'\")", None),
     ("AttributeError: 'NoneType' object has no attribute 'x'", None),
     ("KeyError: 'x'", "builtins.TypeError"),
