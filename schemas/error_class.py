@@ -12,7 +12,13 @@ that is shown is still the group's own.
 import re
 from typing import Final
 
-from schemas.error_lines import class_in_line, class_in_report, is_report, name_and_rest
+from schemas.error_lines import (
+    builtin_in_line,
+    class_in_line,
+    class_in_report,
+    is_report,
+    name_and_rest,
+)
 from schemas.error_traceback import exception_in, has_group
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
@@ -35,6 +41,8 @@ def class_of(error_type: str | None, error: str | None) -> str | None:
     that names no class is taken as it is.
     """
     if error_type:
+        if error_type.isidentifier():
+            return error_type
         given = _given(error_type)
         if given:
             return class_in(given)
@@ -43,10 +51,12 @@ def class_of(error_type: str | None, error: str | None) -> str | None:
 
 def label_of(error_type: str | None, error: str | None) -> str:
     """Return what a row keeps of a failure: its label; "" if the class is not known."""
+    if error_type in SIGNATURE_ERRORS:
+        return error_type
     given = _given(error_type) if error_type else ""
     if not given:
         return _read(error) if error else ""
-    if given in SIGNATURE_ERRORS or not error or not has_group(error):
+    if not error or not has_group(error):
         return given
     leaf = _split(_read(error))[1]
     name, known = _split(given)
@@ -100,6 +110,10 @@ def _label(name: str, leaf: str) -> str:
 
 def _read(error: str) -> str:
     """Return the label of the exception that a text names; "" if it names none."""
+    if "\n" not in error:
+        named = builtin_in_line(error)
+        if named:
+            return named
     text = _COLOURS.sub("", error) if "\x1b" in error else error
     text = text.strip("\r\n")
     first, newline, _ = text.strip().partition("\n")

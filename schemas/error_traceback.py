@@ -40,8 +40,11 @@ def exception_in(text: str, wanted: Collection[str]) -> RaisedException | None:
     if not begins_within and _HEADER not in text:
         return None
     reader = _Reader(wanted, begins_within)
+    has_margin = has_group(text)
     for number, line in enumerate(text.split("\n")):
-        reader.read(line, is_first=number == 0)
+        # Most lines are plain frames, and they say nothing.
+        if line[:2] != "  " or has_margin or reader.prefix or _HEADER in line:
+            reader.read(line, is_first=number == 0)
     return reader.ended() if reader.found else None
 
 
@@ -69,12 +72,12 @@ class _Reader:
     def __init__(self, wanted: Collection[str], begins_within: bool) -> None:
         self.found = self.in_frames = begins_within
         self._wanted = wanted
-        self._prefix = ""
+        self.prefix = ""
         self._sections = [_Section(-1)]
 
     def read(self, given: str, *, is_first: bool) -> None:
         """Read the next line."""
-        line = given.removeprefix(self._prefix).rstrip()
+        line = given.removeprefix(self.prefix).rstrip()
         body = self._without_margin(line)
         if body is None:
             return
@@ -85,7 +88,7 @@ class _Reader:
             if name.isidentifier():
                 self._sections[-1].raised(name)  # IPython names the class before its frames
             elif body is line and not line.startswith("╭"):
-                self._prefix = given.partition(_HEADER)[0] if before else ""
+                self.prefix = given.partition(_HEADER)[0] if before else ""
         elif self.in_frames and body and not _is_frame(body, is_first=is_first):
             self._sections[-1].raised(class_at(body))
             self.in_frames = False
