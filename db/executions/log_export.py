@@ -57,8 +57,8 @@ async def executions_in_order(
 
     They are those of these tools, or of all. Call it within ``one_moment``. The order is that
     of their offsets, which is the order within each partition. Executions that were recorded before
-    offsets were kept come first, by ``executed_at``. ``error`` is read for exception
-    groups alone, because of their leaves; of all others ``error_type`` is known.
+    offsets were kept come first, by ``executed_at``. ``error`` is read for
+    exception groups alone, because of their leaves; of all others ``error_type`` is enough.
     """
     wanted = None if tools is None else list(tools)
     with postgres_errors():
