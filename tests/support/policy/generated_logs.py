@@ -118,10 +118,9 @@ GROUP = """  + Exception Group Traceback (most recent call last):
 FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("HTTP 500: Internal Server Error", "HTTPError"),
     (None, None),
-    ('KeyError: "TypeErrorCount"', None),
+    (GROUP.format(leaf="KeyError: TypeErrorCount"), None),
     ("TypeError: unexpected keyword argument 'limit'", "ValueError"),
     ("timed out", "asyncio.exceptions.TimeoutError"),
-    (GROUP.format(leaf="KeyError"), None),
 )
 CALLERS = (
     {"session_id": "b"},
@@ -135,8 +134,6 @@ SIGNATURE_FAILURES: Sequence[tuple[str | None, str | None]] = (
     (None, "AttributeError"),
     (GROUP.format(leaf="TypeError"), None),
     (GROUP.format(leaf="AttributeError"), "builtins.ExceptionGroup"),
-    ("TypeError(\"unexpected keyword argument 'limit'\")", None),
-    ("AttributeError: 'NoneType' object has no attribute 'x'", None),
     ("KeyError: 'x'", "builtins.TypeError"),
 )
 
