@@ -1,7 +1,6 @@
 """The entries of a tool's log, `tool-executions`: executions and activations."""
 
-import re
-from typing import Final, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -11,6 +10,7 @@ from pydantic import (
     field_validator,
 )
 
+from schemas.error_class import class_of, is_signature_error, label_of
 from schemas.errors import Rejected
 from schemas.fields import (
     MAX_ERROR_BYTES,
@@ -23,13 +23,6 @@ from schemas.fields import (
     VersionId,
 )
 from schemas.message import Message, parse_json
-
-SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
-"""The exceptions that a changed signature raises in its callers."""
-
-_CLASS_NAME: Final = re.compile(r"\s*((?:\w+\.)*[^\W\d]\w*)\s*(?:[(:]|$)")
-
-_TRACEBACK: Final = re.compile(r"^Traceback \(most recent call last\):", re.MULTILINE)
 
 
 class Execution(Message):
@@ -47,7 +40,8 @@ class Execution(Message):
     error: ErrorText | None = None
     """The error message of a failure."""
     error_type: ErrorText | None = None
-    """The class of the exception; without it, it is read from ``error``."""
+    """The class of the exception, with or without its module; without it, it is read from
+    ``error``."""
     executed_at: Time
     duration_ms: FiniteFloat | None = None
     """How long it took, in milliseconds."""
@@ -71,12 +65,15 @@ class Execution(Message):
         """Read the value of a record, and the class from the error before the error is cut."""
         execution = super().from_bytes(value)
         error = execution.error
-        if value is None or error is None or execution.error_type:
+        if value is None or error is None:
             return execution
         if len(error) * 4 < MAX_ERROR_BYTES or len(error.encode()) < MAX_ERROR_BYTES - 3:
             return execution
-        named = class_named_by(parse_json(value)["error"])
-        return execution.model_copy(update={"error_type": named})
+        given, whole = execution.error_type, parse_json(value)["error"]
+        label = label_of(given, whole)
+        if given and label == label_of(given, None):
+            return execution
+        return execution.model_copy(update={"error_type": label or None})
 
     @property
     def error_class(self) -> str | None:
@@ -88,8 +85,11 @@ class Execution(Message):
 
     @property
     def is_signature_error(self) -> bool:
-        """Whether it failed in the way in which a call of a changed signature fails."""
-        return self.error_class in SIGNATURE_ERRORS
+        """Whether it failed in the way in which a call of a changed signature fails.
+
+        An exception group did if one of its leaves is such an error.
+        """
+        return not self.success and is_signature_error(label_of(self.error_type, self.error))
 
 
 class ActivatedBy(Message):
@@ -128,42 +128,3 @@ def read_log_entry(value: bytes | None) -> Execution | Activation:
     if kind not in (None, "execution"):
         raise Rejected(f"kind: {kind[:50]!r} is neither 'execution' nor 'activation'")
     return Execution.from_bytes(value)
-
-
-def class_of(error_type: str | None, error: str | None) -> str | None:
-    """Return the class of a failure's exception, without its module.
-
-    It is ``error_type`` if that is given, otherwise the class that ``error`` names, if any.
-    """
-    if error_type:
-        return error_type.rpartition(".")[2].strip() or None
-    return class_named_by(error) if error else None
-
-
-def class_named_by(error: str) -> str | None:
-    """Return the exception class that an error text names, without its module; None if none.
-
-    ``TypeError("…")``, ``TypeError: …``, a dotted name and the last line of a traceback name one. A
-    word inside a message (``KeyError: 'TypeErrorCount'``) does not.
-    """
-    text = error.strip()
-    if _TRACEBACK.search(text):
-        text = _last_of_traceback(text)
-    match = _CLASS_NAME.match(text)
-    return match.group(1).rpartition(".")[2] if match else None
-
-
-def _last_of_traceback(text: str) -> str:
-    """Return the line that names the exception of the last traceback in a text.
-
-    It is the first line after the header and the frames that is not indented. The message may have
-    more lines after it.
-    """
-    named = ""
-    in_frames = False
-    for line in text.splitlines():
-        if line.startswith(("Traceback (most recent call last):", '  File "')):
-            in_frames = True
-        elif in_frames and line and not line.startswith((" ", "\t")):
-            named, in_frames = line, False
-    return named

@@ -16,7 +16,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from schemas.execution import Execution, class_of
+from schemas.error_class import class_of, is_signature_error, label_of
+from schemas.execution import Execution
 from schemas.fields import micros_of
 
 _MOST_BYTES: Final = 4_096
@@ -57,6 +58,16 @@ class ExecutionEntry(msgspec.Struct, gc=False):
     def error_class(self) -> str | None:
         """The class name of the exception, without its module; None for a success."""
         return None if self.success else class_of(self.error_type, self.error)
+
+    @property
+    def error_label(self) -> str | None:
+        """What a row keeps of a failure (``schemas/error_class.py``); None for a success."""
+        return None if self.success else label_of(self.error_type, self.error)
+
+    @property
+    def is_signature_error(self) -> bool:
+        """Whether it failed in the way in which a call of a changed signature fails."""
+        return not self.success and is_signature_error(label_of(self.error_type, self.error))
 
     @classmethod
     def of(cls, execution: Execution) -> Self:

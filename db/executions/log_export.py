@@ -57,8 +57,8 @@ async def executions_in_order(
 
     They are those of these tools, or of all. Call it within ``one_moment``. The order is that
     of their offsets, which is the order within each partition. Executions that were recorded before
-    offsets were kept come first, by ``executed_at``. ``error`` is empty, because ``error_type`` is
-    known.
+    offsets were kept come first, by ``executed_at``. ``error`` is read for
+    exception groups alone, because of their leaves; of all others ``error_type`` is enough.
     """
     wanted = None if tools is None else list(tools)
     with postgres_errors():
@@ -85,7 +85,7 @@ def _committed_us(row: asyncpg.Record) -> int:
 
 
 def _execution(row: asyncpg.Record) -> ExecutionEntry:
-    execution_id, tool_name, success, version_id, error_type, *calls, executed_at = row
+    execution_id, tool_name, success, version_id, error_type, *calls, executed_at, error = row
     session_id, caller, input_hash = calls
     return ExecutionEntry(
         execution_id,
@@ -93,7 +93,8 @@ def _execution(row: asyncpg.Record) -> ExecutionEntry:
         success,
         "",
         version_id,
-        error_type=error_type,
+        error,
+        error_type,
         session_id=session_id,
         caller=caller,
         input_hash=input_hash,

@@ -44,7 +44,8 @@ select
     session_id,
     caller,
     input_hash,
-    executed_at
+    executed_at,
+    case when error_type like '%Group' then error end as error
 from tool_executions
 where ($1::text[] is null or tool_name = any($1))
     and executed_at >= coalesce($2::timestamptz, '-infinity')

@@ -18,7 +18,7 @@ from policy.state.tool_evidence import ToolEvidence
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
 from policy.weighing.evidence_summary import summary_details
 from policy.weighing.weighing import condemns, weigh
-from schemas.execution import SIGNATURE_ERRORS, Activation
+from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
@@ -68,8 +68,7 @@ class GuardedPolicy(Policy):
             evidence.add_success()
         else:
             bets = betting_tables_of(evidence.baseline, self._numbers).break_bets
-            is_signature_error = execution.error_class in SIGNATURE_ERRORS
-            evidence.add_failure(is_signature_error, bets, record.timestamp_ms)
+            evidence.add_failure(execution.is_signature_error, bets, record.timestamp_ms)
         return record.offset not in timeline.deferred
 
     def count_successes(

@@ -4,7 +4,6 @@ from typing import Any
 
 from policy.decision.command import baseline_of, details_of, mode_of
 from policy.decision.policy import Policy
-from policy.decision.threshold_rules import is_signature_error
 from policy.state.outage_watch import OutageWatch
 from policy.state.ring import RingExecution
 from policy.state.row import Row
@@ -39,7 +38,7 @@ def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> d
         "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
         "recent": [_shown(seen) for seen in recent],
         "consecutive_failures": _leading_failures(recent),
-        "signature_errors": sum(is_signature_error(seen.error_class) for seen in recent),
+        "signature_errors": sum(seen.is_signature_error for seen in recent),
         "windows": {
             "fast": {
                 "window_s": rules.fast_window_s,

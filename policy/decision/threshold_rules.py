@@ -11,7 +11,7 @@ from functools import lru_cache
 from policy.decision.verdict import Verdict
 from policy.state.counts import Counts
 from policy.state.row import Row
-from schemas.execution import SIGNATURE_ERRORS
+from schemas.error_class import is_signature_error
 from schemas.rollback import Reason
 from schemas.rules import Rules
 
@@ -92,11 +92,6 @@ def no_rule_can_hold(row: Row, now_us: int, rules: Rules) -> bool:
         return True
     executions = max(standard.executions, rules.standard_executions)
     return not _has_dropped(Counts(executions, standard.failures), row, rules)
-
-
-def is_signature_error(error: str | None) -> bool:
-    """Return whether an error of the ring is one that a changed signature raises in callers."""
-    return error in SIGNATURE_ERRORS
 
 
 def _fails_often(counts: Counts, rules: Rules) -> bool:

@@ -12,7 +12,7 @@ from schemas.fields import micros_of
 from schemas.rules import Rules
 
 MAX_CLASS_NAME: Final = 255
-"""How many characters of an exception's class name a row keeps."""
+"""How many characters of a failure's label a row keeps."""
 
 
 def activate(
@@ -87,7 +87,8 @@ def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> boo
     if now_us is None or at_us > now_us:
         now_us = row.now_us = at_us
     failed = not execution.success
-    error = (execution.error_class or "")[:MAX_CLASS_NAME] if failed else None
+    label = execution.error_label
+    error = None if label is None else label[:MAX_CLASS_NAME]
     ring.add(at_us, execution_id, error, rules.ring_size)
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from schemas.error_class import class_in, is_signature_error
+
 
 class RingExecution(NamedTuple):
     """One execution of the ring.
@@ -17,6 +19,7 @@ class RingExecution(NamedTuple):
     execution_id: UUID
     success: bool
     error_class: str | None
+    is_signature_error: bool
 
 
 class Ring(msgspec.Struct, array_like=True, gc=False):
@@ -24,7 +27,7 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
 
     Three lists of the same length, because rows are read and written thousands of times a second:
     times in microseconds, the 16 bytes of the UUIDs, and errors. In ``errors`` a success is None,
-    and a failure whose class is not known is "".
+    a failure is its label (``schemas/error_class.py``), and "" if its class is not known.
     """
 
     times_us: list[int] = []
@@ -66,7 +69,13 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
     def newest(self, number: int) -> list[RingExecution]:
         """Return the newest ``number`` executions, the newest last."""
         executions = [
-            RingExecution(at_us, UUID(bytes=execution_id), error is None, error or None)
+            RingExecution(
+                at_us,
+                UUID(bytes=execution_id),
+                error is None,
+                None if error is None else class_in(error),
+                is_signature_error(error),
+            )
             for at_us, execution_id, error in zip(self.times_us, self.ids, self.errors, strict=True)
         ]
         return executions[len(executions) - number :]

@@ -104,10 +104,21 @@ GUARDED_RULES: Sequence[Rules] = (
     guarded(RULES[4], **QUICK, tolerated_drop=0.1, remembered_versions=1),
 )
 
+GROUP = """  + Exception Group Traceback (most recent call last):
+  |   File "a.py", line 1, in f
+  |     g()
+  | ExceptionGroup: several (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: 1
+    +---------------- 2 ----------------
+    | {leaf}: 2
+    +------------------------------------
+"""
+"""The traceback of an exception group."""
 FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("HTTP 500: Internal Server Error", "HTTPError"),
     (None, None),
-    ('KeyError: "TypeErrorCount"', None),
+    (GROUP.format(leaf="KeyError: TypeErrorCount"), None),
     ("TypeError: unexpected keyword argument 'limit'", "ValueError"),
     ("timed out", "asyncio.exceptions.TimeoutError"),
 )
@@ -121,8 +132,8 @@ CALLERS = (
 SIGNATURE_FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("unexpected keyword argument 'limit'", "TypeError"),
     (None, "AttributeError"),
-    ("TypeError(\"unexpected keyword argument 'limit'\")", None),
-    ("AttributeError: 'NoneType' object has no attribute 'x'", None),
+    (GROUP.format(leaf="TypeError"), None),
+    (GROUP.format(leaf="AttributeError"), "builtins.ExceptionGroup"),
     ("KeyError: 'x'", "builtins.TypeError"),
 )
 
