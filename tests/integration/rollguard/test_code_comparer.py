@@ -102,7 +102,8 @@ async def test_a_question_that_crashes_the_child(
     assert await comparer.compare(OLD, NEW) == compare_code(OLD, NEW)
 
 
-async def test_a_question_that_takes_too_much_cpu_time() -> None:
+async def test_a_question_that_takes_too_much_cpu_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.comparer.code_comparer._TIMES_CPU", 100)
     comparer = CodeComparer(cpu_s=0.3)
     await comparer.start()
     [child] = children()
@@ -113,8 +114,9 @@ async def test_a_question_that_takes_too_much_cpu_time() -> None:
     assert children() == []
 
 
-async def test_a_busy_machine_changes_no_finding() -> None:
+async def test_a_busy_machine_changes_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes take the processor, so that an answer takes longer than the limit."""
+    monkeypatch.setattr("agents.comparer.code_comparer._TIMES_CPU", 100)
     spin = "import os\nwhile os.getppid() != 1: pass"
     processor = {min(os.sched_getaffinity(0))}
     others = [
