@@ -10,7 +10,7 @@ from typing import Final
 _MOST_OF_NAME: Final = 1_000
 """A class with its module is at most this long."""
 _MOST_OF_PREFIX: Final = 200
-"""What a logger writes before a message is at most this long."""
+"""The most characters that a logger writes before a message."""
 _NAME: Final = re.compile(r"[\w.<>]*")
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _AFTER: Final = frozenset(("", "(", ":"))

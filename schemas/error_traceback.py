@@ -17,7 +17,7 @@ _FRAMES: Final = ('File "', "Cell In[", "Input In [")
 
 
 class RaisedException(NamedTuple):
-    """What a traceback ends in."""
+    """The exception that the end of a traceback names."""
 
     name: str
     """The class without its module; "" if it cannot be read."""

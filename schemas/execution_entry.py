@@ -61,7 +61,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
 
     @property
     def error_label(self) -> str | None:
-        """What a row keeps of a failure (``schemas/error_class.py``); None for a success."""
+        """The label of a failure (``schemas/error_class.py``), for its row; None for a success."""
         return None if self.success else label_of(self.error_type, self.error)
 
     @property

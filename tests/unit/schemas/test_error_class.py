@@ -17,6 +17,7 @@ from schemas.error_class import class_of, label_of
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.fields import MAX_ERROR_BYTES
+from tests.support.cpu_time import reference_seconds
 from tests.support.system import execution
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\n'
@@ -430,7 +431,7 @@ def test_a_hostile_text_takes_linear_time(repeated: str, before: str) -> None:
     begin = process_time()
     label_of(None, text)
     label_of(text, text)
-    assert process_time() - begin < 2
+    assert process_time() - begin < 0.2
 
 
 @pytest.mark.parametrize(
@@ -444,6 +445,5 @@ def test_a_hostile_text_takes_linear_time(repeated: str, before: str) -> None:
     ],
 )
 def test_a_long_run_takes_linear_time(text: str) -> None:
-    begin = process_time()
-    label_of(None, text)
-    assert process_time() - begin < 5
+    seconds, _ = reference_seconds(lambda: label_of(None, text))
+    assert seconds < 0.5
