@@ -10,8 +10,8 @@ from pydantic import (
     field_validator,
 )
 
-from schemas.error_class import class_of, is_signature_error, label_of
 from schemas.errors import Rejected
+from schemas.failures.error_class import class_of, is_signature_error, label_of
 from schemas.fields import (
     MAX_ERROR_BYTES,
     Count,

@@ -16,8 +16,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from schemas.error_class import class_of, is_signature_error, label_of
 from schemas.execution import Execution
+from schemas.failures.error_class import class_of, is_signature_error, label_of
 from schemas.fields import micros_of
 
 _MOST_BYTES: Final = 4_096
@@ -61,7 +61,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
 
     @property
     def error_label(self) -> str | None:
-        """The label of a failure (``schemas/error_class.py``), for its row; None for a success."""
+        """The label of a failure, which its row keeps; None for a success."""
         return None if self.success else label_of(self.error_type, self.error)
 
     @property

@@ -11,7 +11,7 @@ from functools import lru_cache
 from policy.decision.verdict import Verdict
 from policy.state.counts import Counts
 from policy.state.row import Row
-from schemas.error_class import is_signature_error
+from schemas.failures.error_class import is_signature_error
 from schemas.rollback import Reason
 from schemas.rules import Rules
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from schemas.error_class import class_in, is_signature_error
+from schemas.failures.error_class import class_in, is_signature_error
 
 
 class RingExecution(NamedTuple):
@@ -27,7 +27,7 @@ class Ring(msgspec.Struct, array_like=True, gc=False):
 
     Three lists of the same length, because rows are read and written thousands of times a second:
     times in microseconds, the 16 bytes of the UUIDs, and errors. In ``errors`` a success is None,
-    a failure is its label (``schemas/error_class.py``), and "" if its class is not known.
+    a failure is its label (``schemas/failures/error_class.py``), and "" if its class is not known.
     """
 
     times_us: list[int] = []

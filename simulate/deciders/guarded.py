@@ -6,7 +6,7 @@ from typing import Final
 from policy.state.evidence import Baseline, Evidence
 from policy.weighing.betting_tables import BettingTables, EvidenceNumbers, betting_tables_of
 from policy.weighing.weighing import condemns
-from schemas.error_class import SIGNATURE_ERRORS
+from schemas.failures.error_class import SIGNATURE_ERRORS
 from schemas.rules import Rules
 from simulate.worlds.draws import Outcome
 

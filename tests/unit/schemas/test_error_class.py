@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.error_class import class_of, label_of
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
+from schemas.failures.error_class import class_of, label_of
 from schemas.fields import MAX_ERROR_BYTES
 from tests.support.cpu_time import reference_seconds
 from tests.support.system import execution

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from schemas.deployment import Deployment, DeploymentId
-from schemas.error_class import class_named_by
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, read_log_entry
+from schemas.failures.error_class import class_named_by
 from schemas.fields import MAX_ERROR_BYTES
 from schemas.rollback import RollbackCommand
 

@@ -7,7 +7,7 @@ and Loguru, without colours. Takes time proportional to the text.
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from schemas.error_lines import class_at, without_log_prefix
+from schemas.failures.error_lines import class_at, without_log_prefix
 
 _HEADER: Final = "Traceback (most recent call last)"
 _GROUP_HEADER: Final = f"Exception Group {_HEADER}:"

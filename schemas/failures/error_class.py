@@ -12,14 +12,14 @@ that is shown is still the group's own.
 import re
 from typing import Final
 
-from schemas.error_lines import (
+from schemas.failures.error_lines import (
     builtin_in_line,
     class_in_line,
     class_in_report,
     is_report,
     name_and_rest,
 )
-from schemas.error_traceback import exception_in, has_group
+from schemas.failures.error_traceback import exception_in, has_group
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
 """The exceptions that a changed signature raises in its callers."""

@@ -1,6 +1,6 @@
 """The exception class that a line of an error's text names: of a log, of pytest, of ``repr``.
 
-Takes time proportional to the line. ``schemas/error_class.py`` reads whole texts.
+Takes time proportional to the line. ``schemas/failures/error_class.py`` reads whole texts.
 """
 
 import builtins

@@ -1,0 +1,1 @@
+"""How the class of an exception is read from the texts of a failure."""
