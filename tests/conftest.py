@@ -18,3 +18,14 @@ def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("ROLLGUARD_") and not name.startswith("ROLLGUARD_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that may take longest first, so that none of them runs alone at the end."""
+    items.sort(key=_timeout_s, reverse=True)
+
+
+def _timeout_s(test: pytest.Item) -> float:
+    mark = test.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0.0

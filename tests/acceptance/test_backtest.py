@@ -65,7 +65,7 @@ async def log_of(system: System) -> list[bytes]:
 async def backtest(
     env: Mapping[str, str], *words: str, stdin: bytes | None = None
 ) -> dict[str, Any]:
-    result = await rollguard("backtest", *words, "--json", env=env, stdin=stdin)
+    result = await rollguard("backtest", *words, "--json", env=env, stdin=stdin or b"")
     assert result.code == 0, result.err
     assert result.err == ""
     document: dict[str, Any] = json.loads(result.out)

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import psutil
+
+from tests.support.programs.program import Program
 
 
 class CommandResult(NamedTuple):
@@ -19,19 +21,25 @@ class CommandResult(NamedTuple):
 
 
 async def rollguard(
-    *words: str, env: Mapping[str, str], stdin: bytes | None = None, cwd: Path | None = None
+    *words: str, env: Mapping[str, str], stdin: bytes = b"", cwd: Path | None = None
 ) -> CommandResult:
     """Run ``rollguard WORDS`` until it ends, and return the result."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", *words),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **env, "COLUMNS": "200"},
-        cwd=cwd,
-    )
-    out, err = await asyncio.wait_for(process.communicate(stdin), 45)
-    return CommandResult(process.returncode or 0, out.decode(), err.decode())
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        program = await Program.start(
+            "rollguard",
+            *words,
+            stdin=given,
+            stdout=out,
+            stderr=err,
+            env={**os.environ, **env, "COLUMNS": "200"},
+            folder=cwd,
+        )
+        code = await asyncio.wait_for(program.wait(), 45)
+        out.seek(0)
+        err.seek(0)
+        return CommandResult(code, out.read().decode(), err.read().decode())
 
 
 def left_behind(folder: Path) -> list[str]:

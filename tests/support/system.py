@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings, load_settings
 from streams.topics import Topics
+from tests.support.programs.program import Program
 
 WAIT_S = 30.0
 
@@ -73,7 +73,7 @@ class System:
         self.settings = settings
         self.topics = Topics.of(settings)
         self.folder = folder
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.workers: list[Program] = []
         self.ports = {"applier": free_port(), "recorder": free_port()}
         """The HTTP port of each role's first worker."""
         if settings.web_port is not None:
@@ -139,15 +139,12 @@ class System:
 
     async def spawn(
         self, role: str, module: str = "rollguard", **more: str
-    ) -> asyncio.subprocess.Process:
+    ) -> Program:
         """Start one worker; its output goes to ``ROLE.log``. ``module`` is run as a program."""
         more = {"ROLLGUARD_WEB_PORT": str(self.ports[role]), **more}
         with (self.folder / f"{role}.log").open("ab") as log:
-            worker = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module, "worker", role),
-                stdout=log,
-                stderr=log,
-                env=self.environment(**more),
+            worker = await Program.start(
+                module, "worker", role, stdout=log, stderr=log, env=self.environment(**more)
             )
         self.workers.append(worker)
         return worker

@@ -1,0 +1,1 @@
+"""Programs of Rollguard for tests: processes of their own, without the time that imports take."""
