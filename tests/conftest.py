@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.secure_kafka",
     "tests.support.postgres",
     "tests.support.system",
+    "tests.support.shared",
 ]
 
 

@@ -28,7 +28,8 @@ from rollguard.embedded.stack import EmbeddedStack
 from schemas.deployment import Deployment
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
-from tests.support.system import System, deployment
+from tests.support.messages import deployment
+from tests.support.system import System
 
 WAIT_S = 300.0
 
@@ -86,7 +87,7 @@ async def throughput(
     system: System, requests: Sequence[Deployment | RollbackCommand], topic: str, outcomes: str
 ) -> Throughput:
     """Send these messages to ``topic`` and wait for the outcome of each."""
-    [worker] = system.workers
+    [worker] = system.running
     before, started = _cpu_s(worker.pid), time.perf_counter()
     async with system.reader(outcomes) as reader:
         await reader.seek_to_end()

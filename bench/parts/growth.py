@@ -18,7 +18,8 @@ from bench.flow.load import Load, Tools, chosen
 from bench.results import Result, show
 from bench.setup.environment import Environment, Worker
 from bench.setup.servers import with_servers
-from tests.support.system import execution, until
+from tests.support.messages import execution
+from tests.support.waiting import until
 
 PART: Final = "growth"
 TOOLS: Final = (100, 10_000, 100_000, 1_000_000)

@@ -41,7 +41,9 @@ from schemas.fields import time_of
 from schemas.settings import Settings
 from streams.access import consumer_options
 from streams.topics import Topics
-from tests.support.system import System, activation, execution, until
+from tests.support.messages import activation, execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 TOOLS = 50
 _ROW_BYTES = 1_000

@@ -25,7 +25,7 @@ from schemas.settings import Settings, load_settings
 from streams.admin import kafka_admin
 from streams.topics import Topics
 from tests.support.postgres import PostgresServer
-from tests.support.system import until
+from tests.support.waiting import until
 
 READY_S: Final = 180.0
 """The time that a worker has until it is ready; with a million tools it takes long."""

@@ -11,7 +11,9 @@ import pytest
 from schemas.execution import Activation, read_log_entry
 from schemas.fields import format_time
 from tests.support.command_line import rollguard
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 BREAKS: dict[str, list[str | None]] = {
     "parser": ["TypeError: limit", None, "TypeError: limit", None, "TypeError: limit"],

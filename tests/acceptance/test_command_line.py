@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from rollguard.embedded.ports import free_port
 from tests.support.command_line import rollguard
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.waiting import until
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

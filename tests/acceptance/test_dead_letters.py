@@ -14,7 +14,9 @@ from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
 from tests.support.command_line import CommandResult, rollguard
-from tests.support.system import System, deployment, execution, until
+from tests.support.messages import deployment, execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 TOOL = "数 parser"
 

@@ -9,7 +9,9 @@ from rollguard import ToolVersionManager
 from rollguard.client import DeploymentRefused
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.command_line import rollguard
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 ERROR = "ValueError: no"
 

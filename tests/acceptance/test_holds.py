@@ -13,7 +13,9 @@ import pytest_asyncio
 
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.command_line import rollguard
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(150)
 

@@ -17,7 +17,8 @@ import pytest_asyncio
 
 import rollguard
 from rollguard import blocking
-from tests.support.system import System, execution
+from tests.support.messages import execution
+from tests.support.system import System
 
 SEED = Path(__file__).parents[2] / "docs" / "seed.md"
 VERSIONS = (

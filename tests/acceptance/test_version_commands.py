@@ -13,7 +13,9 @@ import pytest
 import pytest_asyncio
 
 from tests.support.command_line import rollguard
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 TOOL = "数 parser"
 ONE = "def execute(x):\n    return x\n# 🛡 é\r\n"

@@ -87,7 +87,12 @@ def kafka(request: pytest.FixtureRequest) -> str:
     return brokers
 
 
+def new_topic_prefix() -> str:
+    """Return a prefix that nobody else has, so that tests can share a broker."""
+    return f"test-{uuid4().hex[:12]}-"
+
+
 @pytest.fixture
 def topic_prefix() -> str:
-    """Return a prefix that no other test has, so that tests can share a broker."""
-    return f"test-{uuid4().hex[:12]}-"
+    """Return a prefix that no other test has."""
+    return new_topic_prefix()

@@ -3,37 +3,37 @@
 import asyncio
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from rollguard.blocking import DeploymentMonitor, ToolVersionManager
 from schemas.errors import Rejected, RollguardError
 from tests.support.system import System
-
-
-@pytest.fixture
-def kafka(embedded_broker: str) -> str:
-    return embedded_broker
+from tests.support.workers import Workers
 
 
 def _loops() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "rollguard"]
 
 
-async def test_usable_from_any_thread(system: System) -> None:
+async def test_usable_from_any_thread(shared_system: System, tool: str) -> None:
     def work() -> None:
-        with ToolVersionManager(system.settings) as manager, ThreadPoolExecutor(4) as threads:
+        with (
+            ToolVersionManager(shared_system.settings) as manager,
+            ThreadPoolExecutor(4) as threads,
+        ):
             codes = [f"x = {number}\n" for number in range(8)]
-            created = list(threads.map(lambda code: manager.create_version("t", code), codes))
-            history = manager.get_version_history("t")
+            created = list(threads.map(lambda code: manager.create_version(tool, code), codes))
+            history = manager.get_version_history(tool)
             assert sorted(created) == sorted(version["version_id"] for version in history)
-            assert manager.rollback_to_version("t", created[0], "back")["success"]
-            assert manager.compare_versions("t", created[0], created[1])["code_diff"]
-            assert manager.check_immediate_rollback_needed("t") == (False, None, {})
-            assert manager.update_version_metrics("t")["changed"] is False
+            assert manager.rollback_to_version(tool, created[0], "back")["success"]
+            assert manager.compare_versions(tool, created[0], created[1])["code_diff"]
+            assert manager.check_immediate_rollback_needed(tool) == (False, None, {})
+            assert manager.update_version_metrics(tool)["changed"] is False
             monitor = DeploymentMonitor(version_manager=manager)
-            assert monitor.check_health("t")["needs_rollback"] is False
-            assert monitor.auto_rollback_if_needed("t", "s")["rollback_performed"] is False
+            assert monitor.check_health(tool)["needs_rollback"] is False
+            assert monitor.auto_rollback_if_needed(tool, "s")["rollback_performed"] is False
             assert _loops() == ["rollguard"], "one loop for all"
             with pytest.raises(Rejected, match="tool_name"):
                 manager.create_version("", "x")
@@ -42,17 +42,19 @@ async def test_usable_from_any_thread(system: System) -> None:
     assert _loops() == []
 
 
-async def test_usable_where_a_loop_runs(system: System) -> None:
-    with ToolVersionManager(system.settings) as manager:
-        created = manager.create_version("t", "x = 1\n")
-        current = manager.get_current_version("t")
+async def test_usable_where_a_loop_runs(shared_system: System, tool: str) -> None:
+    with ToolVersionManager(shared_system.settings) as manager:
+        created = manager.create_version(tool, "x = 1\n")
+        current = manager.get_current_version(tool)
         assert current is not None
         assert current["version_id"] == created
 
 
-async def test_closed_while_another_thread_waits(system: System) -> None:
-    await system.stop_all()  # nobody answers
-    manager = ToolVersionManager(system.settings)
+async def test_closed_while_another_thread_waits(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    nobody = await Workers.prepared(embedded_broker, database_dsn, topic_prefix, tmp_path)
+    manager = ToolVersionManager(nobody.settings)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(manager.create_version, "t", "x = 1\n")
         await asyncio.sleep(1)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from math import isnan
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,18 +17,22 @@ import pytest_asyncio
 from rollguard import DeploymentMonitor, ToolVersionManager
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable
-from schemas.rollback import Mode, RollbackCommand, automatic_command_id
+from schemas.rollback import Mode, RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import load_settings
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.postgres import execute
+from tests.support.system import System
+from tests.support.waiting import until
+from tests.support.workers import Workers
 
 ONE = "def execute(text):\n    return text\n"
 TWO = "def execute(text, limit):\n    return text[:limit]\n"
 
 
 @pytest.fixture
-def kafka(embedded_broker: str) -> str:
-    """Yield a running system; the pipeline and the seed's examples are tested on Apache Kafka."""
-    return embedded_broker
+def system(shared_system: System) -> System:
+    """Return a running system; the pipeline and the seed's examples are tested on Apache Kafka."""
+    return shared_system
 
 
 @pytest_asyncio.fixture
@@ -36,15 +41,10 @@ async def manager(system: System) -> AsyncIterator[ToolVersionManager]:
         yield made
 
 
-@pytest_asyncio.fixture
-async def unwatched(
-    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Any
-) -> AsyncIterator[System]:
-    """No detector: what is decided is decided by whoever polls."""
-    async with System.started(
-        kafka, database_dsn, topic_prefix, tmp_path, ("applier", "recorder")
-    ) as running:
-        yield running
+@pytest.fixture
+def unwatched(shared_without_detector: System) -> System:
+    """Return a system in which whoever polls decides, because it has no detector."""
+    return shared_without_detector
 
 
 @pytest_asyncio.fixture
@@ -62,58 +62,58 @@ async def _run(system: System, tool: str, *errors: str | None, **fields: Any) ->
     return [str(each.execution_id) for each in runs][::-1]
 
 
-async def test_create_version(manager: ToolVersionManager) -> None:
-    first = await manager.create_version("t", ONE)
+async def test_create_version(manager: ToolVersionManager, tool: str) -> None:
+    first = await manager.create_version(tool, ONE)
     second = await manager.create_version(
-        "t", TWO, "autonomous", "bug_fix", "slow", previous_version_id=first
+        tool, TWO, "autonomous", "bug_fix", "slow", previous_version_id=first
     )
-    current = await manager.get_current_version("t")
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert (current["version_id"], current["version_number"]) == (second, 2)
     assert (current["previous_version_id"], current["created_by"]) == (first, "autonomous")
     assert (current["improvement_type"], current["improvement_reason"]) == ("bug_fix", "slow")
     assert isnan(current["success_rate"])
     assert current["total_executions"] == 0
-    assert await manager.create_version("t", TWO) == second, "the same code: no new version"
+    assert await manager.create_version(tool, TWO) == second, "the same code: no new version"
 
 
-async def test_get_current_version(manager: ToolVersionManager) -> None:
-    assert await manager.get_current_version("t") is None
-    created = await manager.create_version("t", ONE)
-    current = await manager.get_current_version("t")
+async def test_get_current_version(manager: ToolVersionManager, tool: str) -> None:
+    assert await manager.get_current_version(tool) is None
+    created = await manager.create_version(tool, ONE)
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert (current["version_id"], current["code"], current["is_current"]) == (created, ONE, True)
 
 
-async def test_get_version_history(manager: ToolVersionManager) -> None:
-    assert await manager.get_version_history("t") == []
-    ids = [await manager.create_version("t", f"x = {number}\n") for number in range(5)]
-    history = await manager.get_version_history("t")
+async def test_get_version_history(manager: ToolVersionManager, tool: str) -> None:
+    assert await manager.get_version_history(tool) == []
+    ids = [await manager.create_version(tool, f"x = {number}\n") for number in range(5)]
+    history = await manager.get_version_history(tool)
     assert [version["version_number"] for version in history] == [5, 4, 3, 2, 1]
     assert [version["version_id"] for version in history] == ids[::-1]
-    assert len(await manager.get_version_history("t", limit=2)) == 2
+    assert len(await manager.get_version_history(tool, limit=2)) == 2
 
 
-async def test_rollback_to_version(manager: ToolVersionManager) -> None:
-    ids = [await manager.create_version("t", f"x = {number}\n") for number in range(3)]
-    back = await manager.rollback_to_version("t", ids[0], "Regression detected")
+async def test_rollback_to_version(manager: ToolVersionManager, tool: str) -> None:
+    ids = [await manager.create_version(tool, f"x = {number}\n") for number in range(3)]
+    back = await manager.rollback_to_version(tool, ids[0], "Regression detected")
     assert back["success"]
     assert back["rolled_back_to_version"] == 1
-    forward = await manager.rollback_to_version("t", ids[2], "it was not that")
+    forward = await manager.rollback_to_version(tool, ids[2], "it was not that")
     assert forward["rolled_back_to_version"] == 3
-    again = await manager.rollback_to_version("t", ids[2], "twice")
+    again = await manager.rollback_to_version(tool, ids[2], "twice")
     assert (again["success"], again["rejection"]) == (False, "already_current")
     assert str(ids[2]) in again["error"]
-    unknown = await manager.rollback_to_version("t", 9_999, "no such")
-    assert unknown["error"] == "'t' has no version with the id 9999"
+    unknown = await manager.rollback_to_version(tool, 999_999, "no such")
+    assert unknown["error"] == f"{tool!r} has no version with the id 999999"
 
 
-async def test_compare_versions(system: System, manager: ToolVersionManager) -> None:
-    one = await manager.create_version("t", ONE)
-    await _run(system, "t", *[None] * 9, "ValueError: x", version_id=one)
-    two = await manager.create_version("t", TWO)
-    await _run(system, "t", None, version_id=two)
-    found = await manager.compare_versions("t", one, two)
+async def test_compare_versions(system: System, manager: ToolVersionManager, tool: str) -> None:
+    one = await manager.create_version(tool, ONE)
+    await _run(system, tool, *[None] * 9, "ValueError: x", version_id=one)
+    two = await manager.create_version(tool, TWO)
+    await _run(system, tool, None, version_id=two)
+    found = await manager.compare_versions(tool, one, two)
     assert "-    return text\n+def execute(text, limit):\n" in found["code_diff"]
     assert found["is_breaking_change"]
     assert any("limit" in sentence for sentence in found["breaking_changes"])
@@ -124,118 +124,132 @@ async def test_compare_versions(system: System, manager: ToolVersionManager) -> 
     low, high = change["confidence_interval"]
     assert low < 0.1 < high
     assert (change["from_executions"], change["to_executions"]) == (10, 1)
-    back = await manager.compare_versions("t", two, one)
+    back = await manager.compare_versions(tool, two, one)
     assert back["metrics_comparison"]["success_rate_change"] == pytest.approx(-0.1)
     assert back["metrics_comparison"]["confidence_interval"] == pytest.approx([-high, -low])
     for version in (one, two):
-        same = await manager.compare_versions("t", version, version)
+        same = await manager.compare_versions(tool, version, version)
         assert same["code_diff"] == ""
         assert same["findings"] == []
         assert same["metrics_comparison"]["success_rate_change"] == 0
-    await manager.create_version("other", ONE)
-    with pytest.raises(Rejected, match="'other' has no version with the id"):
-        await manager.compare_versions("other", one, two)
+    await manager.create_version(f"{tool} of somebody else", ONE)
+    with pytest.raises(Rejected, match="somebody else' has no version with the id"):
+        await manager.compare_versions(f"{tool} of somebody else", one, two)
 
 
 async def test_immediate_rollback_consecutive_failures(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    await alone.create_version("t", ONE)
-    assert await alone.check_immediate_rollback_needed("t") == (False, None, {})
-    good = await _run(unwatched, "t", None)
-    failed = await _run(unwatched, "t", "x", "x", "x")
-    needed, reason, details = await alone.check_immediate_rollback_needed("t")
+    await alone.create_version(tool, ONE)
+    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
+    good = await _run(unwatched, tool, None)
+    failed = await _run(unwatched, tool, "x", "x", "x")
+    needed, reason, details = await alone.check_immediate_rollback_needed(tool)
     assert (needed, reason) == (True, "consecutive_failures")
     assert details["recent"] == failed + good
     assert (details["executions"], details["failures"]) == (4, 3)
 
 
 async def test_immediate_rollback_signature_change(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    await alone.create_version("t", ONE)
-    await _run(unwatched, "t", "TypeError: a", None, "KeyError: 'TypeErrorCount'")
-    assert not (await alone.check_immediate_rollback_needed("t"))[0]
-    await _run(unwatched, "t", "AttributeError('x')")
-    needed, reason, _ = await alone.check_immediate_rollback_needed("t")
+    await alone.create_version(tool, ONE)
+    await _run(unwatched, tool, "TypeError: a", None, "KeyError: 'TypeErrorCount'")
+    assert not (await alone.check_immediate_rollback_needed(tool))[0]
+    await _run(unwatched, tool, "AttributeError('x')")
+    needed, reason, _ = await alone.check_immediate_rollback_needed(tool)
     assert (needed, reason) == (True, "signature_change")
 
 
 async def test_immediate_rollback_complete_failure(
-    unwatched: System, alone: ToolVersionManager, monkeypatch: pytest.MonkeyPatch
+    unwatched: System,
+    alone: ToolVersionManager,
+    tool: str,
 ) -> None:
     patient = unwatched.settings.rules.model_copy(update={"consecutive_failures": 10})
     settings = unwatched.settings.model_copy(update={"rules": patient})
     async with ToolVersionManager(settings) as manager:
-        await manager.create_version("t", ONE)
-        await _run(unwatched, "t", *["x"] * 5)
-        needed, reason, _ = await manager.check_immediate_rollback_needed("t")
+        await manager.create_version(tool, ONE)
+        await _run(unwatched, tool, *["x"] * 5)
+        needed, reason, _ = await manager.check_immediate_rollback_needed(tool)
     assert (needed, reason) == (True, "complete_failure")
 
 
 async def test_no_rollback_trigger_mixed_results(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    await alone.create_version("t", ONE)
-    await _run(unwatched, "t", *["x", None, "x", "x", None] * 3)
-    assert await alone.check_immediate_rollback_needed("t") == (False, None, {})
+    await alone.create_version(tool, ONE)
+    await _run(unwatched, tool, *["x", None, "x", "x", None] * 3)
+    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
 
 
-async def test_breaking_change_detection(system: System, manager: ToolVersionManager) -> None:
-    await manager.create_version("t", ONE)
-    await manager.create_version("t", TWO)
-    current = await manager.get_current_version("t")
+async def test_breaking_change_detection(
+    system: System, manager: ToolVersionManager, tool: str
+) -> None:
+    await manager.create_version(tool, ONE)
+    await manager.create_version(tool, TWO)
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert current["is_breaking_change"]
     assert current["breaking_changes"]
     published = await system.first(
-        system.topics.versions, lambda value: ToolVersion.from_bytes(value).version_number == 2
+        system.topics.versions,
+        lambda value: ToolVersion.from_bytes(value).version_id == current["version_id"],
     )
     version = ToolVersion.from_bytes(published.value)
     assert version.is_breaking_change
     assert version.breaking_changes == current["breaking_changes"]
 
 
-async def test_no_breaking_change_same_signature(manager: ToolVersionManager) -> None:
-    await manager.create_version("t", ONE)
-    await manager.create_version("t", "def execute(text):\n    return text + text\n")
-    current = await manager.get_current_version("t")
+async def test_no_breaking_change_same_signature(manager: ToolVersionManager, tool: str) -> None:
+    await manager.create_version(tool, ONE)
+    await manager.create_version(tool, "def execute(text):\n    return text + text\n")
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert not current["is_breaking_change"]
     assert current["breaking_changes"] == []
 
 
-async def test_update_version_metrics(system: System, manager: ToolVersionManager) -> None:
-    created = await manager.create_version("t", ONE)
-    await _run(system, "t", None, None, "x", None)
-    healthy = await manager.update_version_metrics("t")
+async def test_update_version_metrics(
+    system: System, manager: ToolVersionManager, tool: str
+) -> None:
+    created = await manager.create_version(tool, ONE)
+    await _run(system, tool, None, None, "x", None)
+    healthy = await manager.update_version_metrics(tool)
     assert not healthy["changed"]
     assert healthy["before"] == healthy["after"]
     assert healthy["after"]["success_rate"] == 0.75
-    await system.query("UPDATE tool_versions SET total_executions = 9, success_rate = 0.1")
-    mended = await manager.update_version_metrics("t", created)
+    await system.query(
+        "UPDATE tool_versions SET total_executions = 9, success_rate = 0.1 WHERE tool_name = $1",
+        tool,
+    )
+    mended = await manager.update_version_metrics(tool, created)
     assert mended["changed"]
     assert mended["before"]["total_executions"] == 9
     assert mended["after"] == healthy["after"]
-    with pytest.raises(Rejected, match="no version with the id 77"):
-        await manager.update_version_metrics("t", 77)
+    with pytest.raises(Rejected, match="no version with the id 999999"):
+        await manager.update_version_metrics(tool, 999_999)
 
 
-async def test_code_that_does_not_parse_is_a_version(manager: ToolVersionManager) -> None:
-    await manager.create_version("t", ONE)
-    await manager.create_version("t", "def execute(text)\n    return text\n")
-    current = await manager.get_current_version("t")
+async def test_code_that_does_not_parse_is_a_version(
+    manager: ToolVersionManager, tool: str
+) -> None:
+    await manager.create_version(tool, ONE)
+    await manager.create_version(tool, "def execute(text)\n    return text\n")
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert current["is_breaking_change"]
     assert "line 1" in current["breaking_changes"][0]
     assert "column" in current["breaking_changes"][0]
 
 
-async def test_a_version_that_breaks_thousands_of_things(manager: ToolVersionManager) -> None:
+async def test_a_version_that_breaks_thousands_of_things(
+    manager: ToolVersionManager, tool: str
+) -> None:
     many = "".join(f"def function_{number}(text): ...\n" for number in range(10_000))
-    await manager.create_version("t", many)
-    await manager.create_version("t", many.replace("(text)", "(text, limit)"))
-    current = await manager.get_current_version("t")
+    await manager.create_version(tool, many)
+    await manager.create_version(tool, many.replace("(text)", "(text, limit)"))
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert current["breaking_changes"][-1] == "There are 9800 more."
 
@@ -253,62 +267,64 @@ async def test_a_version_that_breaks_thousands_of_things(manager: ToolVersionMan
     ],
 )
 async def test_what_is_wrong_is_refused_at_once(
-    manager: ToolVersionManager, fields: dict[str, Any], named: str
+    manager: ToolVersionManager, fields: dict[str, Any], named: str, tool: str
 ) -> None:
     with pytest.raises(ValueError, match=named) as refused:
-        await manager.create_version(**({"tool_name": "t", "code": ONE} | fields))
+        await manager.create_version(**({"tool_name": tool, "code": ONE} | fields))
     assert isinstance(refused.value, Rejected)
 
 
-async def test_a_previous_version_must_be_the_current_one(manager: ToolVersionManager) -> None:
-    first = await manager.create_version("t", ONE)
-    await manager.create_version("t", TWO, previous_version_id=first)
+async def test_a_previous_version_must_be_the_current_one(
+    manager: ToolVersionManager, tool: str
+) -> None:
+    first = await manager.create_version(tool, ONE)
+    await manager.create_version(tool, TWO, previous_version_id=first)
     with pytest.raises(ValueError, match="previous_version_id"):
-        await manager.create_version("t", "x = 3\n", previous_version_id=first)
+        await manager.create_version(tool, "x = 3\n", previous_version_id=first)
     with pytest.raises(ValueError, match="the tool has none"):
         await manager.create_version("new", ONE, previous_version_id=first)
 
 
-async def test_the_same_ids_again_change_nothing(manager: ToolVersionManager) -> None:
+async def test_the_same_ids_again_change_nothing(manager: ToolVersionManager, tool: str) -> None:
     deployment_id, command_id = uuid4(), uuid4()
-    first = await manager.create_version("t", ONE, deployment_id=deployment_id)
-    second = await manager.create_version("t", TWO)
-    assert await manager.create_version("t", "other", deployment_id=deployment_id) == first
-    back = await manager.rollback_to_version("t", first, "x", command_id=command_id)
-    await manager.rollback_to_version("t", second, "forward")
-    assert await manager.rollback_to_version("t", first, "x", command_id=command_id) == back
-    current = await manager.get_current_version("t")
+    first = await manager.create_version(tool, ONE, deployment_id=deployment_id)
+    second = await manager.create_version(tool, TWO)
+    assert await manager.create_version(tool, "other", deployment_id=deployment_id) == first
+    back = await manager.rollback_to_version(tool, first, "x", command_id=command_id)
+    await manager.rollback_to_version(tool, second, "forward")
+    assert await manager.rollback_to_version(tool, first, "x", command_id=command_id) == back
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert current["version_id"] == second
 
 
 async def test_at_is_another_time_than_the_newest(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    await alone.create_version("t", ONE)
+    await alone.create_version(tool, ONE)
     now = datetime.now(UTC)
     for age, error in ((120, None), (60, "x"), (50, "x"), (40, "x"), (5, None)):
-        await _run(unwatched, "t", error, executed_at=now - timedelta(seconds=age))
-    assert not (await alone.check_immediate_rollback_needed("t"))[0]
+        await _run(unwatched, tool, error, executed_at=now - timedelta(seconds=age))
+    assert not (await alone.check_immediate_rollback_needed(tool))[0]
     for at in (now - timedelta(seconds=30), (now - timedelta(seconds=30)).isoformat()):
-        assert (await alone.check_immediate_rollback_needed("t", at))[0]
+        assert (await alone.check_immediate_rollback_needed(tool, at))[0]
     later = now - timedelta(seconds=10) + timedelta(seconds=300)
-    assert not (await alone.check_immediate_rollback_needed("t", later))[0]
+    assert not (await alone.check_immediate_rollback_needed(tool, later))[0]
     with pytest.raises(Rejected, match="at: a time needs an offset"):
-        await alone.check_immediate_rollback_needed("t", datetime(2026, 1, 1))  # noqa: DTZ001
+        await alone.check_immediate_rollback_needed(tool, datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(Rejected, match="'unknown' has no versions"):
         await alone.check_immediate_rollback_needed("unknown")
 
 
-async def test_accepted_breaks_are_kept_and_shown(manager: ToolVersionManager) -> None:
-    one = await manager.create_version("t", ONE)
+async def test_accepted_breaks_are_kept_and_shown(manager: ToolVersionManager, tool: str) -> None:
+    one = await manager.create_version(tool, ONE)
     accepted = AcceptedBreak(object="execute", reason="all callers pass a limit")
-    two = await manager.create_version("t", TWO, accepted_breaks=[accepted])
-    current = await manager.get_current_version("t")
+    two = await manager.create_version(tool, TWO, accepted_breaks=[accepted])
+    current = await manager.get_current_version(tool)
     assert current is not None
     assert current["accepted_breaks"][0]["reason"] == "all callers pass a limit"
     assert current["is_breaking_change"], "a fact stays a fact"
-    found = await manager.compare_versions("t", one, two)
+    found = await manager.compare_versions(tool, one, two)
     assert [each["accepted"] for each in found["findings"] if each["severity"] == "breaking"] == [
         "all callers pass a limit"
     ]
@@ -343,54 +359,54 @@ class Registry:
             raise RuntimeError("cannot load it")
 
 
-async def test_the_registry_is_told(system: System) -> None:
+async def test_the_registry_is_told(system: System, tool: str) -> None:
     registry = Registry()
     async with ToolVersionManager(None, registry, settings=system.settings) as manager:
-        one = await manager.create_version("t", ONE)
-        await manager.create_version("t", TWO)
-        await manager.rollback_to_version("t", one, "x")
-    assert registry.told == [("t", 1), ("t", 2), ("t", 1)]
+        one = await manager.create_version(tool, ONE)
+        await manager.create_version(tool, TWO)
+        await manager.rollback_to_version(tool, one, "x")
+    assert registry.told == [(tool, 1), (tool, 2), (tool, 1)]
 
 
-async def test_two_at_once(manager: ToolVersionManager) -> None:
+async def test_two_at_once(manager: ToolVersionManager, tool: str) -> None:
     """Deployments and rollbacks of one tool at once: some order, no gap, one current version."""
-    first = await manager.create_version("t", "x = 0\n")
+    first = await manager.create_version(tool, "x = 0\n")
     await asyncio.gather(
-        *(manager.create_version("t", f"x = {number}\n") for number in range(1, 8)),
-        *(manager.rollback_to_version("t", first, "back") for _ in range(4)),
+        *(manager.create_version(tool, f"x = {number}\n") for number in range(1, 8)),
+        *(manager.rollback_to_version(tool, first, "back") for _ in range(4)),
     )
-    history = await manager.get_version_history("t")
+    history = await manager.get_version_history(tool)
     assert [version["version_number"] for version in history] == list(range(8, 0, -1))
     assert sum(version["is_current"] for version in history) == 1
 
 
 async def test_the_monitor_issues_the_detectors_command(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    await alone.create_version("t", ONE)
-    broken = await alone.create_version("t", TWO)
-    failed = await _run(unwatched, "t", "x", "x", "x", version_id=broken)
+    await alone.create_version(tool, ONE)
+    broken = await alone.create_version(tool, TWO)
+    failed = await _run(unwatched, tool, "x", "x", "x", version_id=broken)
     monitor = DeploymentMonitor(version_manager=alone)
-    done = await monitor.auto_rollback_if_needed("t", "session-1")
+    done = await monitor.auto_rollback_if_needed(tool, "session-1")
     assert (done["rollback_performed"], done["type"]) == (True, "fast")
     assert (done["tier"], done["reason"]) == ("immediate", "consecutive_failures")
     assert done["details"]["recent"] == failed
     assert done["rolled_back_to_version"] == 1
-    assert done["command_id"] == automatic_command_id("t", broken, 2, 1)
+    assert done["command_id"] == automatic_command_id(tool, broken, 2, 1)
     with pytest.raises(Retryable, match="detector"):
-        await monitor.auto_rollback_if_needed("t", "session-1")
+        await monitor.auto_rollback_if_needed(tool, "session-1")
 
 
 async def test_the_monitor_tells_of_a_command_that_was_rejected(
-    unwatched: System, alone: ToolVersionManager
+    unwatched: System, alone: ToolVersionManager, tool: str
 ) -> None:
-    only = await alone.create_version("t", ONE)
-    await _run(unwatched, "t", "x", "x", "x")
+    only = await alone.create_version(tool, ONE)
+    await _run(unwatched, tool, "x", "x", "x")
     monitor = DeploymentMonitor(version_manager=alone)
     for _ in range(2):
-        done = await monitor.auto_rollback_if_needed("t")
+        done = await monitor.auto_rollback_if_needed(tool)
         assert (done["rollback_performed"], done["rejection"]) == (False, "no_previous_version")
-        assert done["command_id"] == automatic_command_id("t", only, 1, 1)
+        assert done["command_id"] == automatic_command_id(tool, only, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -398,14 +414,19 @@ async def test_the_monitor_tells_of_a_command_that_was_rejected(
     [("hold", "held", "waits for a person"), ("observe", "observed", "only observed")],
 )
 async def test_the_monitor_tells_of_a_command_that_is_not_carried_out(
-    unwatched: System, alone: ToolVersionManager, mode: Mode, status: str, error: str
+    unwatched: System,
+    alone: ToolVersionManager,
+    mode: Mode,
+    status: str,
+    error: str,
+    tool: str,
 ) -> None:
-    await alone.create_version("t", ONE)
-    broken = await alone.create_version("t", TWO)
-    await _run(unwatched, "t", "x", "x", "x")
+    await alone.create_version(tool, ONE)
+    broken = await alone.create_version(tool, TWO)
+    await _run(unwatched, tool, "x", "x", "x")
     order = RollbackCommand(
-        command_id=automatic_command_id("t", broken, 2, 1),
-        tool_name="t",
+        command_id=automatic_command_id(tool, broken, 2, 1),
+        tool_name=tool,
         from_version_id=broken,
         from_activation=2,
         tier="immediate",
@@ -414,45 +435,52 @@ async def test_the_monitor_tells_of_a_command_that_is_not_carried_out(
         issued_by="detector",
         issued_at=datetime.now(UTC),
     )
-    await unwatched.send(unwatched.topics.commands, "t", order)
-    await unwatched.records(unwatched.topics.outcomes, 1)
-    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed("t")
+    await unwatched.send(unwatched.topics.commands, tool, order)
+    await unwatched.first(
+        unwatched.topics.outcomes,
+        lambda value: RollbackOutcome.from_bytes(value).command_id == order.command_id,
+    )
+    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed(tool)
     assert (done["rollback_performed"], done["status"]) == (False, status)
     assert error in done["error"]
     assert (done["rolled_back_to_version"], done["rejection"]) == (None, None)
     assert done["command_id"] == order.command_id
 
 
-async def test_the_monitor_beside_the_stream(system: System, manager: ToolVersionManager) -> None:
-    await manager.create_version("t", ONE)
-    await _run(system, "t", *[None] * 10)
+async def test_the_monitor_beside_the_stream(
+    system: System, manager: ToolVersionManager, tool: str
+) -> None:
+    await manager.create_version(tool, ONE)
+    await _run(system, tool, *[None] * 10)
     monitor = DeploymentMonitor(version_manager=manager)
 
     async def seen() -> bool:
-        return bool((await monitor.check_health("t"))["total_executions"] == 10)
+        return bool((await monitor.check_health(tool))["total_executions"] == 10)
 
     await until(seen)
-    assert (await monitor.auto_rollback_if_needed("t", "s"))["rollback_performed"] is False
-    health = await monitor.check_health("t", "s")
+    assert (await monitor.auto_rollback_if_needed(tool, "s"))["rollback_performed"] is False
+    health = await monitor.check_health(tool, "s")
     assert (health["needs_rollback"], health["session_id"]) == (False, "s")
     assert (health["success_rate"], health["success_rate_drop"]) == (1.0, None)
-    broken = await manager.create_version("t", TWO)
-    await _run(system, "t", "x", "x", "x", version_id=broken)
+    broken = await manager.create_version(tool, TWO)
+    await _run(system, tool, "x", "x", "x", version_id=broken)
 
     async def back() -> bool:
-        await monitor.auto_rollback_if_needed("t")
-        current = await manager.get_current_version("t")
+        await monitor.auto_rollback_if_needed(tool)
+        current = await manager.get_current_version(tool)
         return current is not None and current["version_number"] == 1
 
     await until(back)
-    history = await manager.get_version_history("t")
+    history = await manager.get_version_history(tool)
     commands = history[0]["rollbacks"]
     assert [each["status"] for each in commands] == ["applied"], "once, whoever came first"
 
 
-async def test_silence_names_the_part(unwatched: System, alone: ToolVersionManager) -> None:
-    await unwatched.stop_all()
-    settings = unwatched.settings.model_copy(update={"wait_s": 1.0})
+async def test_silence_names_the_part(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    nobody = await Workers.prepared(embedded_broker, database_dsn, topic_prefix, tmp_path)
+    settings = nobody.settings.model_copy(update={"wait_s": 1.0})
     async with ToolVersionManager(settings) as manager:
         with pytest.raises(Retryable, match=r"applier: nothing in .* about 't' after 1 s"):
             await manager.create_version("t", ONE)
@@ -460,7 +488,7 @@ async def test_silence_names_the_part(unwatched: System, alone: ToolVersionManag
     async with ToolVersionManager(nowhere) as manager:
         with pytest.raises(Retryable, match=r"Postgres: 127\.0\.0\.1:1/x"):
             await manager.get_current_version("t")
-    await unwatched.query("DROP TABLE schema_migrations")
+    await execute(database_dsn, "DROP TABLE schema_migrations")
     async with ToolVersionManager(settings) as manager:
         with pytest.raises(Misconfigured, match="rollguard migrate"):
             await manager.get_current_version("t")

@@ -26,9 +26,11 @@ from streams.access import kafka_options
 from streams.topics import Topics
 from tests.support.kafka import APACHE
 from tests.support.login_roles import SECURITY_PAGE, create_login_roles
+from tests.support.messages import execution
 from tests.support.secure_kafka import SecureKafka, password_of
 from tests.support.stored import command
-from tests.support.system import System, execution, until
+from tests.support.system import System
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -129,7 +131,7 @@ async def test_all_work_is_done_with_the_granted_rights(
         return bool((await system.query(sql, second.version_id))[0][0] == 3)
 
     await until(counted)
-    assert [worker.returncode for worker in system.workers] == [None, None, None]
+    assert [worker.returncode for worker in system.running] == [None, None, None]
     for role in ROLES:
         assert password_of(role) not in system.log(role)
 

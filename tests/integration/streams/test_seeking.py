@@ -10,7 +10,7 @@ from agents.worker.fatal import Fatal
 from schemas.settings import Settings
 from streams.topics import Topics
 from tests.support.batch_reader import Counting, assert_in_order, committed, publish, running
-from tests.support.system import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """aiokafka may leave a connection open that it was opening when it was stopped."""

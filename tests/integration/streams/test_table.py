@@ -26,7 +26,7 @@ from tests.support.batch_reader import (
     row_of,
     running,
 )
-from tests.support.system import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """aiokafka may leave a connection open that it was opening when it was stopped."""

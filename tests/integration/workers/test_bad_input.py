@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.dead_letter import DeadLetter
 from streams.partitions import partition_of
-from tests.support.system import System, activation, deployment, execution
+from tests.support.messages import activation, deployment, execution
+from tests.support.system import System
 
 TOOL = "parser"
 

@@ -14,7 +14,8 @@ from policy.decision.fold import commands_of_log
 from rollguard.embedded.ports import free_port
 from schemas.execution import Activation, Execution
 from schemas.rules import Rules
-from tests.support.system import System, activation, execution
+from tests.support.messages import activation, execution
+from tests.support.system import System
 
 TOOLS = [f"tool-{number}" for number in range(12)]
 START = datetime.now(UTC) - timedelta(days=2)

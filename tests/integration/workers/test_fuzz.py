@@ -28,7 +28,8 @@ from schemas.message import MAX_REQUEST_BYTES
 from streams.partitions import partition_of
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import ID_OF, Case, Kind, Raw, json_of
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.waiting import until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
 ROLES = ("detector", "applier", "recorder")
@@ -168,7 +169,7 @@ def mixed_cases(fuzz: Fuzz, random: Random, counts: dict[Kind, int], large: int)
 async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
     """Send the messages, and check what the workers did with them."""
     print(f"ROLLGUARD_TEST_FUZZ_SEED={SEED}")
-    pids = [worker.pid for worker in system.workers]
+    pids = [worker.pid for worker in system.running]
     fuzz = Fuzz(system)
     await fuzz.deploy_all()
     begin = time.perf_counter()
@@ -178,8 +179,8 @@ async def run_fuzz(system: System, counts: dict[Kind, int], large: int) -> None:
     await check_executions(fuzz)
     await check_deployments(fuzz)
     await check_commands(fuzz)
-    assert [worker.pid for worker in system.workers] == pids
-    for worker, role in zip(system.workers, ROLES, strict=True):
+    assert [worker.pid for worker in system.running] == pids
+    for worker, role in zip(system.running, ROLES, strict=True):
         assert worker.returncode is None, system.log(role)[-2000:]
         assert "batch_failed" not in system.log(role)
     fates = Counter(case.fate for case in fuzz.sent.values())

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")
 
@@ -55,9 +57,9 @@ async def test_a_stuck_consumer_is_unhealthy_within_60_s(
         assert all("nothing committed for" in texts[0] for texts in reasons.values())
         for role in stuck:
             assert (await system.page(role, "/readyz"))[0] == 503
-        for worker in system.workers[1:]:
+        for worker in system.running[1:]:
             worker.kill()  # a stuck worker would stop only after a time limit
-        system.workers[1:] = []
+        system.running[1:] = []
 
 
 @pytest.mark.kafka
@@ -84,4 +86,4 @@ async def test_a_worker_that_lost_its_partitions_without_noticing_is_unhealthy(
         assert await system.is_ready("second")
         assert (await system.page("second", "/healthz"))[0] == 200
         stuck.kill()
-        system.workers.remove(stuck)
+        system.running.remove(stuck)

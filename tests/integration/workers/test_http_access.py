@@ -9,7 +9,8 @@ import pytest
 from rollguard.embedded.ports import free_port
 from rollguard.operations.health import health_of
 from schemas.errors import Misconfigured, Rejected
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.waiting import until
 
 TOKEN = "one-token-for-all"
 

@@ -4,7 +4,9 @@ import json
 
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
-from tests.support.system import System, activation, execution, until
+from tests.support.messages import activation, execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 
 async def test_a_broken_version_is_rolled_back(system: System) -> None:

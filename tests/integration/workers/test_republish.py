@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from schemas.deployment import ToolVersion
-from tests.support.system import System, execution, until
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 

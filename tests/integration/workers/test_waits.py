@@ -11,8 +11,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rollguard.embedded.ports import free_port
 from streams.topics import group_of
 from tests.support.kafka import APACHE, running_broker
+from tests.support.messages import execution
 from tests.support.proxy import proxy_to_postgres
-from tests.support.system import System, execution, until
+from tests.support.system import System
+from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")
 
@@ -70,7 +72,7 @@ async def test_workers_stay_alive_while_kafka_is_away(
         with running_broker(command, brokers):
             await system.all_ready()
             assert (await system.deploy("parser", "b")).version_number == 2
-            assert [worker.returncode for worker in system.workers] == [None, None, None]
+            assert [worker.returncode for worker in system.running] == [None, None, None]
             await stack.aclose()
 
 
@@ -135,4 +137,4 @@ async def test_workers_stay_in_the_group_while_postgres_is_away_for_long(
             await system.executions_recorded(f"tool-{number}", 50)
         await system.all_ready(*roles)
         assert {role: await members(system, role) for role in roles} == before
-        assert [worker.returncode for worker in system.workers] == [None, None]
+        assert [worker.returncode for worker in system.running] == [None, None]

@@ -21,8 +21,11 @@ from types import FrameType
 from typing import Any, Final
 
 _IMPORTED: Final = (
-    *("agents.worker.process", "agents.worker.wiring"),
-    *("rollguard.cli.app", "rollguard.cli.show", "rollguard.operations", "rollguard.backtest_sources"),
+    "agents.worker.process",
+    "rollguard.backtest_sources",
+    "rollguard.cli.app",
+    "rollguard.cli.show",
+    "rollguard.operations",
 )
 """A package stands for all its modules."""
 

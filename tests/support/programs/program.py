@@ -19,7 +19,9 @@ _Stream = IO[Any] | int
 class Program:
     """A process that runs a module, with what tests use of ``asyncio.subprocess.Process``."""
 
-    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.pid = pid
         self.returncode: int | None = None
         self._reader, self._writer = reader, writer

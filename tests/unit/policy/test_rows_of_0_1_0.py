@@ -21,7 +21,7 @@ from policy.state.row import decode, encode
 from schemas.execution import read_log_entry
 from schemas.rules import Rules
 from schemas.settings import load_settings
-from tests.support.system import execution
+from tests.support.messages import execution
 
 _DATA: Final = json.loads(
     (Path(__file__).parents[2] / "data" / "rows_0_1_0.json").read_text("utf-8")

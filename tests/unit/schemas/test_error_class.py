@@ -18,7 +18,7 @@ from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.failures.error_class import class_of, label_of
 from schemas.fields import MAX_ERROR_BYTES
 from tests.support.cpu_time import reference_seconds
-from tests.support.system import execution
+from tests.support.messages import execution
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\n'
 CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
+from tests.support.messages import execution
 from tests.support.mutations.cases import cases
-from tests.support.system import execution
 
 
 def read_strictly(value: bytes) -> ExecutionEntry | None:

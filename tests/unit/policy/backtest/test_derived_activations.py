@@ -3,8 +3,8 @@
 from policy.backtest.derived_activations import DerivedActivations, is_derived
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
+from tests.support.messages import execution
 from tests.support.policy.backtest_logs import active, run
-from tests.support.system import execution
 
 
 def derived(*log: Execution | Activation) -> list[tuple[int, str, int]]:

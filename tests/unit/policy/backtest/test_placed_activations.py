@@ -6,8 +6,8 @@ from policy.backtest.placed_activations import CommittedActivation, PlacedActiva
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
+from tests.support.messages import execution
 from tests.support.policy.backtest_logs import active, at, run
-from tests.support.system import execution
 
 
 def placed(applied: Sequence[tuple[Activation, int]], *runs: Execution) -> list[list[int]]:
