@@ -18,8 +18,8 @@ from tests.support.system import System
 from tests.support.waiting import until
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
+@pytest_asyncio.fixture
+async def up() -> AsyncIterator[dict[str, str]]:
     """Run `rollguard up`, and provide the variables that it prints."""
     port = str(free_port())
     env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
@@ -65,7 +65,6 @@ async def test_up_says_when_a_worker_ends() -> None:
     assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.timeout(180)
 async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
@@ -127,27 +126,29 @@ async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
     assert "already_current" in again.err
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_errors_have_a_message_and_an_exit_code(up: dict[str, str], tmp_path: Path) -> None:
+async def test_errors_have_a_message_and_an_exit_code(
+    shared_system: System, tmp_path: Path
+) -> None:
+    env = shared_system.environment()
     for words, code, error in (
         (("current", "nobody"), 1, "'nobody' has no versions"),
-        (("show", "nobody", "7"), 1, "no version with the id 7"),
+        (("show", "nobody", "999999"), 1, "no version with the id 999999"),
         (("health", "nobody"), 1, "never activated"),
         (("record", "t"), 2, "--ok"),
         (("record", "", "--ok"), 1, "tool_name"),
         (("deploy", "t", str(tmp_path / "missing")), 2, "missing"),
         (("worker", "nobody"), 2, "nobody"),
     ):
-        result = await rollguard(*words, env=up)
+        result = await rollguard(*words, env=env)
         assert result.code == code, (words, result)
         assert error in result.err, (words, result)
         assert "Traceback" not in result.err
         assert result.out == ""
 
 
-@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.timeout(120)
-async def test_the_commands_of_the_readme_work(up: dict[str, str], tmp_path: Path) -> None:
+async def test_the_commands_of_the_readme_work(shared_system: System, tmp_path: Path) -> None:
+    env = shared_system.environment()
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     lines = [line.removeprefix("$ ") for line in block.splitlines()]
@@ -155,19 +156,19 @@ async def test_the_commands_of_the_readme_work(up: dict[str, str], tmp_path: Pat
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = await asyncio.create_subprocess_exec(
         *("bash", "-ec", "\n".join(lines[:6])),
-        env={**os.environ, **up, "PATH": path},
+        env={**env, "PATH": path},
         cwd=tmp_path,
         stdout=asyncio.subprocess.DEVNULL,
     )
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
     async def first_is_current_again() -> bool:
-        current = await rollguard("current", "words", "--json", env=up)
+        current = await rollguard("current", "words", "--json", env=env)
         return bool(json.loads(current.out)["version_number"] == 1)
 
     await until(first_is_current_again)
     for line in lines[6:]:
-        result = await rollguard(*line.split()[1:], env=up)
+        result = await rollguard(*line.split()[1:], env=env)
         assert result.code == 0
         assert "words" in result.out or "number" in result.out
 

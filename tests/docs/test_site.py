@@ -49,7 +49,7 @@ class _References(HTMLParser):
             self.loaded.append(values.get(_LOADED[tag], ""))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the built site."""
     folder = tmp_path_factory.mktemp("site")
@@ -65,7 +65,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(180)
-def test_pages_load_nothing_from_another_host(site: Path) -> None:
+def test_the_site(site: Path, subtests: pytest.Subtests) -> None:
+    for check in (
+        _pages_load_nothing_from_another_host,
+        _styles_load_nothing_from_another_host,
+        _it_has_the_generated_parts_and_not_the_seed,
+        _the_reference_has_every_public_name_and_reads_well,
+    ):
+        with subtests.test(check.__name__):
+            check(site)
+
+
+def _pages_load_nothing_from_another_host(site: Path) -> None:
     for page in site.rglob("*.html"):
         found = _References()
         found.feed(page.read_text("utf-8"))
@@ -74,22 +85,19 @@ def test_pages_load_nothing_from_another_host(site: Path) -> None:
         assert "mermaid" not in found.classes, f"{page}: the theme loads mermaid from elsewhere"
 
 
-@pytest.mark.timeout(180)
-def test_styles_load_nothing_from_another_host(site: Path) -> None:
+def _styles_load_nothing_from_another_host(site: Path) -> None:
     for style in site.rglob("*.css"):
         text = style.read_text("utf-8")
         assert not re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", text), style
 
 
-@pytest.mark.timeout(180)
-def test_the_site_has_the_generated_parts_and_not_the_seed(site: Path) -> None:
+def _it_has_the_generated_parts_and_not_the_seed(site: Path) -> None:
     assert not list(site.rglob("seed*.html"))
     for page in site.rglob("*.html"):
         assert "generated:" not in page.read_text("utf-8"), page
 
 
-@pytest.mark.timeout(180)
-def test_the_reference_has_every_public_name_and_reads_well(site: Path) -> None:
+def _the_reference_has_every_public_name_and_reads_well(site: Path) -> None:
     html = (site / "reference" / "python.html").read_text("utf-8")
     for module in ("rollguard", "client", "registry", "blocking", "pins", "holds"):
         for name in _public_names(module):

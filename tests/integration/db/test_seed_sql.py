@@ -5,7 +5,7 @@ They are as in the seed, except for blanks at the ends of lines.
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, Final
@@ -17,7 +17,7 @@ from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.versions.metrics import recount
 from db.versions.reading import history
-from tests.support.postgres import PostgresServer, execute, run
+from tests.support.postgres import execute
 from tests.support.stored import NOW, deploy, deployment, execution, record_all
 
 HISTORY_WITH_METRICS = """
@@ -267,14 +267,6 @@ FILL: Final = (
 )
 
 
-@pytest.fixture(scope="module")
-def million_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    """Yield a database with 10,000 versions of 100 executions each, every third rolled back."""
-    with postgres_server.database() as dsn:
-        run(fill(dsn))
-        yield dsn
-
-
 async def fill(dsn: str) -> None:
     conn = await connect(dsn)
     sql = "select indexname, indexdef from pg_indexes where tablename = 'tool_executions'"
@@ -285,8 +277,10 @@ async def fill(dsn: str) -> None:
 
 
 @pytest.fixture
-async def million(million_dsn: str) -> AsyncIterator[Connection]:
-    conn = await connect(million_dsn)
+async def million(database_dsn: str) -> AsyncIterator[Connection]:
+    """Yield a database with 10,000 versions of 100 executions each, every third rolled back."""
+    await fill(database_dsn)
+    conn = await connect(database_dsn)
     yield conn
     await conn.close()
 
@@ -340,47 +334,52 @@ READS: Final = {
 }
 
 
-@pytest.mark.timeout(180)  # the fixture's rows
-class TestAtAMillionExecutions:
-    @pytest.mark.parametrize("name", STATEMENTS)
-    async def test_no_statement_of_the_seed_scans_them(
-        self, million: Connection, name: str
-    ) -> None:
-        plan = await million.fetchval(f"explain (format json) {STATEMENTS[name]}")
-        assert "tool_executions" not in scanned(json.loads(plan))
-
-    @pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
-    @pytest.mark.parametrize("name", READS)
-    async def test_no_read_of_ours_scans_a_table(
-        self, million: Connection, name: str, plans: str
-    ) -> None:
-        """Neither when it is planned for these values nor when for any."""
-        sql, *values = READS[name]
-        await million.execute(f"set plan_cache_mode = {plans}")
-        await million.execute(f"prepare read as {sql}")
-        given = ", ".join("null" if value is None else f"'{value}'" for value in values)
-        plan = await million.fetchval(f"explain (format json) execute read({given})")
-        assert scanned(json.loads(plan)) <= {"distrusted_code", "pins"}  # nothing is in them
-
-    async def test_a_scan_would_be_seen(self, million: Connection) -> None:
+@pytest.mark.timeout(180)
+async def test_at_a_million_executions(
+    million: Connection, subtests: pytest.Subtests
+) -> None:  # one test, because the executions take 10 s to write
+    for name, statement in STATEMENTS.items():
+        with subtests.test("no statement of the seed scans them", name=name):
+            plan = await million.fetchval(f"explain (format json) {statement}")
+            assert "tool_executions" not in scanned(json.loads(plan))
+    for name in READS:
+        for plans in ("force_custom_plan", "force_generic_plan"):
+            with subtests.test("no read of ours scans a table", name=name, plans=plans):
+                await _no_scan(million, name, plans)
+    with subtests.test("a scan would be seen"):
         sql = "select * from (select count(*) from tool_executions where duration_ms > 0) x"
         plan = await million.fetchval(f"explain (format json) {sql}")
         assert scanned(json.loads(plan)) == {"tool_executions"}
-
-    async def test_what_is_read_is_right(self, million: Connection) -> None:
+    with subtests.test("what is read is right"):
         found = await newest_executions(million, "my_tool", 5_000, 10)
         assert [each.log_offset for each in found] == list(range(500_000, 499_990, -1))
         counted = await recount(million, "my_tool", 5_000)
         assert counted is not None
         assert (counted.changed, counted.after.successful_executions) == (False, 90)
+    with subtests.test("history is fast"):
+        await _history_is_fast(million)
 
-    async def test_history_is_fast(self, million: Connection) -> None:
-        taken = []
-        for _ in range(50):
-            started = time.perf_counter()
-            versions = await history(million, "my_tool", 50)
-            taken.append(1000 * (time.perf_counter() - started))
-        assert len(versions) == 50
-        assert sum(len(each.rollbacks) for each in versions) == 16
-        print(f"history of 50 among {VERSIONS}: {median(taken):.1f} ms, at most {max(taken):.1f}")
-        assert median(taken) < 20  # 2 on an idle machine
+
+async def _no_scan(million: Connection, name: str, plans: str) -> None:
+    """Require it of a read, planned for its values or for any values."""
+    sql, *values = READS[name]
+    await million.execute(f"set plan_cache_mode = {plans}")
+    await million.execute(f"prepare read as {sql}")
+    try:
+        given = ", ".join("null" if value is None else f"'{value}'" for value in values)
+        plan = await million.fetchval(f"explain (format json) execute read({given})")
+        assert scanned(json.loads(plan)) <= {"distrusted_code", "pins"}  # nothing is in them
+    finally:
+        await million.execute("deallocate read; reset plan_cache_mode")
+
+
+async def _history_is_fast(million: Connection) -> None:
+    taken = []
+    for _ in range(50):
+        started = time.perf_counter()
+        versions = await history(million, "my_tool", 50)
+        taken.append(1000 * (time.perf_counter() - started))
+    assert len(versions) == 50
+    assert sum(len(each.rollbacks) for each in versions) == 16
+    print(f"history of 50 among {VERSIONS}: {median(taken):.1f} ms, at most {max(taken):.1f}")
+    assert median(taken) < 20  # 2 on an idle machine
