@@ -58,12 +58,13 @@ async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
     random = Random(1)
     entries = [LogEntry(offset, ExecutionEntry.of(execution("parser"))) for offset in range(1_000)]
     outcomes: Counter[str] = Counter()
+    longest_s = 0.04  # it follows the machine's speed, so that both happen
     admin = await asyncpg.connect(database_dsn)
     async with proxy_to_postgres(database_dsn) as (proxy, dsn):
         pool = await open_migrated_pool(dsn)
 
         async def end_connections() -> None:
-            await asyncio.sleep(random.uniform(0.0, 0.04))
+            await asyncio.sleep(random.uniform(0.0, longest_s))
             if ends == "the server":
                 await admin.execute(_TERMINATE)
             else:
@@ -75,8 +76,11 @@ async def _record_while_connections_end(ends: str, database_dsn: str) -> None:
                 async with acquire(pool) as conn:
                     await record(conn, f"topic-{number}", 0, 0, 1_000, entries)
                 outcomes["recorded"] += 1
+                longest_s *= 0.8
             except Retryable:
                 outcomes["ended"] += 1
+                if ending.done():  # else the connection had ended before it was acquired
+                    longest_s *= 1.25
             await ending
         await pool.close()
     await admin.close()
