@@ -73,6 +73,7 @@ def test_an_outage_rolls_nothing_back_and_leaves_no_evidence() -> None:
     assert len(commands_in(writer.log, quiet)) == len(tools)
 
 
+@pytest.mark.exhaustive
 def test_a_version_that_broke_in_an_outage_is_found_within_a_minute_after_it() -> None:
     tools = tools_of(10)
     for broken in tools:
@@ -145,6 +146,7 @@ def test_few_tools_are_no_outage() -> None:
     assert {command.tool_name for _, command in commands_in(writer.log)} == set(tools)
 
 
+@pytest.mark.exhaustive
 def test_chance_is_seldom_taken_for_an_outage() -> None:
     """Tools fail every other time, or every twentieth time."""
     for rate in (0.5, 0.05):

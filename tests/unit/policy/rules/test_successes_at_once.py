@@ -15,6 +15,7 @@ LOGS_EACH = 400
 """How many seeded logs are folded under each of the rules."""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_counting_successes_at_once_changes_nothing(
     which: int, monkeypatch: pytest.MonkeyPatch
@@ -27,6 +28,7 @@ def test_counting_successes_at_once_changes_nothing(
     assert sum(at_once) > LOGS_EACH
 
 
+@pytest.mark.exhaustive
 def test_a_success_after_which_a_rule_holds_is_not_overlooked() -> None:
     """Older successes leave a window, or a window reaches the number that a rule needs."""
     rules = Rules.model_validate(

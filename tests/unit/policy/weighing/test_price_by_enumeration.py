@@ -11,6 +11,8 @@ from policy.weighing.betting_tables import SIGNATURE_LEVELS, betting_tables_of
 from policy.weighing.weighing import WeighedEvidence, weigh
 from tests.support.policy.outcomes import POLICY
 
+pytestmark = pytest.mark.exhaustive
+
 
 def count(evidence: Evidence, outcome: str, baseline: Baseline | None) -> None:
     if outcome == "S":
