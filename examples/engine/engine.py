@@ -102,11 +102,11 @@ class Engine:
         return Run(loaded.version, path, execution, result)
 
 
-def _error_type(error: Exception) -> str:
+def _error_type(error: BaseException) -> str:
     return error.error_type if isinstance(error, ToolFailed) else type(error).__name__
 
 
-def _error_text(error: Exception) -> str:
+def _error_text(error: BaseException) -> str:
     return str(error) if isinstance(error, ToolFailed) else f"{type(error).__name__}: {error}"
 
 

@@ -5,13 +5,14 @@ import json
 import math
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from rollguard.client import ToolVersion
 
 CALL_LIMIT_S: Final = 10.0
 _RUNNER: Final = str(Path(__file__).with_name("runner.py"))
-_MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
+_MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 
 class ToolFailed(Exception):
@@ -37,6 +38,7 @@ class ToolProcess:
         self._version = version
         self._limit_s = limit_s
         self._process: asyncio.subprocess.Process | None = None
+        self._folder: TemporaryDirectory[str] | None = None
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -48,15 +50,17 @@ class ToolProcess:
     async def call(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the tool's ``execute(*args, **kwargs)`` returns.
 
-        Arguments and results travel as JSON; what JSON cannot express is returned as its repr.
-        Raises ToolFailed.
+        Arguments and results travel as JSON. What JSON cannot express is returned as text, and None
+        is returned for what cannot be shown at all: a call has succeeded if the tool has returned.
+        A coroutine is awaited, and a generator is read. Raises ToolFailed.
         """
         async with self._lock:
             if self._closed:
                 raise RuntimeError("the tool process was closed")
             if self._process is None:
                 await self._start()
-            return await self._ask({"args": args, "kwargs": kwargs})
+            await self._ask({"args": args, "kwargs": kwargs})
+            return await self._result()
 
     async def close(self) -> None:
         """End the process after the current call, or at once if this call is cancelled."""
@@ -65,6 +69,8 @@ class ToolProcess:
                 self._closed = True
         finally:
             await self._kill()
+            if self._folder is not None:
+                self._folder.cleanup()
 
     async def _start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
@@ -72,15 +78,14 @@ class ToolProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            limit=_MAX_REPLY_BYTES,
+            limit=_MAX_LINE_BYTES,
             start_new_session=True,
         )
-        version = self._version
         try:
             await self._ask(
                 {
-                    "code": version.code,
-                    "name": f"{version.tool_name} v{version.version_number}",
+                    "code": self._version.code,
+                    "file": str(self._write_code()),
                     "alarm_s": math.ceil(self._limit_s) + 1,
                 }
             )
@@ -88,16 +93,35 @@ class ToolProcess:
             await self._kill()
             raise
 
-    async def _ask(self, question: dict[str, Any]) -> Any:
+    def _write_code(self) -> Path:
+        """Write the code to a file that is the tool's ``__file__``."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="rollguard-tool-")
+        file = Path(self._folder.name) / "tool.py"
+        file.write_bytes(self._version.code.encode())
+        return file
+
+    async def _ask(self, question: dict[str, Any]) -> None:
+        """Ask, and return if the tool has succeeded; otherwise raise ToolFailed."""
         assert self._process is not None
         try:
             reply = await self._reply(self._process, question)
         except BaseException:
             await self._kill()
             raise
-        if "error" in reply:
+        if not reply["success"]:
             raise ToolFailed(reply["error"], reply["error_type"])
-        return reply["result"]
+
+    async def _result(self) -> Any:
+        """Return the result of the call that has succeeded; None if it cannot be shown in time."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return json.loads(await self._process.stdout.readline())["result"]
+        except (TimeoutError, ConnectionError, ValueError):
+            await self._kill()
+            return None
 
     async def _reply(
         self, process: asyncio.subprocess.Process, question: dict[str, Any]
@@ -116,8 +140,6 @@ class ToolProcess:
             raise _failed(TimeoutError, f"no result within {self._limit_s:g} s") from None
         except ConnectionError:
             raise _failed(ChildProcessError, "the tool's process is gone") from None
-        except ValueError:
-            raise _failed(ValueError, f"a result of more than {_MAX_REPLY_BYTES} bytes") from None
         reply: dict[str, Any] = json.loads(line)
         return reply
 
