@@ -9,6 +9,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import structlog
 
+from rollguard.interruption import is_interruption
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.errors import Rejected
 from schemas.settings import Settings
@@ -26,9 +27,10 @@ class Loader(Protocol[T]):
     """How an engine turns the code of a version into a tool that it can run."""
 
     async def load(self, version: ToolVersion) -> T:
-        """Return the tool. Any exception becomes the version's load error.
+        """Return the tool. Any exception becomes the version's load error, even a SystemExit.
 
-        The loader must limit the time itself: nothing else stops a load.
+        Only a cancellation by the engine and a signal to the process do not. The loader must limit
+        the time itself: nothing else stops a load.
         """
         ...
 
@@ -47,7 +49,7 @@ class LoadedTool(Generic[T]):
 
     version: ToolVersion
     tool: T | None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 Changed = Callable[[LoadedTool[T]], None]
@@ -211,21 +213,27 @@ class ToolRegistry(Generic[T]):
     async def _load(self, version: ToolVersion) -> LoadedTool[T]:
         try:
             return LoadedTool(version, await self._loader.load(version))
-        except Exception as error:
-            log.warning("tool_load_failed", **_named(version), error=repr(error))
+        except BaseException as error:
+            if is_interruption(error):
+                raise
+            log.warning("tool_load_failed", **_named(version), error=_shown(error))
             return LoadedTool(version, None, error)
 
     def _call_on_change(self, loaded: LoadedTool[T]) -> None:
         for callback in self.on_change:
             try:
                 callback(loaded)
-            except Exception:
+            except BaseException as error:
+                if is_interruption(error):
+                    raise
                 log.exception("on_change_failed", **_named(loaded.version))
 
     async def _unload(self, tool: T) -> None:
         try:
             await self._loader.unload(tool)
-        except Exception:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             log.exception("tool_unload_failed")
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -251,6 +259,16 @@ def _is_genuine(version: ToolVersion) -> bool:
         return code_hash_of(version.code) == version.code_hash
     except UnicodeEncodeError:
         return False
+
+
+def _shown(error: BaseException) -> str:
+    """Return the error as text; its class's name if even that fails."""
+    try:
+        return repr(error)
+    except BaseException as other:
+        if is_interruption(other):
+            raise
+        return type(error).__name__
 
 
 def _named(version: ToolVersion) -> dict[str, object]:

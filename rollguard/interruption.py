@@ -1,0 +1,57 @@
+"""Which exceptions interrupt us, and which ones are failures of code that we have called.
+
+The code of a tool may raise anything: ``sys.exit()`` at the level of its module, a
+KeyboardInterrupt, a CancelledError. That is its failure, and must not end the engine.
+"""
+
+import asyncio
+import dis
+import signal
+from functools import partial
+from traceback import walk_tb
+from types import CodeType
+from typing import Final
+
+_RAISES: Final = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Return whether somebody wants us to stop, so that the exception must be raised again.
+
+    That is the cancellation of the current task, a signal to the process (by its handler, or by
+    Python's own for Ctrl-C), and the end of the coroutine that runs. Call it where the exception
+    was caught.
+    """
+    if isinstance(error, Exception):
+        return False
+    task = asyncio.current_task()
+    if task is not None and task.cancelling() > 0:
+        return True
+    if _is_of_a_signal_handler(error):
+        return True
+    return isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not _is_raised_by_code(error)
+
+
+def _is_of_a_signal_handler(error: BaseException) -> bool:
+    handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
+    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))
+
+
+def _code_of(handler: object) -> CodeType | None:
+    """Return the code of a signal's handler; None if it is not written in Python."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    function = getattr(handler, "__func__", handler)  # of a method
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _is_raised_by_code(error: BaseException) -> bool:
+    """Return whether a ``raise`` has raised it.
+
+    Python's own handler of Ctrl-C, and the end of a coroutine, raise it where no ``raise`` stands.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_code[trace.tb_lasti] in _RAISES
