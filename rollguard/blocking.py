@@ -169,7 +169,7 @@ class ToolVersionManager(_ClosesAtExit):
         version_id: int,
         reason: str,
         *,
-        issued_by: str = "human",
+        issued_by: str | None = None,
         command_id: UUID | None = None,
     ) -> dict[str, Any]:
         """Make any version of the tool current, an older or a newer one.

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
+from rollguard.login_name import login_name
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
@@ -176,7 +177,7 @@ class EngineClient:
         to_version_id: int,
         reason: str,
         *,
-        issued_by: str = "human",
+        issued_by: str | None = None,
         command_id: UUID | None = None,
     ) -> RollbackOutcome:
         """Order a rollback to any version of the tool in the name of a person; return its outcome.
@@ -190,7 +191,7 @@ class EngineClient:
             tool_name: The tool.
             to_version_id: The id of the version to make current, an older or a newer one.
             reason: Free text; kept and shown.
-            issued_by: Who orders it.
+            issued_by: Who orders it; kept and shown. By default your login name.
             command_id: The id of this request; by default a new one.
 
         Raises:
@@ -206,7 +207,7 @@ class EngineClient:
             tier="manual",
             reason="manual",
             details={"reason": storable(reason)},
-            issued_by=issued_by,
+            issued_by=issued_by or login_name() or "unknown",
             issued_at=datetime.now(UTC),
         )
         return await self.command(command)

@@ -27,14 +27,21 @@ def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> Rollb
     event time that doubles with each attempt; a dry run is published once for each reason.
     ``timestamp_us`` is the Kafka timestamp of the deciding record, in microseconds.
     """
-    rules, now_us = policy.rules, row.now_us
-    is_too_early = now_us is None or (
-        row.attempts > 0 and now_us < row.commanded_us + _interval_us(row, rules)
-    )
-    if is_too_early and not (rules.observe or rules.enforced_share < 1):
+    rules = policy.rules
+    if _is_too_early(row, rules) and not (rules.observe or rules.enforced_share < 1):
         return None
     verdict = policy.verdict_after_newest(row)
-    if verdict is None or now_us is None:
+    if verdict is None:
+        return None
+    return command_for(verdict, row, tool_name, timestamp_us, policy)
+
+
+def command_for(
+    verdict: Verdict, row: Row, tool_name: str, timestamp_us: int, policy: Policy
+) -> RollbackCommand | None:
+    """Return the command of this verdict, and note it in the row; None if it is not its time."""
+    rules, now_us = policy.rules, row.now_us
+    if now_us is None:
         return None
     mode = mode_of(verdict.reason, tool_name, row.activation, rules)
     if mode == "observe":
@@ -43,7 +50,7 @@ def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> Rollb
         row.dry_run_reasons = [*row.dry_run_reasons, verdict.reason]
         command_id = observed_command_id(tool_name, row.version_id, row.activation, verdict.reason)
     else:
-        if is_too_early:
+        if _is_too_early(row, rules):
             return None
         row.attempts += 1
         row.commanded_us = now_us
@@ -73,6 +80,13 @@ def mode_of(reason: Reason, tool_name: str, activation: int, rules: Rules) -> Mo
 def _is_enforced(tool_name: str, activation: int, share: float) -> bool:
     """Draw whether decisions about this activation are carried out: always the same answer."""
     return share >= 1 or crc32(f"{activation}/{tool_name}".encode()) < share * 2**32
+
+
+def _is_too_early(row: Row, rules: Rules) -> bool:
+    """Whether the activation was commanded, and the interval until the next attempt lasts."""
+    if row.now_us is None:
+        return True
+    return row.attempts > 0 and row.now_us < row.commanded_us + _interval_us(row, rules)
 
 
 def _interval_us(row: Row, rules: Rules) -> int:

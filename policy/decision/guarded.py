@@ -20,6 +20,7 @@ from policy.weighing.evidence_summary import summary_details
 from policy.weighing.weighing import condemns, weigh
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.rollback import Reason
 from schemas.rules import Rules
 
 
@@ -28,6 +29,7 @@ class GuardedPolicy(Policy):
 
     watches_outages = True
     plans_rollbacks = True
+    judges_newest_alone = False
     refuses_rolled_back_code = True
 
     def __init__(self, rules: Rules) -> None:
@@ -109,7 +111,7 @@ class GuardedPolicy(Policy):
         weighed = weigh(evidence.evidence, evidence.baseline, self._numbers)
         return self._named(row) if weighed.nearest_to_limit.against.share_of_limit >= 1 else None
 
-    def immediate_verdict(self, row: Row) -> Verdict | None:
+    def immediate_verdict(self, row: Row, reason: Reason | None = None) -> Verdict | None:
         """Return None: evidence needs all executions of the version and of the one before it."""
         return None
 

@@ -15,6 +15,7 @@ from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.row import Row
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.rollback import Reason
 from schemas.rules import Rules
 
 
@@ -26,6 +27,9 @@ class Policy(ABC):
     plans_rollbacks: ClassVar[bool]
     """Whether an automatic rollback has a plan: a target chosen by what was seen of it, limits on
     how often a tool is rolled back, a hold if the target breaks callers."""
+    judges_newest_alone: ClassVar[bool]
+    """Whether the newest executions of a version are enough for an immediate verdict. If not, only
+    the detector knows, because it has counted all executions."""
     refuses_rolled_back_code: ClassVar[bool]
     """Whether a machine may not deploy code again that was rolled back."""
 
@@ -71,10 +75,11 @@ class Policy(ABC):
         """Return what speaks against the version now, whatever execution came last."""
 
     @abstractmethod
-    def immediate_verdict(self, row: Row) -> Verdict | None:
+    def immediate_verdict(self, row: Row, reason: Reason | None = None) -> Verdict | None:
         """Return what speaks against the version by its newest executions alone.
 
-        For a row that was rebuilt from Postgres, which holds nothing else.
+        For a row that was rebuilt from Postgres, which holds nothing else. With a ``reason``, only
+        a verdict for this reason is returned, even if another rule holds too.
         """
 
     @abstractmethod

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from policy.decision.policy import Policy
-from policy.decision.threshold_rules import first_rule_that_holds, no_rule_can_hold
+from policy.decision.threshold_rules import (
+    first_rule_that_holds,
+    no_rule_can_hold,
+    rules_that_hold,
+)
 from policy.decision.verdict import Verdict
 from policy.state.counting import activate, count, count_successes
 from policy.state.log import LogRecord
@@ -12,6 +16,7 @@ from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.row import Row
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.rollback import Reason
 
 
 class SeedPolicy(Policy):
@@ -19,6 +24,7 @@ class SeedPolicy(Policy):
 
     watches_outages = False
     plans_rollbacks = False
+    judges_newest_alone = True
     refuses_rolled_back_code = False
 
     def activate(
@@ -64,10 +70,12 @@ class SeedPolicy(Policy):
         verdict = first_rule_that_holds(row, rules, rules.observe)
         return first_rule_that_holds(row, rules) if verdict is None and rules.observe else verdict
 
-    def immediate_verdict(self, row: Row) -> Verdict | None:
-        """Return the first rule that holds if it is an immediate one."""
-        verdict = first_rule_that_holds(row, self.rules)
-        return verdict if verdict is not None and verdict.tier == "immediate" else None
+    def immediate_verdict(self, row: Row, reason: Reason | None = None) -> Verdict | None:
+        """Return the first immediate rule that holds, or the one with this reason."""
+        for verdict in rules_that_hold(row, self.rules):
+            if verdict.tier == "immediate" and reason in (None, verdict.reason):
+                return verdict
+        return None
 
     def evidence_details(self, row: Row) -> dict[str, Any]:
         """Return nothing: the counts of the window are all that decided."""

@@ -24,13 +24,14 @@ def first_rule_that_holds(row: Row, rules: Rules, but: Sequence[Reason] = ()) ->
     """
     if not row.standard.failures and not row.fast.failures:
         return None
-    for verdict in _rules_that_hold(row, rules):
+    for verdict in rules_that_hold(row, rules):
         if verdict.reason not in but:
             return verdict
     return None
 
 
-def _rules_that_hold(row: Row, rules: Rules) -> Iterator[Verdict]:
+def rules_that_hold(row: Row, rules: Rules) -> Iterator[Verdict]:
+    """Yield each rule that holds, in their order."""
     if row.fast.failures:
         errors = row.ring.errors
         if errors.count(None) < len(errors):

@@ -1,6 +1,5 @@
 """Options that several verbs share, and the reading of times and durations."""
 
-import getpass
 import re
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import typer
+
+from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
     from schemas.settings import Settings
@@ -44,12 +45,10 @@ def run(call: Coroutine[Any, Any, T]) -> T:
 
 def name_of(by: str | None) -> str:
     """Return the name that was given, or else the login name."""
-    if by is not None:
-        return by
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        raise typer.BadParameter("there is no login name here: give --by NAME") from None
+    name = by or login_name()
+    if name is None:
+        raise typer.BadParameter("there is no login name here: give --by NAME")
+    return name
 
 
 def duration_of(text: str) -> timedelta | None:

@@ -5,7 +5,17 @@ from uuid import UUID
 
 import typer
 
-from rollguard.cli.options import Json, Limit, OfTool, Tool, optional_time_of, run, settings
+from rollguard.cli.options import (
+    By,
+    Json,
+    Limit,
+    OfTool,
+    Tool,
+    name_of,
+    optional_time_of,
+    run,
+    settings,
+)
 
 
 def rollbacks(
@@ -42,12 +52,13 @@ def rollback(
     tool: Tool,
     version_id: int,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    by: By = None,
     as_json: Json = False,
 ) -> None:
     """Make any version of the tool's history current, and wait for the outcome."""
     from rollguard.cli.show.rollbacks import show_outcome
     from rollguard.operations.rollbacks import roll_back
 
-    outcome = run(roll_back(settings(), tool, version_id, reason))
+    outcome = run(roll_back(settings(), tool, version_id, reason, name_of(by)))
     show_outcome(outcome, as_json)
     raise typer.Exit(0 if outcome.status == "applied" else 1)

@@ -5,25 +5,15 @@ it. It asks the same rules, and issues the same command with the same id as the 
 Whichever of the two comes first, the version is rolled back once.
 """
 
-import time
-from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
-from db.postgres.pool import Connection
-from db.rollbacks.records import commanded
-from policy.decision.command import decide, details_of, mode_of
-from policy.state.row import Row
+from rollguard.management.automatic_commands import demanded_command
 from rollguard.management.closing import ClosesAtExit
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
 from rollguard.operations.health import health_of
-from schemas.fields import micros_of, parse_time, time_of
-from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.settings import Settings
 
 ISSUED_BY: Final = "monitor"
-MAX_ATTEMPTS: Final = 64
-"""More than any activation can have, because the interval between attempts doubles."""
 
 
 class DeploymentMonitor(ClosesAtExit):
@@ -91,9 +81,11 @@ class DeploymentMonitor(ClosesAtExit):
         those of ``ToolVersionManager.rollback_to_version``. Otherwise ``type`` is None.
         ``session_id`` is only returned.
         """
-        command = await self._fast(tool_name) if check_fast_rollback else None
+        commands, command = self.version_manager.automatic_commands, None
+        if check_fast_rollback:
+            command = await commands.immediate(tool_name, ISSUED_BY)
         if command is None:
-            command = _demanded(await self.check_health(tool_name, session_id))
+            command = demanded_command(await self.check_health(tool_name, session_id), ISSUED_BY)
         if command is None:
             return {"rollback_performed": False, "type": None, "session_id": session_id}
         client = await self.version_manager.connections.client()
@@ -104,96 +96,3 @@ class DeploymentMonitor(ClosesAtExit):
             "details": command.details,
             "session_id": session_id,
         }
-
-    async def _fast(self, tool_name: str) -> RollbackCommand | None:
-        """Return the command that the immediate rules demand; None if no rule demands one.
-
-        It has the same id as the detector's command. If it is too early for another attempt, it is
-        the last command that was issued.
-        """
-        manager = self.version_manager
-        policy = manager.policies.of(tool_name)
-        row = await manager.evidence(tool_name)
-        verdict = policy.immediate_verdict(row)
-        if verdict is None:
-            return None
-        async with manager.connections.postgres() as conn:
-            await _remember_attempts(conn, row, tool_name)
-        command = decide(row, tool_name, time.time_ns() // 1000, policy)
-        if command is not None:
-            return command.model_copy(update={"issued_by": ISSUED_BY})
-        return _command(
-            UUID(row.command_id),
-            tool_name,
-            (row.version_id, row.activation),
-            (verdict.tier, verdict.reason),
-            mode_of(verdict.reason, tool_name, row.activation, policy.rules),
-            details_of(row, verdict, policy),
-            time_of(row.commanded_us),
-        )
-
-
-async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None:
-    """Count in the row the commands about this activation that were applied or rejected.
-
-    A command that has no outcome yet is not counted: its id is that of the next attempt.
-    """
-    ids = [
-        automatic_command_id(tool_name, row.version_id, row.activation, attempt)
-        for attempt in range(1, MAX_ATTEMPTS + 1)
-    ]
-    records = await commanded(conn, ids)
-    for command_id in ids:
-        if command_id not in records:
-            break
-        row.attempts += 1
-        row.commanded_us = micros_of(records[command_id].issued_at)
-        row.command_id = str(command_id)
-
-
-def _demanded(health: dict[str, Any]) -> RollbackCommand | None:
-    """Return the command that the detector's answer demands.
-
-    None if no rule holds, or if the rule's mode is `observe` (a dry run).
-    """
-    if not health["needs_rollback"] or health["mode"] == "observe":
-        return None
-    tool_name, changed = health["tool_name"], (health["version_id"], health["activation"])
-    return _command(
-        UUID(health["command_id"])
-        if health["command_id"]
-        else automatic_command_id(tool_name, *changed, 1),
-        tool_name,
-        changed,
-        (health["tier"], health["reason"]),
-        health["mode"],
-        health["details"],
-        parse_time(health["as_of"]),
-    )
-
-
-def _command(
-    command_id: UUID,
-    tool_name: str,
-    changed: tuple[int, int],
-    rule: tuple[Tier, Reason],
-    mode: Mode | None,
-    details: dict[str, Any],
-    now: datetime,
-) -> RollbackCommand:
-    """Return the command about a version, given as its id and its activation.
-
-    ``now`` is the time at which the rules judged it.
-    """
-    return RollbackCommand(
-        command_id=command_id,
-        tool_name=tool_name,
-        from_version_id=changed[0],
-        from_activation=changed[1],
-        tier=rule[0],
-        reason=rule[1],
-        mode=mode,
-        details=details,
-        issued_by=ISSUED_BY,
-        issued_at=min(now, datetime.now(UTC)),
-    )

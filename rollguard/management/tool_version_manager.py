@@ -19,23 +19,26 @@ from uuid import UUID
 
 import structlog
 
-from db.executions.queries import newest_executions
 from db.postgres.pool import Connection
 from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
 from db.versions.reading import VersionRecord, current_version, history, version
 from policy.decision.command import details_of
-from policy.decision.policies import Policies
-from policy.decision.rebuild import rebuild
-from policy.state.row import Row
+from rollguard.interruption import is_interruption
+from rollguard.management.automatic_commands import (
+    AutomaticCommands,
+    require_current,
+    require_name,
+)
 from rollguard.management.closing import ClosesAtExit
 from rollguard.management.connections import Connections
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.management.version_comparison import code_diff, comparison_of
+from rollguard.operations.health import health_of
 from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author, ToolVersion
 from schemas.errors import Rejected
-from schemas.fields import parse_time, storable
+from schemas.fields import parse_time
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings, load_settings
 
@@ -80,9 +83,9 @@ class ToolVersionManager(ClosesAtExit):
         if settings is None and isinstance(execution_store, Settings):
             settings = execution_store
         self.settings = settings or load_settings()
-        self.policies = Policies(self.settings.rules_of)
         self.tool_registry = tool_registry
         self.connections = Connections(self.settings)
+        self.automatic_commands = AutomaticCommands(self.settings, self.connections)
 
     async def close(self) -> None:
         """Close all connections. They are opened again if the manager is used again."""
@@ -149,7 +152,7 @@ class ToolVersionManager(ClosesAtExit):
         ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
         comparison with it is false.
         """
-        _require_name(tool_name)
+        require_name(tool_name)
         async with self.connections.postgres() as conn:
             current = await current_version(conn, tool_name)
             record = await version(conn, tool_name, current.version_id) if current else None
@@ -161,7 +164,7 @@ class ToolVersionManager(ClosesAtExit):
         Each has the keys of ``get_current_version``; ``rollbacks`` holds the rollback commands that
         were about it. ``Rejected`` if ``limit`` is not from 1 to 2,147,483,647.
         """
-        _require_name(tool_name)
+        require_name(tool_name)
         if not 1 <= limit < 2**31:
             raise Rejected(f"limit: {limit} is not between 1 and {2**31 - 1}")
         async with self.connections.postgres() as conn:
@@ -173,10 +176,15 @@ class ToolVersionManager(ClosesAtExit):
         version_id: int,
         reason: str,
         *,
-        issued_by: str = "human",
+        issued_by: str | None = None,
         command_id: UUID | None = None,
     ) -> dict[str, Any]:
         """Make any version of the tool current, an older or a newer one.
+
+        It is a person's rollback, unless ``reason`` is that of a rule, such as
+        ``consecutive_failures``, and the rule holds now. Then it is the rule's rollback: the
+        command that the detector would issue, but to the version that is named. A pin stops it, and
+        the code that is replaced is no longer trusted.
 
         In the result ``success`` says whether it was done. If so, ``rolled_back_to_version`` is the
         version's number. If not, ``error`` says why in a sentence, and ``status`` and ``rejection``
@@ -186,20 +194,27 @@ class ToolVersionManager(ClosesAtExit):
         Args:
             tool_name: The tool.
             version_id: The id of the version to make current.
-            reason: Free text; kept and shown.
-            issued_by: Who orders it.
+            reason: Free text, or the reason of a rule; kept and shown.
+            issued_by: Who orders it; kept and shown. By default your login name.
             command_id: The id of this request. To repeat it changes nothing and returns the first
-                result.
+                result. With it the rollback is always a person's.
 
         Raises:
             Rejected: A field is wrong. A rollback that the applier rejects raises nothing.
             Retryable: A part did not answer in time; the rollback may still be carried out.
         """
         _require_id(version_id)
-        client = await self.connections.client()
-        outcome = await client.rollback(
-            tool_name, version_id, reason, issued_by=issued_by, command_id=command_id
-        )
+        client, command = await self.connections.client(), None
+        if command_id is None:
+            command = await self.automatic_commands.for_reason(
+                tool_name, version_id, reason, issued_by
+            )
+        if command is not None:
+            outcome = await client.command(command)
+        else:
+            outcome = await client.rollback(
+                tool_name, version_id, reason, issued_by=issued_by, command_id=command_id
+            )
         return await self.result_of(outcome, version_id)
 
     async def compare_versions(
@@ -230,11 +245,15 @@ class ToolVersionManager(ClosesAtExit):
         The rules judge the version's executions in Postgres. Returns whether a rollback is needed,
         the reason (None if not), and the evidence (empty if not). Nothing is changed.
 
-        'Now' is the time of the newest execution. With ``at``, a time with an offset, it is that
-        time, and later executions are left out. ``Rejected`` if the tool has no versions.
+        'Now' is the clock's time. With ``at``, a time with an offset, it is that time, and later
+        executions are left out. Under policy `guarded` the detector is asked, which has weighed all
+        executions; it can say nothing of another time. ``Rejected`` if the tool has no versions.
         """
-        row = await self.evidence(tool_name, at)
-        policy = self.policies.of(tool_name)
+        policy = self.automatic_commands.policies.of(tool_name)
+        until = None if at is None else _time(at)
+        row = await self.automatic_commands.evidence(tool_name, until)
+        if not policy.judges_newest_alone:
+            return await self._asked(tool_name, until)
         verdict = policy.immediate_verdict(row)
         if verdict is None:
             return False, None, {}
@@ -250,7 +269,7 @@ class ToolVersionManager(ClosesAtExit):
         nothing changes. ``Rejected`` if the tool has no such version, or if executions of it were
         pruned; then the metrics stay.
         """
-        _require_name(tool_name)
+        require_name(tool_name)
         async with self.connections.postgres() as conn:
             if version_id is None:
                 version_id = (await require_current(conn, tool_name)).version_id
@@ -265,22 +284,6 @@ class ToolVersionManager(ClosesAtExit):
             "before": _metrics(counted.before),
             "after": _metrics(counted.after),
         }
-
-    async def evidence(self, tool_name: str, at: datetime | str | None = None) -> Row:
-        """Return the row of the current version, rebuilt from its newest executions in Postgres."""
-        until = None if at is None else _time(at)
-        policy = self.policies.of(tool_name)
-        async with self.connections.postgres() as conn:
-            current = await require_current(conn, tool_name)
-            found = await newest_executions(
-                conn,
-                tool_name,
-                current.version_id,
-                policy.rules.ring_size,
-                since=current.activated_at if current.activated_by.kind == "rollback" else None,
-                until=until,
-            )
-        return rebuild(current, found[::-1], policy, until)
 
     async def result_of(self, outcome: RollbackOutcome, target: int | None) -> dict[str, Any]:
         """Tell the registry of a rollback, and return the rollback's result."""
@@ -301,10 +304,19 @@ class ToolVersionManager(ClosesAtExit):
             "error": None if applied else why_not_applied(outcome, target),
         }
 
+    async def _asked(
+        self, tool_name: str, at: datetime | None
+    ) -> tuple[bool, str | None, dict[str, Any]]:
+        """Return what the detector says of the current version."""
+        if at is not None:
+            raise Rejected("at: policy guarded can only be asked for the present")
+        health = await health_of(self.settings, tool_name)
+        return health["needs_rollback"], health["reason"], health["details"]
+
     async def _require_previous(
         self, tool_name: str, version_id: int, deployment_id: UUID | None
     ) -> None:
-        _require_name(tool_name)
+        require_name(tool_name)
         async with self.connections.postgres() as conn:
             if deployment_id is not None and await outcome_of(conn, deployment_id) is not None:
                 return  # the same request again: its first result stands
@@ -319,7 +331,7 @@ class ToolVersionManager(ClosesAtExit):
     async def _tell_registry(self, tool_name: str) -> None:
         """Tell the registry which version is current.
 
-        An error is only logged, because the version is current all the same.
+        Whatever it raises is only logged, because the version is current all the same.
         """
         if self.tool_registry is None:
             return
@@ -329,32 +341,19 @@ class ToolVersionManager(ClosesAtExit):
             reloading = self.tool_registry.reload(current)
             if isawaitable(reloading):
                 await reloading
-        except Exception:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             log.exception("tool_registry_failed", tool=tool_name)
 
 
-async def require_current(conn: Connection, tool_name: str) -> ToolVersion:
-    """Return the tool's current version. Rejected if the tool has no versions."""
-    _require_name(tool_name)
-    current = await current_version(conn, tool_name)
-    if current is None:
-        raise Rejected(f"{tool_name!r} has no versions")
-    return current
-
-
 async def _require_version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord:
-    _require_name(tool_name)
+    require_name(tool_name)
     _require_id(version_id)
     record = await version(conn, tool_name, version_id)
     if record is None:
         raise Rejected(f"{tool_name!r} has no version with the id {version_id}")
     return record
-
-
-def _require_name(tool_name: str) -> None:
-    """Raise Rejected for a value that no tool can have as its name."""
-    if not isinstance(tool_name, str) or storable(tool_name) != tool_name:
-        raise Rejected(f"tool_name: {tool_name!r} is not the name of a tool")
 
 
 def _require_id(version_id: int) -> None:

@@ -16,10 +16,12 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
 
-async def roll_back(settings: Settings, tool: str, version_id: int, reason: str) -> RollbackOutcome:
-    """Order a rollback to this version, and return its outcome."""
+async def roll_back(
+    settings: Settings, tool: str, version_id: int, reason: str, by: str
+) -> RollbackOutcome:
+    """Order a rollback to this version in the name of a person, and return its outcome."""
     async with EngineClient(settings) as client:
-        return await client.rollback(tool, version_id, reason)
+        return await client.rollback(tool, version_id, reason, issued_by=by)
 
 
 async def rollbacks_of(

@@ -7,6 +7,8 @@ import pytest
 
 from rollguard import ToolVersionManager
 from rollguard.client import DeploymentRefused
+from rollguard.pins import pin
+from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.command_line import rollguard
 from tests.support.messages import execution
@@ -40,10 +42,32 @@ async def test_a_rollback_needs_evidence(guarded: System) -> None:
         return bool(await guarded.query("SELECT FROM rollbacks WHERE status = 'applied'"))
 
     await until(rolled_back)
+    await _check_says_what_the_policy_says(guarded)
     words = ("explain", str(command.command_id), "--json")
     result = json.loads((await rollguard(*words, env=guarded.environment())).out)["evidence"]
     assert "(90 of 100" in result
     assert result.endswith(" to 1 against") or result.endswith(" is a break")
+
+
+async def _check_says_what_the_policy_says(guarded: System) -> None:
+    """Ask about a tool with a pin, whose broken version stays, so that its evidence stays too."""
+    await guarded.deploy("pinned", "good = 1")
+    await pin(guarded.settings, "pinned", by="me", reason="I look at it", until=None)
+    settings = guarded.settings
+    rules = settings.rules.model_copy(update={"policy": "guarded"})
+    async with ToolVersionManager(settings.model_copy(update={"rules": rules})) as manager:
+        assert await manager.check_immediate_rollback_needed("pinned") == (False, None, {})
+        await guarded.run(*(execution("pinned", ERROR) for _ in range(20)))
+
+        async def is_needed() -> bool:
+            return (await manager.check_immediate_rollback_needed("pinned"))[0]
+
+        await until(is_needed)
+        _, reason, details = await manager.check_immediate_rollback_needed("pinned")
+        assert reason == "consecutive_failures"
+        assert details["evidence"]["odds"] > details["evidence"]["limit"]
+        with pytest.raises(Rejected, match="at: policy guarded"):
+            await manager.check_immediate_rollback_needed("pinned", "2026-01-01T00:00:00Z")
 
 
 ONE = "def execute(text):\n    return text\n"

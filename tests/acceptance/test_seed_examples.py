@@ -4,6 +4,7 @@ The blocking API needs no other change; for the async API the calls get an `awai
 """
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ import pytest_asyncio
 
 import rollguard
 from rollguard import blocking
+from schemas.rollback import automatic_command_id
 from tests.support.messages import execution
 from tests.support.system import System
 
@@ -147,6 +149,10 @@ async def test_check_fast_rollback_triggers(run: Callable[..., Any], system: Sys
     assert names["details"]["failures"] == 2
     [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
     assert row["version_number"] == 2
+    [command] = await system.query("SELECT * FROM rollbacks")
+    assert command["command_id"] == automatic_command_id("my_tool", 3, 3, 1)
+    assert (command["tier"], command["reason"]) == ("immediate", "signature_change")
+    assert command["details"] == json.dumps(names["details"] | {"attempt": 1})
 
 
 async def test_the_autonomous_improvement_neuron(system: System) -> None:

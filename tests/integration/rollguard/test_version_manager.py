@@ -15,6 +15,8 @@ import pytest
 import pytest_asyncio
 
 from rollguard import DeploymentMonitor, ToolVersionManager
+from rollguard.operations.health import health_of
+from rollguard.pins import pin
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.rollback import Mode, RollbackCommand, RollbackOutcome, automatic_command_id
@@ -314,6 +316,79 @@ async def test_at_is_another_time_than_the_newest(
         await alone.check_immediate_rollback_needed(tool, datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(Rejected, match="'unknown' has no versions"):
         await alone.check_immediate_rollback_needed("unknown")
+
+
+async def test_now_is_the_time_of_the_clock(
+    unwatched: System, alone: ToolVersionManager, tool: str
+) -> None:
+    """As the seed has it: executions of the last five minutes, and a tool may be idle for hours."""
+    await alone.create_version(tool, ONE)
+    long_ago = datetime.now(UTC) - timedelta(seconds=301)
+    await _run(unwatched, tool, "x", "x", "x", executed_at=long_ago)
+    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
+    assert (await alone.check_immediate_rollback_needed(tool, long_ago))[0]
+    await _run(unwatched, tool, "x", "x", "x")
+    assert (await alone.check_immediate_rollback_needed(tool))[0]
+
+
+async def test_a_rollback_for_a_reason_that_holds_is_the_machines(
+    unwatched: System, alone: ToolVersionManager, tool: str
+) -> None:
+    ids = [await alone.create_version(tool, f"x = {number}\n") for number in range(3)]
+    await _run(unwatched, tool, "TypeError: a", "TypeError: b", "x")
+    assert (await alone.check_immediate_rollback_needed(tool))[1] == "consecutive_failures"
+    done = await alone.rollback_to_version(tool, ids[0], "signature_change", issued_by="my loop")
+    assert (done["success"], done["to_version_id"]) == (True, ids[0]), "the version that was named"
+    assert (done["tier"], done["reason"]) == ("immediate", "signature_change"), "another one holds"
+    assert done["command_id"] == automatic_command_id(tool, ids[2], 3, 1)
+    newest = (await alone.get_version_history(tool))[0]
+    assert newest["trusted"] is False
+    assert newest["rollbacks"][0]["issued_by"] == "my loop"
+
+
+async def test_a_pin_stops_a_rollback_for_a_reason_that_holds(
+    unwatched: System, alone: ToolVersionManager, tool: str
+) -> None:
+    one = await alone.create_version(tool, ONE)
+    await alone.create_version(tool, TWO)
+    await _run(unwatched, tool, "x", "x", "x")
+    await pin(unwatched.settings, tool, by="me", reason="I look at it", until=None)
+    done = await alone.rollback_to_version(tool, one, "consecutive_failures")
+    assert (done["success"], done["rejection"]) == (False, "pinned")
+    assert (await alone.rollback_to_version(tool, one, "it is broken"))["success"], "a person may"
+
+
+async def test_a_rollback_for_a_reason_that_does_not_hold_is_a_persons(
+    system: System, manager: ToolVersionManager, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody")
+    ids = [await manager.create_version(tool, f"x = {number}\n") for number in range(3)]
+    await _run(system, tool, "x", None, "x")
+    for reason, target in (("consecutive_failures", ids[0]), ("success_rate_drop", ids[1])):
+        done = await manager.rollback_to_version(tool, target, reason)
+        assert (done["success"], done["tier"], done["reason"]) == (True, "manual", "manual")
+    newest = (await manager.get_version_history(tool))[0]
+    assert newest["trusted"]
+    assert newest["rollbacks"][0]["issued_by"] == "somebody"
+    assert newest["rollbacks"][0]["details"] == {"reason": "consecutive_failures"}
+
+
+async def test_a_reason_that_only_the_detector_knows_is_asked_of_it(
+    system: System, manager: ToolVersionManager, tool: str
+) -> None:
+    """Postgres does not hold what a drop is measured by. The pin stops the detector's command."""
+    one = await manager.create_version(tool, ONE)
+    await _run(system, tool, *[None] * 10)
+    await manager.create_version(tool, TWO)
+    await pin(system.settings, tool, by="me", reason="I look at it", until=None)
+    await _run(system, tool, *["x", None] * 5)
+
+    async def has_dropped() -> bool:
+        return bool((await health_of(system.settings, tool))["reason"] == "success_rate_drop")
+
+    await until(has_dropped)
+    done = await manager.rollback_to_version(tool, one, "success_rate_drop")
+    assert (done["tier"], done["rejection"]) == ("standard", "pinned")
 
 
 async def test_accepted_breaks_are_kept_and_shown(manager: ToolVersionManager, tool: str) -> None:
