@@ -10,6 +10,7 @@ or when Python exits. Arguments, results and errors are those of the coroutines 
 """
 
 import asyncio
+import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
@@ -49,17 +50,29 @@ class _Background:
 
     def __init__(self) -> None:
         self._is_closed = False
+        self._pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="rollguard", daemon=True
         )
         self._thread.start()
 
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether the thread runs in another process, which has forked this one."""
+        return os.getpid() != self._pid
+
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Do the work in the loop, and return its result.
 
         If the wait is interrupted, the work is cancelled.
         """
+        if self.is_of_parent:
+            work.close()
+            raise RuntimeError(
+                "this version manager was made before a fork, and its thread is in the parent; "
+                "make a new one in this process"
+            )
         if self._is_closed or threading.current_thread() is self._thread:
             work.close()
             if self._is_closed:
@@ -264,4 +277,5 @@ class DeploymentMonitor(_ClosesAtExit):
 
 
 def _close(background: _Background, manager: tool_version_manager.ToolVersionManager) -> None:
-    background.stop(manager.close())
+    if not background.is_of_parent:  # a forked process must leave the parent's connections alone
+        background.stop(manager.close())

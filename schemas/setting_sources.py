@@ -1,8 +1,8 @@
 """Where settings are given: in the environment, in ``.env``, and in a file that is named there.
 
 The first of these that gives a setting wins: the environment, the file that ``ROLLGUARD_ENV_FILE``
-names, ``.env`` in the working directory. In a file, entries without the prefix ``ROLLGUARD_`` are
-ignored, because other programs may share the file.
+names, ``.env`` in the working directory. A variable with an empty text gives nothing. In a file,
+entries without the prefix ``ROLLGUARD_`` are ignored, because other programs may share the file.
 """
 
 import os
@@ -63,7 +63,7 @@ def given_settings(known: Collection[str]) -> dict[str, GivenSetting]:
             name = upper.removeprefix(PREFIX).lower()
             if name not in known:
                 unknown.append(_unknown(variable, source, known))
-            elif text is not None:
+            elif text and not text.isspace():
                 found[name] = GivenSetting(name, text, source)
     if unknown:
         raise Misconfigured(f"settings: {'; '.join(unknown)}")

@@ -154,16 +154,15 @@ class Settings(BaseSettings):
     @field_validator("kafka_brokers", mode="before")
     @classmethod
     def _split_brokers(cls, value: object) -> object:
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not isinstance(value, tuple | list):
             return value
-        brokers = tuple(part.strip() for part in value.split(",") if part.strip())
-        for broker in brokers:
-            host, _, port = broker.rpartition(":")
-            if not host or not port.isdecimal():
-                raise ValueError(f"{broker!r} is not host:port")
-        if not brokers:
+        if not value:
             raise ValueError("names no broker")
-        return brokers
+        for broker in value:
+            _require_host_and_port(broker)
+        return value
 
     @field_validator("web_token")
     @classmethod
@@ -259,6 +258,20 @@ def _given_values() -> dict[str, Any]:
             except ValueError as error:
                 raise Misconfigured(f"settings: tools is not JSON: {error}") from None
     return values
+
+
+def _require_host_and_port(broker: object) -> None:
+    """Raise ValueError if this is no ``host:port``; it shows no password that may be in it."""
+    text = str(broker)
+    scheme, found, _ = text.partition("://")
+    if found:
+        raise ValueError(
+            f"leave out '{scheme}://' and give host:port; ROLLGUARD_KAFKA_SECURITY says how "
+            "connections are protected"
+        )
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError(f"{text!r} is not host:port")
 
 
 def _fields(group: object) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The connections of version management: Postgres, Kafka, and the code comparer."""
 
 import asyncio
+from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from weakref import WeakKeyDictionary
 
 from agents.comparer.code_comparer import CodeComparer
 from db.postgres.migrate import open_migrated_pool
@@ -12,15 +14,49 @@ from schemas.settings import Settings
 
 
 class Connections:
-    """Connections that are opened when they are first needed, and kept until ``close``.
+    """The connections of each event loop that uses them, because a connection belongs to one loop.
 
-    They belong to the event loop in which they were opened. Opening raises Retryable if the other
-    side does not answer, Misconfigured if it refuses; the next use tries again.
+    They are opened when they are first needed, and kept until ``close``. Opening raises Retryable
+    if the other side does not answer, Misconfigured if it refuses; the next use tries again.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._of_loops: WeakKeyDictionary[AbstractEventLoop, _LoopConnections] = WeakKeyDictionary()
+
+    def postgres(self) -> AbstractAsyncContextManager[Connection]:
+        """Return a block with a connection from the pool, to a migrated database."""
+        return self._here().postgres()
+
+    async def client(self) -> EngineClient:
+        """Return the client, connected to Kafka."""
+        return await self._here().client()
+
+    @property
+    def comparer(self) -> CodeComparer:
+        """The code comparer of the running loop."""
+        return self._here().comparer
+
+    async def close(self) -> None:
+        """Close the connections of the running loop. One that is used later is opened again."""
+        opened = self._of_loops.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.close()
+
+    def _here(self) -> "_LoopConnections":
+        loop = asyncio.get_running_loop()
+        opened = self._of_loops.get(loop)
+        if opened is None:
+            opened = self._of_loops[loop] = _LoopConnections(self.settings)
+        return opened
+
+
+class _LoopConnections:
+    """The connections of one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
         self.comparer = CodeComparer()
+        self._settings = settings
         self._pool: Pool | None = None
         self._client: EngineClient | None = None
         self._opening_pool = asyncio.Lock()
@@ -29,28 +65,24 @@ class Connections:
 
     @asynccontextmanager
     async def postgres(self) -> AsyncIterator[Connection]:
-        """Yield a connection from the pool, to a migrated database."""
         async with self._opening_pool:
             pool = self._pool = self._pool or await self._opened_pool()
         async with acquire(pool) as conn:
             yield conn
 
     async def client(self) -> EngineClient:
-        """Return the client, connected to Kafka."""
         async with self._opening_client:
             if self._client is None:
-                client = EngineClient(self.settings)
+                client = EngineClient(self._settings)
                 self._client = await self._open.enter_async_context(client)
             return self._client
 
     async def close(self) -> None:
-        """Close all connections. One that is used later is opened again."""
         self._pool, self._client = None, None
-        comparer, self.comparer = self.comparer, CodeComparer()
-        await comparer.close()
+        await self.comparer.close()
         await self._open.aclose()
 
     async def _opened_pool(self) -> Pool:
-        pool = await open_migrated_pool(self.settings.postgres_dsn.get_secret_value())
+        pool = await open_migrated_pool(self._settings.postgres_dsn.get_secret_value())
         self._open.push_async_callback(pool.close)
         return pool

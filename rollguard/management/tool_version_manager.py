@@ -64,7 +64,7 @@ class ToolVersionManager(ClosesAtExit):
     """The versions of tools: ``async with ToolVersionManager() as version_manager``.
 
     Connections are opened when they are first needed, and closed by ``close`` or at the end of the
-    ``async with``.
+    ``async with``. Each event loop that uses the manager has its own, and closes them itself.
 
     Args:
         execution_store: Kept for engines that passed a store here to an earlier manager. Settings
@@ -88,7 +88,7 @@ class ToolVersionManager(ClosesAtExit):
         self.automatic_commands = AutomaticCommands(self.settings, self.connections)
 
     async def close(self) -> None:
-        """Close all connections. They are opened again if the manager is used again."""
+        """Close the connections of this event loop. A later use opens them again."""
         await self.connections.close()
 
     async def create_version(

@@ -1,6 +1,7 @@
 """Version management without async: from any thread, one loop behind it, and nothing left."""
 
 import asyncio
+import os
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
@@ -70,3 +71,22 @@ def test_closed_by_itself_when_forgotten() -> None:
     assert _loops() == ["rollguard"]
     del manager
     assert _loops() == []
+
+
+def test_a_manager_from_before_a_fork_raises_at_once() -> None:
+    manager = ToolVersionManager()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            manager.get_current_version("t")
+        except RuntimeError as error:
+            os.write(writer, str(error).encode())
+        manager.close()
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        assert "made before a fork" in told.read()
+    assert os.waitpid(child, 0)[1] == 0
+    assert _loops() == ["rollguard"], "the parent's manager goes on"
+    manager.close()

@@ -443,6 +443,26 @@ async def test_the_registry_is_told(system: System, tool: str) -> None:
     assert registry.told == [(tool, 1), (tool, 2), (tool, 1)]
 
 
+async def test_one_manager_in_two_event_loops(system: System, tool: str) -> None:
+    manager = ToolVersionManager(settings=system.settings)
+
+    async def use(code: str) -> int:
+        try:
+            created = await manager.create_version(tool, code)
+            history = await manager.get_version_history(tool)
+            await manager.compare_versions(tool, created, history[-1]["version_id"])
+            return created
+        finally:
+            await manager.close()
+
+    ids = [await asyncio.to_thread(asyncio.run, use(f"x = {number}\n")) for number in range(2)]
+    ids.append(await use("x = 2\n"))
+    at_once = await asyncio.gather(
+        *(asyncio.to_thread(asyncio.run, use(f"x = {number}\n")) for number in (3, 4))
+    )
+    assert len({*ids, *at_once}) == 5
+
+
 async def test_two_at_once(manager: ToolVersionManager, tool: str) -> None:
     """Deployments and rollbacks of one tool at once: some order, no gap, one current version."""
     first = await manager.create_version(tool, "x = 0\n")

@@ -123,3 +123,31 @@ def test_tools_that_are_no_json_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ROLLGUARD_TOOLS", "{parser: 1}")
     with pytest.raises(Misconfigured, match="tools is not JSON"):
         load_settings()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_variable_is_not_set(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_WAIT_S=\n")
+    for name in SETTING_NAMES:
+        monkeypatch.setenv(f"ROLLGUARD_{name.upper()}", text)
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "")
+    settings = load_settings()
+    assert settings.rules.ring_size == 12, "the file gives it"
+    monkeypatch.undo()
+    assert settings.model_copy(update={"rules": load_settings().rules}) == load_settings()
+
+
+@pytest.mark.parametrize(
+    "brokers",
+    ["PLAINTEXT://kafka:9092", "kafka:9092, SASL_SSL://me:secret@kafka:9093", ("ssl://k:1",)],
+)
+def test_a_broker_with_a_scheme_is_refused(brokers: str | tuple[str, ...]) -> None:
+    with pytest.raises(
+        Misconfigured, match="leave out '[A-Za-z_]+://' and give host:port"
+    ) as error:
+        load_settings(kafka_brokers=brokers)
+    assert "kafka_brokers" in str(error.value).lower()
+    assert "secret" not in str(error.value)
