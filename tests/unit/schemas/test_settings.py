@@ -145,9 +145,7 @@ def test_an_empty_variable_is_not_set(
     ["PLAINTEXT://kafka:9092", "kafka:9092, SASL_SSL://me:secret@kafka:9093", ("ssl://k:1",)],
 )
 def test_a_broker_with_a_scheme_is_refused(brokers: str | tuple[str, ...]) -> None:
-    with pytest.raises(
-        Misconfigured, match="leave out '[A-Za-z_]+://' and give host:port"
-    ) as error:
+    with pytest.raises(Misconfigured, match=r"leave out '\w+://' and give host:port") as error:
         load_settings(kafka_brokers=brokers)
     assert "kafka_brokers" in str(error.value).lower()
     assert "secret" not in str(error.value)
