@@ -28,6 +28,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "rollback": "A rollback command has its outcome. At level error, no rollback is possible and a "
     "person must act. At level warning, a person is asked, or did not answer in time.",
     "rollback_commanded": "The detector has published a rollback command.",
+    "rule_not_asked": "A rollback has the reason of a rule, but no detector could say whether the "
+    "rule holds. It is carried out as a person's.",
     "started": "The worker has started.",
     "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
     "read again.",

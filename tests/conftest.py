@@ -1,6 +1,8 @@
 """Fixtures for all tests, and an environment that the shell cannot change."""
 
 import os
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -23,10 +25,9 @@ def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that may take longest first, so that none of them runs alone at the end."""
-    items.sort(key=_timeout_s, reverse=True)
-
-
-def _timeout_s(test: pytest.Item) -> float:
-    mark = test.get_closest_marker("timeout")
-    return float(mark.args[0]) if mark else 0.0
+    """Put the files first whose tests may take longest, so that none runs alone at the end."""
+    longest: defaultdict[Path, float] = defaultdict(float)
+    for test in items:
+        mark = test.get_closest_marker("timeout")
+        longest[test.path] = max(longest[test.path], float(mark.args[0]) if mark else 0.0)
+    items.sort(key=lambda test: longest[test.path], reverse=True)

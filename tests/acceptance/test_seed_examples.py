@@ -152,7 +152,7 @@ async def test_check_fast_rollback_triggers(run: Callable[..., Any], system: Sys
     [command] = await system.query("SELECT * FROM rollbacks")
     assert command["command_id"] == automatic_command_id("my_tool", 3, 3, 1)
     assert (command["tier"], command["reason"]) == ("immediate", "signature_change")
-    assert command["details"] == json.dumps(names["details"] | {"attempt": 1})
+    assert json.loads(command["details"]) == names["details"] | {"attempt": 1}
 
 
 async def test_the_autonomous_improvement_neuron(system: System) -> None:

@@ -1,4 +1,4 @@
-"""Systems that run once for all tests of a process; each test has a tool of its own there.
+"""Systems that run once for all tests of a module; each test has a tool of its own there.
 
 They are for tests that ask about one tool only, and start, stop and break nothing.
 """
@@ -36,7 +36,7 @@ async def shared_without_detector(_no_detector: Workers) -> AsyncIterator[System
         yield system
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def _three_roles(
     embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Workers]:
@@ -46,7 +46,7 @@ async def _three_roles(
         yield workers
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def _no_detector(
     embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Workers]:
