@@ -3,17 +3,19 @@
 No other module writes the name of a topic.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from schemas.errors import Misconfigured
+from schemas.errors import Misconfigured, Retryable
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 
 TABLE: Final = "tool-windows"
+_POLL_S: Final = 0.05
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _MINUTE_MS: Final = 60 * 1000
 _VERSIONS: Final = {
@@ -92,8 +94,9 @@ class Topics:
 async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
     """Create the topics that do not exist, and return their names.
 
-    Existing topics stay unchanged. Raises Misconfigured if their number of partitions differs from
-    the settings'.
+    Returns when the broker lists them, so that a worker can start. Existing topics stay unchanged.
+    Raises Misconfigured if their number of partitions differs from the settings', Retryable if the
+    broker does not list them within ``settings.wait_s`` seconds.
     """
     topics = Topics.of(settings)
     existing = await _partition_counts(admin, topics.all())
@@ -116,7 +119,21 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
     partitions_of(
         existing | {topic.name: settings.partitions for topic in missing}, settings.partitions
     )
-    return [topic.name for topic in missing]
+    created = [topic.name for topic in missing]
+    await _until_listed(admin, created, settings)
+    return created
+
+
+async def _until_listed(admin: AIOKafkaAdminClient, names: list[str], settings: Settings) -> None:
+    """Return when the broker lists the topics, which may be a while after they were created."""
+    try:
+        async with asyncio.timeout(settings.wait_s):
+            while await _partition_counts(admin, names) != dict.fromkeys(
+                names, settings.partitions
+            ):
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        raise Retryable("Kafka", f"does not list the new topics: {', '.join(names)}") from None
 
 
 async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:

@@ -1,7 +1,8 @@
 """Brokers for tests: the embedded one, and a real Apache Kafka for tests marked ``kafka``.
 
-``ROLLGUARD_KAFKA_BROKERS`` names the Apache Kafka to use; without it one is started from Maven
-artifacts. Each worker of pytest-xdist starts its own brokers, once for its session.
+``ROLLGUARD_KAFKA_BROKERS`` names the Apache Kafka to use; without it each worker of pytest-xdist
+starts one from Maven artifacts (``tests.support.with_kafka`` starts one for all). Each worker has
+an embedded broker of its own.
 """
 
 import asyncio

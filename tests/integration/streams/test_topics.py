@@ -1,12 +1,16 @@
 """The settings of the created topics, as the broker has them."""
 
+from typing import Any
+
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from rollguard.operations.setup import create_missing_topics
+from schemas.errors import Retryable
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
-from streams.topics import Topics
+from streams.topics import Topics, create_topics, require_topics
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -35,3 +39,32 @@ async def test_retention_and_compaction(apache_kafka: str, topic_prefix: str) ->
         if not compacted:
             days = 90 if name == topics.dead_letters else 3
             assert configs[name]["retention.ms"] == str(days * DAY_MS)
+
+
+class _Lagging:
+    """An admin of a broker that lists new topics only after it was asked some times."""
+
+    def __init__(self, admin: AIOKafkaAdminClient, times: int) -> None:
+        self._admin = admin
+        self._left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._admin, name)
+
+    async def list_topics(self) -> list[str]:
+        self._left -= 1
+        return [] if self._left >= 0 else await self._admin.list_topics()
+
+
+async def test_topics_are_listed_when_they_are_created(kafka: str, topic_prefix: str) -> None:
+    """A worker that starts then must not find that they are missing."""
+    settings = load_settings(kafka_brokers=kafka, topic_prefix=topic_prefix, wait_s=1.0)
+    async with kafka_admin(settings) as admin:
+        lagging: Any = _Lagging(admin, 3)
+        assert set(await create_topics(lagging, settings)) == set(Topics.of(settings).all())
+        assert await require_topics(lagging, settings) == settings.partitions
+        assert await create_topics(lagging, settings) == []
+        other = load_settings(kafka_brokers=kafka, topic_prefix=f"{topic_prefix}x-", wait_s=0.3)
+        never: Any = _Lagging(admin, 1_000)
+        with pytest.raises(Retryable, match="does not list the new topics: .*tool-executions"):
+            await create_topics(never, other)
