@@ -126,11 +126,10 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
 
 async def _until_listed(admin: AIOKafkaAdminClient, names: list[str], settings: Settings) -> None:
     """Return when the broker lists the topics, which may be a while after they were created."""
+    expected = dict.fromkeys(names, settings.partitions)
     try:
         async with asyncio.timeout(settings.wait_s):
-            while await _partition_counts(admin, names) != dict.fromkeys(
-                names, settings.partitions
-            ):
+            while await _partition_counts(admin, names) != expected:
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise Retryable("Kafka", f"does not list the new topics: {', '.join(names)}") from None

@@ -66,5 +66,5 @@ async def test_topics_are_listed_when_they_are_created(kafka: str, topic_prefix:
         assert await create_topics(lagging, settings) == []
         other = load_settings(kafka_brokers=kafka, topic_prefix=f"{topic_prefix}x-", wait_s=0.3)
         never: Any = _Lagging(admin, 1_000)
-        with pytest.raises(Retryable, match="does not list the new topics: .*tool-executions"):
+        with pytest.raises(Retryable, match=r"does not list the new topics: .*tool-executions"):
             await create_topics(never, other)
