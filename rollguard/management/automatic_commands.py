@@ -34,7 +34,7 @@ _AUTOMATIC: Final = frozenset(get_args(Reason)) - {"manual"}
 
 
 class AutomaticCommands:
-    """What the rules say of current versions now: by their executions in Postgres, or by asking."""
+    """The commands about current versions: by their executions in Postgres, or by the detector."""
 
     def __init__(self, settings: Settings, connections: Connections) -> None:
         self.policies = Policies(settings.rules_of)

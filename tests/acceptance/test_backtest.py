@@ -64,10 +64,8 @@ async def log_of(system: System) -> list[bytes]:
     return [record.value for record in records]
 
 
-async def backtest(
-    env: Mapping[str, str], *words: str, stdin: bytes | None = None
-) -> dict[str, Any]:
-    result = await rollguard("backtest", *words, "--json", env=env, stdin=stdin or b"")
+async def backtest(env: Mapping[str, str], *words: str, stdin: bytes = b"") -> dict[str, Any]:
+    result = await rollguard("backtest", *words, "--json", env=env, stdin=stdin)
     assert result.code == 0, result.err
     assert result.err == ""
     document: dict[str, Any] = json.loads(result.out)

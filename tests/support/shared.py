@@ -3,8 +3,8 @@
 They are for tests that ask about one tool only, and start, stop and break nothing.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import uuid4
 
 import pytest
@@ -14,6 +14,8 @@ from tests.support.kafka import new_topic_prefix
 from tests.support.postgres import PostgresServer
 from tests.support.system import System
 from tests.support.workers import Workers
+
+Start = Callable[..., AbstractAsyncContextManager[Workers]]
 
 
 @pytest.fixture
@@ -37,31 +39,29 @@ async def shared_without_detector(_no_detector: Workers) -> AsyncIterator[System
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _three_roles(
-    embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Workers]:
-    async with _running(
-        embedded_broker, postgres_server, tmp_path_factory, "detector", "applier", "recorder"
-    ) as workers:
+async def _three_roles(_start: Start) -> AsyncIterator[Workers]:
+    async with _start("detector", "applier", "recorder") as workers:
         yield workers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _no_detector(
-    embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Workers]:
-    async with _running(
-        embedded_broker, postgres_server, tmp_path_factory, "applier", "recorder"
-    ) as workers:
+async def _no_detector(_start: Start) -> AsyncIterator[Workers]:
+    async with _start("applier", "recorder") as workers:
         yield workers
 
 
-@asynccontextmanager
-async def _running(
-    brokers: str, server: PostgresServer, folders: pytest.TempPathFactory, *roles: str
-) -> AsyncIterator[Workers]:
-    with server.database() as dsn:
-        folder = folders.mktemp("shared")
-        workers = await Workers.prepared(brokers, dsn, new_topic_prefix(), folder)
-        async with workers.run_roles(roles):
-            yield workers
+@pytest.fixture(scope="module")
+def _start(
+    embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Start:
+    """Return a function that runs roles with topics and a database of their own."""
+
+    @asynccontextmanager
+    async def start(*roles: str) -> AsyncIterator[Workers]:
+        with postgres_server.database() as dsn:
+            folder = tmp_path_factory.mktemp("shared")
+            workers = await Workers.prepared(embedded_broker, dsn, new_topic_prefix(), folder)
+            async with workers.run_roles(roles):
+                yield workers
+
+    return start

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from textwrap import dedent
 from types import CoroutineType
 from typing import Any
 
@@ -43,6 +42,14 @@ class ExecutesModules:
         unload: Callable[[], None] | None = tool.get("unload")
         if unload is not None:
             unload()
+
+
+class Waits(ExecutesModules):
+    """A loader whose load does not end by itself."""
+
+    async def load(self, version: ToolVersion) -> dict[str, Any]:
+        await asyncio.sleep(10)
+        return {}
 
 
 @pytest.fixture
@@ -85,11 +92,6 @@ async def test_a_callback_and_an_unload_that_raise_stop_nothing(
 
 
 async def test_a_cancellation_by_the_engine_cancels_the_load() -> None:
-    class Waits(ExecutesModules):
-        async def load(self, version: ToolVersion) -> dict[str, Any]:
-            await asyncio.sleep(10)
-            return {}
-
     registry = ToolRegistry(load_settings(), Waits())
     loading = asyncio.ensure_future(registry.reload(version(1, "x = 1")))
     await asyncio.sleep(0.01)
@@ -101,12 +103,6 @@ async def test_a_cancellation_by_the_engine_cancels_the_load() -> None:
 
 async def test_a_load_that_is_thrown_away_is_not_an_error() -> None:
     """Closing a coroutine raises GeneratorExit in it."""
-
-    class Waits(ExecutesModules):
-        async def load(self, version: ToolVersion) -> dict[str, Any]:
-            await asyncio.sleep(10)
-            return {}
-
     registry = ToolRegistry(load_settings(), Waits())
     loading: CoroutineType[Any, Any, None] = registry.reload(version(1, "x = 1"))  # type: ignore[assignment]
     loading.send(None)
@@ -125,6 +121,10 @@ async def main():
     await ToolRegistry(load_settings(), ExecutesModules()).reload(version(1, code))
     print("it went on")
 
+class Own:
+    def exit_soon(self, *_):
+        sys.exit(8)
+
 {handler}
 {run}
 """
@@ -141,19 +141,13 @@ async def main():
             "asyncio.run(main())",
             7,
         ),
-        ("SIGTERM", "signal.signal(signal.SIGTERM, exit_soon)", "asyncio.run(main())", 8),
+        ("SIGTERM", "signal.signal(signal.SIGTERM, Own().exit_soon)", "asyncio.run(main())", 8),
     ],
 )
 def test_a_signal_while_a_module_loads_ends_the_engine(
     number: str, handler: str, run: str, code: int
 ) -> None:
     program = PROGRAM.format(signal=number, handler=handler, run=run)
-    if "exit_soon" in handler:
-        program = program.replace(
-            handler,
-            dedent("class Own:\n    def exit_soon(self, *_): sys.exit(8)\n")
-            + handler.replace("exit_soon", "Own().exit_soon"),
-        )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30
     )
