@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 UV := .cache/uv/bin/uv
+# The lock names every dependency, and Python compiles what is imported: a third of the time less.
+PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
@@ -16,8 +18,8 @@ setup: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e .
 	@touch $@
 
 # Broker, Postgres, workers, a real engine: a bad version is put back while you watch.
