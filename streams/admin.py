@@ -1,4 +1,4 @@
-"""The connection of an admin client, which reads about topics and groups, and creates topics."""
+"""The connection of an admin client, which reads about the cluster, its topics and its groups."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,3 +32,8 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
             raise retryable(settings, error) from error
     finally:
         await admin.close()
+
+
+async def cluster_id_of(admin: AIOKafkaAdminClient) -> str:
+    """Return the id of the cluster, which no other cluster has."""
+    return (await admin.describe_cluster()).get("cluster_id") or "unknown"

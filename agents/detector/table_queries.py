@@ -1,5 +1,7 @@
 """``GET /tools/{tool}/health``: a detector answers it, or forwards it to the tool's owner."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import aiohttp
@@ -10,6 +12,7 @@ from policy.decision.health import health_of
 from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
+from schemas.identity import Identity
 from schemas.settings import Settings
 from streams.driver.driver import Driver
 from streams.driver.table import WindowTable
@@ -33,18 +36,27 @@ class TableQueries:
         self._table: WindowTable | None = None
         self._url = ""
         self._client: aiohttp.ClientSession | None = None
+        self._identity: Identity | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoint of the queries."""
         return [web.get("/tools/{tool:(?s:.+)}/health", self._health)]
 
-    def serve(self, driver: Driver, table: WindowTable, partitions: int, url: str) -> None:
+    def serve(
+        self,
+        driver: Driver,
+        table: WindowTable,
+        partitions: int,
+        url: str,
+        identity: Identity,
+    ) -> None:
         """Answer from this table from now on; until then every query is answered with 503.
 
-        ``url`` is the address of this worker as other workers know it.
+        ``url`` is the address of this worker as other workers know it, ``identity`` who it is.
         """
         self._client = aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._settings.web_headers())
         self._partitions, self._url = partitions, url.rstrip("/")
+        self._identity = identity
         self._driver, self._table = driver, table
 
     async def stop(self) -> None:
@@ -83,6 +95,8 @@ class TableQueries:
             async with self._client.get(
                 URL(owner + request.raw_path, encoded=True), headers={_FORWARDED: "1"}
             ) as answer:
+                if not self._is_of_our_system(answer.headers):
+                    return _error(503, f"at {owner} answers no detector of this system")
                 return web.Response(
                     body=await answer.read(),
                     status=answer.status,
@@ -90,6 +104,13 @@ class TableQueries:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             return _error(503, f"the worker at {owner} does not answer: {type(error).__name__}")
+
+    def _is_of_our_system(self, headers: Mapping[str, str]) -> bool:
+        """Return whether a detector with our table has sent these headers."""
+        theirs, ours = Identity.of_headers(headers), self._identity
+        if theirs is None or ours is None:
+            return False
+        return theirs == replace(ours, instance=theirs.instance)
 
 
 def _error(status: int, text: str) -> web.Response:

@@ -11,26 +11,26 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
-from streams.admin import kafka_admin
+from streams.admin import cluster_id_of, kafka_admin
 from streams.retries import when_it_answers
 from streams.topics import group_of, require_topics
 from streams.waits import Waits
 
 
-async def require_kafka(settings: Settings, role: str, waits: Waits) -> int:
-    """Return how many partitions the topics have.
+async def require_kafka(settings: Settings, role: str, waits: Waits) -> tuple[int, str]:
+    """Return how many partitions the topics have, and the id of the cluster.
 
     Waits for a broker that does not answer. Raises Misconfigured if a topic is missing, or if there
     is no partition for one more worker of this role.
     """
 
-    async def ask() -> int:
+    async def ask() -> tuple[int, str]:
         async with kafka_admin(settings) as admin:
-            return await require_topics(admin, settings)
+            return await require_topics(admin, settings), await cluster_id_of(admin)
 
-    partitions = await when_it_answers(ask, waits)
+    partitions, cluster_id = await when_it_answers(ask, waits)
     await _require_free_partition(settings, role, partitions)
-    return partitions
+    return partitions, cluster_id
 
 
 async def _require_free_partition(settings: Settings, role: str, partitions: int) -> None:

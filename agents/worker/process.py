@@ -102,10 +102,20 @@ async def _start(
     routes = HealthPages(role, monitor).routes() + metrics.routes()
     if role == "detector":
         routes += queries.routes()
-    url = await _serve_http(role, settings, stack, routes, started)
-    partitions = await require_kafka(settings, role, monitor.waits)
+    server = await _serve_http(role, settings, stack, routes, started)
+    partitions, cluster_id = await require_kafka(settings, role, monitor.waits)
+    server.belongs_to(cluster_id)
     wiring = Wiring(
-        settings, partitions, fatal, watchdog, monitor.waits, metrics.registry, queries, url, stack
+        settings,
+        partitions,
+        fatal,
+        watchdog,
+        monitor.waits,
+        metrics.registry,
+        queries,
+        server.url,
+        server.identity,
+        stack,
     )
     wired = await wiring.wire(role)
     monitor.watch(wired.driver, wired.sources, partitions, wired.pool)
@@ -154,11 +164,11 @@ async def _serve_http(
     stack: AsyncExitStack,
     routes: Sequence[web.RouteDef],
     started: asyncio.Event,
-) -> str:
-    """Serve the role's HTTP endpoints, and return the address at which others reach them.
+) -> WebServer:
+    """Serve the role's HTTP endpoints, and return the server.
 
     This is called before anything else, so that ``/healthz`` shows that a worker waits for Kafka.
-    The address is "" for an applier or a recorder, which begins to listen later.
+    An applier or a recorder begins to listen later; until then the server has no address.
     """
     server = WebServer(role, settings, routes, OPEN)
     stack.push_async_callback(server.stop)
@@ -167,7 +177,7 @@ async def _serve_http(
     else:
         listening = asyncio.ensure_future(server.listen_if_free(started))
         stack.push_async_callback(_end, listening)
-    return server.url
+    return server
 
 
 async def _end(task: "asyncio.Future[None]") -> None:

@@ -5,6 +5,7 @@ import hmac
 import logging
 import socket
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Final
 
@@ -14,7 +15,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import SecretStr
 
+from agents.worker.instance import own_instance
 from schemas.errors import Misconfigured
+from schemas.identity import Identity
 from schemas.settings import Settings
 
 log = structlog.get_logger()
@@ -61,11 +64,21 @@ class WebServer:
         require_token(settings)
         self._role = role
         self._settings = settings
+        self.identity = Identity("", settings.topic_prefix, role, own_instance())
+        """Who answers; it has no cluster before ``belongs_to`` is called."""
         site = web.Application(middlewares=[_token_check(settings.web_token, open_paths)])
         site.add_routes(routes)
+        site.on_response_prepare.append(self._say_who_answers)
         self._runner = web.AppRunner(site, access_log=None, logger=_server_log, shutdown_timeout=1)
         self.url = ""
         """The address at which others reach this worker; "" until it listens."""
+
+    def belongs_to(self, cluster_id: str) -> None:
+        """Say in every answer from now on that this worker is of that cluster."""
+        self.identity = replace(self.identity, cluster_id=cluster_id)
+
+    async def _say_who_answers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self.identity.headers())
 
     async def listen(self) -> None:
         """Listen on the port of the role. Raises Misconfigured if that is not possible."""

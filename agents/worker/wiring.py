@@ -26,6 +26,7 @@ from agents.worker.fatal import Fatal
 from agents.worker.periodic import PeriodicTask
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
+from schemas.identity import Identity
 from schemas.settings import Settings
 from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox
@@ -71,6 +72,8 @@ class Wiring:
     """The queries that the detector answers."""
     url: str
     """The address at which other detectors reach this one; "" for the other roles."""
+    identity: Identity
+    """Who this worker is, for whoever reads its answers."""
     stack: AsyncExitStack
 
     async def wire(self, role: Role) -> Wired:
@@ -92,7 +95,7 @@ class Wiring:
         outbox = Outbox(driver, self.waits)
         outages = OutageReport(self.registry, table, self.settings.outages)
         handler = WatchExecutions(driver, table, outbox, self._validator, self.settings, outages)
-        self.queries.serve(driver, table, self.partitions, self.url)
+        self.queries.serve(driver, table, self.partitions, self.url, self.identity)
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal)
         republish = self._republish(RepublishRows(driver, table, self.settings))

@@ -37,8 +37,8 @@ async def main(embedded: bool) -> int:
     try:
         if not embedded:
             return await run(load_settings())
-        async with local_system(say=say) as settings:
-            return await run(settings)
+        async with local_system(say=say) as system:
+            return await run(system.settings)
     except* (RollguardError, TimeoutError) as group:
         for error in group.exceptions:
             console.print(f"the loop did not come to its end: {error}", style="red", markup=False)

@@ -41,9 +41,9 @@ async def _demo() -> int:
     started = time.monotonic()
     try:
         with LiveView(console) as view:
-            async with local_system(0, view.say) as settings:
+            async with local_system(say=view.say) as system:
                 view.say(f"ready after {time.monotonic() - started:.1f} s")
-                results = await _play_all(settings, view)
+                results = await _play_all(system.settings, view)
     except RollguardError as error:
         console.print(f"the demo did not finish: {error}", style="red", markup=False)
         return 1

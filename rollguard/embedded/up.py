@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from rollguard.embedded.local import local_system
+from rollguard.embedded.local import LocalSystem, local_system
+from rollguard.embedded.ports import is_free
+from schemas.errors import Misconfigured
 from schemas.settings import Settings
 
 
@@ -22,21 +24,36 @@ async def _up(settings: Settings) -> int:
         print(text, file=sys.stderr, flush=True)
 
     try:
-        async with local_system(settings.port_of("detector"), say) as running:
-            console = Console(soft_wrap=True, highlight=False)
-            console.print("Rollguard is up. In another terminal:\n")
-            for name, value in (
-                ("ROLLGUARD_KAFKA_BROKERS", ",".join(running.kafka_brokers)),
-                ("ROLLGUARD_POSTGRES_DSN", running.postgres_dsn.get_secret_value()),
-                ("ROLLGUARD_DETECTOR_URL", running.detector_url),
-            ):
-                console.print(f"export {name}='{value}'", markup=False)
-            console.print("\nCtrl-C stops it.")
-            await asyncio.Event().wait()
+        _require_free(settings.web_port)
+        async with local_system(settings.web_port or 0, say) as system:
+            _print_addresses(system)
+            await system.until_given_up
     except asyncio.CancelledError:
         say("stopped")
-        return 0
     return 0
+
+
+def _require_free(port: int | None) -> None:
+    """Raise Misconfigured if another process listens on the port that was set."""
+    if port and not is_free(port):
+        raise Misconfigured(f"ROLLGUARD_WEB_PORT {port} is taken: leave it out to take a free port")
+
+
+def _print_addresses(system: LocalSystem) -> None:
+    """Print how the system is reached, in lines for a shell, and where each role logs."""
+    settings = system.settings
+    console = Console(soft_wrap=True, highlight=False)
+    console.print("Rollguard is up. In another terminal:\n")
+    for name, value in (
+        ("ROLLGUARD_KAFKA_BROKERS", ",".join(settings.kafka_brokers)),
+        ("ROLLGUARD_POSTGRES_DSN", settings.postgres_dsn.get_secret_value()),
+        ("ROLLGUARD_DETECTOR_URL", settings.detector_url),
+    ):
+        console.print(f"export {name}='{value}'", markup=False)
+    console.print()
+    for worker in system.workers:
+        console.print(f"{worker.role}: {worker.url}, log {worker.log}", markup=False)
+    console.print("\nCtrl-C stops it.")
 
 
 async def until_told_to_stop(work: Coroutine[Any, Any, int]) -> int:

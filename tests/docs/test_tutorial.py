@@ -85,7 +85,8 @@ def _words(text: str) -> set[str]:
 
 @pytest.mark.timeout(150)
 async def test_each_page_runs_as_it_is_printed(tmp_path: Path) -> None:
-    async with local_system() as settings:
+    async with local_system() as system:
+        settings = system.settings
         env = {
             **os.environ,
             "ROLLGUARD_KAFKA_BROKERS": ",".join(settings.kafka_brokers),

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -137,6 +137,12 @@ class Workers:
                 return answer.status, await answer.json()
         except (aiohttp.ClientError, TimeoutError):
             return 0, {}
+
+    async def headers(self, role: str, path: str) -> Mapping[str, str]:
+        """Return the headers of an endpoint of a role's worker."""
+        url = f"http://127.0.0.1:{self.ports[role]}{path}"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.headers
 
     async def metrics(self, role: str) -> str:
         """Return the metrics of a role's worker, in Prometheus' text format."""

@@ -1,0 +1,128 @@
+"""`rollguard up`: two at once, a port that is taken, and workers that end."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rollguard.embedded.ports import is_free
+from tests.support.command_line import rollguard
+from tests.support.waiting import until
+
+ROLES = ("detector", "applier", "recorder")
+
+
+@dataclass
+class Up:
+    """A running ``rollguard up``, and what it has printed."""
+
+    process: Process
+    variables: dict[str, str]
+    urls: dict[str, str]
+    logs: dict[str, Path]
+
+    def worker(self, role: str) -> psutil.Process | None:
+        """Return the process of a role's worker; None while none runs."""
+        for child in psutil.Process(self.process.pid).children():
+            if child.cmdline()[-2:] == ["worker", role]:
+                return child
+        return None
+
+    async def next_error(self) -> str:
+        """Return the next line of stderr."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(30):
+            return (await self.process.stderr.readline()).decode()
+
+
+def _environment(**more: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
+    return own | more
+
+
+@asynccontextmanager
+async def running_up() -> AsyncIterator[Up]:
+    """Run ``rollguard up``; the block begins when it says that it is up."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", "up"), stdout=PIPE, stderr=PIPE, env=_environment()
+    )
+    assert process.stdout is not None
+    printed = ""
+    try:
+        async with asyncio.timeout(70):
+            while "Ctrl-C" not in printed:
+                line = (await process.stdout.readline()).decode()
+                assert line, await process.stderr.read() if process.stderr else ""
+                printed += line
+        yield Up(
+            process,
+            dict(re.findall(r"^export (\w+)='(.*)'$", printed, re.M)),
+            dict(re.findall(r"^(\w+): (http\S+), log ", printed, re.M)),
+            {role: Path(log) for role, log in re.findall(r"^(\w+): .*, log (.+)$", printed, re.M)},
+        )
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+@pytest.mark.timeout(150)
+async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
+    tmp_path: Path,
+) -> None:
+    code = tmp_path / "tool.py"
+    code.write_text("def execute(x):\n    return x\n")
+    async with running_up() as first, running_up() as second:
+        assert set(first.urls) == set(first.logs) == set(ROLES)
+        assert not set(first.urls.values()) & set(second.urls.values())
+        assert all(log.read_text() for log in second.logs.values())
+        env = _environment(**first.variables)
+        assert (await rollguard("deploy", "parser", str(code), env=env)).code == 0
+
+        async def judged() -> bool:
+            return (await rollguard("check", "parser", env=env)).code == 0
+
+        await until(judged)
+        crossed = env | {"ROLLGUARD_DETECTOR_URL": second.variables["ROLLGUARD_DETECTOR_URL"]}
+        answer = await rollguard("check", "parser", env=crossed)
+        assert answer.code == 1
+        assert "belongs to another system than ours" in answer.err
+
+        port = first.urls["detector"].rpartition(":")[2]
+        taken = await rollguard("up", env=_environment(ROLLGUARD_WEB_PORT=port))
+        assert (taken.code, taken.out) == (1, "")
+        assert f"ROLLGUARD_WEB_PORT {port} is taken" in taken.err
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_that_ends_is_started_again_three_times() -> None:
+    async with running_up() as up:
+        for start in range(1, 5):
+            await until(lambda: _runs(up, "recorder"))
+            recorder = up.worker("recorder")
+            assert recorder is not None
+            recorder.kill()
+            while "the recorder ended with -9" not in (line := await up.next_error()):
+                assert line, "it ended"
+                if start == 4:
+                    break
+            if start < 4:
+                assert f"start {start} of 3" in line
+        assert "recorder: ended with -9" in line
+        assert "it ended 4 times" in line
+        assert await asyncio.wait_for(up.process.wait(), 20) == 1
+    assert all(is_free(int(url.rpartition(":")[2])) for url in up.urls.values())
+    assert not up.logs["recorder"].exists()
+
+
+async def _runs(up: Up, role: str) -> bool:
+    return up.worker(role) is not None
