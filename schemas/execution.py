@@ -112,6 +112,9 @@ class Activation(Message):
     """The number of this activation of the tool; the first one is 1."""
     activated_at: Time
     activated_by: ActivatedBy
+    dismissed: UUID | None = None
+    """The command about this activation that a person has dismissed; set if the activation is
+    published again because of that."""
 
 
 class _Kind(Message):

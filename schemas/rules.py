@@ -113,6 +113,9 @@ class Rules(BaseModel):
     is always the same."""
     hold_expires_s: AtLeastOne = 86_400
     """How long a held rollback waits for a person, in seconds; then it is rejected, `expired`."""
+    dismissal_growth: Annotated[float, Field(gt=1, le=1e100)] = 1_000.0
+    """Guarded: a dismissed rollback is commanded again at once when the odds against the version
+    have grown by this factor since the command; otherwise with the next attempt."""
     hold_breaking_targets: bool = False
     """Guarded: whether a rollback waits for a person if its target breaks calls that the current
     version allows."""

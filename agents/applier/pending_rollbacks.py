@@ -122,7 +122,7 @@ async def with_rollbacks(
     These are read only for commands that have limits and are not rejected already.
     """
     limited = [
-        (each.command, each.rules)
+        (each.tool_name, each.command.issued_at, each.rules)
         for each in pending
         if each.rejection is None and has_rollback_limits(each.command, each.rules)
     ]

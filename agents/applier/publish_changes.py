@@ -6,8 +6,9 @@ one is published. After a crash in between, everything is done again: the transa
 and returns the first outcomes, and the versions that are published again are the current ones.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
+from uuid import UUID
 
 from db.postgres.locks import tool_lock
 from db.postgres.pool import Connection, Pool, acquire
@@ -46,6 +47,7 @@ class PublishChanges:
             outcomes = await change(conn)
             crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))
+            await self._publish_dismissals(conn, _dismissed(tools, outcomes))
             await self._outbox.publish(
                 [
                     Outgoing.of(outcomes_topic, tool, outcome)
@@ -77,6 +79,39 @@ class PublishChanges:
             [Outgoing.of(self._topics.versions, tool, version) for tool, version in versions]
         )
         crash_point("applier.version_published")
+
+    async def _publish_dismissals(self, conn: Connection, dismissed: Mapping[str, UUID]) -> None:
+        """Say in the logs of these tools that a command was dismissed, so that detectors know it.
+
+        It is said by the current activation once more. If it is said twice, or about a version that
+        is no longer current, that changes nothing.
+        """
+        if not dismissed:
+            return
+        current = await current_versions(conn, list(dismissed))
+        await self._outbox.publish(
+            [
+                Outgoing.of(
+                    self._topics.executions,
+                    tool,
+                    version.as_activation().model_copy(update={"dismissed": dismissed[tool]}),
+                )
+                for tool, version in current.items()
+            ]
+        )
+
+
+def _dismissed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, UUID]:
+    """Return the ids of the commands that a person dismissed, by tool."""
+    dismissed: dict[str, UUID] = {}
+    for tool, outcome in zip(tools, outcomes, strict=True):
+        if (
+            isinstance(outcome, RollbackOutcome)
+            and outcome.tool_name == tool
+            and outcome.rejection == "dismissed"
+        ):
+            dismissed[tool] = outcome.command_id
+    return dismissed
 
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:

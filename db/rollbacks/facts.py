@@ -110,23 +110,19 @@ async def tool_facts(conn: Connection, commands: Sequence[RollbackCommand]) -> d
 
 
 async def automatic_rollbacks(
-    conn: Connection, asked: Sequence[tuple[RollbackCommand, Rules]]
+    conn: Connection, asked: Sequence[tuple[str, datetime, Rules]]
 ) -> Mapping[str, list[datetime]]:
-    """Return when the applied automatic rollbacks of each command's tool were issued, by tool.
+    """Return when the applied automatic rollbacks of tools were issued, by tool.
 
-    Only those count whose distance to the command is less than ``rollback_budget_s``, earlier or
-    later, and at most ``rollback_budget`` of them are returned, in no order.
+    Each tool is asked for once, with a time and its rules. Only those rollbacks count whose
+    distance to this time is less than ``rollback_budget_s``, earlier or later, and at most
+    ``rollback_budget`` of them are returned, in no order.
     """
     if not asked:
         return {}
     spans = [
-        (
-            command.tool_name,
-            command.issued_at,
-            timedelta(seconds=rules.rollback_budget_s),
-            rules.rollback_budget,
-        )
-        for command, rules in asked
+        (tool_name, at, timedelta(seconds=rules.rollback_budget_s), rules.rollback_budget)
+        for tool_name, at, rules in asked
     ]
     with postgres_errors():
         rows = await conn.fetch(_SQL["automatic"], *zip(*spans, strict=True))

@@ -6,6 +6,7 @@ from zlib import crc32
 from policy.decision.policy import Policy
 from policy.decision.verdict import Verdict
 from policy.state.counting_window import SECOND_US
+from policy.state.last_command import LastCommand
 from policy.state.row import Row
 from schemas.fields import time_of
 from schemas.rollback import (
@@ -24,11 +25,16 @@ def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> Rollb
     """Return the command that the execution just counted demands, and note it in the row.
 
     None if it demands none. An activation is commanded once, and again only after an interval of
-    event time that doubles with each attempt; a dry run is published once for each reason.
-    ``timestamp_us`` is the Kafka timestamp of the deciding record, in microseconds.
+    event time that doubles with each attempt, or if it is a new decision (``_is_new_decision``). A
+    dry run is published once for each reason. ``timestamp_us`` is the Kafka timestamp of the
+    deciding record, in microseconds.
     """
     rules = policy.rules
-    if _is_too_early(row, rules) and not (rules.observe or rules.enforced_share < 1):
+    if _is_too_early(row, rules) and not (
+        rules.observe
+        or rules.enforced_share < 1
+        or (row.last_command is not None and row.last_command.may_be_followed)
+    ):
         return None
     verdict = policy.verdict_after_newest(row)
     if verdict is None:
@@ -50,10 +56,13 @@ def command_for(
         row.dry_run_reasons = [*row.dry_run_reasons, verdict.reason]
         command_id = observed_command_id(tool_name, row.version_id, row.activation, verdict.reason)
     else:
-        if _is_too_early(row, rules):
+        if _is_too_early(row, rules) and not _is_new_decision(row, verdict, mode, policy):
             return None
         row.attempts += 1
         row.commanded_us = now_us
+        row.last_command = LastCommand(
+            verdict.tier == "immediate", mode == "hold", policy.strength(row)
+        )
         command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
         row.command_id = str(command_id)
     return RollbackCommand(
@@ -86,12 +95,29 @@ def _is_too_early(row: Row, rules: Rules) -> bool:
     """Whether the activation was commanded, and the interval until the next attempt lasts."""
     if row.now_us is None:
         return True
-    return row.attempts > 0 and row.now_us < row.commanded_us + _interval_us(row, rules)
+    return row.attempts > 0 and row.now_us < next_attempt_us(row, rules)
 
 
-def _interval_us(row: Row, rules: Rules) -> int:
+def next_attempt_us(row: Row, rules: Rules) -> int:
+    """Return from which 'now' on an activation that was commanded may be commanded again."""
     doubled = rules.attempt_interval_s << min(row.attempts - 1, 64)
-    return min(doubled, rules.attempt_interval_max_s) * SECOND_US
+    return row.commanded_us + min(doubled, rules.attempt_interval_max_s) * SECOND_US
+
+
+def _is_new_decision(row: Row, verdict: Verdict, mode: Mode | None, policy: Policy) -> bool:
+    """Return whether the verdict is about something that the newest command was not about.
+
+    A dismissal silences what was dismissed. New is an immediate rule if none demanded that
+    command, or evidence that has grown by ``dismissal_growth``. A command that still waits for a
+    person stops only what would wait too.
+    """
+    last = row.last_command
+    if last is None:
+        return False
+    if verdict.tier == "immediate" and not last.was_immediate:
+        return last.is_dismissed or (last.was_held and mode is None)
+    grown = policy.rules.dismissal_growth * last.strength
+    return last.is_dismissed and 0 < grown <= policy.strength(row)
 
 
 def details_of(row: Row, verdict: Verdict, policy: Policy) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from policy.state.row import Row
 from policy.state.tool_evidence import ToolEvidence
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
 from policy.weighing.evidence_summary import summary_details
-from policy.weighing.weighing import condemns, weigh
+from policy.weighing.weighing import WeighedEvidence, condemns, weigh
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import Reason
@@ -105,21 +105,23 @@ class GuardedPolicy(Policy):
 
         Successes after the failure that condemned it take some of the evidence away.
         """
-        evidence = row.tool_evidence
-        if evidence is None:
-            return None
-        weighed = weigh(evidence.evidence, evidence.baseline, self._numbers)
-        return self._named(row) if weighed.nearest_to_limit.against.share_of_limit >= 1 else None
+        return self._named(row) if row.tool_evidence and self.strength(row) >= 1 else None
 
     def immediate_verdict(self, row: Row, reason: Reason | None = None) -> Verdict | None:
         """Return None: evidence needs all executions of the version and of the one before it."""
         return None
 
+    def strength(self, row: Row) -> float:
+        """Return the odds of the test that is nearest to its limit, as a multiple of the limit."""
+        return self._weighed(row).nearest_to_limit.against.share_of_limit
+
     def evidence_details(self, row: Row) -> dict[str, Any]:
         """Return the test that is nearest to its limit, with every number of it."""
+        return {"evidence": summary_details(self._weighed(row))}
+
+    def _weighed(self, row: Row) -> WeighedEvidence:
         evidence = row.tool_evidence or ToolEvidence()
-        weighed = weigh(evidence.evidence, evidence.baseline, self._numbers)
-        return {"evidence": summary_details(weighed)}
+        return weigh(evidence.evidence, evidence.baseline, self._numbers)
 
     def _named(self, row: Row) -> Verdict:
         """Return the threshold rule that holds at this moment; `regression` if none does."""

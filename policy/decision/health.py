@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policy.decision.command import baseline_of, details_of, mode_of
+from policy.decision.command import baseline_of, details_of, mode_of, next_attempt_us
 from policy.decision.policy import Policy
 from policy.state.outage_watch import OutageWatch
 from policy.state.ring import RingExecution
@@ -58,7 +58,15 @@ def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> d
         "mode": mode_of(verdict.reason, tool_name, row.activation, rules) if verdict else None,
         "details": details_of(row, verdict, policy) if verdict else {},
         "command_id": row.command_id,
+        "next_attempt_at": _next_attempt_at(row, policy),
     }
+
+
+def _next_attempt_at(row: Row, policy: Policy) -> str | None:
+    """Return from which 'now' on a command follows without anything new; None before the first."""
+    if not row.attempts:
+        return None
+    return format_time(time_of(next_attempt_us(row, policy.rules)))
 
 
 def outage_of(watch: OutageWatch, rules: OutageRules) -> dict[str, Any] | None:

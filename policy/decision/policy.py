@@ -83,5 +83,9 @@ class Policy(ABC):
         """
 
     @abstractmethod
+    def strength(self, row: Row) -> float:
+        """Return how strong the evidence against the version is; 0 if the policy weighs none."""
+
+    @abstractmethod
     def evidence_details(self, row: Row) -> dict[str, Any]:
         """Return what the ``details`` of a command say besides the counts of the window."""

@@ -77,6 +77,10 @@ class SeedPolicy(Policy):
                 return verdict
         return None
 
+    def strength(self, row: Row) -> float:
+        """Return 0: thresholds are met or not."""
+        return 0.0
+
     def evidence_details(self, row: Row) -> dict[str, Any]:
         """Return nothing: the counts of the window are all that decided."""
         return {}

@@ -33,6 +33,16 @@ def rollback_limit(
     return None
 
 
+def cooldown_end(rollbacks: Iterable[datetime], at: datetime, rules: Rules) -> datetime | None:
+    """Return when the cooldown that lasts at ``at`` is over; None if none lasts."""
+    if rollback_limit(rollbacks := list(rollbacks), at, rules) != "cooldown":
+        return None
+    span = timedelta(seconds=rules.rollback_budget_s)
+    near = [time for time in rollbacks if abs(at - time) < span]
+    distances = sorted((abs(at - time) for time in near), reverse=True)
+    return min(near, key=lambda time: abs(at - time)) + cooldown(distances, rules)
+
+
 def cooldown(distances: list[timedelta], rules: Rules) -> timedelta:
     """Return how far away the nearest rollback must be.
 

@@ -25,13 +25,15 @@ def activate(
 ) -> Row:
     """Return the row after an activation.
 
-    An activation that is not newer than the current one only moves ``read_to``. A version that a
-    deployment activates is measured by what the replaced version leaves. A version that a rollback
-    activates again gets the baseline that was stored when it was last replaced.
+    An activation that is not newer than the current one only moves ``read_to``, and may say that
+    the newest command was dismissed. A version that a deployment activates is measured by what the
+    replaced version leaves. A version that a rollback activates again gets the baseline that was
+    stored when it was last replaced.
     ``keeps_evidence``: the row keeps the evidence of policy `guarded` as well.
     """
     if row is not None and activation.activation <= row.activation:
         row.read_to = offset
+        _note_dismissal(row, activation)
         return row
     reactivated = activation.activated_by.kind == "rollback"
     after = Row(
@@ -56,6 +58,12 @@ def activate(
             row.version_id, activation.version_id, reactivated, rules
         )
     return after
+
+
+def _note_dismissal(row: Row, activation: Activation) -> None:
+    """Note that a person has dismissed the newest command, if the activation says so."""
+    if row.last_command is not None and str(activation.dismissed) == row.command_id:
+        row.last_command.is_dismissed = True
 
 
 def belongs_to_activation(row: Row, execution: ExecutionEntry) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 
 from policy.state.counting_window import SECOND_US, CountingWindow
 from policy.state.counts import Counts
+from policy.state.last_command import LastCommand
 from policy.state.ring import Ring, RingExecution
 from policy.state.tool_evidence import ToolEvidence
 from schemas.rules import Rules
@@ -52,6 +53,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The evidence of policy `guarded`; None if the policy is `seed` since the activation."""
     dry_run_reasons: list[str] = []
     """The reasons for which this activation had a decision that was only published."""
+    last_command: LastCommand | None = None
+    """What the newest command rested on; None before the first."""
 
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.

@@ -21,7 +21,23 @@ def health(tool: Tool, as_json: Json = False) -> None:
 
 
 def _health_of(tool: str) -> dict[str, Any]:
-    """Ask the detector. Without Kafka, say that it may be another system's, and go on."""
-    from rollguard.operations.health import health_of
+    """Ask the detector what it says, and Postgres what a rollback waits for (``waits_for``).
 
-    return run(health_of(settings(), tool, lambda text: print(text, file=sys.stderr)))
+    If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
+    """
+    from rollguard.operations.health import health_of
+    from rollguard.operations.why_waiting import why_waiting
+    from schemas.errors import RollguardError
+
+    in_force = settings()
+    found = run(health_of(in_force, tool, _note))
+    try:
+        waits_for = run(why_waiting(in_force, found))
+    except RollguardError as error:
+        _note(f"not known what the rollback waits for: {error}")
+        waits_for = None
+    return found | {"waits_for": waits_for}
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -17,6 +17,7 @@ from db.versions.reading import current_version
 from policy.decision.command import command_for, details_of, mode_of
 from policy.decision.policies import Policies
 from policy.decision.rebuild import rebuild
+from policy.state.last_command import LastCommand
 from policy.state.row import Row
 from rollguard.management.connections import Connections
 from rollguard.operations.health import health_of
@@ -138,9 +139,16 @@ async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None
     for command_id in ids:
         if command_id not in records:
             break
+        record = records[command_id]
         row.attempts += 1
-        row.commanded_us = micros_of(records[command_id].issued_at)
+        row.commanded_us = micros_of(record.issued_at)
         row.command_id = str(command_id)
+        row.last_command = LastCommand(
+            was_immediate=record.tier == "immediate",
+            was_held=record.expires_at is not None,
+            strength=0.0,
+            is_dismissed=record.rejection == "dismissed",
+        )
 
 
 def demanded_command(health: dict[str, Any], issued_by: str) -> RollbackCommand | None:

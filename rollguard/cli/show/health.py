@@ -7,8 +7,9 @@ from rollguard.printing import pairs, print_json, print_table
 
 
 def show_check(found: Mapping[str, Any], as_json: bool) -> None:
-    """Print whether a rule demands a rollback, and which."""
-    verdict = {name: found[name] for name in ("needs_rollback", "tier", "reason", "details")}
+    """Print whether a rule demands a rollback, which, and what the rollback waits for."""
+    names = ["needs_rollback", "tier", "reason", "details"]
+    verdict = {name: found[name] for name in names + ["waits_for"] * found["needs_rollback"]}
     if as_json:
         print_json(verdict)
     else:

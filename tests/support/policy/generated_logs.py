@@ -6,7 +6,7 @@ test can check that every rule is reached.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of, time_of
+from schemas.rollback import automatic_command_id
 from schemas.rules import Rules
 from tests.support.policy.oracle import Entry
 
@@ -47,7 +48,7 @@ SMALL = Rules(
     remembered_versions=2,
 )
 RULES: Sequence[Rules] = (
-    SMALL,
+    Rules.model_validate(SMALL.model_dump() | {"hold": ("success_rate_drop", "high_failure_rate")}),
     DEFAULT,
     # Complete failure needs fewer executions than consecutive failures, so it can be first.
     Rules.model_validate(
@@ -87,8 +88,8 @@ RULES: Sequence[Rules] = (
     ),
 )
 
-QUICK = {"alpha": 0.15, "signature_alpha": 0.2, "false_alarm_executions": 30}
-"""Settings by which few executions are enough to condemn a version."""
+QUICK = {"alpha": 0.15, "signature_alpha": 0.2, "false_alarm_executions": 30, "dismissal_growth": 3}
+"""Settings by which few executions are enough to condemn a version, also after a dismissal."""
 
 
 def guarded(rules: Rules, **numbers: Any) -> Rules:
@@ -101,7 +102,7 @@ GUARDED_RULES: Sequence[Rules] = (
     guarded(RULES[1]),
     guarded(RULES[3], **QUICK, baseline_executions=2),
     guarded(RULES[4], **QUICK, assumed_success_rate=0.9, assumed_repeat_rate=0.2),
-    guarded(RULES[4], **QUICK, tolerated_drop=0.1, remembered_versions=1),
+    guarded(RULES[4], **QUICK, tolerated_drop=0.1, remembered_versions=1, hold=("regression",)),
 )
 
 GROUP = """  + Exception Group Traceback (most recent call last):
@@ -169,7 +170,9 @@ class LogBuilder:
             self._deploy()
         self._new_phase()
         for _ in range(length):
-            act = self.choose(("execution",) * 30 + ("phase",) * 3 + ("deploy", "back", "stale"))
+            act = self.choose(
+                ("execution",) * 30 + ("phase",) * 3 + ("deploy", "back", "stale", "dismiss")
+            )
             if act == "execution":
                 self._execute()
             elif act == "phase":
@@ -180,6 +183,8 @@ class LogBuilder:
             elif act == "back":
                 self._roll_back()
                 self._new_phase()
+            elif act == "dismiss":
+                self._dismiss()
             else:
                 self._stale()
         return self.log
@@ -235,6 +240,16 @@ class LogBuilder:
         if self.choose((True, False)):
             old = old.model_copy(update={"version_id": self.versions + 3})
         self._append(old, micros_of(old.activated_at))
+
+    def _dismiss(self) -> None:
+        """Say that a command was dismissed: most often the first one about the activation."""
+        if not self.activations:
+            return
+        current = self.activations[-1]
+        attempt = self.choose((1, 1, 1, 2, 3))
+        dismissed = automatic_command_id(TOOL, current.version_id, current.activation, attempt)
+        entry = current.model_copy(update={"dismissed": dismissed})
+        self._append(entry, micros_of(current.activated_at))
 
     def _execute(self) -> None:
         again = self.choose((False,) * 9 + (True,))
@@ -333,6 +348,16 @@ class LogBuilder:
         self.timestamp_ms = max(self.timestamp_ms, -((ahead - at) // 1000))
         offset = self.log[-1].offset + self.choose((1, 1, 2)) if self.log else 5
         self.log.append(Entry(offset, self.timestamp_ms, entry))
+
+
+def undismissed(log: Sequence[Entry]) -> list[Entry]:
+    """Return the log as it would be if nobody had dismissed a command."""
+    return [
+        replace(each, entry=each.entry.model_copy(update={"dismissed": None}))
+        if isinstance(each.entry, Activation)
+        else each
+        for each in log
+    ]
 
 
 def built_by(random: Random, rules: Rules) -> list[Entry]:

@@ -84,10 +84,13 @@ class Decision(NamedTuple):
 
 
 class Issued(NamedTuple):
-    """A command, and the 'now' at which it was decided."""
+    """A command, the 'now' at which it was decided, and how strong the evidence was."""
 
     command: RollbackCommand
     now: datetime
+    strength: float
+    length: int
+    """How many records of the log there were."""
 
 
 def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
@@ -123,6 +126,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         decision = next(iter(acting or holding), None)
     if decision is None:
         return None
+    strength = 0.0 if evidence is None else evidence["odds"] / evidence["limit"]
     now = max(execution.executed_at for execution in executions)
     same = [each for each in issued if each.command.from_activation == current.activation]
     earlier = [each for each in same if each.command.mode != "observe"]
@@ -133,7 +137,11 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         ):
             return None
     elif earlier and now - earlier[-1].now < _interval(len(earlier), rules):
-        return None
+        new = decision.tier == "immediate" and earlier[-1].command.tier != "immediate"
+        waits = earlier[-1].command.mode == "hold" and mode is None
+        grown = evidence is not None and strength >= rules.dismissal_growth * earlier[-1].strength
+        if not ((_is_dismissed(log, earlier[-1], current) and (new or grown)) or (new and waits)):
+            return None
     attempt = len(earlier) + (mode != "observe")
     counts = decision.decided_on
     details: dict[str, Any] = {
@@ -166,7 +174,17 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         issued_by="detector",
         issued_at=min(now, EPOCH + timedelta(milliseconds=log[-1].timestamp_ms)),
     )
-    return Issued(command, now)
+    return Issued(command, now, strength, len(log))
+
+
+def _is_dismissed(log: Sequence[Entry], issued: Issued, current: Activation) -> bool:
+    """Return whether the log says after the command that a person has dismissed it."""
+    return any(
+        isinstance(each.entry, Activation)
+        and each.entry.activation <= current.activation
+        and each.entry.dismissed == issued.command.command_id
+        for each in log[issued.length :]
+    )
 
 
 def _decision_by_evidence(

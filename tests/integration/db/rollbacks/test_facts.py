@@ -103,8 +103,8 @@ async def test_when_a_tool_was_rolled_back_by_machine(conn: Connection) -> None:
 
     async def found(hour: float, span_s: int, budget: int = 10) -> list[float]:
         rules = Rules(rollback_budget=budget, rollback_budget_s=span_s)
-        asked = automatic(issued_at=NOW + timedelta(hours=hour))
-        times = (await automatic_rollbacks(conn, [(asked, rules)])).get("parser", [])
+        at = NOW + timedelta(hours=hour)
+        times = (await automatic_rollbacks(conn, [("parser", at, rules)])).get("parser", [])
         return sorted((time - NOW) / timedelta(hours=1) for time in times)
 
     assert await found(3, 86_400) == [0, 1, 2, 3]
@@ -113,7 +113,7 @@ async def test_when_a_tool_was_rolled_back_by_machine(conn: Connection) -> None:
     assert await found(-9, 3_600) == []
     assert len(await found(3, 86_400, budget=3)) == 3
     rules = Rules()
-    asked = [(automatic(tool), rules) for tool in ("parser", "other", "nobody")]
+    asked = [(tool, NOW, rules) for tool in ("parser", "other", "nobody")]
     counts = {tool: len(times) for tool, times in (await automatic_rollbacks(conn, asked)).items()}
     assert counts == {"parser": 4, "other": 1}
     assert await automatic_rollbacks(conn, []) == {}

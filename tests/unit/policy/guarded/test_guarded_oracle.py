@@ -3,14 +3,13 @@
 from collections import Counter
 from random import Random
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policy.decision.fold import fold, fold_all
 from policy.decision.policies import policy_for
-from policy.state.row import encode
+from policy.state.row import decode, encode
 from schemas.rules import Rules
 from tests.support.policy.folding import (
     assert_same_in_batches,
@@ -19,7 +18,14 @@ from tests.support.policy.folding import (
     log_record,
     note_counted_at_once,
 )
-from tests.support.policy.generated_logs import GUARDED_RULES, RULES, built_by, guarded, logs
+from tests.support.policy.generated_logs import (
+    GUARDED_RULES,
+    RULES,
+    built_by,
+    guarded,
+    logs,
+    undismissed,
+)
 from tests.support.policy.oracle import Entry, commands_of
 from tests.support.policy.written_logs import Script, every
 
@@ -61,6 +67,9 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
             said = command.details["evidence"]
             found.update((said["test"], command.reason, f"assumed {said['assumed']}"))
             found["again"] += command.details["attempt"] > 1
+        found["dismissed"] += dumped(commands_of_product(undismissed(log), rules)) != dumped(
+            expected
+        )
     assert sum(at_once) > LOGS_EACH
     assert found["rate"] >= 3, found
     assert found["assumed True"] >= 3, found
@@ -68,6 +77,7 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
         wanted = ("signature", "break", "regression", "assumed False", "consecutive_failures")
         assert min(found[each] for each in wanted) >= 1, found
         assert found["again"] >= 1, found
+        assert found["dismissed"] >= 1, found
 
 
 DEFAULT = guarded(Rules())
@@ -95,4 +105,4 @@ def test_under_seed_a_row_holds_no_evidence(which: int) -> None:
             assert row is None or row.tool_evidence is None
             assert command is None or "evidence" not in command.details
         if row is not None:
-            assert msgspec.msgpack.decode(encode(row))[-2] is None
+            assert decode(encode(row)).tool_evidence is None

@@ -1,0 +1,86 @@
+"""Why a version is not rolled back now, though a rule demands it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db.rollbacks.facts import automatic_rollbacks
+from db.rollbacks.pins import Pin, pins
+from db.rollbacks.records import RollbackRecord, rollback_by_id
+from policy.rollbacks.rollback_limits import cooldown_end
+from rollguard.operations.connection import connection
+from schemas.fields import format_time
+from schemas.rules import Rules
+from schemas.settings import Settings
+
+
+async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | None:
+    """Return what the rollback waits for that ``health`` demands; None if it demands none.
+
+    ``health`` is the detector's answer. What came of the newest command, and pins, are read from
+    Postgres. Raises Retryable if that does not answer, Misconfigured if it refuses.
+    """
+    if not health["needs_rollback"]:
+        return None
+    tool, rules = health["tool_name"], settings.rules_of(health["tool_name"])
+    async with connection(settings) as conn:
+        pin = (await pins(conn, [tool])).get(tool)
+        if health["command_id"] is None:
+            return waiting_text(health, pin, None, [], rules)
+        record = await rollback_by_id(conn, UUID(health["command_id"]))
+        near: Mapping[str, list[datetime]] = {}
+        if record is not None:
+            near = await automatic_rollbacks(conn, [(tool, record.issued_at, rules)])
+    return waiting_text(health, pin, record, near.get(tool, []), rules)
+
+
+def waiting_text(
+    health: Mapping[str, Any],
+    pin: Pin | None,
+    record: RollbackRecord | None,
+    rollbacks: Sequence[datetime],
+    rules: Rules,
+) -> str:
+    """Return what the rollback waits for.
+
+    ``record`` is what came of the newest command about this activation, None if nothing yet.
+    ``rollbacks`` are the automatic rollbacks that count for the limits of that command.
+    """
+    if health["mode"] == "observe":
+        return "nothing: a dry run, the decision is only published"
+    if pin is not None:
+        return f"pinned until {format_time(pin.expires_at) if pin.expires_at else 'it is unpinned'}"
+    if health["command_id"] is None:
+        return "the next failure: no command was issued yet"
+    if record is None:
+        return f"the applier, which has not decided command {health['command_id']} yet"
+    if record.status == "held":
+        until = f" until {format_time(record.expires_at)}" if record.expires_at else ""
+        return f"held: a person's answer to command {record.command_id}{until}"
+    if record.status == "applied":
+        return "the detector, which has not read yet that the rollback was carried out"
+    return f"{_rejected(record, rollbacks, rules)}; next attempt at {health['next_attempt_at']}"
+
+
+def _rejected(record: RollbackRecord, rollbacks: Sequence[datetime], rules: Rules) -> str:
+    """Return why the newest command was rejected."""
+    match record.rejection:
+        case "budget":
+            return (
+                f"budget: {rules.rollback_budget} automatic rollbacks "
+                f"within {rules.rollback_budget_s} s"
+            )
+        case "cooldown":
+            end = cooldown_end(rollbacks, record.issued_at, rules)
+            return f"cooldown until {format_time(end)}" if end else "cooldown"
+        case "dismissed":
+            grown = f"the odds have grown {rules.dismissal_growth:g} times, or when "
+            when = (grown if rules.policy == "guarded" else "") + "an immediate rule holds"
+            return f"dismissed by {record.dismissed_by}: a new command when {when}"
+        case "no_previous_version":
+            return "no_previous_version: no trusted version to roll back to"
+        case "pinned":
+            return "the pin was removed"
+        case _:
+            return f"{record.rejection or record.status}"
