@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
-from schemas.errors import Retryable
+from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.access import kafka_options
 from streams.kafka_errors import any_error_retryable, require_access, retryable
@@ -37,3 +37,17 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 async def cluster_id_of(admin: AIOKafkaAdminClient) -> str:
     """Return the id of the cluster, which no other cluster has."""
     return (await admin.describe_cluster()).get("cluster_id") or "unknown"
+
+
+async def members_of(admin: AIOKafkaAdminClient, group: str) -> list[str]:
+    """Return the addresses of the members of a consumer group, one for each member.
+
+    Raises Misconfigured if the broker does not let us ask.
+    """
+    hosts: list[str] = []
+    for response in await admin.describe_consumer_groups([group]):
+        for error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
+            if error == GroupAuthorizationFailedError.errno:
+                raise Misconfigured(f"Kafka does not allow this user to read as the group {group}")
+            hosts += [str(member[2]).lstrip("/") for member in members]
+    return hosts

@@ -14,6 +14,7 @@ from schemas.errors import Misconfigured, Retryable
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 
+ROLES: Final = ("detector", "applier", "recorder")
 TABLE: Final = "tool-windows"
 _POLL_S: Final = 0.05
 _DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -71,6 +72,10 @@ class Topics:
     def all(self) -> list[str]:
         """Return all names."""
         return list(vars(self).values())
+
+    def read_by(self, role: str) -> tuple[str, ...]:
+        """Return the topics that the workers of a role read."""
+        return (self.deployments, self.commands) if role == "applier" else (self.executions,)
 
     def sources(self) -> tuple[str, ...]:
         """Return the topics that workers read: records of these may become dead letters."""

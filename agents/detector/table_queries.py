@@ -1,27 +1,43 @@
-"""``GET /tools/{tool}/health``: a detector answers it, or forwards it to the tool's owner."""
+"""The queries of the table: ``GET /tools/{tool}/health`` and ``GET /tools``.
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+Any detector can be asked: it asks the owners of the partitions that it does not own itself.
+"""
 
-import aiohttp
+import asyncio
+import json
+from typing import Any, Final, NamedTuple
+
 from aiohttp import web
-from yarl import URL
 
-from policy.decision.health import health_of
+from agents.detector.other_detectors import FORWARDED, Answer, NoAnswer, OtherDetectors
+from policy.decision.health import health_of, state_of
 from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
-from schemas.identity import Identity
+from schemas.fields import format_time, time_of
 from schemas.settings import Settings
 from streams.driver.driver import Driver
-from streams.driver.table import WindowTable
+from streams.driver.table import Rows, WindowTable
 from streams.partitions import partition_of
 from streams.topics import Topics
 
-_FORWARDED: Final = "X-Rollguard-Forwarded"
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 _OWNER_UNKNOWN: Final = "which worker owns the tool is not known yet"
+_RECOVERING: Final = "the worker that owns the tool is recovering its table"
+_AT_ONCE: Final = 50
+"""After so many rows the states let the event loop run, so that executions do not wait."""
+_FRESH_S: Final = 1.0
+"""For how long the states of all rows are used again, so that many who ask cost as much as one."""
+
+
+class Served(NamedTuple):
+    """What the queries need once the detector runs."""
+
+    driver: Driver
+    table: WindowTable
+    partitions: int
+    url: str
+    """The address of this worker as other workers know it."""
+    others: OtherDetectors
 
 
 class TableQueries:
@@ -31,86 +47,129 @@ class TableQueries:
         self._settings = settings
         self._policies = Policies(settings.rules_of)
         self._changelog = Topics.of(settings).changelog
-        self._partitions = 0
-        self._driver: Driver | None = None
-        self._table: WindowTable | None = None
-        self._url = ""
-        self._client: aiohttp.ClientSession | None = None
-        self._identity: Identity | None = None
+        self._served: Served | None = None
+        self._states: list[dict[str, Any]] = []
+        self._states_at = float("-inf")
+        self._reading_states = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the endpoint of the queries."""
-        return [web.get("/tools/{tool:(?s:.+)}/health", self._health)]
+        """Return the endpoints."""
+        return [
+            web.get("/tools/{tool:(?s:.+)}/health", self._health),
+            web.get("/tools", self._all_states),
+        ]
 
-    def serve(
-        self,
-        driver: Driver,
-        table: WindowTable,
-        partitions: int,
-        url: str,
-        identity: Identity,
-    ) -> None:
-        """Answer from this table from now on; until then every query is answered with 503.
-
-        ``url`` is the address of this worker as other workers know it, ``identity`` who it is.
-        """
-        self._client = aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._settings.web_headers())
-        self._partitions, self._url = partitions, url.rstrip("/")
-        self._identity = identity
-        self._driver, self._table = driver, table
+    def serve(self, served: Served) -> None:
+        """Answer from this table from now on; until then every query is answered with 503."""
+        self._served = served._replace(url=served.url.rstrip("/"))
 
     async def stop(self) -> None:
         """Close the connections to other workers."""
-        if self._client is not None:
-            await self._client.close()
+        if self._served is not None:
+            await self._served.others.close()
 
     async def _health(self, request: web.Request) -> web.Response:
         tool = request.match_info["tool"]
         if not 0 < len(tool) <= 255 or "\0" in tool:
             return _error(404, f"{tool!r} is not the name of a tool")
-        driver, table, key = self._driver, self._table, tool.encode()
-        if driver is None or table is None:
+        served, key = self._served, tool.encode()
+        if served is None:
             return _error(503, _OWNER_UNKNOWN)
-        partition = partition_of(key, self._partitions)
-        owner = driver.owner_of(self._changelog, partition)
+        partition = partition_of(key, served.partitions)
+        owner = served.driver.owner_of(self._changelog, partition)
         if owner is None:
             return _error(503, _OWNER_UNKNOWN)
-        if owner != self._url:
-            return await self._forward(request, owner)
-        if driver.is_rebalancing or driver.is_recovering:
-            return _error(503, "the worker that owns the tool is recovering its table")
-        rows = table.rows_of(partition)
-        data, outages = rows.get(key), rows.get(KEY)
+        if owner != served.url:
+            return await _forwarded(request, owner, served.others)
+        if served.driver.is_rebalancing or served.driver.is_recovering:
+            return _error(503, _RECOVERING)
+        rows = served.table.rows_of(partition)
+        data = rows.get(key)
         if data is None:
             return _error(404, f"{tool!r} was never activated")
-        watch = OutageWatch() if outages is None else decode_watch(outages)
+        policy = self._policies.of(tool)
         return web.json_response(
-            health_of(decode(data), tool, self._policies.of(tool), watch, self._settings.outages)
+            health_of(decode(data), tool, policy, _watch_of(rows), self._settings.outages)
         )
 
-    async def _forward(self, request: web.Request, owner: str) -> web.Response:
-        if _FORWARDED in request.headers or self._client is None:
-            return _error(503, "the tool is moving from one worker to another")
-        try:
-            async with self._client.get(
-                URL(owner + request.raw_path, encoded=True), headers={_FORWARDED: "1"}
-            ) as answer:
-                if not self._is_of_our_system(answer.headers):
-                    return _error(503, f"at {owner} answers no detector of this system")
-                return web.Response(
-                    body=await answer.read(),
-                    status=answer.status,
-                    content_type=answer.content_type,
-                )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return _error(503, f"the worker at {owner} does not answer: {type(error).__name__}")
+    async def _all_states(self, request: web.Request) -> web.Response:
+        """Answer with the state of each tool, and with the partitions of which nothing is known.
 
-    def _is_of_our_system(self, headers: Mapping[str, str]) -> bool:
-        """Return whether a detector with our table has sent these headers."""
-        theirs, ours = Identity.of_headers(headers), self._identity
-        if theirs is None or ours is None:
-            return False
-        return theirs == replace(ours, instance=theirs.instance)
+        A detector that is asked by another one answers for its own partitions only.
+        """
+        served = self._served
+        if served is None or served.driver.is_rebalancing or served.driver.is_recovering:
+            return _error(503, _RECOVERING)
+        owners = {
+            partition: served.driver.owner_of(self._changelog, partition)
+            for partition in range(served.partitions)
+        }
+        async with self._reading_states:
+            tools = await self._own_states(served, owners)
+        unanswered: list[str] = []
+        if FORWARDED not in request.headers:
+            if None in owners.values():
+                unanswered.append(_OWNER_UNKNOWN)
+            for url in sorted({url for url in owners.values() if url not in (None, served.url)}):
+                try:
+                    tools = tools + _tools_in(await served.others.ask(url, "/tools"), url)
+                except NoAnswer as error:
+                    unanswered.append(str(error))
+        return web.json_response({"tools": tools, "unanswered": unanswered})
+
+    async def _own_states(
+        self, served: Served, owners: dict[int, str | None]
+    ) -> list[dict[str, Any]]:
+        """Return the states of the tools in our partitions, at most ``_FRESH_S`` old."""
+        now = asyncio.get_running_loop().time()
+        if now - self._states_at < _FRESH_S:
+            return self._states
+        found: list[dict[str, Any]] = []
+        for partition in [number for number, url in owners.items() if url == served.url]:
+            rows = served.table.rows_of(partition)
+            watch = _watch_of(rows)
+            for key, data in list(rows.items()):
+                if key != KEY:
+                    found.append(self._state(key.decode(), data, watch))
+                if len(found) % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        self._states, self._states_at = found, now
+        return found
+
+    def _state(self, tool: str, data: bytes, watch: OutageWatch) -> dict[str, Any]:
+        row = decode(data)
+        state, reason = state_of(row, self._policies.of(tool), watch, self._settings.outages)
+        return {
+            "tool_name": tool,
+            "version_id": row.version_id,
+            "activation": row.activation,
+            "state": state,
+            "reason": reason,
+            "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
+        }
+
+
+async def _forwarded(request: web.Request, owner: str, others: OtherDetectors) -> web.Response:
+    if FORWARDED in request.headers:
+        return _error(503, "the tool is moving from one worker to another")
+    try:
+        status, content_type, body = await others.ask(owner, request.raw_path)
+    except NoAnswer as error:
+        return _error(503, str(error))
+    return web.Response(body=body, status=status, content_type=content_type)
+
+
+def _tools_in(answer: Answer, url: str) -> list[dict[str, Any]]:
+    """Return the states that another detector answered with. Raises NoAnswer if it has none."""
+    if answer.status != 200:
+        raise NoAnswer(f"the worker at {url} answers with HTTP {answer.status}")
+    tools: list[dict[str, Any]] = json.loads(answer.body)["tools"]
+    return tools
+
+
+def _watch_of(rows: Rows) -> OutageWatch:
+    outages = rows.get(KEY)
+    return OutageWatch() if outages is None else decode_watch(outages)
 
 
 def _error(status: int, text: str) -> web.Response:

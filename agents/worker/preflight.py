@@ -6,12 +6,11 @@ operator has to correct.
 
 import asyncio
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
+from aiokafka.errors import KafkaError
 
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
-from streams.admin import cluster_id_of, kafka_admin
+from streams.admin import cluster_id_of, kafka_admin, members_of
 from streams.retries import when_it_answers
 from streams.topics import group_of, require_topics
 from streams.waits import Waits
@@ -44,7 +43,7 @@ async def _require_free_partition(settings: Settings, role: str, partitions: int
     while True:
         try:
             async with kafka_admin(settings) as admin:
-                members = await _members(admin, group)
+                members = len(await members_of(admin, group))
         except (KafkaError, Retryable, ValueError, NotImplementedError):
             return
         if members < partitions:
@@ -55,14 +54,3 @@ async def _require_free_partition(settings: Settings, role: str, partitions: int
                 "nothing to do"
             )
         await asyncio.sleep(1)
-
-
-async def _members(admin: AIOKafkaAdminClient, group: str) -> int:
-    """Return how many members the group has."""
-    count = 0
-    for response in await admin.describe_consumer_groups([group]):
-        for error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
-            if error == GroupAuthorizationFailedError.errno:
-                raise Misconfigured(f"Kafka does not allow this user to read as the group {group}")
-            count += len(members)
-    return count

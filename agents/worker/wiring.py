@@ -16,9 +16,10 @@ from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.comparer.code_comparer import CodeComparer
+from agents.detector.other_detectors import OtherDetectors
 from agents.detector.outage_report import OutageReport
 from agents.detector.republish_rows import RepublishRows
-from agents.detector.table_queries import TableQueries
+from agents.detector.table_queries import Served, TableQueries
 from agents.detector.watch_executions import WatchExecutions
 from agents.recorder.record_executions import RecordExecutions
 from agents.worker.batch_agent import BatchAgent
@@ -87,7 +88,7 @@ class Wiring:
                 return await self._recorder()
 
     def _detector(self) -> Wired:
-        sources = [self._topics.executions]
+        sources = list(self._topics.read_by("detector"))
         driver = self._driver("detector", sources)
         folder = self.settings.data_dir / "detector" / self._topics.changelog
         kept_in = folder if self.settings.keep_rows else None
@@ -95,14 +96,15 @@ class Wiring:
         outbox = Outbox(driver, self.waits)
         outages = OutageReport(self.registry, table, self.settings.outages)
         handler = WatchExecutions(driver, table, outbox, self._validator, self.settings, outages)
-        self.queries.serve(driver, table, self.partitions, self.url, self.identity)
+        others = OtherDetectors(self.settings, self.identity)
+        self.queries.serve(Served(driver, table, self.partitions, self.url, others))
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal)
         republish = self._republish(RepublishRows(driver, table, self.settings))
         return Wired(driver, [agent], sources, pool=None, periodic=[republish])
 
     async def _applier(self) -> Wired:
-        sources = [self._topics.deployments, self._topics.commands]
+        sources = list(self._topics.read_by("applier"))
         pool = await self._postgres()
         await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
         driver = self._driver("applier", sources, max_poll_records=MAX_GROUP)
@@ -167,7 +169,7 @@ class Wiring:
         return ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
 
     async def _recorder(self) -> Wired:
-        sources = [self._topics.executions]
+        sources = list(self._topics.read_by("recorder"))
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
         handler = RecordExecutions(driver, pool, self._validator, self.waits)

@@ -51,3 +51,10 @@ async def pins(conn: Connection, tool_names: Sequence[str]) -> dict[str, Pin]:
     with postgres_errors():
         rows = await conn.fetch(_SQL["in_force"], tool_names)
     return {row["tool_name"]: Pin.model_validate(dict(row)) for row in rows}
+
+
+async def all_pins(conn: Connection) -> list[Pin]:
+    """Return every pin that is in force, by tool."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["all"])
+    return [Pin.model_validate(dict(row)) for row in rows]

@@ -14,6 +14,12 @@ delete from pins
 where tool_name = $1 and (expires_at is null or expires_at > clock_timestamp())
 returning *
 
+-- name: all
+select *
+from pins
+where expires_at is null or expires_at > clock_timestamp()
+order by tool_name
+
 -- name: in_force
 select *
 from pins

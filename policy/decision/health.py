@@ -1,14 +1,19 @@
 """The row of a tool in words for a person: the answer to a health query (contract, section 7)."""
 
-from typing import Any
+from typing import Any, Literal
 
 from policy.decision.command import baseline_of, details_of, mode_of, next_attempt_us
 from policy.decision.policy import Policy
+from policy.decision.rules_now import newest_failures, rules_now
+from policy.decision.verdict import Verdict
 from policy.state.outage_watch import OutageWatch
 from policy.state.ring import RingExecution
 from policy.state.row import Row
 from schemas.fields import format_time, time_of
 from schemas.outages import OutageRules
+from schemas.rollback import Reason
+
+State = Literal["healthy", "suspect", "condemned", "unjudged"]
 
 
 def health_of(
@@ -17,18 +22,38 @@ def health_of(
     """Return the windows of the current version, and what the policy says of it now.
 
     A policy that watches outages adds ``outage``, and needs no rollback while many tools of the
-    partition fail (``watch``).
+    partition fail (``watch``). Policy `guarded` adds ``evidence``.
     """
-    if not policy.watches_outages:
-        return _health(row, tool_name, policy, may_condemn=True)
-    health = _health(row, tool_name, policy, may_condemn=not watch.condemns_nothing(outage_rules))
-    return health | {"outage": outage_of(watch, outage_rules)}
+    verdict = _verdict(row, policy, watch, outage_rules)
+    health = _health(row, tool_name, policy, verdict)
+    if policy.watches_outages:
+        health["outage"] = outage_of(watch, outage_rules)
+    return health
 
 
-def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> dict[str, Any]:
+def state_of(
+    row: Row, policy: Policy, watch: OutageWatch, outage_rules: OutageRules
+) -> tuple[State, Reason | None]:
+    """Return the state of the current version, and why it is condemned if it is.
+
+    `unjudged`: it was not executed yet. `condemned`: it needs a rollback. `suspect`: one of the
+    recent executions failed. `healthy`: anything else.
+    """
+    verdict = _verdict(row, policy, watch, outage_rules)
+    return _state_of(row, policy, verdict), verdict and verdict.reason
+
+
+def _verdict(
+    row: Row, policy: Policy, watch: OutageWatch, outage_rules: OutageRules
+) -> Verdict | None:
+    if policy.watches_outages and watch.condemns_nothing(outage_rules):
+        return None
+    return policy.standing_verdict(row)
+
+
+def _health(row: Row, tool_name: str, policy: Policy, verdict: Verdict | None) -> dict[str, Any]:
     rules = policy.rules
-    recent = row.recent(rules)[::-1]
-    verdict = policy.standing_verdict(row) if may_condemn else None
+    recent, errors = row.recent(rules)[::-1], row.recent_errors(rules)
     return {
         "tool_name": tool_name,
         "version_id": row.version_id,
@@ -37,7 +62,7 @@ def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> d
         "activated_at": format_time(time_of(row.activated_us)),
         "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
         "recent": [_shown(seen) for seen in recent],
-        "consecutive_failures": _leading_failures(recent),
+        "consecutive_failures": newest_failures(errors),
         "signature_errors": sum(seen.is_signature_error for seen in recent),
         "windows": {
             "fast": {
@@ -59,7 +84,9 @@ def _health(row: Row, tool_name: str, policy: Policy, *, may_condemn: bool) -> d
         "details": details_of(row, verdict, policy) if verdict else {},
         "command_id": row.command_id,
         "next_attempt_at": _next_attempt_at(row, policy),
-    }
+        "state": _state_of(row, policy, verdict),
+        "rules": [each._asdict() for each in rules_now(row, rules)],
+    } | policy.evidence_details(row)
 
 
 def _next_attempt_at(row: Row, policy: Policy) -> str | None:
@@ -90,10 +117,10 @@ def _shown(execution: RingExecution) -> dict[str, Any]:
     }
 
 
-def _leading_failures(newest_first: list[RingExecution]) -> int:
-    count = 0
-    for execution in newest_first:
-        if execution.success:
-            break
-        count += 1
-    return count
+def _state_of(row: Row, policy: Policy, verdict: Verdict | None) -> State:
+    if row.now_us is None:
+        return "unjudged"
+    if verdict is not None:
+        return "condemned"
+    errors = row.recent_errors(policy.rules)
+    return "suspect" if errors.count(None) < len(errors) else "healthy"

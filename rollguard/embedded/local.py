@@ -11,8 +11,8 @@ from rollguard.embedded.stack import EmbeddedStack
 from rollguard.embedded.supervisor import SupervisedWorker
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.settings import Settings, load_settings
+from streams.topics import ROLES
 
-ROLES: Final = ("detector", "applier", "recorder")
 _SESSION_S: Final = 6
 """Kept short, because joining a group on the embedded broker takes half of the session timeout."""
 _FETCH_WAIT_MS: Final = 20

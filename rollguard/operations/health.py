@@ -1,22 +1,12 @@
-"""The health of a tool's current version, asked of the detector over HTTP."""
+"""The health of a tool's current version, asked of the detector."""
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
-
-from schemas.errors import Misconfigured, Rejected, Retryable
-from schemas.identity import Identity
+from rollguard.operations.detector import ask_detector
+from schemas.errors import Rejected
 from schemas.settings import Settings
-from streams.admin import cluster_id_of, kafka_admin
-
-_KAFKA_S: Final = 5.0
-"""How long Kafka may take to say which cluster it is."""
 
 
 async def health_of(
@@ -25,95 +15,9 @@ async def health_of(
     """Return the windows of the tool's current version, and what the rules say of them.
 
     Any detector of this system can be asked: it passes the question on to the one that owns the
-    tool. The answer must come from a detector of the cluster and of the topic prefix that
-    ``settings`` name. If Kafka cannot be asked for its cluster, that is an error; with
-    ``unchecked`` the answer is returned, and ``unchecked`` is called with why. Raises
-
-    * Rejected if the tool was never activated,
-    * Retryable('detector') if no detector can answer now, Retryable('Kafka') as said above,
-    * Misconfigured if somebody else answers at ``detector_url``, or if the detector wants another
-      ``web_token`` than ours.
+    tool. Raises Rejected if the tool was never activated. For other errors and ``unchecked`` see
+    ``rollguard.operations.detector.ask_detector``.
     """
     if not tool:
         raise Rejected("tool: an empty name is not the name of a tool")
-    status, headers, body = await _ask(settings, tool)
-    identity = _require_detector(settings, status, headers)
-    try:
-        _require_system(settings, identity, await _cluster_id(settings))
-    except Retryable as cause:
-        if unchecked is None:
-            raise
-        _require_system(settings, identity, identity.cluster_id)
-        unchecked(f"not checked that {settings.detector_url} belongs to this Kafka: {cause}")
-    if status == HTTPStatus.OK and isinstance(body, dict):
-        return body
-    error = str(body["error"] if isinstance(body, dict) and "error" in body else f"HTTP {status}")
-    if status == HTTPStatus.NOT_FOUND:
-        raise Rejected(error)
-    raise Retryable("detector", error)
-
-
-async def _ask(settings: Settings, tool: str) -> tuple[int, Mapping[str, str], object]:
-    """Return status, headers and JSON of the answer; no JSON is None."""
-    url = f"{settings.detector_url.rstrip('/')}/tools/{quote(tool, safe='')}/health"
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.wait_s)) as session,
-            session.get(URL(url, encoded=True), headers=settings.web_headers()) as answer,
-        ):
-            text = await answer.read()
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise Retryable(
-            "detector",
-            f"{settings.detector_url} does not answer ({type(error).__name__}): is a detector "
-            "running, and is ROLLGUARD_DETECTOR_URL its address?",
-        ) from error
-    try:
-        return answer.status, answer.headers, json.loads(text)
-    except ValueError:
-        return answer.status, answer.headers, None
-
-
-def _require_detector(settings: Settings, status: int, headers: Mapping[str, str]) -> Identity:
-    """Return which detector answers. Raises if it wants another token, or if it is no detector."""
-    if status == HTTPStatus.UNAUTHORIZED:
-        raise _token_error(settings)
-    identity = Identity.of_headers(headers)
-    if identity is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Retryable("detector", f"{settings.detector_url} answers with HTTP {status}")
-    if identity is None or identity.role != "detector":
-        who = "another program" if identity is None else f"the {identity}"
-        raise Misconfigured(
-            f"at {settings.detector_url} answers {who}, not a detector: is ROLLGUARD_DETECTOR_URL "
-            "the address of a detector, and of this version?"
-        )
-    if not identity.cluster_id:
-        raise Retryable("detector", f"{settings.detector_url} has not reached Kafka yet")
-    return identity
-
-
-def _require_system(settings: Settings, identity: Identity, cluster_id: str) -> None:
-    """Raise Misconfigured if the detector belongs to another system than ``settings`` name."""
-    if identity.is_of_system(cluster_id, settings.topic_prefix):
-        return
-    raise Misconfigured(
-        f"at {settings.detector_url} answers the {identity}: it belongs to another system than "
-        f"ours (cluster {cluster_id}, prefix {settings.topic_prefix!r}); set ROLLGUARD_DETECTOR_URL"
-    )
-
-
-async def _cluster_id(settings: Settings) -> str:
-    """Return the id of the cluster of our brokers. Raises Retryable('Kafka'), Misconfigured."""
-    try:
-        async with asyncio.timeout(min(_KAFKA_S, settings.wait_s)), kafka_admin(settings) as admin:
-            return await cluster_id_of(admin)
-    except TimeoutError:
-        raise Retryable("Kafka", "no answer") from None
-
-
-def _token_error(settings: Settings) -> Misconfigured:
-    if settings.web_token:
-        return Misconfigured(
-            f"{settings.detector_url} wants another ROLLGUARD_WEB_TOKEN than is set here"
-        )
-    return Misconfigured(f"{settings.detector_url} wants a token: set ROLLGUARD_WEB_TOKEN")
+    return await ask_detector(settings, f"/tools/{quote(tool, safe='')}/health", unchecked)

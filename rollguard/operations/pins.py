@@ -38,6 +38,12 @@ async def pin_of(settings: Settings, tool: str) -> Pin:
         return _in_force((await pins.pins(conn, [tool])).get(tool), tool)
 
 
+async def every_pin(settings: Settings) -> list[Pin]:
+    """Return every pin that is in force, by tool."""
+    async with connection(settings) as conn:
+        return await pins.all_pins(conn)
+
+
 def _in_force(pin: Pin | None, tool: str) -> Pin:
     if pin is None:
         raise Rejected(f"{tool!r} is not pinned")

@@ -1,0 +1,57 @@
+"""All tools at a glance: the current version of each, its metrics, pin, hold and last rollback."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from schemas.fields import Count, Time, VersionId
+from schemas.message import Message
+from schemas.rollback import Reason, Tier
+
+_SQL: Final = blocks("versions/listing.sql")
+
+
+class LastRollback(Message):
+    """The rollback of a tool that was carried out last."""
+
+    command_id: UUID
+    tier: Tier
+    reason: Reason
+    from_version_id: VersionId
+    to_version_id: VersionId
+    applied_at: Time
+
+
+class ListedTool(Message):
+    """A tool: its current version, and what a person should know about it."""
+
+    tool_name: str
+    version_id: VersionId
+    version_number: Count
+    activation: Count
+    activated_at: Time
+    success_rate: float | None
+    """None until the version is executed."""
+    total_executions: int
+    pinned: bool
+    """Whether a pin is in force."""
+    held: bool
+    """Whether a rollback of the current version waits for a person."""
+    last_rollback: LastRollback | None
+
+
+async def listed_tools(conn: Connection) -> list[ListedTool]:
+    """Return all tools that have versions, by name."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["tools"])
+    return [ListedTool.model_validate(_fields(row)) for row in rows]
+
+
+def _fields(row: asyncpg.Record) -> dict[str, Any]:
+    fields = dict(row)
+    last = {name: fields.pop(name) for name in LastRollback.model_fields}
+    return fields | {"last_rollback": last if last["command_id"] else None}

@@ -1,0 +1,41 @@
+-- name: tools
+select
+    current.tool_name,
+    current.version_id,
+    current.version_number,
+    current.activation,
+    current.activated_at,
+    current.success_rate,
+    current.total_executions,
+    pin.tool_name is not null as pinned,
+    held.tool_name is not null as held,
+    newest.*
+from tool_versions current
+left join pins pin
+    on pin.tool_name = current.tool_name
+    and (pin.expires_at is null or pin.expires_at > clock_timestamp())
+left join lateral (
+    select rollbacks.tool_name
+    from rollbacks
+    where rollbacks.status = 'held'
+        and rollbacks.tool_name = current.tool_name
+        and rollbacks.from_version_id = current.version_id
+        and rollbacks.from_activation = current.activation
+        and rollbacks.expires_at > clock_timestamp()
+    limit 1
+) held on true
+left join lateral (
+    select
+        rollbacks.command_id,
+        rollbacks.tier,
+        rollbacks.reason,
+        rollbacks.from_version_id,
+        rollbacks.to_version_id,
+        rollbacks.applied_at
+    from rollbacks
+    where rollbacks.tool_name = current.tool_name and rollbacks.status = 'applied'
+    order by rollbacks.applied_at desc
+    limit 1
+) newest on true
+where current.is_current
+order by current.tool_name

@@ -1,0 +1,150 @@
+"""The state of the whole system: brokers, roles and their lag, Postgres, and what is stuck."""
+
+import asyncio
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from aiokafka import TopicPartition
+
+from db.rollbacks.pins import all_pins
+from db.rollbacks.records import held
+from rollguard.operations.connection import connection
+from schemas.errors import RollguardError
+from schemas.settings import Settings
+from streams.admin import cluster_id_of, kafka_admin, members_of
+from streams.offsets import GroupOffsets, Offsets
+from streams.partitions import name_of
+from streams.topics import ROLES, Topics, group_of, require_topics
+
+_BETWEEN_SAMPLES_S: Final = 2.0
+"""A partition with lag is stuck if nothing is committed for it within this time."""
+
+
+@dataclass
+class KafkaStatus:
+    """The cluster, as the brokers describe it."""
+
+    cluster_id: str
+    brokers: list[str]
+    """Each as ``host:port``."""
+    topic_prefix: str
+    partitions: int
+    """Of each topic."""
+
+
+@dataclass
+class PostgresStatus:
+    """The database, and what waits in it for a person."""
+
+    server: str
+    answers_in_ms: float
+    held_rollbacks: int
+    pinned_tools: int
+
+
+@dataclass
+class RoleStatus:
+    """The workers of one role."""
+
+    role: str
+    workers: list[str]
+    """The address of each member of the consumer group."""
+    lag: int
+    """How many records of its topics are not handled yet."""
+    stuck: list[str]
+    """The partitions with lag for which nothing was committed while we looked."""
+
+
+@dataclass
+class SystemStatus:
+    """Everything; what is None did not answer."""
+
+    software: dict[str, str]
+    kafka: KafkaStatus | None = None
+    postgres: PostgresStatus | None = None
+    roles: list[RoleStatus] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    """A sentence for each thing that needs an operator; empty if all is well."""
+
+    def data(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+async def system_status(settings: Settings) -> SystemStatus:
+    """Return the state of the system. What does not answer is said in ``stuck``."""
+    status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
+    try:
+        status.kafka = await _kafka(settings)
+        status.roles = await _roles(settings, status.kafka.partitions)
+    except RollguardError as error:
+        status.stuck.append(str(error))
+    try:
+        status.postgres = await _postgres(settings)
+    except RollguardError as error:
+        status.stuck.append(str(error))
+    for role in status.roles:
+        if not role.workers:
+            status.stuck.append(f"no {role.role} runs")
+        status.stuck += [f"the {role.role} handles nothing of {name}" for name in role.stuck]
+    return status
+
+
+async def _kafka(settings: Settings) -> KafkaStatus:
+    async with kafka_admin(settings) as admin:
+        described = await admin.describe_cluster()
+        return KafkaStatus(
+            await cluster_id_of(admin),
+            [f"{each['host']}:{each['port']}" for each in described["brokers"]],
+            settings.topic_prefix,
+            await require_topics(admin, settings),
+        )
+
+
+async def _postgres(settings: Settings) -> PostgresStatus:
+    async with connection(settings) as conn:
+        began = time.perf_counter()
+        server = await conn.fetchval("show server_version")
+        took_ms = (time.perf_counter() - began) * 1_000
+        waiting, pinned = await held(conn, None), await all_pins(conn)
+    return PostgresStatus(server, round(took_ms, 1), len(waiting), len(pinned))
+
+
+async def _roles(settings: Settings, partitions: int) -> list[RoleStatus]:
+    """Return the state of each role, by two looks at its offsets."""
+    groups = {role: GroupOffsets(settings, group_of(settings, role)) for role in ROLES}
+    topics, numbers = Topics.of(settings), range(partitions)
+    read = {
+        role: [TopicPartition(topic, n) for topic in topics.read_by(role) for n in numbers]
+        for role in ROLES
+    }
+
+    async def look() -> dict[str, dict[TopicPartition, Offsets]]:
+        return {role: await groups[role].read(read[role]) for role in ROLES}
+
+    try:
+        before = await look()
+        if any(each.lag for offsets in before.values() for each in offsets.values()):
+            await asyncio.sleep(_BETWEEN_SAMPLES_S)
+        now = await look()
+    finally:
+        for group in groups.values():
+            await group.close()
+    async with kafka_admin(settings) as admin:
+        workers = {role: await members_of(admin, group_of(settings, role)) for role in ROLES}
+    return [
+        RoleStatus(
+            role,
+            workers[role],
+            sum(each.lag for each in now[role].values()),
+            [name_of(tp) for tp in read[role] if _is_stuck(before[role][tp], now[role][tp])],
+        )
+        for role in ROLES
+    ]
+
+
+def _is_stuck(before: Offsets, now: Offsets) -> bool:
+    return bool(before.lag and now.lag) and before.committed == now.committed
