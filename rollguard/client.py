@@ -290,7 +290,7 @@ class EngineClient:
         raise Retryable(
             "applier",
             f"nothing in {answers} about {message.tool_name!r} after {self._settings.wait_s:g} s; "
-            "is an applier running? The request may still be carried out",
+            f"is an applier running? The {_request_text(message)} may still be carried out",
         )
 
     async def _follow(
@@ -312,6 +312,12 @@ async def _messages(reader: TopicReader, kind: type[M]) -> AsyncIterator[M]:
             except Rejected:
                 continue
             yield message
+
+
+def _request_text(message: Deployment | RollbackCommand) -> str:
+    if isinstance(message, Deployment):
+        return f"deployment {message.deployment_id}"
+    return f"command {message.command_id}"
 
 
 def _valid(kind: type[M], **fields: object) -> M:

@@ -35,6 +35,13 @@ async def tools_with_executions_before(conn: Connection, before: datetime) -> li
     return [row["tool_name"] for row in rows]
 
 
+async def executions_before(conn: Connection, tool_name: str, before: datetime) -> int:
+    """Return how many executions of a tool have ``executed_at`` < ``before``."""
+    with postgres_errors():
+        count: int = await conn.fetchval(_SQL["count"], tool_name, before)
+    return count
+
+
 async def remove_executions(conn: Connection, tool_name: str, before: datetime, most: int) -> int:
     """Remove the oldest ``most`` executions of a tool with ``executed_at`` < ``before``.
 

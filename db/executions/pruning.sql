@@ -28,6 +28,9 @@ where exists (
 )
 order by tool_name
 
+-- name: count
+select count(*) from tool_executions where tool_name = $1 and executed_at < $2
+
 -- name: remove
 with old as (
     select execution_id

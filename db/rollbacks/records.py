@@ -79,6 +79,13 @@ async def rollback_by_id(conn: Connection, command_id: UUID) -> RollbackRecord |
     return (await commanded(conn, [command_id])).get(command_id)
 
 
+async def command_ids_between(conn: Connection, first: UUID, last: UUID, limit: int) -> list[UUID]:
+    """Return the ids of at most ``limit`` commands that lie between two ids, in order."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["between"], first, last, limit)
+    return [row["command_id"] for row in rows]
+
+
 async def rollbacks_about(
     conn: Connection, tool_name: str, version_ids: Sequence[int]
 ) -> Mapping[int, list[RollbackRecord]]:

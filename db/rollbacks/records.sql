@@ -15,6 +15,13 @@ limit $2
 -- name: among
 select * from rollback_records where command_id = any($1::uuid[])
 
+-- name: between
+select command_id
+from rollbacks
+where command_id between $1 and $2
+order by command_id
+limit $3
+
 -- name: about
 select *
 from rollback_records

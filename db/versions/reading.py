@@ -79,6 +79,19 @@ async def version(conn: Connection, tool_name: str, version_id: int) -> VersionR
     return next(iter(await _records(conn, tool_name, rows)), None)
 
 
+async def version_numbers(
+    conn: Connection, tool_name: str, *, ids: Sequence[int] = (), numbers: Sequence[int] = ()
+) -> dict[int, int]:
+    """Return the numbers of the tool's versions that have one of the ids or numbers, by id."""
+    with postgres_errors():
+        rows = await conn.fetch(
+            _SQL["numbers"],
+            tool_name,
+            *([each for each in given if possible_id(each)] for given in (ids, numbers)),
+        )
+    return {row["version_id"]: row["version_number"] for row in rows}
+
+
 def possible_id(version_id: int) -> bool:
     """Whether a version may have this id: Postgres refuses a number that is no `int`."""
     return 1 <= version_id < 2**31

@@ -15,6 +15,11 @@ from tool_versions version
 left join distrusted_code distrusted using (tool_name, code_hash)
 where version.tool_name = $1 and version.version_id = $2
 
+-- name: numbers
+select version_id, version_number
+from tool_versions
+where tool_name = $1 and (version_id = any($2::int[]) or version_number = any($3::int[]))
+
 -- Both tables have an index on `applied_at`.
 -- name: activated_since
 select tool_name

@@ -1,6 +1,5 @@
 """Running a backtest over one of the sources, with its progress on a terminal."""
 
-import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.postgres import from_postgres
 from rollguard.backtest_sources.topic import from_topic
 from rollguard.operations.records import BadLine
-from rollguard.printing import printable
+from rollguard.printing import print_note
 from schemas.errors import Rejected
 from schemas.settings import Settings
 
@@ -64,7 +63,7 @@ async def of_lines(
     def say(line: BadLine) -> None:
         nonlocal bad
         bad += 1
-        print(f"rollguard: line {line.number}: {printable(line.error)}", file=sys.stderr)
+        print_note(f"line {line.number}: {line.error}")
 
     try:
         found = await _judged(settings, policies, from_lines(settings, wanted, lines, say))

@@ -3,7 +3,6 @@
 A verb imports what it needs when it runs, so that ``rollguard --help`` answers at once.
 """
 
-import io
 import logging
 import sys
 from collections.abc import Callable
@@ -22,8 +21,7 @@ from rollguard.cli import (
     stack,
     versions,
 )
-from rollguard.cli.missing_extra import missing_extra
-from schemas.errors import RollguardError
+from rollguard.cli.process.exit_code import PROGRAM, exit_code_of
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
     "demo": stack.demo,
@@ -82,21 +80,11 @@ def _rollguard(
 
 def main() -> None:
     """Run the command line. An error that a person can fix is one line on stderr, no traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(exit_code_of(_run_app, sys.argv[1:]))
+
+
+def _run_app() -> int:
     # whatever it logs and that matters is raised as an error as well
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        app()
-    except RollguardError as error:
-        print(f"rollguard: {error}", file=sys.stderr)
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        text = missing_extra(error, sys.argv[1:])
-        if text is None:
-            raise
-        print(f"rollguard: {text}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    code = app(prog_name=PROGRAM, standalone_mode=False)
+    return code if isinstance(code, int) else 0

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollguard.cli.options import Json, optional_time_of, run, settings
+from rollguard.cli.given_times import optional_time_of
+from rollguard.cli.options import WHEN, Json, run, settings
 
 if TYPE_CHECKING:
     from policy.backtest.requested_policy import RequestedPolicy
@@ -34,10 +35,11 @@ def backtest(
         list[str] | None, typer.Option(help="Only of this tool; may be repeated.")
     ] = None,
     since: Annotated[
-        str | None,
-        typer.Option(help="From a time on, or from so long ago: 90s, 15m, 2h, 7d."),
+        str | None, typer.Option(metavar="TIME", help=f"From then on: {WHEN}.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Until a time, or until so long ago.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Until then, given in the same ways.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what policies would have done with the recorded executions, side by side."""

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rollguard.cli.options import Json, Limit, optional_time_of, run, settings
+from rollguard.cli.given_times import optional_time_of
+from rollguard.cli.options import WHEN, Json, Limit, run, settings
 
 if TYPE_CHECKING:
     from rollguard.operations.bad_records import DeadLetterFilter
@@ -14,9 +15,7 @@ OfKey = Annotated[str | None, typer.Option("--tool", help="Only with this tool a
 OfError = Annotated[str | None, typer.Option("--error", help="Only with this text in the cause.")]
 Since = Annotated[
     str | None,
-    typer.Option(
-        "--since", help="Only rejected since a time, or since so long ago: 90s, 15m, 2h, 7d."
-    ),
+    typer.Option("--since", metavar="TIME", help=f"Only rejected since then: {WHEN}."),
 ]
 
 
@@ -74,7 +73,7 @@ def replay(
     wanted = _filter_of(record_id, topic, tool, error, since)
     done = Replays()
     try:
-        run(replay_matching(settings(), wanted, done, force=force))
+        run(replay_matching(settings(), wanted, done, force=force), "Kafka and Postgres")
     except BaseException:
         if done.replayed:  # these were published, whatever failed later
             show_replays(done, as_json)

@@ -1,6 +1,5 @@
 """The verbs that ask the detector: check and health."""
 
-import sys
 from typing import Any
 
 from rollguard.cli.options import Json, Tool, run, settings
@@ -27,17 +26,14 @@ def _health_of(tool: str) -> dict[str, Any]:
     """
     from rollguard.operations.health import health_of
     from rollguard.operations.why_waiting import why_waiting
+    from rollguard.printing import print_note
     from schemas.errors import RollguardError
 
     in_force = settings()
-    found = run(health_of(in_force, tool, _note))
+    found = run(health_of(in_force, tool, print_note))
     try:
         waits_for = run(why_waiting(in_force, found))
     except RollguardError as error:
-        _note(f"not known what the rollback waits for: {error}")
+        print_note(f"not known what the rollback waits for: {error}")
         waits_for = None
     return found | {"waits_for": waits_for}
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr)

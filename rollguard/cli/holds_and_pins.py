@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
+from rollguard.cli.given_times import coming_time_of, duration_of
 from rollguard.cli.options import (
     By,
     CommandId,
     Json,
     OfTool,
     Tool,
-    duration_of,
+    command_id_of,
     name_of,
     run,
     settings,
-    time_of,
 )
 
 
@@ -32,7 +32,11 @@ def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None
     from rollguard.cli.show.holds import show_approval
     from rollguard.operations import holds
 
-    outcome = run(holds.approve(settings(), command_id, name_of(by)))
+    in_force, by = settings(), name_of(by)
+    held = command_id_of(in_force, command_id)
+    outcome = run(
+        holds.approve(in_force, held, by), f"the outcome of the command {held}, from an applier"
+    )
     raise typer.Exit(0 if show_approval(outcome, as_json) else 1)
 
 
@@ -46,7 +50,12 @@ def dismiss(
     from rollguard.cli.show.holds import show_dismissal
     from rollguard.operations import holds
 
-    outcome = run(holds.dismiss(settings(), command_id, reason, name_of(by)))
+    in_force, by = settings(), name_of(by)
+    held = command_id_of(in_force, command_id)
+    outcome = run(
+        holds.dismiss(in_force, held, reason, by),
+        f"the outcome of the command {held}, from an applier",
+    )
     raise typer.Exit(0 if show_dismissal(outcome, as_json) else 1)
 
 
@@ -56,7 +65,14 @@ def pin(
     for_: Annotated[
         str | None, typer.Option("--for", help="For so long: 90s, 15m, 2h, 7d.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Until a time (2026-01-31T12:00:00Z).")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Until a time of day (03:00), a day (2026-01-31), or both (2026-01-31T03:00:00Z; "
+            "without an offset it is local time).",
+        ),
+    ] = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +89,8 @@ def pin(
         show_pin(run(pins.pin_of(settings(), tool)), as_json)
         return
     end = _end_of_pin(for_, until)
-    show_pin(run(pins.pin(settings(), tool, reason, name_of(by), end)), as_json)
+    pinning = pins.pin(settings(), tool, reason, name_of(by), end)
+    show_pin(run(pinning, f"Postgres to pin {tool}"), as_json)
 
 
 def _end_of_pin(for_: str | None, until: str | None) -> datetime | None:
@@ -85,13 +102,10 @@ def _end_of_pin(for_: str | None, until: str | None) -> datetime | None:
         duration = duration_of(for_)
         if not duration:
             raise typer.BadParameter(f"--for {for_!r}: give 90s, 15m, 2h or 7d")
-        try:
-            return now + duration
-        except OverflowError:
-            raise typer.BadParameter(f"--for {for_!r}: ends after the year 9999") from None
+        return coming_time_of("--for", for_)
     if until is None:
         return None
-    end = time_of("--until", until)
+    end = coming_time_of("--until", until)
     if end <= now:
         raise typer.BadParameter(f"--until {until!r}: is over; give a time in the future")
     return end
@@ -102,4 +116,4 @@ def unpin(tool: Tool, as_json: Json = False) -> None:
     from rollguard.cli.show.pins import show_unpinned
     from rollguard.operations import pins
 
-    show_unpinned(run(pins.unpin(settings(), tool)), as_json)
+    show_unpinned(run(pins.unpin(settings(), tool), f"Postgres to unpin {tool}"), as_json)

@@ -1,32 +1,59 @@
-"""Options that several verbs share, and the reading of times and durations."""
+"""Arguments and options that several verbs share."""
 
 import re
-from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from rollguard.cli.process.waiting import run
 from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rollguard.operations.versions import VersionName
     from schemas.settings import Settings
 
-T = TypeVar("T")
+__all__ = [
+    "By",
+    "CommandId",
+    "Json",
+    "Limit",
+    "OfTool",
+    "Tool",
+    "Version",
+    "command_id_of",
+    "name_of",
+    "run",
+    "settings",
+    "version_name_of",
+]
 
 MAX_LIMIT: Final = 2**31 - 1
+WHEN: Final = (
+    "a duration before now (90s, 15m, 2h, 7d), a time of day (03:00), a day (2026-01-31), or both "
+    "(2026-01-31T03:00:00Z; without an offset it is local time)"
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Tool = Annotated[str, typer.Argument(help="The tool's name.", show_default=False)]
 OfTool = Annotated[str | None, typer.Option("--tool", help="Only of this tool.")]
 By = Annotated[str | None, typer.Option(help="Your name; by default your login name.")]
+Version = Annotated[
+    str,
+    typer.Argument(
+        metavar="VERSION", help="A version: its number (v2), or its id (7).", show_default=False
+    ),
+]
 CommandId = Annotated[
-    UUID, typer.Argument(help="The command's id, as `holds` prints it.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="COMMAND_ID",
+        help="The command's id, as `rollbacks` and `holds` print it, or its beginning.",
+        show_default=False,
+    ),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=MAX_LIMIT, help="List at most this many.")]
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def settings() -> "Settings":
@@ -34,13 +61,6 @@ def settings() -> "Settings":
     from schemas.settings import load_settings
 
     return load_settings()
-
-
-def run(call: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in an event loop of its own, and return its result."""
-    import asyncio
-
-    return asyncio.run(call)
 
 
 def name_of(by: str | None) -> str:
@@ -51,33 +71,26 @@ def name_of(by: str | None) -> str:
     return name
 
 
-def duration_of(text: str) -> timedelta | None:
-    """Return the duration that 90s, 15m, 2h or 7d names; None for any other text."""
-    if not re.fullmatch(r"\d{1,9}[smhd]", text, re.ASCII):
-        return None
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+def version_name_of(text: str) -> "VersionName":
+    """Return the version that a person names: ``v2`` by its number, ``7`` by its id."""
+    from rollguard.operations.versions import VersionName
+
+    found = re.fullmatch(r"([vV]?)(\d{1,10})", text, re.ASCII)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no version: give its number (v2) or its id (7)")
+    number = int(found[2])
+    return VersionName(number=number) if found[1] else VersionName(version_id=number)
 
 
-def time_of(option: str, text: str) -> datetime:
-    """Return the time that ``text`` names: either a time, or a duration before now.
+def command_id_of(in_force: "Settings", text: str) -> "UUID":
+    """Return the id of the command that a person names by its id or by the beginning of it.
 
-    A duration that reaches back before the first year that Python knows gives 1970. ``option`` is
-    named in the error if the text is neither.
+    Rejected if no id begins like this, or more than one.
     """
-    from schemas.fields import parse_time
+    from rollguard.operations import rollbacks
 
-    ago = duration_of(text)
-    if ago is not None:
-        try:
-            return datetime.now(UTC) - ago
-        except OverflowError:
-            return datetime(1970, 1, 1, tzinfo=UTC)
     try:
-        return parse_time(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} {text!r}: {error}") from None
-
-
-def optional_time_of(option: str, text: str | None) -> datetime | None:
-    """Return the time that ``text`` names, as ``time_of`` does; None if there is no text."""
-    return None if text is None else time_of(option, text)
+        beginning = rollbacks.id_beginning(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not the beginning of a command's id") from None
+    return run(rollbacks.command_id_of(in_force, beginning), "Postgres")

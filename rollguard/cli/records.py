@@ -2,11 +2,16 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from rollguard.cli.options import Json, run, settings, time_of
+from rollguard.cli.given_times import time_of
+from rollguard.cli.options import WHEN, Json, run, settings, version_name_of
+
+if TYPE_CHECKING:
+    from rollguard.operations.records import Recorded
+    from schemas.settings import Settings
 
 
 def record(  # noqa: PLR0913 - one argument for each option of the verb
@@ -14,7 +19,12 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
     ok: Annotated[bool, typer.Option("--ok", help="The execution succeeded.")] = False,
     error: Annotated[str | None, typer.Option(help="The execution failed with this error.")] = None,
     version_id: Annotated[
-        int | None, typer.Option(help="The version that ran; by default the current one.")
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The version that ran: its id (7), or its number (v2); by default the current "
+            "one.",
+        ),
     ] = None,
     duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
     session_id: Annotated[str | None, typer.Option(help="The session that it ran in.")] = None,
@@ -28,55 +38,103 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Publish one execution, or a file of them."""
+    """Publish one execution, or those of a file as its lines come."""
     from rollguard.cli.show.records import show_recorded
-    from rollguard.operations import records
+    from rollguard.operations import records, versions
+    from rollguard.value_texts import version_text
 
     if (tool is None) == (jsonl is None):
         raise typer.BadParameter("give a tool, or --jsonl FILE, and not both")
     in_force = settings()
     if jsonl is not None:
-        published, bad = run(records.record_lines(in_force, jsonl))
-        show_recorded(published, bad, as_json)
-        raise typer.Exit(1 if bad else 0)
+        done = _record_lines(in_force, jsonl)
+        show_recorded(done, as_json)
+        raise typer.Exit(1 if done.bad else 0)
     if ok == (error is not None):
         raise typer.BadParameter("give either --ok or --error TEXT")
+    ran = version = None
+    if version_id is not None:
+        name = version_name_of(version_id)
+        ran = run(versions.version_id_of(in_force, str(tool), name), "Postgres")
+        version = version_text(name.number, ran)
     execution = records.execution_of(
         str(tool),
         error,
-        version_id=version_id,
+        version_id=ran,
         duration_ms=duration_ms,
         session_id=session_id,
         caller=caller,
         input_hash=input_hash,
     )
-    run(records.record(in_force, execution))
-    show_recorded([execution], [], as_json)
+    run(records.record(in_force, execution), f"Kafka to acknowledge {execution.execution_id}")
+    show_recorded(records.Recorded([execution.execution_id]), as_json, version)
+
+
+def _record_lines(in_force: "Settings", file: BinaryIO) -> "Recorded":
+    """Publish the lines of the file; what is wrong with bad ones is said as soon as they come."""
+    from rollguard.cli.process.incoming_lines import incoming_lines
+    from rollguard.cli.show.records import show_bad_line
+    from rollguard.operations.records import Recorded, record_lines
+    from rollguard.printing import print_note
+
+    done = Recorded()
+
+    async def record_all() -> None:
+        async for bad in record_lines(in_force, incoming_lines(file), done):
+            for line in bad:
+                show_bad_line(line)
+
+    try:
+        run(record_all())
+    except BaseException:
+        print_note(f"published until then: {len(done.published)} executions")
+        raise
+    return done
 
 
 def prune(
     older_than: Annotated[
         str,
         typer.Option(
-            help="Remove what was executed before this: how long ago (90s, 15m, 2h, 30d), or a "
-            "time.",
+            metavar="TIME",
+            help=f"Remove what was executed before this: {WHEN}.",
             show_default=False,
         ),
     ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old executions from Postgres in small batches; the metrics of versions stay."""
-    from rollguard.cli.show.records import show_pruned
-    from rollguard.operations.prune import Pruned
-    from rollguard.operations.prune import prune as remove
+    """Remove old executions from Postgres in small batches; the metrics of versions stay.
+
+    What would be removed is shown on stderr first, and removed only after a yes.
+    """
+    from rollguard.cli.show.records import show_pruned, show_to_prune
+    from rollguard.operations import prune as pruning
+    from rollguard.printing import print_note
 
     before = time_of("--older-than", older_than)
     if before > datetime.now(UTC):
         raise typer.BadParameter(f"--older-than {older_than!r}: lies in the future")
-    pruned = Pruned(before)
+    in_force = settings()
+    if not yes:
+        show_to_prune(run(pruning.to_prune(in_force, before), "Postgres to count them"))
+        _require_yes()
+    pruned = pruning.Pruned(before)
     try:
-        run(remove(settings(), pruned))
+        run(pruning.prune(in_force, pruned))
     except BaseException:
-        print(f"rollguard: removed until then: {pruned.executions} executions", file=sys.stderr)
+        print_note(f"removed until then: {pruned.executions} executions")
         raise
     show_pruned(pruned, as_json)
+
+
+def _require_yes() -> None:
+    """Ask whether to go on. Exit 1 after any other answer than yes, 2 if nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nothing was removed, because nobody can be asked: give --yes")
+    print("Remove them? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        from rollguard.printing import print_note
+
+        print_note("nothing was removed")
+        raise typer.Exit(1)

@@ -1,30 +1,32 @@
 """The verbs about rollbacks: rollbacks, explain, rollback."""
 
 from typing import Annotated
-from uuid import UUID
+from uuid import uuid4
 
 import typer
 
+from rollguard.cli.given_times import optional_time_of
 from rollguard.cli.options import (
+    WHEN,
     By,
+    CommandId,
     Json,
     Limit,
     OfTool,
     Tool,
+    Version,
+    command_id_of,
     name_of,
-    optional_time_of,
     run,
     settings,
+    version_name_of,
 )
 
 
 def rollbacks(
     tool: OfTool = None,
     since: Annotated[
-        str | None,
-        typer.Option(
-            help="Only since a time (2026-01-31T12:00:00Z), or since so long ago: 90s, 15m, 2h, 7d."
-        ),
+        str | None, typer.Option(metavar="TIME", help=f"Only since then: {WHEN}.")
     ] = None,
     limit: Limit = 50,
     as_json: Json = False,
@@ -37,20 +39,19 @@ def rollbacks(
     show_rollbacks(run(rollbacks_of(settings(), tool, begin, limit)), as_json)
 
 
-def explain(
-    command_id: Annotated[UUID, typer.Argument(help="The command's id, as `rollbacks` prints it.")],
-    as_json: Json = False,
-) -> None:
+def explain(command_id: CommandId, as_json: Json = False) -> None:
     """Say why a rollback was decided: the rule, the numbers, the executions and their errors."""
     from rollguard.cli.show.rollbacks import show_explanation
     from rollguard.operations.rollbacks import explanation_of
 
-    show_explanation(run(explanation_of(settings(), command_id)), as_json)
+    in_force = settings()
+    found = run(explanation_of(in_force, command_id_of(in_force, command_id)))
+    show_explanation(found, as_json)
 
 
 def rollback(
     tool: Tool,
-    version_id: int,
+    version: Version,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     by: By = None,
     as_json: Json = False,
@@ -58,7 +59,17 @@ def rollback(
     """Make any version of the tool's history current, and wait for the outcome."""
     from rollguard.cli.show.rollbacks import show_outcome
     from rollguard.operations.rollbacks import roll_back
+    from rollguard.operations.versions import version_id_of, version_number_of
 
-    outcome = run(roll_back(settings(), tool, version_id, reason, name_of(by)))
-    show_outcome(outcome, as_json)
-    raise typer.Exit(0 if outcome.status == "applied" else 1)
+    in_force, name, by = settings(), version_name_of(version), name_of(by)
+    target = run(version_id_of(in_force, tool, name), "Postgres")
+    command_id = uuid4()
+    outcome = run(
+        roll_back(in_force, tool, target, reason, by, command_id),
+        f"the outcome of the command {command_id}, from an applier",
+    )
+    is_done, number = outcome.status == "applied", name.number
+    if not is_done and number is None:
+        number = run(version_number_of(in_force, tool, target))
+    show_outcome(outcome, target, number, as_json)
+    raise typer.Exit(0 if is_done else 1)

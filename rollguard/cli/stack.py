@@ -31,9 +31,10 @@ def worker(role: Literal["detector", "applier", "recorder"]) -> None:
 def migrate() -> None:
     """Create or update the schema in Postgres."""
     from rollguard.operations.setup import migrate_database
+    from rollguard.printing import print_line
 
     for name in run(migrate_database(settings())):
-        print(f"applied {name}")
+        print_line(f"applied {name}")
 
 
 def topics(
@@ -49,9 +50,10 @@ def topics(
     """Create the topics that do not exist yet."""
     from rollguard.operations.republish import republish_versions
     from rollguard.operations.setup import create_missing_topics
+    from rollguard.printing import print_line
 
     in_force = settings()
     for name in run(create_missing_topics(in_force)):
-        print(f"created {name}")
+        print_line(f"created {name}")
     if republish:
-        print(f"published {run(republish_versions(in_force))} versions")
+        print_line(f"published {run(republish_versions(in_force))} versions")

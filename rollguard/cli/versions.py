@@ -1,13 +1,24 @@
 """The verbs about versions: deploy, current, history, show, compare."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from uuid import uuid4
 
 import typer
 
-from rollguard.cli.options import Json, Limit, Tool, run, settings
+from rollguard.cli.options import (
+    Json,
+    Limit,
+    Tool,
+    Version,
+    run,
+    settings,
+    version_name_of,
+)
 
 if TYPE_CHECKING:
     from schemas.deployment import AcceptedBreak
+
+FROM_OR_TO: Final = "A version: its number (v2), or its id (7)."
 
 
 def deploy(
@@ -37,7 +48,13 @@ def deploy(
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
     accepted = [_accepted_break(each) for each in accept or ()]
-    deployed = run(versions.deploy(settings(), tool, code, by, type_, reason, accepted))
+    deployment_id = uuid4()
+    deployed = run(
+        versions.deploy(
+            *(settings(), tool, code, by, type_, reason, accepted), deployment_id=deployment_id
+        ),
+        f"the outcome of the deployment {deployment_id}, from an applier",
+    )
     show_version(deployed, as_json)
 
 
@@ -76,22 +93,31 @@ def history(tool: Tool, limit: Limit = 50, as_json: Json = False) -> None:
     show_history(run(history_of(settings(), tool, limit)), as_json)
 
 
-def show(tool: Tool, version_id: int, as_json: Json = False) -> None:
+def show(tool: Tool, version: Version, as_json: Json = False) -> None:
     """Show one version with its code."""
     from rollguard.cli.show.versions import show_version
     from rollguard.operations.versions import version_of
 
-    found = run(version_of(settings(), tool, version_id))
+    found = run(version_of(settings(), tool, version_name_of(version)))
     show_version(found, as_json, in_full=True)
 
 
-def compare(tool: Tool, from_id: int, to_id: int, as_json: Json = False) -> None:
+def compare(
+    tool: Tool,
+    from_: Annotated[str, typer.Argument(metavar="FROM", help=FROM_OR_TO, show_default=False)],
+    to: Annotated[str, typer.Argument(metavar="TO", help=FROM_OR_TO, show_default=False)],
+    as_json: Json = False,
+) -> None:
     """Compare two versions: their success rates, what breaks for callers, and the code's diff."""
     from rollguard.cli.show.comparison import show_comparison
     from rollguard.management.tool_version_manager import ToolVersionManager
+    from rollguard.operations.versions import version_id_of
+
+    in_force, names = settings(), [version_name_of(each) for each in (from_, to)]
 
     async def compared() -> dict[str, Any]:
-        async with ToolVersionManager(settings()) as manager:
-            return await manager.compare_versions(tool, from_id, to_id)
+        ids = [await version_id_of(in_force, tool, name) for name in names]
+        async with ToolVersionManager(in_force) as manager:
+            return await manager.compare_versions(tool, *ids)
 
     show_comparison(run(compared()), as_json)

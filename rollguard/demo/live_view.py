@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.engine.engine import Run
-from rollguard.printing import percent
+from rollguard.value_texts import percent
 from schemas.deployment import ToolVersion
 
 LINES = 12

@@ -90,7 +90,7 @@ async def _happened(settings: Settings, outcome: RollbackOutcome, attempts: list
     until_decided = attempts[: ids.index(deciding) + 1]
     current = await current_of(settings, outcome.tool_name)
     decision = _decision_text(outcome.tier, outcome.reason, until_decided)
-    return f"{decision}, back to version {current.version_number}"
+    return f"{decision}, back to version {current.record.version_number}"
 
 
 def _decision_text(tier: str, reason: str, until_decided: list[Execution]) -> str:

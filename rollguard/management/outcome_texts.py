@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
+from rollguard.value_texts import version_text
 from schemas.rollback import RollbackOutcome
 
 _REJECTIONS: Final[Mapping[str, str]] = {
     "unknown_version": "{tool} has no version with the id {named}",
     "not_current": "the version that was to be replaced is not the current one of {tool}",
-    "already_current": "version {target} of {tool} is the current one already",
+    "already_current": "{target} of {tool} is the current one already",
     "pinned": "the current version of {tool} is pinned",
     "expired": "nobody approved it in time",
     "dismissed": "a person dismissed it",
@@ -18,10 +19,13 @@ _REJECTIONS: Final[Mapping[str, str]] = {
 }
 
 
-def why_not_applied(outcome: RollbackOutcome, target: int | None) -> str:
+def why_not_applied(
+    outcome: RollbackOutcome, target: int | None, target_number: int | None = None
+) -> str:
     """Return a sentence that says why a command was not applied.
 
-    ``target`` is the id of the version that the command named; None if it named none.
+    ``target`` is the id of the version that the command named, with its number if that is known;
+    None if it named none.
     """
     tool = repr(outcome.tool_name)
     if outcome.status == "held":
@@ -31,7 +35,7 @@ def why_not_applied(outcome: RollbackOutcome, target: int | None) -> str:
     text = _REJECTIONS.get(outcome.rejection or "", "rejected: {rejection}")
     return text.format(
         tool=tool,
-        target=target,
+        target=version_text(target_number or outcome.to_version_number, target),
         named=target or outcome.from_version_id,
         rejection=outcome.rejection,
     )

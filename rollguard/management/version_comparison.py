@@ -9,8 +9,8 @@ from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
 from rollguard.management.line_diff import unified_hunks
+from rollguard.value_texts import time_text, version_text
 from schemas.deployment import AcceptedBreak
-from schemas.fields import format_time
 
 UNKNOWN: Final = (nan, nan)
 
@@ -114,8 +114,8 @@ def code_diff(before: VersionRecord, after: VersionRecord) -> str:
     if not hunks:
         return ""
     return (
-        f"--- {_header(before)}\t{format_time(before.created_at)}\n"
-        f"+++ {_header(after)}\t{format_time(after.created_at)}\n{hunks}"
+        f"--- {_header(before)}\t{time_text(before.created_at)}\n"
+        f"+++ {_header(after)}\t{time_text(after.created_at)}\n{hunks}"
     )
 
 
@@ -129,4 +129,4 @@ def _header(version: VersionRecord) -> str:
     name = version.tool_name
     if not name.isprintable():  # a line feed in the name would end the header
         name = name.encode("unicode_escape").decode()
-    return f"{name} version {version.version_number} (id {version.version_id})"
+    return f"{name} {version_text(version.version_number, version.version_id)}"

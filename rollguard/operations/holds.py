@@ -51,7 +51,7 @@ async def _answer(settings: Settings, command_id: UUID, **answer: str) -> Rollba
     async with connection(settings) as conn:
         record = await rollback_by_id(conn, command_id)
     if record is None:
-        raise unknown_rollback(command_id)
+        raise unknown_rollback(f"the id {command_id}")
     try:
         command = RollbackCommand.model_validate(
             _command_fields(record) | answer | {"issued_at": datetime.now(UTC)}

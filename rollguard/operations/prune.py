@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
+from db.executions.pruning import (
+    executions_before,
+    only_prune,
+    remove_executions,
+    tools_with_executions_before,
+)
 from rollguard.operations.connection import connection
 from schemas.settings import Settings
 
@@ -28,6 +33,15 @@ class Pruned:
     def executions(self) -> int:
         """How many were removed of all tools together."""
         return sum(self.by_tool.values())
+
+
+async def to_prune(settings: Settings, before: datetime) -> Pruned:
+    """Return what ``prune`` would remove, without removing it."""
+    found = Pruned(before)
+    async with connection(settings) as conn:
+        for tool in await tools_with_executions_before(conn, before):
+            found.by_tool[tool] = await executions_before(conn, tool, before)
+    return found
 
 
 async def prune(settings: Settings, pruned: Pruned, batch: int = BATCH) -> None:

@@ -1,9 +1,10 @@
-"""Publishing of executions by the command line: one, or a file of them."""
+"""Publishing of executions by the command line: one, or the lines of a file as they come."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
@@ -19,6 +20,17 @@ class BadLine(NamedTuple):
 
     number: int
     error: str
+
+
+@dataclass
+class Recorded:
+    """The executions that were published, by their ids, and the lines that were not.
+
+    It grows while ``record_lines`` runs, so that it says after an interruption what was done.
+    """
+
+    published: list[UUID] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
 
 
 def execution_of(tool: str, error: str | None, **fields: Any) -> Execution:
@@ -46,21 +58,26 @@ async def record(settings: Settings, execution: Execution) -> None:
 
 
 async def record_lines(
-    settings: Settings, lines: Iterable[bytes]
-) -> tuple[list[Execution], list[BadLine]]:
-    """Publish an execution for each line that is one; skip empty lines.
+    settings: Settings, parts: AsyncIterator[Iterable[bytes]], done: Recorded
+) -> AsyncIterator[Sequence[BadLine]]:
+    """Publish an execution for each line that is one, part by part; skip empty lines.
 
-    Returns what was published, and the lines that were not.
+    What was published is added to ``done``. Yields the bad lines of each part.
     """
-    good: list[Execution] = []
-    bad: list[BadLine] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            good.append(Execution.from_bytes(line))
-        except Rejected as error:
-            bad.append(BadLine(number, str(error)))
+    number = 0
     async with EngineClient(settings) as client:
-        await client.publish_executions(good)
-    return good, bad
+        async for lines in parts:
+            good: list[Execution] = []
+            bad: list[BadLine] = []
+            for line in lines:
+                number += 1
+                if not line.strip():
+                    continue
+                try:
+                    good.append(Execution.from_bytes(line))
+                except Rejected as error:
+                    bad.append(BadLine(number, str(error)))
+            await client.publish_executions(good)
+            done.published += [execution.execution_id for execution in good]
+            done.bad += bad
+            yield bad

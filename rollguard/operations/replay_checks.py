@@ -9,6 +9,7 @@ from db.replays import Replay, changed_at, replays
 from db.rollbacks.records import rollback_by_id
 from db.versions.deploying import outcome_of
 from rollguard.operations.bad_records import BadRecord
+from rollguard.value_texts import time_text, version_text
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
@@ -67,7 +68,7 @@ async def require_not_replayed(conn: Connection, settings: Settings, record: Bad
 def replay_text(before: Replay) -> str:
     """Say when a record was replayed, and which position it has now."""
     where = f"as {before.to}" if before.to else "without an acknowledgement: it may be there"
-    return f"was replayed at {before.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {where}"
+    return f"was replayed at {time_text(before.at)}, {where}"
 
 
 async def whole_value(settings: Settings, record: BadRecord, kept: bytes | None) -> bytes | None:
@@ -123,14 +124,14 @@ async def require_effect(conn: Connection, record: BadRecord, message: ReplayedM
         outcome = await outcome_of(conn, message.deployment_id)
         if outcome is not None and outcome.status != "refused":
             raise Rejected(
-                f"the deployment {message.deployment_id} was sent again and applied: version "
-                f"{outcome.version_number}"
+                f"the deployment {message.deployment_id} was sent again and applied: "
+                f"{version_text(outcome.version_number, outcome.version_id)}"
             )
     elif (command := await rollback_by_id(conn, message.command_id)) is not None:
         raise Rejected(f"the command {message.command_id} was sent again and {command.status}")
     changed = await changed_at(conn, message.tool_name)
     if changed is not None and changed > record.first_rejected_at:
         raise Rejected(
-            f"overtaken: {message.tool_name!r} was changed at {changed:%Y-%m-%d %H:%M:%S} UTC, "
-            "after this was rejected"
+            f"overtaken: {message.tool_name!r} was changed at {time_text(changed)}, after this "
+            "was rejected"
         )

@@ -1,11 +1,18 @@
 """Rollbacks for the command line: order one, list them, explain one."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
-from db.rollbacks.records import RollbackRecord, rollback_by_id, rollbacks
+from db.rollbacks.records import (
+    RollbackRecord,
+    command_ids_between,
+    rollback_by_id,
+    rollbacks,
+)
 from policy.decision.rule_texts import evidence_text, rule_text
 from policy.weighing.evidence_summary import summary_of
 from rollguard.client import EngineClient
@@ -15,13 +22,49 @@ from schemas.fields import uuid_of
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
+_DIGITS: Final = 32
+"""How many hexadecimal digits an id has."""
+_CANDIDATES: Final = 10
+"""How many ids the error for an ambiguous beginning lists at most."""
+
 
 async def roll_back(
-    settings: Settings, tool: str, version_id: int, reason: str, by: str
+    settings: Settings, tool: str, version_id: int, reason: str, by: str, command_id: UUID
 ) -> RollbackOutcome:
     """Order a rollback to this version in the name of a person, and return its outcome."""
     async with EngineClient(settings) as client:
-        return await client.rollback(tool, version_id, reason, issued_by=by)
+        return await client.rollback(tool, version_id, reason, issued_by=by, command_id=command_id)
+
+
+def id_beginning(text: str) -> str:
+    """Return the digits with which an id begins; ValueError if no id begins like this text."""
+    if not re.fullmatch(r"[0-9a-f-]+", text, re.ASCII | re.IGNORECASE):
+        raise ValueError(f"{text!r} is no part of an id")
+    digits = text.replace("-", "").lower()
+    whole = str(UUID(digits.ljust(_DIGITS, "0")))
+    if not digits or text.lower() not in (digits, whole[: len(text)]):
+        raise ValueError(f"{text!r} is not the beginning of an id")
+    return digits
+
+
+async def command_id_of(settings: Settings, beginning: str) -> UUID:
+    """Return the id that begins with these digits.
+
+    A whole id needs no connection, and is returned as it is. Rejected if no rollback has such an
+    id, or more than one; then the error lists them.
+    """
+    if len(beginning) == _DIGITS:
+        return UUID(beginning)
+    first, last = (UUID(beginning.ljust(_DIGITS, digit)) for digit in "0f")
+    async with connection(settings) as conn:
+        found = await command_ids_between(conn, first, last, _CANDIDATES + 1)
+    if not found:
+        raise unknown_rollback(f"an id that begins with {beginning}")
+    if len(found) > 1:
+        listed = ", ".join(map(str, found[:_CANDIDATES]))
+        more = ", and more" if len(found) > _CANDIDATES else ""
+        raise Rejected(f"more than one id begins with {beginning}: {listed}{more}")
+    return found[0]
 
 
 async def rollbacks_of(
@@ -56,7 +99,7 @@ async def explanation_of(settings: Settings, command_id: UUID) -> RollbackExplan
     async with connection(settings) as conn:
         command = await rollback_by_id(conn, command_id)
         if command is None:
-            raise unknown_rollback(command_id)
+            raise unknown_rollback(f"the id {command_id}")
         ids = named_executions(command)
         executions = await executions_by_id(conn, [each for each in map(uuid_of, ids) if each])
     recorded = {str(each.execution_id) for each in executions}
@@ -79,8 +122,6 @@ def named_executions(command: RollbackRecord) -> list[str]:
     return [str(each) for each in recent] if isinstance(recent, list) else []
 
 
-def unknown_rollback(command_id: UUID) -> Rejected:
+def unknown_rollback(named: str) -> Rejected:
     """Return the error for an id that no rollback has."""
-    return Rejected(
-        f"no rollback has the id {command_id}; `rollguard rollbacks` lists the rollbacks"
-    )
+    return Rejected(f"no rollback has {named}; `rollguard rollbacks` lists the rollbacks")

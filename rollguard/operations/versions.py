@@ -1,14 +1,38 @@
 """Versions for the command line: deploy one, and read them from Postgres."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
 
-from db.versions.reading import VersionRecord, current_version, history, version
+from db.postgres.pool import Connection
+from db.versions.reading import (
+    VersionRecord,
+    current_version,
+    history,
+    version,
+    version_numbers,
+)
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from rollguard.refusal import DeploymentRefused
+from rollguard.value_texts import version_text
 from schemas.deployment import AcceptedBreak, Author
-from schemas.errors import Rejected
+from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings
+
+
+class VersionName(NamedTuple):
+    """A version of a tool as a person names it: either by its number or by its id."""
+
+    number: int | None = None
+    version_id: int | None = None
+
+
+class FoundVersion(NamedTuple):
+    """A version, and the number of the version that it replaced (None if it replaced none)."""
+
+    record: VersionRecord
+    previous_number: int | None
 
 
 async def deploy(
@@ -19,7 +43,9 @@ async def deploy(
     kind: str,
     reason: str | None,
     accepted: Iterable[AcceptedBreak] = (),
-) -> VersionRecord:
+    *,
+    deployment_id: UUID | None = None,
+) -> FoundVersion:
     """Deploy the code, wait for the outcome, and return the version that is current then.
 
     Raises DeploymentRefused if the applier refused it.
@@ -32,32 +58,74 @@ async def deploy(
             improvement_type=kind,
             improvement_reason=reason,
             accepted_breaks=accepted,
+            deployment_id=deployment_id,
         )
     if outcome.version_id is None:
         raise DeploymentRefused(outcome)
-    return await version_of(settings, tool, outcome.version_id)
+    return await version_of(settings, tool, VersionName(version_id=outcome.version_id))
 
 
-async def current_of(settings: Settings, tool: str) -> VersionRecord:
+async def current_of(settings: Settings, tool: str) -> FoundVersion:
     """Return the tool's current version. Rejected if the tool has no versions."""
     async with connection(settings) as conn:
         current = await current_version(conn, tool)
-        record = await version(conn, tool, current.version_id) if current else None
-    if record is None:
-        raise _no_versions(tool)
-    return record
+        if current is None:
+            raise _no_versions(tool)
+        return await _found(conn, tool, current.version_id)
 
 
-async def version_of(settings: Settings, tool: str, version_id: int) -> VersionRecord:
+async def version_of(settings: Settings, tool: str, name: VersionName) -> FoundVersion:
     """Return one version of the tool. Rejected if the tool has no such version."""
     async with connection(settings) as conn:
-        record = await version(conn, tool, version_id)
+        return await _found(conn, tool, await _id_of(conn, tool, name))
+
+
+async def version_id_of(settings: Settings, tool: str, name: VersionName) -> int:
+    """Return the id of a version that a person names.
+
+    An id needs no connection, and is returned as it is. Rejected if the tool has no version with
+    this number.
+    """
+    if name.version_id is not None:
+        return name.version_id
+    async with connection(settings) as conn:
+        return await _id_of(conn, tool, name)
+
+
+async def version_number_of(settings: Settings, tool: str, version_id: int) -> int | None:
+    """Return the number of a version; None if it is not known, also if Postgres does not answer."""
+    try:
+        async with connection(settings) as conn:
+            return (await version_numbers(conn, tool, ids=[version_id])).get(version_id)
+    except RollguardError:
+        return None
+
+
+async def _id_of(conn: Connection, tool: str, name: VersionName) -> int:
+    if name.version_id is not None:
+        return name.version_id
+    if name.number is not None:
+        for version_id in await version_numbers(conn, tool, numbers=[name.number]):
+            return version_id
+    raise _no_such_version(tool, f"number v{name.number}")
+
+
+async def _found(conn: Connection, tool: str, version_id: int) -> FoundVersion:
+    record = await version(conn, tool, version_id)
     if record is None:
-        raise Rejected(
-            f"{tool!r} has no version with the id {version_id}; `rollguard history {tool}` lists "
-            "its versions"
-        )
-    return record
+        meant = await version_numbers(conn, tool, numbers=[version_id])
+        hint = "".join(f"; did you mean {version_text(meant[each], each)}?" for each in meant)
+        raise _no_such_version(tool, f"id {version_id}{hint}")
+    previous = record.previous_version_id
+    ids = [] if previous is None else [previous]
+    numbers = await version_numbers(conn, tool, ids=ids)
+    return FoundVersion(record, next(iter(numbers.values()), None))
+
+
+def _no_such_version(tool: str, which: str) -> Rejected:
+    return Rejected(
+        f"{tool!r} has no version with the {which}; `rollguard history {tool}` lists its versions"
+    )
 
 
 async def history_of(settings: Settings, tool: str, limit: int) -> list[VersionRecord]:

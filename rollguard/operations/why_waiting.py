@@ -10,7 +10,8 @@ from db.rollbacks.pins import Pin, pins
 from db.rollbacks.records import RollbackRecord, rollback_by_id
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
-from schemas.fields import format_time
+from rollguard.value_texts import time_text
+from schemas.fields import parse_time
 from schemas.rules import Rules
 from schemas.settings import Settings
 
@@ -50,17 +51,18 @@ def waiting_text(
     if health["mode"] == "observe":
         return "nothing: a dry run, the decision is only published"
     if pin is not None:
-        return f"pinned until {format_time(pin.expires_at) if pin.expires_at else 'it is unpinned'}"
+        return f"pinned until {time_text(pin.expires_at) if pin.expires_at else 'it is unpinned'}"
     if health["command_id"] is None:
         return "the next failure: no command was issued yet"
     if record is None:
         return f"the applier, which has not decided command {health['command_id']} yet"
     if record.status == "held":
-        until = f" until {format_time(record.expires_at)}" if record.expires_at else ""
+        until = f" until {time_text(record.expires_at)}" if record.expires_at else ""
         return f"held: a person's answer to command {record.command_id}{until}"
     if record.status == "applied":
         return "the detector, which has not read yet that the rollback was carried out"
-    return f"{_rejected(record, rollbacks, rules)}; next attempt at {health['next_attempt_at']}"
+    next_attempt = time_text(parse_time(health["next_attempt_at"]))
+    return f"{_rejected(record, rollbacks, rules)}; next attempt at {next_attempt}"
 
 
 def _rejected(record: RollbackRecord, rollbacks: Sequence[datetime], rules: Rules) -> str:
@@ -73,7 +75,7 @@ def _rejected(record: RollbackRecord, rollbacks: Sequence[datetime], rules: Rule
             )
         case "cooldown":
             end = cooldown_end(rollbacks, record.issued_at, rules)
-            return f"cooldown until {format_time(end)}" if end else "cooldown"
+            return f"cooldown until {time_text(end)}" if end else "cooldown"
         case "dismissed":
             grown = f"the odds have grown {rules.dismissal_growth:g} times, or when "
             when = (grown if rules.policy == "guarded" else "") + "an immediate rule holds"

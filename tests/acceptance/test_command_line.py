@@ -109,6 +109,8 @@ async def test_errors_have_a_message_and_an_exit_code(
         (("show", "nobody", "999999"), 1, "no version with the id 999999"),
         (("health", "nobody"), 1, "never activated"),
         (("record", "t"), 2, "--ok"),
+        (("show", "nobody", "v1"), 1, "no version with the number v1"),
+        (("show", "nobody", "two"), 2, "'two' is no version"),
         (("record", "", "--ok"), 1, "tool_name"),
         (("deploy", "t", str(tmp_path / "missing")), 2, "missing"),
         (("worker", "nobody"), 2, "nobody"),
@@ -144,7 +146,7 @@ async def test_the_commands_of_the_readme_work(shared_system: System, tmp_path: 
     for line in lines[6:]:
         result = await rollguard(*line.split()[1:], env=env)
         assert result.code == 0
-        assert "words" in result.out or "number" in result.out
+        assert "words" in result.out or "version" in result.out
 
 
 async def test_error_messages_name_bad_settings_and_hide_secrets(tmp_path: Path) -> None:

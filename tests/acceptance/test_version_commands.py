@@ -1,10 +1,6 @@
 """The verbs of version management: compare, history, show, rollbacks, explain."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from tests.support.command_line import rollguard
+from tests.support.command_line import on_terminal, rollguard
 from tests.support.messages import execution
 from tests.support.system import System
 from tests.support.waiting import until
@@ -77,7 +73,8 @@ async def test_the_history_of_a_version(broken: System) -> None:
     result = (await rollguard("show", TOOL, "2", env=env)).out
     assert all(each in result for each in ids), "the executions that decided"
     assert "all callers pass it" in result
-    assert "␛[31mred" in result, "escape sequences in code must not reach the terminal"
+    assert result.endswith(f"\n\n{TWO}"), "code in a pipe must be as it is"
+    assert "␛[31mred" in on_terminal("show", TOOL, "2", env=env).out
 
     listed = json.loads((await rollguard("rollbacks", "--json", env=env)).out)
     assert [each["command_id"] for each in listed] == [str(command["command_id"])]
@@ -129,29 +126,10 @@ async def test_compare(broken: System, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(150)
 async def test_colour_on_a_terminal(broken: System) -> None:
-    env = {**os.environ, **broken.environment(), "TERM": "xterm-256color"}
-    result = _in_a_terminal([sys.executable, "-m", "rollguard", "compare", TOOL, "1", "2"], env)
+    result = on_terminal("compare", TOOL, "1", "2", env=broken.environment()).out
     assert "\x1b[32m+def execute(x, limit):" in result
     assert "\x1b[31m-def execute(x):" in result
     assert "+# ␛[31mred" in result
-
-
-def _in_a_terminal(command: list[str], env: dict[str, str]) -> str:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as process:
-        os.close(theirs)
-        printed = b""
-        while True:
-            try:
-                part = os.read(ours, 65_536)
-            except OSError:  # the other side was closed
-                break
-            if not part:
-                break
-            printed += part
-        process.wait(30)
-    os.close(ours)
-    return printed.decode().replace("\r\n", "\n")
 
 
 async def test_an_accepted_break_needs_a_reason(system: System, tmp_path: Path) -> None:
@@ -168,9 +146,21 @@ async def test_an_accepted_break_needs_a_reason(system: System, tmp_path: Path) 
 async def test_prune(broken: System) -> None:
     env = broken.environment()
     await broken.query("UPDATE tool_executions SET executed_at = executed_at - interval '40 days'")
-    result = await rollguard("prune", "--older-than", "50d", "--json", env=env)
+    words = ("prune", "--older-than")
+    result = await rollguard(*words, "50d", "--yes", "--json", env=env)
     assert json.loads(result.out)["executions"] == 0
-    result = await rollguard("prune", "--older-than", "30d", "--json", env=env)
+
+    result = await rollguard(*words, "30d", env=env)
+    assert (result.code, result.out) == (2, "")
+    assert f"{TOOL}: 6 executions" in result.err
+    assert "nobody can be asked: give --yes" in result.err
+    result = on_terminal(*words, "30d", env=env, typed="no\n")
+    assert result.code == 1
+    assert "removes 6 executions of 1 tools" in result.out
+    assert "nothing was removed" in result.out
+    assert (await broken.query("SELECT count(*) FROM tool_executions"))[0][0] == 6
+
+    result = await rollguard(*words, "30d", "--yes", "--json", env=env)
     assert (result.code, result.err) == (0, "")
     done = json.loads(result.out)
     assert (done["executions"], done["tools"]) == (6, {TOOL: 6})
@@ -181,11 +171,11 @@ async def test_prune(broken: System) -> None:
         4,
     )
     [command] = await broken.query("SELECT command_id FROM rollbacks")
-    words = ("explain", str(command["command_id"]), "--json")
-    explained = json.loads((await rollguard(*words, env=env)).out)
+    explaining = ("explain", str(command["command_id"]), "--json")
+    explained = json.loads((await rollguard(*explaining, env=env)).out)
     assert explained["executions"] == []
     assert len(explained["unrecorded"]) >= 2
-    assert (await rollguard("prune", "--older-than", "0s", env=env)).code == 0
+    assert on_terminal(*words, "0s", env=env, typed="y\n").code == 0
     for wrong in ("tomorrow", "2999-01-01T00:00:00Z"):
-        assert (await rollguard("prune", "--older-than", wrong, env=env)).code == 2
-    assert (await rollguard("prune", env=env)).code == 2
+        assert (await rollguard(*words, wrong, "--yes", env=env)).code == 2
+    assert (await rollguard("prune", "--yes", env=env)).code == 2

@@ -2,10 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import IO, Final, NamedTuple
 
 import psutil
 
@@ -20,10 +24,22 @@ class CommandResult(NamedTuple):
     err: str
 
 
+_WAITING: Final = re.compile(r"^rollguard: waiting for .*\n", re.MULTILINE)
+
+
 async def rollguard(
-    *words: str, env: Mapping[str, str], stdin: bytes = b"", cwd: Path | None = None
+    *words: str,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    stdout: IO[bytes] | None = None,
+    closed: Sequence[str] = (),
 ) -> CommandResult:
-    """Run ``rollguard WORDS`` until it ends, and return the result."""
+    """Run ``rollguard WORDS`` until it ends, and return the result.
+
+    ``err`` has no lines about what a verb waits for: they depend on how fast the machine is. With
+    ``stdout`` the output goes there, and ``out`` is empty. The streams in ``closed`` are closed.
+    """
     with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
         given.write(stdin)
         given.seek(0)
@@ -31,15 +47,38 @@ async def rollguard(
             "rollguard",
             *words,
             stdin=given,
-            stdout=out,
+            stdout=stdout or out,
             stderr=err,
             env={**os.environ, **env, "COLUMNS": "200"},
             folder=cwd,
+            closed=closed,
         )
         code = await asyncio.wait_for(program.wait(), 45)
         out.seek(0)
         err.seek(0)
-        return CommandResult(code, out.read().decode(), err.read().decode())
+        return CommandResult(code, out.read().decode(), _WAITING.sub("", err.read().decode()))
+
+
+def on_terminal(*words: str, env: Mapping[str, str], typed: str = "") -> CommandResult:
+    """Run ``rollguard WORDS`` on a terminal where a person types; ``out`` is all that it shows."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "rollguard", *words]
+    given = {**env, "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=given
+    ) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        printed = b""
+        while True:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:  # the other side was closed
+                break
+            printed += part
+        code = process.wait(30)
+    os.close(ours)
+    return CommandResult(code, printed.decode().replace("\r\n", "\n"), "")
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -4,13 +4,13 @@ First the activations that were rolled back or that a policy would have rolled b
 of each policy.
 """
 
-import sys
 from typing import Any
 
 from policy.backtest.comparison import Summary, differs, ordered, summaries
 from policy.backtest.trials import Decision, Trial
 from rollguard.backtest_sources.run import Backtested
-from rollguard.printing import print_json, print_table
+from rollguard.printing import print_json, print_line, print_note, print_table
+from rollguard.value_texts import time_text, version_text
 from schemas.fields import time_of
 
 
@@ -21,22 +21,19 @@ def show_backtest(done: Backtested, as_json: bool) -> None:
     else:
         _tables(done)
     if done.found.unknown:
-        print(
-            f"rollguard: {done.found.unknown} executions were not judged: no version of "
-            "their tools is known",
-            file=sys.stderr,
+        print_note(
+            f"{done.found.unknown} executions were not judged: no version of their tools is known"
         )
 
 
 def _tables(done: Backtested) -> None:
     found, names = done.found, [policy.text for policy in done.policies]
     if found.notable:
-        print_table(
-            ("", "in the log", *names),
-            (_line(each) for each in ordered(found.notable)),
-        )
+        log = ("tool", "version", "activated at", "rolled back at")
+        columns = ("differs", log, *names)
+        print_table(columns, (_row_of(each) for each in ordered(found.notable)))
     really = sum(trial.was_rolled_back for trial in found.notable)
-    print(
+    print_line(
         f"{found.executions} executions of {found.tools} tools; {found.judged} activations with "
         f"executions, {really} of them rolled back in the log"
     )
@@ -49,31 +46,32 @@ def _tables(done: Backtested) -> None:
     )
 
 
-def _line(trial: Trial) -> tuple[str, ...]:
-    """Return few columns of several lines each, because a terminal has 80 characters."""
-    number = trial.version_number
-    log = [
+def _row_of(trial: Trial) -> tuple[Any, ...]:
+    rolled_back_us = trial.rolled_back_us
+    return (
+        "≠" if differs(trial) else "",
         trial.tool_name,
-        f"version id {trial.version_id}" if number is None else f"version {number}",
+        version_text(trial.version_number, trial.version_id),
         f"from {_time(trial.activated_us)}",
-    ]
-    if trial.rolled_back_us is not None:
-        log.append(f"back {_time(trial.rolled_back_us)}")
-    return "≠" if differs(trial) else "", "\n".join(log), *map(_cell, trial.decisions)
+        "" if rolled_back_us is None else f"back {_time(rolled_back_us)}",
+        *map(_cell, trial.decisions),
+    )
 
 
-def _cell(decision: Decision | None) -> str:
+def _cell(decision: Decision | None) -> tuple[str, ...]:
     if decision is None:
-        return "stays"
+        return ("stays",)
     command = decision.command
     return (
-        f"{decision.failures} of {decision.executions} failed\n{_time(decision.executed_us)}\n"
-        f"{command.tier}\n{command.reason}"
+        f"{decision.failures} of {decision.executions} failed",
+        _time(decision.executed_us),
+        command.tier,
+        command.reason,
     )
 
 
 def _time(at_us: int) -> str:
-    return f"{time_of(at_us):%Y-%m-%d %H:%M:%S}"
+    return time_text(time_of(at_us))
 
 
 def _summary_line(name: str, summary: Summary, really: int) -> tuple[Any, ...]:

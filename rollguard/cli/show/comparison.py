@@ -1,14 +1,20 @@
 """The output of ``compare``: metrics, changes that break callers, and the diff."""
 
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from rollguard.printing import percent, print_json, print_table, printable
+from rollguard.printing import (
+    on_terminal,
+    print_json,
+    print_line,
+    print_table,
+    print_unchanged,
+)
+from rollguard.value_texts import percent, printable, version_text
 
 _STYLES: Final = {"+++": "bold", "---": "bold", "+": "green", "-": "red", "@": "cyan"}
 _SEVERITIES: Final = {"breaking": "bold red", "risky": "yellow", "note": "dim"}
@@ -23,26 +29,29 @@ def show_comparison(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    console = Console()
-    _print_metrics(console, found)
+    _print_metrics(found)
     for finding in found["findings"]:
         accepted = finding["accepted"]
         line = f"{finding['severity']}: {finding['sentence']}"
         text = f"{line} (accepted: {accepted})" if accepted is not None else line
-        console.print(Text(printable(text), _SEVERITIES[finding["severity"]]))
-    _print_diff(console, found["code_diff"])
+        _print_coloured(printable(text), _SEVERITIES[finding["severity"]])
+    if not on_terminal():
+        print_unchanged(found["code_diff"])
+        return
+    for line in found["code_diff"].split("\n")[:-1]:
+        style = _STYLES.get(line[:3]) or _STYLES.get(line[:1], "")
+        _print_coloured(printable(line, keep_lines=True), style)
 
 
-def _print_metrics(console: Console, found: Mapping[str, Any]) -> None:
+def _print_metrics(found: Mapping[str, Any]) -> None:
     sides = (("from", "from_version", "from_metrics"), ("to", "to_version", "to_metrics"))
     print_table(
-        ("", "version", "id", "created", "executions", "success"),
+        ("side", "version", "created at", "executions", "success"),
         (
             (
                 side,
-                found[identity]["version_number"],
-                found[identity]["version_id"],
-                f"{found[identity]['created_at']:%Y-%m-%d %H:%M:%S}",
+                version_text(found[identity]["version_number"], found[identity]["version_id"]),
+                found[identity]["created_at"],
                 found[metrics]["total_executions"],
                 percent(found[metrics]["success_rate"]),
             )
@@ -51,14 +60,13 @@ def _print_metrics(console: Console, found: Mapping[str, Any]) -> None:
     )
     change = found["metrics_comparison"]
     if math.isnan(change["success_rate_change"]):
-        console.print("change of the success rate: unknown, because one version was never executed")
+        print_line("change of the success rate: unknown, because one version was never executed")
         return
     low, high = change["confidence_interval"]
-    console.print(
+    print_line(
         f"change of the success rate: {_points(change['success_rate_change'])} points, "
         f"{change['confidence']:.0%} confidence interval {_points(low)} to {_points(high)} "
-        f"({change['method']})",
-        highlight=False,
+        f"({change['method']})"
     )
 
 
@@ -66,10 +74,5 @@ def _points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def _print_diff(console: Console, diff: str) -> None:
-    if not console.is_terminal:
-        sys.stdout.write(diff)
-        return
-    for line in diff.split("\n")[:-1]:
-        style = _STYLES.get(line[:3]) or _STYLES.get(line[:1], "")
-        console.print(Text(printable(line), style), soft_wrap=True)
+def _print_coloured(text: str, style: str) -> None:
+    Console().print(Text(text, style), soft_wrap=True)

@@ -1,6 +1,5 @@
 """The output of ``dead-letters`` and ``replay``."""
 
-import sys
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,8 @@ from rollguard.operations.bad_records import BadRecord, text_of
 from rollguard.operations.dead_letters import BadRecordList
 from rollguard.operations.replay import Replays
 from rollguard.operations.replay_checks import replay_text
-from rollguard.printing import pairs, print_json, print_table, printable
+from rollguard.printing import print_json, print_line, print_note, print_pairs, print_table
+from rollguard.value_texts import printable
 
 
 def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
@@ -20,38 +20,29 @@ def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
         print_json([_data(record, found.replays) for record in found.records])
         return
     print_table(
-        ("rejected at, id", "tool", "cause"),
-        (_line_of(record, found.replays) for record in found.records),
+        (("rejected at", "id"), "tool", ("cause", "role", "times", "replay")),
+        (_row_of(record, found.replays) for record in found.records),
         title=f"{len(found.records)} of {found.matching} bad records, the last rejected first",
     )
 
 
 def _print_warnings(found: BadRecordList) -> None:
     if found.not_dead_letters:
-        print(
-            f"rollguard: {found.not_dead_letters} records are no dead letters",
-            file=sys.stderr,
-        )
+        print_note(f"{found.not_dead_letters} records are no dead letters")
     if found.replays_unknown:
-        print(
-            f"rollguard: what was replayed is not known: {found.replays_unknown}",
-            file=sys.stderr,
-        )
+        print_note(f"what was replayed is not known: {found.replays_unknown}")
 
 
-def _line_of(
-    record: BadRecord, known: Mapping[RecordPosition, Replay]
-) -> tuple[str, str | None, str]:
+def _row_of(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> tuple[Any, ...]:
     replay = known.get(record.position)
-    times = f", {record.times} times" if record.times > 1 else ""
-    cause = (
-        f"{record.error[:300]}\n{record.role}{times}",
-        replay_text(replay) if replay else "",
-    )
     return (
-        f"{record.rejected_at:%Y-%m-%d %H:%M:%S}\n{record.position}",
+        record.rejected_at,
+        str(record.position),
         record.key_text,
-        "\n".join(line for line in cause if line),
+        record.error,
+        record.role,
+        f"{record.times} times" if record.times > 1 else "",
+        replay_text(replay) if replay else "",
     )
 
 
@@ -73,9 +64,9 @@ def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -
             | _bytes_data("value", value)
         )
         return
-    pairs(
+    print_pairs(
         {
-            "id": record.position,
+            "id": str(record.position),
             "cause": record.error,
             "role": record.role,
             "rejected at": record.rejected_at,
@@ -116,7 +107,7 @@ def _shown(data: bytes | None) -> str:
     if data is None:
         return "none"
     text = text_of(data)
-    return f"{data.hex(' ')} (hex)" if text is None else printable(text)
+    return f"{data.hex(' ')} (hex)" if text is None else printable(text, keep_lines=True)
 
 
 def show_replays(done: Replays, as_json: bool) -> None:
@@ -144,7 +135,7 @@ def show_replays(done: Replays, as_json: bool) -> None:
                 if each.deployment_id
                 else ""
             )
-            print(printable(f"{each.position} replayed as {each.to}{anew}"))
-        print(f"replayed {len(done.replayed)} records")
+            print_line(f"{each.position} replayed as {each.to}{anew}")
+        print_line(f"replayed {len(done.replayed)} records")
     for refused in done.refused:
-        print(printable(f"rollguard: {refused.position}: {refused.reason}"), file=sys.stderr)
+        print_note(f"{refused.position}: {refused.reason}")

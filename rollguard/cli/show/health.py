@@ -1,9 +1,13 @@
 """The output of ``check`` and ``health``."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from rollguard.printing import pairs, print_json, print_table
+from rollguard.printing import print_json, print_pairs, print_table
+from rollguard.value_texts import version_text
+from schemas.fields import parse_time
+
+_TIMES: Final = ("activated_at", "as_of", "executed_at", "next_attempt_at", "since")
 
 
 def show_check(found: Mapping[str, Any], as_json: bool) -> None:
@@ -13,7 +17,7 @@ def show_check(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(verdict)
     else:
-        pairs(verdict)
+        print_pairs(verdict)
 
 
 def show_health(found: Mapping[str, Any], as_json: bool) -> None:
@@ -21,17 +25,36 @@ def show_health(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    flat = {name: value for name, value in found.items() if name not in ("recent", "windows")}
-    for name, window in found["windows"].items():
-        flat[f"{name} window"] = (
+    health = _with_times(found)
+    number, version_id = health.pop("version_number"), health.pop("version_id")
+    windows, recent = health.pop("windows"), health.pop("recent")
+    values = {
+        "tool_name": health.pop("tool_name"),
+        "version": version_text(number, version_id),
+        **health,
+    }
+    for name, window in windows.items():
+        values[f"{name} window"] = (
             f"{window['failures']} of {window['executions']} failed in {window['window_s']} s"
         )
-    pairs(flat)
+    print_pairs(values)
     print_table(
         ("executed at", "success", "error", "execution"),
         (
             (each["executed_at"], each["success"], each["error_type"], each["execution_id"])
-            for each in found["recent"]
+            for each in map(_with_times, recent)
         ),
         title="recent, newest first",
     )
+
+
+def _with_times(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with their times, which JSON has as texts; in their parts, too."""
+    return {
+        name: _with_times(value)
+        if isinstance(value, Mapping)
+        else parse_time(value)
+        if name in _TIMES and value is not None
+        else value
+        for name, value in found.items()
+    }

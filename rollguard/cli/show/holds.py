@@ -1,11 +1,13 @@
 """The output of ``holds``, ``approve`` and ``dismiss``."""
 
-import sys
 from collections.abc import Sequence
+from typing import Any
 
 from db.rollbacks.records import RollbackRecord
+from rollguard.cli.show.rollbacks import rule_of, versions_text
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.printing import data_of, print_json, print_table, printable
+from rollguard.printing import data_of, print_json, print_line, print_note, print_table
+from rollguard.value_texts import version_text
 from schemas.rollback import RollbackOutcome
 
 
@@ -14,18 +16,18 @@ def show_holds(found: Sequence[RollbackRecord], as_json: bool) -> None:
     if as_json:
         print_json([data_of(record) for record in found])
         return
-    columns = ("held at, command", "tool", "what would be done")
-    print_table(columns, (_line_of(record) for record in found))
+    columns = (("held at", "command"), "tool", ("versions", "rule"), "until")
+    print_table(columns, (_row_of(record) for record in found))
 
 
-def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
-    """Return few columns of several lines each, because a terminal has 80 characters."""
+def _row_of(record: RollbackRecord) -> tuple[Any, ...]:
     return (
-        f"{record.applied_at:%Y-%m-%d %H:%M:%S}\n{record.command_id}",
+        record.applied_at,
+        record.command_id,
         record.tool_name,
-        f"{record.from_version_number} → {record.to_version_number}\n"
-        f"{record.tier} {record.reason}\n"
-        f"until {record.expires_at:%Y-%m-%d %H:%M:%S}",
+        versions_text(record),
+        rule_of(record),
+        record.expires_at,
     )
 
 
@@ -37,11 +39,11 @@ def show_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
     if as_json:
         print_json(data_of(outcome))
     if outcome.status != "applied":
-        print(f"rollguard: not approved: {why_not_applied(outcome, None)}", file=sys.stderr)
+        print_note(f"not approved: {why_not_applied(outcome, outcome.to_version_id)}")
         return False
     if not as_json:
-        tool = printable(outcome.tool_name)
-        print(f"{tool}: version {outcome.to_version_number} is current again")
+        current = version_text(outcome.to_version_number, outcome.to_version_id)
+        print_line(f"{outcome.tool_name}: {current} is current again")
     return True
 
 
@@ -53,9 +55,8 @@ def show_dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
     if as_json:
         print_json(data_of(outcome))
     if outcome.rejection != "dismissed":
-        what = outcome.rejection or outcome.status
-        print(f"rollguard: not dismissed: {what} before", file=sys.stderr)
+        print_note(f"not dismissed: {outcome.rejection or outcome.status} before")
         return False
     if not as_json:
-        print(f"{printable(outcome.tool_name)}: dismissed, and stays as it is")
+        print_line(f"{outcome.tool_name}: dismissed, and stays as it is")
     return True

@@ -1,7 +1,7 @@
 """The output of ``pin`` and ``unpin``."""
 
 from db.rollbacks.pins import Pin
-from rollguard.printing import data_of, pairs, print_json, printable
+from rollguard.printing import data_of, print_json, print_line, print_pairs
 
 
 def show_pin(found: Pin, as_json: bool) -> None:
@@ -9,7 +9,7 @@ def show_pin(found: Pin, as_json: bool) -> None:
     if as_json:
         print_json(data_of(found))
         return
-    pairs(
+    print_pairs(
         {
             "pinned": found.tool_name,
             "reason": found.reason,
@@ -25,4 +25,4 @@ def show_unpinned(found: Pin, as_json: bool) -> None:
     if as_json:
         print_json(data_of(found))
     else:
-        print(f"{printable(found.tool_name)}: not pinned any more")
+        print_line(f"{found.tool_name}: not pinned any more")

@@ -1,12 +1,20 @@
 """The output of ``rollbacks``, ``explain`` and ``rollback``."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from db.rollbacks.records import RollbackRecord
+from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import RollbackExplanation
-from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
+from rollguard.printing import (
+    data_of,
+    print_json,
+    print_line,
+    print_note,
+    print_pairs,
+    print_table,
+)
+from rollguard.value_texts import time_text, version_text
 from schemas.rollback import RollbackOutcome, TargetChoice
 
 _TARGETS: Final[dict[TargetChoice, str]] = {
@@ -20,39 +28,59 @@ def show_rollbacks(found: Sequence[RollbackRecord], as_json: bool) -> None:
     if as_json:
         print_json([data_of(record) for record in found])
         return
-    print_table(("applied at, command", "tool", "what"), (_line_of(record) for record in found))
+    what = ("versions", "status", "rule", "by", "breaks")
+    columns = (("applied at", "command"), "tool", what)
+    print_table(columns, (_row_of(record) for record in found))
 
 
-def _line_of(record: RollbackRecord) -> tuple[str, str, str]:
-    """Return few columns of several lines each, because a terminal has 80 characters."""
-    versions = f"{record.from_version_number or '?'} → {record.to_version_number or '?'}"
-    rule = record.reason if record.tier == "manual" else f"{record.tier} {record.reason}"
-    breaks = "\nbreaks calls" if record.is_breaking_change else ""
+def _row_of(record: RollbackRecord) -> tuple[Any, ...]:
     return (
-        f"{record.applied_at:%Y-%m-%d %H:%M:%S}\n{record.command_id}",
+        record.applied_at,
+        record.command_id,
         record.tool_name,
-        f"{versions}, {status_text(record)}\n{rule}\nby {record.issued_by}{breaks}",
+        versions_text(record),
+        status_text(record),
+        rule_of(record),
+        f"by {record.issued_by}",
+        "breaks calls" if record.is_breaking_change else "",
     )
+
+
+def versions_text(record: RollbackRecord) -> str:
+    """Return which version a command replaces by which: ``v2 (id 7) → v1 (id 5)``."""
+    return (
+        f"{version_text(record.from_version_number, record.from_version_id)} → "
+        f"{version_text(record.to_version_number, record.to_version_id)}"
+    )
+
+
+def rule_of(record: RollbackRecord) -> str:
+    """Return the tier and the reason of a command; only ``manual`` for a person's."""
+    return record.reason if record.tier == "manual" else f"{record.tier} {record.reason}"
 
 
 def status_text(record: RollbackRecord) -> str:
     """Say what the outcome of a command is, and which person decided it, if one did."""
-    if record.status == "held":
-        return f"held until {record.expires_at:%Y-%m-%d %H:%M:%S}"
+    if record.status == "held" and record.expires_at is not None:
+        return f"held until {time_text(record.expires_at)}"
     if record.dismissed_by is not None:
         return f"rejected: dismissed by {record.dismissed_by}: {record.dismissal}"
     status = f"rejected: {record.rejection}" if record.rejection else record.status
     return status if record.approved_by is None else f"{status}, approved by {record.approved_by}"
 
 
-def show_outcome(found: RollbackOutcome, as_json: bool) -> None:
-    """Print the outcome of a rollback; on stderr, why it was rejected."""
+def show_outcome(
+    found: RollbackOutcome, target: int, target_number: int | None, as_json: bool
+) -> None:
+    """Print the outcome of a rollback to a version; on stderr, why it was not carried out."""
     if as_json:
         print_json(data_of(found))
-    elif found.status == "applied":
-        print(f"{printable(found.tool_name)}: version {found.to_version_number} is current again")
-    if found.status == "rejected":
-        print(f"rollguard: rejected: {found.rejection}", file=sys.stderr)
+    if found.status != "applied":
+        word = found.rejection or found.status
+        print_note(f"{found.status}: {word}: {why_not_applied(found, target, target_number)}")
+    elif not as_json:
+        current = version_text(found.to_version_number, found.to_version_id)
+        print_line(f"{found.tool_name}: {current} is current again")
 
 
 def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
@@ -61,13 +89,13 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
         print_json(_document(found))
         return
     command = found.command
-    pairs(
+    print_pairs(
         {
             "command": command.command_id,
             "tool": command.tool_name,
             "status": status_text(command),
-            "from version": command.from_version_number,
-            "to version": command.to_version_number,
+            "from version": version_text(command.from_version_number, command.from_version_id),
+            "to version": version_text(command.to_version_number, command.to_version_id),
             "tier": command.tier,
             "reason": command.reason,
             "rule": found.rule,
@@ -76,7 +104,7 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             "issued at": command.issued_at,
             "applied at": command.applied_at,
             **_target(command),
-            **_numbers(command),
+            "details": {name: value for name, value in command.details.items() if name != "recent"},
         }
     )
     if found.executions or found.unrecorded:
@@ -93,24 +121,14 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
         )
 
 
-def _target(command: RollbackRecord) -> dict[str, str]:
+def _target(command: RollbackRecord) -> dict[str, Any]:
     """Return how the target was chosen and what it breaks, if the command says so."""
-    lines = {}
+    lines: dict[str, Any] = {}
     if command.target is not None:
         lines["target"] = _TARGETS[command.target]
     if command.breaking_changes is not None:
-        lines["breaks calls"] = "yes" if command.is_breaking_change else "no"
-        lines["changes for callers"] = "\n".join(command.breaking_changes)
-    return lines
-
-
-def _numbers(command: RollbackRecord) -> dict[str, Any]:
-    """Return the details, each under a name that no other line has."""
-    lines = {f"details: {name}": value for name, value in command.details.items()}
-    lines.pop("details: recent", None)
-    rate = command.details.get("success_rate")
-    if isinstance(rate, float):
-        lines["details: success_rate"] = percent(rate)
+        lines["breaks calls"] = bool(command.is_breaking_change)
+        lines["changes for callers"] = command.breaking_changes
     return lines
 
 

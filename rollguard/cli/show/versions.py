@@ -8,32 +8,72 @@ from rich.syntax import Syntax
 
 from db.rollbacks.records import RollbackRecord
 from db.versions.reading import VersionRecord
-from rollguard.cli.show.rollbacks import status_text
+from rollguard.cli.show.rollbacks import rule_of, status_text
 from rollguard.operations.rollbacks import named_executions
-from rollguard.printing import data_of, pairs, percent, print_json, print_table, printable
+from rollguard.operations.versions import FoundVersion
+from rollguard.printing import (
+    data_of,
+    on_terminal,
+    print_json,
+    print_pairs,
+    print_table,
+    print_unchanged,
+)
+from rollguard.value_texts import percent, printable, time_text, version_text
 
 
-def show_version(found: VersionRecord, as_json: bool, *, in_full: bool = False) -> None:
+def show_version(found: FoundVersion, as_json: bool, *, in_full: bool = False) -> None:
     """Print one version with its metrics; in full also the commands about it and its code."""
+    record = found.record
     if as_json:
-        print_json(data_of(found))
+        print_json(data_of(record))
         return
-    data = data_of(found)
-    code = data.pop("code")
-    del data["rollbacks"]
-    data["success_rate"] = percent(found.success_rate)
-    data["breaking_changes"] = "\n".join(found.breaking_changes) or None
-    data["accepted_breaks"] = "\n".join(
-        f"{each.kind or ''} {each.object or ''}: {each.reason}" for each in found.accepted_breaks
-    )
-    data["activated_by"] = f"{found.activated_by.kind} {found.activated_by.id}"
-    data["rolled back"] = rollbacks_text(found)
-    pairs(data)
+    print_pairs(_values(found))
     if in_full:
-        for command in found.rollbacks:
-            executions = "\n".join(named_executions(command))
-            pairs({"command": command.command_id, "executions": executions})
-        Console().print(Syntax(printable(code), "python", line_numbers=True))
+        for command in record.rollbacks:
+            print_pairs({"command": command.command_id, "executions": named_executions(command)})
+        print()
+        _print_code(record.code)
+
+
+def _values(found: FoundVersion) -> dict[str, Any]:
+    record = found.record
+    return {
+        "tool_name": record.tool_name,
+        "version": version_text(record.version_number, record.version_id),
+        "is_current": record.is_current,
+        "created_at": record.created_at,
+        "created_by": record.created_by,
+        "improvement_type": record.improvement_type,
+        "improvement_reason": record.improvement_reason,
+        "previous_version": version_text(found.previous_number, record.previous_version_id),
+        "is_breaking_change": record.is_breaking_change,
+        "breaking_changes": record.breaking_changes,
+        "accepted_breaks": [
+            f"{' '.join(filter(None, (each.kind, each.object)))}: {each.reason}"
+            for each in record.accepted_breaks
+        ],
+        "success_rate": percent(record.success_rate),
+        "total_executions": record.total_executions,
+        "successful_executions": record.successful_executions,
+        "pruned_executions": record.pruned_executions,
+        "deployment_count": record.deployment_count,
+        "trusted": record.trusted,
+        "activation": record.activation,
+        "activated_at": record.activated_at,
+        "activated_by": f"{record.activated_by.kind} {record.activated_by.id}",
+        "rollbacks": rollback_texts(record),
+        "deployment_id": record.deployment_id,
+        "code_hash": record.code_hash,
+    }
+
+
+def _print_code(code: str) -> None:
+    if not on_terminal():
+        print_unchanged(code)
+        return
+    shown = printable(code, keep_lines=True)
+    Console().print(Syntax(shown, "python", line_numbers=True, word_wrap=True))
 
 
 def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
@@ -41,38 +81,38 @@ def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
     if as_json:
         print_json([data_of(found) for found in versions])
         return
-    columns = ("", "number", "id", "made", "success", "breaks and rollbacks")
-    print_table(columns, (_line_of(found) for found in versions))
-
-
-def _line_of(found: VersionRecord) -> tuple[Any, ...]:
-    """Return few columns of several lines each, because a terminal has 80 characters."""
-    made = (
-        f"{found.created_at:%Y-%m-%d %H:%M:%S}",
-        f"{found.created_by}, {found.improvement_type}",
-        found.improvement_reason or "",
+    columns = (
+        *(("version", "current"), "created at", ("created by", "type", "reason")),
+        *(("success", "executions"), ("breaking changes", "rollbacks")),
     )
+    print_table(columns, (_row_of(found) for found in versions))
+
+
+def _row_of(found: VersionRecord) -> tuple[Any, ...]:
     return (
-        "*" if found.is_current else "",
-        found.version_number,
-        found.version_id,
-        "\n".join(line for line in made if line),
-        f"{percent(found.success_rate)}\nof {found.total_executions}",
-        "\n".join(line for line in (*found.breaking_changes, rollbacks_text(found)) if line),
+        version_text(found.version_number, found.version_id),
+        "current" if found.is_current else "",
+        found.created_at,
+        found.created_by,
+        found.improvement_type,
+        found.improvement_reason,
+        percent(found.success_rate),
+        f"of {found.total_executions}",
+        found.breaking_changes,
+        rollback_texts(found),
     )
 
 
-def rollbacks_text(found: VersionRecord) -> str:
-    """Return a line for each rollback of a version, carried out or not.
+def rollback_texts(found: VersionRecord) -> list[str]:
+    """Return a text for each rollback of a version, carried out or not.
 
     It says when, by which rule and because of how many executions.
     """
-    return "\n".join(_rollback_text(command) for command in found.rollbacks)
+    return [_rollback_text(command) for command in found.rollbacks]
 
 
 def _rollback_text(command: RollbackRecord) -> str:
-    rule = command.reason if command.tier == "manual" else f"{command.tier} {command.reason}"
     executions = len(named_executions(command))
     evidence = f", {executions} executions" if executions else ""
     status = "" if command.status == "applied" else f", {status_text(command)}"
-    return f"{command.applied_at:%Y-%m-%d %H:%M:%S} {rule}{evidence}{status}"
+    return f"{time_text(command.applied_at)} {rule_of(command)}{evidence}{status}"

@@ -24,6 +24,7 @@ _IMPORTED: Final = (
     "agents.worker.process",
     "rollguard.backtest_sources",
     "rollguard.cli.app",
+    "rollguard.cli.process",
     "rollguard.cli.show",
     "rollguard.operations",
 )
@@ -126,5 +127,8 @@ if __name__ == "__main__":
         os.environ.clear()
         os.environ.update(program["environment"])
         os.chdir(program["folder"])
+        for stream in program["closed"]:
+            os.close(("stdin", "stdout", "stderr").index(stream))
+            setattr(sys, stream, None)  # as Python does it at its start
         sys.argv = [program["module"], *program["arguments"]]
         runpy.run_module(program["module"], run_name="__main__", alter_sys=True)

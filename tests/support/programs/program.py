@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
@@ -37,13 +37,18 @@ class Program:
         stderr: _Stream,
         env: Mapping[str, str],
         folder: Path | None = None,
+        closed: Sequence[str] = (),
     ) -> Self:
-        """Run ``python -m MODULE ARGUMENTS`` in ``folder``, by default the tests' own."""
+        """Run ``python -m MODULE ARGUMENTS`` in ``folder``, by default the tests' own.
+
+        The streams in ``closed`` (such as ``stdin``) are closed, as a shell does it for ``<&-``.
+        """
         request = {
             "module": module,
             "arguments": arguments,
             "environment": dict(env),
             "folder": str(folder or Path.cwd()),
+            "closed": closed,
         }
         ours, theirs = socket.socketpair()
         with theirs, Path(os.devnull).open("rb") as nothing:

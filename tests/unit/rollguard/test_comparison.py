@@ -24,7 +24,8 @@ from rollguard.management.version_comparison import (
     comparison_of,
     metrics_comparison,
 )
-from rollguard.printing import print_json, printable
+from rollguard.printing import print_json
+from rollguard.value_texts import printable
 from schemas.deployment import AcceptedBreak, code_hash_of
 from schemas.execution import ActivatedBy
 from tests.support.cpu_time import reference_seconds
@@ -215,11 +216,11 @@ def test_the_diff_of_other_long_texts_is_fast(one: str, two: str) -> None:
 def test_the_header_names_versions_and_times() -> None:
     before, after = version(1, "a\n"), version(2, "b\n")
     assert code_diff(before, after).split("\n")[:2] == [
-        "--- t version 1 (id 1)\t2026-01-31T12:01:00Z",
-        "+++ t version 2 (id 2)\t2026-01-31T12:02:00Z",
+        "--- t v1 (id 1)\t2026-01-31T12:01:00Z",
+        "+++ t v2 (id 2)\t2026-01-31T12:02:00Z",
     ]
     odd = after.model_copy(update={"tool_name": "two\nlines"})
-    assert code_diff(before, odd).split("\n")[1].startswith("+++ two\\nlines version 2 (id 2)\t")
+    assert code_diff(before, odd).split("\n")[1].startswith("+++ two\\nlines v2 (id 2)\t")
 
 
 def test_without_executions_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,4 +268,4 @@ def test_a_break_is_accepted_by_name() -> None:
     ],
 )
 def test_a_terminal_shows_and_does_not_obey(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert printable(text, keep_lines=True) == shown

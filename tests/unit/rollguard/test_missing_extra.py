@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 import rollguard.management
-from rollguard.cli.missing_extra import missing_extra
+from rollguard.cli.process.missing_extra import missing_extra
 
 
 @pytest.mark.parametrize(

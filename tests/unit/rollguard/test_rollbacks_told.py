@@ -8,7 +8,7 @@ import pytest
 
 from db.rollbacks.records import RollbackRecord
 from rollguard.cli.show.rollbacks import show_explanation, show_rollbacks
-from rollguard.cli.show.versions import rollbacks_text
+from rollguard.cli.show.versions import rollback_texts
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
@@ -66,14 +66,14 @@ def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({}, "2026-01-31 12:00:00 immediate signature_change"),
+        ({}, "2026-01-31T12:00:00Z immediate signature_change"),
         (
             {"status": "held", "expires_at": NOON},
-            "2026-01-31 12:00:00 immediate signature_change, held until 2026-01-31 12:00:00",
+            "2026-01-31T12:00:00Z immediate signature_change, held until 2026-01-31T12:00:00Z",
         ),
         (
             {"status": "rejected", "rejection": "budget"},
-            "2026-01-31 12:00:00 immediate signature_change, rejected: budget",
+            "2026-01-31T12:00:00Z immediate signature_change, rejected: budget",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) 
         rollbacks = (record(**fields),)
 
     found: Any = Version()
-    assert rollbacks_text(found) == text
+    assert rollback_texts(found) == [text]
 
 
 def explained(capsys: pytest.CaptureFixture[str], **fields: Any) -> str:

@@ -1,0 +1,29 @@
+"""Running the work of a verb. If it takes long, a person is told what it waits for."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+NOTICE_AFTER_S: Final = 2.0
+"""After so long a person wonders whether anything happens."""
+
+
+def run(work: Coroutine[Any, Any, T], waits_for: str | None = None) -> T:
+    """Run a coroutine in an event loop of its own, and return its result.
+
+    If it takes more than two seconds, stderr says what it waits for.
+    """
+    return asyncio.run(work if waits_for is None else _with_notice(work, waits_for))
+
+
+async def _with_notice(work: Coroutine[Any, Any, T], waits_for: str) -> T:
+    from rollguard.printing import print_note
+
+    loop = asyncio.get_running_loop()
+    notice = loop.call_later(NOTICE_AFTER_S, print_note, f"waiting for {waits_for}")
+    try:
+        return await work
+    finally:
+        notice.cancel()
