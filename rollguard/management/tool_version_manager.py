@@ -22,7 +22,13 @@ import structlog
 from db.postgres.pool import Connection
 from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
-from db.versions.reading import VersionRecord, current_version, history, version
+from db.versions.reading import (
+    VersionRecord,
+    current_version,
+    history,
+    version,
+    version_numbers,
+)
 from policy.decision.command import details_of
 from rollguard.interruption import is_interruption
 from rollguard.management.automatic_commands import (
@@ -37,7 +43,7 @@ from rollguard.management.version_comparison import code_diff, comparison_of
 from rollguard.operations.health import health_of
 from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author, ToolVersion
-from schemas.errors import Rejected
+from schemas.errors import Rejected, RollguardError
 from schemas.fields import parse_time
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings, load_settings
@@ -287,9 +293,12 @@ class ToolVersionManager(ClosesAtExit):
 
     async def result_of(self, outcome: RollbackOutcome, target: int | None) -> dict[str, Any]:
         """Tell the registry of a rollback, and return the rollback's result."""
-        applied = outcome.status == "applied"
+        applied, error = outcome.status == "applied", None
         if applied:
             await self._tell_registry(outcome.tool_name)
+        else:
+            number = await self._number_of(outcome.tool_name, target)
+            error = why_not_applied(outcome, target, number)
         return {
             "success": applied,
             "status": outcome.status,
@@ -301,8 +310,18 @@ class ToolVersionManager(ClosesAtExit):
             "tier": outcome.tier,
             "reason": outcome.reason,
             "rejection": outcome.rejection,
-            "error": None if applied else why_not_applied(outcome, target),
+            "error": error,
         }
+
+    async def _number_of(self, tool_name: str, version_id: int | None) -> int | None:
+        """Return the number of a version; None if it is not known, also without Postgres."""
+        if version_id is None:
+            return None
+        try:
+            async with self.connections.postgres() as conn:
+                return (await version_numbers(conn, tool_name, ids=[version_id])).get(version_id)
+        except RollguardError:
+            return None
 
     async def _asked(
         self, tool_name: str, at: datetime | None

@@ -140,7 +140,7 @@ async def test_rollback_to_version(run: Callable[..., Any], system: System) -> N
     [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
     assert row["version_number"] == 2
     _, printed = await run("Rollback to Version")
-    assert "❌ Rollback failed: version 2 of 'my_tool' is the current one already" in printed
+    assert "❌ Rollback failed: v2 (id 2) of 'my_tool' is the current one already" in printed
 
 
 async def test_check_fast_rollback_triggers(run: Callable[..., Any], system: System) -> None:

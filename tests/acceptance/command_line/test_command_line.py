@@ -125,7 +125,7 @@ async def test_errors_have_a_message_and_an_exit_code(
 @pytest.mark.timeout(120)
 async def test_the_commands_of_the_readme_work(shared_system: System, tmp_path: Path) -> None:
     env = shared_system.environment()
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     lines = [line.removeprefix("$ ") for line in block.splitlines()]
     assert len(lines) == 9
