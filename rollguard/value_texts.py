@@ -51,11 +51,15 @@ def value_text(value: object) -> str:
         case datetime():
             return time_text(value)
         case Mapping():
-            parts = [f"{printable(str(name))} {_part(each)}" for name, each in value.items()]
+            parts = [f"{_name_text(name)} {_part(each)}" for name, each in value.items()]
             return ", ".join(parts) or _NOTHING
         case list() | tuple() | Set():
             return ", ".join(_part(each) for each in value) or _NOTHING
     return _NOTHING if value is None or value == "" else printable(str(value))
+
+
+def _name_text(name: object) -> str:
+    return printable(str(name).replace("_", " "))
 
 
 def _part(value: object) -> str:
@@ -99,7 +103,7 @@ def named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     lines: list[tuple[str, str]] = []
     for name, value in values.items():
-        shown = printable(name.replace("_", " "))
+        shown = _name_text(name)
         if isinstance(value, Mapping) and value:
             lines += [(f"{shown}: {inner}", text) for inner, text in named(value)]
         elif isinstance(value, list | tuple) and value:

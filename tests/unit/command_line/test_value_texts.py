@@ -63,7 +63,7 @@ def test_nothing_that_is_obeyed_is_left(text: str) -> None:
         (NOON.astimezone(timezone(timedelta(hours=5, minutes=30))), "2026-01-31T12:00:00Z"),
         (NOON + timedelta(microseconds=5), "2026-01-31T12:00:00Z"),
         (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
-        ({"a": None, "b": [True, {"c": 1}]}, "a -, b (yes, (c 1))"),
+        ({"a": None, "b": [True, {"c_d": 1}]}, "a -, b (yes, (c d 1))"),
         (("x\n", 2), "x␊, 2"),
     ],
 )
