@@ -34,6 +34,12 @@ _NARROWEST: Final = 10
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
+def clear_terminal() -> None:
+    """Begin again at the top of the terminal; nothing happens in a pipe."""
+    if on_terminal():
+        _terminal().clear()
+
+
 def on_terminal() -> bool:
     """Return whether a person reads stdout on a terminal."""
     return sys.stdout.isatty()

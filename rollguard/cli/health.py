@@ -24,8 +24,8 @@ def _health_of(tool: str) -> dict[str, Any]:
 
     If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
     """
-    from rollguard.operations.health import health_of
-    from rollguard.operations.why_waiting import why_waiting
+    from rollguard.operations.overview.health import health_of
+    from rollguard.operations.overview.why_waiting import why_waiting
     from rollguard.printing import print_note
     from schemas.errors import RollguardError
 

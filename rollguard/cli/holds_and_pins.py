@@ -60,7 +60,9 @@ def dismiss(
 
 
 def pin(
-    tool: Tool,
+    tool: Annotated[
+        str | None, typer.Argument(help="The tool's name; without it, list all pins.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; without it, show the pin.")] = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="For so long: 90s, 15m, 2h, 7d.")
@@ -80,9 +82,14 @@ def pin(
 
     A person can still roll it back.
     """
-    from rollguard.cli.show.pins import show_pin
+    from rollguard.cli.show.pins import show_pin, show_pins
     from rollguard.operations import pins
 
+    if tool is None:
+        if (reason, for_, until, by) != (None, None, None, None):
+            raise typer.BadParameter("name the TOOL to pin")
+        show_pins(run(pins.every_pin(settings())), as_json)
+        return
     if reason is None:
         if (for_, until, by) != (None, None, None):
             raise typer.BadParameter("give --reason TEXT")

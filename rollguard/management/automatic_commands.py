@@ -20,7 +20,7 @@ from policy.decision.rebuild import rebuild
 from policy.state.last_command import LastCommand
 from policy.state.row import Row
 from rollguard.management.connections import Connections
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from schemas.deployment import ToolVersion
 from schemas.errors import Rejected, Retryable
 from schemas.fields import micros_of, parse_time, storable, time_of

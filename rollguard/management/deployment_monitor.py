@@ -10,7 +10,7 @@ from typing import Any, Final
 from rollguard.management.automatic_commands import demanded_command
 from rollguard.management.closing import ClosesAtExit
 from rollguard.management.tool_version_manager import ReloadsTools, ToolVersionManager
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from schemas.settings import Settings
 
 ISSUED_BY: Final = "monitor"

@@ -40,7 +40,7 @@ from rollguard.management.closing import ClosesAtExit
 from rollguard.management.connections import Connections
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.management.version_comparison import code_diff, comparison_of
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from rollguard.refusal import DeploymentRefused
 from schemas.deployment import AcceptedBreak, Author, ToolVersion
 from schemas.errors import Rejected, RollguardError

@@ -21,13 +21,13 @@ def show_check(found: Mapping[str, Any], as_json: bool) -> None:
 
 
 def show_health(found: Mapping[str, Any], as_json: bool) -> None:
-    """Print the windows, and the newest executions."""
+    """Print the windows, how near each rule is, and the newest executions."""
     if as_json:
         print_json(found)
         return
     health = _with_times(found)
     number, version_id = health.pop("version_number"), health.pop("version_id")
-    windows, recent = health.pop("windows"), health.pop("recent")
+    windows, recent, rules = (health.pop(name) for name in ("windows", "recent", "rules"))
     values = {
         "tool_name": health.pop("tool_name"),
         "version": version_text(number, version_id),
@@ -38,6 +38,21 @@ def show_health(found: Mapping[str, Any], as_json: bool) -> None:
             f"{window['failures']} of {window['executions']} failed in {window['window_s']} s"
         )
     print_pairs(values)
+    print_table(
+        ("rule", "holds", "now", "limit", ("executions", "needed")),
+        (
+            (
+                f"{each['tier']} {each['reason']}",
+                each["holds"],
+                each["value"],
+                each["limit"],
+                each["executions"],
+                each["executions_needed"],
+            )
+            for each in rules
+        ),
+        title="how near each rule is",
+    )
     print_table(
         ("executed at", "success", "error", "execution"),
         (

@@ -1,7 +1,9 @@
-"""The output of ``pin`` and ``unpin``."""
+"""The output of ``pin``, ``unpin`` and ``pins``."""
+
+from collections.abc import Sequence
 
 from db.rollbacks.pins import Pin
-from rollguard.printing import data_of, print_json, print_line, print_pairs
+from rollguard.printing import data_of, print_json, print_line, print_pairs, print_table
 
 
 def show_pin(found: Pin, as_json: bool) -> None:
@@ -26,3 +28,23 @@ def show_unpinned(found: Pin, as_json: bool) -> None:
         print_json(data_of(found))
     else:
         print_line(f"{found.tool_name}: not pinned any more")
+
+
+def show_pins(found: Sequence[Pin], as_json: bool) -> None:
+    """Print a line for each pin."""
+    if as_json:
+        print_json([data_of(pin) for pin in found])
+        return
+    print_table(
+        ("tool", "reason", "by", ("since", "until")),
+        (
+            (
+                pin.tool_name,
+                pin.reason,
+                pin.pinned_by,
+                pin.pinned_at,
+                pin.expires_at or "it is unpinned",
+            )
+            for pin in found
+        ),
+    )

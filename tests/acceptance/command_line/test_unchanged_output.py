@@ -31,7 +31,8 @@ class Tool(NamedTuple):
 
 @pytest_asyncio.fixture
 async def two_versions(shared_system: System, tool: str) -> AsyncIterator[Tool]:
-    await shared_system.deploy("other", f"name = {tool!r}")  # so that no id is a number as well
+    for number in (1, 2):  # so that no id of the tool is the number of a version as well
+        await shared_system.deploy("other", f"name = {tool!r}, {number}")
     first = await shared_system.deploy(tool, "def execute(x): pass")
     second = await shared_system.deploy(tool, CODE)
     assert first.version_id is not None

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from rollguard import DeploymentMonitor, ToolVersionManager
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from rollguard.pins import pin
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rollguard.embedded.ports import free_port
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from schemas.errors import Misconfigured, Rejected
 from tests.support.system import System
 from tests.support.waiting import until

@@ -13,7 +13,7 @@ from rollguard.embedded.ports import free_port
 from rollguard.embedded.stack import EmbeddedStack
 from rollguard.embedded.supervisor import SupervisedWorker
 from rollguard.management.deployment_monitor import DeploymentMonitor
-from rollguard.operations.health import health_of
+from rollguard.operations.overview.health import health_of
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.identity import Identity
 from schemas.settings import Settings

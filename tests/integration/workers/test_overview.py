@@ -8,8 +8,8 @@ from agents.worker.health_monitor import INTERVAL_S
 from db.rollbacks.pins import pin
 from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
-from rollguard.operations.status import system_status
-from rollguard.operations.tools import tools_at_a_glance
+from rollguard.operations.overview.status import system_status
+from rollguard.operations.overview.tools import tools_at_a_glance
 from tests.support.messages import execution
 from tests.support.system import System
 from tests.support.waiting import until

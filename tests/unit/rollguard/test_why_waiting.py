@@ -8,7 +8,7 @@ import pytest
 
 from db.rollbacks.pins import Pin
 from db.rollbacks.records import RollbackRecord
-from rollguard.operations.why_waiting import waiting_text
+from rollguard.operations.overview.why_waiting import waiting_text
 from schemas.rules import Rules
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from db.versions.listing import ListedTool, listed_tools
 from policy.decision.health import State
 from rollguard.operations.connection import connection
-from rollguard.operations.detector import ask_detector
+from rollguard.operations.overview.detector import ask_detector
 from schemas.errors import RollguardError
 from schemas.settings import Settings
 

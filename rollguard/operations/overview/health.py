@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from rollguard.operations.detector import ask_detector
+from rollguard.operations.overview.detector import ask_detector
 from schemas.errors import Rejected
 from schemas.settings import Settings
 
@@ -16,7 +16,7 @@ async def health_of(
 
     Any detector of this system can be asked: it passes the question on to the one that owns the
     tool. Raises Rejected if the tool was never activated. For other errors and ``unchecked`` see
-    ``rollguard.operations.detector.ask_detector``.
+    ``rollguard.operations.overview.detector.ask_detector``.
     """
     if not tool:
         raise Rejected("tool: an empty name is not the name of a tool")

@@ -1,0 +1,62 @@
+"""The verbs that show everything at a glance: tools, status and pins."""
+
+import time
+from typing import Annotated, Final, Literal
+
+import typer
+
+from rollguard.cli.options import Json, run, settings
+
+_WATCH_S: Final = 2.0
+
+StateName = Literal["healthy", "suspect", "condemned", "unjudged", "unknown"]
+
+
+def tools(
+    state: Annotated[
+        StateName | None, typer.Option(help="Only tools in this state.", show_default=False)
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show them again every 2 s, until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List all tools: current version, state, success rate, last rollback, pin.
+
+    States: condemned (a rule demands a rollback), suspect (a recent execution failed), healthy,
+    unjudged (not executed since its activation), unknown (no detector answers for it).
+    """
+    from rollguard.cli.show.overview import show_tools
+    from rollguard.operations.overview.tools import tools_at_a_glance
+    from rollguard.printing import clear_terminal, print_note
+
+    in_force = settings()
+    while True:
+        found = run(tools_at_a_glance(in_force, state, print_note))
+        if watch:
+            clear_terminal()
+        show_tools(found, as_json)
+        if not watch:
+            return
+        time.sleep(_WATCH_S)
+
+
+def status(as_json: Json = False) -> None:
+    """Show the system: brokers, Postgres, the workers and the lag of each role, what is stuck.
+
+    Exit 1 if Kafka or Postgres does not answer.
+    """
+    from rollguard.cli.show.overview import show_status
+    from rollguard.operations.overview.status import system_status
+
+    found = run(system_status(settings()), "Kafka and Postgres")
+    show_status(found, as_json)
+    raise typer.Exit(0 if found.kafka and found.postgres else 1)
+
+
+def pins(as_json: Json = False) -> None:
+    """List the pins that are in force."""
+    from rollguard.cli.show.pins import show_pins
+    from rollguard.operations.pins import every_pin
+
+    show_pins(run(every_pin(settings())), as_json)
