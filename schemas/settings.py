@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     ``kafka_cert_file``."""
     postgres_dsn: SecretStr = SecretStr("postgresql://rollguard@127.0.0.1:5432/rollguard")
     """The address of the Postgres database, with user and password."""
+    postgres_pooling: Literal["auto", "session", "transaction"] = "auto"
+    """For how long a pooler such as PgBouncer lends its connections to Postgres. With
+    ``transaction``, connections keep no prepared statements. With ``auto``, they keep none if there
+    is a pooler; if that one has `pool_mode = session`, ``session`` saves time."""
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,150}$")
     """Text that the name of every topic and every consumer group begins with. No separator is
     added."""

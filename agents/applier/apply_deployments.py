@@ -119,7 +119,8 @@ async def _compared(
     request: Deployment, current: ToolVersion | None, comparisons: Comparisons
 ) -> Compared:
     findings = await comparisons.findings(_pair_of(request, current))
-    return Compared(request, sentences(findings), is_breaking(findings))
+    against = None if current is None else current.version_id
+    return Compared(request, sentences(findings), is_breaking(findings), against)
 
 
 def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | None:

@@ -34,7 +34,11 @@ class ExpireHolds:
         return sum([await self._expire(tool) for tool in tools])
 
     async def _expire(self, tool: str) -> int:
-        async with acquire(self._pool) as conn, tool_lock(conn, tool):
+        async with (
+            acquire(self._pool) as holder,
+            tool_lock(holder, tool),
+            acquire(self._pool) as conn,
+        ):
             outcomes = await due(conn, tool)
             await self._outbox.publish(
                 [Outgoing.of(self._topics.outcomes, tool, outcome) for outcome in outcomes]

@@ -43,7 +43,11 @@ class PublishChanges:
         Return the outcomes, one for each tool, after the broker has acknowledged them. No tool may
         be there twice. Raises Retryable.
         """
-        async with acquire(self._pool) as conn, tool_lock(conn, *tools):
+        async with (
+            acquire(self._pool) as holder,
+            tool_lock(holder, *tools),
+            acquire(self._pool) as conn,
+        ):
             outcomes = await change(conn)
             crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))

@@ -52,7 +52,11 @@ class RepublishVersions:
         return written
 
     async def _publish(self, tool: str) -> None:
-        async with acquire(self._pool) as conn, tool_lock(conn, tool):
+        async with (
+            acquire(self._pool) as holder,
+            tool_lock(holder, tool),
+            acquire(self._pool) as conn,
+        ):
             version = await current_version(conn, tool)
             if version is not None:
                 await self._outbox.publish([Outgoing.of(self._topics.versions, tool, version)])

@@ -198,7 +198,7 @@ class Wiring:
         )
 
     async def _postgres(self) -> Pool:
-        dsn = self.settings.postgres_dsn.get_secret_value()
-        pool = await when_it_answers(lambda: open_migrated_pool(dsn), self.waits)
+        dsn, pooling = self.settings.postgres_dsn.get_secret_value(), self.settings.postgres_pooling
+        pool = await when_it_answers(lambda: open_migrated_pool(dsn, pooling), self.waits)
         self.stack.push_async_callback(pool.close)
         return pool

@@ -62,7 +62,9 @@ async def executions_in_order(
     """
     wanted = None if tools is None else list(tools)
     with postgres_errors():
-        cursor = await conn.cursor(_SQL["executions"], wanted, since, until)
+        # without a name, because a pooler keeps one beyond the transaction
+        statement = await conn.prepare(_SQL["executions"], name="")
+        cursor = await statement.cursor(wanted, since, until)
         while rows := await cursor.fetch(_AT_ONCE):
             yield [_execution(row) for row in rows]
 

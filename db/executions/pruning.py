@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from db.postgres.errors import postgres_errors
-from db.postgres.locks import bounded_transaction
+from db.postgres.locks import bounded_transaction, idle_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.errors import Rejected
@@ -15,17 +15,15 @@ _SQL: Final = blocks("executions/pruning.sql")
 
 
 @asynccontextmanager
-async def only_prune(conn: Connection) -> AsyncIterator[None]:
-    """Be the only one that prunes this database. Raise Rejected if another one does."""
-    with postgres_errors():
-        if not await conn.fetchval(_SQL["lock"]):
+async def only_prune(holder: Connection) -> AsyncIterator[None]:
+    """Be the only one that prunes this database. Raise Rejected if another one does.
+
+    Prune on another connection: this one is in an ``idle_transaction``.
+    """
+    async with idle_transaction(holder):
+        if not await holder.fetchval(_SQL["lock"]):
             raise Rejected("another prune is at work on this database")
-    try:
         yield
-    finally:
-        if not conn.is_closed():
-            with postgres_errors():
-                await conn.execute(_SQL["unlock"])
 
 
 async def tools_with_executions_before(conn: Connection, before: datetime) -> list[str]:

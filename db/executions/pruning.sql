@@ -1,8 +1,5 @@
 -- name: lock
-select pg_try_advisory_lock(7655, 2)
-
--- name: unlock
-select pg_advisory_unlock(7655, 2)
+select pg_try_advisory_xact_lock(7655, 2)
 
 -- Goes from one tool name to the next along the index, without reading the executions themselves.
 -- name: tools

@@ -34,10 +34,10 @@ comment on column tool_versions.deployment_id is 'the deployment that made this 
 comment on column tool_versions.activation is
     'the newest activation of this version; counted per tool, from 1';
 
--- At most one current version of a tool, at every moment …
+-- At most one current version of a tool, at every moment ...
 create unique index tool_versions_one_current on tool_versions (tool_name) where is_current;
 
--- … and at least one at every commit, if the tool has versions.
+-- ... and at least one at every commit, if the tool has versions.
 create function require_current_version() returns trigger language plpgsql as $$
 declare
     tool varchar;

@@ -32,6 +32,13 @@ _RETRYABLE_STATES: Final = frozenset(
         "57014",  # statement timeout
     }
 )
+_LOST_STATEMENTS: Final = frozenset({"26000", "42P05"})
+"""A prepared statement is unknown, or known already: it was prepared on another session."""
+_POOLER_ERRORS: Final = "08P01"
+"""PgBouncer gives this state to all of its own errors; most of them pass."""
+_POOLER_REFUSES: Final = re.compile(
+    r"unsupported startup parameter|authentication failed|does not exist|no such (database|user)"
+)
 _IDEMPOTENCY_KEYS: Final = frozenset({"deployments_pkey", "rollbacks_pkey", "tool_executions_pkey"})
 """If one of these is violated, another connection has just stored the same id: the next try finds
 it."""
@@ -80,12 +87,21 @@ def _follows_loss(error: Exception) -> bool:
 
 def translate(error: Exception) -> RollguardError | None:
     """Return the error of this program that stands for ``error``; None if there is none."""
-    text = str(error) or type(error).__name__
+    text = str(error) or (
+        "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    )
     if isinstance(error, _LOST | asyncpg.InvalidCachedStatementError):  # a migration ran meanwhile
         return Retryable("Postgres", text)
     if isinstance(error, asyncpg.InterfaceError):
         return Retryable("Postgres", text) if _GONE.search(text) or _follows_loss(error) else None
     state = getattr(error, "sqlstate", None) or ""
+    if state in _LOST_STATEMENTS:
+        return Misconfigured(
+            "a pooler lends connections to Postgres for one transaction: set "
+            f"ROLLGUARD_POSTGRES_POOLING=transaction ({text})"
+        )
+    if state == _POOLER_ERRORS and _POOLER_REFUSES.search(text):
+        return Misconfigured(f"Postgres refuses: {text}")
     if state.startswith(_RETRYABLE_CLASSES) or state in _RETRYABLE_STATES:
         return Retryable("Postgres", text)
     if state == "23505" and getattr(error, "constraint_name", None) in _IDEMPOTENCY_KEYS:

@@ -1,18 +1,24 @@
-"""One writer for each tool: advisory locks by the name of the tool, with a limited wait."""
+"""One writer for each tool: advisory locks by the name of the tool, with a limited wait.
+
+Every lock belongs to a transaction, because a pooler may give the next transaction of a connection
+to another session. A lock that is held for longer therefore needs a connection of its own.
+"""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg
-
-from db.postgres.errors import POSTGRES_ERRORS, postgres_errors
+from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 
 LOCK_TIMEOUT_MS: Final = 10_000
 
 _SQL: Final = blocks("postgres/locks.sql")
+
+_PUBLISHING: Final = 7655
+_CHANGING: Final = 7656
+"""The seeds of the two kinds of locks of a tool."""
 
 
 @asynccontextmanager
@@ -41,7 +47,7 @@ async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[
     Raises Retryable if another one holds one of them for too long.
     """
     async with _transaction(conn):
-        await conn.execute(_SQL["lock_until_commit"], tool_names, str(LOCK_TIMEOUT_MS))
+        await conn.execute(_SQL["lock"], tool_names, _CHANGING, str(LOCK_TIMEOUT_MS))
         yield
 
 
@@ -51,28 +57,27 @@ async def lock_versions(conn: Connection, version_ids: Sequence[int]) -> None:
 
 
 @asynccontextmanager
-async def tool_lock(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
-    """Hold the locks of the tools for longer than one transaction.
+async def idle_transaction(holder: Connection) -> AsyncIterator[None]:
+    """Keep a transaction open for a lock that the body takes on this connection, and works under.
 
-    So what was committed can be published before anyone changes the tools again. The functions that
-    change a tool may be called inside, on the same connection. Do not call it inside a transaction.
-    Raises Retryable if another one holds one of the tools for too long, or if waiting for all of
-    them takes longer than ``COMMAND_TIMEOUT_S``. The locks are always released: if the server
-    cannot be told, by ending the connection.
+    Work on another connection meanwhile. Raises what ``postgres_errors`` raises, also at the end if
+    the connection was lost: the lock was lost with it, so do the work again.
     """
-    try:
-        with postgres_errors():
-            await conn.execute(_SQL["lock"], tool_names, str(LOCK_TIMEOUT_MS))
+    async with _transaction(holder):
+        await holder.execute(_SQL["may_be_idle"])
         yield
-    finally:
-        await _unlock(conn, tool_names)
 
 
-async def _unlock(conn: Connection, tool_names: Sequence[str]) -> None:
-    try:
-        await conn.execute(_SQL["unlock"], tool_names)
-    except BaseException as error:
-        with suppress(asyncpg.InterfaceError):  # lost already, and no longer in its pool
-            conn.terminate()
-        if not isinstance(error, POSTGRES_ERRORS):
-            raise
+@asynccontextmanager
+async def tool_lock(holder: Connection, *tool_names: str) -> AsyncIterator[None]:
+    """Hold the tools for longer than one transaction, in an ``idle_transaction``.
+
+    Whoever changes tools and publishes what was committed does both under this lock, so that nobody
+    changes and publishes them in between. The functions that change a tool take a lock of their own
+    for their transaction: call them on another connection. Raises Retryable if another one holds
+    one of the tools for too long, or if waiting for all of them takes longer than
+    ``COMMAND_TIMEOUT_S``.
+    """
+    async with idle_transaction(holder):
+        await holder.execute(_SQL["lock"], tool_names, _PUBLISHING, str(LOCK_TIMEOUT_MS))
+        yield

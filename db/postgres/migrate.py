@@ -1,18 +1,22 @@
-"""Migrations of the schema: numbered files, each of which is applied once, in one transaction."""
+"""Migrations of the schema: numbered files, each of which is applied once."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
 from db.postgres.errors import postgres_errors
-from db.postgres.pool import Connection, Pool, acquire, open_pool
+from db.postgres.pool import Connection, Pool, Pooling, acquire, open_pool
 from db.postgres.sql import blocks
 from schemas.errors import Misconfigured
 
 _SQL: Final = blocks("postgres/migrate.sql")
+
+_FORMER_CHECKSUMS: Final = {
+    "0001_initial": "a21dfed52035f1dcd669f20085ac62a3f074ce6e44be0e8125782fb8eabf32d4",
+}
+"""The checksums of migrations of which a comment was changed after they had been applied."""
 
 
 @cache
@@ -26,19 +30,20 @@ def migrations() -> dict[str, str]:
 async def migrate(conn: Connection) -> list[str]:
     """Apply the missing migrations and return their names, the oldest first.
 
-    Each migration runs in one transaction. If several programs start at once, one migrates and the
-    others wait. Raises Misconfigured if an applied migration was changed or is not known here.
+    It is one transaction: all of them or none. If several programs start at once, one migrates and
+    the others wait. Raises Misconfigured if an applied migration was changed or is not known here.
     """
-    applied_now = []
     with postgres_errors():
-        async with _alone(conn):
+        async with conn.transaction(isolation="read_committed"):
+            await conn.execute(_SQL["lock"])
             await conn.execute(_SQL["create_table"])
-            for name in _pending(await _applied(conn)):
-                async with conn.transaction():
-                    await conn.execute(migrations()[name])
-                    await conn.execute(_SQL["remember"], name, _checksum(migrations()[name]))
-                applied_now.append(name)
-    return applied_now
+            pending = _pending(await _applied(conn))
+            for name in pending:
+                await conn.execute(migrations()[name])
+                await conn.execute(_SQL["check_now"])
+                await conn.execute(_SQL["check_at_the_end"])
+                await conn.execute(_SQL["remember"], name, _checksum(migrations()[name]))
+    return pending
 
 
 async def require_schema(conn: Connection) -> None:
@@ -48,13 +53,13 @@ async def require_schema(conn: Connection) -> None:
             raise Misconfigured("the schema is not migrated: run `rollguard migrate`")
 
 
-async def open_migrated_pool(dsn: str) -> Pool:
+async def open_migrated_pool(dsn: str, pooling: Pooling = "auto") -> Pool:
     """Open a pool on a database that has the schema of this program.
 
     Raises what ``db.postgres.pool.open_pool`` and ``require_schema`` raise; nothing stays
     open then.
     """
-    pool = await open_pool(dsn)
+    pool = await open_pool(dsn, pooling=pooling)
     try:
         async with acquire(pool) as conn:
             await require_schema(conn)
@@ -62,16 +67,6 @@ async def open_migrated_pool(dsn: str) -> Pool:
         pool.terminate()
         raise
     return pool
-
-
-@asynccontextmanager
-async def _alone(conn: Connection) -> AsyncIterator[None]:
-    await conn.execute(_SQL["lock"])
-    try:
-        yield
-    finally:
-        if not conn.is_closed():
-            await conn.execute(_SQL["unlock"])
 
 
 async def _applied(conn: Connection) -> dict[str, str]:
@@ -90,7 +85,7 @@ def _pending(applied: Mapping[str, str]) -> list[str]:
     for name, checksum in sorted(applied.items()):
         if name not in migrations():
             raise Misconfigured(f"the schema is newer than this program (migration {name})")
-        if checksum != _checksum(migrations()[name]):
+        if checksum not in (_checksum(migrations()[name]), _FORMER_CHECKSUMS.get(name)):
             raise Misconfigured(f"migration {name} is not the one that was applied")
     return [name for name in migrations() if name not in applied]
 

@@ -1,21 +1,26 @@
-"""Connections to Postgres, alone or in a pool, with the codec for `jsonb`."""
+"""Connections to Postgres, alone or in a pool, with the codec for `jsonb`.
+
+There may be a pooler such as PgBouncer in between. One that lends its connections for a transaction
+gives each transaction any of its own connections to Postgres. So nothing here may rest on what a
+session keeps: prepared statements, settings, locks. A connection that may be such a one keeps no
+prepared statements; everything else is done in that way on every connection.
+"""
 
 import json
 import math
-import ssl
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import asyncpg
 
+from db.postgres.connecting import connecting, require_utf8
 from db.postgres.errors import POSTGRES_ERRORS, postgres_errors
-from schemas.errors import Misconfigured, Retryable
+from db.postgres.sql import blocks
 from schemas.fields import storable
 
-__all__ = ["Connection", "Pool", "acquire", "connect", "open_pool", "postgres_errors"]
+__all__ = ["Connection", "Pool", "Pooling", "acquire", "connect", "open_pool", "postgres_errors"]
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -26,50 +31,55 @@ else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+Pooling = Literal["auto", "session", "transaction"]
+"""For how long a pooler lends a connection; `auto` finds out whether there is a pooler at all."""
+
 CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
 """A server that disappeared without closing the connection is noticed after this time."""
+POOL_SIZE: Final = 10
+"""An applier does four things at once, each of which may hold a lock on one connection while it
+works on another. The others are for what needs one connection."""
 
-_SERVER_SETTINGS: Final = {
+_SQL: Final = blocks("postgres/pool.sql")
+
+_STARTUP_PARAMETERS: Final = {
     "application_name": "rollguard",
-    # If a machine disappears, Postgres releases the locks of its tools after half a minute.
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "4",
+    # It wins over the DSN; what is sent at the start wins over the settings of the role.
+    "client_encoding": "UTF8",
 }
+"""A pooler refuses a connection with any other one."""
+_CACHED_STATEMENTS: Final = 100
 
-_T = TypeVar("_T")
 
-
-async def open_pool(dsn: str, *, size: int = 4) -> Pool:
+async def open_pool(dsn: str, *, size: int = POOL_SIZE, pooling: Pooling = "auto") -> Pool:
     """Open a pool of up to ``size`` connections, with one connection at the beginning.
 
     A statement that takes longer than ``COMMAND_TIMEOUT_S`` is Retryable. Raises Retryable if the
-    server does not answer, Misconfigured if it refuses or if ``dsn`` is not a Postgres address. No
-    error shows the DSN.
+    server does not answer, Misconfigured if it refuses, if ``dsn`` is not a Postgres address, or if
+    the database is not UTF8. No error shows the user or the password.
     """
-
-    async def opened() -> Pool:
-        return await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=size,
-            init=_init,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS,
-        )
-
-    return await _reached(opened(), dsn)
+    is_shared = pooling == "transaction" or (pooling == "auto" and await _has_pooler(dsn))
+    pool = asyncpg.create_pool(
+        dsn,
+        min_size=0,  # asyncpg logs a traceback for each failure to keep more
+        max_size=size,
+        connect=partial(_connect, is_shared=is_shared),
+        reset=_nothing_to_reset,  # nothing is kept in a session
+        command_timeout=COMMAND_TIMEOUT_S,
+    )
+    await pool
+    async with acquire(pool):
+        return pool
 
 
 @asynccontextmanager
 async def acquire(pool: Pool) -> AsyncIterator[Connection]:
     """Take a connection out of the pool, and give it back at the end.
 
-    Raises Retryable if none is free for ``CONNECT_TIMEOUT_S`` or if a new one cannot be made.
-    Errors of the body pass unchanged. Giving the connection back raises nothing: a broken one is
-    ended.
+    Raises Retryable if none is free for ``CONNECT_TIMEOUT_S`` or if a new one cannot be made, and
+    Misconfigured as ``open_pool``. Errors of the body pass unchanged. Giving the connection back
+    raises nothing: a broken one is ended.
     """
     with postgres_errors():
         connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
@@ -85,56 +95,56 @@ async def connect(dsn: str) -> Connection:
 
     Raises what ``open_pool`` raises.
     """
+    return await _connect(dsn, is_shared=True)
 
-    async def opened() -> Connection:
-        connection = await asyncpg.connect(
-            dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS
-        )
-        await _init(connection)
+
+async def _connect(
+    dsn: str, *, is_shared: bool, **options: Any
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection; one that a pooler may lend for a transaction keeps no statements."""
+    with connecting(dsn, CONNECT_TIMEOUT_S):
+        options |= {
+            "timeout": CONNECT_TIMEOUT_S,
+            "server_settings": _STARTUP_PARAMETERS,
+            "statement_cache_size": 0 if is_shared else _CACHED_STATEMENTS,
+        }
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, **options)
+        try:
+            require_utf8(connection, dsn)
+            await connection.set_type_codec(
+                "jsonb", schema="pg_catalog", encoder=to_jsonb, decoder=json.loads, format="text"
+            )
+            if is_shared:  # after the codec, which makes asyncpg forget the types
+                await _learn_types(connection)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
-    return await _reached(opened(), dsn)
+
+async def _learn_types(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Let asyncpg ask for the types that it does not know, in one transaction.
+
+    It changes the setting `jit` of the session while it asks. Outside a transaction, a pooler could
+    give that change to one of its connections, and the end of the change to another one.
+    """
+    async with connection.transaction():
+        await connection.fetch(_SQL["types"])
 
 
-async def _reached(opening: Awaitable[_T], dsn: str) -> _T:
+async def _has_pooler(dsn: str) -> bool:
+    """Return whether there is a pooler: it answers with a process id of its own."""
+    connection = await connect(dsn)
     try:
         with postgres_errors():
-            try:
-                return await opening
-            except ssl.SSLCertVerificationError as error:  # a ValueError too
-                text = f"Postgres at {_address_of(dsn)} is not trusted: {error.verify_message}"
-                raise Misconfigured(text) from None
-            except FileNotFoundError:  # the socket of a stopped server, or a certificate
-                _require_tls_files(dsn)
-                raise
-            except ssl.SSLError as error:
-                raise Misconfigured(f"TLS to Postgres at {_address_of(dsn)}: {error}") from None
-            except ValueError:  # raised while the DSN is read; its text may contain the password
-                raise Misconfigured("ROLLGUARD_POSTGRES_DSN is not a Postgres address") from None
-    except Retryable as error:
-        raise Retryable(error.part, f"{_address_of(dsn)}: {error.cause}") from error
+            process_id: int = await connection.fetchval(_SQL["process_id"])
+            return process_id != connection.get_server_pid()
+    finally:
+        connection.terminate()
 
 
-def _require_tls_files(dsn: str) -> None:
-    """Raise Misconfigured with the first file of the DSN that does not exist, if any."""
-    given = parse_qs(urlsplit(dsn).query)
-    for name in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
-        for path in given.get(name, ()):
-            if not Path(path).exists():
-                raise Misconfigured(f"ROLLGUARD_POSTGRES_DSN: {name}={path} is not there")
-
-
-def _address_of(dsn: str) -> str:
-    """Return host and database of the DSN, without user and password."""
-    parts = urlsplit(dsn)
-    host = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["local"])[0]
-    return f"{host}{parts.path}"
-
-
-async def _init(connection: Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=to_jsonb, decoder=json.loads, format="text"
-    )
+async def _nothing_to_reset(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    return
 
 
 def to_jsonb(value: Any) -> str:

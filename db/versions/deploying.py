@@ -20,6 +20,7 @@ from schemas.deployment import (
     RolledBack,
     code_hash_of,
 )
+from schemas.errors import Retryable
 from schemas.fields import storable
 
 _SQL: Final = blocks("versions/deploying.sql")
@@ -29,12 +30,14 @@ _NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
 class Compared(NamedTuple):
     """A deployment, and what its code breaks for callers of the current version.
 
-    ``breaking`` are the sentences; ``is_breaking`` if one of them is about a break.
+    ``breaking`` are the sentences; ``is_breaking`` if one of them is about a break. ``against`` is
+    the id of the version that was current when it was compared; None if there was none.
     """
 
     deployment: Deployment
     breaking: Sequence[str] = ()
     is_breaking: bool = False
+    against: int | None = None
 
     @property
     def tool_name(self) -> str:
@@ -89,10 +92,10 @@ async def deploy_each(
     ``deployment_id`` that has an outcome already changes nothing and gets that outcome.
 
     The transaction locks the tools. A caller that has compared the code with the current version
-    must have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
+    should have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
 
-    Raises Retryable if Postgres does not answer, or if another transaction has just stored one of
-    the ids: the next try finds its outcome.
+    Raises Retryable if Postgres does not answer, if it is not current any more (the lock was lost),
+    or if another transaction has just stored one of the ids: the next try finds its outcome.
     """
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
@@ -146,6 +149,7 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
     before = await _tools(conn, [request.tool_name for request in requests])
     current = [tool.version.version_id for tool in before.values() if tool.version is not None]
     await lock_versions(conn, current)
+    _require_compared(requests, before)
     new = [each for each in requests if each.code_hash != before[each.tool_name].code_hash]
     created = await _create(conn, new, before)
     await _deploy_again(
@@ -156,6 +160,14 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
     return [
         _outcome(each, before[each.tool_name], created.get(each.tool_name)) for each in requests
     ]
+
+
+def _require_compared(requests: Sequence[Compared], before: Mapping[str, _Tool]) -> None:
+    """Raise Retryable if a version that was compared with is not the current one."""
+    for each in requests:
+        version = before[each.tool_name].version
+        if each.against is not None and version is not None and version.version_id != each.against:
+            raise Retryable("Postgres", f"the current version of {each.tool_name!r} has changed")
 
 
 async def _refuse_new(

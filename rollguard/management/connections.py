@@ -83,6 +83,8 @@ class _LoopConnections:
         await self._open.aclose()
 
     async def _opened_pool(self) -> Pool:
-        pool = await open_migrated_pool(self._settings.postgres_dsn.get_secret_value())
+        settings = self._settings
+        dsn = settings.postgres_dsn.get_secret_value()
+        pool = await open_migrated_pool(dsn, settings.postgres_pooling)
         self._open.push_async_callback(pool.close)
         return pool

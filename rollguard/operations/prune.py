@@ -53,7 +53,11 @@ async def prune(settings: Settings, pruned: Pruned, batch: int = BATCH) -> None:
     prune is running, Retryable if Postgres does not answer.
     """
     clock = asyncio.get_running_loop().time
-    async with connection(settings) as conn, only_prune(conn):
+    async with (
+        connection(settings) as holder,
+        only_prune(holder),
+        connection(settings) as conn,
+    ):
         for tool in await tools_with_executions_before(conn, pruned.before):
             while True:
                 began = clock()

@@ -20,9 +20,13 @@ async def republish_versions(settings: Settings) -> int:
     """
     topics = Topics.of(settings)
     published = 0
-    async with connection(settings) as conn, EngineClient(settings) as client:
+    async with (
+        connection(settings) as conn,
+        connection(settings) as holder,
+        EngineClient(settings) as client,
+    ):
         for tool in await tools(conn):
-            async with tool_lock(conn, tool):
+            async with tool_lock(holder, tool):
                 version = await current_version(conn, tool)
                 if version is None:
                     continue

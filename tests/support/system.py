@@ -135,7 +135,8 @@ class System(Workers):
             await consumer.stop()
 
     async def query(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.settings.postgres_dsn.get_secret_value())
+        dsn = self.settings.postgres_dsn.get_secret_value()
+        connection = await asyncpg.connect(dsn, statement_cache_size=0)  # a pooler may be before it
         try:
             return list(await connection.fetch(sql, *args))
         finally:

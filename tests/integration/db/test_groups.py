@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from db.postgres import locks
-from db.postgres.locks import tool_lock
+from db.postgres.locks import tool_lock, tool_transaction
 from db.postgres.pool import Connection, Pool
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_versions, history
@@ -145,10 +145,10 @@ async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Con
 
     async def many(seed: int) -> None:
         chance = Random(seed)
-        async with pool.acquire() as mine:
+        async with pool.acquire() as holder, pool.acquire() as mine:
             for _ in range(15):
                 tools = chance.sample(TOOLS, 4)
-                async with tool_lock(mine, *tools):
+                async with tool_lock(holder, *tools):
                     await in_a_group(mine, *(deployment(str(uuid4()), tool) for tool in tools))
                 await roll_back_each(
                     mine, [command(tool) for tool in chance.sample(TOOLS, 4)], SETTINGS.rules_of
@@ -171,6 +171,7 @@ async def test_locks_are_given_back_where_one_is_not_granted(
                 with pytest.raises(Retryable, match="lock timeout"):
                     async with tool_lock(other, *TOOLS):
                         pass
+            async with tool_transaction(conn, tool):
                 with pytest.raises(Retryable, match="lock timeout"):
                     await in_a_group(other, *(deployment("one", each) for each in TOOLS))
                 assert await held_locks(conn) == 1

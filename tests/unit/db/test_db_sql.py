@@ -32,11 +32,36 @@ def test_each_block_is_one_statement_and_is_used(file: str) -> None:
 
 
 def test_text_before_the_first_heading_is_a_comment() -> None:
-    names = ["limit_waits", "lock", "lock_until_commit", "unlock", "lock_versions"]
-    assert list(blocks("postgres/locks.sql")) == names
-    assert (
-        blocks("postgres/locks.sql")["limit_waits"] == "select set_config('lock_timeout', $1, true)"
-    )
+    found = blocks("postgres/locks.sql")
+    assert list(found) == ["limit_waits", "lock", "lock_versions", "may_be_idle"]
+    only = "select set_config('idle_in_transaction_session_timeout', '0', true)"
+    assert found["may_be_idle"] == only
+
+
+@pytest.mark.parametrize("file", sorted(DB.rglob("*.sql")), ids=lambda file: file.name)
+def test_sql_is_ascii(file: Path) -> None:
+    """A database may have any encoding when it is migrated, and so may the tools of an operator."""
+    file.read_bytes().decode("ascii")
+
+
+def test_what_a_session_keeps_is_not_used() -> None:
+    """A pooler gives each transaction another session: no settings, locks and names outlive it."""
+    for file in DB.rglob("*.sql"):
+        sql = re.sub(r"--.*|'[^']*'", "", file.read_text("utf-8")).lower()
+        assert not re.search(r"pg_(try_)?advisory_(un)?lock", sql), file
+        assert not re.search(r"\b(listen|unlisten|notify|prepare|deallocate|discard)\b", sql), file
+        assert not re.search(r"\btemp(orary)?\b|with hold", sql), file
+        for setting in re.findall(r"set_config\((.*?)\)", sql):
+            assert setting.endswith("true"), (file, setting)
+
+
+def test_all_types_of_arguments_are_learned() -> None:
+    """Others are asked for by asyncpg outside a transaction (``db.postgres.pool``)."""
+    known = {"text"} | set(re.findall(r"null::(\w+)\[\]", blocks("postgres/pool.sql")["types"]))
+    used = {
+        name for file in DB.rglob("*.sql") for name in re.findall(r"::(\w+)\[\]", file.read_text())
+    }
+    assert used <= known
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
@@ -64,6 +89,9 @@ def _postgres_error(sqlstate: str, **fields: str) -> asyncpg.PostgresError:
         (asyncpg.DataError("invalid input for query argument"), type(None)),
         (asyncpg.InvalidCachedStatementError("cached plan"), Retryable),
         (_postgres_error("08006"), Retryable),
+        (_postgres_error("08P01"), Retryable),
+        (_postgres_error("26000"), Misconfigured),
+        (_postgres_error("42P05"), Misconfigured),
         (_postgres_error("40001"), Retryable),
         (_postgres_error("40P01"), Retryable),
         (_postgres_error("53300"), Retryable),

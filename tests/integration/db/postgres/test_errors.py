@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from db.executions.recording import next_offset
-from db.postgres.locks import tool_lock
+from db.postgres.locks import tool_transaction
 from db.postgres.pool import acquire, connect, open_pool
 from db.versions.reading import current_version
 from schemas.errors import Misconfigured, Retryable
@@ -73,13 +73,13 @@ class TestErrors:
 
 async def _outcome_of_termination(dsn: str) -> BaseException | None:
     """Return what a call raises if an administrator ends its connection while it waits."""
-    waiting, holder = await connect(dsn), await connect(dsn)
+    waiting, holder, admin = [await connect(dsn) for _ in range(3)]
     pid = await waiting.fetchval("select pg_backend_pid()")
-    async with tool_lock(holder, "parser"):
+    async with tool_transaction(holder, "parser"):
         call = asyncio.create_task(deploy(waiting, deployment()))
         await asyncio.sleep(0.1)
-        await holder.execute("select pg_terminate_backend($1)", pid)
+        await admin.execute("select pg_terminate_backend($1)", pid)
         (error,) = await asyncio.gather(call, return_exceptions=True)
-    await holder.close()
-    await waiting.close()
+    for each in (waiting, holder, admin):
+        await each.close()
     return error if isinstance(error, BaseException) else None

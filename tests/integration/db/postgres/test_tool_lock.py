@@ -1,84 +1,99 @@
-"""The lock of a tool: it keeps others out and is always given back."""
+"""The lock of a tool: it keeps others out, and it ends with its block or with its connection."""
 
 import asyncio
 
 import pytest
 
 from db.postgres import locks
-from db.postgres.locks import tool_lock
+from db.postgres.locks import tool_lock, tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
-from db.versions.reading import current_version
 from schemas.errors import Retryable
-from tests.support.stored import (
-    deploy,
-    deployment,
-)
+from tests.support.stored import deploy, deployment, held_locks
 
 
-class TestToolLock:
-    async def test_holds_others_off(
-        self, pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
-        async with tool_lock(conn, "parser"), pool.acquire() as other:
-            await deploy(conn, deployment("one"))  # the holder itself may
+async def _hold(conn: Connection) -> None:
+    async with tool_lock(conn, "parser"):
+        await asyncio.sleep(60)
+
+
+async def _hold_from_pool(pool: Pool) -> None:
+    async with pool.acquire() as conn:
+        await _hold(conn)
+
+
+async def test_holds_others_off(
+    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
+    async with tool_lock(conn, "parser"), pool.acquire() as other, pool.acquire() as mine:
+        with pytest.raises(Retryable, match="lock timeout"):
+            async with tool_lock(other, "parser"):
+                pass
+        async with tool_lock(other, "another tool"):
+            pass
+        await deploy(mine, deployment("one"))
+        assert await other.fetchval("show lock_timeout") == "0"
+    async with tool_lock(conn, "parser"):
+        pass
+
+
+async def test_one_transaction_changes_a_tool(
+    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
+    async with pool.acquire() as other:
+        async with tool_transaction(conn, "parser"):
             with pytest.raises(Retryable, match="lock timeout"):
                 await deploy(other, deployment("two"))
-            with pytest.raises(Retryable, match="lock timeout"):
-                async with tool_lock(other, "parser"):
-                    pass
             await deploy(other, deployment("one", "another tool"))
-            assert await other.fetchval("show lock_timeout") == "0"
-        async with tool_lock(conn, "parser"), pool.acquire() as other:
-            assert await current_version(other, "parser")
+        await deploy(other, deployment("two"))
 
-    async def test_is_given_back(self, pool: Pool, conn: Connection) -> None:
-        async def fail(how: BaseException) -> None:
-            async with tool_lock(conn, "parser"):
-                raise how
 
-        with pytest.raises(ZeroDivisionError):
-            await fail(ZeroDivisionError())
-        task = asyncio.create_task(self._hold(pool))
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        async with pool.acquire() as other:
-            await asyncio.wait_for(deploy(other, deployment("one")), 5)
-        held = await conn.fetchval("select count(*) from pg_locks where locktype = 'advisory'")
-        assert held == 0
-
-    async def _hold(self, pool: Pool) -> None:
-        async with pool.acquire() as conn, tool_lock(conn, "parser"):
-            await asyncio.sleep(60)
-
-    async def test_cancelled_while_waiting(self, pool: Pool, conn: Connection) -> None:
-        async with pool.acquire() as other:
-            async with tool_lock(conn, "parser"):
-                with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(self._hold_with(other), 0.1)
-            assert not other.is_closed()
-        await deploy(conn, deployment("one"))
-        held = await conn.fetchval("select count(*) from pg_locks where locktype = 'advisory'")
-        assert held == 0
-
-    async def _hold_with(self, conn: Connection) -> None:
+async def test_is_given_back(pool: Pool, conn: Connection) -> None:
+    async def fail() -> None:
         async with tool_lock(conn, "parser"):
-            raise AssertionError("must not get it")
+            raise ZeroDivisionError
 
-    async def test_a_lost_connection_is_the_bodys_error(self, pool: Pool, conn: Connection) -> None:
-        async def lose(other: Connection) -> None:
-            async with tool_lock(other, "parser"):
-                pid = await other.fetchval("select pg_backend_pid()")
-                await conn.execute("select pg_terminate_backend($1)", pid)
-                await deploy(other, deployment("one"))
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    task = asyncio.create_task(_hold_from_pool(pool))
+    async with asyncio.timeout(20):
+        while await held_locks(conn) == 0:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await held_locks(conn) == 0
 
-        async with acquire(pool) as other:
-            with pytest.raises(Retryable):
-                await lose(other)
-            with pytest.raises(Retryable):
-                await current_version(other, "parser")
-        async with acquire(pool) as other:
-            assert await current_version(other, "parser") is None
-        await deploy(conn, deployment("one"))
+
+async def test_cancelled_while_waiting(pool: Pool, conn: Connection) -> None:
+    async with pool.acquire() as other, tool_lock(conn, "parser"):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_hold(other), 0.1)
+        assert not other.is_closed()
+    assert await held_locks(conn) == 0
+
+
+async def test_a_lost_connection_is_said_at_the_end(pool: Pool, conn: Connection) -> None:
+    """Others may have published in between: what was done under the lock is done again."""
+
+    async def lose(holder: Connection) -> None:
+        async with tool_lock(holder, "parser"):
+            process_id = await holder.fetchval("select pg_backend_pid()")
+            await conn.execute("select pg_terminate_backend($1)", process_id)
+            await deploy(conn, deployment("one"))
+
+    async with acquire(pool) as holder:
+        with pytest.raises(Retryable):
+            await lose(holder)
+    assert await held_locks(conn) == 0
+
+
+async def test_the_lock_outlives_a_limit_for_idle_transactions(
+    pool: Pool, conn: Connection
+) -> None:
+    async with pool.acquire() as holder:
+        await holder.execute("set idle_in_transaction_session_timeout = 50")
+        async with tool_lock(holder, "parser"):
+            await asyncio.sleep(0.2)
+            assert await held_locks(conn) == 1
