@@ -15,6 +15,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Postgres.",
     "group_split": "A group of changes failed and is applied again, one change after the other.",
     "http_disabled": "The port of the HTTP endpoints is taken. The worker works without them.",
+    "kafka_heard_again": "The registry hears Kafka again. It uses what is current now.",
+    "kafka_silent": "The registry hears nothing from Kafka since then. The tools stay in use. It "
+    "tries again.",
+    "kept_version_refused": "A file with a kept version is damaged, or is not of this user or "
+    "topic. It is not loaded. It may be removed.",
+    "kept_version_unknown": "A kept version was in use, but Kafka has no version of its tool. It "
+    "is not used any more.",
+    "kept_versions_in_use": "Kafka did not answer at the start of the engine. The engine uses the "
+    "versions that it had kept.",
+    "kept_versions_refused": "The folder of kept versions cannot be read, or others may write to "
+    "it. Nothing in it is loaded.",
     "listening": "The HTTP endpoints answer at this address.",
     "on_change_failed": "A function in `ToolRegistry.on_change` raised an exception.",
     "outage_began": "Many tools of the partition fail. Nothing is rolled back until the outage is "
@@ -45,5 +56,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "tool_versions_interrupted": "The registry could not read `tool-versions`. It tries again.",
     "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
     "names.",
+    "versions_not_kept": "The registry cannot write versions to its folder; said once until it "
+    "can. It works, but without kept versions it cannot start while Kafka is away.",
     "waiting": "Kafka or Postgres did not answer. The worker tries again.",
 }

@@ -154,3 +154,11 @@ class ToolVersion(Message):
             activated_at=self.activated_at,
             activated_by=self.activated_by,
         )
+
+
+def is_genuine(version: ToolVersion) -> bool:
+    """Return whether the code has the hash that the version names."""
+    try:
+        return code_hash_of(version.code) == version.code_hash
+    except UnicodeEncodeError:
+        return False

@@ -81,7 +81,8 @@ class Settings(BaseSettings):
     """How long Kafka keeps records of `dead-letters`, in days, when ``rollguard topics`` creates
     the topic."""
     data_dir: Path = Path(".rollguard")
-    """The folder for files that a worker may lose."""
+    """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
+    start while Kafka is away."""
     web_host: str = "127.0.0.1"
     """The address on which a worker serves its HTTP endpoints. Any address but loopback needs
     ``web_token``."""

@@ -6,7 +6,7 @@ It commits nothing, and its start makes no other consumer rebalance.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,11 +30,19 @@ class TopicReader:
     def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         self._consumer = consumer
         self._ends = ends
+        self._opened_at = datetime.now(UTC)
 
     @property
     def partitions(self) -> int:
         """The number of partitions of the topic."""
         return len(self._ends)
+
+    @property
+    def heard_at(self) -> datetime:
+        """The time since which some partition has not been heard: an answer may hold no record."""
+        heard_ms = [self._consumer.last_poll_timestamp(each) for each in self._ends]
+        times = [datetime.fromtimestamp(each / 1000, UTC) for each in heard_ms if each is not None]
+        return min(times) if len(times) == len(self._ends) else self._opened_at
 
     async def poll(self) -> list[ConsumerRecord]:
         """Return the next records, in order within each partition; none if none came for 0.2 s.

@@ -142,6 +142,7 @@ class Environment:
                 postgres_dsn=own,
                 topic_prefix=f"bench-{uuid4().hex[:8]}-",
                 partitions=partitions,
+                data_dir=Path(folder) / "registry",
             )
             await migrate_database(settings)
             await create_missing_topics(settings)

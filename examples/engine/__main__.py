@@ -1,6 +1,7 @@
 """The program ``python -m examples.engine``: it runs against the configured Kafka until Ctrl-C.
 
-It deploys the first version of each tool that has not been deployed yet.
+It deploys the first version of each tool that has not been deployed yet. If Kafka is away, it
+starts with the versions that it used last.
 """
 
 import asyncio
@@ -13,8 +14,9 @@ import structlog
 from examples.engine.catalogue import TOOLS
 from examples.engine.engine import Engine, Run
 from examples.engine.files import stdlib_files
+from examples.engine.late_client import LateClient
 from examples.engine.tool_process import ToolProcessLoader
-from rollguard.client import EngineClient, RollguardError, load_settings
+from rollguard.client import RollguardError, load_settings
 from rollguard.registry import ToolRegistry
 
 INTERVAL_S = 0.1
@@ -27,13 +29,13 @@ async def main() -> None:
     _cancel_on_signals()
     settings = load_settings()
     async with (
-        EngineClient(settings) as client,
+        LateClient(settings) as client,
         ToolRegistry(settings, ToolProcessLoader()) as registry,
     ):
         await registry.caught_up.wait()
         for tool in TOOLS.values():
             if registry.get(tool.name) is None:
-                await client.deploy(tool.name, tool.code(1))
+                await (await client.connected()).deploy(tool.name, tool.code(1))
         engine = Engine(client, registry, stdlib_files())
         engine.on_run.append(_log_run)
         await engine.run(TOOLS, INTERVAL_S, asyncio.Event())

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
 
 from examples.engine.catalogue import TOOLS, Call
 from examples.engine.tool_process import ToolFailed, ToolProcess
-from rollguard.client import EngineClient, Execution, Retryable, ToolVersion
+from rollguard.client import Execution, Retryable, ToolVersion
 from rollguard.registry import LoadedTool, ToolRegistry
 
 log = structlog.get_logger()
@@ -30,6 +30,13 @@ class Run:
     result: Any
 
 
+class PublishesExecutions(Protocol):
+    """A client of Rollguard, as far as the engine needs it."""
+
+    async def publish_execution(self, execution: Execution) -> None:
+        """Publish one execution of a tool."""
+
+
 class Engine:
     """An engine that runs each tool of the catalogue in the version that the registry has loaded.
 
@@ -39,7 +46,7 @@ class Engine:
 
     def __init__(
         self,
-        client: EngineClient,
+        client: PublishesExecutions,
         registry: ToolRegistry[ToolProcess],
         files: Sequence[Path],
         *,

@@ -52,6 +52,7 @@ async def local_system(
             postgres_dsn=stack.postgres_dsn,
             detector_url=f"http://127.0.0.1:{ports['detector']}",
             fetch_wait_ms=_FETCH_WAIT_MS,
+            data_dir=stack.folder / "data",
         )
         say("creating schema and topics")
         await migrate_database(settings)

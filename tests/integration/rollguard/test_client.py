@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -31,14 +32,16 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def settings(kafka: str, topic_prefix: str) -> Settings:
+async def settings(kafka: str, topic_prefix: str, tmp_path: Path) -> Settings:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
         await admin.create_topics([NewTopic(topic_prefix + name, PARTITIONS, 1) for name in TOPICS])
     finally:
         await admin.close()
-    return load_settings(kafka_brokers=kafka, topic_prefix=topic_prefix, wait_s=20)
+    return load_settings(
+        kafka_brokers=kafka, topic_prefix=topic_prefix, wait_s=20, data_dir=tmp_path
+    )
 
 
 class PublishingClient(EngineClient):
@@ -242,13 +245,14 @@ async def test_a_lone_surrogate_in_code_is_refused(settings: Settings) -> None:
             await client.deploy("parser", "x = '\ud800'")
 
 
-async def test_no_broker_is_said_with_its_address() -> None:
+async def test_no_broker_is_said_with_its_address(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(Retryable, match=f"^Kafka: {address} does not answer$"):
         async with EngineClient(load_settings(kafka_brokers=address)):
             pass
+    settings = load_settings(kafka_brokers=address, data_dir=tmp_path)
     with pytest.raises(Retryable, match=f"^Kafka: {address} does not answer$"):
-        async with ToolRegistry(load_settings(kafka_brokers=address), CodeLoader()):
+        async with ToolRegistry(settings, CodeLoader()):
             pass
 
 

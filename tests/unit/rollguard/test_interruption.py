@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import CoroutineType
 from typing import Any
 
@@ -53,8 +54,8 @@ class Waits(ExecutesModules):
 
 
 @pytest.fixture
-def registry() -> ToolRegistry[dict[str, Any]]:
-    return ToolRegistry(load_settings(), ExecutesModules())
+def registry(tmp_path: Path) -> ToolRegistry[dict[str, Any]]:
+    return ToolRegistry(load_settings(data_dir=tmp_path), ExecutesModules())
 
 
 @pytest.mark.parametrize("code", MODULES)
@@ -91,8 +92,8 @@ async def test_a_callback_and_an_unload_that_raise_stop_nothing(
     assert loaded.version.activation == 2
 
 
-async def test_a_cancellation_by_the_engine_cancels_the_load() -> None:
-    registry = ToolRegistry(load_settings(), Waits())
+async def test_a_cancellation_by_the_engine_cancels_the_load(tmp_path: Path) -> None:
+    registry = ToolRegistry(load_settings(data_dir=tmp_path), Waits())
     loading = asyncio.ensure_future(registry.reload(version(1, "x = 1")))
     await asyncio.sleep(0.01)
     loading.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -56,9 +57,9 @@ class FakeLoader:
 
 
 class Fixture:
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.loader = FakeLoader()
-        self.registry = ToolRegistry(load_settings(), self.loader)
+        self.registry = ToolRegistry(load_settings(data_dir=folder), self.loader)
 
     async def take(self, *versions: ToolVersion) -> LoadedTool[str] | None:
         """Return what is in use for 'parser' after these records."""
@@ -69,8 +70,8 @@ class Fixture:
 
 
 @pytest.fixture
-def given() -> Fixture:
-    return Fixture()
+def given(tmp_path: Path) -> Fixture:
+    return Fixture(tmp_path)
 
 
 async def test_the_largest_activation_wins_whatever_the_order(given: Fixture) -> None:
