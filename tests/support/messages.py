@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from schemas.deployment import Deployment
+from schemas.deployment import Deployment, ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Activation, Execution
 
 
@@ -45,3 +45,23 @@ def activation(tool: str, version_id: int, number: int, **fields: Any) -> Activa
         "activated_by": ActivatedBy(kind="deployment", id=uuid4()),
     }
     return Activation(**(values | fields))
+
+
+def version(activation: int, code: str, tool_name: str = "parser", **fields: Any) -> ToolVersion:
+    """Return a current version whose id and number are those of its activation."""
+    values: dict[str, Any] = {
+        "tool_name": tool_name,
+        "version_id": activation,
+        "version_number": activation,
+        "code": code,
+        "code_hash": code_hash_of(code),
+        "created_by": "human",
+        "improvement_type": "initial",
+        "is_breaking_change": False,
+        "breaking_changes": [],
+        "deployment_id": UUID(int=activation),
+        "activation": activation,
+        "activated_at": datetime(2026, 1, 31, tzinfo=UTC),
+        "activated_by": ActivatedBy(kind="deployment", id=UUID(int=activation)),
+    }
+    return ToolVersion(**(values | fields))

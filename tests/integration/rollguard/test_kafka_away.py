@@ -20,9 +20,9 @@ from schemas.deployment import ToolVersion
 from schemas.errors import Retryable
 from schemas.settings import Settings, load_settings
 from tests.support.kafka import APACHE, running_broker
+from tests.support.messages import version
 from tests.support.programs.program import Program
 from tests.support.waiting import until
-from tests.unit.rollguard.test_registry import version
 
 pytestmark = pytest.mark.timeout(180)
 

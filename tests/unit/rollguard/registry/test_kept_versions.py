@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from rollguard.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
-from tests.unit.rollguard.test_registry import version
+from tests.support.messages import version
 
 ONE = version(1, "one = 1")
 NOBODY = 65_534

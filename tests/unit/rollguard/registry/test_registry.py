@@ -1,37 +1,15 @@
 """The registry with records of our own: what is loaded, what is refused, what stays in use."""
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import ToolVersion, code_hash_of
-from schemas.execution import ActivatedBy
 from schemas.settings import load_settings
-
-
-def version(activation: int, code: str, tool_name: str = "parser", **fields: Any) -> ToolVersion:
-    values: dict[str, Any] = {
-        "tool_name": tool_name,
-        "version_id": activation,
-        "version_number": activation,
-        "code": code,
-        "code_hash": code_hash_of(code),
-        "created_by": "human",
-        "improvement_type": "initial",
-        "is_breaking_change": False,
-        "breaking_changes": [],
-        "deployment_id": UUID(int=activation),
-        "activation": activation,
-        "activated_at": datetime(2026, 1, 31, tzinfo=UTC),
-        "activated_by": ActivatedBy(kind="deployment", id=UUID(int=activation)),
-    }
-    return ToolVersion(**(values | fields))
+from tests.support.messages import version
 
 
 class FakeLoader:

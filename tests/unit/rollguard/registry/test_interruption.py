@@ -14,7 +14,7 @@ import pytest
 from rollguard.registry import ToolRegistry
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
-from tests.unit.rollguard.test_registry import version
+from tests.support.messages import version
 
 MODULES = {
     "import sys\nsys.exit()": "SystemExit",
@@ -115,7 +115,7 @@ PROGRAM = """
 import asyncio, os, signal, sys, threading
 from rollguard.registry import ToolRegistry
 from schemas.settings import load_settings
-from tests.unit.rollguard.test_interruption import ExecutesModules, version
+from tests.unit.rollguard.registry.test_interruption import ExecutesModules, version
 
 async def main():
     code = "import os, signal, time\\nos.kill(os.getpid(), signal.{signal})\\ntime.sleep(5)"
