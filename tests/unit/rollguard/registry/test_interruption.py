@@ -1,6 +1,7 @@
 """A tool whose code raises what ends programs does not load; a signal and a cancellation do end."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -146,11 +147,16 @@ class Own:
     ],
 )
 def test_a_signal_while_a_module_loads_ends_the_engine(
-    number: str, handler: str, run: str, code: int
+    number: str, handler: str, run: str, code: int, tmp_path: Path
 ) -> None:
     program = PROGRAM.format(signal=number, handler=handler, run=run)
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "ROLLGUARD_DATA_DIR": str(tmp_path)},
     )
     assert ended.returncode == code, ended.stderr
     assert ended.stdout == ""
