@@ -1,10 +1,10 @@
 """Deployments, their outcomes, and the version of a tool that is current now."""
 
 from hashlib import sha256
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.execution import ActivatedBy, Activation
 from schemas.fields import (
@@ -26,6 +26,11 @@ MAX_ACCEPTED_BREAKS: Final = 50
 that break callers."""
 
 Author = Literal["human", "autonomous"]
+
+
+def _without_byte_order_mark(code: str) -> str:
+    """Return the code without a byte order mark at its start, which Python skips in a file."""
+    return code.removeprefix("\ufeff")
 
 
 def code_hash_of(code: str) -> str:
@@ -62,7 +67,7 @@ class Deployment(Message):
 
     deployment_id: UUID
     tool_name: ToolName
-    code: Code
+    code: Annotated[Code, AfterValidator(_without_byte_order_mark)]
     created_by: Author
     improvement_type: ImprovementType
     improvement_reason: LongText | None = None

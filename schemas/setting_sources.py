@@ -92,6 +92,6 @@ def _sources() -> Iterator[tuple[str, Mapping[str, str | None]]]:
 def _file(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
     if path.is_file():
         try:
-            yield f"file {path}", dotenv_values(path, encoding="utf-8")
+            yield f"file {path}", dotenv_values(path, encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise Misconfigured(f"settings: file {path}: {error}") from None

@@ -62,7 +62,8 @@ def load(code: str, file: str) -> Callable[..., Any]:
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules["tool"] = module
-    exec(compile(code, file, "exec"), module.__dict__)
+    # Python skips a byte order mark in a file, but not in a text.
+    exec(compile(code.removeprefix("\ufeff"), file, "exec"), module.__dict__)
     execute: Callable[..., Any] = module.execute
     return execute
 

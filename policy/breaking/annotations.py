@@ -4,67 +4,97 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from policy.breaking.surface.expressions import Imports, dotted_name, expression_text
+from policy.breaking.surface.elements import Module, Value
+from policy.breaking.surface.expressions import expression_text
+from policy.breaking.surface.resolution.names import Names
 
-_SAME_IN_COLLECTIONS: Final = (
-    *("AsyncGenerator", "AsyncIterable", "AsyncIterator", "Awaitable", "Callable", "Collection"),
-    *("Container", "Coroutine", "Generator", "Hashable", "ItemsView", "Iterable", "Iterator"),
-    *("KeysView", "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "Reversible"),
-    *("Sequence", "Sized", "ValuesView"),
-)
-#: The current name for each deprecated one.
-_CURRENT_NAMES: Final = {
-    **{f"typing.{name}": f"collections.abc.{name}" for name in _SAME_IN_COLLECTIONS},
-    **{
-        f"typing.{name}": name.lower()
-        for name in ("Dict", "FrozenSet", "List", "Set", "Tuple", "Type")
-    },
-    "typing.Text": "str",
-}
+_MAX_ALIASES: Final = 200
 
 
-def same_annotation(
-    old: ast.expr, new: ast.expr, old_imports: Imports, new_imports: Imports
-) -> bool:
+def same_annotation(old: ast.expr, new: ast.expr, old_module: Module, new_module: Module) -> bool:
     """Return whether both annotations mean the same.
 
     ``Optional[X]``, ``X | None`` and ``"X | None"`` mean the same, and so do ``List`` and ``list``.
-    The order in a union does not matter, nor does the way in which a name was imported.
+    The order in a union does not matter, nor does the way in which a name was imported, nor
+    whether a type has a name of its own in the module.
     """
     try:
-        return _meaning(old, old_imports) == _meaning(new, new_imports)
+        return _Meaning(old_module).of(old) == _Meaning(new_module).of(new)
     except RecursionError:
         return expression_text(old) == expression_text(new)
 
 
-def _meaning(annotation: ast.expr, imports: Imports) -> str:
-    """Return a text that is the same for all annotations that mean the same."""
-    meanings = {_meaning_without_union(each, imports) for each in _members(annotation, imports)}
-    return " | ".join(sorted(meanings))
+class _Meaning:
+    """The meaning of one annotation in its module, as text."""
 
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._names = Names(module)
+        self._aliases_left = _MAX_ALIASES
 
-def _members(annotation: ast.expr, imports: Imports) -> Iterator[ast.expr]:
-    """Yield the members of a union, and those of unions in it.
+    def of(self, annotation: ast.expr) -> str:
+        """Return a text that is the same for all annotations that mean the same."""
+        meanings = {self._without_union(each) for each in self._members(annotation)}
+        return " | ".join(sorted(meanings))
 
-    An annotation that is no union is its own only member.
-    """
-    match annotation:
-        case ast.Constant(value=str(text)) if (quoted := _parsed(text)) is not None:
-            yield from _members(quoted, imports)
-        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            yield from _members(left, imports)
-            yield from _members(right, imports)
-        case ast.Subscript(value=value):
-            name = _name(value, imports)
-            if name not in ("typing.Optional", "typing.Union"):
+    def _members(self, annotation: ast.expr) -> Iterator[ast.expr]:
+        """Yield the members of a union, and those of unions in it.
+
+        An annotation that is no union is its own only member.
+        """
+        match annotation:
+            case ast.Constant(value=str(text)) if (quoted := _parsed(text)) is not None:
+                yield from self._members(quoted)
+            case ast.Name(id=name) if (alias := self._alias(name)) is not None:
+                yield from self._members(alias)
+            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+                yield from self._members(left)
+                yield from self._members(right)
+            case ast.Subscript(value=value):
+                name = self._name(value)
+                if name not in ("typing.Optional", "typing.Union"):
+                    yield annotation
+                    return
+                if name == "typing.Optional":
+                    yield ast.Constant(None)
+                for argument in _arguments(annotation):
+                    yield from self._members(argument)
+            case _:
                 yield annotation
-                return
-            if name == "typing.Optional":
-                yield ast.Constant(None)
-            for argument in _arguments(annotation):
-                yield from _members(argument, imports)
-        case _:
-            yield annotation
+
+    def _alias(self, name: str) -> ast.expr | None:
+        """Return the type that a name of the module stands for."""
+        known = self._module.members.get(name)
+        if not isinstance(known, Value):
+            return None
+        is_type = isinstance(known.value, ast.Subscript | ast.BinOp)
+        if not is_type:
+            return None
+        self._aliases_left -= 1
+        if self._aliases_left < 0:  # they may be in a circle
+            raise RecursionError
+        return known.value
+
+    def _without_union(self, annotation: ast.expr) -> str:
+        match annotation:
+            case ast.Subscript(value=value):
+                name = self._name(value)
+                if name == "typing.Literal":
+                    texts = {expression_text(each) for each in _arguments(annotation)}
+                    return f"{name}[{', '.join(sorted(texts))}]"
+                if name.endswith("Annotated"):
+                    return self.of(_arguments(annotation)[0])
+                return f"{name}[{self._listed(_arguments(annotation))}]"
+            case ast.List(elts=elements):
+                return f"[{self._listed(elements)}]"
+        return self._name(annotation)
+
+    def _listed(self, annotations: list[ast.expr]) -> str:
+        return ", ".join(self.of(each) for each in annotations)
+
+    def _name(self, node: ast.expr) -> str:
+        name = self._names.dotted(node)
+        return expression_text(node) if name is None else name
 
 
 def _parsed(text: str) -> ast.expr | None:
@@ -74,30 +104,7 @@ def _parsed(text: str) -> ast.expr | None:
         return None
 
 
-def _meaning_without_union(annotation: ast.expr, imports: Imports) -> str:
-    match annotation:
-        case ast.Subscript(value=value):
-            name = _name(value, imports)
-            if name.endswith("Literal"):
-                return expression_text(annotation)
-            if name.endswith("Annotated"):
-                return _meaning(_arguments(annotation)[0], imports)
-            return f"{name}[{_listed(_arguments(annotation), imports)}]"
-        case ast.List(elts=elements):
-            return f"[{_listed(elements, imports)}]"
-    return _name(annotation, imports)
-
-
-def _listed(annotations: list[ast.expr], imports: Imports) -> str:
-    return ", ".join(_meaning(each, imports) for each in annotations)
-
-
 def _arguments(node: ast.Subscript) -> list[ast.expr]:
     if isinstance(node.slice, ast.Tuple) and node.slice.elts:
         return node.slice.elts
     return [node.slice]
-
-
-def _name(node: ast.expr, imports: Imports) -> str:
-    name = dotted_name(node, imports)
-    return expression_text(node) if name is None else _CURRENT_NAMES.get(name, name)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from policy.breaking.added_removed import noun_of
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, new_finding, one_line
-from policy.breaking.surface.elements import Module, Property, Value
+from policy.breaking.results import compare_results
+from policy.breaking.surface.elements import Module, Property, Result, Value
 from policy.breaking.surface.expressions import expression_text
 
 
@@ -18,9 +19,11 @@ def compare_attributes(
 ) -> Iterator[Finding]:
     """Find what differs between two attributes; ``name`` is dotted."""
     yield from _compare_access(name, old, new)
+    was, now = (each.result if isinstance(each, Property) else Result.VALUE for each in (old, new))
+    yield from compare_results(name, was, now, new.line)
     if old.annotation is None or new.annotation is None:
         return
-    if not same_annotation(old.annotation, new.annotation, old_module.imports, new_module.imports):
+    if not same_annotation(old.annotation, new.annotation, old_module, new_module):
         old_text, new_text = expression_text(old.annotation), expression_text(new.annotation)
         sentence = f"{name} is {one_line(new_text)}, which was {one_line(old_text)}."
         yield new_finding(

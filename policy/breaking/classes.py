@@ -1,47 +1,13 @@
 """The comparison of two classes, without their members: decorators, bases, and constructors."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from policy.breaking.finding import Finding, Kind, new_finding, one_line
 from policy.breaking.functions import compare_decorators
-from policy.breaking.parameters import ParameterChange, compare_parameters
-from policy.breaking.surface.elements import Class, Module, is_public
-from policy.breaking.surface.inheritance import (
-    ancestors,
-    constructor_of,
-    has_unknown_base,
-    members_of,
-    public_bases,
-)
-
-_ENUMS: Final = frozenset(
-    f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "ReprEnum")
-)
-
-
-class ResolvedClass:
-    """A class together with what it inherits from the other classes of its module."""
-
-    def __init__(self, definition: Class, module: Module) -> None:
-        self.definition = definition
-        self.module = module
-        #: All members by name, each with the class that defines it.
-        self.members = members_of(definition, module)
-        #: The names of all known bases and of their bases.
-        self.ancestors = ancestors(definition, module)
-        #: How the class is called; None if no class of the module defines it.
-        self.constructor = constructor_of(definition, module)
-        #: Whether the attributes are members of an enumeration.
-        self.is_enum = not _ENUMS.isdisjoint(self.ancestors)
-
-    @property
-    def fields(self) -> set[str]:
-        """The names of the fields that make up the constructor; empty if it is a method."""
-        constructor = self.constructor
-        if constructor is None or not constructor.is_made_of_fields:
-            return set()
-        return {parameter.name for parameter in constructor.parameters}
+from policy.breaking.parameters import ParameterChange, compare_first, compare_parameters
+from policy.breaking.resolved_class import ResolvedClass
+from policy.breaking.surface.elements import Class, is_public
+from policy.breaking.surface.inheritance import Constructor
 
 
 def compare_classes(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
@@ -52,6 +18,7 @@ def compare_classes(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterat
     yield from _compare_bases(name, old, new)
     if not old.is_enum:
         yield from _compare_constructors(name, old, new)
+        yield from _compare_instances(name, old, new)
 
 
 def is_reported_for_base(
@@ -72,10 +39,9 @@ def is_from_shared_base(owner: Class, has_it: ResolvedClass, other: ResolvedClas
 
 
 def _compare_bases(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
-    old_bases = public_bases(old.definition, old.module)
-    new_bases = public_bases(new.definition, new.module)
-    lost = [base for base in old_bases if base not in new.ancestors]
-    gained = [base for base in new_bases if base not in old.ancestors]
+    old_bases, new_bases = old.public_bases, new.public_bases
+    lost = [base for base in old_bases if not new.is_derived_from(base)]
+    gained = [base for base in new_bases if not old.is_derived_from(base)]
     old_text, new_text = ", ".join(old_bases) or None, ", ".join(new_bases) or None
     line = new.definition.line
     instead = ", ".join(base for base in new_bases if base not in old_bases)
@@ -91,38 +57,62 @@ def _compare_bases(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterato
 
 def _compare_constructors(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
     before, after = old.constructor, new.constructor
-    if before and after and is_reported_for_base(before.owner, after.owner, old, new):
+    if before and after and _are_reported_for_base(before, after, old, new):
         return
-    if before and not after and has_unknown_base(new.definition, new.module):
-        # The unknown base may have a constructor, which cannot be compared.
-        sentence = f"{name}() lost the __init__ of its own."
-        yield new_finding("method_removed", f"{name}.__init__", sentence, before.line)
+    if before and not after:
+        if before.owner is not None:
+            # The base may have a constructor, which cannot be compared.
+            sentence = f"{name}() lost the __init__ of its own."
+            yield new_finding("method_removed", f"{name}.__init__", sentence, before.line)
         return
-    are_fields = bool(before and before.is_made_of_fields and after and after.is_made_of_fields)
+    old_parameters = before.parameters if before else ()
+    new_parameters = after.parameters if after else ()
     line = after.line if after else new.definition.line
-    for change in compare_parameters(
-        before.parameters if before else (),
-        after.parameters if after else (),
-        old.module.imports,
-        new.module.imports,
-    ):
-        if are_fields and change.kind in ("parameter_removed", "parameter_renamed"):
-            yield _field_finding(name, change, old, new)
-        else:
+    if before and after:
+        for change in compare_first(before.first, after.first, old_parameters):
             yield change.finding(f"{name}.__init__", f"{name}()", line)
+    are_fields = bool(before and before.is_made_of_fields and after and after.is_made_of_fields)
+    for change in compare_parameters(old_parameters, new_parameters, old.module, new.module):
+        finding = _field_finding(name, change, old, new) if are_fields else None
+        yield finding or change.finding(f"{name}.__init__", f"{name}()", line)
+
+
+def _compare_instances(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
+    """Find that instances can no longer be made or hashed."""
+    line = new.definition.line
+    if new.abstract and not old.abstract:
+        missing = one_line(", ".join(sorted(new.abstract)))
+        sentence = f"{name} is abstract now: a derived class has to define {missing}."
+        yield new_finding("became_abstract", name, sentence, line, new=missing)
+    if old.is_hashable and not new.is_hashable:
+        sentence = f"{name} can no longer be hashed, as a key of a dict is."
+        yield new_finding("became_unhashable", name, sentence, line)
+
+
+def _are_reported_for_base(
+    before: Constructor, after: Constructor, old: ResolvedClass, new: ResolvedClass
+) -> bool:
+    if before.owner is None or after.owner is None:
+        return before.owner is after.owner and before.parameters == after.parameters
+    return is_reported_for_base(before.owner, after.owner, old, new)
 
 
 def _field_finding(
     class_name: str, change: ParameterChange, old: ResolvedClass, new: ResolvedClass
-) -> Finding:
-    """Return the finding for a field that was removed or renamed."""
-    path = f"{class_name}.{change.name}"
-    if change.kind == "parameter_renamed":
-        _, renamed = new.members[change.new or ""]
+) -> Finding | None:
+    """Return the finding for a field that was removed or renamed; None for any other change."""
+    field = next((field for field, name in old.fields.items() if name == change.name), "")
+    if field not in old.members or field in new.members:
+        return None
+    path = f"{class_name}.{field}"
+    if change.kind == "parameter_renamed" and change.new in new.members:
+        _, renamed = new.members[change.new]
         sentence = f"{class_name} calls its field '{change.old}' now '{change.new}'."
         return new_finding(
             "field_renamed", path, sentence, renamed.line, old=change.old, new=change.new
         )
-    _, lost = old.members[change.name]
-    sentence = f"{class_name} lost its field '{change.name}'."
-    return new_finding("field_removed", path, sentence, lost.line, old=change.old)
+    if change.kind == "parameter_removed":
+        _, lost = old.members[field]
+        sentence = f"{class_name} lost its field '{field}'."
+        return new_finding("field_removed", path, sentence, lost.line, old=change.old)
+    return None

@@ -12,7 +12,7 @@ from policy.breaking.added_removed import added, is_import, removed
 from policy.breaking.finding import Finding, Kind, new_finding, one_line
 from policy.breaking.members import compare_members
 from policy.breaking.surface.elements import Module
-from policy.breaking.surface.read_module import read_module
+from policy.breaking.surface.read_module import read_module, without_byte_order_mark
 
 #: All exceptions that Python raises for a text that it cannot read as code.
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, SystemError, OverflowError)
@@ -41,7 +41,7 @@ def compare_code(old: str | None, new: str) -> list[Finding]:
 def _compare(old: str | None, new: str) -> Iterable[Finding]:
     try:
         new_module = read_module(new)
-        compile(new, "<new>", "exec", dont_inherit=True)
+        compile(without_byte_order_mark(new), "<new>", "exec", dont_inherit=True)
     except _UNREADABLE as error:
         return [_unreadable("unparseable", "The code", error)]
     if old is None:

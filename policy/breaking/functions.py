@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from policy.breaking.annotations import same_annotation
-from policy.breaking.finding import Finding, Kind, new_finding, one_line
-from policy.breaking.parameters import compare_parameters
+from policy.breaking.finding import Finding, new_finding, one_line
+from policy.breaking.parameters import compare_first, compare_parameters
+from policy.breaking.results import compare_results, result_in
 from policy.breaking.surface.elements import Binding, Function, Module
 from policy.breaking.surface.expressions import expression_text
 
@@ -13,10 +14,10 @@ def compare_functions(
     name: str, old: Function, new: Function, old_module: Module, new_module: Module
 ) -> Iterator[Finding]:
     """Find what differs between two functions for their callers; ``name`` is dotted."""
-    yield from _compare_calls(name, old, new)
-    for change in compare_parameters(
-        old.parameters, new.parameters, old_module.imports, new_module.imports
-    ):
+    yield from _compare_calls(name, old, new, old_module, new_module)
+    for change in compare_parameters(old.parameters, new.parameters, old_module, new_module):
+        yield change.finding(name, f"{name}()", new.line)
+    for change in compare_first(old.first, new.first, old.parameters):
         yield change.finding(name, f"{name}()", new.line)
     yield from _compare_returns(name, old, new, old_module, new_module)
     yield from compare_decorators(name, old.decorators, new.decorators, new.line)
@@ -36,32 +37,16 @@ def _listed(decorators: tuple[str, ...]) -> str:
     return " ".join(f"@{decorator}" for decorator in decorators) or "nothing"
 
 
-def _compare_calls(name: str, old: Function, new: Function) -> Iterator[Finding]:
+def _compare_calls(
+    name: str, old: Function, new: Function, old_module: Module, new_module: Module
+) -> Iterator[Finding]:
     """Find what changes for every call, whatever its arguments are."""
-    if old.is_async != new.is_async:
-        kind: Kind = "became_async" if new.is_async else "became_sync"
-        was, now = _def_keyword(old), _def_keyword(new)
-        how = "has to be awaited" if new.is_async else "can no longer be awaited"
-        sentence = f"{name}() {how}: '{was}' became '{now}'."
-        yield new_finding(kind, name, sentence, new.line, old=was, new=now)
-    if old.is_generator != new.is_generator:
-        kind = "became_generator" if new.is_generator else "no_longer_generator"
-        how = "yields its results" if new.is_generator else "no longer yields its results"
-        was, now = _result_keyword(old), _result_keyword(new)
-        sentence = f"{name}() {how}: '{was}' became '{now}'."
-        yield new_finding(kind, name, sentence, new.line, old=was, new=now)
+    was, now = result_in(old, old_module), result_in(new, new_module)
+    yield from compare_results(f"{name}()", was, now, new.line)
     if new.binding is Binding.INSTANCE and old.binding in (Binding.CLASS, Binding.STATIC):
-        was, now = old.binding.value, new.binding.value
-        sentence = f"{name}() can no longer be called on the class: {was} became {now}."
-        yield new_finding("became_instance_method", name, sentence, new.line, old=was, new=now)
-
-
-def _def_keyword(function: Function) -> str:
-    return "async def" if function.is_async else "def"
-
-
-def _result_keyword(function: Function) -> str:
-    return "yield" if function.is_generator else "return"
+        before, after = old.binding.value, new.binding.value
+        sentence = f"{name}() can no longer be called on the class: {before} became {after}."
+        yield new_finding("became_instance_method", name, sentence, new.line, old=before, new=after)
 
 
 def _compare_returns(
@@ -69,7 +54,7 @@ def _compare_returns(
 ) -> Iterator[Finding]:
     if old.returns is None or new.returns is None:
         return  # calls work as before
-    if not same_annotation(old.returns, new.returns, old_module.imports, new_module.imports):
+    if not same_annotation(old.returns, new.returns, old_module, new_module):
         old_text, new_text = expression_text(old.returns), expression_text(new.returns)
         sentence = f"{name}() returns {one_line(new_text)}, which was {one_line(old_text)}."
         yield new_finding(

@@ -1,17 +1,18 @@
 """The comparison of two members of the same name, of a module or of a class."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from policy.breaking.added_removed import added, is_import, noun_of, removed
 from policy.breaking.attributes import compare_attributes
 from policy.breaking.classes import (
-    ResolvedClass,
     compare_classes,
     is_from_shared_base,
     is_reported_for_base,
 )
-from policy.breaking.finding import Finding, new_finding
-from policy.breaking.functions import compare_functions
+from policy.breaking.finding import Finding, new_finding, one_line
+from policy.breaking.functions import compare_decorators, compare_functions
+from policy.breaking.resolved_class import ResolvedClass
 from policy.breaking.surface.elements import (
     Class,
     Function,
@@ -22,6 +23,7 @@ from policy.breaking.surface.elements import (
     Value,
     is_public,
 )
+from policy.breaking.surface.method_effects import CONSTRUCTORS
 
 
 def compare_members(
@@ -42,10 +44,22 @@ def compare_members(
             yield from _compare_class_members(name, old_class, new_class)
         case ((Value() | Property()), (Value() | Property())):
             yield from compare_attributes(name, old, new, old_module, new_module)
+        case (Function(is_opaque=True), Value() | Property()) | (
+            Value() | Property(),
+            Function(is_opaque=True),
+        ):
+            yield from compare_decorators(name, _decorators(old), _decorators(new), new.line)
         case _:
             was, now = noun_of(old), noun_of(new)
             sentence = f"{name} is a {now} now; it was a {was}."
             yield new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
+
+
+def _decorators(member: Member) -> tuple[str, ...]:
+    """Return the decorators, which may make a property of a method."""
+    if isinstance(member, Function):
+        return member.decorators
+    return ("property",) if isinstance(member, Property) else ()
 
 
 def _compare_class_members(
@@ -56,26 +70,71 @@ def _compare_class_members(
     A difference in a public base class is reported for that base only, not again for each class
     derived from it. Fields that are added or removed are left to the comparison of constructors.
     """
-    fields_of_either = old.fields | new.fields
-    fields_of_both = old.fields & new.fields
+    yield from _compare_old_members(class_name, old, new)
+    yield from _compare_enum_values(class_name, old, new)
+    for name, (owner, member) in new.members.items():
+        path = f"{class_name}.{name}"
+        is_known = name in old.members and not old.declares_only(name)
+        if is_known or not _is_compared(name, member):
+            continue
+        if (standard := old.standard_member(name, member)) is not None:
+            if not new.declares_only(name):
+                yield from compare_members(path, standard, member, old.module, new.module)
+        elif name not in new.fields and _is_missing(name, owner, new, old):
+            yield added(path, member)
+
+
+def _compare_old_members(
+    class_name: str, old: ResolvedClass, new: ResolvedClass
+) -> Iterator[Finding]:
+    """Find what became of the members that callers could use."""
+    fields_of_both = old.fields.keys() & new.fields.keys()
     for name, (owner, member) in old.members.items():
         path = f"{class_name}.{name}"
-        if not _is_compared(name, member) or name in fields_of_both:
+        if not _is_compared(name, member) or name in fields_of_both or old.declares_only(name):
             continue
         if name in new.members:
             new_owner, new_member = new.members[name]
-            if not is_reported_for_base(owner, new_owner, old, new):
+            if new.declares_only(name) and not isinstance(member, Value):
+                yield removed(path, member)
+            elif not is_reported_for_base(owner, new_owner, old, new):
                 yield from compare_members(path, member, new_member, old.module, new.module)
-        elif name not in fields_of_either and _is_missing(name, owner, old, new):
+        elif (standard := new.standard_member(name, member)) is not None:
+            yield from compare_members(path, member, standard, old.module, new.module)
+        elif not _is_argument(name, old, new) and _is_missing(name, owner, old, new):
             yield removed(path, member, is_enum=old.is_enum)
-    for name, (owner, member) in new.members.items():
-        is_new = name not in old.members and name not in fields_of_either
-        if is_new and _is_compared(name, member) and _is_missing(name, owner, new, old):
-            yield added(f"{class_name}.{name}", member)
+
+
+def _is_argument(name: str, old: ResolvedClass, new: ResolvedClass) -> bool:
+    """Return whether a lost member is a field whose argument is reported as lost."""
+    arguments = new.constructor.parameters if new.constructor else ()
+    is_made_of_fields = new.constructor is not None and new.constructor.is_made_of_fields
+    is_kept = old.fields.get(name) in {each.name for each in arguments}
+    return name in old.fields and is_made_of_fields and not is_kept
+
+
+def _compare_enum_values(
+    class_name: str, old: ResolvedClass, new: ResolvedClass
+) -> Iterator[Finding]:
+    """Find members of an enumeration that are looked up by another value now."""
+    for name, was in old.enum_values.items():
+        now = new.enum_values.get(name, was)
+        if was != now and is_public(name):
+            path = f"{class_name}.{name}"
+            _, member = new.members[name]
+            was_text, now_text = one_line(repr(was)), one_line(repr(now))
+            sentence = f"{path} has the value {now_text}, which was {was_text}."
+            yield new_finding(
+                "enum_value_changed", path, sentence, member.line, old=was_text, new=now_text
+            )
+
+
+#: The methods that no caller calls by their names.
+_FOR_CONSTRUCTION: Final = frozenset({*CONSTRUCTORS, "__set_name__", "__del__"})
 
 
 def _is_compared(name: str, member: Member) -> bool:
-    is_constructor = name in ("__init__", "__new__") and isinstance(member, Function)
+    is_constructor = name in _FOR_CONSTRUCTION and isinstance(member, Function)
     return is_public(name) and not is_constructor and not is_import(member)
 
 
@@ -83,9 +142,9 @@ def _is_missing(name: str, owner: Class, has_it: ResolvedClass, other: ResolvedC
     """Return whether the other version of the class lacks a member that this version has.
 
     ``owner`` is the class that defines the member for ``has_it``. A member does not count as
-    missing if a public base that both versions have defines it, or if any method of the other
-    version sets it: that method may run before a caller reads the attribute.
+    missing if a public base that both versions have defines it, or if the other version may have
+    it all the same.
     """
     if is_from_shared_base(owner, has_it, other):
         return False
-    return name not in other.definition.set_by_methods
+    return not other.may_have(name)

@@ -6,8 +6,8 @@ from typing import Final
 
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, Kind, new_finding, one_line
-from policy.breaking.surface.elements import Parameter, Passing
-from policy.breaking.surface.expressions import Imports, expression_text
+from policy.breaking.surface.elements import Module, Parameter, Passing
+from policy.breaking.surface.expressions import expression_text
 
 _STARS: Final = {Passing.EXTRA_POSITIONAL: "*", Passing.EXTRA_KEYWORD: "**"}
 
@@ -45,8 +45,8 @@ class _Pair:
 def compare_parameters(
     old: Sequence[Parameter],
     new: Sequence[Parameter],
-    old_imports: Imports,
-    new_imports: Imports,
+    old_module: Module,
+    new_module: Module,
 ) -> Iterator[ParameterChange]:
     """Find what differs between two lists of parameters.
 
@@ -58,8 +58,9 @@ def compare_parameters(
     yield from _removed([each for each in old if each not in paired], old, new)
     yield from _added(pairs, old, new)
     yield from _reordered(pairs, new)
+    yield from _names_taken(pairs, old)
     for pair in pairs:
-        yield from _changed(pair, old_imports, new_imports)
+        yield from _changed(pair, old_module, new_module)
 
 
 def _pairs(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[_Pair]:
@@ -168,7 +169,33 @@ def _reordered(pairs: Sequence[_Pair], new: Sequence[Parameter]) -> Iterator[Par
         yield ParameterChange("parameter_moved", "", predicate, was, now)
 
 
-def _changed(pair: _Pair, old_imports: Imports, new_imports: Imports) -> Iterator[ParameterChange]:
+def _names_taken(pairs: Sequence[_Pair], old: Sequence[Parameter]) -> Iterator[ParameterChange]:
+    """Find parameters that now have a name which calls could give among the ``**`` arguments."""
+    extra = next((each for each in old if each.passing is Passing.EXTRA_KEYWORD), None)
+    for pair in pairs if extra else ():
+        if pair.old.passing is Passing.POSITIONAL and pair.new.passing is Passing.EITHER:
+            yield name_taken(pair.new.name, extra)
+
+
+def name_taken(name: str, extra: Parameter | None) -> ParameterChange:
+    """Return the change that a name of the ``**`` arguments is the one of a parameter now."""
+    among = f" among '**{extra.name}'" if extra else ""
+    predicate = f"takes '{name}' by name too, which calls could give{among}"
+    return ParameterChange("parameter_name_taken", name, predicate, None, name)
+
+
+def compare_first(
+    old: Parameter | None, new: Parameter | None, old_parameters: Sequence[Parameter]
+) -> Iterator[ParameterChange]:
+    """Find that ``self`` or ``cls`` takes a name that calls could give among ``**`` arguments."""
+    extra = next((each for each in old_parameters if each.passing is Passing.EXTRA_KEYWORD), None)
+    if extra is None or new is None or new.passing is not Passing.EITHER:
+        return
+    if old is None or old.passing is Passing.POSITIONAL or old.name != new.name:
+        yield name_taken(new.name, extra)
+
+
+def _changed(pair: _Pair, old_module: Module, new_module: Module) -> Iterator[ParameterChange]:
     old, new = pair.old, pair.new
     if not old.is_extra:
         yield from _compare_passing(pair)
@@ -182,7 +209,7 @@ def _changed(pair: _Pair, old_imports: Imports, new_imports: Imports) -> Iterato
     yield from _compare_defaults(pair)
     if old.annotation is None or new.annotation is None:
         return
-    if not same_annotation(old.annotation, new.annotation, old_imports, new_imports):
+    if not same_annotation(old.annotation, new.annotation, old_module, new_module):
         was, now = expression_text(old.annotation), expression_text(new.annotation)
         predicate = f"takes '{_starred_name(new)}' as {one_line(now)}, which was {one_line(was)}"
         yield ParameterChange("parameter_annotation_changed", old.name, predicate, was, now)

@@ -44,7 +44,7 @@ def deploy(
     from rollguard.operations import versions
 
     try:
-        code = file.read().decode()
+        code = file.read().decode("utf-8-sig")  # as Python reads a file
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
     accepted = [_accepted_break(each) for each in accept or ()]

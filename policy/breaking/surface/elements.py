@@ -1,8 +1,11 @@
 """The elements of a surface: a module, its functions, classes and values, and their members."""
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as field_
 from enum import Enum
+
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Passing(Enum):
@@ -23,6 +26,8 @@ class Parameter:
     passing: Passing
     default: ast.expr | None
     annotation: ast.expr | None
+    #: The attribute that it sets, if it is a field of a class such as a dataclass.
+    field: str | None = None
 
     @property
     def is_extra(self) -> bool:
@@ -49,20 +54,35 @@ class Binding(Enum):
     STATIC = "a static method"
 
 
+class Result(Enum):
+    """What a call returns or a property gives; the value is how the source writes it."""
+
+    VALUE = "return"
+    COROUTINE = "async def"
+    GENERATOR = "yield"
+    ASYNC_GENERATOR = "async def with yield"
+    CONTEXT_MANAGER = "contextmanager"
+    ASYNC_CONTEXT_MANAGER = "asynccontextmanager"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A function: a ``def``, an ``async def`` or a lambda with a name.
 
-    ``parameters`` are those that callers fill, without ``self`` or ``cls``.
+    ``parameters`` are those that callers fill, without ``self`` or ``cls``, which is ``first``.
     """
 
     line: int
     parameters: tuple[Parameter, ...]
     returns: ast.expr | None = None
     decorators: tuple[str, ...] = ()
-    is_async: bool = False
-    is_generator: bool = False
+    result: Result = Result.VALUE
     binding: Binding = Binding.NOTHING
+    first: Parameter | None = None
+    #: The function of the same module whose result it returns; None if there is none.
+    returns_result_of: str | None = None
+    #: Whether a decorator that is not known here may make anything of it, such as a property.
+    is_opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,18 +92,22 @@ class Property:
     line: int
     annotation: ast.expr | None
     is_settable: bool
+    result: Result = Result.VALUE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """A constant, an attribute of a class or an instance, or a field.
 
-    ``value`` is None if the name is only declared.
+    ``value`` is None if the name is only declared. ``alias`` is the dotted name of what it is
+    another name for; None if it is not. ``is_certain``: no condition decides about it.
     """
 
     line: int
     annotation: ast.expr | None
     value: ast.expr | None
+    alias: str | None = None
+    is_certain: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +115,28 @@ class Imported:
     """A name that stands for something of another module, of which nothing is known here.
 
     If an assignment gives the name (``is_assigned``), it is meant for callers. If an import
-    statement binds it, it is meant for the module itself.
+    statement binds it, it is meant for the module itself. ``alias`` is the dotted name of the
+    thing, ``value`` the expression that makes it.
     """
 
     line: int
     is_assigned: bool
+    alias: str | None = None
+    value: ast.expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields that a class itself declares, as the parameters of a constructor.
+
+    ``makes_constructor`` is False if the class has an ``__init__``, or none is to be made; a class
+    that is derived from it has the fields all the same.
+    """
+
+    parameters: tuple[Parameter, ...]
+    makes_constructor: bool = True
+    #: Whether a field that is declared again moves to the end (attrs) or stays (dataclasses).
+    move_if_declared_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +144,7 @@ class Class:
     """A class, as its own definition says it.
 
     ``bases`` are dotted names without type arguments; ``object`` and ``Generic`` are left out.
-    ``fields`` are the constructor's parameters if the class has fields (as dataclasses have) and
-    no ``__init__``; those of its bases are not among them.
+    ``fields`` are those of classes such as dataclasses; None for any other class.
     """
 
     name: str
@@ -112,9 +152,14 @@ class Class:
     bases: tuple[str, ...]
     decorators: tuple[str, ...]
     members: "dict[str, Member]"
-    fields: tuple[Parameter, ...] | None = None
-    #: The attributes that any of its methods sets on the instance.
-    set_by_methods: frozenset[str] = frozenset()
+    fields: Fields | None = None
+    #: The definitions of its methods and of the setters of its properties.
+    methods: dict[str, AnyFunction] = field_(default_factory=dict)
+    #: The members that a derived class must define before it can be called.
+    abstract: frozenset[str] = frozenset()
+    metaclass: str | None = None
+    #: Whether it takes away that instances can be hashed, as an ``__eq__`` does.
+    is_unhashable: bool = False
 
 
 Member = Function | Class | Property | Value | Imported
@@ -128,15 +173,27 @@ class Module:
     ``imports`` give the dotted name that each imported name stands for.
     """
 
-    members: dict[str, Member] = field(default_factory=dict)
-    imports: dict[str, str] = field(default_factory=dict)
+    members: dict[str, Member] = field_(default_factory=dict)
+    imports: dict[str, str] = field_(default_factory=dict)
     exports: list[str] | None = None
+    #: The definitions of its classes and functions, for what is made of them later.
+    nodes: dict[str, ast.stmt] = field_(default_factory=dict)
     #: False if the source has no ``yield``, so that no function must be searched for one.
     may_yield: bool = True
 
     def is_public(self, name: str) -> bool:
         """Return whether callers may use this name of the module or of one of its classes."""
         return is_public(name) or name in (self.exports or ())
+
+    def member(self, dotted: str) -> "Member | None":
+        """Return the function, class or value of this name; a class may be inside another one."""
+        if "." not in dotted:
+            return self.members.get(dotted)
+        first, *rest = dotted.split(".")
+        found = self.members.get(first)
+        for part in rest:
+            found = found.members.get(part) if isinstance(found, Class) else None
+        return found
 
 
 #: Special names whose removal no caller notices. ``__all__`` has a comparison of its own.

@@ -2,14 +2,17 @@
 
 import ast
 
+from policy.breaking.surface.resolution.conditions import Conditions
 from policy.breaking.surface.statements import scope_statements
 
 
-def exports_of(body: list[ast.stmt]) -> list[str] | None:
+def exports_of(body: list[ast.stmt], conditions: Conditions) -> list[str] | None:
     """Return the names in ``__all__``, in order; None if there is none or it cannot be read."""
     exports: list[str] | None = None
-    for statement, _ in scope_statements(body):
+    for statement, *_, is_dead in scope_statements(body, conditions):
         match statement:
+            case _ if is_dead:
+                continue
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
                 exports = _names(value)
             case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value):

@@ -1,22 +1,27 @@
 """The reading of a function's definition: its parameters and how it is called."""
 
 import ast
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-from policy.breaking.surface.elements import Binding, Function, Module, Parameter, Passing
-from policy.breaking.surface.expressions import Imports, decorator_text, dotted_name
-from policy.breaking.surface.statements import AnyFunction, yields
+from policy.breaking.surface.decorators import decorators_of, is_known_decorator
+from policy.breaking.surface.elements import (
+    AnyFunction,
+    Binding,
+    Function,
+    Module,
+    Parameter,
+    Passing,
+    Result,
+)
+from policy.breaking.surface.resolution.names import Names
+from policy.breaking.surface.statements import yields
 
-#: Decorators that change nothing for callers.
-_UNNOTICED_DECORATORS: Final = frozenset(
-    f"{module}.{name}"
-    for module in ("typing", "typing_extensions")
-    for name in ("final", "override", "no_type_check", "runtime_checkable")
-)
-_CONTEXT_MANAGERS: Final = frozenset(
-    {"contextlib.contextmanager", "contextlib.asynccontextmanager"}
-)
+_RESULTS: Final = {
+    "contextlib.contextmanager": Result.CONTEXT_MANAGER,
+    "contextlib.asynccontextmanager": Result.ASYNC_CONTEXT_MANAGER,
+    "types.coroutine": Result.COROUTINE,
+}
 #: Methods whose first argument is the class although they have no decorator.
 _IMPLICIT_BINDINGS: Final = {
     "__new__": Binding.CLASS,
@@ -26,25 +31,68 @@ _IMPLICIT_BINDINGS: Final = {
 
 
 def function_of(
-    node: AnyFunction, decorator_names: list[str], module: Module, *, in_class: bool
+    node: AnyFunction, decorator_names: list[str], module: Module, names: Names, *, in_class: bool
 ) -> Function:
     """Return what callers see of a function; ``decorator_names`` are those of its decorators."""
-    parameters = parameters_of(node.args)
-    binding = _binding_of(node.name, decorator_names) if in_class else Binding.NOTHING
-    if binding in (Binding.INSTANCE, Binding.CLASS):
-        parameters = without_first(parameters)
-    decorators = decorators_of(node.decorator_list, module.imports)
-    return Function(
+    decorators = decorators_of(node.decorator_list, names)
+    function = Function(
         line=node.lineno,
-        parameters=parameters,
+        parameters=parameters_of(node.args, names),
         returns=node.returns,
         decorators=tuple(d for d in decorators if d not in ("staticmethod", "classmethod")),
-        is_async=isinstance(node, ast.AsyncFunctionDef),
-        is_generator=module.may_yield
-        and _CONTEXT_MANAGERS.isdisjoint(decorator_names)
-        and yields(node),
-        binding=binding,
+        result=result_of(node, decorator_names, module),
+        returns_result_of=_delegate_of(node),
+        is_opaque=not all(is_known_decorator(each, names) for each in node.decorator_list),
     )
+    return bound(function, _binding_of(node.name, decorator_names)) if in_class else function
+
+
+def result_of(node: AnyFunction, decorator_names: list[str], module: Module) -> Result:
+    """Return what a call of the function returns, or what reading a property gives."""
+    for decorator in decorator_names:
+        if decorator in _RESULTS:
+            return _RESULTS[decorator]
+    is_generator = module.may_yield and yields(node)
+    if isinstance(node, ast.AsyncFunctionDef):
+        return Result.ASYNC_GENERATOR if is_generator else Result.COROUTINE
+    match node.body[-1]:
+        case ast.Return(value=ast.GeneratorExp(generators=generators)):
+            is_async = any(each.is_async for each in generators)
+            return Result.ASYNC_GENERATOR if is_async else Result.GENERATOR
+    return Result.GENERATOR if is_generator else Result.VALUE
+
+
+def _delegate_of(node: AnyFunction) -> str | None:
+    """Return the name of the function whose result this one returns at its end."""
+    match node.body[-1]:
+        case ast.Return(value=ast.Call(func=ast.Name(id=name))):
+            return name
+    return None
+
+
+def lambda_of(node: ast.Lambda, names: Names) -> Function:
+    """Return what callers see of a lambda."""
+    match node.body:
+        case ast.GeneratorExp():
+            result = Result.GENERATOR
+        case _:
+            result = Result.GENERATOR if yields(node) else Result.VALUE
+    delegate = None
+    match node.body:
+        case ast.Call(func=ast.Name(id=name)):
+            delegate = name
+    parameters = parameters_of(node.args, names)
+    return Function(node.lineno, parameters, result=result, returns_result_of=delegate)
+
+
+def bound(function: Function, binding: Binding) -> Function:
+    """Return the function as a method; ``self`` or ``cls`` is no parameter for callers."""
+    if binding not in (Binding.INSTANCE, Binding.CLASS):
+        return replace(function, binding=binding)
+    parameters = function.parameters
+    first = parameters[0] if parameters and parameters[0].is_positional else None
+    rest = parameters[1:] if first else parameters
+    return replace(function, parameters=rest, binding=binding, first=first)
 
 
 def _binding_of(name: str, decorator_names: list[str]) -> Binding:
@@ -55,22 +103,11 @@ def _binding_of(name: str, decorator_names: list[str]) -> Binding:
     return _IMPLICIT_BINDINGS.get(name, Binding.INSTANCE)
 
 
-def decorator_name(node: ast.expr, imports: Imports) -> str:
-    """Return the dotted name of a decorator, without its arguments; "" if it has no name."""
-    return dotted_name(node.func if isinstance(node, ast.Call) else node, imports) or ""
-
-
-def decorators_of(nodes: Iterable[ast.expr], imports: Imports) -> tuple[str, ...]:
-    """Return the texts of the decorators that a caller may notice."""
-    texts = (decorator_text(each, imports) for each in nodes)
-    return tuple(text for text in texts if text not in _UNNOTICED_DECORATORS)
-
-
-def parameters_of(arguments: ast.arguments) -> tuple[Parameter, ...]:
-    """Return the parameters in the order of the source."""
+def parameters_of(arguments: ast.arguments, names: Names) -> tuple[Parameter, ...]:
+    """Return the parameters in the order of the source, with constants in place of names."""
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-    defaults += arguments.defaults
+    defaults += [names.resolved(each) for each in arguments.defaults]
     parameters = [
         Parameter(
             each.arg,
@@ -83,12 +120,8 @@ def parameters_of(arguments: ast.arguments) -> tuple[Parameter, ...]:
     if (extra := arguments.vararg) is not None:
         parameters.append(Parameter(extra.arg, Passing.EXTRA_POSITIONAL, None, extra.annotation))
     for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        parameters.append(Parameter(each.arg, Passing.KEYWORD, default, each.annotation))
+        known = None if default is None else names.resolved(default)
+        parameters.append(Parameter(each.arg, Passing.KEYWORD, known, each.annotation))
     if (extra := arguments.kwarg) is not None:
         parameters.append(Parameter(extra.arg, Passing.EXTRA_KEYWORD, None, extra.annotation))
     return tuple(parameters)
-
-
-def without_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """Return a method's parameters without ``self`` or ``cls``, which Python passes by itself."""
-    return parameters[1:] if parameters and parameters[0].is_positional else parameters

@@ -1,98 +1,216 @@
-"""The members that a class inherits from bases in the same module."""
+"""What a class inherits, from bases in the same module and from the standard library.
 
-import builtins
+``known`` is the `lineage` of a class: the class itself, then its bases in the module.
+"""
+
+import ast
+import inspect
 from dataclasses import dataclass
 from typing import Final
 
 from policy.breaking.surface.elements import (
     Class,
+    Fields,
     Function,
     Member,
     Module,
     Parameter,
     Passing,
+    Value,
     is_public,
+)
+from policy.breaking.surface.method_effects import CONSTRUCTORS, MethodEffects, effects_of
+from policy.breaking.surface.resolution.standard_library import (
+    known_ancestors,
+    run_time_base,
+    standard_class,
+    standard_signature,
 )
 
 _MAX_CLASSES: Final = 100
+_PASSINGS: Final = {
+    inspect.Parameter.POSITIONAL_ONLY: Passing.POSITIONAL,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: Passing.EITHER,
+    inspect.Parameter.VAR_POSITIONAL: Passing.EXTRA_POSITIONAL,
+    inspect.Parameter.KEYWORD_ONLY: Passing.KEYWORD,
+    inspect.Parameter.VAR_KEYWORD: Passing.EXTRA_KEYWORD,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Constructor:
     """The parameters that a call of a class takes.
 
-    ``owner`` is the class that defines it. ``is_made_of_fields`` tells one that is made of fields
-    from a method in the source.
+    ``owner`` is the class that defines it; None for a class of the standard library.
+    ``is_made_of_fields`` tells one that is made of fields from a method in the source.
     """
 
     line: int
-    owner: Class
+    owner: Class | None
     parameters: tuple[Parameter, ...]
-    is_made_of_fields: bool
+    is_made_of_fields: bool = False
+    first: Parameter | None = None
 
 
-def constructor_of(this: Class, module: Module) -> Constructor | None:
-    """Return how the class is called; None if nothing in the module says it."""
-    known = lineage(this, module)
+def constructor_of(known: list[Class], module: Module) -> Constructor | None:
+    """Return how a class is called; None if that is not known.
+
+    A call goes through ``__new__`` and ``__init__``. The one that takes any arguments decides
+    nothing.
+    """
+    made = _method(known, "__new__")
+    initialized = _initializer(known)
+    if initialized is None and not has_unknown_base(known, module):
+        initialized = _standard_constructor(known)
+        is_left_to_new = not (initialized and initialized.parameters) or any(
+            "OSError" in known_ancestors(base) for each in known for base in each.bases
+        )
+        if made and initialized and is_left_to_new:  # by the `__init__` of object or OSError
+            return made
+    if initialized is None or (made and _takes_anything(initialized)):
+        return made
+    return initialized
+
+
+def _method(known: list[Class], name: str) -> Constructor | None:
+    for each in known:
+        method = each.members.get(name)
+        if isinstance(method, Function):
+            return Constructor(method.line, each, method.parameters, first=method.first)
+    return None
+
+
+def _initializer(known: list[Class]) -> Constructor | None:
     for index, each in enumerate(known):
-        for name in ("__init__", "__new__"):
-            method = each.members.get(name)
-            if isinstance(method, Function):
-                return Constructor(method.line, each, method.parameters, is_made_of_fields=False)
-        if each.fields is not None:
+        if isinstance(each.members.get("__init__"), Function):
+            return _method(known[index:], "__init__")
+        if each.fields is not None and each.fields.makes_constructor:
             fields = _fields_of_all(known[index:])
             return Constructor(each.line, each, fields, is_made_of_fields=True)
     return None
 
 
+def _takes_anything(constructor: Constructor) -> bool:
+    passings = [each.passing for each in constructor.parameters]
+    return passings == [Passing.EXTRA_POSITIONAL, Passing.EXTRA_KEYWORD]
+
+
+def _standard_constructor(known: list[Class]) -> Constructor | None:
+    for base in (base for each in known for base in each.bases):
+        if standard_class(run_time_base(base)) is None:
+            continue
+        signature = standard_signature(base)
+        if signature is None:
+            return None
+        if signature.parameters:
+            return Constructor(known[0].line, None, parameters_of_signature(signature))
+    return Constructor(known[0].line, None, ())
+
+
+def parameters_of_signature(signature: inspect.Signature) -> tuple[Parameter, ...]:
+    """Return the parameters of a function or class that is not read from source."""
+    return tuple(
+        Parameter(
+            each.name,
+            _PASSINGS[each.kind],
+            None if each.default is inspect.Parameter.empty else ast.Name("…"),
+            None,
+        )
+        for each in signature.parameters.values()
+    )
+
+
 def _fields_of_all(classes: list[Class]) -> tuple[Parameter, ...]:
-    """Return the fields of all classes: those of bases first, keyword-only ones last.
+    """Return the fields of all classes: those of bases first, keyword-only ones last."""
+    by_name: dict[str, Parameter] = {}
+    for each in reversed(classes):
+        fields = each.fields or Fields(())
+        for parameter in fields.parameters:
+            if fields.move_if_declared_again:
+                by_name.pop(parameter.name, None)
+            by_name[parameter.name] = parameter
+    return tuple(sorted(by_name.values(), key=lambda field: field.passing is Passing.KEYWORD))
 
-    A field that a class declares again keeps the index that it has in the base.
+
+def members_of(known: list[Class]) -> dict[str, tuple[Class, Member]]:
+    """Return all members by name, each with the nearest class that defines it.
+
+    The attributes that an instance has when it has been made are among them.
     """
-    by_name = {field.name: field for each in reversed(classes) for field in each.fields or ()}
-    fields = sorted(by_name.values(), key=lambda field: field.passing is Passing.KEYWORD)
-    return tuple(fields)
-
-
-def members_of(this: Class, module: Module) -> dict[str, tuple[Class, Member]]:
-    """Return all members by name, each with the nearest class that defines it."""
     members: dict[str, tuple[Class, Member]] = {}
-    for each in lineage(this, module):
+    for each in known:
         for name, member in each.members.items():
             members.setdefault(name, (each, member))
+    for owner, effects in effects_of_construction(known):
+        for name, attribute in effects.sets.items():
+            _add_attribute(members, name, owner, attribute)
     return members
 
 
-def ancestors(this: Class, module: Module) -> set[str]:
-    """Return the names of all known bases and of their bases, built-in ones included."""
-    names = {name for each in lineage(this, module) for name in each.bases}
+def _add_attribute(
+    members: dict[str, tuple[Class, Member]], name: str, owner: Class, attribute: Value
+) -> None:
+    _, known = members.get(name, (owner, None))
+    if known is None:
+        members[name] = owner, attribute
+    elif isinstance(known, Value) and known.value is None:
+        annotation = known.annotation or attribute.annotation
+        members[name] = owner, Value(known.line, annotation, attribute.value)
+
+
+def effects_of_construction(known: list[Class]) -> list[tuple[Class, MethodEffects]]:
+    """Return the effects of the methods that run, or may run, while an instance is made.
+
+    A method runs if a constructor uses its name, or another method that runs does.
+    """
+    found: list[tuple[Class, MethodEffects]] = []
+    seen: set[tuple[str, str]] = set()
+    waiting = list(reversed(CONSTRUCTORS))
+    while waiting:
+        name = waiting.pop()
+        for each in known:
+            method = each.methods.get(name)
+            if method is None:
+                continue
+            effects = effects_of(method)
+            if (each.name, name) not in seen:
+                seen.add((each.name, name))
+                found.append((each, effects))
+                waiting += sorted(effects.uses)
+            if not effects.calls_base:
+                break
+    return found
+
+
+def ancestors(known: list[Class], module: Module) -> set[str]:
+    """Return the names of all known bases and of their bases, those of Python included."""
+    names = {name for each in known for name in each.bases}
     for name in tuple(names):
-        builtin = getattr(builtins, name, None)
-        if isinstance(builtin, type):
-            names.update(base.__name__ for base in builtin.__mro__[:-1])
+        if module.member(name) is None:
+            names.update(known_ancestors(name))
     return names
 
 
-def public_bases(this: Class, module: Module) -> list[str]:
+def public_bases(known: list[Class]) -> list[str]:
     """Return the bases that callers may know.
 
     A private base that is in the module is replaced by its own bases.
     """
     return [
-        name
-        for each in lineage(this, module)
-        if each is this or not is_public(each.name.rpartition(".")[2])
+        run_time_base(name)
+        for each in known
+        if each is known[0] or not is_public(each.name.rpartition(".")[2])
         for name in each.bases
         if is_public(name.rpartition(".")[2])
     ]
 
 
-def has_unknown_base(this: Class, module: Module) -> bool:
-    """Return whether the class may have members that the module does not show."""
-    known = lineage(this, module)
+def has_unknown_base(known: list[Class], module: Module) -> bool:
+    """Return whether a class may have members that the module does not show."""
     return any(
-        not isinstance(module.members.get(name), Class) for each in known for name in each.bases
+        not isinstance(module.member(name), Class) and standard_class(run_time_base(name)) is None
+        for each in known
+        for name in each.bases
     )
 
 
@@ -113,5 +231,5 @@ def lineage(this: Class, module: Module) -> list[Class]:
 
 
 def _bases(this: Class, module: Module) -> list[Class]:
-    named = [module.members.get(name) for name in this.bases]
+    named = [module.member(name) for name in this.bases]
     return [base for base in named if isinstance(base, Class)]

@@ -1,54 +1,68 @@
 """The reading of source code into the surface of a module, without running it.
 
-If a name is bound more than once, the last binding counts. One exception: a binding in an ``else``,
-an ``except`` or a later ``case`` counts only if the earlier one is missing or is an import. What
-only a script run or a type checker sees (``if __name__ == …``, ``if TYPE_CHECKING``) does not exist
-for callers.
+If a name is bound more than once, the last binding counts. One exception: where it cannot be told
+which branch runs, a binding in an ``else``, an ``except`` or a later ``case`` counts only if the
+earlier one is missing or is an import. What only a script run or a type checker sees
+(``if __name__ == …``, ``if TYPE_CHECKING``) does not exist for callers, nor does what another
+Python or platform would run.
 """
 
 import ast
 from dataclasses import replace
 from typing import Final
 
+from policy.breaking.surface.assigned import AssignedReader
+from policy.breaking.surface.decorators import (
+    decorator_name,
+    decorators_of,
+    is_property,
+    is_property_of_a_library,
+)
 from policy.breaking.surface.elements import (
+    AnyFunction,
     Binding,
     Class,
+    Fields,
     Function,
     Imported,
     Member,
     Module,
+    Parameter,
+    Passing,
     Property,
     Value,
 )
 from policy.breaking.surface.exports import exports_of
-from policy.breaking.surface.expressions import Imports, decorator_text, dotted_name
-from policy.breaking.surface.fields import fields_of, fields_of_call
-from policy.breaking.surface.functions import (
-    decorator_name,
-    decorators_of,
-    function_of,
-    parameters_of,
-    without_first,
-)
-from policy.breaking.surface.inheritance import ancestors
-from policy.breaking.surface.statements import (
-    AnyFunction,
-    assignments,
-    bound_names,
-    scope_statements,
-)
+from policy.breaking.surface.expressions import expression_text
+from policy.breaking.surface.fields.declared import declared_fields
+from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
+from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
+from policy.breaking.surface.functions import function_of, result_of
+from policy.breaking.surface.inheritance import ancestors, lineage
+from policy.breaking.surface.resolution.names import Names
+from policy.breaking.surface.resolution.standard_library import names_of_all
+from policy.breaking.surface.statements import bound_names, scope_statements
 
-_PROPERTIES: Final = frozenset({"property", "abc.abstractproperty"})
-_CACHED_PROPERTIES: Final = frozenset({"functools.cached_property"})
-_OVERLOADS: Final = frozenset({"typing.overload", "typing_extensions.overload"})
+_ABSTRACT: Final = frozenset({"abc.abstractmethod", "abc.abstractproperty"})
+_OVERLOAD: Final = "typing.overload"
+#: Names that a module assigns for a type checker, which takes them for true.
+_FOR_TYPE_CHECKERS: Final = frozenset({"MYPY", "TYPE_CHECKING"})
+_NO_BASES: Final = frozenset({"object", "typing.Generic"})
 
 
 def read_module(code: str) -> Module:
     """Return the surface of a module. Raises what ``ast.parse`` raises."""
-    body = ast.parse(code).body
-    module = Module(exports=exports_of(body), may_yield="yield" in code)
-    _ScopeReader(module, "", module.members).read(body)
+    body = ast.parse(without_byte_order_mark(code)).body
+    module = Module(may_yield="yield" in code)
+    reader = _ScopeReader(module, "", module.members)
+    reader.read(body)
+    module.exports = exports_of(body, reader.names.conditions)
     return module
+
+
+def without_byte_order_mark(code: str) -> str:
+    """Return the code without a byte order mark at its start, which Python skips in a file."""
+    return code.removeprefix("\ufeff")
 
 
 class _ScopeReader:
@@ -61,104 +75,154 @@ class _ScopeReader:
         self._module = module
         self._class_path = class_path
         self._members = members
-        #: The attributes that any method sets on the instance.
-        self.set_by_methods: set[str] = set()
+        self.names = Names(module, members)
+        self._assigned = AssignedReader(module, self.names, in_class=bool(class_path))
+        #: The definitions of methods and of setters, by their names.
+        self.methods: dict[str, AnyFunction] = {}
+        #: The names of abstract methods and properties.
+        self.abstract: set[str] = set()
         self._is_alternative = False
+        self._is_certain = True
+        #: Names that an import binds only where a type checker or another Python reads it.
+        self._imported_elsewhere: set[str] = set()
+        self._overloaded: set[str] = set()
 
     def read(self, body: list[ast.stmt]) -> None:
         """Bind the names that the statements of the body bind."""
-        for statement, self._is_alternative in scope_statements(body):
+        for statement, is_alternative, is_certain, is_dead in scope_statements(
+            body, self.names.conditions
+        ):
+            self._is_alternative, self._is_certain = is_alternative, is_certain
             match statement:
+                case ast.Import() | ast.ImportFrom():
+                    self._import(statement, is_dead=is_dead)
+                case _ if is_dead:
+                    continue
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     self._define_function(statement)
                 case ast.ClassDef():
                     self._define_class(statement)
-                case ast.Import() | ast.ImportFrom():
-                    self._import(statement)
                 case ast.Delete():
                     self._delete(statement)
                 case _:
                     self._assign(statement)
-
-    @property
-    def _in_class(self) -> bool:
-        return bool(self._class_path)
 
     def _path_of(self, name: str) -> str:
         return f"{self._class_path}.{name}" if self._class_path else name
 
     def _bind(self, name: str, member: Member) -> None:
         known = self._members.get(name)
-        if known is None or isinstance(known, Imported) or not self._is_alternative:
+        is_import = isinstance(known, Imported) and not known.is_assigned
+        is_value = isinstance(member, Value | Imported)
+        stands_in = is_value and (is_import or name in self._imported_elsewhere)
+        if stands_in and (self._is_alternative or not is_import):
+            self._members[name] = Imported(member.line, is_assigned=False)
+        elif known is None or is_import or not self._is_alternative or name in self._overloaded:
             self._members[name] = member
+        elif isinstance(known, Value):
+            self._members[name] = replace(known, is_certain=False)
+        self._overloaded.discard(name)
 
     def _define_function(self, node: AnyFunction) -> None:
-        decorators = [decorator_name(each, self._module.imports) for each in node.decorator_list]
+        decorators = [decorator_name(each, self.names) for each in node.decorator_list]
+        if not _ABSTRACT.isdisjoint(decorators):
+            self.abstract.add(node.name)
         for decorator in decorators:
-            if decorator in _PROPERTIES or decorator in _CACHED_PROPERTIES:
-                is_settable = decorator in _CACHED_PROPERTIES
-                self._bind(node.name, Property(node.lineno, node.returns, is_settable))
+            is_settable = is_property_of_a_library(decorator)
+            if is_property(decorator) or is_settable:
+                result = result_of(node, [], self._module)
+                self._bind(node.name, Property(node.lineno, node.returns, is_settable, result))
                 return
             if decorator.endswith((".setter", ".deleter", ".getter")):
                 self._define_accessor(node, is_setter=decorator.endswith(".setter"))
                 return
-        if not _OVERLOADS.isdisjoint(decorators) and node.name in self._members:
+        is_overload = _OVERLOAD in decorators
+        if is_overload and node.name in self._members:
             return
-        function = function_of(node, decorators, self._module, in_class=self._in_class)
-        if function.binding is Binding.INSTANCE:
-            self._bind_attributes_set_by(node)
+        in_class = bool(self._class_path)
+        function = function_of(node, decorators, self._module, self.names, in_class=in_class)
+        if in_class and function.binding is not Binding.STATIC:
+            self.methods[node.name] = node
+        self._module.nodes[self._path_of(node.name)] = node
         self._bind(node.name, function)
+        if is_overload:
+            self._overloaded.add(node.name)
 
     def _define_accessor(self, node: AnyFunction, *, is_setter: bool) -> None:
         base = self._members.get(node.name)
         if not isinstance(base, Property):
             base = Property(node.lineno, None, is_settable=False)
         self._members[node.name] = replace(base, is_settable=base.is_settable or is_setter)
-
-    def _bind_attributes_set_by(self, method: AnyFunction) -> None:
-        """Note the attributes that a method sets on its instance; bind those of ``__init__``."""
-        positional = [*method.args.posonlyargs, *method.args.args]
-        if not positional:
-            return
-        instance = positional[0].arg
-        for target, annotation, value in assignments(method):
-            match target:
-                case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == instance:
-                    self.set_by_methods.add(name)
-                    if method.name == "__init__":
-                        self._bind_attribute(name, Value(target.lineno, annotation, value))
-
-    def _bind_attribute(self, name: str, attribute: Value) -> None:
-        known = self._members.get(name)
-        if known is None:
-            self._members[name] = attribute
-        elif isinstance(known, Value) and known.value is None:
-            annotation = known.annotation or attribute.annotation
-            self._members[name] = replace(attribute, line=known.line, annotation=annotation)
+        if is_setter:
+            self.methods[node.name] = node
 
     def _define_class(self, node: ast.ClassDef) -> None:
         path = self._path_of(node.name)
         members: dict[str, Member] = {}
-        class_reader = _ScopeReader(self._module, path, members)
-        class_reader.read(node.body)
-        imports = self._module.imports
-        bases = [_base_name(each, imports) for each in node.bases]
+        reader = _ScopeReader(self._module, path, members)
+        reader.read(node.body)
+        self._module.nodes[path] = node
+        bases = [self._base_name(each, path, index) for index, each in enumerate(node.bases)]
         defined = Class(
             name=path,
             line=node.lineno,
-            bases=tuple(base for base in bases if base is not None),
-            decorators=decorators_of(node.decorator_list, imports),
+            bases=tuple(base for base in bases if base not in _NO_BASES),
+            decorators=decorators_of(node.decorator_list, self.names),
             members=members,
-            set_by_methods=frozenset(class_reader.set_by_methods),
+            methods=reader.methods,
+            abstract=frozenset(reader.abstract),
+            metaclass=self._metaclass(node),
+            is_unhashable=_is_unhashable(members),
         )
-        if "__init__" not in members:
-            fields = fields_of(node, ancestors(defined, self._module), imports)
-            defined = replace(defined, fields=fields)
-        self._bind(node.name, defined)
+        self._bind(node.name, self._with_fields(node, defined, reader.names))
 
-    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _metaclass(self, node: ast.ClassDef) -> str | None:
+        given = [each.value for each in node.keywords if each.arg == "metaclass"]
+        return self.names.dotted(given[0]) if given else None
+
+    def _base_name(self, node: ast.expr, path: str, index: int) -> str:
+        """Return the dotted name of a base; one that a call makes is defined as a private class."""
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        node = self.names.resolved(node)
+        name = f"_base_{index}_of_{path.replace('.', '_')}"
+        statement = class_statement_of(name, node, self.names)
+        if statement is None:
+            return self.names.dotted(node) or expression_text(node)
+        _ScopeReader(self._module, "", self._module.members).read([statement])
+        return name
+
+    def _with_fields(self, node: ast.ClassDef, defined: Class, inner: Names) -> Class:
+        """Return the class with its fields, and bind what callers read of them."""
+        known = ancestors(lineage(defined, self._module), self._module)
+        maker = maker_of(node, defined.bases, known, self.names)
+        if maker is None:
+            return defined
+        fields = list(declared_fields(node, maker, inner))
+        members = defined.members
+        for field in fields:
+            member = members.get(field.name)
+            if not field.is_attribute and field.default is None:
+                members.pop(field.name, None)
+            elif isinstance(member, Value):
+                members[field.name] = replace(member, value=field.default, alias=None)
+        if maker.is_set("order", True):
+            for name in ("__lt__", "__le__", "__gt__", "__ge__"):
+                members.setdefault(name, _comparison(node.lineno))
+        is_made = "__init__" not in members and not maker.is_set("init", False)
+        parameters = tuple(each for field in fields for each in field.parameters)
+        return replace(
+            defined,
+            fields=Fields(parameters, is_made, maker.library is Library.ATTRS),
+            is_unhashable=maker.takes_hash_away() and "__hash__" not in members,
+        )
+
+    def _import(self, node: ast.Import | ast.ImportFrom, *, is_dead: bool) -> None:
         for each in node.names:
             if each.name == "*":
+                module = getattr(node, "module", None) or ""
+                for known in names_of_all(module):
+                    self._module.imports.setdefault(known, f"{module}.{known}")
                 continue
             name = each.asname or each.name.partition(".")[0]
             if isinstance(node, ast.ImportFrom):
@@ -166,7 +230,10 @@ class _ScopeReader:
             else:
                 path = each.name if each.asname else name
             self._module.imports.setdefault(name, path)
-            self._bind(name, Imported(node.lineno, is_assigned=False))
+            if is_dead:
+                self._imported_elsewhere.add(name)
+            else:
+                self._bind(name, Imported(node.lineno, is_assigned=False))
 
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
@@ -180,65 +247,59 @@ class _ScopeReader:
                 for target in targets:
                     self._assign_target(target, value)
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                self._bind(name, self._assigned(name, statement.lineno, annotation, value))
+                known = None if annotation is NO_ANNOTATION else annotation
+                self._assign_name(name, statement.lineno, known, value)
             case _ if type(statement).__name__ == "TypeAlias":  # only Python 3.12 and later have it
-                self._bind(vars(statement)["name"].id, Value(statement.lineno, None, None))
+                alias = vars(statement)
+                self._bind(alias["name"].id, Value(statement.lineno, None, alias["value"]))
 
     def _assign_target(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self._bind(target.id, self._assigned(target.id, target.lineno, None, value))
+            self._assign_name(target.id, target.lineno, None, value)
             return
         for name in bound_names(target):
             self._bind(name.id, Value(name.lineno, None, value))
 
-    def _assigned(
+    def _assign_name(
         self, name: str, line: int, annotation: ast.expr | None, value: ast.expr | None
-    ) -> Member:
-        """Return what a name stands for after this assignment.
+    ) -> None:
+        statement = class_statement_of(name, value, self.names) or self._decorated(name, value)
+        if statement is not None:
+            self._define_class(statement)
+            return
+        member: Member
+        if name in _FOR_TYPE_CHECKERS:
+            member = Imported(line, is_assigned=False)
+        else:
+            member = self._assigned.member(line, annotation, value, is_certain=self._is_certain)
+        self._bind(name, member)
 
-        That is a value, unless the assigned expression makes a function, a property or a class, or
-        is another name of something known.
-        """
-        imports = self._module.imports
+    def _decorated(self, name: str, value: ast.expr | None) -> ast.ClassDef | None:
+        """Return the statement of a class with one decorator more: ``P = dataclass(P)``."""
         match value:
-            case ast.Lambda():
-                return self._as_method(Function(line, parameters_of(value.args)))
-            case ast.Name(id=other):
-                known = self._members.get(other) or self._module.members.get(other)
-                if isinstance(known, Imported):
-                    return Imported(line, is_assigned=True)
-                if isinstance(known, Function):
-                    return self._as_method(known)
-                if known is not None and not isinstance(known, Value):
-                    return known
-            case ast.Attribute():
-                root = (dotted_name(value, {}) or "").partition(".")[0]
-                if root in imports:
-                    return Imported(line, is_assigned=True)
-            case ast.Call() if dotted_name(value.func, imports) == "property":
-                has_setter = len(value.args) > 1 or any(k.arg == "fset" for k in value.keywords)
-                return Property(line, None, has_setter)
-            case ast.Call() if (fields := fields_of_call(value, imports)) is not None:
-                members: dict[str, Member] = {
-                    each.name: Value(line, each.annotation, each.default) for each in fields
-                }
-                bases = ("typing.NamedTuple",)
-                return Class(self._path_of(name), line, bases, (), members, fields)
-        return Value(line, annotation, value)
-
-    def _as_method(self, function: Function) -> Function:
-        """Return the function as a member of this scope: in a class it is a method of instances."""
-        if not self._in_class or function.binding is not Binding.NOTHING:
-            return function
-        parameters = without_first(function.parameters)
-        return replace(function, parameters=parameters, binding=Binding.INSTANCE)
-
-
-def _base_name(node: ast.expr, imports: Imports) -> str | None:
-    """Return the dotted name of a base; None for one that makes no difference."""
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    name = dotted_name(node, imports)
-    if name in ("object", "typing.Generic", "typing_extensions.Generic"):
+            case ast.Call(func=decorator, args=[ast.Name() as argument], keywords=keywords):
+                node = self._module.nodes.get(self.names.dotted(argument) or "")
+                applied = ast.Call(decorator, [], keywords) if keywords else decorator
+                if not isinstance(node, ast.ClassDef) or maker_in(applied, self.names) is None:
+                    return None
+                decorated = ast.ClassDef(**vars(node))
+                decorated.name = name
+                decorated.decorator_list = [applied, *node.decorator_list]
+                return decorated
         return None
-    return name or decorator_text(node, imports)
+
+
+def _is_unhashable(members: dict[str, Member]) -> bool:
+    """Return whether the body of a class takes away that its instances can be hashed."""
+    match members.get("__hash__"):
+        case None:
+            return "__eq__" in members
+        case Value(value=ast.Constant(value=None)):
+            return True
+    return False
+
+
+def _comparison(line: int) -> Function:
+    """Return a method such as the ``__lt__`` that ``order=True`` makes."""
+    other = Parameter("other", Passing.EITHER, None, None)
+    return Function(line, (other,), binding=Binding.INSTANCE)

@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
+from policy.breaking.surface.elements import AnyFunction
+from policy.breaking.surface.resolution.conditions import UNKNOWN, Conditions, imports_succeed
 
 
 class ScopeStatement(NamedTuple):
@@ -12,63 +13,106 @@ class ScopeStatement(NamedTuple):
 
     statement: ast.stmt
     #: Whether it runs instead of an earlier one: in an ``else``, ``except`` or later ``case``.
-    is_alternative: bool
+    is_alternative: bool = False
+    #: Whether it runs in any case, as far as the running Python and platform decide.
+    is_certain: bool = True
+    #: Whether it never runs for callers: what only a script or a type checker sees.
+    is_dead: bool = False
 
 
-class Assignment(NamedTuple):
-    """One target that is assigned, with the annotation and the value if there are any."""
-
-    target: ast.expr
-    annotation: ast.expr | None
-    value: ast.expr | None
-
-
-def scope_statements(body: list[ast.stmt]) -> Iterator[ScopeStatement]:
+def scope_statements(body: list[ast.stmt], conditions: Conditions) -> Iterator[ScopeStatement]:
     """Yield the statements that may bind names in this scope, in the order of the source.
 
-    A statement with blocks comes before the statements in them. What only a script run or a type
-    checker sees is left out.
+    A statement with blocks comes before the statements in them. Its conditions are decided after
+    the statements before it have been handled, because these may bind names that it uses.
     """
-    waiting = [ScopeStatement(each, is_alternative=False) for each in reversed(body)]
+    waiting = [ScopeStatement(each) for each in reversed(body)]
     while waiting:  # no recursion, because a chain of ``elif`` may be long
         current = waiting.pop()
         yield current
-        for block, is_alternative in reversed(list(_blocks(current.statement))):
-            is_inner_alternative = current.is_alternative or is_alternative
-            waiting += [ScopeStatement(each, is_inner_alternative) for each in reversed(block)]
+        for block in reversed(list(_blocks(current.statement, conditions))):
+            waiting += [
+                ScopeStatement(
+                    each,
+                    current.is_alternative or block.is_alternative,
+                    current.is_certain and block.is_certain,
+                    current.is_dead or block.is_dead,
+                )
+                for each in reversed(block.body)
+            ]
 
 
-def _blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
-    """Yield the blocks of a statement, and whether each runs instead of an earlier one."""
+class _Block(NamedTuple):
+    """A block of a statement, with what holds for each statement in it."""
+
+    body: list[ast.stmt]
+    is_alternative: bool = False
+    is_certain: bool = True
+    is_dead: bool = False
+
+
+def _blocks(statement: ast.stmt, conditions: Conditions) -> Iterator[_Block]:
     match statement:
-        case ast.If():
-            if not _is_not_for_callers(statement.test):
-                yield statement.body, False
-            yield statement.orelse, True
+        case ast.If(test=test, body=body, orelse=orelse):
+            yield from _branches(conditions.is_true(test), body, orelse)
         case ast.Try() | ast.TryStar():
-            yield statement.body, False
-            for handler in statement.handlers:
-                yield handler.body, True
-            yield statement.orelse, False
-            yield statement.finalbody, False
-        case ast.For() | ast.AsyncFor() | ast.While():
-            yield statement.body, False
-            yield statement.orelse, False
+            yield from _blocks_of_try(statement)
+        case ast.While(test=test, body=body, orelse=orelse):
+            is_dead = conditions.is_true(test) is False
+            yield _Block(body, is_certain=False, is_dead=is_dead)
+            yield _Block(orelse, is_certain=is_dead)
+        case ast.For() | ast.AsyncFor():
+            yield _Block(statement.body, is_certain=False)
+            yield _Block(statement.orelse, is_certain=False)
         case ast.With() | ast.AsyncWith():
-            yield statement.body, False
+            yield _Block(statement.body)
         case ast.Match():
-            for index, each in enumerate(statement.cases):
-                yield each.body, index > 0
+            yield from _cases(statement, conditions)
 
 
-def _is_not_for_callers(test: ast.expr) -> bool:
-    """Return whether the condition is ``__name__ == …`` or ``TYPE_CHECKING``."""
-    match test:
-        case ast.Compare(left=ast.Name(id="__name__")):
+def _branches(truth: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]) -> Iterator[_Block]:
+    is_known = truth is not None
+    yield _Block(body, is_certain=is_known, is_dead=truth is False)
+    yield _Block(orelse, is_alternative=not is_known, is_certain=is_known, is_dead=truth is True)
+
+
+def _blocks_of_try(statement: ast.Try | ast.TryStar) -> Iterator[_Block]:
+    """Yield the blocks; of a block of imports it may be known whether they succeed."""
+    success = imports_succeed(statement.body)
+    is_known = success is not None
+    yield _Block(statement.body, is_certain=is_known, is_dead=success is False)
+    for index, handler in enumerate(statement.handlers):
+        is_alternative = not is_known or index > 0
+        is_certain = success is False and index == 0
+        yield _Block(handler.body, is_alternative, is_certain, is_dead=success is True)
+    yield _Block(statement.orelse, is_certain=is_known, is_dead=success is False)
+    yield _Block(statement.finalbody)
+
+
+def _cases(statement: ast.Match, conditions: Conditions) -> Iterator[_Block]:
+    subject = conditions.value_of(statement.subject)
+    is_taken: bool | None = False  # whether an earlier case is taken; None if that is not known
+    for index, each in enumerate(statement.cases):
+        matches = None if each.guard else _matches(each.pattern, subject, conditions)
+        is_certain = is_taken is False and matches is True
+        is_dead = is_taken is True or matches is False
+        yield _Block(each.body, index > 0 and not is_certain, is_certain, is_dead)
+        if is_taken is False and matches is not False:
+            is_taken = matches
+
+
+def _matches(pattern: ast.pattern, subject: object, conditions: Conditions) -> bool | None:
+    """Return whether the pattern matches the subject; None if that cannot be told."""
+    match pattern:
+        case ast.MatchAs(pattern=None):
             return True
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return True
-    return False
+        case ast.MatchValue(value=value) if subject is not UNKNOWN:
+            expected = conditions.value_of(value)
+            return None if expected is UNKNOWN else subject == expected
+        case ast.MatchOr(patterns=patterns):
+            results = [_matches(each, subject, conditions) for each in patterns]
+            return True if True in results else None if None in results else False
+    return None
 
 
 def bound_names(target: ast.expr) -> Iterator[ast.Name]:
@@ -84,26 +128,15 @@ def bound_names(target: ast.expr) -> Iterator[ast.Name]:
                 yield name
 
 
-def yields(function: AnyFunction) -> bool:
+def yields(function: AnyFunction | ast.Lambda) -> bool:
     """Return whether the function is a generator."""
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(function))
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function))
 
 
-def assignments(function: AnyFunction) -> Iterator[Assignment]:
-    """Yield each assignment in the function's body, one for each part of an unpacking."""
-    for node in _own_nodes(function):
-        match node:
-            case ast.Assign():
-                for target in node.targets:
-                    for part in _unpacked(target):
-                        yield Assignment(part, None, node.value)
-            case ast.AnnAssign():
-                yield Assignment(node.target, node.annotation, node.value)
-
-
-def _own_nodes(function: AnyFunction) -> Iterator[ast.AST]:
+def own_nodes(function: AnyFunction | ast.Lambda) -> Iterator[ast.AST]:
     """Yield the nodes of the function's body, without those inside its functions and classes."""
-    waiting: list[ast.AST] = list(reversed(function.body))
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    waiting: list[ast.AST] = list(reversed(body))
     while waiting:
         node = waiting.pop()
         yield node
@@ -111,9 +144,12 @@ def _own_nodes(function: AnyFunction) -> Iterator[ast.AST]:
             waiting += reversed(list(ast.iter_child_nodes(node)))
 
 
-def _unpacked(target: ast.expr) -> Iterator[ast.expr]:
+def unpacked(target: ast.expr) -> Iterator[ast.expr]:
+    """Yield the parts of the target of an assignment; the target itself if it has none."""
     if isinstance(target, ast.Tuple | ast.List):
         for part in target.elts:
-            yield from _unpacked(part)
+            yield from unpacked(part)
+    elif isinstance(target, ast.Starred):
+        yield from unpacked(target.value)
     else:
         yield target

@@ -82,6 +82,12 @@ SIGNATURES: Final = [
         "breaking parameter_made_keyword_only",
     ),
     function_case("positional-only opened", "(a, /)", "(a)"),
+    function_case(
+        "positional-only opened beside **kwargs",
+        "(a, /, **more)",
+        "(a, **more)",
+        "breaking parameter_name_taken",
+    ),
     function_case("keyword-only opened at the end", "(a, *, b)", "(a, b)"),
     function_case(
         "keyword-only one moved to the front", "(a, *, b)", "(b, a)", "breaking parameter_moved"

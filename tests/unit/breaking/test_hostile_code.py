@@ -24,7 +24,7 @@ STRANGE = {
     "NUL": "x = 1\0",
     "a lone surrogate": "x = '\ud800'",
     "an emoji as a name": "def 🐍(): ...",
-    "a byte order mark": "\ufeffx = 1",
+    "two byte order marks": "\ufeff\ufeffx = 1",
     "a quotation mark of typography": "x = “1”",
     "later syntax": "def f[T](a: T) -> T ...",
     "invented syntax": "maybe f(a) unless b",
@@ -68,6 +68,7 @@ def test_type_parameters() -> None:
         ("def f(a): ...\n", "def f(a): ...  # 🐍\n"),
         ("naïve = 1", "nai\u0308ve = 1"),
         ("x = 1", "x = '\\d'"),
+        ("x = 1", "\ufeffx = 1"),
     ],
 )
 def test_the_same_code_in_other_characters_has_no_findings(old: str, new: str) -> None:

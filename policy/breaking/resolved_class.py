@@ -1,0 +1,204 @@
+"""A class together with what it inherits, as the comparison of two classes needs it."""
+
+import ast
+import inspect
+from abc import ABCMeta
+from dataclasses import replace
+from functools import cached_property
+from types import ClassMethodDescriptorType
+from typing import Any, Final
+
+from policy.breaking.surface.elements import (
+    Binding,
+    Class,
+    Function,
+    Member,
+    Module,
+    Parameter,
+    Passing,
+    Property,
+    Value,
+)
+from policy.breaking.surface.enumerations import enum_values
+from policy.breaking.surface.inheritance import (
+    ancestors,
+    constructor_of,
+    effects_of_construction,
+    has_unknown_base,
+    lineage,
+    members_of,
+    parameters_of_signature,
+    public_bases,
+)
+from policy.breaking.surface.method_effects import effects_of
+from policy.breaking.surface.resolution.standard_library import (
+    is_implemented_by,
+    is_subclass,
+    standard_class,
+)
+
+#: Methods of a dict that do not say how they are called.
+_WITHOUT_ARGUMENTS: Final = frozenset({"clear", "copy", "items", "keys", "popitem", "values"})
+#: What every class has from `object` without being of use to callers.
+_USELESS: Final = frozenset({"__lt__", "__le__", "__gt__", "__ge__", "__format__"})
+
+
+class ResolvedClass:
+    """A class together with what it inherits from other classes."""
+
+    def __init__(self, definition: Class, module: Module) -> None:
+        self.definition = definition
+        self.module = module
+        self._lineage = lineage(definition, module)
+        #: All members by name, each with the class that defines it.
+        self.members = members_of(self._lineage)
+        #: The names of all known bases and of their bases.
+        self.ancestors = ancestors(self._lineage, module)
+        #: The bases that callers may know.
+        self.public_bases = public_bases(self._lineage)
+        #: How the class is called; None if that is not known.
+        self.constructor = constructor_of(self._lineage, module)
+        #: Whether the attributes are members of an enumeration.
+        self.is_enum = "enum.Enum" in self.ancestors
+        self._has_unknown_base = has_unknown_base(self._lineage, module)
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """The argument for each field that the constructor sets; empty if it is a method."""
+        constructor = self.constructor
+        if constructor is None or not constructor.is_made_of_fields:
+            return {}
+        return {each.field: each.name for each in constructor.parameters if each.field}
+
+    @cached_property
+    def enum_values(self) -> dict[str, object]:
+        """The values of the members of an enumeration, as far as they can be read."""
+        hooks = [name for each in self._lineage for name in each.members]
+        members = self.definition.members.items()
+        return enum_values(members, self.ancestors, hooks) if self.is_enum else {}
+
+    @cached_property
+    def _standard_bases(self) -> list[type]:
+        """The classes of the standard library from which it is derived."""
+        names = [each for each in sorted(self.ancestors) if self.module.member(each) is None]
+        return [found for each in names if (found := standard_class(each)) is not None]
+
+    def is_derived_from(self, base: str) -> bool:
+        """Return whether an instance of the class counts as an instance of the base."""
+        if base in self.ancestors or any(is_subclass(each, base) for each in self.ancestors):
+            return True
+        return is_implemented_by(frozenset(self.members), base)
+
+    @cached_property
+    def is_hashable(self) -> bool:
+        """Whether its instances can be keys of a dict, as far as it is known."""
+        for each in self._lineage:
+            if isinstance(each.members.get("__hash__"), Function):
+                return True
+            if each.is_unhashable:
+                return False
+        return all(each.__hash__ is not None for each in self._standard_bases)
+
+    @cached_property
+    def abstract(self) -> set[str]:
+        """The members without which it cannot be called."""
+        metaclasses = {each.metaclass for each in self._lineage}
+        bases = [each for each in self._standard_bases if isinstance(each, ABCMeta)]
+        if "abc.ABCMeta" not in metaclasses and not bases:
+            return set()
+        names = {name for each in bases for name in each.__abstractmethods__}
+        defined = {name for each in self._standard_bases for name in vars(each)}
+        concrete = {name for name in names if self._has_concrete(name)} if defined else set()
+        names -= concrete
+        names -= {name for each in self._lineage for name in each.members}
+        for name in {name for each in self._lineage for name in each.abstract}:
+            owner = next(each for each in self._lineage if name in each.members)
+            if name in owner.abstract:
+                names.add(name)
+        return names
+
+    def _has_concrete(self, name: str) -> bool:
+        """Return whether a class of the standard library implements an abstract method."""
+        return any(
+            name in vars(each) and name not in getattr(each, "__abstractmethods__", ())
+            for each in self._standard_bases
+        )
+
+    def declares_only(self, name: str) -> bool:
+        """Return whether a name is annotated in the class and set by nothing that is known."""
+        _, member = self.members[name]
+        if not isinstance(member, Value) or member.value is not None or name in self.fields:
+            return False
+        return not self._may_declare_attributes
+
+    @cached_property
+    def _may_declare_attributes(self) -> bool:
+        """Whether a base or decorator that is not known may give a value to each annotated name."""
+        return (
+            self._has_unknown_base
+            or not {"typing.TypedDict", "typing.Protocol"}.isdisjoint(self.ancestors)
+            or any(each.decorators and each.fields is None for each in self._lineage)
+        )
+
+    def standard_member(self, name: str, like: Member) -> Member | None:
+        """Return the member of this name that the standard library gives it; None if it gives none.
+
+        If it is not known how a method is called, it is called like the other member.
+        """
+        for each in self._standard_bases:
+            if name in vars(each) and name not in _USELESS:
+                found = vars(each)[name]
+                # A ``__hash__`` of None says that there is none.
+                return None if found is None else self._standard_member(found, name, like)
+        return None
+
+    def _standard_member(self, found: object, name: str, like: Member) -> Member:
+        line = self.definition.line
+        if isinstance(found, property):
+            return Property(line, None, found.fset is not None)
+        binding = _BINDINGS.get(type(found), Binding.INSTANCE)
+        if binding is Binding.INSTANCE and not callable(found):
+            return Value(line, None, _GIVEN)
+        known = None if name.startswith("__") else _parameters(found, binding)
+        if name in _WITHOUT_ARGUMENTS:
+            known = ()
+        if known is None:
+            known = like.parameters if isinstance(like, Function) else ()
+            if not name.startswith("__"):  # written in C, it takes no argument by name
+                known = tuple(
+                    replace(p, passing=_BY_POSITION.get(p.passing, p.passing)) for p in known
+                )
+        return Function(line, known, binding=binding)
+
+    def may_have(self, name: str) -> bool:
+        """Return whether callers may find a member although the class does not define it.
+
+        A base that is not known may run any method before a caller reads the attribute.
+        """
+        if name not in _USELESS and name in vars(object):
+            return True
+        if any(effects.sets_others for _, effects in effects_of_construction(self._lineage)):
+            return True
+        methods = [method for each in self._lineage for method in each.methods.values()]
+        return self._has_unknown_base and any(
+            name in effects.sets or effects.sets_others for effects in map(effects_of, methods)
+        )
+
+
+_GIVEN: Final = ast.Name("…")
+_BINDINGS: Final[dict[type, Binding]] = {
+    classmethod: Binding.CLASS,
+    ClassMethodDescriptorType: Binding.CLASS,
+    staticmethod: Binding.STATIC,
+}
+_BY_POSITION: Final = {Passing.EITHER: Passing.POSITIONAL, Passing.KEYWORD: Passing.POSITIONAL}
+
+
+def _parameters(method: Any, binding: Binding) -> tuple[Parameter, ...] | None:
+    """Return the parameters of a method without ``self`` or ``cls``; None if they are not known."""
+    function = getattr(method, "__func__", method)
+    try:
+        parameters = parameters_of_signature(inspect.signature(function))
+    except (TypeError, ValueError):
+        return None
+    return parameters if binding is Binding.STATIC else parameters[1:]

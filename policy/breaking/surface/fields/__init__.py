@@ -1,0 +1,1 @@
+"""The reading of fields, of which a constructor is made: dataclasses, named tuples, models."""

@@ -1,0 +1,1 @@
+"""The resolution of names and conditions: what they stand for in the running Python."""

@@ -1,0 +1,1 @@
+"""Pairs of generated code: the verdict of the comparison against what the running Python does."""
