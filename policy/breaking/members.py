@@ -80,7 +80,9 @@ def _compare_class_members(
         if (standard := old.standard_member(name, member)) is not None:
             if not new.declares_only(name):
                 yield from compare_members(path, standard, member, old.module, new.module)
-        elif name not in new.fields and _is_missing(name, owner, new, old):
+        elif name in old.members or name in new.fields:
+            continue
+        elif _is_missing(name, owner, new, old):
             yield added(path, member)
 
 

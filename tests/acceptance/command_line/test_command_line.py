@@ -43,7 +43,7 @@ async def up() -> AsyncIterator[dict[str, str]]:
 async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
     good.write_text("def execute(x):\n    return x\n# 数 🛡\r\n")
-    bad.write_text("def execute(x, limit):\n    return x\n")
+    bad.write_text("def execute(x, limit):\n    return x\n", "utf-8-sig")
 
     first = await rollguard("deploy", "parser", str(good), "--json", env=up)
     assert first.code == 0, first.err
@@ -57,6 +57,8 @@ async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
     )
     broken = json.loads(second.out)
     assert broken["improvement_reason"] == "faster"
+    assert broken["code"] == bad.read_text("utf-8-sig")
+    assert broken["breaking_changes"] == ["execute() needs a new parameter 'limit'."]
 
     assert (await rollguard("record", "parser", "--ok", env=up)).code == 0
     lines = [
@@ -70,7 +72,7 @@ async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
         for number in range(2)
     ]
     jsonl = "\n".join(json.dumps(line) for line in lines) + "\nnonsense\n"
-    recorded = await rollguard("record", "--jsonl", "-", env=up, stdin=jsonl.encode())
+    recorded = await rollguard("record", "--jsonl", "-", env=up, stdin=jsonl.encode("utf-8-sig"))
     assert recorded.code == 1
     assert "line 3" in recorded.err
     for _ in range(2):

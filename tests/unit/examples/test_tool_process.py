@@ -35,6 +35,11 @@ async def test_no_output_or_result_of_a_tool_breaks_the_engine() -> None:
         assert (await process.call(False)).startswith("<function execute")
 
 
+async def test_a_byte_order_mark_is_read_as_python_reads_it() -> None:
+    async with running_tool("\ufeffdef execute(): return 'done'") as process:
+        assert await process.call() == "done"
+
+
 ODD_RESULTS = {
     "tuples as keys": "return {(1, 2): 'x'}",
     "itself": "x = []; x.append(x); return x",

@@ -83,6 +83,18 @@ def test_a_lone_surrogate_in_a_name_or_in_code_is_rejected() -> None:
     assert DeploymentId.from_bytes(bad).tool_name is None
 
 
+def test_a_byte_order_mark_is_no_part_of_deployed_code() -> None:
+    sent = {
+        "deployment_id": str(uuid4()),
+        "tool_name": "t",
+        "code": "\ufeffX = '\ufeff'\n",
+        "created_by": "human",
+        "improvement_type": "initial",
+        "deployed_at": "2026-01-01T00:00:00Z",
+    }
+    assert Deployment.from_bytes(json.dumps(sent).encode()).code == "X = '\ufeff'\n"
+
+
 @pytest.mark.parametrize(
     ("time", "good"),
     [

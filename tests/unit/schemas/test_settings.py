@@ -95,6 +95,11 @@ def test_the_environment_wins_over_the_named_file_and_that_over_dotenv(
     }
 
 
+def test_a_byte_order_mark_in_a_file_of_settings_is_skipped(folder: Path) -> None:
+    (folder / ".env").write_text("ROLLGUARD_RING_SIZE=11\n", "utf-8-sig")
+    assert load_settings().rules.ring_size == 11
+
+
 def test_an_unknown_variable_in_a_file_names_the_file(folder: Path) -> None:
     (folder / ".env").write_text("ROLLGUARD_POLCY=guarded\n")
     with pytest.raises(Misconfigured, match=r"ROLLGUARD_POLCY in file \.env is not .*_POLICY\?"):
