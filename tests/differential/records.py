@@ -45,6 +45,13 @@ class _Record:
     left_out: frozenset[str] = frozenset()
     constants: frozenset[str] = frozenset()
     has_base: bool = False
+    options: frozenset[str] = frozenset()
+    #: Whether keyword-only fields follow a mark instead of being described.
+    is_marked: bool = False
+
+    def written_options(self, *more: str) -> str:
+        """Return the options of a decorator in parentheses."""
+        return f"({', '.join([*more, *(f'{each}=True' for each in sorted(self.options))])})"
 
 
 def record_pair(random: Random) -> Pair:
@@ -60,7 +67,8 @@ def record_pair(random: Random) -> Pair:
         else:
             changed = changed_parameters(random, new.parameters)
             new = replace(new, parameters=_fitting(family, changed))
-    return Pair(_source(random, old), _source(random, new), tuple(_calls(old)))
+    made = f"m.P({old.parameters.minimal_call()})"
+    return Pair(_source(random, old), _source(random, new), tuple(_calls(old)), made)
 
 
 def _fitting(family: str, parameters: Parameters) -> Parameters:
@@ -82,11 +90,15 @@ def _fitting(family: str, parameters: Parameters) -> Parameters:
 
 def _with_extra(random: Random, old: _Record) -> _Record:
     """Return the record with something added besides its parameters, or with that taken away."""
-    match random.choice(("computed", "left out", "constant", "base")):
+    match random.choice(("computed", "left out", "constant", "base", "option", "mark")):
         case "computed" if old.family == "dataclass":
             return replace(old, computed=old.computed ^ {random.choice(("total", "_total"))})
         case "left out" if old.family == "dataclass":
             return replace(old, left_out=old.left_out ^ {random.choice(("cache", "_cache"))})
+        case "option" if old.family == "dataclass":
+            return replace(old, options=old.options ^ {random.choice(("frozen", "order"))})
+        case "mark":
+            return replace(old, is_marked=not old.is_marked)
         case "constant":
             return replace(old, constants=old.constants ^ {random.choice(("LIMIT", "_LIMIT"))})
         case "base" if old.family in ("dataclass", "model", "struct"):
@@ -101,6 +113,8 @@ def _calls(record: _Record) -> list[str]:
     names += [*record.computed, *record.left_out, *record.constants]
     calls += [f"{made}.{name}" for name in names if not name.startswith("_")]
     calls += [f"isinstance({made}, {base}) or 1 / 0" for base in ("tuple", "dict", "object")]
+    calls.append(f"isinstance({made}, __import__('msgspec').Struct) or 1 / 0")
+    calls += [f"hash({made})", f"{made} == {made}", f"{made} < {made}"]
     if record.family == "named tuple":
         calls += [f"{made}[{index}]" for index in range(len(names))]
     return calls
@@ -122,16 +136,22 @@ def _body(fields: list[str], record: _Record) -> str:
     lines += [f"{name}: int = field(init=False, default=5)" for name in sorted(record.left_out)]
     if record.computed:
         lines.append("def __post_init__(self):")
-        lines += [f"    self.{name} = 1" for name in sorted(record.computed)]
+        written = "self.{} = 1"
+        if "frozen" in record.options:
+            written = "object.__setattr__(self, '{}', 1)"
+        lines += [f"    {written.format(name)}" for name in sorted(record.computed)]
     return indented("\n".join(lines or ["pass"]) + "\n")
 
 
 def _split(random: Random, record: _Record) -> tuple[list[str], list[str]]:
     """Return the fields of a base and those of the class itself, as lines of a dataclass."""
     lines = []
+    is_marked = record.is_marked and not record.has_base
     for each in record.parameters.named:
         options = [] if each.default is None else [f"default={each.default}"]
-        if each.passing == KEYWORD:
+        if each.passing == KEYWORD and is_marked:
+            lines += ["_: dataclasses.KW_ONLY"] * ("_: dataclasses.KW_ONLY" not in lines)
+        elif each.passing == KEYWORD:
             options.append("kw_only=True")
         elif random.random() < 0.2:
             options.append("kw_only=False")
@@ -146,14 +166,16 @@ def _split(random: Random, record: _Record) -> tuple[list[str], list[str]]:
 
 
 def _dataclass(random: Random, record: _Record) -> str:
+    options = record.written_options()
     before, decorator = random.choice(
         (
-            *[("", "@dataclass")] * 3,
-            ("", "@dataclasses.dataclass()"),
-            ("_record = dataclass\n", "@_record"),
-            ("_record = dataclass(repr=False)\n", "@_record"),
-            ("_record = functools.partial(dataclass, repr=False)\n", "@_record"),
-            ("def _record(cls): return dataclass(cls)\n", "@_record"),
+            *[("", f"@dataclass{options}")] * 3,
+            ("", f"@dataclasses.dataclass{options}"),
+            ("_record = dataclass\n", f"@_record{options}"),
+            (f"_record = dataclass{options}\n", "@_record"),
+            (f"_record = functools.partial{record.written_options('dataclass')}\n", "@_record"),
+            (f"def _record(cls): return dataclass{options}(cls)\n", "@_record"),
+            (f"def _record(cls): return dataclass{record.written_options('cls')}\n", "@_record"),
         )
     )
     inherited, own = _split(random, record)
@@ -165,7 +187,7 @@ def _dataclass(random: Random, record: _Record) -> str:
 
 
 def _make_dataclass(random: Random, record: _Record) -> str:
-    if record.computed or record.constants or record.left_out or record.has_base:
+    if record.computed or record.constants or record.left_out or record.has_base or record.options:
         return _dataclass(random, record)
     items = []
     for each in record.parameters.named:
@@ -186,7 +208,7 @@ def _attrs(random: Random, record: _Record) -> str:
             ("@attr.dataclass", "attr.ib"),
         )
     )
-    if record.computed or record.left_out or record.constants or record.has_base:
+    if record.computed or record.left_out or record.constants or record.has_base or record.options:
         return _dataclass(random, record)
     lines = []
     for each in record.parameters.named:

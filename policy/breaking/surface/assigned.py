@@ -6,8 +6,9 @@ import sys
 from dataclasses import replace
 from typing import Final
 
-from policy.breaking.surface.decorators import decorator_text, is_known_decorator
+from policy.breaking.surface.decorators import decorator_name, decorator_text, is_known_decorator
 from policy.breaking.surface.elements import (
+    AnyFunction,
     Binding,
     Class,
     Function,
@@ -19,7 +20,7 @@ from policy.breaking.surface.elements import (
     Property,
     Value,
 )
-from policy.breaking.surface.functions import bound, lambda_of
+from policy.breaking.surface.functions import bound, function_of, lambda_of
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import standard_class
 
@@ -125,10 +126,30 @@ class AssignedReader:
         if owner is not None:
             method = owner.members.get("__call__")
             return _unbound(method) if isinstance(method, Function) else None
+        inner = self._function_made_by(name)
+        if inner is not None:
+            return inner
         wrapped = self._function_in(call)
         if wrapped is not None:
             return self._wrapped(name, call, wrapped)
         return self._unknown_result(line, name, call)
+
+    def _function_made_by(self, name: str) -> Function | None:
+        """Return the inner function that a function of the module returns."""
+        maker = self._names.definition(name)
+        if not isinstance(maker, AnyFunction) or not isinstance(maker.body[-1], ast.Return):
+            return None
+        match maker.body[-1].value:
+            case ast.Lambda() as returned:
+                return lambda_of(returned, self._names)
+            case ast.Name(id=inner_name):
+                for each in maker.body:
+                    if isinstance(each, AnyFunction) and each.name == inner_name:
+                        decorators = [decorator_name(d, self._names) for d in each.decorator_list]
+                        return function_of(
+                            each, decorators, self._module, self._names, in_class=False
+                        )
+        return None
 
     def _function_in(self, call: ast.Call) -> Function | None:
         """Return the known function that is the first argument of the call."""

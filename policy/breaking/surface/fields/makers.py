@@ -34,7 +34,7 @@ class Maker:
 
     def takes_hash_away(self) -> bool:
         """Return whether instances cannot be hashed, because they are compared by their fields."""
-        if self.library not in (Library.DATACLASSES, Library.ATTRS):
+        if self.library not in (Library.DATACLASSES, Library.ATTRS, Library.MSGSPEC):
             return False
         keeps = (("frozen", True), ("unsafe_hash", True), ("hash", True), ("eq", False))
         return not any(self.is_set(*option) for option in keeps)
@@ -45,8 +45,11 @@ _TRUE: Final = ast.Constant(True)
 _DECORATORS: Final[dict[str, Maker]] = {
     "dataclasses.dataclass": Maker(Library.DATACLASSES),
     "pydantic.dataclasses.dataclass": Maker(Library.DATACLASSES),
-    "attr.dataclass": Maker(Library.ATTRS, {"auto_attribs": _TRUE}),
-    **{f"attr.{name}": Maker(Library.ATTRS) for name in ("s", "attrs", "attributes")},
+    "attr.dataclass": Maker(Library.ATTRS, {"auto_attribs": _TRUE, "order": _TRUE}),
+    **{
+        f"attr.{name}": Maker(Library.ATTRS, {"order": _TRUE})
+        for name in ("s", "attrs", "attributes")
+    },
     **{
         f"{package}.{name}": Maker(Library.ATTRS, {"auto_attribs": ast.Constant(None)})
         for package in ("attr", "attrs")
