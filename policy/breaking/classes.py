@@ -6,7 +6,7 @@ from policy.breaking.finding import Finding, Kind, new_finding, one_line
 from policy.breaking.functions import compare_decorators
 from policy.breaking.parameters import ParameterChange, compare_first, compare_parameters
 from policy.breaking.resolved_class import ResolvedClass
-from policy.breaking.surface.elements import Class, is_public
+from policy.breaking.surface.elements import Class, Passing, is_public
 from policy.breaking.surface.inheritance import Constructor
 
 
@@ -59,11 +59,12 @@ def _compare_constructors(name: str, old: ResolvedClass, new: ResolvedClass) -> 
     before, after = old.constructor, new.constructor
     if before and after and _are_reported_for_base(before, after, old, new):
         return
-    if before and not after:
-        if before.owner is not None:
-            # The base may have a constructor, which cannot be compared.
-            sentence = f"{name}() lost the __init__ of its own."
-            yield new_finding("method_removed", f"{name}.__init__", sentence, before.line)
+    if before and before.owner and (after is None or _takes_another_kind(before, after, new)):
+        # The constructor of the base cannot be compared: what it takes is not known.
+        sentence = f"{name}() lost the __init__ of its own."
+        yield new_finding("method_removed", f"{name}.__init__", sentence, before.line)
+        return
+    if before and after is None:
         return
     old_parameters = before.parameters if before else ()
     new_parameters = after.parameters if after else ()
@@ -75,6 +76,14 @@ def _compare_constructors(name: str, old: ResolvedClass, new: ResolvedClass) -> 
     for change in compare_parameters(old_parameters, new_parameters, old.module, new.module):
         finding = _field_finding(name, change, old, new) if are_fields else None
         yield finding or change.finding(f"{name}.__init__", f"{name}()", line)
+
+
+def _takes_another_kind(before: Constructor, after: Constructor, new: ResolvedClass) -> bool:
+    """Return whether the first argument goes to a collection now, which takes an iterable."""
+    is_collection = after.owner is None and after.parameters
+    if not is_collection or "BaseException" in new.ancestors:
+        return False
+    return bool(before.parameters) and before.parameters[0].passing is Passing.POSITIONAL
 
 
 def _compare_instances(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
