@@ -54,6 +54,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "It is not loaded.",
     "tool_version_unreadable": "A record of `tool-versions` is no version. It is ignored.",
     "tool_versions_interrupted": "The registry could not read `tool-versions`. It tries again.",
+    "topic_settings_unread": "Kafka does not show the settings of these topics to this user, so "
+    "they were not checked. Grant `DescribeConfigs`.",
+    "topics_changed": "Somebody has changed the topics: partitions were added, a topic was deleted "
+    "or created anew, or has wrong settings. The worker handles nothing until an operator has done "
+    "what `cause` says. Nothing is lost.",
+    "topics_right_again": "The topics are as they must be, and the worker goes on.",
     "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
     "names.",
     "versions_not_kept": "The registry cannot write versions to its folder; said once until it "

@@ -70,7 +70,11 @@ class Settings(BaseSettings):
     """Text that the name of every topic and every consumer group begins with. No separator is
     added."""
     partitions: int = Field(4, ge=1, le=10_000)
-    """How many partitions each topic gets when ``rollguard topics`` creates it."""
+    """How many partitions each topic gets when ``rollguard topics`` creates it, or adds to it with
+    ``--grow``."""
+    partitions_before: int | None = Field(None, ge=1, le=10_000)
+    """How many partitions each topic had before partitions were added. Records that lie where this
+    number puts them are good as well. It is needed until Kafka has removed them."""
     replication_factor: int = Field(1, ge=1)
     """How many replicas each partition gets when ``rollguard topics`` creates it."""
     retention_days: int = Field(7, ge=1, le=36_500)

@@ -30,6 +30,14 @@ class Record(Protocol):
     value: bytes | None
 
 
+class WrongPartition(Rejected):
+    """A record that does not lie in the partition of its key.
+
+    Before it is refused, it must be certain that the topics have as many partitions as this process
+    believes (``streams.broker_topics.watch``).
+    """
+
+
 class RecordValidator:
     """Reads the records of one role. ``partitions`` is the number that each topic has.
 
@@ -38,6 +46,7 @@ class RecordValidator:
 
     def __init__(self, settings: Settings, partitions: int) -> None:
         self._partitions = partitions
+        self._partitions_before = settings.partitions_before
         self._ahead_us: Final = settings.max_ahead_s * 1_000_000
         self._max_code_bytes = settings.max_code_bytes
 
@@ -90,8 +99,11 @@ class RecordValidator:
         if key != tool_name.encode():
             raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
         partition = partition_of(key, self._partitions)
-        if record.partition != partition:
-            raise Rejected(
+        before = self._partitions_before
+        if record.partition != partition and (
+            before is None or record.partition != partition_of(key, before)
+        ):
+            raise WrongPartition(
                 f"partition {record.partition} is not the key's, which is {partition}: the "
                 "producer uses another partitioner than Kafka's default murmur2 "
                 "(librdkafka: set partitioner=murmur2_random)"

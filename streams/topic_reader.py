@@ -22,13 +22,18 @@ from streams.kafka_errors import connecting, kafka_errors
 
 _POLL_MS: Final = 200
 _NEW_TOPIC_S: Final = 2.0
+_METADATA_MS: Final = 15_000
+"""How often the topic's partitions are looked up."""
 
 
 class TopicReader:
     """A reader of all partitions of one topic, which ``open_reader`` opens."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, topic: str, ends: dict[TopicPartition, int]
+    ) -> None:
         self._consumer = consumer
+        self._topic = topic
         self._ends = ends
         self._opened_at = datetime.now(UTC)
 
@@ -49,8 +54,23 @@ class TopicReader:
 
         If the broker goes away and comes back, reading continues.
         """
+        await self._take_new_partitions()
         fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
         return [record for records in fetched.values() for record in records]
+
+    async def _take_new_partitions(self) -> None:
+        """Read partitions that were added to the topic, too, from their beginning."""
+        numbers = self._consumer.partitions_for_topic(self._topic) or set()
+        if len(numbers) <= len(self._ends):
+            return
+        new = {TopicPartition(self._topic, number) for number in numbers} - self._ends.keys()
+        positions = {tp: await self._consumer.position(tp) for tp in self._consumer.assignment()}
+        positions |= dict.fromkeys(new, 0)
+        self._ends |= dict.fromkeys(new, 0)
+        # assign forgets the positions; nothing may be awaited before they are set again
+        self._consumer.assign(list(positions))
+        for tp, position in positions.items():
+            self._consumer.seek(tp, position)
 
     async def caught_up(self) -> bool:
         """Return whether everything was polled that the topic held when the reader was opened.
@@ -109,8 +129,8 @@ async def open_reader(
 
     Everything that is published after the block was entered is read. A reader that begins at the
     end may yield some older records first (see ``TopicReader.caught_up``). Partitions that are
-    added later are not read. Raises Retryable if the broker does not answer, Misconfigured if the
-    topic is missing.
+    added later are read from their beginning. Raises Retryable if the broker does not answer,
+    Misconfigured if the topic is missing.
     """
     consumer = AIOKafkaConsumer(
         **consumer_options(settings),
@@ -120,6 +140,7 @@ async def open_reader(
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
         request_timeout_ms=int(settings.wait_s * 1000) + settings.fetch_wait_ms,
         fetch_max_wait_ms=settings.fetch_wait_ms,
+        metadata_max_age_ms=_METADATA_MS,
     )
     try:
         async with connecting(settings):
@@ -137,7 +158,7 @@ async def open_reader(
             consumer.assign(partitions)
             for partition, begin in begins.items():
                 consumer.seek(partition, begin)
-        yield TopicReader(consumer, ends)
+        yield TopicReader(consumer, topic, ends)
     finally:
         await _stop(consumer)
 

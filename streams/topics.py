@@ -1,22 +1,16 @@
-"""The topics: their names, their creation, and the check of their numbers of partitions.
+"""The topics: their names, and the settings with which they are created.
 
 No other module writes the name of a topic.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final, Self
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
-
-from schemas.errors import Misconfigured, Retryable
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 
 ROLES: Final = ("detector", "applier", "recorder")
 TABLE: Final = "tool-windows"
-_POLL_S: Final = 0.05
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _MINUTE_MS: Final = 60 * 1000
 _VERSIONS: Final = {
@@ -94,79 +88,3 @@ class Topics:
         is_dead_letters = topic == self.dead_letters
         days = settings.dead_letter_retention_days if is_dead_letters else settings.retention_days
         return config | {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
-
-
-async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
-    """Create the topics that do not exist, and return their names.
-
-    Returns when the broker lists them, so that a worker can start. Existing topics stay unchanged.
-    Raises Misconfigured if their number of partitions differs from the settings', Retryable if the
-    broker does not list them within ``settings.wait_s`` seconds.
-    """
-    topics = Topics.of(settings)
-    existing = await _partition_counts(admin, topics.all())
-    missing = [
-        NewTopic(
-            name,
-            settings.partitions,
-            settings.replication_factor,
-            topic_configs=topics.config_of(name, settings),
-        )
-        for name in topics.all()
-        if name not in existing
-    ]
-    if missing:
-        response = await admin.create_topics(missing)
-        for name, code, *message in response.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise Misconfigured(f"cannot create topic {name}: {error.__name__} {message}")
-    partitions_of(
-        existing | {topic.name: settings.partitions for topic in missing}, settings.partitions
-    )
-    created = [topic.name for topic in missing]
-    await _until_listed(admin, created, settings)
-    return created
-
-
-async def _until_listed(admin: AIOKafkaAdminClient, names: list[str], settings: Settings) -> None:
-    """Return when the broker lists the topics, which may be a while after they were created."""
-    expected = dict.fromkeys(names, settings.partitions)
-    try:
-        async with asyncio.timeout(settings.wait_s):
-            while await _partition_counts(admin, names) != expected:
-                await asyncio.sleep(_POLL_S)
-    except TimeoutError:
-        raise Retryable("Kafka", f"does not list the new topics: {', '.join(names)}") from None
-
-
-async def require_topics(admin: AIOKafkaAdminClient, settings: Settings) -> int:
-    """Return how many partitions each topic has.
-
-    Raises Misconfigured if a topic is missing, or if the topics differ in their number.
-    """
-    topics = Topics.of(settings).all()
-    existing = await _partition_counts(admin, topics)
-    missing = [name for name in topics if name not in existing]
-    if missing:
-        raise Misconfigured(
-            f"missing topics: {', '.join(missing)}: run `rollguard topics` "
-            f"(prefix {settings.topic_prefix!r})"
-        )
-    return partitions_of(existing)
-
-
-def partitions_of(counts: dict[str, int], expected: int | None = None) -> int:
-    """Return the number of partitions that all topics have. Raises Misconfigured if they differ."""
-    numbers = set(counts.values()) | ({expected} if expected is not None else set())
-    if len(numbers) != 1:
-        listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        set_to = f", ROLLGUARD_PARTITIONS {expected}" if expected is not None else ""
-        raise Misconfigured(f"all topics must have the same number of partitions: {listed}{set_to}")
-    return numbers.pop()
-
-
-async def _partition_counts(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    existing = set(await admin.list_topics()) & set(names)
-    described = await admin.describe_topics(sorted(existing)) if existing else []
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}

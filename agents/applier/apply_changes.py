@@ -19,10 +19,11 @@ from aiokafka.structs import ConsumerRecord
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand
+from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox, Outgoing
-from streams.records import dead_letter_of
+from streams.records import WrongPartition, dead_letter_of
 from streams.retries import retry_without_limit
 from streams.waits import Waits
 
@@ -65,8 +66,14 @@ class ApplyChanges(Generic[RequestMessage]):
     """Applies the records of one topic: each tool's in their order, several tools in one group."""
 
     def __init__(
-        self, changes: Changes[RequestMessage], outbox: Outbox, dead_letters: str, waits: Waits
+        self,
+        changes: Changes[RequestMessage],
+        outbox: Outbox,
+        dead_letters: str,
+        waits: Waits,
+        watch: TopicWatch,
     ) -> None:
+        self._watch = watch
         self._changes: Changes[RequestMessage] = changes
         self._outbox = outbox
         self._dead_letters = dead_letters
@@ -111,6 +118,9 @@ class ApplyChanges(Generic[RequestMessage]):
         return len(members)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
+        """Publish the dead letter, and the outcome if there is one. Raises TopicsChanged."""
+        if isinstance(error, WrongPartition):
+            await self._watch.require_unchanged()
         dead_letter = dead_letter_of(ROLE, record, error)
         log.warning(
             "dead_letter", topic=record.topic, offset=record.offset, error=dead_letter.error[:300]

@@ -24,13 +24,14 @@ from schemas.errors import Misconfigured, Rejected
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
+from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
 from streams.partitions import name_of
-from streams.records import RecordValidator, dead_letter_of
+from streams.records import RecordValidator, WrongPartition, dead_letter_of
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -49,8 +50,10 @@ class WatchExecutions:
         validator: RecordValidator,
         settings: Settings,
         outages: OutageReport,
+        watch: TopicWatch,
     ) -> None:
         self._driver = driver
+        self._watch = watch
         self._table = table
         self._outbox = outbox
         self._validator = validator
@@ -62,7 +65,7 @@ class WatchExecutions:
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.topic_partition.partition
-        records, dead_letters = self._read(batch)
+        records, dead_letters = await self._read(batch)
         timeline, outage_rows = self._follow_outages(partition, records)
         rows, decided = self._fold(batch, _by_tool(records), timeline)
         crash_point("detector.folded")
@@ -79,16 +82,23 @@ class WatchExecutions:
             log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
-    def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
-        """Return the entries of the log, and a dead letter for each record that is no entry."""
+    async def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
+        """Return the entries of the log, and a dead letter for each record that is no entry.
+
+        Raises TopicsChanged.
+        """
         known = self._table.rows_of(batch.topic_partition.partition)
         log_entry = self._validator.log_entry
         records: list[LogRecord] = []
         dead_letters = []
+        is_asked = False
         for record in batch.records:
             try:
                 entry = log_entry(record, known)
             except Rejected as error:
+                if isinstance(error, WrongPartition) and not is_asked:
+                    await self._watch.require_unchanged()
+                    is_asked = True
                 dead_letter = dead_letter_of(ROLE, record, error)
                 dead_letters.append(
                     Outgoing.dead_letter(self._topics.dead_letters, record.key, dead_letter)

@@ -11,11 +11,12 @@ from aiokafka import TopicPartition
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
+from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.partitions import name_of
-from streams.records import RecordValidator
+from streams.records import RecordValidator, WrongPartition
 from streams.retries import retry_without_limit
 from streams.waits import Waits
 
@@ -28,8 +29,14 @@ class RecordExecutions:
     """Writes executions and metrics. It skips bad records, because the detector reports them."""
 
     def __init__(
-        self, driver: Driver, pool: Pool, validator: RecordValidator, waits: Waits
+        self,
+        driver: Driver,
+        pool: Pool,
+        validator: RecordValidator,
+        waits: Waits,
+        watch: TopicWatch,
     ) -> None:
+        self._watch = watch
         self._driver = driver
         self._pool = pool
         self._validator = validator
@@ -39,11 +46,14 @@ class RecordExecutions:
     async def handle(self, batch: Batch) -> None:
         """Write the entries of one partition, and return when Postgres has them."""
         entries: list[LogEntry] = []
+        is_misplaced = False
         for item in batch.records:
             try:
                 entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
-            except Rejected:
-                continue
+            except Rejected as error:
+                is_misplaced |= isinstance(error, WrongPartition)
+        if is_misplaced:
+            await self._watch.require_unchanged()
         first, last = batch.first, batch.last
         await self._require_same_topic(batch)
 

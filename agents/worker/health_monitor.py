@@ -18,6 +18,7 @@ from db.postgres.ping import ping
 from db.postgres.pool import Pool
 from schemas.errors import Retryable, RollguardError
 from schemas.settings import Settings
+from streams.broker_topics.watch import TopicWatch
 from streams.driver.driver import Driver
 from streams.offsets import GroupOffsets, Offsets
 from streams.partitions import name_of
@@ -43,6 +44,7 @@ class HealthMonitor:
         self._clock = clock
         self._liveness = Liveness()
         self._driver: Driver | None = None
+        self._topics: TopicWatch | None = None
         self._started = False
         self._wake = asyncio.Event()
         self._watched: list[TopicPartition] = []
@@ -51,10 +53,22 @@ class HealthMonitor:
         self._postgres = self.waits.ticket()
         self._offsets = GroupOffsets(settings, group_of(settings, role))
         self._empty: dict[TopicPartition, Offsets] = {}
+        self._furthest: dict[TopicPartition, Offsets] = {}
+        """The highest offsets that were seen of each partition."""
 
-    def watch(self, driver: Driver, topics: list[str], partitions: int, pool: Pool | None) -> None:
-        """From now on, take samples of these topics, and of Postgres if there is a pool."""
-        self._driver, self._pool = driver, pool
+    def watch(
+        self,
+        driver: Driver,
+        topics: list[str],
+        partitions: int,
+        pool: Pool | None,
+        watch: TopicWatch,
+    ) -> None:
+        """From now on, take samples of these topics, and of Postgres if there is a pool.
+
+        ``watch`` is told of a topic that was created anew.
+        """
+        self._driver, self._pool, self._topics = driver, pool, watch
         self._watched = [TopicPartition(name, n) for name in topics for n in range(partitions)]
         self._wake.set()
 
@@ -126,6 +140,7 @@ class HealthMonitor:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 found = await self._offsets.read(partitions)
+                self._notice_new_topics(found)
                 for tp in self._assigned():
                     if tp in found:
                         found[tp] = self._of_this_worker(tp, found[tp])
@@ -140,6 +155,21 @@ class HealthMonitor:
             return None
         self._kafka.over()
         return {name_of(tp): offsets for tp, offsets in found.items()}
+
+    def _notice_new_topics(self, found: dict[TopicPartition, Offsets]) -> None:
+        """Tell the watch of a topic that was deleted and created again.
+
+        Such a topic ends earlier than it did, or has more records already, but nothing is committed
+        any more, because Kafka deletes the commits with the topic.
+        """
+        assert self._topics is not None
+        for tp, now in found.items():
+            known = self._furthest.get(tp, Offsets(0, 0))
+            if now.end < known.end or now.committed == 0 < known.committed:
+                self._topics.note_created_anew(name_of(tp), known.end, now.end)
+            self._furthest[tp] = Offsets(
+                max(now.committed, known.committed), max(now.end, known.end)
+            )
 
     def _of_this_worker(self, tp: TopicPartition, read: Offsets) -> Offsets:
         """Return the offsets of a partition, ignoring the commits of another worker.

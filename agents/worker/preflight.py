@@ -6,26 +6,39 @@ operator has to correct.
 
 import asyncio
 
+import structlog
 from aiokafka.errors import KafkaError
 
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.admin import cluster_id_of, kafka_admin, members_of
+from streams.broker_topics.checks import check_settings, require_topics
 from streams.retries import when_it_answers
-from streams.topics import group_of, require_topics
+from streams.topics import group_of
 from streams.waits import Waits
+
+log = structlog.get_logger()
 
 
 async def require_kafka(settings: Settings, role: str, waits: Waits) -> tuple[int, str]:
     """Return how many partitions the topics have, and the id of the cluster.
 
-    Waits for a broker that does not answer. Raises Misconfigured if a topic is missing, or if there
-    is no partition for one more worker of this role.
+    Waits for a broker that does not answer. Raises Misconfigured if a topic is missing or has wrong
+    settings, or if there is no partition for one more worker of this role.
     """
 
     async def ask() -> tuple[int, str]:
         async with kafka_admin(settings) as admin:
-            return await require_topics(admin, settings), await cluster_id_of(admin)
+            partitions, cluster_id = (
+                await require_topics(admin, settings),
+                await cluster_id_of(admin),
+            )
+            found = await check_settings(admin, settings)
+        if found.wrong:
+            raise Misconfigured("; ".join(found.wrong))
+        if found.unread:
+            log.warning("topic_settings_unread", topics=found.unread)
+        return partitions, cluster_id
 
     partitions, cluster_id = await when_it_answers(ask, waits)
     await _require_free_partition(settings, role, partitions)

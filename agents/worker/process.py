@@ -27,6 +27,7 @@ from agents.worker.web import WebServer
 from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
+from streams.broker_topics.watch import TopicWatch
 from streams.driver.driver import Driver
 from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
 
@@ -105,9 +106,11 @@ async def _start(
     server = await _serve_http(role, settings, stack, routes, started)
     partitions, cluster_id = await require_kafka(settings, role, monitor.waits)
     server.belongs_to(cluster_id)
+    watch = TopicWatch(settings, partitions, monitor.waits)
     wiring = Wiring(
         settings,
         partitions,
+        watch,
         fatal,
         watchdog,
         monitor.waits,
@@ -118,7 +121,7 @@ async def _start(
         stack,
     )
     wired = await wiring.wire(role)
-    monitor.watch(wired.driver, wired.sources, partitions, wired.pool)
+    monitor.watch(wired.driver, wired.sources, partitions, wired.pool, watch)
     stack.push_async_callback(_stop_driver, wired.driver, wired.agents, fatal)
     try:
         await wired.driver.start()

@@ -29,6 +29,7 @@ from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
 from schemas.identity import Identity
 from schemas.settings import Settings
+from streams.broker_topics.watch import CHECK_EVERY_S, TopicWatch
 from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox
 from streams.driver.table import window_table
@@ -64,6 +65,7 @@ class Wiring:
 
     settings: Settings
     partitions: int
+    watch: TopicWatch
     fatal: Fatal
     watchdog: SuspendWatchdog
     waits: Waits
@@ -95,13 +97,16 @@ class Wiring:
         table = window_table(driver, self.partitions, self.fatal, kept_in)
         outbox = Outbox(driver, self.waits)
         outages = OutageReport(self.registry, table, self.settings.outages)
-        handler = WatchExecutions(driver, table, outbox, self._validator, self.settings, outages)
+        handler = WatchExecutions(
+            driver, table, outbox, self._validator, self.settings, outages, self.watch
+        )
         others = OtherDetectors(self.settings, self.identity)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))
         self.stack.push_async_callback(self.queries.stop)
-        agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal)
+        agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal, self.watch)
         republish = self._republish(RepublishRows(driver, table, self.settings))
-        return Wired(driver, [agent], sources, pool=None, periodic=[republish])
+        periodic = [republish, self._check_topics]
+        return Wired(driver, [agent], sources, pool=None, periodic=periodic)
 
     async def _applier(self) -> Wired:
         sources = list(self._topics.read_by("applier"))
@@ -132,6 +137,7 @@ class Wiring:
                 [self._topics.deployments],
                 self._apply(deployments, outbox),
                 self.fatal,
+                self.watch,
             ),
             BatchAgent(
                 driver,
@@ -139,6 +145,7 @@ class Wiring:
                 [self._topics.commands],
                 self._apply(rollbacks, outbox),
                 self.fatal,
+                self.watch,
             ),
         ]
         versions = RepublishVersions(driver, pool, outbox, self.partitions, self.settings)
@@ -146,8 +153,13 @@ class Wiring:
         periodic = [
             self._republish(versions),
             PeriodicTask("expire-holds", EXPIRE_EVERY_S, holds.expire),
+            self._check_topics,
         ]
         return Wired(driver, agents, sources, pool, periodic)
+
+    @property
+    def _check_topics(self) -> PeriodicTask:
+        return PeriodicTask("check-topics", CHECK_EVERY_S, self.watch.check)
 
     def _republish(self, rows_or_versions: RepublishRows | RepublishVersions) -> PeriodicTask:
         return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
@@ -166,15 +178,15 @@ class Wiring:
     def _apply(
         self, changes: Changes[RequestMessage], outbox: Outbox
     ) -> ApplyChanges[RequestMessage]:
-        return ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits)
+        return ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits, self.watch)
 
     async def _recorder(self) -> Wired:
         sources = list(self._topics.read_by("recorder"))
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
-        handler = RecordExecutions(driver, pool, self._validator, self.waits)
-        agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal)
-        return Wired(driver, [agent], sources, pool)
+        handler = RecordExecutions(driver, pool, self._validator, self.waits, self.watch)
+        agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal, self.watch)
+        return Wired(driver, [agent], sources, pool, periodic=[self._check_topics])
 
     @property
     def _topics(self) -> Topics:

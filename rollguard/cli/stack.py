@@ -38,6 +38,14 @@ def migrate() -> None:
 
 
 def topics(
+    grow: Annotated[
+        bool,
+        typer.Option(
+            "--grow",
+            help="First add partitions to existing topics, up to ROLLGUARD_PARTITIONS. Read "
+            "docs/how-to/add-partitions.md before.",
+        ),
+    ] = False,
     republish: Annotated[
         bool,
         typer.Option(
@@ -49,10 +57,13 @@ def topics(
 ) -> None:
     """Create the topics that do not exist yet."""
     from rollguard.operations.republish import republish_versions
-    from rollguard.operations.setup import create_missing_topics
+    from rollguard.operations.setup import add_missing_partitions, create_missing_topics
     from rollguard.printing import print_line
 
     in_force = settings()
+    if grow:
+        for name, before in run(add_missing_partitions(in_force)).items():
+            print_line(f"{name}: {in_force.partitions} partitions (before: {before})")
     for name in run(create_missing_topics(in_force)):
         print_line(f"created {name}")
     if republish:

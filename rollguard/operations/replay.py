@@ -34,9 +34,9 @@ from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.admin import kafka_admin
+from streams.broker_topics.checks import require_topics
 from streams.records import RecordValidator
 from streams.retries import when_it_answers
-from streams.topics import require_topics
 
 
 class Replayed(NamedTuple):

@@ -4,8 +4,8 @@ from db.postgres.migrate import migrate
 from db.postgres.pool import connect
 from schemas.settings import Settings
 from streams.admin import kafka_admin
+from streams.broker_topics.creation import add_partitions, create_topics
 from streams.retries import when_it_answers
-from streams.topics import create_topics
 
 
 async def migrate_database(settings: Settings) -> list[str]:
@@ -32,3 +32,16 @@ async def create_missing_topics(settings: Settings) -> list[str]:
             return await create_topics(admin, settings)
 
     return await when_it_answers(create)
+
+
+async def add_missing_partitions(settings: Settings) -> dict[str, int]:
+    """Give every topic that exists as many partitions as the settings say.
+
+    Return the topics that had fewer, with the number that they had. Waits until Kafka answers.
+    """
+
+    async def add() -> dict[str, int]:
+        async with kafka_admin(settings) as admin:
+            return await add_partitions(admin, settings)
+
+    return await when_it_answers(add)

@@ -17,6 +17,7 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
+from streams.broker_topics.watch import TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.outbox import Outgoing
 from streams.records import RecordValidator
@@ -96,11 +97,12 @@ class Applier:
             publish, pool, outbox, validator, comparer, settings, TOPICS, self.waits
         )
         dead_letters = TOPICS.dead_letters
-        self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits)
+        watch = TopicWatch(settings, 1, self.waits)
+        self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits, watch)
         self.registry = CollectorRegistry()
         report = RollbackReport(self.registry)
         rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
-        self._rollbacks = ApplyChanges(rollbacks, outbox, dead_letters, self.waits)
+        self._rollbacks = ApplyChanges(rollbacks, outbox, dead_letters, self.waits, watch)
 
     async def deploy(self, *requests: Deployment | bytes) -> None:
         await self.deployments.handle(batch(TOPICS.deployments, *requests))

@@ -14,11 +14,13 @@ from agents.worker.fatal import Fatal
 from policy.state.row import Row, decode, encode
 from rollguard.operations.setup import create_missing_topics
 from schemas.settings import Settings, load_settings
+from streams.broker_topics.watch import TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.driver.table import window_table
 from streams.partitions import partition_of
 from streams.topics import Topics, group_of
+from streams.waits import Waits
 
 KEYS = [f"tool-{number}".encode() for number in range(8)]
 
@@ -113,7 +115,8 @@ async def running(
     driver = Driver.of_role("detector", settings, [topics.executions], settings.partitions)
     (settings.data_dir / "detector").mkdir(exist_ok=True)
     handler.table = window_table(driver, settings.partitions, fatal, folder)
-    agent = BatchAgent(driver, "count", [topics.executions], handler, fatal)
+    watch = TopicWatch(settings, settings.partitions, Waits())
+    agent = BatchAgent(driver, "count", [topics.executions], handler, fatal, watch)
     await driver.start()
     try:
         yield driver.app

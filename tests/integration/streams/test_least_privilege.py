@@ -23,6 +23,8 @@ from schemas.deployment import ToolVersion
 from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.access import kafka_options
+from streams.admin import kafka_admin
+from streams.broker_topics.checks import check_settings, require_topics
 from streams.topics import Topics
 from tests.support.kafka import APACHE
 from tests.support.login_roles import SECURITY_PAGE, create_login_roles
@@ -134,6 +136,7 @@ async def test_all_work_is_done_with_the_granted_rights(
     assert [worker.returncode for worker in system.running] == [None, None, None]
     for role in ROLES:
         assert password_of(role) not in system.log(role)
+        assert "topic_settings_unread" not in system.log(role)
 
     for role, topic in (
         ("detector", system.topics.versions),
@@ -189,3 +192,21 @@ async def test_an_operator_can_create_topics(secure_kafka: SecureKafka, topic_pr
     settings = load_settings(**secure_kafka.access("operator"), topic_prefix=topic_prefix)
     created = await create_missing_topics(settings)
     assert sorted(created) == sorted(Topics.of(settings).all())
+
+
+async def test_settings_that_kafka_does_not_show(
+    secure_kafka: SecureKafka, topic_prefix: str
+) -> None:
+    """A user of an earlier version has no right to read them."""
+    topics = Topics.of(load_settings(topic_prefix=topic_prefix)).all()
+    arguments = ["--add", "--allow-principal", "User:stranger", "--operation", "Describe"]
+    for topic in topics:
+        arguments += ["--topic", topic]
+    await asyncio.to_thread(allow, secure_kafka, arguments)
+    everything = load_settings(kafka_brokers=secure_kafka.admin, topic_prefix=topic_prefix)
+    await create_missing_topics(everything)
+    settings = load_settings(**secure_kafka.access("stranger"), topic_prefix=topic_prefix)
+    async with kafka_admin(settings) as admin:
+        found = await check_settings(admin, settings)
+        assert await require_topics(admin, settings) == settings.partitions
+    assert (found.wrong, sorted(found.unread)) == ([], sorted(topics))

@@ -1,8 +1,10 @@
 """The settings of the created topics, as the broker has them."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -10,7 +12,11 @@ from rollguard.operations.setup import create_missing_topics
 from schemas.errors import Retryable
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
-from streams.topics import Topics, create_topics, require_topics
+from streams.broker_topics.checks import require_topics
+from streams.broker_topics.creation import create_topics
+from streams.topic_reader import open_reader
+from streams.topics import Topics
+from tests.support.topic_changes import set_partitions
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -68,3 +74,32 @@ async def test_topics_are_listed_when_they_are_created(kafka: str, topic_prefix:
         never: Any = _Lagging(admin, 1_000)
         with pytest.raises(Retryable, match=r"does not list the new topics: .*tool-executions"):
             await create_topics(never, other)
+
+
+@pytest.mark.kafka
+async def test_a_reader_follows_into_partitions_that_are_added(
+    apache_kafka: str, topic_prefix: str
+) -> None:
+    """A registry must hear of the versions of tools that have moved."""
+    settings = load_settings(kafka_brokers=apache_kafka, topic_prefix=topic_prefix, partitions=1)
+    await create_missing_topics(settings)
+    topic = Topics.of(settings).versions
+    read: list[tuple[int, bytes | None]] = []
+    async with (
+        open_reader(settings, topic, from_beginning=True) as reader,
+        AIOKafkaProducer(bootstrap_servers=apache_kafka) as producer,
+    ):
+
+        async def until_read(count: int) -> None:
+            while len(read) < count:
+                read.extend((each.partition, each.value) for each in await reader.poll())
+
+        await producer.send_and_wait(topic, b"1", key=b"a")
+        await asyncio.wait_for(until_read(1), 30)
+        await set_partitions(settings, 2, topic)
+        await producer.client.force_metadata_update()
+        for value, partition in ((b"2", 0), (b"3", 1), (b"4", 1)):
+            await producer.send_and_wait(topic, value, key=b"a", partition=partition)
+        await asyncio.wait_for(until_read(4), 60)
+        assert await reader.caught_up()
+    assert sorted(read) == [(0, b"1"), (0, b"2"), (1, b"3"), (1, b"4")]

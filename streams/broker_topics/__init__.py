@@ -1,0 +1,1 @@
+"""The topics as the broker has them: created, checked at the start, watched while a role runs."""
