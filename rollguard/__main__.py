@@ -1,5 +1,15 @@
-"""The command line as ``python -m rollguard``."""
+"""The command line, as the script ``rollguard`` and as ``python -m rollguard``."""
 
-from rollguard.cli.app import main
+from rollguard.ctrl_c import end_at_once
 
-main()
+
+def main() -> None:
+    """Run the command line. Its imports may be interrupted by Ctrl-C, too."""
+    end_at_once()
+    from rollguard.cli.app import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

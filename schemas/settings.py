@@ -256,6 +256,30 @@ def load_settings(**values: Any) -> Settings:
         raise Misconfigured(f"settings: {explain(error, unnamed=GROUPS)}") from None
 
 
+def only_these_settings(**values: Any) -> Settings:
+    """Return settings that ``values`` alone give; the environment and files are not read.
+
+    Raises as ``load_settings`` does.
+    """
+    try:
+        return _OnlyThese(**values)
+    except ValidationError as error:
+        raise Misconfigured(f"settings: {explain(error, unnamed=GROUPS)}") from None
+
+
+class _OnlyThese(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_more: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments alone."""
+        return (init_settings,)
+
+
 def _given_values() -> dict[str, Any]:
     """Return what the variables give, by the name of the setting; ``tools`` as its JSON says."""
     values: dict[str, Any] = {}

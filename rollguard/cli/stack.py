@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 import typer
 
 from rollguard.cli.options import run, settings
+from rollguard.ctrl_c import end_at_once
 
 
 def demo() -> None:
     """Run real tools on an embedded stack, break some, and watch Rollguard roll them back."""
+    end_at_once()
     from rollguard.demo.demo import run_demo
 
     raise typer.Exit(run_demo())
@@ -16,6 +18,7 @@ def demo() -> None:
 
 def up() -> None:
     """Run the whole stack on this machine, until Ctrl-C."""
+    end_at_once()
     from rollguard.embedded.up import run_up
 
     raise typer.Exit(run_up(settings()))
@@ -23,6 +26,7 @@ def up() -> None:
 
 def worker(role: Literal["detector", "applier", "recorder"]) -> None:
     """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
+    end_at_once()
     from agents.worker.process import run_worker
 
     raise typer.Exit(run_worker(role, settings()))

@@ -22,7 +22,7 @@ from rollguard.demo.rollback_outcomes import RollbackOutcomes
 from rollguard.demo.scenarios import SCENARIOS
 from rollguard.demo.watched_engine import watched_engine
 from rollguard.embedded.local import local_system
-from rollguard.embedded.up import until_told_to_stop
+from rollguard.embedded.up import run_until_told_to_stop
 from schemas.errors import RollguardError
 from schemas.settings import Settings
 
@@ -32,7 +32,7 @@ _WARM_UP_RUNS: Final = 12
 
 def run_demo() -> int:
     """Run the demo, and return the exit code."""
-    return asyncio.run(until_told_to_stop(_demo()))
+    return run_until_told_to_stop(_demo())
 
 
 async def _demo() -> int:
@@ -41,7 +41,7 @@ async def _demo() -> int:
     started = time.monotonic()
     try:
         with LiveView(console) as view:
-            async with local_system(say=view.say) as system:
+            async with local_system(say=view.say, own_settings=True) as system:
                 view.say(f"ready after {time.monotonic() - started:.1f} s")
                 results = await _play_all(system.settings, view)
     except RollguardError as error:

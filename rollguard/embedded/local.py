@@ -1,22 +1,36 @@
 """The whole of Rollguard on the embedded stack: a broker, Postgres and the three workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rollguard.embedded.ports import free_port
 from rollguard.embedded.stack import EmbeddedStack
 from rollguard.embedded.supervisor import SupervisedWorker
 from rollguard.operations.setup import create_missing_topics, migrate_database
-from schemas.settings import Settings, load_settings
+from schemas.setting_sources import given_settings, variable_of
+from schemas.settings import SETTING_NAMES, Settings, load_settings, only_these_settings
 from streams.topics import ROLES
 
 _SESSION_S: Final = 6
 """Kept short, because joining a group on the embedded broker takes half of the session timeout."""
 _FETCH_WAIT_MS: Final = 20
 """Kept short, because the embedded broker looks for new records only once or twice in this time."""
+_PLAIN: Final[Mapping[str, Any]] = {
+    "kafka_security": "plaintext",
+    "kafka_username": None,
+    "kafka_password": None,
+    "kafka_ca_file": None,
+    "kafka_cert_file": None,
+    "kafka_key_file": None,
+}
+"""The broker of the stack asks for no credentials."""
+_OF_STACK: Final = frozenset(
+    {*_PLAIN, "kafka_brokers", "postgres_dsn", "detector_url", "data_dir", "web_url", "worker_name"}
+)
+"""Settings that say how to reach one server or one worker. They are not those of the stack."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +50,21 @@ def _say_nothing(_: str) -> None:
 
 @asynccontextmanager
 async def local_system(
-    web_port: int = 0, say: Callable[[str], None] = _say_nothing
+    web_port: int = 0, say: Callable[[str], None] = _say_nothing, *, own_settings: bool = False
 ) -> AsyncIterator[LocalSystem]:
     """Start everything, and yield what runs once all parts are ready.
 
     ``web_port`` is the detector's port; 0 takes a free one, as the other roles do. ``say`` is
-    called with a line of text for each step, and when a worker ends and is started again. If a
-    part does not start, raises Misconfigured or Retryable with the end of the part's log.
+    called with a line of text for each step, and when a worker ends and is started again. With
+    ``own_settings``, nothing is read from the environment or from files. If a part does not start,
+    raises Misconfigured or Retryable with the end of the part's log.
     """
     say("starting broker and Postgres")
     async with EmbeddedStack() as stack:
         ports = {role: free_port() for role in ROLES} | ({"detector": web_port} if web_port else {})
-        settings = load_settings(
+        load = only_these_settings if own_settings else load_settings
+        settings = load(
+            **_PLAIN,
             kafka_brokers=(stack.kafka_brokers,),
             postgres_dsn=stack.postgres_dsn,
             detector_url=f"http://127.0.0.1:{ports['detector']}",
@@ -58,7 +75,10 @@ async def local_system(
         await migrate_database(settings)
         await create_missing_topics(settings)
         say("starting detector, applier and recorder")
-        environment = _environment(settings)
+        given = {} if own_settings else given_settings(SETTING_NAMES)
+        environment = {
+            variable_of(name): each.text for name, each in given.items() if name not in _OF_STACK
+        } | _environment(settings)
         workers = [SupervisedWorker(role, ports[role], stack, environment, say) for role in ROLES]
         async with _kept_running(workers) as until_given_up:
             yield LocalSystem(settings, workers, until_given_up)

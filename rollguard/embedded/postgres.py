@@ -20,7 +20,8 @@ from schemas.errors import Retryable
 async def start_postgres(stack: AsyncExitStack, folder: Path) -> str:
     """Start Postgres, and return the DSN of an empty database once it answers."""
     home, log = folder / "postgres", folder / "postgres.log"
-    commands = await asyncio.to_thread(prepare_postgres, folder, home)
+    # Not in a thread: a thread that goes on after a Ctrl-C would write into the removed folder.
+    commands = prepare_postgres(folder, home)
     user = commands.user
     async with running(commands.init, log, user=user) as process:
         if await process.wait() != 0:
@@ -47,7 +48,11 @@ No fsync: the data is thrown away with the folder anyway.
 
 
 def _dsn(socket_folder: Path, database: str) -> str:
-    return f"postgresql://rollguard@/{database}?host={quote(str(socket_folder))}&port=5432"
+    """Return an address that leaves nothing to the variables of libpq."""
+    return (
+        f"postgresql://rollguard@/{database}?host={quote(str(socket_folder))}&port=5432"
+        "&sslmode=disable&target_session_attrs=any"
+    )
 
 
 async def _create_database(socket_folder: Path) -> None:

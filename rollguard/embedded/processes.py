@@ -7,11 +7,15 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
+
+from rollguard.embedded.environment import variables_of
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 10.0
 POLL_S: Final = 0.02
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 _GUARD = """
 import ctypes, os, sys
@@ -68,12 +72,13 @@ async def spawn(
     command: Sequence[str],
     log: Path,
     *,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str] = NOTHING,
     death_signal: int = signal.SIGKILL,
     user: tuple[int, int] | None = None,
 ) -> asyncio.subprocess.Process:
     """Start the command in its own session, and append its output to ``log``.
 
+    ``env`` is added to the clean environment (``rollguard.embedded.environment``).
     ``death_signal`` and ``user`` are as in ``guarded``. If this is cancelled, asyncio kills the
     process if it has started already.
     """
@@ -85,7 +90,7 @@ async def spawn(
             stderr=output,
             start_new_session=True,
             cwd=log.parent,
-            env=env,
+            env=variables_of(env),
         )
 
 

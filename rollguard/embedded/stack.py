@@ -11,21 +11,17 @@ Linux even after kill -9 of this process. Three things ensure that:
 """
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Self
+from typing import Self
 
 from rollguard.embedded.broker import start_broker
 from rollguard.embedded.folder import temporary_folder
 from rollguard.embedded.postgres import start_postgres
-from rollguard.embedded.processes import spawn, stop
-
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+from rollguard.embedded.processes import NOTHING, spawn, stop
 
 
 class EmbeddedStack:
@@ -71,9 +67,9 @@ class EmbeddedStack:
         return self.folder / f"{role}.log"
 
     async def spawn_worker(
-        self, role: str, extra_env: Mapping[str, str] = _NOTHING
+        self, role: str, extra_env: Mapping[str, str] = NOTHING
     ) -> asyncio.subprocess.Process:
-        """Start ``rollguard worker ROLE`` against this stack; ``extra_env`` overrides all else.
+        """Start ``rollguard worker ROLE`` against this stack, with the settings in ``extra_env``.
 
         Returns at once: the caller has to ask whether the worker is ready. It is stopped together
         with the stack, by SIGTERM, and by SIGKILL if it still runs 10 s later.
@@ -81,7 +77,7 @@ class EmbeddedStack:
         process = await spawn(
             [sys.executable, "-m", "rollguard", "worker", role],
             self.log_path(role),
-            env={**os.environ, **self.environment(), **extra_env},
+            env={**self.environment(), **extra_env},
         )
         self._workers.append(process)
         return process

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from rollguard.ctrl_c import end_at_once
+from rollguard.embedded.environment import forget_other_servers
 from rollguard.embedded.local import LocalSystem, local_system
 from rollguard.embedded.ports import is_free
 from schemas.errors import Misconfigured
@@ -16,7 +18,19 @@ from schemas.settings import Settings
 
 def run_up(settings: Settings) -> int:
     """Run the stack until SIGINT or SIGTERM, and return the exit code."""
-    return asyncio.run(until_told_to_stop(_up(settings)))
+    return run_until_told_to_stop(_up(settings))
+
+
+def run_until_told_to_stop(work: Coroutine[Any, Any, int]) -> int:
+    """Run a program on a stack of its own, and return its exit code.
+
+    On SIGINT or SIGTERM ``work`` is cancelled so that it cleans up, and the code is 130.
+    """
+    forget_other_servers()
+    try:
+        return asyncio.run(until_told_to_stop(work))
+    finally:
+        end_at_once()
 
 
 async def _up(settings: Settings) -> int:

@@ -1,6 +1,7 @@
 """`rollguard up`: two at once, a port that is taken, and workers that end."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -50,10 +51,14 @@ def _environment(**more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_up() -> AsyncIterator[Up]:
+async def running_up(cwd: Path | None = None, **env: str) -> AsyncIterator[Up]:
     """Run ``rollguard up``; the block begins when it says that it is up."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", "up"), stdout=PIPE, stderr=PIPE, env=_environment()
+        *(sys.executable, "-m", "rollguard", "up"),
+        stdout=PIPE,
+        stderr=PIPE,
+        env=_environment(**env),
+        cwd=cwd,
     )
     assert process.stdout is not None
     printed = ""
@@ -126,3 +131,30 @@ async def test_a_worker_that_ends_is_started_again_three_times() -> None:
 
 async def _runs(up: Up, role: str) -> bool:
     return up.worker(role) is not None
+
+
+@pytest.mark.timeout(120)
+async def test_rules_are_taken_from_the_environment_and_other_servers_are_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".env").write_text("ROLLGUARD_POLICY=guarded\n")
+    (tmp_path / "tool.py").write_text("def execute(x):\n    return x\n")
+    others = {
+        "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
+        "ROLLGUARD_KAFKA_SECURITY": "ssl",
+        "ROLLGUARD_KAFKA_CA_FILE": "/no/such/file",
+        "ROLLGUARD_WORKER_NAME": "mine",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/no/such/file",
+        "PGTARGETSESSIONATTRS": "read-only",
+    }
+    here = str(Path(__file__).parents[2])
+    async with running_up(tmp_path, PYTHONPATH=here, **others) as up:
+        env = _environment(**up.variables, PGSSLMODE="verify-full", PGSSLROOTCERT="/no/such/file")
+        assert (await rollguard("deploy", "parser", str(tmp_path / "tool.py"), env=env)).code == 0
+
+        async def judged_by_guarded() -> bool:
+            answer = await rollguard("health", "parser", "--json", env=env)
+            return answer.code == 0 and "outage" in json.loads(answer.out)
+
+        await until(judged_by_guarded)

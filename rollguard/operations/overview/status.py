@@ -15,9 +15,10 @@ from rollguard.operations.connection import connection
 from schemas.errors import RollguardError
 from schemas.settings import Settings
 from streams.admin import cluster_id_of, kafka_admin, members_of
+from streams.broker_topics.checks import require_topics
 from streams.offsets import GroupOffsets, Offsets
 from streams.partitions import name_of
-from streams.topics import ROLES, Topics, group_of, require_topics
+from streams.topics import ROLES, Topics, group_of
 
 _BETWEEN_SAMPLES_S: Final = 2.0
 """A partition with lag is stuck if nothing is committed for it within this time."""

@@ -75,6 +75,32 @@ async def test_both_answer_and_all_is_gone_afterwards(folders: Path) -> None:
     assert not processes_of(folders)
 
 
+async def test_the_variables_of_other_servers_and_a_long_path_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, folders: Path
+) -> None:
+    long = folders / ("long-" * 20)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    for name, value in {
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/no/such/file",
+        "PGTARGETSESSIONATTRS": "read-only",
+        "PGHOST": "127.0.0.1",
+        "PGOPTIONS": "--no-such-option",
+        "ROLLGUARD_NO_SUCH_SETTING": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    async with EmbeddedStack() as stack:
+        connection = await asyncpg.connect(stack.postgres_dsn)
+        assert await connection.fetchval("SELECT current_user") == "rollguard"
+        await connection.close()
+        worker = await stack.spawn_worker("no-such-role")
+        assert await worker.wait() == 2
+        folder = stack.folder
+    assert not folder.exists()
+    assert list(folders.iterdir()) == [long]
+
+
 async def test_an_exception_inside_takes_everything_down(folders: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         async with EmbeddedStack():

@@ -1,0 +1,58 @@
+"""Ctrl-C at any moment of `demo` and `up`: nothing is left, and no traceback is printed."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import left_behind
+
+MOMENTS_S = {
+    "demo": (0.1, 0.3, 0.6, 1.0, 1.5, 2.2, 3.0, 5.0),
+    "up": (0.1, 0.4, 1.2, 1.8, 2.6, 4.0),
+}
+"""From the imports on; what a moment meets depends on the machine, and must not matter."""
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("verb", MOMENTS_S)
+async def test_ctrl_c_leaves_nothing_and_prints_no_traceback(verb: str, folder: Path) -> None:
+    for moment_s in MOMENTS_S[verb]:
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "rollguard", verb),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": str(folder)},
+            start_new_session=True,
+        )
+        await asyncio.sleep(moment_s)
+        program.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(program.communicate(), 30)
+        text = output.decode()
+        # Before Python has started us, it may print a traceback of its own.
+        if "/rollguard/" in text or "Traceback" not in text:
+            assert "Traceback" not in text, (moment_s, text)
+            assert "exception was never retrieved" not in text
+            assert program.returncode in (0, 130, -signal.SIGINT), (moment_s, text)
+        assert left_behind(folder) == [], moment_s
+
+
+async def test_a_second_ctrl_c_leaves_nothing_either(folder: Path) -> None:
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rollguard", "demo"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    assert program.stdout is not None
+    while b"starting detector" not in (line := await program.stdout.readline()):
+        assert line, "the demo ended before"
+    for _ in range(3):
+        program.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.1)
+    output, _ = await asyncio.wait_for(program.communicate(), 30)
+    assert b"Traceback" not in output
+    assert left_behind(folder) == []
