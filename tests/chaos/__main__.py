@@ -53,7 +53,8 @@ def _print(report: Report, took_s: float) -> None:
         print(f"  {count:3} {kind}")
     print(
         f"checked {report.executions} executions of {report.records} records sent, "
-        f"{report.commands} rollback commands, {report.poison} poison; "
+        f"{report.commands} rollback commands, {report.poison} poison, transactions "
+        f"{dict(report.transactions)}; "
         f"no lag after {report.catch_up_s or float('nan'):.1f} s"
     )
     for violation in report.violations[:50]:

@@ -22,7 +22,7 @@ import streams.records
 from agents.worker.process import run_worker
 from schemas.settings import load_settings
 from streams.crash_points import CrashPoint
-from streams.driver import table
+from streams.driver import consumer_thread, table
 from streams.driver.outbox import Outbox, Outgoing
 from streams.suspend_watchdog import SuspendWatchdog
 from tests.support.armed_worker import arm
@@ -123,6 +123,11 @@ def no_lock() -> None:
     no_suspend_watchdog()
 
 
+def reads_uncommitted() -> None:
+    """Read records of open and of aborted transactions."""
+    _replace(consumer_thread, "READ_COMMITTED", "read_uncommitted")
+
+
 def clock_steps() -> None:
     """Let the wall clock jump by an hour every two seconds. This is no bug: it must do no harm."""
     real, begin = time.time, time.monotonic()
@@ -147,6 +152,7 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         commit_before_flush,
         no_lock,
         no_suspend_watchdog,
+        reads_uncommitted,
         clock_steps,
     )
 }

@@ -45,6 +45,7 @@ class Report:
     executions: int = 0
     commands: int = 0
     poison: int = 0
+    transactions: Counter[str] = field(default_factory=Counter)
     catch_up_s: float | None = None
     violations: list[Violation] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -113,6 +114,7 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
         stack.settings, stack.postgres.socket_dsn, stack.one("detector").url
     )
     report.records = workload.sent
+    report.transactions = workload.transactions.results
     report.executions = len(state.tables["executions"])
     report.commands = len(state.tables["rollbacks"])
     report.poison = len(state.poison)

@@ -144,6 +144,27 @@ async def test_publishing_without_the_lock(plant: str, broken: set[str], folder:
     assert await broken_by_a_zombie(folder, stops, planted(plant)) == broken
 
 
+TRANSACTIONS = {"execute": 20, "transaction": 10}
+
+
+async def test_aborted_records_that_are_read_count(folder: Path) -> None:
+    async def nothing_else_happens(_: Stack, __: Workload) -> None:
+        await asyncio.sleep(12)
+
+    found = await play(
+        folder, nothing_else_happens, program=planted("reads_uncommitted"), kinds=TRANSACTIONS
+    )
+    assert {each.invariant for each in found} & {"metrics", "decisions", "windows"}
+
+
+async def test_aborted_records_do_not_count(folder: Path) -> None:
+    async def enough(_: Stack, workload: Workload) -> None:
+        results = workload.transactions.results
+        assert await wait_until(lambda: min(results["committed"], results["aborted"]) > 5, 60)
+
+    assert await play(folder, enough, kinds=TRANSACTIONS) == []
+
+
 async def test_a_stepped_wall_clock_changes_no_decision(folder: Path) -> None:
     """Decisions depend on the times of executions and of the broker, not on workers' clocks."""
 

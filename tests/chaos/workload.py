@@ -1,5 +1,8 @@
 """The workload of a run: engines that follow `tool-versions`, execute, deploy and make mistakes.
 
+Some executions and deployments are sent in transactions, of which some are aborted: those records
+never happened. The records of aborted transactions are failures, so that it matters.
+
 The acts, their order, their tools and their results are drawn from the seed alone. The version that
 an execution names depends on when the engine reads of the version, as in production. The code of a
 version contains its failure rate and its error: ``# fails 0.9 TypeError``.
@@ -24,6 +27,7 @@ from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from tests.chaos.audit.topic_reader import follow
 from tests.chaos.poison import POISONS
+from tests.chaos.transactions import Transaction, TransactionalRecord, Transactions
 
 HEADER: Final = "poison"
 """The header that marks a record which must become a dead letter; its value is the cause."""
@@ -40,6 +44,7 @@ KINDS: Final = {
     "deploy_again": 4,
     "roll_back": 6,
     "poison": 20,
+    "transaction": 12,
 }
 
 
@@ -62,7 +67,7 @@ class Workload:
         self._random = Random(seed)
         self._tools = [f"tool-{number:03}" for number in range(tools)]
         self._rate = rate
-        self.acknowledged: dict[str, set[UUID]] = defaultdict(set)
+        self.acknowledged: defaultdict[str, set[UUID]] = defaultdict(set)
         self.sent = 0
         self.failed = 0
         self.versions: dict[str, ToolVersion] = {}
@@ -72,6 +77,7 @@ class Workload:
         self._has_outages = settings.rules.policy == "guarded"
         self._in_outage = False
         self._stopping = asyncio.Event()
+        self.transactions = Transactions(settings, f"chaos-{seed}", self.acknowledged)
 
     def stop(self) -> None:
         """Send nothing more; ``run`` returns when all records are acknowledged."""
@@ -86,6 +92,7 @@ class Workload:
             linger_ms=2,
         )
         follower = asyncio.create_task(self._follow())
+        transactions = asyncio.create_task(self.transactions.run(self._stopping))
         await producer.start()
         try:
             for tool in self._tools:
@@ -98,6 +105,8 @@ class Workload:
                     done += 1
                 await asyncio.sleep(0.01)
         finally:
+            self._stopping.set()
+            await transactions
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)
             await producer.stop()
@@ -129,6 +138,8 @@ class Workload:
             await self._roll_back(producer, tool, draw)
         elif kind == "poison":
             await self._poison(producer, tool, draw)
+        elif kind == "transaction":
+            self._transact(tool, draw)
 
     async def _execute(
         self, producer: AIOKafkaProducer, tool: str, luck: float, draw: Random
@@ -159,21 +170,53 @@ class Workload:
         self._past[tool].append(value)
         await self._send(producer, "tool-executions", tool, value, execution.execution_id)
 
+    def _transact(self, tool: str, draw: Random) -> None:
+        """Send some executions of a tool, and now and then a deployment, in one transaction."""
+        is_committed = draw.random() < 0.5
+        records = []
+        for _ in range(draw.randrange(1, 5)):
+            failed = not is_committed or draw.random() < 0.05
+            execution = Execution(
+                execution_id=UUID(int=draw.getrandbits(128)),
+                tool_name=tool,
+                success=not failed,
+                error="TypeError: it failed" if failed else None,
+                executed_at=datetime.now(UTC),
+                session_id=draw.choice(SESSIONS),
+            )
+            value = execution.to_bytes()
+            records.append(
+                TransactionalRecord("tool-executions", tool, value, execution.execution_id)
+            )
+        if draw.random() < 0.3:
+            behaviour = _behaviour(draw) if is_committed else "fails 1.0 TypeError"
+            deployment = self._new_deployment(tool, behaviour, draw)
+            records.append(
+                TransactionalRecord(
+                    "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
+                )
+            )
+        self.sent += len(records)
+        self.transactions.add(Transaction(records, is_committed, draw.random() / 2))
+
     async def _deploy(
         self, producer: AIOKafkaProducer, tool: str, behaviour: str, draw: Random | None = None
     ) -> None:
         draw = draw or Random(f"{tool} {behaviour}")
-        deployment = Deployment(
+        deployment = self._new_deployment(tool, behaviour, draw)
+        self._deployed[tool] = deployment
+        await self._send(
+            producer, "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
+        )
+
+    def _new_deployment(self, tool: str, behaviour: str, draw: Random) -> Deployment:
+        return Deployment(
             deployment_id=UUID(int=draw.getrandbits(128)),
             tool_name=tool,
             code=f"# {behaviour}\nREVISION = {draw.randrange(4)}\n",
             created_by=draw.choice(("human", "autonomous")),
             improvement_type="bug_fix",
             deployed_at=datetime.now(UTC),
-        )
-        self._deployed[tool] = deployment
-        await self._send(
-            producer, "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
         )
 
     async def _roll_back(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:

@@ -19,7 +19,9 @@ async def lag(settings: Settings) -> int:
     """Return the number of records that are not committed yet, over all roles."""
     brokers = list(settings.kafka_brokers)
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=brokers, enable_auto_commit=False, isolation_level="read_committed"
+    )
     await admin.start()
     try:
         await consumer.start()
@@ -28,11 +30,34 @@ async def lag(settings: Settings) -> int:
             partitions = [TopicPartition(t, p) for t in topics for p in range(PARTITIONS)]
             ends = await consumer.end_offsets(partitions)
             committed = await admin.list_consumer_group_offsets(group, partitions=partitions)
-            records += sum(end - max(committed[each].offset, 0) for each, end in ends.items())
+            done = {each: max(committed[each].offset, 0) for each in partitions}
+            lagging = {each: begin for each, begin in done.items() if begin < ends[each]}
+            for each in await _with_records(consumer, lagging, ends):
+                records += ends[each] - lagging[each]
         return records
     finally:
         await consumer.stop()
         await admin.close()
+
+
+async def _with_records(
+    consumer: AIOKafkaConsumer, begins: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+) -> set[TopicPartition]:
+    """Return the partitions that hold a record between these offsets.
+
+    The end of a transaction has an offset that no worker commits, and is no record.
+    """
+    if not begins:
+        return set()
+    consumer.assign(list(begins))
+    for each, begin in begins.items():
+        consumer.seek(each, begin)
+    found: set[TopicPartition] = set()
+    unknown = set(begins)
+    while unknown:
+        found |= set(await consumer.getmany(*unknown, timeout_ms=100))
+        unknown = {each for each in unknown - found if await consumer.position(each) < ends[each]}
+    return found
 
 
 async def wait_until_none(settings: Settings, timeout_s: float) -> float:

@@ -1,4 +1,7 @@
-"""Reads topics from the broker with a plain consumer that has no group."""
+"""Reads topics from the broker with a plain consumer that has no group.
+
+Records of aborted transactions are left out: they never happened.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +23,7 @@ async def _consumer(settings: Settings, topic: str) -> AsyncIterator[AIOKafkaCon
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_wait_ms=100,
+        isolation_level="read_committed",
     )
     await consumer.start()
     try:
