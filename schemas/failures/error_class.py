@@ -19,6 +19,7 @@ from schemas.failures.error_lines import (
     is_report,
     name_and_rest,
 )
+from schemas.failures.error_repr import leaf_in_repr, may_hold_group
 from schemas.failures.error_traceback import exception_in, has_group
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
@@ -56,7 +57,7 @@ def label_of(error_type: str | None, error: str | None) -> str:
     given = _given(error_type) if error_type else ""
     if not given:
         return _read(error) if error else ""
-    if not error or not has_group(error):
+    if not error or not (has_group(error) or may_hold_group(error)):
         return given
     leaf = _split(_read(error))[1]
     name, known = _split(given)
@@ -108,18 +109,25 @@ def _label(name: str, leaf: str) -> str:
     return f"{name[:_MOST_OF_GROUP]}[{leaf}]" if name and leaf else name
 
 
+def _with_leaf(name: str, line: str) -> str:
+    """Return the label of a class that a line names; the line may be the ``repr`` of a group."""
+    if not name.endswith("Group") or not may_hold_group(line):
+        return name
+    return _label(name, leaf_in_repr(line, SIGNATURE_ERRORS))
+
+
 def _read(error: str) -> str:
     """Return the label of the exception that a text names; "" if it names none."""
     if "\n" not in error:
         named = builtin_in_line(error)
         if named:
-            return named
+            return _with_leaf(named, error)
     text = _COLOURS.sub("", error) if "\x1b" in error else error
     text = text.strip("\r\n")
     first, newline, _ = text.strip().partition("\n")
     first = first.rstrip()
     if not newline:
-        return class_in_line(first)
+        return _with_leaf(class_in_line(first), first)
     if not is_report(text):
         raised = exception_in(text, SIGNATURE_ERRORS)
         if raised is not None and raised.name:
@@ -127,5 +135,5 @@ def _read(error: str) -> str:
         if not set(first) <= _DOTS:
             named = class_in_line(first)
             if named:
-                return named
+                return _with_leaf(named, first)
     return class_in_report(text)

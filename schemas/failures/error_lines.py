@@ -9,7 +9,7 @@ from typing import Final
 
 _MOST_OF_NAME: Final = 1_000
 """A class with its module is at most this long."""
-_MOST_OF_PREFIX: Final = 200
+MOST_OF_PREFIX: Final = 200
 """The most characters that a logger writes before a message."""
 _NAME: Final = re.compile(r"[\w.<>]*")
 _WORD: Final = re.compile(r"[A-Za-z]+")
@@ -112,7 +112,7 @@ def _of_message(message: str) -> str:
 
 def without_log_prefix(line: str) -> str | None:
     """Return a line without its time and level; None if it does not begin as a line of a log."""
-    begin = line[:_MOST_OF_PREFIX]
+    begin = line[:MOST_OF_PREFIX]
     level = _LEVEL.search(begin)
     if level is None:
         return None

@@ -7,10 +7,12 @@ and Loguru, without colours. Takes time proportional to the text.
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from schemas.failures.error_lines import class_at, without_log_prefix
+from schemas.failures.error_lines import MOST_OF_PREFIX, class_at, without_log_prefix
 
 _HEADER: Final = "Traceback (most recent call last)"
 _GROUP_HEADER: Final = f"Exception Group {_HEADER}:"
+_MARGIN_HEADER: Final = f"+ {_GROUP_HEADER}"
+_DIGITS: Final = str.maketrans(dict.fromkeys("123456789", "0"))
 _FIRST_LEAF: Final = "+-+---------------- 1 ----------------"
 _FRAMES: Final = ('File "', "Cell In[", "Input In [")
 """How a traceback without a header begins, such as that of a SyntaxError."""
@@ -41,11 +43,29 @@ def exception_in(text: str, wanted: Collection[str]) -> RaisedException | None:
         return None
     reader = _Reader(wanted, begins_within)
     has_margin = has_group(text)
-    for number, line in enumerate(text.split("\n")):
+    lines = text.split("\n")
+    if has_margin:
+        lines = _without_log_prefixes(lines)
+    for number, line in enumerate(lines):
         # Most lines are plain frames, and they say nothing.
         if line[:2] != "  " or has_margin or reader.prefix or _HEADER in line:
             reader.read(line, is_first=number == 0)
     return reader.ended() if reader.found else None
+
+
+def _without_log_prefixes(lines: list[str]) -> list[str]:
+    """Return the lines of a group without what a logger wrote before each of them, if it did.
+
+    The prefixes differ at most in their digits: those of the time.
+    """
+    header = next((n for n, line in enumerate(lines) if _MARGIN_HEADER in line), None)
+    if header is None or header + 1 == len(lines):
+        return lines
+    prefix = lines[header].partition(_MARGIN_HEADER)[0].rstrip().translate(_DIGITS)
+    end = len(prefix)
+    if not 0 < end <= MOST_OF_PREFIX or lines[header + 1][:end].translate(_DIGITS) != prefix:
+        return lines
+    return [line[end:] if line[:end].translate(_DIGITS) == prefix else line for line in lines]
 
 
 class _Section:

@@ -269,6 +269,82 @@ def a_group_as_the_cause() -> NoReturn:
         raise ValueError from error
 
 
+def logged(prefix: str, text: str) -> str:
+    return "".join(f"{prefix}{line}\n" for line in text.rstrip("\n").split("\n"))
+
+
+REPRS: list[tuple[str, str, bool]] = [
+    (repr(ExceptionGroup("m", [TypeError("x")])), "ExceptionGroup", True),
+    (repr(ExceptionGroup("m", (KeyError("x"), AttributeError("y")))), "ExceptionGroup", True),
+    (repr(BaseExceptionGroup("m", [SystemExit(), TypeError()])), "BaseExceptionGroup", True),
+    (repr(group(OSError(), group(group(TypeError("x"))))), "ExceptionGroup", True),
+    (f"Error: {group(TypeError())!r}", "ExceptionGroup", True),
+    (f"ERROR:root:{group(TypeError())!r}", "ExceptionGroup", True),
+    ("a.b.MyGroup('m', [KeyError(1), builtins.TypeError('x')])", "MyGroup", True),
+    (repr(ExceptionGroup("m [TypeError('x')]", [KeyError("x")])), "ExceptionGroup", False),
+    (
+        repr(group(ValueError("TypeError('x')"), KeyError("it's [TypeError()"))),
+        "ExceptionGroup",
+        False,
+    ),
+    (repr(group(ValueError("m", [TypeError("x")]))), "ExceptionGroup", False),
+    (repr(group(ValueError(group(TypeError("x"))))), "ExceptionGroup", False),
+    (f"{group(KeyError())!r} after TypeError('x')", "ExceptionGroup", False),
+    (repr(ValueError("m", [TypeError("x")])), "ValueError", False),
+    ("ExceptionGroup('m', [TypeError", "ExceptionGroup", False),
+    ("ExceptionGroup: m (1 sub-exception)", "ExceptionGroup", False),
+]
+
+
+@pytest.mark.parametrize(("text", "named", "is_signature_error"), REPRS)
+def test_the_repr_of_a_group(text: str, named: str, is_signature_error: bool) -> None:
+    for error_type in (None, named, text):
+        agree(text, error_type, named, is_signature_error)
+
+
+@pytest.mark.parametrize("is_signature_error", [True, False])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "ERROR:root:",
+        "2026-01-01 ERROR name: ",
+        "2026-01-01 12:00:00,123 - my.tool - ERROR - ",
+        "[ERROR] ",
+        "app_1  | ",
+    ],
+)
+def test_a_group_with_the_prefix_of_a_logger(prefix: str, is_signature_error: bool) -> None:
+    leaf = "TypeError" if is_signature_error else "KeyError"
+    for text in (
+        GROUP.format(name="ExceptionGroup", leaf=leaf),
+        "".join(traceback.format_exception(_raised(group(OSError(), group(error_named(leaf)))))),
+    ):
+        shown = [logged(prefix, text), prefix + "boom\n" + text, logged(prefix, "boom\n" + text)]
+        if prefix != "app_1  | ":
+            shown += [prefix + text, prefix + text.strip()]
+        seconds = iter(range(100, 999))
+        shown.append(
+            "".join(
+                f"{line.replace('123', str(next(seconds)))}\n"
+                for line in logged(prefix, text).splitlines()
+            )
+        )
+        for error in shown:
+            agree(error, None, "ExceptionGroup", is_signature_error)
+            agree(error, "ExceptionGroup", "ExceptionGroup", is_signature_error)
+
+
+def error_named(name: str) -> Exception:
+    return TypeError("x") if name == "TypeError" else KeyError("x")
+
+
+def _raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
 RAISED: list[tuple[Callable[[], object], str, bool]] = [
     (a_chain, "TypeError", True),
     (a_handled_error, "AttributeError", True),
@@ -404,6 +480,9 @@ PIECES = st.sampled_from(
             "│",
             "Error: ",
             "FAILED a::b - ",
+            "ExceptionGroup('",
+            "', [",
+            "'",
             "a.py:3: ",
             "2026-01-01",
             "\x1b]",

@@ -1,0 +1,56 @@
+"""The leaves of an exception group that is written as ``repr`` writes it.
+
+``ExceptionGroup('text', [TypeError('x'), …])``: takes time proportional to the text.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+_GROUP: Final = re.compile(r"\b\w*Group\(", re.ASCII)
+_TOKEN: Final = re.compile(
+    r"""'(?:[^'\\]|\\.)*(?:'|$)"""  # a string; its words name nothing
+    r"""|"(?:[^"\\]|\\.)*(?:"|$)"""
+    r"""|([\w.]*)([(\[{])"""
+    r"""|[)\]}]""",
+    re.ASCII | re.DOTALL,
+)
+
+
+def may_hold_group(text: str) -> bool:
+    """Return whether a text may hold the ``repr`` of an exception group."""
+    return "Group(" in text
+
+
+def leaf_in_repr(text: str, wanted: Collection[str]) -> str:
+    """Return the first wanted class among the leaves of the first group; "" if there is none.
+
+    Only what stands in a group's list is a leaf: not an argument of a leaf, nor a word in a text.
+    """
+    begin = _GROUP.search(text)
+    if begin is None:
+        return ""
+    open_brackets: list[str] = []
+    for token in _TOKEN.finditer(text, begin.start()):
+        name, bracket = token.group(1), token.group(2)
+        if bracket is None:
+            if token.group()[-1] in ")]}" and open_brackets:
+                open_brackets.pop()
+                if not open_brackets:
+                    break
+            continue
+        last = name.rpartition(".")[2]
+        if last in wanted and _is_in_groups(open_brackets):
+            return last
+        open_brackets.append(last or bracket)
+    return ""
+
+
+def _is_in_groups(open_brackets: list[str]) -> bool:
+    """Return whether a place is directly in the list of a group, which may be in a group's list."""
+    calls, lists = open_brackets[::2], open_brackets[1::2]
+    return (
+        len(calls) == len(lists)
+        and all(each.endswith("Group") for each in calls)
+        and all(each in ("[", "(") for each in lists)
+    )
