@@ -1,6 +1,6 @@
 """A refused deployment, as its author is told of it."""
 
-from rollguard.value_texts import time_text, version_text
+from rollguard.value_texts import time_text
 from schemas.deployment import DeploymentOutcome, RolledBack
 from schemas.errors import Rejected
 
@@ -21,8 +21,8 @@ def refusal_text(outcome: DeploymentOutcome) -> str:
 
 def _rolled_back_text(done: RolledBack) -> str:
     parts = [
-        f"this code was rolled back at {time_text(done.rolled_back_at)}, as the version "
-        f"{version_text(None, done.from_version_id)}, by {done.tier} {done.reason} ({done.rule})"
+        f"this code was rolled back at {time_text(done.rolled_back_at)}, as the version with "
+        f"the id {done.from_version_id}, by {done.tier} {done.reason} ({done.rule})"
     ]
     if done.evidence is not None:
         parts.append(done.evidence)

@@ -60,7 +60,7 @@ def test_the_text_of_a_refusal_because_of_a_rollback() -> None:
     refused = outcome(refusal="identical_to_rolled_back", rolled_back=done)
     text = refusal_text(refused)
     assert text == (
-        "refused: identical_to_rolled_back: this code was rolled back at 2026-01-31 12:00:00 UTC, "
+        "refused: identical_to_rolled_back: this code was rolled back at 2026-01-31T12:00:00Z, "
         "as the version with the id 7, by immediate signature_change (at least 2 failures are "
         "TypeError or AttributeError, of the newest 10 executions, within 300 s); it failed with "
         "TypeError: limit | KeyError: 'a'; `rollguard explain "
