@@ -139,8 +139,10 @@ class HealthMonitor:
             return None
         try:
             async with asyncio.timeout(_ANSWER_S):
-                found = await self._offsets.read(partitions)
-                self._notice_new_topics(found)
+                # Also those that are not ours any more: a topic that is gone is assigned to nobody.
+                every = await self._offsets.read({*partitions, *self._furthest})
+                self._notice_new_topics(every)
+                found = {tp: every[tp] for tp in partitions}
                 for tp in self._assigned():
                     if tp in found:
                         found[tp] = self._of_this_worker(tp, found[tp])

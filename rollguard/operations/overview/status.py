@@ -15,7 +15,7 @@ from rollguard.operations.connection import connection
 from schemas.errors import RollguardError
 from schemas.settings import Settings
 from streams.admin import cluster_id_of, kafka_admin, members_of
-from streams.broker_topics.checks import require_topics
+from streams.broker_topics.checks import check_settings, require_topics
 from streams.offsets import GroupOffsets, Offsets
 from streams.partitions import name_of
 from streams.topics import ROLES, Topics, group_of
@@ -80,6 +80,7 @@ async def system_status(settings: Settings) -> SystemStatus:
     status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
     try:
         status.kafka = await _kafka(settings)
+        status.stuck += await _wrong_topics(settings)
         status.roles = await _roles(settings, status.kafka.partitions)
     except RollguardError as error:
         status.stuck.append(str(error))
@@ -103,6 +104,12 @@ async def _kafka(settings: Settings) -> KafkaStatus:
             settings.topic_prefix,
             await require_topics(admin, settings),
         )
+
+
+async def _wrong_topics(settings: Settings) -> list[str]:
+    """Return a sentence for each topic with settings that the product cannot work with."""
+    async with kafka_admin(settings) as admin:
+        return (await check_settings(admin, settings)).wrong
 
 
 async def _postgres(settings: Settings) -> PostgresStatus:
