@@ -10,7 +10,7 @@ import pytest
 
 from agents.worker.health_monitor import INTERVAL_S
 from rollguard.embedded.ports import free_port
-from rollguard.operations.status import system_status
+from rollguard.operations.overview.status import system_status
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
 from streams.partitions import partition_of
