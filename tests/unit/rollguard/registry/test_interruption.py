@@ -136,7 +136,13 @@ class Own:
     ("number", "handler", "run", "code"),
     [
         # Python's own handler of Ctrl-C, for an engine that runs its loop by itself
-        ("SIGINT", "", "asyncio.new_event_loop().run_until_complete(main())", -signal.SIGINT),
+        (
+            "SIGINT",
+            # a process that is started in the background has no handler
+            "signal.signal(signal.SIGINT, signal.default_int_handler)",
+            "asyncio.new_event_loop().run_until_complete(main())",
+            -signal.SIGINT,
+        ),
         (
             "SIGTERM",
             "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))",
