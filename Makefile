@@ -7,6 +7,8 @@ PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 UV := .cache/uv/bin/uv
 # The lock names every dependency, and Python compiles what is imported: a third of the time less.
+# Python must keep what it has compiled, or each of hundreds of processes compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
