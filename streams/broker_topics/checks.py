@@ -115,7 +115,8 @@ def _wrong_settings(
     }
     least = {"max.message.bytes": int(expected["max.message.bytes"])}
     if expected["cleanup.policy"] == "compact":
-        least["min.compaction.lag.ms"] = int(2_000 * settings.refresh_s)
+        ours = int(expected["min.compaction.lag.ms"])
+        least["min.compaction.lag.ms"] = min(ours, int(2_000 * settings.refresh_s))
     wrong.update(
         (name, expected[name]) for name, minimum in least.items() if int(has[name]) < minimum
     )

@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from schemas.deployment import DeploymentOutcome
+from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import Execution
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings
@@ -90,6 +90,10 @@ class System(Workers):
         """Deploy and wait for the outcome."""
         request = deployment(tool, code, **fields)
         await self.send(self.topics.deployments, tool, request)
+        return await self.outcome_of(request)
+
+    async def outcome_of(self, request: Deployment) -> DeploymentOutcome:
+        """Return the outcome of a deployment; wait for it."""
         record = await self.first(
             self.topics.deployment_outcomes,
             lambda value: (

@@ -12,7 +12,11 @@ from streams.topic_reader import open_reader
 from streams.topics import Topics
 from tests.support.secure_kafka import SecureKafka, make_authority
 
-pytestmark = pytest.mark.kafka
+pytestmark = [
+    pytest.mark.kafka,
+    # aiokafka leaves a refused connection to the garbage collector, which may come in any test
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def settings_of(kafka: SecureKafka, user: str, **more: object) -> Settings:
@@ -31,8 +35,6 @@ async def test_a_user_can_connect(secure_kafka: SecureKafka, mechanism: str) -> 
         pass
 
 
-# aiokafka leaves the connection to the garbage collector, which may come while the test still runs
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rollguard.embedded.ports import free_port
 from streams.topics import group_of
 from tests.support.kafka import APACHE, running_broker
-from tests.support.messages import execution
+from tests.support.messages import deployment, execution
 from tests.support.proxy import proxy_to_postgres
 from tests.support.system import System
 from tests.support.waiting import until
@@ -119,7 +119,8 @@ async def test_workers_stay_in_the_group_while_postgres_is_away_for_long(
                 return (await system.page(role, "/readyz"))[0] == 503
 
             await until(is_away)
-        waiting = asyncio.create_task(system.deploy("parser", "b"))
+        request = deployment("parser", "b")
+        await system.send(system.topics.deployments, "parser", request)
         await system.run(*(execution(f"tool-{number % 8}") for number in range(400)))
         end = time.monotonic() + 4 * poll_interval_s
         while time.monotonic() < end:
@@ -132,7 +133,7 @@ async def test_workers_stay_in_the_group_while_postgres_is_away_for_long(
             await asyncio.sleep(0.5)
         assert {role: await members(system, role) for role in roles} == before
         await proxy.open()
-        assert (await asyncio.wait_for(waiting, 40)).version_number == 2
+        assert (await system.outcome_of(request)).version_number == 2
         for number in range(8):
             await system.executions_recorded(f"tool-{number}", 50)
         await system.all_ready(*roles)
