@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -162,26 +163,28 @@ async def test_error_messages_name_bad_settings_and_hide_secrets(tmp_path: Path)
 
 
 async def test_a_worker_waits_for_its_broker_and_stops_on_a_signal(tmp_path: Path) -> None:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", "worker", "detector"),
-        stderr=asyncio.subprocess.PIPE,
-        env={
-            **os.environ,
-            "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}",
-            "ROLLGUARD_WEB_PORT": "0",
-        },
-        cwd=tmp_path,
-    )
-    assert process.stderr is not None
-    async with asyncio.timeout(20):
-        line = ""
-        while f"waiting for Kafka: 127.0.0.1:{port} does not answer" not in line:
-            line = (await process.stderr.readline()).decode()
-            assert line, "the worker ended"
-            assert "Traceback" not in line
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    with socket.socket() as nobody:  # it does not listen, and no other server gets its port
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "rollguard", "worker", "detector"),
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}",
+                "ROLLGUARD_WEB_PORT": "0",
+            },
+            cwd=tmp_path,
+        )
+        assert process.stderr is not None
+        async with asyncio.timeout(20):
+            line = ""
+            while f"waiting for Kafka: 127.0.0.1:{port} does not answer" not in line:
+                line = (await process.stderr.readline()).decode()
+                assert line, "the worker ended"
+                assert "Traceback" not in line
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 async def test_workers_name_missing_topics_and_a_missing_schema(
