@@ -75,6 +75,18 @@ class Workers:
         self.running.append(worker)
         return worker
 
+    async def spawn_second_detector(self, **more: str) -> Program:
+        """Start another detector, with a folder and a port of its own: ``ports["second"]``."""
+        folder = self.folder / "second"
+        folder.mkdir()
+        self.ports["second"] = free_port()
+        return await self.spawn(
+            "detector",
+            ROLLGUARD_WEB_PORT=str(self.ports["second"]),
+            ROLLGUARD_DATA_DIR=str(folder),
+            **more,
+        )
+
     def log(self, role: str) -> str:
         return (self.folder / f"{role}.log").read_text()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.embedded.ports import free_port
 from rollguard.operations.overview.health import health_of
 from schemas.errors import Misconfigured, Rejected
 from tests.support.system import System
@@ -67,16 +66,9 @@ async def test_detectors_forward_queries_with_the_token(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
-        second = free_port()
         await system.spawn("detector", ROLLGUARD_WEB_TOKEN=TOKEN)
         await system.all_ready("detector")
-        await system.spawn(
-            "detector",
-            ROLLGUARD_WEB_TOKEN=TOKEN,
-            ROLLGUARD_WEB_PORT=str(second),
-            ROLLGUARD_DATA_DIR=str(tmp_path / "second"),
-        )
-        system.ports["second"] = second
+        await system.spawn_second_detector(ROLLGUARD_WEB_TOKEN=TOKEN)
         right = {"Authorization": f"Bearer {TOKEN}"}
 
         async def both_answer_for_all() -> bool:

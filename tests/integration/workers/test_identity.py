@@ -141,18 +141,10 @@ async def test_a_query_is_not_forwarded_to_another_program(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """The port of a detector that was killed belongs to another program at once."""
-    (tmp_path / "second").mkdir()
     roles = ("detector", "applier")
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, roles) as system:
         await system.all_ready(*roles)
-        port = free_port()
-        second = await system.spawn(
-            "detector",
-            ROLLGUARD_WEB_PORT=str(port),
-            ROLLGUARD_SESSION_TIMEOUT_S="30",
-            ROLLGUARD_DATA_DIR=str(tmp_path / "second"),
-        )
-        system.ports["second"] = port
+        second = await system.spawn_second_detector(ROLLGUARD_SESSION_TIMEOUT_S="30")
         tools = [f"tool-{number}" for number in range(8)]  # on all four partitions
 
         async def answers(status: int) -> bool:
@@ -162,11 +154,13 @@ async def test_a_query_is_not_forwarded_to_another_program(
         await until(lambda: answers(404))
         second.kill()
         await second.wait()
-        async with other_program(port):
+        async with other_program(system.ports["second"]):
             found = [await system.health(tool) for tool in tools]
             assert {status for status, _ in found} == {404, 503}
             errors = {body["error"] for status, body in found if status == 503}
-            assert errors == {f"at http://127.0.0.1:{port} answers no detector of this system"}
+            assert errors == {
+                f"at http://127.0.0.1:{system.ports['second']} answers no detector of this system"
+            }
 
 
 async def test_a_program_at_the_port_is_not_taken_for_the_worker() -> None:

@@ -85,21 +85,13 @@ async def test_the_state_of_each_tool(
 async def test_states_of_all_partitions_are_collected_from_their_owners(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "second").mkdir()
     roles = ("detector", "applier")
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, roles) as system:
         await system.all_ready(*roles)
         names = sorted(f"tool-{number}" for number in range(8))  # on all four partitions
         for name in names:
             await system.deploy(name, "one")
-        port = free_port()
-        second = await system.spawn(
-            "detector",
-            ROLLGUARD_WEB_PORT=str(port),
-            ROLLGUARD_SESSION_TIMEOUT_S="30",
-            ROLLGUARD_DATA_DIR=str(tmp_path / "second"),
-        )
-        system.ports["second"] = port
+        second = await system.spawn_second_detector(ROLLGUARD_SESSION_TIMEOUT_S="30")
 
         async def all_known() -> bool:
             for worker in ("detector", "second"):
