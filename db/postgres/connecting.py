@@ -1,4 +1,4 @@
-"""What is wrong with the address, TLS or the database when a connection is opened, in one line."""
+"""The reasons why a connection cannot be opened: address, TLS or database, in one line each."""
 
 import os
 import ssl
