@@ -1,7 +1,8 @@
 """The connection of an admin client, which reads about the cluster, its topics and its groups."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
@@ -36,7 +37,12 @@ async def kafka_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def cluster_id_of(admin: AIOKafkaAdminClient) -> str:
     """Return the id of the cluster, which no other cluster has."""
-    return (await admin.describe_cluster()).get("cluster_id") or "unknown"
+    return cluster_id_in(await admin.describe_cluster())
+
+
+def cluster_id_in(described: Mapping[str, Any]) -> str:
+    """Return the id of a cluster that was described."""
+    return described.get("cluster_id") or "unknown"
 
 
 async def members_of(admin: AIOKafkaAdminClient, group: str) -> list[str]:

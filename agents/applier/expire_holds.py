@@ -8,7 +8,7 @@ before it is stored, so a crash in between publishes the same outcome again, and
 from typing import Final
 
 from agents.applier.rollback_report import RollbackReport
-from db.postgres.locks import tool_lock
+from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.rollbacks.holds import due, expire, tools_due
 from streams.driver.outbox import Outbox, Outgoing
@@ -34,11 +34,7 @@ class ExpireHolds:
         return sum([await self._expire(tool) for tool in tools])
 
     async def _expire(self, tool: str) -> int:
-        async with (
-            acquire(self._pool) as holder,
-            tool_lock(holder, tool),
-            acquire(self._pool) as conn,
-        ):
+        async with locked_tools(self._pool, tool) as conn:
             outcomes = await due(conn, tool)
             await self._outbox.publish(
                 [Outgoing.of(self._topics.outcomes, tool, outcome) for outcome in outcomes]

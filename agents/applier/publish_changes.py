@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
-from db.postgres.locks import tool_lock
-from db.postgres.pool import Connection, Pool, acquire
+from db.postgres.locks import locked_tools
+from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_versions
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackOutcome
@@ -43,11 +43,7 @@ class PublishChanges:
         Return the outcomes, one for each tool, after the broker has acknowledged them. No tool may
         be there twice. Raises Retryable.
         """
-        async with (
-            acquire(self._pool) as holder,
-            tool_lock(holder, *tools),
-            acquire(self._pool) as conn,
-        ):
+        async with locked_tools(self._pool, *tools) as conn:
             outcomes = await change(conn)
             crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))

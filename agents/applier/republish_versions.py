@@ -11,7 +11,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from db.postgres.locks import tool_lock
+from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.versions.reading import activated_within, current_version
 from schemas.settings import Settings
@@ -52,11 +52,7 @@ class RepublishVersions:
         return written
 
     async def _publish(self, tool: str) -> None:
-        async with (
-            acquire(self._pool) as holder,
-            tool_lock(holder, tool),
-            acquire(self._pool) as conn,
-        ):
+        async with locked_tools(self._pool, tool) as conn:
             version = await current_version(conn, tool)
             if version is not None:
                 await self._outbox.publish([Outgoing.of(self._topics.versions, tool, version)])

@@ -1,7 +1,6 @@
 """The other detectors of this system, which own the other partitions of the table."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import aiohttp
@@ -16,7 +15,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
 class Answer(NamedTuple):
-    """What another detector answers."""
+    """The answer of another detector."""
 
     status: int
     content_type: str
@@ -54,5 +53,7 @@ class OtherDetectors:
 
     def _is_of_our_system(self, headers: Mapping[str, str]) -> bool:
         """Return whether a detector with our table has sent these headers."""
-        theirs = Identity.of_headers(headers)
-        return theirs is not None and theirs == replace(self._identity, instance=theirs.instance)
+        theirs, ours = Identity.of_headers(headers), self._identity
+        if theirs is None or theirs.role != ours.role:
+            return False
+        return theirs.is_of_system(ours.cluster_id, ours.topic_prefix)

@@ -30,7 +30,7 @@ _FRESH_S: Final = 1.0
 
 
 class Served(NamedTuple):
-    """What the queries need once the detector runs."""
+    """The parts that the queries need, from the time when the detector runs."""
 
     driver: Driver
     table: WindowTable

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from db.postgres.errors import postgres_errors
-from db.postgres.pool import Connection
+from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
 
 LOCK_TIMEOUT_MS: Final = 10_000
@@ -81,3 +81,14 @@ async def tool_lock(holder: Connection, *tool_names: str) -> AsyncIterator[None]
     async with idle_transaction(holder):
         await holder.execute(_SQL["lock"], tool_names, _PUBLISHING, str(LOCK_TIMEOUT_MS))
         yield
+
+
+@asynccontextmanager
+async def locked_tools(pool: Pool, *tool_names: str) -> AsyncIterator[Connection]:
+    """Yield a connection to work on while another one of the pool holds the ``tool_lock``."""
+    async with (
+        acquire(pool) as holder,
+        tool_lock(holder, *tool_names),
+        acquire(pool) as conn,
+    ):
+        yield conn

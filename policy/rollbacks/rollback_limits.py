@@ -22,10 +22,7 @@ def rollback_limit(
     that are ``rollback_budget_s`` or more away do not count. `budget`: there are
     ``rollback_budget`` of them. `cooldown`: the nearest is nearer than ``cooldown`` allows.
     """
-    span = timedelta(seconds=rules.rollback_budget_s)
-    distances = sorted(
-        (away for time in rollbacks if (away := abs(at - time)) < span), reverse=True
-    )
+    distances = [abs(at - time) for time in _near(rollbacks, at, rules)]
     if len(distances) >= rules.rollback_budget:
         return "budget"
     if distances and distances[-1] < cooldown(distances, rules):
@@ -37,10 +34,15 @@ def cooldown_end(rollbacks: Iterable[datetime], at: datetime, rules: Rules) -> d
     """Return when the cooldown that lasts at ``at`` is over; None if none lasts."""
     if rollback_limit(rollbacks := list(rollbacks), at, rules) != "cooldown":
         return None
+    near = _near(rollbacks, at, rules)
+    return near[-1] + cooldown([abs(at - time) for time in near], rules)
+
+
+def _near(rollbacks: Iterable[datetime], at: datetime, rules: Rules) -> list[datetime]:
+    """Return the rollbacks that count at ``at``, the farthest first."""
     span = timedelta(seconds=rules.rollback_budget_s)
-    near = [time for time in rollbacks if abs(at - time) < span]
-    distances = sorted((abs(at - time) for time in near), reverse=True)
-    return min(near, key=lambda time: abs(at - time)) + cooldown(distances, rules)
+    near = (time for time in rollbacks if abs(at - time) < span)
+    return sorted(near, key=lambda time: abs(at - time), reverse=True)
 
 
 def cooldown(distances: list[timedelta], rules: Rules) -> timedelta:

@@ -34,10 +34,10 @@ def _line_of(tool: ToolAtAGlance) -> tuple[object, ...]:
 
 def show_status(found: SystemStatus, as_json: bool) -> None:
     """Print what answers, and then what is stuck."""
-    if as_json:
-        print_json(found.data())
-        return
     data = found.data()
+    if as_json:
+        print_json(data)
+        return
     print_pairs({name: data[name] or "no answer" for name in ("software", "kafka", "postgres")})
     if found.roles:
         print_table(

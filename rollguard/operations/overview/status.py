@@ -8,13 +8,14 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from db.rollbacks.pins import all_pins
 from db.rollbacks.records import held
 from rollguard.operations.connection import connection
 from schemas.errors import RollguardError
 from schemas.settings import Settings
-from streams.admin import cluster_id_of, kafka_admin, members_of
+from streams.admin import cluster_id_in, kafka_admin, members_of
 from streams.broker_topics.checks import check_settings, require_topics
 from streams.offsets import GroupOffsets, Offsets
 from streams.partitions import name_of
@@ -79,9 +80,10 @@ async def system_status(settings: Settings) -> SystemStatus:
     """Return the state of the system. What does not answer is said in ``stuck``."""
     status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
     try:
-        status.kafka = await _kafka(settings)
-        status.stuck += await _wrong_topics(settings)
-        status.roles = await _roles(settings, status.kafka.partitions)
+        async with kafka_admin(settings) as admin:
+            status.kafka = await _kafka(admin, settings)
+            status.stuck += (await check_settings(admin, settings)).wrong
+            status.roles = await _roles(admin, settings, status.kafka.partitions)
     except RollguardError as error:
         status.stuck.append(str(error))
     try:
@@ -95,21 +97,14 @@ async def system_status(settings: Settings) -> SystemStatus:
     return status
 
 
-async def _kafka(settings: Settings) -> KafkaStatus:
-    async with kafka_admin(settings) as admin:
-        described = await admin.describe_cluster()
-        return KafkaStatus(
-            await cluster_id_of(admin),
-            [f"{each['host']}:{each['port']}" for each in described["brokers"]],
-            settings.topic_prefix,
-            await require_topics(admin, settings),
-        )
-
-
-async def _wrong_topics(settings: Settings) -> list[str]:
-    """Return a sentence for each topic with settings that the product cannot work with."""
-    async with kafka_admin(settings) as admin:
-        return (await check_settings(admin, settings)).wrong
+async def _kafka(admin: AIOKafkaAdminClient, settings: Settings) -> KafkaStatus:
+    described = await admin.describe_cluster()
+    return KafkaStatus(
+        cluster_id_in(described),
+        [f"{each['host']}:{each['port']}" for each in described["brokers"]],
+        settings.topic_prefix,
+        await require_topics(admin, settings),
+    )
 
 
 async def _postgres(settings: Settings) -> PostgresStatus:
@@ -121,8 +116,10 @@ async def _postgres(settings: Settings) -> PostgresStatus:
     return PostgresStatus(server, round(took_ms, 1), len(waiting), len(pinned))
 
 
-async def _roles(settings: Settings, partitions: int) -> list[RoleStatus]:
-    """Return the state of each role, by two looks at its offsets."""
+async def _roles(
+    admin: AIOKafkaAdminClient, settings: Settings, partitions: int
+) -> list[RoleStatus]:
+    """Return the state of each role; if there is lag, by two looks at its offsets."""
     groups = {role: GroupOffsets(settings, group_of(settings, role)) for role in ROLES}
     topics, numbers = Topics.of(settings), range(partitions)
     read = {
@@ -134,15 +131,14 @@ async def _roles(settings: Settings, partitions: int) -> list[RoleStatus]:
         return {role: await groups[role].read(read[role]) for role in ROLES}
 
     try:
-        before = await look()
+        before = now = await look()
         if any(each.lag for offsets in before.values() for each in offsets.values()):
             await asyncio.sleep(_BETWEEN_SAMPLES_S)
-        now = await look()
+            now = await look()
     finally:
         for group in groups.values():
             await group.close()
-    async with kafka_admin(settings) as admin:
-        workers = {role: await members_of(admin, group_of(settings, role)) for role in ROLES}
+    workers = {role: await members_of(admin, group_of(settings, role)) for role in ROLES}
     return [
         RoleStatus(
             role,
