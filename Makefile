@@ -37,7 +37,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit -n 2 -m exhaustive
+	ROLLGUARD_TEST_THOROUGH=1 $(BIN)/pytest tests/unit -n 2 -m exhaustive
 	$(MAKE) --no-print-directory coverage docs
 
 # The other unit tests, with the branches of policy/ that they take; less than 95 % fails.

@@ -12,8 +12,8 @@ import pytest
 from tests.support.command_line import left_behind
 
 MOMENTS_S = {
-    "demo": (0.1, 0.3, 0.6, 1.0, 1.5, 2.2, 3.0, 5.0),
-    "up": (0.1, 0.4, 1.2, 1.8, 2.6, 4.0),
+    "demo": (0.1, 0.4, 0.9, 1.6, 2.6, 4.5),
+    "up": (0.2, 1.2, 2.0, 3.5),
 }
 """From the imports on; what a moment meets depends on the machine, and must not matter."""
 

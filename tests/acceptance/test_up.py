@@ -80,13 +80,30 @@ async def running_up(cwd: Path | None = None, **env: str) -> AsyncIterator[Up]:
             assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
+OTHER_SERVERS = {
+    "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
+    "ROLLGUARD_KAFKA_SECURITY": "ssl",
+    "ROLLGUARD_KAFKA_CA_FILE": "/no/such/file",
+    "ROLLGUARD_WORKER_NAME": "mine",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/no/such/file",
+    "PGTARGETSESSIONATTRS": "read-only",
+}
+
+
 @pytest.mark.timeout(150)
 async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
     tmp_path: Path,
 ) -> None:
+    """The second one is told of other servers, which it ignores, and of rules, which it keeps."""
     code = tmp_path / "tool.py"
     code.write_text("def execute(x):\n    return x\n")
-    async with running_up() as first, running_up() as second:
+    (tmp_path / ".env").write_text("ROLLGUARD_POLICY=guarded\n")
+    here = str(Path(__file__).parents[2])
+    async with (
+        running_up() as first,
+        running_up(tmp_path, PYTHONPATH=here, **OTHER_SERVERS) as second,
+    ):
         assert set(first.urls) == set(first.logs) == set(ROLES)
         assert not set(first.urls.values()) & set(second.urls.values())
         assert all(log.read_text() for log in second.logs.values())
@@ -97,6 +114,7 @@ async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
             return (await rollguard("check", "parser", env=env)).code == 0
 
         await until(judged)
+        await _judges_by_guarded(second, code)
         crossed = env | {"ROLLGUARD_DETECTOR_URL": second.variables["ROLLGUARD_DETECTOR_URL"]}
         answer = await rollguard("check", "parser", env=crossed)
         assert answer.code == 1
@@ -106,6 +124,17 @@ async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
         taken = await rollguard("up", env=_environment(ROLLGUARD_WEB_PORT=port))
         assert (taken.code, taken.out) == (1, "")
         assert f"ROLLGUARD_WEB_PORT {port} is taken" in taken.err
+
+
+async def _judges_by_guarded(up: Up, code: Path) -> None:
+    env = _environment(**up.variables, PGSSLMODE="verify-full", PGSSLROOTCERT="/no/such/file")
+    assert (await rollguard("deploy", "parser", str(code), env=env)).code == 0
+
+    async def judged() -> bool:
+        answer = await rollguard("health", "parser", "--json", env=env)
+        return answer.code == 0 and "outage" in json.loads(answer.out)
+
+    await until(judged)
 
 
 @pytest.mark.timeout(150)
@@ -131,30 +160,3 @@ async def test_a_worker_that_ends_is_started_again_three_times() -> None:
 
 async def _runs(up: Up, role: str) -> bool:
     return up.worker(role) is not None
-
-
-@pytest.mark.timeout(120)
-async def test_rules_are_taken_from_the_environment_and_other_servers_are_not(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / ".env").write_text("ROLLGUARD_POLICY=guarded\n")
-    (tmp_path / "tool.py").write_text("def execute(x):\n    return x\n")
-    others = {
-        "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
-        "ROLLGUARD_KAFKA_SECURITY": "ssl",
-        "ROLLGUARD_KAFKA_CA_FILE": "/no/such/file",
-        "ROLLGUARD_WORKER_NAME": "mine",
-        "PGSSLMODE": "verify-full",
-        "PGSSLROOTCERT": "/no/such/file",
-        "PGTARGETSESSIONATTRS": "read-only",
-    }
-    here = str(Path(__file__).parents[2])
-    async with running_up(tmp_path, PYTHONPATH=here, **others) as up:
-        env = _environment(**up.variables, PGSSLMODE="verify-full", PGSSLROOTCERT="/no/such/file")
-        assert (await rollguard("deploy", "parser", str(tmp_path / "tool.py"), env=env)).code == 0
-
-        async def judged_by_guarded() -> bool:
-            answer = await rollguard("health", "parser", "--json", env=env)
-            return answer.code == 0 and "outage" in json.loads(answer.out)
-
-        await until(judged_by_guarded)

@@ -155,7 +155,7 @@ def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
     with asyncio.Runner() as runner:
         conn = runner.run(connect(database_dsn))
 
-        @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(CRASH_POINTS, min_size=10, max_size=40))
         def follows(steps: list[Step]) -> None:
             runner.run(follow(conn, steps))

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from tests.chaos.audit.model import ToolModel
+from tests.support.cases import cases
 from tests.support.policy.folding import dumped
 from tests.support.policy.generated_logs import logs, undismissed
 from tests.support.policy.oracle import Entry, commands_of
@@ -21,7 +22,7 @@ def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
     return [command for command in found if command is not None]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(logs())
 def test_model_and_oracle_issue_the_same_commands(case: tuple[Rules, list[Entry]]) -> None:
     rules, log = case  # in a chaos run nothing is held, so nothing is dismissed

@@ -11,6 +11,7 @@ from policy.decision.fold import fold, fold_all
 from policy.decision.policies import policy_for
 from policy.state.row import decode, encode
 from schemas.rules import Rules
+from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import (
     assert_same_in_batches,
     commands_of_product,
@@ -31,11 +32,11 @@ from tests.support.policy.written_logs import Script, every
 
 pytestmark = pytest.mark.exhaustive
 
-LOGS_EACH = 150
+LOGS_EACH = 150 if THOROUGH else 80
 
 
 @settings(
-    max_examples=60,
+    max_examples=cases(60),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -10,6 +10,7 @@ from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch
 from schemas.execution import Activation
 from schemas.outages import OutageRules
+from tests.support.cases import cases
 from tests.support.policy.partition_logs import Record, random_log
 
 pytestmark = pytest.mark.exhaustive
@@ -105,7 +106,7 @@ class SlowWatch:
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_the_watch_knows_what_the_oracle_knows(which: int) -> None:
     began, deferred_records, over = 0, 0, 0
-    for seed in range(40):
+    for seed in range(cases(40)):
         slow, watch = SlowWatch(RULES[which]), OutageWatch()
         for record in random_log(seed):
             timeline = watch.follow([LogRecord.of(*record)], RULES[which])

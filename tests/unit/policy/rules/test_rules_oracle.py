@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings, target
 
 from schemas.fields import time_of
 from schemas.rules import Rules
+from tests.support.cases import cases
 from tests.support.policy.folding import commands_of_product, dumped
 from tests.support.policy.generated_logs import RULES, built_by, logs
 from tests.support.policy.oracle import Entry, commands_of
@@ -33,12 +34,12 @@ REACHABLE = [
 """By rules: what is reached often. Complete failure never is where it needs as many executions as
 consecutive failures does; four signature errors in a ring of four are four consecutive failures."""
 
-LOGS_EACH = 400
+LOGS_EACH = cases(400)
 """How many seeded logs are compared under each of the rules."""
 
 
 @settings(
-    max_examples=100,
+    max_examples=cases(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

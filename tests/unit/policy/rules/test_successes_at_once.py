@@ -7,11 +7,12 @@ import pytest
 
 from schemas.execution import Execution
 from schemas.rules import Rules
+from tests.support.cases import cases
 from tests.support.policy.folding import assert_same_in_batches, note_counted_at_once
 from tests.support.policy.generated_logs import RULES, built_by
 from tests.support.policy.written_logs import Script
 
-LOGS_EACH = 400
+LOGS_EACH = cases(400)
 """How many seeded logs are folded under each of the rules."""
 
 
@@ -35,7 +36,7 @@ def test_a_success_after_which_a_rule_holds_is_not_overlooked() -> None:
         RULES[4].model_dump() | {"high_failure_rate": "0.5", "high_failure_rate_executions": 9}
     )
     by_success: Counter[str] = Counter()
-    for seed in range(1_500):
+    for seed in range(cases(1_500)):
         random = Random(seed)
         script, before, begin = Script().deploy(0), random.randint(3, 8), 145
         if random.random() < 0.5:  # with a baseline: the standard window decides

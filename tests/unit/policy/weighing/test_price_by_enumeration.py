@@ -1,4 +1,4 @@
-"""What the odds cost at most: all sequences of twelve executions, each with its probability."""
+"""What the odds cost at most: all sequences of some executions, each with its probability."""
 
 from collections.abc import Callable
 from copy import copy
@@ -9,6 +9,7 @@ import pytest
 from policy.state.evidence import Baseline, Evidence
 from policy.weighing.betting_tables import SIGNATURE_LEVELS, betting_tables_of
 from policy.weighing.weighing import WeighedEvidence, weigh
+from tests.support.cases import THOROUGH
 from tests.support.policy.outcomes import POLICY
 
 pytestmark = pytest.mark.exhaustive
@@ -21,7 +22,7 @@ def count(evidence: Evidence, outcome: str, baseline: Baseline | None) -> None:
         evidence.add_failure(outcome == "T", betting_tables_of(baseline, POLICY).break_bets)
 
 
-LENGTH = 12
+LENGTH = 12 if THOROUGH else 10
 LIMITS = (2, 10, 100)
 BASELINES = [
     None,
