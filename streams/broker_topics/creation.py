@@ -1,7 +1,7 @@
 """The creation of topics, and of partitions for topics that have too few."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -35,18 +35,27 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
         for name in topics.all()
         if name not in existing
     ]
-    if missing:
-        response = await admin.create_topics(missing)
-        for name, code, *message in response.topic_errors:
-            error = for_code(code)
-            if code and error is not TopicAlreadyExistsError:
-                raise Misconfigured(f"cannot create topic {name}: {error.__name__} {message}")
-    created = {topic.name: settings.partitions for topic in missing}
-    partitions_of(existing | created, settings.partitions)
-    await _until_listed(admin, created, settings)
-    if existing and (wrong := (await check_settings(admin, settings)).wrong):
+    created = await _create(admin, missing) if missing else []
+    # A topic that somebody has just made may not be listed at first. It is checked all the same.
+    found = existing.keys() | {topic.name for topic in missing} - set(created)
+    expected = dict.fromkeys(created, settings.partitions) | dict.fromkeys(found, 1)
+    partitions_of(await _when_listed(admin, expected, settings), settings.partitions)
+    if found and (wrong := (await check_settings(admin, settings)).wrong):
         raise Misconfigured("; ".join(wrong))
-    return list(created)
+    return created
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> list[str]:
+    """Create the topics, and return the names of those that did not exist."""
+    created = []
+    response = await admin.create_topics(topics)
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if not code:
+            created.append(name)
+        elif error is not TopicAlreadyExistsError:
+            raise Misconfigured(f"cannot create topic {name}: {error.__name__} {message}")
+    return created
 
 
 async def add_partitions(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, int]:
@@ -61,17 +70,20 @@ async def add_partitions(admin: AIOKafkaAdminClient, settings: Settings) -> dict
     few = {name: count for name, count in counts.items() if count < settings.partitions}
     if few:
         await admin.create_partitions({name: NewPartitions(settings.partitions) for name in few})
-        await _until_listed(admin, dict.fromkeys(few, settings.partitions), settings)
+        await _when_listed(admin, dict.fromkeys(few, settings.partitions), settings)
     return few
 
 
-async def _until_listed(
+async def _when_listed(
     admin: AIOKafkaAdminClient, expected: Mapping[str, int], settings: Settings
-) -> None:
-    """Return when the broker lists the topics with these numbers of partitions."""
+) -> dict[str, int]:
+    """Return the topics' numbers of partitions when the broker lists at least so many of each."""
     try:
         async with asyncio.timeout(settings.wait_s):
-            while not expected.items() <= (await partition_counts(admin, settings)).items():
+            while True:
+                counts = await partition_counts(admin, settings)
+                if all(counts.get(name, 0) >= number for name, number in expected.items()):
+                    return counts
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise Retryable("Kafka", f"does not list the new topics: {', '.join(expected)}") from None

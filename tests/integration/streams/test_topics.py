@@ -9,14 +9,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from rollguard.operations.setup import create_missing_topics
-from schemas.errors import Retryable
+from schemas.errors import Misconfigured, Retryable
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
 from streams.broker_topics.checks import require_topics
 from streams.broker_topics.creation import create_topics
 from streams.topic_reader import open_reader
 from streams.topics import Topics
-from tests.support.topic_changes import set_partitions
+from tests.support.topic_changes import create_topic, set_partitions
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -74,6 +74,20 @@ async def test_topics_are_listed_when_they_are_created(kafka: str, topic_prefix:
         never: Any = _Lagging(admin, 1_000)
         with pytest.raises(Retryable, match=r"does not list the new topics: .*tool-executions"):
             await create_topics(never, other)
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_was_made_a_moment_ago_is_checked_too(
+    apache_kafka: str, topic_prefix: str
+) -> None:
+    """The broker does not list it yet, so it seems to be missing, and cannot be created."""
+    settings = load_settings(kafka_brokers=apache_kafka, topic_prefix=topic_prefix)
+    name = Topics.of(settings).executions
+    async with kafka_admin(settings) as admin:
+        await create_topic(admin, settings, name, message_timestamp_type="CreateTime")
+        lagging: Any = _Lagging(admin, 1)
+        with pytest.raises(Misconfigured, match=f"topic {name}: message.timestamp.type"):
+            await create_topics(lagging, settings)
 
 
 @pytest.mark.kafka
