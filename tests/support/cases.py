@@ -1,4 +1,4 @@
-"""How many generated cases a test looks at: all of them in `make check`, a third in `make test`."""
+"""How many generated cases a test looks at: all in `make exhaustive`, a third everywhere else."""
 
 import os
 from typing import Final
