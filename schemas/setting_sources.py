@@ -1,8 +1,9 @@
-"""Where settings are given: in the environment, in ``.env``, and in a file that is named there.
+"""Where settings are given: in the environment, and in a file that is named there.
 
-The first of these that gives a setting wins: the environment, the file that ``ROLLGUARD_ENV_FILE``
-names, ``.env`` in the working directory. A variable with an empty text gives nothing. In a file,
-entries without the prefix ``ROLLGUARD_`` are ignored, because other programs may share the file.
+The environment wins over the file that ``ROLLGUARD_ENV_FILE`` names. No other file is read: one that
+merely lies in the working directory may belong to somebody else, and could send our token and our
+password to a server of theirs. A variable with an empty text gives nothing. In the file, entries
+without the prefix ``ROLLGUARD_`` are ignored, because other programs may share the file.
 """
 
 import os
@@ -46,7 +47,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def given_settings(known: Collection[str]) -> dict[str, GivenSetting]:
-    """Read what the environment and the files give, by the name of the setting.
+    """Read what the environment and the named file give, by the name of the setting.
 
     Names are compared without regard to case. Raises Misconfigured that names every variable with
     the prefix that is no setting, and the nearest one that is; never shows a value.
@@ -80,18 +81,17 @@ def _unknown(variable: str, source: str, known: Collection[str]) -> str:
 
 def _sources() -> Iterator[tuple[str, Mapping[str, str | None]]]:
     """Yield each source with its variables, the one that wins last."""
-    yield from _file(Path(".env"))
     named = next((os.environ[each] for each in os.environ if each.upper() == FILE_VARIABLE), "")
     if named:
-        if not Path(named).is_file():
-            raise Misconfigured(f"settings: {FILE_VARIABLE} {named}: no such file")
-        yield from _file(Path(named))
+        yield f"file {named}", _file(Path(named))
     yield ENVIRONMENT, os.environ
 
 
-def _file(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
-    if path.is_file():
-        try:
-            yield f"file {path}", dotenv_values(path, encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"settings: file {path}: {error}") from None
+def _file(path: Path) -> Mapping[str, str | None]:
+    """Return the entries of a file of settings. Raises Misconfigured if it cannot be read."""
+    if not path.is_file():
+        raise Misconfigured(f"settings: {FILE_VARIABLE} {path}: no such file")
+    try:
+        return dotenv_values(path, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"settings: file {path}: {error}") from None

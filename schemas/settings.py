@@ -1,4 +1,4 @@
-"""All settings: variables ``ROLLGUARD_…`` of the environment and of files of settings."""
+"""All settings: variables ``ROLLGUARD_…`` of the environment and of a named file."""
 
 import json
 import re
@@ -245,7 +245,7 @@ SETTING_NAMES: Final = frozenset(
 
 
 def load_settings(**values: Any) -> Settings:
-    """Read the environment and the files of settings; ``values`` win.
+    """Read the environment and the file that ``ROLLGUARD_ENV_FILE`` names; ``values`` win.
 
     Raises Misconfigured that names each setting that is wrong, and never shows a value that may be
     a secret.
@@ -257,7 +257,7 @@ def load_settings(**values: Any) -> Settings:
 
 
 def only_these_settings(**values: Any) -> Settings:
-    """Return settings that ``values`` alone give; the environment and files are not read.
+    """Return settings that ``values`` alone give; the environment and the named file are not read.
 
     Raises as ``load_settings`` does.
     """

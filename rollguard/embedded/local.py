@@ -56,7 +56,7 @@ async def local_system(
 
     ``web_port`` is the detector's port; 0 takes a free one, as the other roles do. ``say`` is
     called with a line of text for each step, and when a worker ends and is started again. With
-    ``own_settings``, nothing is read from the environment or from files. If a part does not start,
+    ``own_settings``, nothing is read from the environment or from a file. If a part does not start,
     raises Misconfigured or Retryable with the end of the part's log.
     """
     say("starting broker and Postgres")

@@ -51,14 +51,13 @@ def _environment(**more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_up(cwd: Path | None = None, **env: str) -> AsyncIterator[Up]:
+async def running_up(**env: str) -> AsyncIterator[Up]:
     """Run ``rollguard up``; the block begins when it says that it is up."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rollguard", "up"),
         stdout=PIPE,
         stderr=PIPE,
         env=_environment(**env),
-        cwd=cwd,
     )
     assert process.stdout is not None
     printed = ""
@@ -98,11 +97,11 @@ async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
     """The second one is told of other servers, which it ignores, and of rules, which it keeps."""
     code = tmp_path / "tool.py"
     code.write_text("def execute(x):\n    return x\n")
-    (tmp_path / ".env").write_text("ROLLGUARD_POLICY=guarded\n")
-    here = str(Path(__file__).parents[2])
+    named = tmp_path / "named.env"
+    named.write_text("ROLLGUARD_POLICY=guarded\n")
     async with (
         running_up() as first,
-        running_up(tmp_path, PYTHONPATH=here, **OTHER_SERVERS) as second,
+        running_up(ROLLGUARD_ENV_FILE=str(named), **OTHER_SERVERS) as second,
     ):
         assert set(first.urls) == set(first.logs) == set(ROLES)
         assert not set(first.urls.values()) & set(second.urls.values())

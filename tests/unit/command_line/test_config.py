@@ -13,9 +13,10 @@ from schemas.settings import SETTING_NAMES
 
 @pytest.fixture
 def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Run the verb with settings from the environment and from ``.env``; return its JSON."""
+    """Run the verb with settings from the environment and from a file; return its JSON."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("ROLLGUARD_PARTITIONS=8\n")
+    (tmp_path / "named.env").write_text("ROLLGUARD_PARTITIONS=8\n")
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "named.env")
     monkeypatch.setenv("ROLLGUARD_POSTGRES_DSN", "postgresql://me:hush@db:5432/rollguard")
     monkeypatch.setenv("ROLLGUARD_WEB_TOKEN", "hush-too")
     done = CliRunner().invoke(app, ["config", "--json"])
@@ -28,7 +29,7 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, s
 def test_it_shows_every_setting_and_its_source(printed: list[dict[str, str]]) -> None:
     shown = {each["name"]: (each["value"], each["source"]) for each in printed}
     assert shown.keys() == SETTING_NAMES
-    assert shown["partitions"] == ("8", "file .env")
+    assert shown["partitions"] == ("8", "file named.env")
     assert shown["postgres_dsn"] == ("postgresql://me:********@db:5432/rollguard", "environment")
     assert shown["web_token"] == ("********", "environment")
     assert shown["detector_url"][1] == "default"

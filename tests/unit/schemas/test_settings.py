@@ -75,40 +75,53 @@ def test_variables_of_the_tests_are_no_settings(monkeypatch: pytest.MonkeyPatch)
     load_settings()
 
 
-def test_the_environment_wins_over_the_named_file_and_that_over_dotenv(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Name a file of settings in the environment."""
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "named.env")
+    return folder / "named.env"
+
+
+def test_the_environment_wins_over_the_named_file(
+    named: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named = folder / "production.env"
-    (folder / ".env").write_text(
-        "OTHER=x\nROLLGUARD_RING_SIZE=11\nROLLGUARD_PARTITIONS=2\nROLLGUARD_LOG_LEVEL=error\n"
-    )
-    named.write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_PARTITIONS=3\nROLLGUARD_WAIT_S\n")
-    monkeypatch.setenv("ROLLGUARD_ENV_FILE", str(named))
+    named.write_text("OTHER=x\nROLLGUARD_RING_SIZE=12\nROLLGUARD_PARTITIONS=3\nROLLGUARD_WAIT_S\n")
     monkeypatch.setenv("ROLLGUARD_RING_SIZE", "13")
     settings = load_settings()
-    assert (settings.rules.ring_size, settings.partitions, settings.log_level) == (13, 3, "error")
+    assert (settings.rules.ring_size, settings.partitions) == (13, 3)
     given = given_settings(SETTING_NAMES)
     assert {name: each.source for name, each in given.items()} == {
         "ring_size": "environment",
-        "partitions": f"file {named}",
-        "log_level": "file .env",
+        "partitions": "file named.env",
     }
 
 
-def test_a_byte_order_mark_in_a_file_of_settings_is_skipped(folder: Path) -> None:
-    (folder / ".env").write_text("ROLLGUARD_RING_SIZE=11\n", "utf-8-sig")
+def test_a_file_that_nobody_named_is_not_read(folder: Path, named: Path) -> None:
+    """Whoever can put a file where a person stands decides nothing, whatever its name is."""
+    named.write_text("ROLLGUARD_RING_SIZE=12\n")
+    for name in (".env", ".env.local", "rollguard.env", "production.env"):
+        (folder / name).write_text(
+            "ROLLGUARD_DETECTOR_URL=http://attacker.example\n"
+            "ROLLGUARD_KAFKA_SASL_MECHANISM=PLAIN\nROLLGUARD_POLCY=guarded\n"
+        )
+    assert load_settings() == load_settings(ring_size=12)
+    assert set(given_settings(SETTING_NAMES)) == {"ring_size"}
+
+
+def test_a_byte_order_mark_in_a_file_of_settings_is_skipped(named: Path) -> None:
+    named.write_text("ROLLGUARD_RING_SIZE=11\n", "utf-8-sig")
     assert load_settings().rules.ring_size == 11
 
 
-def test_an_unknown_variable_in_a_file_names_the_file(folder: Path) -> None:
-    (folder / ".env").write_text("ROLLGUARD_POLCY=guarded\n")
-    with pytest.raises(Misconfigured, match=r"ROLLGUARD_POLCY in file \.env is not .*_POLICY\?"):
+def test_an_unknown_variable_in_a_file_names_the_file(named: Path) -> None:
+    named.write_text("ROLLGUARD_POLCY=guarded\n")
+    with pytest.raises(Misconfigured, match=r"POLCY in file named\.env is not .*_POLICY\?"):
         load_settings()
 
 
-def test_a_file_cannot_name_another_one(folder: Path) -> None:
-    (folder / ".env").write_text("ROLLGUARD_ENV_FILE=other.env\n")
-    with pytest.raises(Misconfigured, match=r"ROLLGUARD_ENV_FILE in file \.env has no effect"):
+def test_a_file_cannot_name_another_one(named: Path) -> None:
+    named.write_text("ROLLGUARD_ENV_FILE=other.env\n")
+    with pytest.raises(Misconfigured, match=r"ROLLGUARD_ENV_FILE in file named\.env has no effect"):
         load_settings()
 
 
@@ -118,9 +131,9 @@ def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
-def test_a_file_that_is_no_text_is_named(folder: Path) -> None:
-    (folder / ".env").write_bytes(b"\xff\xfe")
-    with pytest.raises(Misconfigured, match=r"file \.env"):
+def test_a_file_that_is_no_text_is_named(named: Path) -> None:
+    named.write_bytes(b"\xff\xfe")
+    with pytest.raises(Misconfigured, match=r"file named\.env"):
         load_settings()
 
 
@@ -132,14 +145,14 @@ def test_tools_that_are_no_json_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("text", ["", " ", "\t"])
 def test_an_empty_variable_is_not_set(
-    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    text: str, monkeypatch: pytest.MonkeyPatch, named: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_WAIT_S=\n")
+    named.write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_WAIT_S=\n")
     for name in SETTING_NAMES:
         monkeypatch.setenv(f"ROLLGUARD_{name.upper()}", text)
-    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "")
     settings = load_settings()
+    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "")
+    assert load_settings().rules == Rules()
     assert settings.rules.ring_size == 12, "the file gives it"
     monkeypatch.undo()
     assert settings.model_copy(update={"rules": load_settings().rules}) == load_settings()
