@@ -25,7 +25,7 @@ class Identity:
     topic_prefix: str
     role: str
     instance: str
-    """One process: ``host:pid``."""
+    """The mark of one process."""
 
     @classmethod
     def of_headers(cls, headers: Mapping[str, str]) -> Self | None:

@@ -1,9 +1,9 @@
 """Where settings are given: in the environment, and in a file that is named there.
 
-The environment wins over the file that ``ROLLGUARD_ENV_FILE`` names. No other file is read: one that
-merely lies in the working directory may belong to somebody else, and could send our token and our
-password to a server of theirs. A variable with an empty text gives nothing. In the file, entries
-without the prefix ``ROLLGUARD_`` are ignored, because other programs may share the file.
+The environment wins over the file that ``ROLLGUARD_ENV_FILE`` names. No other file is read: one
+that merely lies in the working directory may belong to somebody else, and could send our token
+and our password to a server of theirs. A variable with an empty text gives nothing. In the file,
+entries without the prefix ``ROLLGUARD_`` are ignored, because other programs may share the file.
 """
 
 import os

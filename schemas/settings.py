@@ -15,13 +15,16 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from schemas.detector_hosts import require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.setting_sources import given_settings, nearest
+from schemas.web_address import host_of
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
+_SHORTEST_SECRET: Final = 16
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {"rules": Rules, "outages": OutageRules}
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
 argument of ``load_settings``, of its own."""
@@ -97,7 +100,19 @@ class Settings(BaseSettings):
     """The token that every HTTP endpoint but ``/healthz`` and ``/readyz`` asks for
     (``Authorization: Bearer …``), and that ``check`` and ``health`` send."""
     web_url: str | None = None
-    """The address at which other detectors reach this one; without it, host and port."""
+    """The address at which other detectors reach this one, ``http://host:port``; without it, host
+    and port."""
+    web_allowed_hosts: tuple[str, ...] = ()
+    """Other names of a worker, separated by commas. A worker answers only a request that calls it
+    (in the header ``Host``) by one of them, by a loopback name, by the address that the request
+    reached, or by the host of its own address."""
+    detector_hosts: tuple[str, ...] = ()
+    """The hosts of other detectors, separated by commas: names, addresses, networks (10.1.0.0/16).
+    ``*`` stands for any characters but a dot. A detector passes a question on only to these, and to
+    its own machine."""
+    detector_token: SecretStr | None = None
+    """The secret by which detectors know each other; it is never sent. With a ``web_token``, they
+    ask each other only if it is set."""
     detector_url: str = "http://127.0.0.1:6066"
     """The detector that ``check`` and ``health`` ask."""
     max_code_bytes: int = Field(524_288, ge=1)
@@ -171,6 +186,39 @@ class Settings(BaseSettings):
             raise ValueError("names no broker")
         for broker in value:
             _require_host_and_port(broker)
+        return value
+
+    @field_validator("web_allowed_hosts", "detector_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("detector_hosts")
+    @classmethod
+    def _hosts_of_detectors(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            require_host_pattern(each)
+        return value
+
+    @field_validator("web_url")
+    @classmethod
+    def _url_without_path(cls, value: str | None) -> str | None:
+        if value is not None and host_of(value) is None:
+            raise ValueError("must be http://host:port, without a path")
+        return value
+
+    @field_validator("detector_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if len(value.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"must have at least {_SHORTEST_SECRET} characters: who sees a question "
+                "between detectors could guess a short one"
+            )
         return value
 
     @field_validator("web_token")

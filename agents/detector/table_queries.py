@@ -4,12 +4,13 @@ Any detector can be asked: it asks the owners of the partitions that it does not
 """
 
 import asyncio
-import json
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 
 from agents.detector.other_detectors import FORWARDED, Answer, NoAnswer, OtherDetectors
+from agents.detector.proof import ANSWER_HEADER, Proof
 from policy.decision.health import health_of, state_of
 from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
@@ -27,6 +28,8 @@ _AT_ONCE: Final = 50
 """After so many rows the states let the event loop run, so that executions do not wait."""
 _FRESH_S: Final = 1.0
 """For how long the states of all rows are used again, so that many who ask cost as much as one."""
+
+_Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class Served(NamedTuple):
@@ -47,6 +50,7 @@ class TableQueries:
         self._settings = settings
         self._policies = Policies(settings.rules_of)
         self._changelog = Topics.of(settings).changelog
+        self._proof = Proof.of(settings.detector_token)
         self._served: Served | None = None
         self._states: list[dict[str, Any]] = []
         self._states_at = float("-inf")
@@ -55,9 +59,30 @@ class TableQueries:
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
         return [
-            web.get("/tools/{tool:(?s:.+)}/health", self._health),
-            web.get("/tools", self._all_states),
+            web.get("/tools/{tool:(?s:.+)}/health", self._proved(self._health)),
+            web.get("/tools", self._proved(self._all_states)),
         ]
+
+    def is_from_detector(self, request: web.Request) -> bool:
+        """Return whether another detector of this system asks, which needs no other token."""
+        if self._served is None or self._proof is None:
+            return False
+        authorization = request.headers.get("Authorization", "")
+        return self._proof.is_question(authorization, self._served.url, request.raw_path)
+
+    def _proved(self, answer: "_Handler") -> "_Handler":
+        """Return a handler that adds the proof to its answer if another detector asks."""
+
+        async def handler(request: web.Request) -> web.Response:
+            response = await answer(request)
+            if self._proof is not None and self.is_from_detector(request):
+                assert isinstance(response.body, bytes)
+                response.headers[ANSWER_HEADER] = self._proof.of_answer(
+                    request.headers["Authorization"], response.status, response.body
+                )
+            return response
+
+        return handler
 
     def serve(self, served: Served) -> None:
         """Answer from this table from now on; until then every query is answered with 503."""
@@ -153,17 +178,19 @@ async def _forwarded(request: web.Request, owner: str, others: OtherDetectors) -
     if FORWARDED in request.headers:
         return _error(503, "the tool is moving from one worker to another")
     try:
-        status, content_type, body = await others.ask(owner, request.raw_path)
+        answer = await others.ask(owner, request.raw_path)
     except NoAnswer as error:
         return _error(503, str(error))
-    return web.Response(body=body, status=status, content_type=content_type)
+    return web.json_response(answer.body, status=answer.status)
 
 
 def _tools_in(answer: Answer, url: str) -> list[dict[str, Any]]:
     """Return the states that another detector answered with. Raises NoAnswer if it has none."""
     if answer.status != 200:
         raise NoAnswer(f"the worker at {url} answers with HTTP {answer.status}")
-    tools: list[dict[str, Any]] = json.loads(answer.body)["tools"]
+    tools = answer.body.get("tools")
+    if not isinstance(tools, list):
+        raise NoAnswer(f"the worker at {url} names no tools")
     return tools
 
 

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,12 +18,12 @@ from agents.detector.table_queries import TableQueries
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
 from agents.worker.health_monitor import HealthMonitor
-from agents.worker.health_pages import OPEN, HealthPages
+from agents.worker.http.health_pages import OPEN, HealthPages
+from agents.worker.http.metrics_page import MetricsPage
+from agents.worker.http.server import WebServer
 from agents.worker.logs import configure_logs
-from agents.worker.metrics_page import MetricsPage
 from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
-from agents.worker.web import WebServer
 from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
@@ -100,10 +100,10 @@ async def _start(
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
     queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
-    routes = HealthPages(role, monitor).routes() + metrics.routes()
+    routes = HealthPages(role, monitor, settings).routes() + metrics.routes()
     if role == "detector":
         routes += queries.routes()
-    server = await _serve_http(role, settings, stack, routes, started)
+    server = await _serve_http(role, settings, stack, routes, started, queries.is_from_detector)
     partitions, cluster_id = await require_kafka(settings, role, monitor.waits)
     server.belongs_to(cluster_id)
     watch = TopicWatch(settings, partitions, monitor.waits)
@@ -167,13 +167,14 @@ async def _serve_http(
     stack: AsyncExitStack,
     routes: Sequence[web.RouteDef],
     started: asyncio.Event,
+    also_admitted: Callable[[web.Request], bool],
 ) -> WebServer:
     """Serve the role's HTTP endpoints, and return the server.
 
     This is called before anything else, so that ``/healthz`` shows that a worker waits for Kafka.
     An applier or a recorder begins to listen later; until then the server has no address.
     """
-    server = WebServer(role, settings, routes, OPEN)
+    server = WebServer(role, settings, routes, OPEN, also_admitted)
     stack.push_async_callback(server.stop)
     if role == "detector":
         await server.listen()

@@ -100,7 +100,7 @@ class Wiring:
         handler = WatchExecutions(
             driver, table, outbox, self._validator, self.settings, outages, self.watch
         )
-        others = OtherDetectors(self.settings, self.identity)
+        others = OtherDetectors(self.settings, self.identity, self.url)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal, self.watch)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from agents.detector.answer_limit import MAX_ANSWER_BYTES, TooLong, read_limited
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.identity import Identity
 from schemas.settings import Settings
@@ -51,13 +52,20 @@ async def ask_detector(
 
 async def _ask(settings: Settings, raw_path: str) -> tuple[int, Mapping[str, str], object]:
     """Return status, headers and JSON of the answer; no JSON is None."""
-    url = settings.detector_url.rstrip("/") + raw_path
+    url = URL(settings.detector_url.rstrip("/") + raw_path, encoded=True)
+    headers = settings.web_headers() | {"Accept-Encoding": "identity"}
+    timeout = aiohttp.ClientTimeout(total=settings.wait_s)
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=settings.wait_s)) as session,
-            session.get(URL(url, encoded=True), headers=settings.web_headers()) as answer,
+            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
+            session.get(url, headers=headers, allow_redirects=False) as answer,
         ):
-            text = await answer.read()
+            text = await read_limited(answer)
+    except TooLong:
+        raise Misconfigured(
+            f"{settings.detector_url} answers more than {MAX_ANSWER_BYTES} bytes, so it is no "
+            "detector: set ROLLGUARD_DETECTOR_URL"
+        ) from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Retryable(
             "detector",
@@ -66,7 +74,7 @@ async def _ask(settings: Settings, raw_path: str) -> tuple[int, Mapping[str, str
         ) from error
     try:
         return answer.status, answer.headers, json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return answer.status, answer.headers, None
 
 

@@ -1,4 +1,4 @@
-"""A person stands in a folder that somebody else has filled: nothing there decides where we connect."""
+"""A person stands in a folder that somebody else has filled: it decides nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.worker.web import require_token
+from agents.worker.http.server import require_token
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
 

@@ -37,6 +37,7 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     found = report()
     assert "hunter2" not in str(found)
     assert {name for name, each in found.items() if each.is_secret} == {
+        "detector_token",
         "kafka_password",
         "postgres_dsn",
         "web_token",

@@ -1,24 +1,24 @@
-"""The web server of a worker: its port, and the token that requests need."""
+"""The web server of a worker: where it listens, and how it says who answers."""
 
 import asyncio
-import hmac
 import logging
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Final
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler, Middleware
-from pydantic import SecretStr
+from aiohttp.typedefs import Handler
 
+from agents.worker.http.access import Token, host_check, is_loopback, token_check
+from agents.worker.http.connections import LimitedConnections
 from agents.worker.instance import own_instance
 from schemas.errors import Misconfigured
 from schemas.identity import Identity
 from schemas.settings import Settings
+from schemas.web_address import host_of
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ _YIELD_S: Final = 5.0
 
 def require_token(settings: Settings) -> None:
     """Raise Misconfigured if other machines can reach the endpoints and there is no token."""
-    if settings.web_token is None and not _is_loopback(settings.web_host):
+    if settings.web_token is None and not is_loopback(settings.web_host):
         raise Misconfigured(
             f"ROLLGUARD_WEB_HOST {settings.web_host!r} is not loopback: set ROLLGUARD_WEB_TOKEN, "
             "which all endpoints except /healthz and /readyz then require"
@@ -51,7 +51,8 @@ def require_token(settings: Settings) -> None:
 class WebServer:
     """Serves ``routes``. All except ``open_paths`` require the token, if there is one.
 
-    Raises Misconfigured if other machines could use the endpoints without a token.
+    A request that ``also_admitted`` lets through needs none either. Raises Misconfigured if other
+    machines could use the endpoints without a token.
     """
 
     def __init__(
@@ -60,22 +61,40 @@ class WebServer:
         settings: Settings,
         routes: Iterable[web.RouteDef],
         open_paths: Collection[str],
+        also_admitted: Callable[[web.Request], bool],
     ) -> None:
         require_token(settings)
         self._role = role
         self._settings = settings
         self.identity = Identity("", settings.topic_prefix, role, own_instance())
         """Who answers; it has no cluster before ``belongs_to`` is called."""
-        site = web.Application(middlewares=[_token_check(settings.web_token, open_paths)])
+        site = web.Application(
+            middlewares=[
+                _close_after_answer,
+                host_check(self._names),
+                token_check(Token(settings.web_token), open_paths, also_admitted),
+            ]
+        )
         site.add_routes(routes)
         site.on_response_prepare.append(self._say_who_answers)
-        self._runner = web.AppRunner(site, access_log=None, logger=_server_log, shutdown_timeout=1)
+        self._runner = web.AppRunner(
+            site,
+            access_log=None,
+            logger=_server_log,
+            shutdown_timeout=1,
+            lingering_time=0,  # no endpoint takes a body, so none is waited for
+        )
+        self._listener: asyncio.Server | None = None
         self.url = ""
         """The address at which others reach this worker; "" until it listens."""
 
     def belongs_to(self, cluster_id: str) -> None:
         """Say in every answer from now on that this worker is of that cluster."""
         self.identity = replace(self.identity, cluster_id=cluster_id)
+
+    def _names(self) -> set[str]:
+        """Return the names by which others reach this worker, in lower case."""
+        return {host_of(self.url) or "", *map(str.lower, self._settings.web_allowed_hosts)}
 
     async def _say_who_answers(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self.identity.headers())
@@ -85,10 +104,12 @@ class WebServer:
         host, port = self._settings.web_host, self._settings.port_of(self._role)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                LimitedConnections(self._connection), host, port, reuse_address=True
+            )
         except OSError as error:
             raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}") from None
-        port = self._runner.addresses[0][1]
+        port = self._listener.sockets[0].getsockname()[1]
         reachable = socket.gethostname() if host in ("", "0.0.0.0", "::") else host  # noqa: S104
         if ":" in reachable:
             reachable = f"[{reachable}]"
@@ -116,34 +137,23 @@ class WebServer:
 
     async def stop(self) -> None:
         """Close the port and the connections."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
+    def _connection(self) -> asyncio.Protocol:
+        """Return a handler for one connection."""
+        assert self._runner.server is not None
+        return self._runner.server()
 
-def _is_loopback(host: str) -> bool:
+
+@web.middleware
+async def _close_after_answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Close the connection after each answer, so that nobody keeps one without asking anything."""
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _token_check(token: SecretStr | None, open_paths: Collection[str]) -> Middleware:
-    """Return a middleware that lets a request through if it has the token or its path is open."""
-    expected = None if token is None else token.get_secret_value().encode()
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource  # the route that the router found for the path
-        is_open = resource is not None and resource.canonical in open_paths
-        if expected is None or is_open:
-            return await handler(request)
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        is_right = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected)
-        if is_right and scheme.lower() == "bearer":
-            return await handler(request)
-        return web.json_response(
-            {"error": "a token is needed: Authorization: Bearer …"},
-            status=401,
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-
-    return check
+        answer = await handler(request)
+    except web.HTTPException as error:
+        error.force_close()
+        raise
+    answer.force_close()
+    return answer

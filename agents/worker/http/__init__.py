@@ -1,0 +1,1 @@
+"""The HTTP endpoints of a worker: the server, who may ask, and what a connection may cost."""
