@@ -1,5 +1,6 @@
 """``compose/compose.yaml``: valid by the Compose schema, complete, and safe to start."""
 
+import hashlib
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from schemas.detector_hosts import is_allowed
 from schemas.setting_sources import variable_of
 from schemas.settings import SETTING_NAMES
 
@@ -96,10 +98,33 @@ def test_the_entrypoint_hands_its_arguments_on() -> None:
 def test_it_does_not_start_without_secrets_of_its_owner() -> None:
     text = _COMPOSE.read_text()
     used = [part.split("}")[0] for part in text.split("${")[1:]]
-    for secret in ("POSTGRES_PASSWORD", "ROLLGUARD_WEB_TOKEN"):
+    for secret in ("POSTGRES_PASSWORD", "ROLLGUARD_WEB_TOKEN", "ROLLGUARD_DETECTOR_TOKEN"):
         found = [each for each in used if each.startswith(secret)]
         assert found
         assert all(each.startswith(f"{secret}:?") for each in found)
+        assert f"\n{secret}=\n" in (_ROOT / "compose" / ".env.example").read_text()
+
+
+def test_no_container_has_more_rights_than_it_needs(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"].endswith(("m", "g")), name
+        assert service["pids_limit"] <= 1024, name
+        assert "privileged" not in service, name
+    assert services["postgres"]["user"] == "postgres"
+    assert "USER rollguard\n" in (_ROOT / "compose" / "Dockerfile").read_text()
+
+
+def test_detectors_may_ask_each_other_by_the_names_of_their_containers(
+    services: dict[str, Any],
+) -> None:
+    hosts = services["detector"]["environment"]["ROLLGUARD_DETECTOR_HOSTS"].split(",")
+    assert is_allowed("3f2a9c1b7d4e", hosts)
+    assert not is_allowed("attacker.example", hosts)
+    assert not is_allowed("172.18.0.1", hosts)
 
 
 def test_the_address_of_postgres_is_in_one_piece(services: dict[str, Any]) -> None:
@@ -117,11 +142,53 @@ def test_the_setup_waits_for_both_and_makes_schema_and_topics(services: dict[str
 
 
 def test_images_are_pinned_and_ports_stay_on_loopback(services: dict[str, Any]) -> None:
-    assert services["kafka"]["image"] == "apache/kafka:4.1.1"
-    assert services["postgres"]["image"].startswith("postgres:18.")
+    assert services["kafka"]["image"] == "${KAFKA_IMAGE:-apache/kafka:4.1.1}"
+    assert services["postgres"]["image"].startswith("${POSTGRES_IMAGE:-postgres:18.")
+    python = services["detector"]["build"]["args"]["PYTHON_IMAGE"]
+    recipe = (_ROOT / "compose" / "Dockerfile").read_text()
+    assert f"ARG PYTHON_IMAGE={python.removeprefix('${PYTHON_IMAGE:-').removesuffix('}')}" in recipe
+    assert {line for line in recipe.splitlines() if line.startswith("FROM")} == {
+        "FROM $PYTHON_IMAGE AS build",
+        "FROM $PYTHON_IMAGE",
+    }
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_images_are_pinned_to_the_digests_that_docker_names(tmp_path: Path) -> None:
+    """With a stand-in for Docker: it answers with the digest of each name."""
+    (tmp_path / "docker").write_text(
+        """#!/bin/sh
+case "$1 $2" in
+  "pull --quiet") echo "pulled $3" ;;
+  "image inspect") echo "registry/${5%%:*}@sha256:$(printf %s "$5" | sha256sum | cut -c1-64)" ;;
+  *) exit 3 ;;
+esac
+"""
+    )
+    (tmp_path / "docker").chmod(0o755)
+    done = subprocess.run(
+        [_ROOT / "compose" / "pin-images"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    images = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert images.keys() == {"KAFKA_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"}
+    for name, image in images.items():
+        tag, _, digest = image.partition("@sha256:")
+        assert f"${{{name}:-{tag}}}" in _COMPOSE.read_text()
+        assert digest == hashlib.sha256(tag.encode()).hexdigest()
+        assert f"# {name}=" in (_ROOT / "compose" / ".env.example").read_text()
+
+    (tmp_path / "docker").write_text("#!/bin/sh\necho none\n")
+    command = [_ROOT / "compose" / "pin-images"]
+    failed = subprocess.run(
+        command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert (failed.returncode, failed.stdout) == (1, b"")
 
 
 def test_the_image_has_every_package_and_no_test_tools() -> None:
