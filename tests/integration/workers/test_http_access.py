@@ -12,6 +12,7 @@ from tests.support.system import System
 from tests.support.waiting import until
 
 TOKEN = "one-token-for-all"
+SECRET = "one-secret-for-detectors"
 
 
 async def send_raw(port: int, request: bytes) -> bytes:
@@ -62,13 +63,14 @@ async def test_endpoints_require_the_token(
 
 @pytest.mark.kafka
 @pytest.mark.timeout(90)
-async def test_detectors_forward_queries_with_the_token(
+async def test_detectors_forward_queries_to_each_other(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
-        await system.spawn("detector", ROLLGUARD_WEB_TOKEN=TOKEN)
+        tokens = {"ROLLGUARD_WEB_TOKEN": TOKEN, "ROLLGUARD_DETECTOR_TOKEN": SECRET}
+        await system.spawn("detector", **tokens)
         await system.all_ready("detector")
-        await system.spawn_second_detector(ROLLGUARD_WEB_TOKEN=TOKEN)
+        await system.spawn_second_detector(**tokens)
         right = {"Authorization": f"Bearer {TOKEN}"}
 
         async def both_answer_for_all() -> bool:

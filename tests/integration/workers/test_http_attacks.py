@@ -105,7 +105,8 @@ async def false_detector(
         requests.append(request)
         headers = identity.headers()
         if kind == "redirect":
-            return web.Response(status=302, headers=headers | {"Location": "http://127.0.0.1:1/"})
+            location = f"http://127.0.0.1:{port}/inside/{len(requests)}"
+            return web.Response(status=302, headers=headers | {"Location": location})
         if kind == "forged":
             return web.json_response({"tools": [{"tool_name": "forged"}]}, headers=headers)
         stream = web.StreamResponse(headers=headers)
@@ -188,6 +189,7 @@ async def test_a_member_of_the_group_gets_no_token_and_is_not_believed(
                 [why] = states["unanswered"]
                 assert f"http://127.0.0.1:{server}" in why
             assert requests, kind
+            assert not [each for each in requests if each.path.startswith("/inside")]
             sent = "".join(f"{each.raw_path} {dict(each.headers)}" for each in requests)
             assert TOKEN not in sent
             assert SECRET not in sent
