@@ -57,6 +57,6 @@ class Trial:
             yield f"is_breaking_change is {self.is_breaking}, but must be {expected.breaking}"
         expected_number = self.replaced if self.verdict == "rolled_back" else self.number
         if self.current != expected_number:
-            yield f"version {self.current} is current, but must be {expected_number}"
+            yield f"v{self.current} is current, but must be v{expected_number}"
         if not self.engine_runs_current:
-            yield f"the engine does not run version {self.current}, which is current"
+            yield f"the engine does not run v{self.current}, which is current"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.engine.engine import Run
-from rollguard.value_texts import percent
+from rollguard.value_texts import percent, version_text
 from schemas.deployment import ToolVersion
 
 LINES = 12
@@ -61,7 +61,8 @@ class LiveView:
         """Show that the engine runs this version from now on."""
         self._tools[version.tool_name] = _Tool(version)
         if version.activation > 1:
-            self.say(f"{version.tool_name}: the engine runs version {version.version_number}")
+            named = version_text(version.version_number, version.version_id)
+            self.say(f"{version.tool_name}: the engine runs {named}")
 
     def ran(self, run: Run) -> None:
         """Count a run of the engine."""

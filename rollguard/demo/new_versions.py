@@ -27,7 +27,7 @@ class NewVersion:
     @property
     def title(self) -> str:
         """The title of its row in the table of results."""
-        return f"{self.tool} {self.number}"
+        return f"{self.tool} v{self.number}"
 
 
 NEW_VERSIONS: Final = (
@@ -51,7 +51,7 @@ async def deploy_new_version(
     """Deploy one version, and say what happened to it and which version the engine runs then."""
     tool = TOOLS[new.tool]
     reason = tool.changes[new.number - 1]
-    view.say(f"{new.tool}: version {new.number}, {reason}")
+    view.say(f"{new.tool}: v{new.number}, {reason}")
     await client.deploy(
         new.tool,
         tool.code(new.number),
@@ -60,7 +60,7 @@ async def deploy_new_version(
         improvement_reason=reason,
     )
     if new.stays:
-        expected = f"stays; version {new.number} runs"
+        expected = f"stays; v{new.number} runs"
         works = await watch.works(new.tool, new.number)
         return DemoResult(new.title, expected, expected if works else "does not work", None)
     answer = await outcomes.of(new.tool)
@@ -71,7 +71,7 @@ async def deploy_new_version(
 
 
 def _expected(new: NewVersion) -> str:
-    return f"{new.rule or 'rolled back'}; version {new.number - 1} runs again"
+    return f"{new.rule or 'rolled back'}; v{new.number - 1} runs again"
 
 
 async def _result(
@@ -85,6 +85,6 @@ async def _result(
     number = outcome.to_version_number or 0
     runs = await watch.works(new.tool, number)
     what = "rolled back" if outcome.status == "applied" else outcome.status
-    happened = f"{rule if new.rule else what}; version {number} "
+    happened = f"{rule if new.rule else what}; v{number} "
     happened += "runs again" if runs else "does not run"
     return DemoResult(new.title, _expected(new), happened, latency, "" if new.rule else rule)

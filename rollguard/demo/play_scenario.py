@@ -47,7 +47,7 @@ async def play_scenario(
     answer = await outcomes.of(tool)
     await client.publish_executions(attempts[scenario.decides :])
     expected = _decision_text(scenario.tier, scenario.reason, attempts[: scenario.decides])
-    expected += f", back to version {scenario.version - 1}"
+    expected += f", back to v{scenario.version - 1}"
     if answer is None:
         return DemoResult(scenario.title, expected, "no rollback", None)
     happened = await _happened(settings, answer.outcome, attempts)
@@ -90,7 +90,7 @@ async def _happened(settings: Settings, outcome: RollbackOutcome, attempts: list
     until_decided = attempts[: ids.index(deciding) + 1]
     current = await current_of(settings, outcome.tool_name)
     decision = _decision_text(outcome.tier, outcome.reason, until_decided)
-    return f"{decision}, back to version {current.record.version_number}"
+    return f"{decision}, back to v{current.record.version_number}"
 
 
 def _decision_text(tier: str, reason: str, until_decided: list[Execution]) -> str:

@@ -59,7 +59,7 @@ async def test_the_demo_runs_as_expected(folder: Path, tmp_path: Path) -> None:
     output, _ = await asyncio.wait_for(demo.communicate(), 100)
     text = output.decode()
     assert demo.returncode == 0, text
-    for expected in ("dependencies 2", "1 signature change", "4 wait for statistics"):
+    for expected in ("dependencies v2", "1 signature change", "4 wait for statistics"):
         assert expected in text
     assert "exception was never retrieved" not in text
     assert len(re.findall(r"\bas expected\b", text)) == 11

@@ -176,11 +176,11 @@ def test_an_expected_trial_has_no_problems(trial: Trial) -> None:
         ),
         (replace(REFUSED, candidate=GOOD), "refused, but must be kept"),
         (replace(KEPT, is_breaking=True), "is_breaking_change is True, but must be False"),
-        (replace(KEPT, current=1), "version 1 is current, but must be 2"),
-        (replace(ROLLED_BACK, current=2), "version 2 is current, but must be 1"),
+        (replace(KEPT, current=1), "v1 is current, but must be v2"),
+        (replace(ROLLED_BACK, current=2), "v2 is current, but must be v1"),
         (
             replace(KEPT, engine_runs_current=False),
-            "the engine does not run version 2, which is current",
+            "the engine does not run v2, which is current",
         ),
     ],
 )
@@ -224,7 +224,7 @@ def test_the_report_says_what_was_tried_and_why_it_was_rolled_back() -> None:
 def test_the_report_says_what_went_wrong() -> None:
     text = reported(replace(KEPT, verdict="undecided", current=1), ROLLED_BACK)
     assert "WRONG: undecided, but must be kept" in text
-    assert "WRONG: version 1 is current, but must be 2" in text
+    assert "WRONG: v1 is current, but must be v2" in text
     assert "0 kept, 1 rolled back, 1 undecided" in text
     assert "1 went otherwise than they must" in text
 
