@@ -1,12 +1,14 @@
 """A worker of the embedded stack that is started again when it ends unasked."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
 import aiohttp
 
+from agents.detector.answer_limit import TooLong, read_limited
 from agents.worker.instance import instance_of
 from rollguard.embedded.processes import tail
 from rollguard.embedded.stack import EmbeddedStack
@@ -75,7 +77,7 @@ class SupervisedWorker:
     async def _not_ready(self, session: aiohttp.ClientSession) -> str:
         """Return why the worker is not ready; "" if it is."""
         try:
-            async with session.get(f"{self.url}/readyz") as answer:
+            async with session.get(f"{self.url}/readyz", allow_redirects=False) as answer:
                 identity = Identity.of_headers(answer.headers)
                 if self._process is None or identity is None:
                     return f"another program answers at {self.url}"
@@ -83,6 +85,6 @@ class SupervisedWorker:
                     return f"at {self.url} answers the {identity}"
                 if answer.status == HTTPStatus.OK:
                     return ""
-                return "; ".join((await answer.json())["reasons"])
-        except (aiohttp.ClientError, TimeoutError):
+                return "; ".join(json.loads(await read_limited(answer))["reasons"])
+        except (aiohttp.ClientError, TimeoutError, TooLong):
             return "no answer"

@@ -63,8 +63,8 @@ async def _ask(settings: Settings, raw_path: str) -> tuple[int, Mapping[str, str
             text = await read_limited(answer)
     except TooLong:
         raise Misconfigured(
-            f"{settings.detector_url} answers more than {MAX_ANSWER_BYTES} bytes, so it is no "
-            "detector: set ROLLGUARD_DETECTOR_URL"
+            f"{settings.detector_url} answers more than {MAX_ANSWER_BYTES} bytes, which is not "
+            "read: is ROLLGUARD_DETECTOR_URL the address of a detector?"
         ) from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Retryable(

@@ -136,7 +136,7 @@ async def test_an_answer_without_end_costs_the_command_line_little(verb: str) ->
         done = await rollguard(verb, "parser", env=env)
         print(f"{time.monotonic() - began:.1f} s, {before} KB before")
     assert done.code == 1
-    assert "answers more than 16777216 bytes, so it is no detector" in done.err
+    assert "answers more than 16777216 bytes, which is not read" in done.err
     assert len(requests) == 1
 
 
