@@ -15,13 +15,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from schemas.detector_hosts import require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.setting_sources import given_settings, nearest
-from schemas.web_address import host_of
+from schemas.web_address import host_of, require_host_pattern
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from schemas.detector_hosts import is_allowed
 from schemas.setting_sources import variable_of
 from schemas.settings import SETTING_NAMES
+from schemas.web_address import is_allowed
 
 _ROOT = Path(__file__).parents[3]
 _COMPOSE = _ROOT / "compose" / "compose.yaml"

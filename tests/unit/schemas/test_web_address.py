@@ -2,10 +2,9 @@
 
 import pytest
 
-from schemas.detector_hosts import is_allowed
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
-from schemas.web_address import host_of
+from schemas.web_address import host_of, is_allowed
 
 
 @pytest.mark.parametrize(
