@@ -7,7 +7,6 @@ all texts printable.
 
 import json
 import math
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rollguard.value_texts import named, printable, value_text
+from rollguard.value_texts import named, value_text
 from schemas.fields import format_time
+from schemas.printable import printable
 
 Columns = Sequence[str | Sequence[str]]
 """The names of columns. On a terminal the values of a group stand below each other, and its first
@@ -29,9 +29,10 @@ name is that of all."""
 
 _FRAME: Final = 3
 """How many characters a column needs besides its text."""
+_WIDEST_NAME: Final = 48
+"""Values begin in the same column, unless their names are longer than this."""
 _NARROWEST: Final = 10
 """If the columns that wrap would be narrower, no column stays whole: nothing may be cut."""
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
 def clear_terminal() -> None:
@@ -53,15 +54,9 @@ def data_of(model: BaseModel) -> Any:
 def print_json(value: Any) -> None:
     """Print one JSON document; NaN and infinite numbers become null.
 
-    What a terminal would obey is written as an escape of JSON.
+    It is ASCII: every other character is an escape of JSON, so a terminal obeys nothing of it.
     """
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, default=str)
-    print(_UNPRINTABLE.sub(_json_escape, text), flush=True)
-
-
-def _json_escape(found: re.Match[str]) -> str:
-    character = found[0]
-    return character if printable(character) == character else json.dumps(character)[1:-1]
+    print(json.dumps(_plain(value), allow_nan=False, default=str), flush=True)
 
 
 def _plain(value: Any) -> Any:
@@ -97,7 +92,7 @@ def print_pairs(values: Mapping[str, Any]) -> None:
     On a terminal a long line wraps at its edge, without other spaces or line breaks.
     """
     lines = named(values)
-    width = max((len(name) for name, _ in lines), default=0)
+    width = min(max((len(name) for name, _ in lines), default=0), _WIDEST_NAME)
     console = _terminal() if on_terminal() else None
     for name, text in lines:
         if console is None:

@@ -1,44 +1,18 @@
-"""Values as people read them: one way for each kind of value, and one escape for all texts.
-
-Whatever comes from outside (code, names, errors, reasons) goes to a terminal or a pipe through
-``printable``.
-"""
+"""Values as people read them: one way for each kind of value, and all of it printable."""
 
 import math
-import unicodedata
 from collections.abc import Mapping, Set
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from schemas.printable import printable
+
 _NOTHING: Final = "-"
-_JOINERS: Final = "\u200c\u200d"
-"""Characters without a shape of their own that Persian, Hindi and emoji need."""
-_ENDS_OF_LINES: Final = "\n\t"
+_MAX_NAME: Final = 200
+"""Longer names are cut. A line has the names of everything that its value is in, so a long name
+would be printed once for each value."""
 _MAX_WHOLE: Final = 1e15
 """Above this, floats are no longer exact whole numbers: they are shown with an exponent."""
-
-
-def printable(text: str, *, keep_lines: bool = False) -> str:
-    """Return the text so that it is shown and not obeyed, on one line.
-
-    Control characters become their pictures (``␍``) or escapes, characters that change the order of
-    a text or that cannot be seen become escapes. With ``keep_lines``, line feeds and tabs stay.
-    """
-    if text.isprintable():
-        return text
-    kept = _ENDS_OF_LINES if keep_lines else ""
-    return "".join(each if each in kept else _visible(each) for each in text)
-
-
-def _visible(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
-        return character
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if unicodedata.category(character) == "Zs":  # wide and narrow spaces
-        return character
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def value_text(value: object) -> str:
@@ -99,13 +73,13 @@ def named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a name and a text for each value, on one line each.
 
     The items of a list have the same name; the values of a mapping are named ``outer: inner``.
-    Names are those of fields, with spaces. A success rate is a percentage.
+    Names are those of fields, with spaces; a very long one is cut. A success rate is a percentage.
     """
     lines: list[tuple[str, str]] = []
     for name, value in values.items():
-        shown = _name_text(name)
+        shown = _cut(_name_text(name))
         if isinstance(value, Mapping) and value:
-            lines += [(f"{shown}: {inner}", text) for inner, text in named(value)]
+            lines += [(_cut(f"{shown}: {inner}"), text) for inner, text in named(value)]
         elif isinstance(value, list | tuple) and value:
             lines += [(shown, value_text(each)) for each in value]
         elif name == "success_rate" and isinstance(value, float):
@@ -113,3 +87,7 @@ def named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         else:
             lines.append((shown, value_text(value)))
     return lines
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from schemas.execution import ActivatedBy, Activation
 from schemas.fields import (
@@ -12,11 +12,13 @@ from schemas.fields import (
     Count,
     ImprovementType,
     LongText,
+    NewToolName,
     Sha256,
     ShortText,
     Time,
     ToolName,
     VersionId,
+    one_line,
 )
 from schemas.message import Message
 from schemas.rollback import Reason, Tier
@@ -66,13 +68,21 @@ class Deployment(Message):
     cleaned = ("improvement_reason", "accepted_breaks")
 
     deployment_id: UUID
-    tool_name: ToolName
+    tool_name: NewToolName
     code: Annotated[Code, AfterValidator(_without_byte_order_mark)]
     created_by: Author
     improvement_type: ImprovementType
     improvement_reason: LongText | None = None
     deployed_at: Time
     accepted_breaks: list[AcceptedBreak] | None = Field(None, max_length=MAX_ACCEPTED_BREAKS)
+
+    @field_validator("accepted_breaks")
+    @classmethod
+    def _named_on_one_line(cls, breaks: list[AcceptedBreak] | None) -> list[AcceptedBreak] | None:
+        for each in breaks or ():
+            one_line(each.kind or "")
+            one_line(each.object or "")
+        return breaks
 
 
 class DeploymentId(Message):

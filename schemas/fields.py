@@ -14,6 +14,8 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Wit
 MAX_ERROR_BYTES: Final = 8 * 1024
 """How much of an ``error`` is kept, in bytes of UTF-8."""
 
+_LINE_BREAK: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What ends a line for Python (``str.splitlines``), and so for some program that shows a text."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -65,6 +67,13 @@ def _no_nul(value: str) -> str:
     return value
 
 
+def one_line(value: str) -> str:
+    """Return the text. ValueError if it has a line break, which would forge a line of an output."""
+    if _LINE_BREAK.search(value):
+        raise ValueError("line breaks are not allowed")
+    return value
+
+
 def storable(value: str) -> str:
     """Return free text that a database can store: NUL becomes U+2400, a lone surrogate U+FFFD."""
     if "\0" in value:
@@ -106,10 +115,17 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 ToolName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_no_nul)]
+"""The name of a tool that exists. It may have line breaks, because a version of Rollguard that
+allowed them may have stored it: such a tool must be judged and rolled back all the same."""
+NewToolName = Annotated[ToolName, AfterValidator(one_line)]
+"""The name of a tool in a request that may create it."""
 ShortText = Annotated[str, Field(max_length=255), AfterValidator(storable)]
+ShortLine = Annotated[ShortText, AfterValidator(one_line)]
 LongText = Annotated[str, Field(max_length=65_536), AfterValidator(storable)]
 ErrorText = Annotated[str, AfterValidator(error_text)]
-ImprovementType = Annotated[str, Field(max_length=50), AfterValidator(_no_nul)]
+ImprovementType = Annotated[
+    str, Field(max_length=50), AfterValidator(_no_nul), AfterValidator(one_line)
+]
 Code = Annotated[str, AfterValidator(_no_nul)]
 VersionId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]

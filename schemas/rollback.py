@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field, model_validator
 
-from schemas.fields import Count, LongText, ShortText, Time, ToolName, VersionId
+from schemas.fields import Count, LongText, ShortLine, Time, ToolName, VersionId
 from schemas.message import Message
 
 Tier = Literal["immediate", "fast", "standard", "manual"]
@@ -75,11 +75,11 @@ class RollbackCommand(Message):
     reason: Reason
     mode: Mode | None = None
     details: dict[str, Any] = Field(default_factory=dict)
-    issued_by: ShortText
+    issued_by: ShortLine
     issued_at: Time
-    approved_by: ShortText | None = None
+    approved_by: ShortLine | None = None
     """The person who decided that this held command is carried out."""
-    dismissed_by: ShortText | None = None
+    dismissed_by: ShortLine | None = None
     """The person who decided that this held command is not carried out."""
     dismissal: LongText | None = None
     """Why it is not carried out."""

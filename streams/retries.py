@@ -15,6 +15,7 @@ from tenacity import (
 from tenacity.wait import wait_base
 
 from schemas.errors import Retryable
+from schemas.printable import printable
 from streams.waits import Ticket, Waits
 
 log = structlog.get_logger()
@@ -72,7 +73,7 @@ def _log_waiting(state: RetryCallState) -> None:
 
 
 def _print_waiting(state: RetryCallState) -> None:
-    print(f"waiting for {_cause(state)}", file=sys.stderr, flush=True)
+    print(f"waiting for {printable(str(_cause(state)))}", file=sys.stderr, flush=True)
 
 
 def _cause(state: RetryCallState) -> BaseException | None:

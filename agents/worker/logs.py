@@ -2,10 +2,15 @@
 
 import logging
 import sys
+from textwrap import indent
+from typing import Any, Final
 
 import structlog
 
+from schemas.printable import printable
 from schemas.settings import Settings
+
+_TRACEBACKS: Final = ("exception", "stack")
 
 
 def configure_logs(settings: Settings, role: str) -> None:
@@ -36,6 +41,7 @@ def configure_logs(settings: Settings, role: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                *(() if settings.log_json else (_with_printable_texts,)),
                 renderer,
             ],
         )
@@ -49,3 +55,24 @@ def configure_logs(settings: Settings, role: str) -> None:
     logging.getLogger("streams.driver").setLevel(logging.WARNING)
     # It logs a warning at every rebalance, although nothing is wrong.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+
+
+def _with_printable_texts(
+    _logger: Any, _level: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Return the event with texts that a terminal does not obey and that forge no other event.
+
+    The lines of a traceback are indented, because an error may have line breaks, too.
+    """
+    return {
+        printable(str(name)): indent(printable(value, keep_lines=True), "    ")
+        if name in _TRACEBACKS and isinstance(value, str)
+        else _printable_value(value)
+        for name, value in event.items()
+    }
+
+
+def _printable_value(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    return printable(value if isinstance(value, str) else repr(value))

@@ -26,6 +26,7 @@ from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
 from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
+from schemas.printable import printable
 from schemas.settings import Settings
 from streams.broker_topics.watch import TopicWatch
 from streams.driver.driver import Driver
@@ -48,7 +49,7 @@ def run_worker(role: Role, settings: Settings) -> int:
         with asyncio.Runner() as runner:
             return runner.run(_run(role, settings))
     except (Misconfigured, Retryable) as error:
-        print(f"rollguard {role}: {error}", file=sys.stderr)
+        print(f"rollguard {role}: {printable(str(error))}", file=sys.stderr)
         return 1
 
 

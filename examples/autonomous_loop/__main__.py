@@ -20,6 +20,7 @@ from examples.autonomous_loop.report import print_report
 from rollguard.client import RollguardError, Settings, load_settings
 from rollguard.embedded.local import local_system
 from rollguard.embedded.up import until_told_to_stop
+from rollguard.value_texts import value_text
 
 
 async def main(embedded: bool) -> int:
@@ -27,7 +28,8 @@ async def main(embedded: bool) -> int:
     console, started = Console(), time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"{time.monotonic() - started:5.1f} s  {text}", markup=False, highlight=False)
+        line = f"{time.monotonic() - started:5.1f} s  {value_text(text)}"
+        console.print(line, markup=False, highlight=False)
 
     async def run(settings: Settings) -> int:
         result = await run_loop(settings, load_candidates(), say)
@@ -41,7 +43,8 @@ async def main(embedded: bool) -> int:
             return await run(system.settings)
     except* (RollguardError, TimeoutError) as group:
         for error in group.exceptions:
-            console.print(f"the loop did not come to its end: {error}", style="red", markup=False)
+            text = value_text(f"the loop did not come to its end: {error}")
+            console.print(text, style="red", markup=False)
     return 1
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from examples.autonomous_loop.decision import Decision
 from examples.autonomous_loop.loop import Result
 from examples.autonomous_loop.trial import Trial
+from rollguard.value_texts import value_text
 
 _ERROR_CHARACTERS: Final = 90
 _EXECUTIONS: Final = 3
@@ -30,12 +31,12 @@ def print_report(console: Console, result: Result) -> None:
         table.add_row(
             Text(f"{trial.candidate.tool_name}\n{trial.candidate.name}"),
             Text(trial.verdict.replace("_", " "), style=_style(trial)),
-            Text("\n".join(_why(trial))),
+            Text("\n".join(map(value_text, _why(trial)))),
             "" if latency is None else f"{1000 * latency:.0f} ms",
         )
     console.print(table)
     for line in _summary(result):
-        console.print(line, markup=False, highlight=False)
+        console.print(value_text(line), markup=False, highlight=False)
 
 
 def _style(trial: Trial) -> str:

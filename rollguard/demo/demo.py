@@ -24,6 +24,7 @@ from rollguard.demo.watched_engine import watched_engine
 from rollguard.embedded.local import local_system
 from rollguard.embedded.up import run_until_told_to_stop
 from schemas.errors import RollguardError
+from schemas.printable import printable
 from schemas.settings import Settings
 
 _WARM_UP_RUNS: Final = 12
@@ -45,7 +46,7 @@ async def _demo() -> int:
                 view.say(f"ready after {time.monotonic() - started:.1f} s")
                 results = await _play_all(system.settings, view)
     except RollguardError as error:
-        console.print(f"the demo did not finish: {error}", style="red", markup=False)
+        console.print(printable(f"the demo did not finish: {error}"), style="red", markup=False)
         return 1
     print_results(console, results)
     console.print(f"{time.monotonic() - started:.0f} s, and nothing is left behind")

@@ -15,6 +15,7 @@ from rich.text import Text
 from examples.engine.engine import Run
 from rollguard.value_texts import percent, version_text
 from schemas.deployment import ToolVersion
+from schemas.printable import printable
 
 LINES = 12
 
@@ -50,7 +51,7 @@ class LiveView:
 
     def say(self, text: str, good: bool = False) -> None:
         """Show a line of text below the table."""
-        line = Text(f"{time.monotonic() - self._started:5.1f} s  {text}")
+        line = Text(f"{time.monotonic() - self._started:5.1f} s  {printable(text)}")
         if good:
             line.stylize("green")
         self._said.append(line)
@@ -71,7 +72,7 @@ class LiveView:
             return
         tool.runs += 1
         tool.successes += run.execution.success
-        tool.last = (run.execution.error or "ok").splitlines()[-1][:60]
+        tool.last = printable((run.execution.error or "ok").splitlines()[-1][:60])
 
     def _render(self) -> RenderableType:
         table = Table(title="The engine")
@@ -79,7 +80,7 @@ class LiveView:
             table.add_column(column, no_wrap=True)
         for name, tool in self._tools.items():
             table.add_row(
-                name,
+                Text(printable(name)),
                 str(tool.version.version_number),
                 str(tool.runs),
                 percent(tool.successes / tool.runs if tool.runs else None),

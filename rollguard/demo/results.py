@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from schemas.printable import printable
+
 
 @dataclass(frozen=True)
 class DemoResult:
@@ -35,9 +37,7 @@ def print_results(console: Console, results: Sequence[DemoResult]) -> None:
     table.add_column("after", justify="right", no_wrap=True)
     for each in results:
         table.add_row(
-            each.title,
-            each.expected,
-            _happened(each),
+            *(printable(text) for text in (each.title, each.expected, _happened(each))),
             "" if each.latency_s is None else f"{1000 * each.latency_s:.0f} ms",
             style=None if each.is_as_expected else "bold red",
         )

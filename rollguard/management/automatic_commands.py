@@ -21,6 +21,7 @@ from policy.state.last_command import LastCommand
 from policy.state.row import Row
 from rollguard.management.connections import Connections
 from rollguard.operations.overview.health import health_of
+from rollguard.person_name import valid_name
 from schemas.deployment import ToolVersion
 from schemas.errors import Rejected, Retryable
 from schemas.fields import micros_of, parse_time, storable, time_of
@@ -95,11 +96,12 @@ class AutomaticCommands:
         """Return the command of the rule that ``reason`` names, if that rule holds now.
 
         Its target is the version that is named. None if the reason is no rule's, if the rule does
-        not hold, or if nobody can say so now because no detector answers.
+        not hold, or if nobody can say so now because no detector answers. Rejected if ``issued_by``
+        is no name.
         """
         if reason not in _AUTOMATIC:
             return None
-        by = issued_by or "version_manager"
+        by = valid_name(issued_by or "version_manager", "issued_by")
         command = await self.immediate(tool_name, by, reason)  # type: ignore[arg-type]
         if command is None:
             try:

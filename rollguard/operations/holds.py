@@ -68,9 +68,12 @@ def _command_fields(record: RollbackRecord) -> dict[str, object]:
     An approved command is issued when the person approves it, because the version that it
     activates counts from then.
     """
-    return record.model_dump(
+    fields = record.model_dump(
         include={
             *("command_id", "tool_name", "from_version_id", "from_activation", "to_version_id"),
-            *("tier", "reason", "details", "issued_by"),
+            *("tier", "reason", "details"),
         }
     )
+    # Who issued it is read from the database. A row that is older than the rule for names may have
+    # line breaks there, and must be answered all the same.
+    return fields | {"issued_by": " ".join(record.issued_by.splitlines())}

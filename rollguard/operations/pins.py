@@ -5,6 +5,7 @@ from datetime import datetime
 from db.rollbacks import pins
 from db.rollbacks.pins import Pin
 from rollguard.operations.connection import connection
+from rollguard.person_name import valid_name
 from schemas.errors import Rejected
 from schemas.fields import storable
 from schemas.settings import Settings
@@ -16,11 +17,12 @@ async def pin(settings: Settings, tool: str, reason: str, by: str, until: dateti
     ``reason`` and ``by`` (who pins it) are kept and shown. The pin ends at ``until``, a time with
     an offset; if ``until`` is None it stays until ``unpin``.
 
-    Raises Rejected if the tool has no versions, Retryable if Postgres does not answer,
-    Misconfigured if it refuses or its schema is missing.
+    Raises Rejected if the tool has no versions or ``by`` is no name, Retryable if Postgres does not
+    answer, Misconfigured if it refuses or its schema is missing.
     """
+    by = valid_name(by, "by")
     async with connection(settings) as conn:
-        pinned = await pins.pin(conn, tool, storable(reason), storable(by), until)
+        pinned = await pins.pin(conn, tool, storable(reason), by, until)
     if pinned is None:
         raise Rejected(f"{tool!r} has no versions; deploy one before you pin it")
     return pinned

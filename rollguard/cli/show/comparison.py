@@ -14,7 +14,8 @@ from rollguard.printing import (
     print_table,
     print_unchanged,
 )
-from rollguard.value_texts import percent, printable, version_text
+from rollguard.value_texts import percent, version_text
+from schemas.printable import printable
 
 _STYLES: Final = {"+++": "bold", "---": "bold", "+": "green", "-": "red", "@": "cyan"}
 _SEVERITIES: Final = {"breaking": "bold red", "risky": "yellow", "note": "dim"}

@@ -10,7 +10,7 @@ from rollguard.operations.dead_letters import BadRecordList
 from rollguard.operations.replay import Replays
 from rollguard.operations.replay_checks import replay_text
 from rollguard.printing import print_json, print_line, print_note, print_pairs, print_table
-from rollguard.value_texts import printable
+from schemas.printable import printable
 
 
 def show_dead_letters(found: BadRecordList, as_json: bool) -> None:

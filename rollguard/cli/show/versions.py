@@ -19,7 +19,8 @@ from rollguard.printing import (
     print_table,
     print_unchanged,
 )
-from rollguard.value_texts import percent, printable, time_text, version_text
+from rollguard.value_texts import percent, time_text, version_text
+from schemas.printable import printable
 
 
 def show_version(found: FoundVersion, as_json: bool, *, in_full: bool = False) -> None:

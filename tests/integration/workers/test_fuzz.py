@@ -33,7 +33,7 @@ from tests.support.waiting import until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
 ROLES = ("detector", "applier", "recorder")
-EXECUTED = ["plain", "数 🛡", "x" * 255, "a/b?c&d", "-", "tab\tnew\n"]
+EXECUTED = ["plain", "数 🛡", "x" * 255, "a/b?c&d", "-", "tab\tname"]
 DEPLOYED = ["deployed", "é deployed", "third"]
 COMMANDED = ["commanded", "second 数"]
 CODECS = ("gzip", "snappy", "lz4", "zstd")

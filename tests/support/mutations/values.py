@@ -6,6 +6,7 @@ from tests.support.mutations.message import Kind, Raw
 
 WRONG: Final[dict[str, list[Any]]] = {
     "text": [None, 0, -1.5, True, [], ["a"], {}, {"a": 1}, Raw("1e400"), Raw("NaN")],
+    "line": [None, 0, True, [], {}, "a\nb", "\r", "a\v", "a\x1eb", "a\x85b", "a\u2028b"],
     "uuid": [None, 7, "", "7", "not-a-uuid", "0" * 31, "0" * 33, True, [], {}, "g" * 32,
              "123e4567-e89b-12d3-a456-42661417400", " 123e4567-e89b-12d3-a456-426614174000"],
     "bool": [None, 0, 1, "true", "false", "True", "", [], {}, 1.0, Raw("NaN")],
@@ -32,7 +33,7 @@ WRONG: Final[dict[str, list[Any]]] = {
     "code": [None, 7, True, [], {}, "a\0b", "x" * 524_289, "é" * 262_145, "lone \udfff"],
     "author": [None, "", "robot", "Human", "HUMAN", "human ", 1, [], {}],
     "kind": ["", "remark", "Execution", "EXECUTION", "activation", "execution\0", 1, True, [], {}],
-    "improvement": [None, 7, "i" * 51, "a\0b", True, [], {}],
+    "improvement": [None, 7, "i" * 51, "a\0b", "two\nlines", "\u2028", True, [], {}],
     "tier": [None, "", "slow", "Immediate", "manual ", 1, [], {}],
     "reason": [None, "", "because", "Manual", 1, [], {}],
     "details": [7, "x", [], True, Raw("NaN"), Raw("1e400")],
@@ -100,7 +101,7 @@ SORTS: Final[dict[Kind, dict[str, tuple[str | None, str | None]]]] = {
         "tier": ("tier", "tier"),
         "reason": ("reason", "reason"),
         "details": ("details", "details"),
-        "issued_by": ("text", None),
+        "issued_by": ("line", None),
         "issued_at": ("time", "time"),
     },
 }

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollguard.printing import print_json, print_pairs, print_table
-from rollguard.value_texts import printable
+from schemas.printable import printable
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG = "TypeError: " + "x y" * 3_000
@@ -47,10 +47,20 @@ def test_values_in_a_pipe_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_long_names_are_not_printed_once_for_each_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    short = {f"{number:x}": 1 for number in range(3_000)}
+    for details in ({"K" * 30_000: 1, **short}, {"K" * 30_000: short}):
+        print_pairs({"details": details})
+        assert len(capsys.readouterr().out) < 1_000_000
+
+
 @given(VALUES)
 def test_json_is_the_same_document_and_obeyed_by_no_terminal(value: Any) -> None:
     with redirect_stdout(StringIO()) as printed:
         print_json(value)
     text = printed.getvalue().removesuffix("\n")
     assert json.loads(text) == value
+    assert text.isascii()
     assert printable(text) == text

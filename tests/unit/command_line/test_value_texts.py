@@ -1,46 +1,14 @@
-"""Values as people read them, and the one escape for what comes from outside."""
+"""Values as people read them."""
 
-import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from math import inf, nan
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rollguard.value_texts import named, percent, printable, value_text, version_text
+from rollguard.value_texts import named, percent, value_text, version_text
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""The categories of characters that a terminal obeys or does not show."""
-JOINERS = "\u200c\u200d"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("工具 👩‍💻 \u3000wide :smile: [bold]x[/]", "工具 👩‍💻 \u3000wide :smile: [bold]x[/]"),
-        ("a\r\n\tb", "a␍␊␉b"),
-        ("\x1b[31mred\x07", "␛[31mred␇"),
-        ("\u202egnp.exe\u2069\u200f\u061c", "\\u202egnp.exe\\u2069\\u200f\\u061c"),
-        ("\x7f\x9b2J\0\x85", "\\u007f\\u009b2J␀\\u0085"),
-        ("a\u2028b\ufeff\u200b", "a\\u2028b\\ufeff\\u200b"),
-        ("\udcff\U000e0041", "\\udcff\\U000e0041"),
-    ],
-)  # fmt: skip
-def test_a_text_is_shown_and_not_obeyed(text: str, shown: str) -> None:
-    assert printable(text) == shown
-
-
-@given(st.text())
-def test_nothing_that_is_obeyed_is_left(text: str) -> None:
-    shown = printable(text)
-    assert [each for each in shown if unicodedata.category(each) in OBEYED] == [
-        each for each in text if each in JOINERS
-    ]
-    assert printable(shown) == shown
-    assert len(printable(text, keep_lines=True).split("\n")) == len(text.split("\n"))
 
 
 @pytest.mark.parametrize(
@@ -93,3 +61,10 @@ def test_each_value_has_a_line_of_its_own() -> None:
         ("details: baseline: executions", "4"),
         ("details: none", "-"),
     ]
+
+
+def test_a_name_is_escaped_and_a_long_one_is_cut() -> None:
+    [(name, _)] = named({"details": {"a\x1b[2J\n": 1}})
+    assert name == "details: a␛[2J␊"
+    [(name, _)] = named({"details": {"n" * 1_000: {"inner": 1}}})
+    assert len(name) == 201

@@ -25,9 +25,9 @@ from rollguard.management.version_comparison import (
     metrics_comparison,
 )
 from rollguard.printing import print_json
-from rollguard.value_texts import printable
 from schemas.deployment import AcceptedBreak, code_hash_of
 from schemas.execution import ActivatedBy
+from schemas.printable import printable
 from tests.support.cpu_time import reference_seconds
 
 DATA = Path(__file__).parents[2] / "data"

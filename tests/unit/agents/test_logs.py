@@ -1,0 +1,58 @@
+"""The log of a worker: a terminal obeys nothing of it, and no text forges an event."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from agents.worker.logs import configure_logs
+from schemas.settings import Settings
+from tests.support.hostile import HOSTILE, TEXT
+
+
+@pytest.fixture(autouse=True)
+def _other_logs_stay() -> Iterator[None]:
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.contextvars.clear_contextvars()
+    structlog.configure(**configured)
+
+
+def _log_hostile_events() -> None:
+    log = structlog.get_logger("agents.test")
+    log.warning("dead_letter", tool=TEXT, details={TEXT: [TEXT]}, cause=ValueError(TEXT))
+    log.warning("counted", **{TEXT: 1})
+    logging.getLogger("library").warning("it says %s", TEXT)
+
+
+def test_each_event_is_one_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log_json=False), "detector")
+    _log_hostile_events()
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 3
+    assert HOSTILE.intersection(printed) == {"\n"}
+
+
+def test_the_lines_of_a_traceback_are_indented(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log_json=False), "detector")
+    try:
+        raise ValueError("x\n2026-01-31T12:00:00Z [warning  ] rolled_back\x1b[2J")
+    except ValueError:
+        structlog.get_logger("agents.test").exception("failed")
+    first, *others = capsys.readouterr().err.splitlines()
+    assert "failed" in first
+    assert others[-1] == "    2026-01-31T12:00:00Z [warning  ] rolled_back␛[2J"
+    assert all(line.startswith("    ") for line in others)
+
+
+def test_json_lines_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(Settings(log_json=True), "detector")
+    _log_hostile_events()
+    lines = capsys.readouterr().err.split("\n")[:-1]
+    assert [json.loads(line)["level"] for line in lines] == ["warning"] * 3
+    assert all(line.isascii() and line.isprintable() for line in lines)

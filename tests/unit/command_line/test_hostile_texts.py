@@ -1,0 +1,275 @@
+"""Every field of every verb with hostile characters: nothing goes around the one escape."""
+
+import json
+import re
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, Final
+from unittest.mock import Mock
+
+import pytest
+from rich.console import Console
+
+from db.replays import RecordPosition, Replay
+from db.rollbacks.pins import Pin
+from db.rollbacks.records import RollbackRecord
+from db.versions.reading import VersionRecord
+from policy.backtest.trials import Decision, Trial, Trials
+from policy.breaking.finding import Finding
+from rollguard.backtest_sources.run import Backtested
+from rollguard.cli.app import VERBS
+from rollguard.cli.process.exit_code import exit_code_of
+from rollguard.cli.show.backtest import show_backtest
+from rollguard.cli.show.comparison import show_comparison
+from rollguard.cli.show.config import show_settings
+from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters, show_replays
+from rollguard.cli.show.health import show_check, show_health
+from rollguard.cli.show.holds import show_approval, show_dismissal, show_holds
+from rollguard.cli.show.overview import show_status, show_tools
+from rollguard.cli.show.pins import show_pin, show_pins, show_unpinned
+from rollguard.cli.show.records import show_bad_line, show_pruned, show_recorded, show_to_prune
+from rollguard.cli.show.rollbacks import show_explanation, show_outcome, show_rollbacks
+from rollguard.cli.show.versions import show_history, show_version
+from rollguard.demo.live_view import LiveView
+from rollguard.demo.results import DemoResult, print_results
+from rollguard.management.version_comparison import comparison_of
+from rollguard.operations.bad_records import BadRecord
+from rollguard.operations.dead_letters import BadRecordList
+from rollguard.operations.overview.status import SystemStatus
+from rollguard.operations.overview.tools import ToolAtAGlance
+from rollguard.operations.prune import Pruned
+from rollguard.operations.records import BadLine, Recorded
+from rollguard.operations.replay import NotReplayed, Replayed, Replays
+from rollguard.operations.rollbacks import RollbackExplanation
+from rollguard.operations.versions import FoundVersion
+from rollguard.printing import on_terminal, print_json, print_line
+from schemas.errors import Rejected
+from schemas.rollback import RollbackCommand, RollbackOutcome
+from schemas.settings import Settings
+from schemas.settings_report import SettingInForce
+from tests.support.hostile import HOSTILE, NOON, TEXT, filled
+
+_COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
+_PLAIN: Final = "a plain text"
+
+
+def version(text: str, *, code: str) -> VersionRecord:
+    rollbacks = [filled(RollbackRecord, text)]
+    return filled(VersionRecord, text, code=code, rollbacks=rollbacks)
+
+
+def code_of(text: str) -> str:
+    """Return the text as code, which is printed unchanged in a pipe, so that ``patch`` accepts it.
+
+    Its lines stay lines on a terminal, too.
+    """
+    return re.sub(r"[\n\t]", "", text) if on_terminal() else "x = 1\n"
+
+
+def outcomes(text: str) -> list[RollbackOutcome]:
+    return [
+        filled(RollbackOutcome, text, status=status, rejection=rejection)
+        for status, rejection in (("applied", None), ("rejected", text), ("held", None))
+    ]
+
+
+def explain(text: str, as_json: bool) -> None:
+    for given in ({}, {"status": "held"}, {"expires_at": None, "dismissed_by": None}):
+        command = filled(RollbackRecord, text, **given)
+        show_explanation(filled(RollbackExplanation, text, command=command), as_json)
+
+
+def compare(text: str, as_json: bool) -> None:
+    before, after = (version(text, code=code_of(text)) for _ in range(2))
+    diff = f"+{code_of(text)}\n"
+    found = comparison_of(before, after, diff, [filled(Finding, text, severity="breaking")])
+    found["findings"][0]["accepted"] = text
+    show_comparison(found, as_json)
+
+
+def dead_letters(text: str, as_json: bool) -> None:
+    position = RecordPosition(text, 0, 1)
+    replay = Replay(NOON, position)
+    for key in (text.encode(errors="ignore"), b"\xff"):
+        record = filled(BadRecord, text, position=position, key=key)
+        found = BadRecordList([record], 1, {position: replay}, 1, text)
+        show_dead_letters(found, as_json)
+        value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
+        show_dead_letter((found, value), as_json)
+
+
+def replay(text: str, as_json: bool) -> None:
+    position = RecordPosition(text, 0, 1)
+    refused = [NotReplayed(position, text)]
+    show_replays(Replays([filled(Replayed, text, position=position)], refused), as_json)
+
+
+def backtest(text: str, as_json: bool) -> None:
+    decision = Decision(0, 1, 1, filled(RollbackCommand, text))
+    trial = Trial(text, 1, 1, 1, 0, [decision, None], 5, 5, 1, 0)
+    policies: Any = [Mock(text=text), Mock(text="seed")]
+    found = Backtested(policies, Trials(1, 1, 1, 1, [trial]), 1)
+    show_backtest(found, as_json)
+
+
+def health(text: str, as_json: bool) -> None:
+    inner = {text: text, "inner": {text: [text]}}
+    found: dict[str, Any] = {
+        "tool_name": text,
+        "version_number": 1,
+        "version_id": 1,
+        "activated_at": "2026-01-31T12:00:00Z",
+        "windows": {text: {"failures": text, "executions": text, "window_s": text}},
+        "recent": [
+            {
+                "executed_at": "2026-01-31T12:00:00Z",
+                "success": False,
+                "error_type": text,
+                "execution_id": text,
+            }
+        ],
+        "rules": [
+            dict.fromkeys(
+                (
+                    *("tier", "reason", "holds", "value", "limit"),
+                    *("executions", "executions_needed"),
+                ),
+                text,
+            )
+        ],
+        "needs_rollback": True,
+        "tier": text,
+        "reason": text,
+        "details": inner,
+        "waits_for": text,
+        text: [text, inner],
+    }
+    show_health(found, as_json)
+    show_check(found, as_json)
+
+
+def demo(text: str, _: bool) -> None:
+    print_results(Console(), [DemoResult(text, text, text, 1.0), DemoResult(text, "a", "b", None)])
+    view = LiveView(Console())
+    view.loaded(_running(text))
+    view.ran(Mock(version=_running(text), execution=Mock(success=False, error=text)))
+    Console().print(view._render())
+    view.say(text)
+
+
+def _running(text: str) -> Any:
+    return Mock(tool_name=text, version_number=2, activation=2)
+
+
+def recorded(text: str, as_json: bool) -> None:
+    show_recorded(Recorded([], [BadLine(1, text)]), as_json)
+    show_recorded(Recorded([NOON], []), as_json, text)  # type: ignore[list-item]
+    show_bad_line(BadLine(1, text))
+
+
+def config(text: str, as_json: bool) -> None:
+    show_settings([filled(SettingInForce, text)], Settings(), as_json)
+
+
+def rollback(text: str, as_json: bool) -> None:
+    for each in outcomes(text):
+        show_outcome(each, 1, 1, as_json)
+
+
+def pruned(text: str, as_json: bool) -> None:
+    show_to_prune(Pruned(NOON, {text: 1}))
+    show_pruned(Pruned(NOON, {text: 1}), as_json)
+
+
+PRINTS: dict[str, Callable[[str, bool], object]] = {
+    "tools": lambda text, as_json: show_tools([filled(ToolAtAGlance, text)], as_json),
+    "status": lambda text, as_json: show_status(filled(SystemStatus, text), as_json),
+    "config": config,
+    "deploy": lambda text, as_json: show_version(FoundVersion(version(text, code=""), 1), as_json),
+    "show": lambda text, as_json: show_version(
+        FoundVersion(version(text, code=code_of(text)), 1), as_json, in_full=True
+    ),
+    "record": recorded,
+    "history": lambda text, as_json: show_history([version(text, code="")], as_json),
+    "compare": compare,
+    "rollbacks": lambda text, as_json: show_rollbacks([filled(RollbackRecord, text)], as_json),
+    "explain": explain,
+    "rollback": rollback,
+    "holds": lambda text, as_json: show_holds([filled(RollbackRecord, text)], as_json),
+    "approve": lambda text, as_json: [show_approval(each, as_json) for each in outcomes(text)],
+    "dismiss": lambda text, as_json: [show_dismissal(each, as_json) for each in outcomes(text)],
+    "pin": lambda text, as_json: show_pin(filled(Pin, text), as_json),
+    "unpin": lambda text, as_json: show_unpinned(filled(Pin, text), as_json),
+    "pins": lambda text, as_json: show_pins([filled(Pin, text)], as_json),
+    "health": health,
+    "prune": pruned,
+    "backtest": backtest,
+    "dead-letters": dead_letters,
+    "replay": replay,
+    "demo": demo,
+    "migrate": lambda text, _: print_line(f"applied {text}"),
+    "an error of any verb": lambda text, _: exit_code_of(lambda: _fail(text), []),
+}
+SHOWN_WITH: Final = {"current": "deploy", "check": "health", "topics": "migrate"}
+"""Verbs that print by the functions of another one."""
+WITHOUT_JSON: Final = {"demo", "migrate", "an error of any verb"}
+NOT_SHOWN: Final = {"up", "worker"}
+"""Verbs that print addresses of our own and the log (``tests/unit/agents/test_logs.py``)."""
+
+
+def _fail(text: str) -> int:
+    raise Rejected(text)
+
+
+def test_no_verb_is_forgotten() -> None:
+    assert PRINTS.keys() - {"an error of any verb"} | SHOWN_WITH.keys() | NOT_SHOWN == VERBS.keys()
+
+
+@pytest.fixture(params=["a pipe", "a terminal"])
+def output(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[], str]:
+    """Return what was printed since the last call, without our own colours."""
+    monkeypatch.setenv("COLUMNS", "100000")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("rollguard.cli.process.exit_code.open_standard_streams", lambda: None)
+    if request.param == "a terminal":
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+    def printed() -> str:
+        return _COLOURS.sub("", "".join(chain(capsys.readouterr())))
+
+    return printed
+
+
+@pytest.mark.parametrize("verb", PRINTS)
+def test_every_field_is_shown_and_not_obeyed(verb: str, output: Callable[[], str]) -> None:
+    PRINTS[verb](_PLAIN, False)
+    plain = output()
+    PRINTS[verb](TEXT, False)
+    hostile = output()
+    assert _PLAIN in plain
+    assert "␛[31ma" in hostile
+    assert HOSTILE.intersection(hostile) <= {"\n", "\t"}
+    for kept in ("\n", "\t"):  # no line and no column is forged
+        assert hostile.count(kept) == plain.count(kept)
+
+
+@pytest.mark.parametrize("verb", sorted(PRINTS.keys() - WITHOUT_JSON))
+def test_json_is_ascii(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TEXT.encode(errors="ignore").decode()  # no database keeps a lone surrogate
+    PRINTS[verb](text, True)
+    documents = capsys.readouterr().out.split("\n")[:-1]
+    assert documents
+    for document in documents:
+        assert re.fullmatch(r"[\x20-\x7e]*", document)
+        json.loads(document)
+
+
+def test_json_has_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({TEXT: [TEXT]})
+    printed = capsys.readouterr().out
+    assert re.fullmatch(r"[\x20-\x7e]*\n", printed)
+    assert json.loads(printed) == {TEXT: [TEXT]}
