@@ -1,11 +1,15 @@
-"""The program of a tool process: it loads the code of one tool and answers calls of it.
+"""The program of a tool's process: it loads the code of one tool and answers calls of it.
 
-It is started as ``python -I -S runner.py``, so it imports only the standard library. Questions are
-lines of JSON on stdin. The first one is ``{"code", "file", "alarm_s"}``, each later one is a call:
-``{"args", "kwargs"}``. The first answer to each is one line on stdout, ``{"success": true}`` or
-``{"success": false, "error", "error_type"}``. After the success of a call a second line follows,
-``{"result"}``: to show a result is the engine's work, so it is no failure of the tool if it cannot
-be shown. What the tool itself prints goes to stderr.
+The keeper starts it as ``python -I -S runner.py``, so it imports only the standard library. The
+engine asks by lines of JSON on stdin. The first one is ``{"code", "file", "alarm_s"}``, each later
+one is a call: ``{"args", "kwargs"}``. An answer on stdout has three lines:
+
+1. ``finished``: the tool has returned or raised. Only now the engine sends a nonce, one line.
+2. The nonce and ``ok`` or ``failed``. A line without this nonce was written by the tool.
+3. In JSON, the ``result``; or else the ``error`` and its ``error_type``.
+
+So the nonce is not in this process while the tool runs. To show a result is the engine's work, so
+it is no failure of the tool if that is not possible. What the tool itself prints goes to stderr.
 """
 
 import inspect
@@ -30,26 +34,46 @@ def main() -> None:
 
     An alarm kills this process if a tool runs too long, even if the parent is dead by then.
     """
-    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    questions, answers = os.fdopen(os.dup(0)), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    first = json.loads(questions.readline())
-    loaded: list[Callable[..., Any]] = []
-    signal.alarm(first["alarm_s"])
-    answer(answers, lambda: loaded.append(load(first["code"], first["file"])))
-    signal.alarm(0)
-    for line in questions:
-        signal.alarm(first["alarm_s"])
-        answer_call(answers, loaded[0], json.loads(line))
-        signal.alarm(0)
+    serve(questions, answers)
 
 
-def answer_call(out: TextIO, execute: Callable[..., Any], call: dict[str, Any]) -> None:
-    """Call the tool, and write whether it succeeded, and if so its result."""
-    results: list[Any] = []
-    if answer(out, lambda: results.append(done(execute(*call["args"], **call["kwargs"])))):
-        print(json.dumps({"result": shown(results[0])}), file=out, flush=True)
+def serve(questions: TextIO, answers: int) -> None:
+    """Load the tool, then call it for each question."""
+    # The tool can replace what modules and our globals hold. So whatever decides about its success
+    # is a local variable, and the line that says so is not made by json.
+    write, read_line, alarm, parse = os.write, questions.readline, signal.alarm, json.loads
+    load_tool, finish, show_details = load, done, details
+    line, execute, alarm_s = read_line(), None, 0
+    while line:
+        question, result, error = parse(line), None, None
+        alarm_s = question.get("alarm_s", alarm_s)
+        alarm(alarm_s)
+        try:
+            if execute is None:
+                execute = load_tool(question["code"], question["file"])
+            else:
+                result = finish(execute(*question["args"], **question["kwargs"]))
+        except BaseException as raised:
+            error = raised
+        write(answers, b"finished\n")
+        verdict = " ok\n" if error is None else " failed\n"
+        write(answers, (read_line().strip() + verdict).encode())
+        show_details(answers, result, error)
+        alarm(0)
+        line = read_line()
+
+
+def details(answers: int, result: Any, error: BaseException | None) -> None:
+    """Write the result as far as JSON can express it, or the error."""
+    reply: dict[str, Any] = {"result": shown(result)}
+    if error is not None:
+        name = type(error).__name__
+        reply = {"error": f"{name}: {_text(error)}", "error_type": name}
+    with os.fdopen(os.dup(answers), "w") as out:
+        out.write(json.dumps(reply) + "\n")
 
 
 def load(code: str, file: str) -> Callable[..., Any]:
@@ -91,18 +115,6 @@ async def _awaited(result: Any) -> Any:
         if len(items) == MAX_ITEMS:
             break
     return items
-
-
-def answer(out: TextIO, work: Callable[[], object]) -> bool:
-    """Do the work, write whether it succeeded, and return that."""
-    reply: dict[str, Any] = {"success": True}
-    try:
-        work()
-    except BaseException as error:
-        name = type(error).__name__
-        reply = {"success": False, "error": f"{name}: {_text(error)}", "error_type": name}
-    print(json.dumps(reply), file=out, flush=True)
-    return bool(reply["success"])
 
 
 def _text(error: BaseException) -> str:

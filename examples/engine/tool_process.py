@@ -1,18 +1,26 @@
-"""One version of a tool in a child process of its own, with a time limit for each call."""
+"""One version of a tool in a process of its own, with limits.
+
+The process has no environment variables, a folder of its own to work in, and limits on time, CPU,
+memory, files and processes. Where the system allows it, it has no network. When it ends, everything
+ends that the tool has started. It is no sandbox: it runs as the engine's user.
+"""
 
 import asyncio
 import json
 import math
-import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from examples.engine.kept_process import KeptProcess
 from rollguard.client import ToolVersion
 
 CALL_LIMIT_S: Final = 10.0
-_RUNNER: Final = str(Path(__file__).with_name("runner.py"))
-_MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+CALLS_OF_A_PROCESS: Final = 1_000
+"""After so many calls a new process takes over, because the CPU time of a process is limited."""
 
 
 class ToolFailed(Exception):
@@ -27,8 +35,12 @@ class ToolFailed(Exception):
         self.error_type = error_type
 
 
+class ForgedAnswer(Exception):
+    """The tool has written an answer itself, instead of returning or raising."""
+
+
 class ToolProcess:
-    """The child process of one version, so that versions cannot affect each other.
+    """The process of one version, so that versions cannot affect each other.
 
     It is killed if a call takes more than ``limit_s`` seconds, and the next call starts a new one.
     Calls run one after the other.
@@ -37,8 +49,9 @@ class ToolProcess:
     def __init__(self, version: ToolVersion, limit_s: float = CALL_LIMIT_S) -> None:
         self._version = version
         self._limit_s = limit_s
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: KeptProcess | None = None
         self._folder: TemporaryDirectory[str] | None = None
+        self._calls = 0
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -57,10 +70,16 @@ class ToolProcess:
         async with self._lock:
             if self._closed:
                 raise RuntimeError("the tool process was closed")
-            if self._process is None:
-                await self._start()
-            await self._ask({"args": args, "kwargs": kwargs})
-            return await self._result()
+            if self._calls >= CALLS_OF_A_PROCESS:
+                await self._kill()
+            process = self._process or await self._start()
+            self._calls += 1
+            await self._ask(process, {"args": args, "kwargs": kwargs})
+            try:
+                [result] = await self._details(process, "result")
+            except ToolFailed:
+                return None
+            return result
 
     async def close(self) -> None:
         """End the process after the current call, or at once if this call is cancelled."""
@@ -72,26 +91,20 @@ class ToolProcess:
             if self._folder is not None:
                 self._folder.cleanup()
 
-    async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _RUNNER),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_MAX_LINE_BYTES,
-            start_new_session=True,
-        )
+    async def _start(self) -> KeptProcess:
+        file, alarm_s = self._write_code(), math.ceil(self._limit_s) + 1
+        process = await KeptProcess.start(file.parent, alarm_s * CALLS_OF_A_PROCESS)
+        self._process, self._calls = process, 0
         try:
-            await self._ask(
-                {
-                    "code": self._version.code,
-                    "file": str(self._write_code()),
-                    "alarm_s": math.ceil(self._limit_s) + 1,
-                }
-            )
+            async with self._limited():
+                await process.require_separated()
+            question = {"code": self._version.code, "file": str(file), "alarm_s": alarm_s}
+            await self._ask(process, question)
+            await self._details(process, "result")
         except ToolFailed:
             await self._kill()
             raise
+        return process
 
     def _write_code(self) -> Path:
         """Write the code to a file that is the tool's ``__file__``."""
@@ -101,55 +114,52 @@ class ToolProcess:
         file.write_bytes(self._version.code.encode())
         return file
 
-    async def _ask(self, question: dict[str, Any]) -> None:
-        """Ask, and return if the tool has succeeded; otherwise raise ToolFailed."""
-        assert self._process is not None
+    async def _ask(self, process: KeptProcess, question: dict[str, Any]) -> None:
+        """Ask, and return if the tool has succeeded; otherwise raise ToolFailed.
+
+        The verdict must have a nonce that is not sent before the tool has finished, so that the
+        tool cannot write it while it runs.
+        """
+        async with self._limited():
+            await process.write_line(json.dumps(question))
+            finished = await process.read_line()
+            nonce = token_hex(16)
+            await process.write_line(nonce)
+            verdict = await process.read_line()
+            if finished != "finished" or verdict not in (f"{nonce} ok", f"{nonce} failed"):
+                raise ForgedAnswer("the tool has written an answer itself")
+        if verdict == f"{nonce} failed":
+            text, error_type = await self._details(process, "error", "error_type")
+            raise ToolFailed(str(text), str(error_type))
+
+    async def _details(self, process: KeptProcess, *names: str) -> list[Any]:
+        """Return the result of the call or its error. ToolFailed if it cannot be read in time."""
+        async with self._limited():
+            details = json.loads(await process.read_line())
+            if not isinstance(details, dict) or not details.keys() >= set(names):
+                raise ForgedAnswer("the tool has written details itself")
+            return [details[name] for name in names]
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
+        """Kill the process if this takes too long or fails; raise ToolFailed that says why."""
         try:
-            reply = await self._reply(self._process, question)
+            async with asyncio.timeout(self._limit_s):
+                yield
+        except TimeoutError:
+            await self._kill()
+            raise _failed(TimeoutError(f"no result within {self._limit_s:g} s")) from None
+        except (ChildProcessError, ForgedAnswer, RecursionError, ValueError) as error:
+            await self._kill()
+            raise _failed(error) from None
         except BaseException:
             await self._kill()
             raise
-        if not reply["success"]:
-            raise ToolFailed(reply["error"], reply["error_type"])
-
-    async def _result(self) -> Any:
-        """Return the result of the call that has succeeded; None if it cannot be shown in time."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        try:
-            async with asyncio.timeout(self._limit_s):
-                return json.loads(await self._process.stdout.readline())["result"]
-        except (TimeoutError, ConnectionError, ValueError):
-            await self._kill()
-            return None
-
-    async def _reply(
-        self, process: asyncio.subprocess.Process, question: dict[str, Any]
-    ) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(self._limit_s):
-                process.stdin.write(json.dumps(question).encode() + b"\n")
-                await process.stdin.drain()
-                line = await process.stdout.readline()
-                if not line:
-                    status = await process.wait()
-                    raise _failed(ChildProcessError, f"the tool's process ended with {status}")
-        except TimeoutError:
-            raise _failed(TimeoutError, f"no result within {self._limit_s:g} s") from None
-        except ConnectionError:
-            raise _failed(ChildProcessError, "the tool's process is gone") from None
-        reply: dict[str, Any] = json.loads(line)
-        return reply
 
     async def _kill(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()  # reads to the end, so that the pipes are closed
+        process, self._process, self._calls = self._process, None, 0
+        if process is not None:
+            await process.kill()
 
 
 class ToolProcessLoader:
@@ -169,5 +179,6 @@ class ToolProcessLoader:
         await tool.close()
 
 
-def _failed(kind: type[Exception], message: str) -> ToolFailed:
-    return ToolFailed(f"{kind.__name__}: {message}", kind.__name__)
+def _failed(error: Exception) -> ToolFailed:
+    kind = type(error).__name__
+    return ToolFailed(f"{kind}: {error}", kind)

@@ -1,0 +1,79 @@
+"""A process that runs the code of a tool, with a keeper that shuts it in and ends all of it."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Final, Self
+
+import structlog
+
+_KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
+_MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+_END_S: Final = 2.0
+"""How long the keeper may take to end everything."""
+
+log = structlog.get_logger()
+
+
+class KeptProcess:
+    """A keeper with its runner (``keeper.py``, ``runner.py``). Both sides write lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls, folder: Path, cpu_s: int) -> Self:
+        """Start a process without environment variables, which works in the folder."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", _KEEPER, str(cpu_s)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_MAX_LINE_BYTES,
+            start_new_session=True,
+            env={},
+            cwd=folder,
+        )
+        return cls(process)
+
+    async def require_separated(self) -> None:
+        """Read the first line, and warn if the tool has the engine's network."""
+        if (line := await self.read_line()) != "separated":
+            _warn_of_network(line)
+
+    async def write_line(self, line: str) -> None:
+        """Write a line. If the process is gone, nothing happens: ``read_line`` says so."""
+        with suppress(ConnectionError):
+            self._stdin.write(line.encode() + b"\n")
+            await self._stdin.drain()
+
+    async def read_line(self) -> str:
+        """Read a line. ChildProcessError if the process has ended, ValueError if it is no text."""
+        line = await self._stdout.readline()
+        if not line.endswith(b"\n"):
+            raise ChildProcessError(f"the tool's process ended with {await self._process.wait()}")
+        return line.decode().removesuffix("\n")
+
+    async def kill(self) -> None:
+        """End the process and everything that it has started."""
+        if not self._stdin.is_closing():
+            self._stdin.transport.abort()  # tells the keeper to end everything
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._process.communicate()  # reads to the end, so that the pipe is closed
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+
+@cache
+def _warn_of_network(reason: str) -> None:
+    """Log it; only once for each reason, because it is so for each tool."""
+    log.warning("tools_have_network", reason=reason)
