@@ -22,7 +22,16 @@ _ROOMS: Final = (
 _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
 _DOTTED: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
 _IDENTIFIER: Final = re.compile(r"`([a-z]\w*_\w*)`")
-_CODE_ROOMS: Final = ("agents", "db", "policy", "rollguard", "schemas", "simulate", "streams")
+_CODE_ROOMS: Final = (
+    "agents",
+    "db",
+    "examples",
+    "policy",
+    "rollguard",
+    "schemas",
+    "simulate",
+    "streams",
+)
 _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")
 _VERB: Final = re.compile(r"(?:\$ |`)rollguard ([a-z][\w-]*)([^`\n|&;]*)")
 _OPTION: Final = re.compile(r"(?<=\s)(--[a-z][\w-]*)")

@@ -29,7 +29,7 @@ HOSTILE: Final = frozenset(
     if unicodedata.category(character) in OBEYED
 ) | {"\ud800"}
 """All characters of these categories, and some lone surrogates."""
-TEXT: Final = "a" + "".join(f"{character}[31ma" for character in sorted(HOSTILE))
+TEXT: Final = "a" + "".join(f"{character}[35ma" for character in sorted(HOSTILE))
 """A text with all of them; a letter and the rest of a command to a terminal stand after each."""
 
 NOON: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)

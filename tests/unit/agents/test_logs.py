@@ -1,5 +1,6 @@
 """The log of a worker: a terminal obeys nothing of it, and no text forges an event."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from agents.worker import process
 from agents.worker.logs import configure_logs
+from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
+from streams.retries import when_it_answers
 from tests.support.hostile import HOSTILE, TEXT
 
 
@@ -56,3 +60,38 @@ def test_json_lines_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().err.split("\n")[:-1]
     assert [json.loads(line)["level"] for line in lines] == ["warning"] * 3
     assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+def test_what_a_program_prints_while_it_starts_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tries = 0
+
+    async def answer() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise Retryable("Kafka", TEXT)
+
+    asyncio.run(when_it_answers(answer))
+    printed = capsys.readouterr().err
+    assert printed.startswith("waiting for Kafka")
+    assert HOSTILE.intersection(printed) == {"\n"}
+    assert printed.count("\n") == 1
+
+
+def test_a_worker_that_cannot_run_says_so_on_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def _run(role: str, settings: Settings) -> int:
+        raise Misconfigured(TEXT)
+
+    monkeypatch.setattr(process, "_run", _run)
+    policy = asyncio.get_event_loop_policy()
+    try:
+        assert process.run_worker("detector", Settings()) == 1
+    finally:
+        asyncio.set_event_loop_policy(policy)
+    printed = capsys.readouterr().err
+    assert HOSTILE.intersection(printed) == {"\n"}
+    assert printed.count("\n") == 1

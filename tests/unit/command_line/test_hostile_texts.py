@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from itertools import chain
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any, Final
 from unittest.mock import Mock
 
@@ -49,7 +50,8 @@ from schemas.settings import Settings
 from schemas.settings_report import SettingInForce
 from tests.support.hostile import HOSTILE, NOON, TEXT, filled
 
-_COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
+_COLOURS: Final = re.compile(r"\x1b\[(?!35m)[\d;]*m")
+"""Those of our own outputs; the hostile text has another one."""
 _PLAIN: Final = "a plain text"
 
 
@@ -225,33 +227,37 @@ def test_no_verb_is_forgotten() -> None:
     assert PRINTS.keys() - {"an error of any verb"} | SHOWN_WITH.keys() | NOT_SHOWN == VERBS.keys()
 
 
-@pytest.fixture(params=["a pipe", "a terminal"])
-def output(
-    request: pytest.FixtureRequest,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[], str]:
-    """Return what was printed since the last call, without our own colours."""
+class _Output(StringIO):
+    """What is printed on a terminal or into a pipe."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def printed(verb: str, text: str, is_terminal: bool) -> str:
+    """Return what a verb prints of the text on stdout and stderr, without our own colours."""
+    output = _Output(is_terminal)
+    with redirect_stdout(output), redirect_stderr(output):
+        assert on_terminal() == is_terminal
+        PRINTS[verb](text, False)
+    return _COLOURS.sub("", output.getvalue())
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+@pytest.mark.parametrize("verb", PRINTS)
+def test_every_field_is_shown_and_not_obeyed(
+    verb: str, is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "100000")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("rollguard.cli.process.exit_code.open_standard_streams", lambda: None)
-    if request.param == "a terminal":
-        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-
-    def printed() -> str:
-        return _COLOURS.sub("", "".join(chain(capsys.readouterr())))
-
-    return printed
-
-
-@pytest.mark.parametrize("verb", PRINTS)
-def test_every_field_is_shown_and_not_obeyed(verb: str, output: Callable[[], str]) -> None:
-    PRINTS[verb](_PLAIN, False)
-    plain = output()
-    PRINTS[verb](TEXT, False)
-    hostile = output()
+    plain, hostile = (printed(verb, text, is_terminal) for text in (_PLAIN, TEXT))
     assert _PLAIN in plain
-    assert "␛[31ma" in hostile
+    assert "␛[35ma" in hostile
     assert HOSTILE.intersection(hostile) <= {"\n", "\t"}
     for kept in ("\n", "\t"):  # no line and no column is forged
         assert hostile.count(kept) == plain.count(kept)
