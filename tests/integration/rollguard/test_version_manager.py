@@ -407,7 +407,7 @@ async def test_accepted_breaks_are_kept_and_shown(manager: ToolVersionManager, t
 
 @pytest.mark.parametrize(
     "tool",
-    ["naïve ünïcode", "工具", "🛠️ tool", 'it\'s "quoted"; --', "a/b\\c", "two\nlines", "%s {}"],
+    ["naïve ünïcode", "工具", "🛠️ tool", 'it\'s "quoted"; --', "a/b\\c", "tab\tname", "%s {}"],
 )
 async def test_any_language_and_script(manager: ToolVersionManager, tool: str) -> None:
     code = f"# {tool!r} 🛡️ שלום\r\ndef execute(текст):\r\n    return 'é' + текст\r\n"
