@@ -3,10 +3,12 @@
 import asyncio
 import os
 import re
-import signal
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -14,13 +16,21 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from examples.engine import keeper, kept_process, tool_process
-from examples.engine.tool_process import ToolFailed, ToolProcess
-from tests.support.tool_process import running_tool, version_of
+from examples.engine.tool_process import ToolFailed
+from tests.support.tool_process import running_tool
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 NAMESPACES = "0x10000000 | 0x20000000 | 0x40000000"
-linux = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the keeper needs Linux")
+
+
+def _permits_namespaces() -> bool:
+    program = shutil.which("unshare")
+    return program is not None and not subprocess.call([program, "-Unpf", "true"])
+
+
+namespaces = pytest.mark.skipif(not _permits_namespaces(), reason="not permitted here")
 
 
 @pytest.fixture
@@ -72,22 +82,12 @@ async def test_a_tool_has_no_environment_and_works_in_its_own_folder(
     assert Path(file).parent == Path(folder) != Path.cwd()
 
 
-@linux
+@namespaces
 async def test_a_tool_reaches_no_network_and_reads_no_environment_of_the_engine(port: int) -> None:
     connect = "import socket\ndef execute(port): socket.create_connection(('127.0.0.1', port), 5)"
     read = "def execute(pid): open(f'/proc/{pid}/environ').read()"
-    await _require_namespaces()
     assert await error_of(connect, port) == "OSError"
     assert await error_of(read, os.getpid()) == "PermissionError"
-
-
-async def _require_namespaces() -> None:
-    with capture_logs() as logs:
-        kept_process._warn_of_network.cache_clear()
-        async with running_tool("def execute(): ..."):
-            pass
-    if logs:
-        pytest.skip(str(logs[0]["reason"]))
 
 
 @pytest.mark.usefixtures("no_namespaces")
@@ -102,15 +102,16 @@ async def test_it_is_logged_once_that_tools_have_the_network(port: int) -> None:
     assert "not permitted: Invalid argument" in entry["reason"]
 
 
+SLEEP = "import time; time.sleep(600)"
 LEAVES = {
     "a child": "subprocess.Popen(command)",
-    "a grandchild in a session of its own": "subprocess.Popen(f'setsid {command[0]} -S -c '"
-    " '\"import time; time.sleep(600)\" &', shell=True).wait()",
+    "a grandchild in a session of its own": "subprocess.Popen("
+    "[sys.executable, '-S', '-c', f'import subprocess; subprocess.Popen({command!r}, '"
+    "'start_new_session=True)']).wait()",
     "a daemon": "daemon()",
 }
-DAEMON = """
-import os, subprocess, sys, time
-command = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+TOOL = """
+import os, signal, subprocess, sys
 
 def daemon():
     if os.fork() == 0:
@@ -120,77 +121,85 @@ def daemon():
             os.execv(sys.executable, command)
         os._exit(0)
 
-def execute():
+def execute(mark, how):
+    global command
+    command = [sys.executable, "-S", "-c", "{sleep}", mark]
     {leaves}
-    if {ends}:
+    signal.alarm(0)
+    while how == "runs on":
+        pass
+    if how == "ends":
         os._exit(3)
 """
 
 
-@linux
-@pytest.mark.usefixtures("either")
-@pytest.mark.parametrize("ends", [False, True])
-@pytest.mark.parametrize("kind", LEAVES)
-async def test_nothing_that_a_tool_started_outlives_it(kind: str, ends: bool) -> None:
-    before = _sleepers()
-    process = ToolProcess(version_of("tool", DAEMON.format(leaves=LEAVES[kind], ends=ends)), 20)
-    await process.start()
-    if ends:
-        with pytest.raises(ToolFailed, match="ended with 3"):
-            await process.call()
-    else:
-        await process.call()
-        await until(lambda: _is_more(before))
-    await process.close()
-    assert _sleepers() == before
+@pytest.fixture
+def mark() -> str:
+    """Return an argument by which the processes of this test are found."""
+    return f"mark-{uuid4()}"
 
 
-def _sleepers() -> set[int]:
-    return {
+def marked(mark: str) -> list[int]:
+    """Return the processes that have the mark and are not dead."""
+    return [
         process.pid
         for process in psutil.process_iter(["cmdline", "status"])
-        if "import time; time.sleep(600)" in (process.info["cmdline"] or ())
+        if mark in (process.info["cmdline"] or ())
         and process.info["status"] != psutil.STATUS_ZOMBIE
-    }
+    ]
 
 
-async def _is_more(before: set[int]) -> bool:
-    return _sleepers() > before
+@linux
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("how", ["returns", "ends"])
+@pytest.mark.parametrize("kind", LEAVES)
+async def test_nothing_that_a_tool_started_outlives_it(kind: str, how: str, mark: str) -> None:
+    code = TOOL.format(leaves=LEAVES[kind], sleep=SLEEP)
+    async with running_tool(code) as process:
+        if how == "ends":
+            with pytest.raises(ToolFailed, match="ended with 3"):
+                await process.call(mark, how)
+            assert marked(mark) == []
+        else:
+            await process.call(mark, how)
+            await until(lambda: _is_there(mark))
+    assert marked(mark) == []
+
+
+async def _is_there(mark: str) -> bool:
+    return marked(mark) != []
 
 
 BUSY_ENGINE = """
-import asyncio
+import asyncio, sys
 from tests.support.tool_process import running_tool
 
-CODE = '''
-import signal, subprocess, sys
-def execute():
-    signal.alarm(0)
-    subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
-    while True:
-        pass
-'''
-
 async def main():
-    async with running_tool(CODE, 600) as process:
-        await process.call()
+    async with running_tool(sys.argv[1], 600) as process:
+        await process.call(sys.argv[2], "runs on")
 
 asyncio.run(main())
 """
 
 
 @linux
-async def test_a_tool_that_never_ends_does_not_outlive_a_killed_engine() -> None:
-    before = _sleepers()
-    engine = await asyncio.create_subprocess_exec(sys.executable, "-c", BUSY_ENGINE, cwd=ROOT)
-    await until(lambda: _is_more(before))
+async def test_a_tool_that_never_ends_does_not_outlive_a_killed_engine(mark: str) -> None:
+    code = TOOL.format(leaves=LEAVES["a daemon"], sleep=SLEEP)
+    engine = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BUSY_ENGINE, code, mark, cwd=ROOT
+    )
+    await until(lambda: _is_left(mark, engine.pid))
     tools = psutil.Process(engine.pid).children(recursive=True)
-    assert len(tools) >= 3
     engine.kill()
     await engine.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, tools, 10)
+    assert len(tools) >= 3
     assert alive == []
-    assert _sleepers() == before
+    assert marked(mark) == []
+
+
+async def _is_left(mark: str, engine: int) -> bool:
+    return bool(set(marked(mark)) - {engine})
 
 
 @linux
@@ -243,34 +252,33 @@ async def test_a_tool_cannot_raise_its_limits() -> None:
         assert 0 <= soft == hard <= most
 
 
+FORKS = """
+import os, signal
+from examples.engine import keeper
+
+if os.getuid() == 0:  # the system does not limit root
+    os.setuid(54321)
+keeper.limit(60, keeper.threads_of_user() + keeper.PROCESSES)
+started = []
+try:
+    while len(started) < 1_000:
+        started.append(os.fork())
+        if not started[-1]:
+            signal.pause()
+except BlockingIOError:
+    pass
+for pid in started:
+    os.kill(pid, signal.SIGKILL)
+print(len(started))
+"""
+
+
 @linux
 def test_a_user_can_start_only_some_processes_more() -> None:
-    """Run as a user without privileges, because the system does not limit root."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(_processes_of_nobody())
-        finally:
-            os._exit(255)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) <= keeper.PROCESSES
-
-
-def _processes_of_nobody() -> int:
-    if os.getuid() == 0:
-        os.setuid(65534)
-    keeper.limit(60, keeper.threads_of_user() + keeper.PROCESSES)
-    started: list[int] = []
-    try:
-        while len(started) < 250:
-            pid = os.fork()
-            if pid == 0:
-                signal.pause()
-            started.append(pid)
-    except BlockingIOError:
-        pass
-    for pid in started:
-        os.kill(pid, signal.SIGKILL)
-    return len(started)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 0 < int(done.stdout) < 2 * keeper.PROCESSES
 
 
 async def test_a_new_process_takes_over_after_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,14 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 
 from db.rollbacks.records import RollbackRecord
+from rollguard.management.automatic_commands import AutomaticCommands
+from rollguard.operations import pins
 from rollguard.operations.holds import _command_fields
 from rollguard.person_name import valid_name
 from schemas.deployment import Deployment, ToolVersion
@@ -16,6 +19,7 @@ from schemas.execution import Activation
 from schemas.execution_entry import read_execution_entry
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
+from schemas.settings import Settings
 
 NOON = "2026-01-31T12:00:00Z"
 ID = "00000000-0000-0000-0000-000000000001"
@@ -84,6 +88,14 @@ def test_a_person_s_name_is_one_line() -> None:
     for wrong in ("ann\nroot", "a" * 256):
         with pytest.raises(Rejected, match=r"^by: "):
             valid_name(wrong, "by")
+
+
+async def test_whoever_decides_is_named_on_one_line() -> None:
+    commands = AutomaticCommands(Settings(), Mock())
+    with pytest.raises(Rejected, match=r"^issued_by: "):
+        await commands.for_reason("words", 1, "consecutive_failures", "ann\nroot")
+    with pytest.raises(Rejected, match=r"^by: "):
+        await pins.pin(Settings(), "words", "why", "ann\nroot", None)
 
 
 def test_a_tool_that_has_such_a_name_already_is_still_judged_and_rolled_back() -> None:
