@@ -19,7 +19,7 @@ from policy.decision.policies import Policies
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch, encode_watch
-from policy.state.row import Row, decode, encode
+from policy.state.row import Row, decode, encode, known_since
 from schemas.errors import Misconfigured, Rejected
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
@@ -117,9 +117,13 @@ class WatchExecutions:
         """
         if not (records and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
-        data = self._table.rows_of(partition).get(KEY)
+        rows = self._table.rows_of(partition)
+        data = rows.get(KEY)
         watch = OutageWatch() if data is None else decode_watch(data)
-        timeline = watch.follow(records, self._settings.outages)
+        followed_to = watch.read_to
+        timeline = watch.follow(
+            records, self._settings.outages, lambda key: known_since(rows.get(key), followed_to)
+        )
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 

@@ -32,7 +32,11 @@ class PartitionLog:
     def follow(self, log: Sequence[LogRecord]) -> None:
         """Learn about outages from the part of the log that is read next."""
         if self._watch is not None:
-            self._timeline = self._watch.follow(log, self._outages)
+            self._timeline = self._watch.follow(log, self._outages, self._known_since)
+
+    def _known_since(self, key: bytes) -> int | None:
+        row = self.row(key.decode())
+        return None if row is None else row.first_activated
 
     def read(self, record: LogRecord) -> list[RollbackCommand | None]:
         """Return the command that the next record demands by each policy. Offsets ascend."""

@@ -45,6 +45,7 @@ def activate(
         reactivated=reactivated,
         baseline=None,
         tool_evidence=ToolEvidence() if keeps_evidence else None,
+        first_activated=offset if row is None else row.first_activated,
     )
     if row is None:
         return after

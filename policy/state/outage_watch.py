@@ -11,29 +11,38 @@ tools there are. With many tools in a cell it is a sample of them, weighed by ho
 executed.
 
 A version that has not succeeded since its activation says nothing about an outage: several broken
-versions that are deployed at the same time are no outage.
+versions that are deployed at the same time are no outage. Executions of tools that were never
+activated say nothing either. And an outage must not rest on one producer while the others are well
+(``policy.state.producers``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import ceil, comb
-from typing import Final, NamedTuple
+from sys import maxsize
+from typing import Final
 from zlib import crc32
 
 import msgspec
 
 from policy.state.log import LogRecord
 from policy.state.outage import Outage, OutageTimeline, is_lasting
+from policy.state.producers import (
+    ACTIVATED,
+    CELLS,
+    FAILED,
+    SUCCEEDED,
+    UNUSED,
+    FailingTools,
+    Producers,
+    producer_of,
+)
 from schemas.execution_entry import ExecutionEntry
 from schemas.outages import OutageRules
 
 KEY: Final = b"\0outages"
 """The key of this row in the table. No tool can have it, because names contain no NUL."""
 
-_CELLS: Final = 64
-_UNUSED, _SUCCEEDED, _FAILED, _ACTIVATED = range(4)
-"""The state of a cell: never used; the last execution succeeded; it failed; a version was activated
-and has not succeeded since."""
 _MOST_OUTAGES: Final = 8
 """So many outages are remembered, for tools that failed in one and were not executed since."""
 _LASTING_WINDOWS: Final = 10
@@ -53,15 +62,9 @@ _HALVE_AT: Final = 4_096
 """When so many executions were counted for the usual failure rate, the counts are halved."""
 
 
-class FailingTools(NamedTuple):
-    """Tools (cells) that were executed lately, and those whose last execution failed."""
-
-    tools: int
-    failing: int
-
-    def without_one_failing(self) -> "FailingTools":
-        """Return the numbers without one tool that fails."""
-        return FailingTools(self.tools - 1, self.failing - 1)
+KnownSince = Callable[[bytes], int | None]
+"""For a tool's key, the offset of its first activation (or any offset before what is read next);
+None if the tool was not activated before what is read next."""
 
 
 class OutageWatch(msgspec.Struct, array_like=True, gc=False):
@@ -71,9 +74,9 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """The offset of the last record that was taken in."""
     now_ms: int = 0
     """The newest timestamp of a record."""
-    seconds: list[int] = msgspec.field(default_factory=lambda: [0] * _CELLS)
+    seconds: list[int] = msgspec.field(default_factory=lambda: [0] * CELLS)
     """For each cell, when one of its tools was last executed or activated."""
-    states: list[int] = msgspec.field(default_factory=lambda: [_UNUSED] * _CELLS)
+    states: list[int] = msgspec.field(default_factory=lambda: [UNUSED] * CELLS)
     """For each cell, its state."""
     executions: int = 0
     """Executions that were counted for the usual failure rate."""
@@ -85,17 +88,26 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """The second in which it was last checked whether the suspicion still holds."""
     spans: list[tuple[int, int | None]] = []
     """The last outages as tuples of ``policy.state.outage.Outage``, the newest last."""
+    producers: Producers = msgspec.field(default_factory=Producers)
+    """For each cell, who executed its tools."""
+    doubted_ms: int = 0
+    """Since when the newest suspicion is or was there."""
 
-    def follow(self, log: Iterable[LogRecord], rules: OutageRules) -> OutageTimeline:
+    def follow(
+        self, log: Iterable[LogRecord], rules: OutageRules, known_since: KnownSince
+    ) -> OutageTimeline:
         """Take in records in the order of the partition's log, and return what was known at each.
 
         Records that were taken in before are skipped; nothing can be said about them any more, and
-        the rows of their tools have read them too.
+        the rows of their tools have read them too. Executions of a tool count from its first
+        activation on.
         """
         changes: list[int] = []
         known = [self._outages]
         deferred: list[int] = []
+        since: dict[bytes, int] = {}
         seconds, states, is_calm = self.seconds, self.states, self.is_calm
+        producers = self.producers.newest
         for record in log:
             offset, timestamp_ms, entry = record.offset, record.timestamp_ms, record.entry
             if offset <= self.read_to:
@@ -103,13 +115,19 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             self.read_to = offset
             if timestamp_ms > self.now_ms:
                 self.now_ms = timestamp_ms
-            cell = crc32(record.key) % _CELLS
-            seconds[cell] = self.now_ms // 1_000
+            cell = crc32(key := record.key) % CELLS
             if not isinstance(entry, ExecutionEntry):
-                states[cell] = _ACTIVATED
+                since[key] = min(_since(key, since, known_since), offset)
+                seconds[cell], states[cell] = self.now_ms // 1_000, ACTIVATED
+                self.producers.activated(cell)
                 continue
+            if offset < (since.get(key) or _since(key, since, known_since)):
+                continue
+            if producers[cell] != (producer := producer_of(entry)):
+                self.producers.changed(cell, producer, seconds[cell], states[cell])
+            seconds[cell] = self.now_ms // 1_000
             if is_calm and entry.success:  # nearly always
-                states[cell] = _SUCCEEDED
+                states[cell] = SUCCEEDED
                 self.executions += 1
                 if self.executions >= _HALVE_AT:
                     self._halve()
@@ -143,8 +161,17 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         lately = [
             state for state, at in zip(self.states, self.seconds, strict=True) if at >= since_s
         ]
-        failing = lately.count(_FAILED)
-        return FailingTools(lately.count(_SUCCEEDED) + failing, failing)
+        failing = lately.count(FAILED)
+        return FailingTools(lately.count(SUCCEEDED) + failing, failing)
+
+    def _others_are_well(self, share: float, since_ms: int) -> bool:
+        """Return whether fewer than this share of tools failed for others than the loudest.
+
+        The loudest is the producer with the most failing tools. If nobody else has executed
+        anything since then, nobody is known to be well.
+        """
+        others = self.producers.others_than_loudest(self.seconds, self.states, since_ms // 1_000)
+        return others.tools > 0 and others.failing < share * others.tools
 
     @property
     def _outages(self) -> tuple[Outage, ...]:
@@ -169,7 +196,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         if not success:
             deferred = self._take_failure(cell, rules)
         else:
-            self.states[cell] = _SUCCEEDED
+            self.states[cell] = SUCCEEDED
             if self.lasts:
                 self._end_outage(self.failing_tools(rules), rules)
             elif self.suspected_ms is not None and self.checked_s != self.now_ms // 1_000:
@@ -185,10 +212,10 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         Only failures begin an outage.
         """
         states = self.states
-        if states[cell] != _ACTIVATED:
-            states[cell] = _FAILED
-        is_counted = states[cell] == _FAILED
-        if self.is_calm and states.count(_FAILED) == is_counted:
+        if states[cell] != ACTIVATED:
+            states[cell] = FAILED
+        is_counted = states[cell] == FAILED
+        if self.is_calm and states.count(FAILED) == is_counted:
             return False  # nearly always: one failing tool alone is no outage, and suspects none
         found = self.failing_tools(rules)
         if self.lasts:
@@ -217,6 +244,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             found.tools < rules.outage_tools
             or found.failing < rules.outage_share * found.tools
             or chance(found.failing, found.tools, self._usual_failure_rate) > _BY_CHANCE
+            # As long as decisions are deferred: what others did longer ago says nothing of now.
+            or self._others_are_well(rules.outage_share, self.now_ms - rules.doubt_s * 1_000)
         ):
             return False
         begin_ms = self.now_ms - rules.outage_window_s * 1_000
@@ -226,8 +255,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
 
     def _end_outage(self, found: FailingTools, rules: OutageRules) -> bool:
         """End the outage that lasts if it is over, and return whether it is."""
+        begun_ms = self.spans[-1][0] + rules.outage_window_s * 1_000
+        since_ms = min(begun_ms, self.now_ms - rules.doubt_s * 1_000)
         if (
             found.tools
+            and not self._others_are_well(rules.outage_share / 2, since_ms)
             and found.failing >= rules.outage_share / 2 * found.tools
             and (
                 found.tools < rules.outage_tools
@@ -252,12 +284,16 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     def _suspect(self, others: FailingTools, rules: OutageRules) -> bool:
         """Suspect an outage if enough other tools fail, and return whether a decision is deferred.
 
-        A decision is deferred for at most ``doubt_s`` seconds after the suspicion began.
+        A decision is deferred for at most ``doubt_s`` seconds after the suspicion began. A
+        suspicion that comes back within twice this time is the same one. Otherwise whoever can
+        make tools fail and succeed could defer all decisions for ever.
         """
         if not self._is_suspicious(others, rules):
             return False
         if self.suspected_ms is None:
-            self.suspected_ms = self.now_ms
+            if self.now_ms - self.doubted_ms > 2 * rules.doubt_s * 1_000:
+                self.doubted_ms = self.now_ms
+            self.suspected_ms = self.doubted_ms
         return self._is_suspected(rules)
 
     def _is_suspected(self, rules: OutageRules) -> bool:
@@ -271,6 +307,14 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             and others.failing >= rules.doubt_share * others.tools
             and chance(others.failing, others.tools, self._usual_failure_rate) <= _SUSPICIOUS
         )
+
+
+def _since(key: bytes, since: dict[bytes, int], known_since: KnownSince) -> int:
+    """Return the offset from which on executions of a tool count, and note it in ``since``."""
+    if key not in since:
+        found = known_since(key)
+        since[key] = maxsize if found is None else found
+    return since[key]
 
 
 @lru_cache(maxsize=4096)

@@ -55,6 +55,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The reasons for which this activation had a decision that was only published."""
     last_command: LastCommand | None = None
     """What the newest command rested on; None before the first."""
+    first_activated: int = -1
+    """The offset of the activation that made this row; -1 if the row is older than this field."""
 
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.
@@ -97,6 +99,18 @@ class _ReadTo(msgspec.Struct, array_like=True):
 def read_to_of(data: bytes) -> int:
     """Return ``read_to`` of an encoded row, without decoding the rest of it."""
     return _READ_TO_DECODER.decode(data).offset
+
+
+def known_since(data: bytes | None, followed_to: int) -> int | None:
+    """Return the offset from which on a tool was known, for a reader of the partition's log.
+
+    ``data`` is the encoded row of the tool; None if the tool was never activated. A row that has
+    read no further than ``followed_to``, to which the reader has read the log, was there before
+    what the reader reads next. Only after a crash a row may have read further.
+    """
+    if data is None:
+        return None
+    return -1 if read_to_of(data) <= followed_to else decode(data).first_activated
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

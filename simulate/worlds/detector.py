@@ -45,7 +45,7 @@ def _by_detector(histories: Iterable[History], rules: Rules) -> RolledBack:
     records = [LogRecord.of(offset, at_ms, entry) for offset, (at_ms, entry) in enumerate(log)]
     policy, timeline = policy_for(rules), NO_OUTAGE
     if policy.watches_outages:
-        timeline = OutageWatch().follow(records, OutageRules())
+        timeline = OutageWatch().follow(records, OutageRules(), lambda _: None)
     logs: dict[bytes, list[LogRecord]] = {}
     for record in records:
         logs.setdefault(record.key, []).append(record)

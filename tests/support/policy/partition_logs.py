@@ -45,13 +45,21 @@ class PartitionLogWriter:
         )
         self.log.append((len(self.log), at_ms, activation))
 
-    def run(self, tool: str, at_ms: int, success: bool, error: str = "ConnectionError") -> None:
+    def run(
+        self,
+        tool: str,
+        at_ms: int,
+        success: bool,
+        error: str = "ConnectionError",
+        session: str | None = None,
+    ) -> None:
         execution = ExecutionEntry(
             UUID(int=len(self.log)),
             tool,
             success,
             "",
             error_type=None if success else error,
+            session_id=session,
             executed_us=at_ms * 1_000,
         )
         self.log.append((len(self.log), at_ms, execution))
@@ -71,25 +79,33 @@ def tools_of(number: int) -> list[str]:
 
 
 def random_log(seed: int) -> list[Record]:
-    """Return a random log, with periods of few failures and periods of many."""
+    """Return a random log, with periods of few failures and periods of many.
+
+    The last tool is executed before its first activation, too, and one producer of three may be the
+    only one that fails.
+    """
     random = Random(seed)
     writer, tools = PartitionLogWriter(random=random), tools_of(random.choice((3, 5, 12, 40)))
     at_ms = BEGIN_MS
-    for tool in tools:
+    for tool in tools[:-1]:
         writer.deploy(tool, at_ms)
-    failure_rate, pace_ms = 0.0, 500
+    failure_rate, pace_ms, failing_alone = 0.0, 500, False
     for _ in range(400):
         what = random.random()
         if what < 0.03:
             failure_rate = random.choice((0.0, 0.0, 0.02, 0.3, 0.9, 1.0))
             pace_ms = random.choice((0, 100, 500, 3_000))
+            failing_alone = random.random() < 0.3
         elif what < 0.05:
             writer.deploy(random.choice(tools), at_ms)
         elif what < 0.06:
             at_ms += random.choice((20_000, 61_000, 700_000))
         at_ms += random.choice((pace_ms, 0, 2 * pace_ms))
         late_ms = random.choice((0, 0, 0, 0, -2_000))
-        writer.run(random.choice(tools), at_ms + late_ms, random.random() >= failure_rate)
+        session = random.choice((None, "one", "one", "one", "two"))
+        rate = failure_rate if session == "one" or not failing_alone else 0.0
+        success = random.random() >= rate
+        writer.run(random.choice(tools), at_ms + late_ms, success, session=session)
     return writer.log
 
 

@@ -8,7 +8,7 @@ from policy.decision.fold import fold_all
 from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch, decode_watch, encode_watch
-from policy.state.row import Row, decode, encode
+from policy.state.row import Row, decode, encode, known_since
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from tests.support.policy.partition import Partition
@@ -26,7 +26,12 @@ class Detector:
 
     def take(self, batch: Sequence[Record]) -> None:
         watch = decode_watch(self.watch)
-        timeline = watch.follow([LogRecord.of(*each) for each in batch], self.settings.outages)
+        followed_to = watch.read_to
+        timeline = watch.follow(
+            [LogRecord.of(*each) for each in batch],
+            self.settings.outages,
+            lambda key: known_since(self.rows.get(key.decode()), followed_to),
+        )
         logs: dict[str, list[LogRecord]] = {}
         for record in batch:
             logs.setdefault(record[2].tool_name, []).append(LogRecord.of(*record))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from math import ceil, comb
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.exhaustive
 
 QUICK = OutageRules(outage_tools=3, outage_window_s=20, doubt_s=5)
 RULES = (OutageRules(), QUICK, OutageRules(outage_tools=2, outage_share=0.9, doubt_share=0.5))
+HASHES = {"": 0} | {name: crc32(name.encode()) & 0xFFFF for name in ("one", "two")}
+"""Of two producers with equally many failing tools the one with the larger hash is the loudest."""
 
 
 @dataclass
@@ -24,7 +27,12 @@ class SlowWatch:
     """What is known at each record, from all records up to it. Cells are tools here."""
 
     rules: OutageRules
-    seen: list[tuple[int, str, str]] = field(default_factory=list)
+    seen: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """The time, the tool, what happened, and who executed it."""
+    now_ms: int = 0
+    activated: set[str] = field(default_factory=set)
+    recognised: list[int] = field(default_factory=list)
+    doubted_ms: int = 0
     spans: list[list[Any]] = field(default_factory=list)
     counted: list[bool] = field(default_factory=list)
     suspected_ms: int | None = None
@@ -35,17 +43,42 @@ class SlowWatch:
         return bool(self.spans) and self.spans[-1][1] is None
 
     def shares(self, but: str = "") -> tuple[int, int]:
-        now_ms = max(each[0] for each in self.seen)
         window_s = self.rules.outage_window_s * (10 if self.lasts() else 1)
-        since_s = (now_ms - window_s * 1_000) // 1_000
-        newest: dict[str, tuple[int, str]] = {}
-        now = 0
-        for at_ms, tool, outcome in self.seen:
-            now = max(now, at_ms)
-            is_new = outcome == "failed" and newest.get(tool, (0, ""))[1] == "new"
-            newest[tool] = now, "new" if is_new else outcome
-        live = [s for t, (at, s) in newest.items() if at // 1_000 >= since_s and t != but]
+        since_s = (self.now_ms - window_s * 1_000) // 1_000
+        live = [
+            history[-1][1]
+            for tool, history in self.histories().items()
+            if history[-1][0] // 1_000 >= since_s and tool != but
+        ]
         return len(live) - live.count("new"), live.count("failed")
+
+    def histories(self) -> dict[str, list[tuple[int, str, str]]]:
+        """Return of each tool the time, the state and the producer of all since its activation."""
+        histories: dict[str, list[tuple[int, str, str]]] = {}
+        for now, tool, outcome, producer in self.seen:
+            history = histories.setdefault(tool, [])
+            if outcome == "new":
+                history.clear()
+            is_new = outcome == "failed" and bool(history) and history[-1][1] == "new"
+            history.append((now, "new" if is_new else outcome, producer))
+        return histories
+
+    def others_are_well(self, share: float, since_ms: int) -> bool:
+        """Compare with what was seen by all but the producer with the most failing tools."""
+        histories = self.histories()
+        loud: dict[str, int] = {}
+        for history in histories.values():
+            _, state, producer = history[-1]
+            if state == "failed":
+                loud[producer] = loud.get(producer, 0) + 1
+        loudest = max(loud, key=lambda name: (loud[name], HASHES[name]), default="nobody")
+        tools = failing = 0
+        for history in histories.values():
+            by_others = [each for each in history if each[2] not in (loudest, "applier")]
+            if by_others and by_others[-1][0] // 1_000 >= since_ms // 1_000:
+                tools += by_others[-1][1] != "new"
+                failing += by_others[-1][1] == "failed"
+        return tools > 0 and failing < share * tools
 
     def usual(self) -> float:
         executions, failures = self.halves
@@ -71,23 +104,31 @@ class SlowWatch:
         """Return whether the record is a failure at which decisions are deferred."""
         _, at_ms, entry = record
         rules, tool = self.rules, entry.tool_name
+        now_ms = self.now_ms = max(self.now_ms, at_ms)
         if isinstance(entry, Activation):
-            self.seen.append((at_ms, tool, "new"))
+            self.activated.add(tool)
+            self.seen.append((now_ms, tool, "new", "applier"))
             return False
-        self.seen.append((at_ms, tool, "good" if entry.success else "failed"))
-        now_ms = max(each[0] for each in self.seen)
+        if tool not in self.activated:
+            return False
+        producer = entry.session_id or ""
+        self.seen.append((now_ms, tool, "good" if entry.success else "failed", producer))
         tools, failing = self.shares()
         deferred = False
         if self.lasts():
             usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
-            if failing < rules.outage_share / 2 * tools or tools == 0 or usual:
+            since_ms = min(self.recognised[-1], now_ms - rules.doubt_s * 1_000)
+            well = self.others_are_well(rules.outage_share / 2, since_ms)
+            if failing < rules.outage_share / 2 * tools or tools == 0 or usual or well:
                 self.spans[-1][1] = now_ms
         elif (
             not entry.success
             and tools >= rules.outage_tools
             and failing >= rules.outage_share * tools
             and self.improbable(failing, tools, 0.001)
+            and not self.others_are_well(rules.outage_share, now_ms - rules.doubt_s * 1_000)
         ):
+            self.recognised.append(now_ms)
             self.spans.append([now_ms - rules.outage_window_s * 1_000, None])
             self.suspected_ms = None
         elif self.suspected_ms is not None and self.checked_s != now_ms // 1_000:
@@ -95,7 +136,10 @@ class SlowWatch:
             if not self.is_suspicious(tools - 1, failing - 1):
                 self.suspected_ms = None
         if not entry.success and not self.lasts() and self.is_suspicious(*self.shares(but=tool)):
-            self.suspected_ms = now_ms if self.suspected_ms is None else self.suspected_ms
+            if self.suspected_ms is None:
+                if now_ms - self.doubted_ms > 2 * rules.doubt_s * 1_000:
+                    self.doubted_ms = now_ms
+                self.suspected_ms = self.doubted_ms
             deferred = now_ms - self.suspected_ms <= rules.doubt_s * 1_000
         if not self.lasts() or record[0] % 8 == 0:
             self.halves[0] += 1
@@ -109,7 +153,12 @@ def test_the_watch_knows_what_the_oracle_knows(which: int) -> None:
     for seed in range(cases(40)):
         slow, watch = SlowWatch(RULES[which]), OutageWatch()
         for record in random_log(seed):
-            timeline = watch.follow([LogRecord.of(*record)], RULES[which])
+            known = slow.activated
+            timeline = watch.follow(
+                [LogRecord.of(*record)],
+                RULES[which],
+                lambda key: 0 if key.decode() in known else None,
+            )
             deferred = slow.read(record)
             spans = tuple(tuple(each) for each in slow.spans[-8:])
             assert timeline.outages_at(record[0]) == spans, (seed, record[0])
