@@ -27,5 +27,6 @@ class OutageRules(BaseModel):
     """Guarded: an outage is suspected, and a decision deferred, when at least this share of the
     *other* tools fails."""
     doubt_s: Annotated[int, Field(ge=0)] = 30
-    """Guarded: how long decisions are deferred at most while an outage is suspected, in seconds. 0
-    switches this off."""
+    """Guarded: how long decisions are deferred at most while an outage is suspected, in seconds. As
+    long executions of other producers show that they are well, so that one producer alone makes no
+    outage. 0 switches both off."""

@@ -68,6 +68,41 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
     assert 'rollguard_outage{partition="0"} 0.0' in await guarded.metrics("detector")
 
 
+async def test_failures_of_tools_that_nobody_deployed_are_no_outage(guarded: System) -> None:
+    """An attacker who may publish executions cannot keep a broken version by them."""
+    first, *_ = tools = tools_of_one_partition(guarded, 6)
+    nobody = tools_of_one_partition(guarded, 200)[6:]
+    await deployed(guarded, tools)
+    for number in range(20):
+        await guarded.run(*(execution(name, ERROR) for name in nobody[number::4]))
+        await guarded.run(*(execution(tool, ERROR if tool == first else None) for tool in tools))
+
+    async def is_rolled_back() -> bool:
+        return await rolled_back(guarded) == [first]
+
+    await until(is_rolled_back)
+    assert "rollguard_outages_total 0.0" in await guarded.metrics("detector")
+
+
+async def test_one_producer_makes_no_outage_while_others_are_well(guarded: System) -> None:
+    first, *_ = tools = tools_of_one_partition(guarded, 6)
+    await deployed(guarded, tools)
+
+    def by(session: str, tool: str, error: str | None = None) -> Execution:
+        return execution(tool, error).model_copy(update={"session_id": session})
+
+    for number in range(20):
+        await guarded.run(*(by("engine", tool, ERROR if tool == first else None) for tool in tools))
+        await guarded.run(*(by("attacker", tool, ERROR) for tool in tools))
+        await guarded.run(by("other", first, ERROR), by(f"session-{number}", first, ERROR))
+
+    async def is_rolled_back() -> bool:
+        return first in await rolled_back(guarded)
+
+    await until(is_rolled_back)
+    assert "rollguard_outages_total 0.0" in await guarded.metrics("detector")
+
+
 def called(run: Execution, caller: str) -> Execution:
     return run.model_copy(update={"caller": caller})
 

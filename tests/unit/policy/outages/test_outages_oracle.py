@@ -39,6 +39,9 @@ class SlowWatch:
     checked_s: int = 0
     halves: list[int] = field(default_factory=lambda: [0, 0])
 
+    def known_since(self, key: bytes) -> int | None:
+        return 0 if key.decode() in self.activated else None
+
     def lasts(self) -> bool:
         return bool(self.spans) and self.spans[-1][1] is None
 
@@ -100,34 +103,45 @@ class SlowWatch:
             and self.improbable(failing, tools, 0.05)
         )
 
+    def is_over(self, tools: int, failing: int) -> bool:
+        rules = self.rules
+        usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
+        since_ms = min(self.recognised[-1], self.now_ms - rules.doubt_s * 1_000)
+        well = self.others_are_well(rules.outage_share / 2, since_ms)
+        return failing < rules.outage_share / 2 * tools or tools == 0 or usual or well
+
+    def is_outage(self, tools: int, failing: int) -> bool:
+        rules = self.rules
+        return (
+            tools >= rules.outage_tools
+            and failing >= rules.outage_share * tools
+            and self.improbable(failing, tools, 0.001)
+            and not self.others_are_well(rules.outage_share, self.now_ms - rules.doubt_s * 1_000)
+        )
+
     def read(self, record: Record) -> bool:
         """Return whether the record is a failure at which decisions are deferred."""
-        _, at_ms, entry = record
-        rules, tool = self.rules, entry.tool_name
-        now_ms = self.now_ms = max(self.now_ms, at_ms)
+        offset, at_ms, entry = record
+        tool = entry.tool_name
+        self.now_ms = max(self.now_ms, at_ms)
         if isinstance(entry, Activation):
             self.activated.add(tool)
-            self.seen.append((now_ms, tool, "new", "applier"))
+            self.seen.append((self.now_ms, tool, "new", "applier"))
             return False
         if tool not in self.activated:
             return False
         producer = entry.session_id or ""
-        self.seen.append((now_ms, tool, "good" if entry.success else "failed", producer))
+        self.seen.append((self.now_ms, tool, "good" if entry.success else "failed", producer))
+        return self.judge(offset, tool, entry.success)
+
+    def judge(self, offset: int, tool: str, success: bool) -> bool:
+        rules, now_ms = self.rules, self.now_ms
         tools, failing = self.shares()
         deferred = False
         if self.lasts():
-            usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
-            since_ms = min(self.recognised[-1], now_ms - rules.doubt_s * 1_000)
-            well = self.others_are_well(rules.outage_share / 2, since_ms)
-            if failing < rules.outage_share / 2 * tools or tools == 0 or usual or well:
+            if self.is_over(tools, failing):
                 self.spans[-1][1] = now_ms
-        elif (
-            not entry.success
-            and tools >= rules.outage_tools
-            and failing >= rules.outage_share * tools
-            and self.improbable(failing, tools, 0.001)
-            and not self.others_are_well(rules.outage_share, now_ms - rules.doubt_s * 1_000)
-        ):
+        elif not success and self.is_outage(tools, failing):
             self.recognised.append(now_ms)
             self.spans.append([now_ms - rules.outage_window_s * 1_000, None])
             self.suspected_ms = None
@@ -135,15 +149,15 @@ class SlowWatch:
             self.checked_s = now_ms // 1_000
             if not self.is_suspicious(tools - 1, failing - 1):
                 self.suspected_ms = None
-        if not entry.success and not self.lasts() and self.is_suspicious(*self.shares(but=tool)):
+        if not success and not self.lasts() and self.is_suspicious(*self.shares(but=tool)):
             if self.suspected_ms is None:
                 if now_ms - self.doubted_ms > 2 * rules.doubt_s * 1_000:
                     self.doubted_ms = now_ms
                 self.suspected_ms = self.doubted_ms
             deferred = now_ms - self.suspected_ms <= rules.doubt_s * 1_000
-        if not self.lasts() or record[0] % 8 == 0:
+        if not self.lasts() or offset % 8 == 0:
             self.halves[0] += 1
-            self.halves[1] += not entry.success
+            self.halves[1] += not success
         return deferred
 
 
@@ -153,12 +167,7 @@ def test_the_watch_knows_what_the_oracle_knows(which: int) -> None:
     for seed in range(cases(40)):
         slow, watch = SlowWatch(RULES[which]), OutageWatch()
         for record in random_log(seed):
-            known = slow.activated
-            timeline = watch.follow(
-                [LogRecord.of(*record)],
-                RULES[which],
-                lambda key: 0 if key.decode() in known else None,
-            )
+            timeline = watch.follow([LogRecord.of(*record)], RULES[which], slow.known_since)
             deferred = slow.read(record)
             spans = tuple(tuple(each) for each in slow.spans[-8:])
             assert timeline.outages_at(record[0]) == spans, (seed, record[0])
