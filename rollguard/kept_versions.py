@@ -8,7 +8,7 @@ used. Several engines may share the folder: each file is replaced as a whole.
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -68,12 +68,23 @@ class KeptVersions:
         else:
             self._is_failing = False
 
-    def keep_only(self, tool_names: Iterable[str]) -> None:
-        """Remove the kept versions of all other tools."""
+    def replace(self, versions: Iterable[ToolVersion]) -> None:
+        """Keep each of these versions if a version of its tool is kept."""
+        for version in versions:
+            if os.path.lexists(self._file_of(version.tool_name)):
+                self.keep(version)
+
+    def keep_only(self, tool_names: Iterable[str], chosen: Container[str]) -> None:
+        """Remove the kept versions of all other tools that are among the chosen ones.
+
+        Another engine may keep other tools in the folder. A file that holds no version is removed.
+        """
         files = {self._file_of(tool_name) for tool_name in tool_names}
         try:
             for file in set(self.folder.glob(f"*{_SUFFIX}")) - files:
-                file.unlink(missing_ok=True)
+                version = self._read(file)
+                if version is None or version.tool_name in chosen:
+                    file.unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             self._failed(error)
 

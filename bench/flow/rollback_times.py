@@ -39,7 +39,7 @@ class RollbackTimes:
             ("command", topics.commands, RollbackCommand.from_bytes),
             ("outcome", topics.outcomes, _applied),
         )
-        async with ToolRegistry(settings, _Loader()) as registry:
+        async with ToolRegistry(settings, _Loader(), lazy=False) as registry:
             registry.on_change.append(times._reloaded)
             tasks = [asyncio.create_task(times._follow(settings, *each)) for each in follow]
             tasks.append(asyncio.create_task(times._poll(settings)))

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 from examples.autonomous_loop.watch import Watch
+from examples.engine.catalogue import TOOLS
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
 from examples.engine.tool_process import ToolProcess, ToolProcessLoader
@@ -42,7 +43,7 @@ async def orchestrated(settings: Settings) -> AsyncIterator[Orchestrator]:
     session_id = f"autonomous-loop-{uuid4().hex[:8]}"
     async with (
         EngineClient(settings) as client,
-        ToolRegistry(settings, ToolProcessLoader()) as registry,
+        ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry,
     ):
         await registry.caught_up.wait()
         engine = Engine(client, registry, stdlib_files()[:FILES], session_id=session_id)

@@ -30,11 +30,10 @@ async def main() -> None:
     settings = load_settings()
     async with (
         LateClient(settings) as client,
-        ToolRegistry(settings, ToolProcessLoader()) as registry,
+        ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry,
     ):
-        await registry.caught_up.wait()
         for tool in TOOLS.values():
-            if registry.get(tool.name) is None:
+            if await registry.load(tool.name) is None:
                 await (await client.connected()).deploy(tool.name, tool.code(1))
         engine = Engine(client, registry, stdlib_files())
         engine.on_run.append(_log_run)

@@ -64,7 +64,7 @@ class Engine:
         Return None as long as the tool has no version. If the tool fails, that is a run like any
         other. Raises what ``publish_execution`` raises.
         """
-        loaded = self._registry.get(tool_name)
+        loaded = await self._registry.load(tool_name)
         if loaded is None:
             return None
         path = next(self._files[tool_name])

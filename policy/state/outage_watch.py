@@ -128,9 +128,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             seconds[cell] = self.now_ms // 1_000
             if is_calm and entry.success:  # nearly always
                 states[cell] = SUCCEEDED
-                self.executions += 1
-                if self.executions >= _HALVE_AT:
-                    self._halve()
+                self._count(failed=False)
                 continue
             if self._take(cell, offset, entry.success, rules):
                 deferred.append(offset)
@@ -203,7 +201,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 self._end_suspicion(self.failing_tools(rules), rules)
         # An outage is not usual: only a sample of its executions counts for the usual rate.
         if not self.lasts or offset % _SAMPLE_OF == 0:
-            self._count(not success)
+            self._count(failed=not success)
         return deferred
 
     def _take_failure(self, cell: int, rules: OutageRules) -> bool:
@@ -228,15 +226,12 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             self._end_suspicion(found, rules)
         return self._suspect(found.without_one_failing() if is_counted else found, rules)
 
-    def _count(self, failed: bool) -> None:
+    def _count(self, *, failed: bool) -> None:
         self.executions += 1
         self.failures += failed
         if self.executions >= _HALVE_AT:
-            self._halve()
-
-    def _halve(self) -> None:
-        self.executions //= 2
-        self.failures //= 2
+            self.executions //= 2
+            self.failures //= 2
 
     def _begin_outage(self, found: FailingTools, rules: OutageRules) -> bool:
         """Begin an outage if the failing tools are one, and return whether they are."""

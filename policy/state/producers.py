@@ -66,9 +66,7 @@ class Producers(msgspec.Struct, array_like=True, gc=False):
         ``seconds`` and ``states`` are those of the last executions.
         """
         loud = Counter(
-            producer
-            for producer, state in zip(self.newest, states, strict=True)
-            if state == FAILED
+            producer for producer, state in zip(self.newest, states, strict=True) if state == FAILED
         )
         loudest = max(loud, key=lambda producer: (loud[producer], producer), default=None)
         seen = [

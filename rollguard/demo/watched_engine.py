@@ -71,10 +71,9 @@ async def watched_engine(
     watch, stop = RunWatch(), asyncio.Event()
 
     def show(loaded: LoadedTool[ToolProcess]) -> None:
-        if loaded.version.tool_name in TOOLS:
-            view.loaded(loaded.version)
+        view.loaded(loaded.version)
 
-    async with ToolRegistry(settings, ToolProcessLoader()) as registry:
+    async with ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry:
         registry.on_change.append(show)
         engine = Engine(client, registry, stdlib_files())
         engine.on_run += [watch.add, view.ran]

@@ -271,7 +271,7 @@ async def test_the_registry_catches_up_and_follows(settings: Settings) -> None:
             *(client.publish("tool-versions", *pair) for pair in zip(old, new, strict=True))
         )
         seen: list[LoadedTool[str]] = []
-        registry = ToolRegistry(settings, CodeLoader())
+        registry = ToolRegistry(settings, CodeLoader(), lazy=False)
         registry.on_change.append(seen.append)
         async with registry:
             await asyncio.wait_for(registry.caught_up.wait(), 20)

@@ -76,7 +76,7 @@ def codes(registry: ToolRegistry[str], *tools: str) -> list[str | None]:
 
 async def _run_and_stop(settings: Settings) -> None:
     """Run an engine until it has caught up."""
-    async with ToolRegistry(settings, Codes()) as registry:
+    async with ToolRegistry(settings, Codes(), lazy=False) as registry:
         await asyncio.wait_for(registry.caught_up.wait(), 30)
         assert registry.silent_since is None
 
@@ -89,7 +89,7 @@ async def test_an_engine_starts_without_kafka_and_goes_on_when_it_comes_back(
         await broker.publish(version(5, "gone", "old"))
         await _run_and_stop(broker.settings)
     with capture_logs() as logs:
-        async with ToolRegistry(broker.settings, Codes()) as registry:
+        async with ToolRegistry(broker.settings, Codes(), lazy=False) as registry:
             assert registry.caught_up.is_set()
             assert codes(registry, "parser", "fetcher", "old") == ["one", "kept", "gone"]
             since = registry.silent_since
@@ -109,7 +109,7 @@ async def test_an_engine_starts_without_kafka_and_goes_on_when_it_comes_back(
     assert [events.count(each) for each in ("kept_versions_in_use", "kafka_heard_again")] == [1, 1]
     [silent] = [entry for entry in logs if entry["event"] == "kafka_silent"]
     assert silent["since"] == since.isoformat()
-    async with ToolRegistry(broker.settings, Codes()) as again:  # away once more
+    async with ToolRegistry(broker.settings, Codes(), lazy=False) as again:  # away once more
         assert codes(again, "parser", "fetcher", "old") == ["three", "kept", "newer"]
 
 
@@ -119,7 +119,7 @@ async def test_silence_while_the_engine_runs_is_said(tmp_path: Path) -> None:
     with capture_logs() as logs:
         with broker.runs():
             await broker.publish(version(1, "one"))
-            registry = await ToolRegistry(broker.settings, Codes()).__aenter__()
+            registry = await ToolRegistry(broker.settings, Codes(), lazy=False).__aenter__()
             await asyncio.wait_for(registry.caught_up.wait(), 30)
 
         async def is_silent() -> bool:
@@ -146,7 +146,7 @@ async def test_a_tool_of_which_kafka_has_no_version_is_not_used_any_more(tmp_pat
     with broker.runs():
         await broker.publish(version(9, "nine"), version(9, "foreign", "other"))
         await _run_and_stop(broker.settings)
-    async with ToolRegistry(broker.settings, Codes()) as registry:
+    async with ToolRegistry(broker.settings, Codes(), lazy=False) as registry:
         assert codes(registry, "parser", "other") == ["nine", "foreign"]
         with broker.runs():
             await broker.publish(version(1, "one"))
@@ -161,7 +161,7 @@ async def test_a_tool_of_which_kafka_has_no_version_is_not_used_any_more(tmp_pat
 async def test_without_kept_versions_an_engine_does_not_start(tmp_path: Path) -> None:
     broker = Broker("embedded", tmp_path)
     with pytest.raises(Retryable, match="does not answer"):
-        async with ToolRegistry(broker.settings, Codes()):
+        async with ToolRegistry(broker.settings, Codes(), lazy=False):
             pass
 
 
@@ -170,8 +170,8 @@ async def test_two_engines_share_a_data_dir(tmp_path: Path) -> None:
     with broker.runs():
         await broker.publish(version(1, "one"))
         async with (
-            ToolRegistry(broker.settings, Codes()) as first,
-            ToolRegistry(broker.settings, Codes()) as second,
+            ToolRegistry(broker.settings, Codes(), lazy=False) as first,
+            ToolRegistry(broker.settings, Codes(), lazy=False) as second,
         ):
             for number in range(2, 12):
                 await broker.publish(version(number, f"code {number}"))
@@ -182,8 +182,8 @@ async def test_two_engines_share_a_data_dir(tmp_path: Path) -> None:
             await first.wait_for("parser", is_newest, 30)
             await second.wait_for("parser", is_newest, 30)
     async with (
-        ToolRegistry(broker.settings, Codes()) as first,
-        ToolRegistry(broker.settings, Codes()) as second,
+        ToolRegistry(broker.settings, Codes(), lazy=False) as first,
+        ToolRegistry(broker.settings, Codes(), lazy=False) as second,
     ):
         assert codes(first, "parser") == codes(second, "parser") == ["code 11"]
 
@@ -194,7 +194,7 @@ async def test_a_data_dir_that_cannot_be_written_ends_nothing(tmp_path: Path) ->
     with broker.runs():
         await broker.publish(version(1, "one"), version(1, "x", "other"))
         with capture_logs() as logs:
-            async with ToolRegistry(broker.settings, Codes()) as registry:
+            async with ToolRegistry(broker.settings, Codes(), lazy=False) as registry:
                 await asyncio.wait_for(registry.caught_up.wait(), 30)
                 await broker.publish(version(2, "two"))
                 await registry.wait_for("parser", lambda each: each.tool == "two", 30)

@@ -148,7 +148,6 @@ async def test_an_engine_loads_no_version_of_an_aborted_transaction(
             await producer.abort_transaction()
         async with ToolRegistry(system.settings, Codes()) as registry:
             async with asyncio.timeout(WAIT_S):
-                await registry.caught_up.wait()
-            loaded = registry.get("t")
+                loaded = await registry.load("t")
             assert loaded is not None
             assert loaded.tool == V1

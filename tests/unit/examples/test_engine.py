@@ -28,7 +28,7 @@ class Registered:
     def __init__(self, **loaded: LoadedTool[ToolProcess]) -> None:
         self.loaded = loaded
 
-    def get(self, tool_name: str) -> LoadedTool[ToolProcess] | None:
+    async def load(self, tool_name: str) -> LoadedTool[ToolProcess] | None:
         return self.loaded.get(tool_name)
 
 

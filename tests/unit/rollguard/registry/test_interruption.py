@@ -56,7 +56,7 @@ class Waits(ExecutesModules):
 
 @pytest.fixture
 def registry(tmp_path: Path) -> ToolRegistry[dict[str, Any]]:
-    return ToolRegistry(load_settings(data_dir=tmp_path), ExecutesModules())
+    return ToolRegistry(load_settings(data_dir=tmp_path), ExecutesModules(), lazy=False)
 
 
 @pytest.mark.parametrize("code", MODULES)
@@ -94,7 +94,7 @@ async def test_a_callback_and_an_unload_that_raise_stop_nothing(
 
 
 async def test_a_cancellation_by_the_engine_cancels_the_load(tmp_path: Path) -> None:
-    registry = ToolRegistry(load_settings(data_dir=tmp_path), Waits())
+    registry = ToolRegistry(load_settings(data_dir=tmp_path), Waits(), lazy=False)
     loading = asyncio.ensure_future(registry.reload(version(1, "x = 1")))
     await asyncio.sleep(0.01)
     loading.cancel()

@@ -43,7 +43,7 @@ def test_what_was_kept_is_read_back_and_is_closed_to_others(kept: KeptVersions) 
     assert other in kept.load()
     assert kept.folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in kept.folder.iterdir()} == {0o600}
-    kept.keep_only(["parser"])
+    kept.keep_only(["parser"], ("parser", "fetcher/../../x"))
     assert [each.activation for each in kept.load()] == [2]
 
 
@@ -210,7 +210,7 @@ def test_a_data_dir_that_is_a_file_or_read_only_is_said_once(tmp_path: Path) -> 
         with capture_logs() as logs, _as_another_user():
             kept.keep(ONE)
             kept.keep(ONE)
-            kept.keep_only([])
+            kept.keep_only([], [])
             assert kept.load() == []
         events = [entry["event"] for entry in logs]
         assert events.count("versions_not_kept") == 1

@@ -37,7 +37,7 @@ class FakeLoader:
 class Fixture:
     def __init__(self, folder: Path) -> None:
         self.loader = FakeLoader()
-        self.registry = ToolRegistry(load_settings(data_dir=folder), self.loader)
+        self.registry = ToolRegistry(load_settings(data_dir=folder), self.loader, lazy=False)
 
     async def take(self, *versions: ToolVersion) -> LoadedTool[str] | None:
         """Return what is in use for 'parser' after these records."""

@@ -1,18 +1,19 @@
-"""The current tools of an engine: loaded, checked, and replaced while the engine runs."""
+"""The registry: it follows `tool-versions`, and has the current tools of an engine in use."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import structlog
 
 from rollguard.interruption import is_interruption
 from rollguard.kafka_silence import KafkaSilence
 from rollguard.kept_versions import KeptVersions
+from rollguard.registry.chosen_tools import ChosenTools
+from rollguard.registry.loading import LoadedTool, Loader, Loads, named
 from schemas.deployment import ToolVersion, is_genuine
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
@@ -24,37 +25,10 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _RETRY_S: Final = 1.0
+LOADS_AT_ONCE: Final = 8
+"""How many versions a registry loads at the same time, unless it is told otherwise."""
 _KEEP_S: Final = 5.0
 """How long the end of the registry may wait for the disk."""
-
-
-class Loader(Protocol[T]):
-    """How an engine turns the code of a version into a tool that it can run."""
-
-    async def load(self, version: ToolVersion) -> T:
-        """Return the tool. Any exception becomes the version's load error, even a SystemExit.
-
-        Only a cancellation by the engine and a signal to the process do not. The loader must limit
-        the time itself: nothing else stops a load.
-        """
-        ...
-
-    async def unload(self, tool: T) -> None:
-        """Release what the tool holds. A call of it may still run: wait until that has ended."""
-        ...
-
-
-@dataclass(frozen=True)
-class LoadedTool(Generic[T]):
-    """A current version and its tool. Exactly one of ``tool`` and ``error`` is not None.
-
-    A version with an ``error`` is current all the same. The engine should publish each call of it
-    as a failed execution of this version with this error, so that the version is rolled back.
-    """
-
-    version: ToolVersion
-    tool: T | None
-    error: BaseException | None = None
 
 
 Changed = Callable[[LoadedTool[T]], None]
@@ -67,6 +41,14 @@ class ToolRegistry(Generic[T]):
     ``activation``; the version before stays in use until that is done. Code whose SHA-256 is not
     ``code_hash`` is never loaded.
 
+    ``tools`` are the names of the tools that the engine runs, or globs such as ``"web-*"``. Of all
+    others nothing is kept and nothing is loaded. Without it, the registry knows every tool on the
+    topic.
+
+    A tool is loaded when it is first asked for (``load``, ``get``, ``wait_for``, ``reload``). From
+    then on its newest version is always in use. With ``lazy=False`` all tools are loaded as soon as
+    they are known. At most ``loads_at_once`` versions are loaded at the same time.
+
     The versions in use are kept in ``settings.data_dir``. If Kafka does not answer when the engine
     starts, the kept versions are loaded. When Kafka answers again, each is replaced by the one that
     is current then.
@@ -76,9 +58,22 @@ class ToolRegistry(Generic[T]):
     raised: if the broker is away, the registry waits for it, and the tools stay in use.
     """
 
-    def __init__(self, settings: Settings, loader: Loader[T]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loader: Loader[T],
+        *,
+        tools: Iterable[str] | None = None,
+        lazy: bool = True,
+        loads_at_once: int = LOADS_AT_ONCE,
+    ) -> None:
         self._settings = settings
-        self._loader = loader
+        self._loads = Loads(loader, loads_at_once)
+        self._chosen = ChosenTools.of(tools)
+        self._lazy = lazy
+        self._wanted: set[str] = set()  # tools that were asked for
+        self._loop: asyncio.AbstractEventLoop | None = None  # while the registry is entered
+        self._is_reading = False  # whether the topic was not read to its end yet
         self._loaded: dict[str, LoadedTool[T]] = {}
         self._newest: dict[str, ToolVersion] = {}
         self._to_load: dict[str, None] = {}  # a dict as an ordered set: the order of the offers
@@ -88,15 +83,17 @@ class ToolRegistry(Generic[T]):
         self._kept = KeptVersions(settings)
         self._keeping = asyncio.Lock()
         self._keep_tasks: set[asyncio.Task[None]] = set()
-        self._unconfirmed: set[str] = set()  # tools in use that only the disk has named
+        self._unconfirmed: dict[str, ToolVersion] = {}  # versions that only the disk has named
+        self._unused: dict[str, None] = {}  # tools with a newer version that nobody asked for
         self._silence = KafkaSilence()
         self.caught_up = asyncio.Event()
-        """Set as soon as every version that the topic held at the start is loaded; if Kafka is away
-        at the start, as soon as every kept version is."""
+        """Set as soon as the topic is read as it was at the start, and every tool in it is loaded
+        that was asked for. If Kafka is away at the start, the same holds for the kept versions."""
         self.on_change: list[Changed[T]] = []
         """Functions to call with each ``LoadedTool`` when it comes into use; must not block."""
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         try:
             await self._begin()
         except BaseException:
@@ -116,8 +113,43 @@ class ToolRegistry(Generic[T]):
         return self._silence.since
 
     def get(self, tool_name: str) -> LoadedTool[T] | None:
-        """Return what is in use now; None if the tool is not known (yet)."""
+        """Return what is in use now; None if the tool is not known or not loaded (yet).
+
+        The first call for a tool begins to load it. Any thread may call this.
+        """
+        loaded = self._loaded.get(tool_name)
+        if loaded is None and self._want(tool_name) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._load_soon, tool_name)
+        return loaded
+
+    async def load(self, tool_name: str) -> LoadedTool[T] | None:
+        """Load the current version of a tool unless the tool is in use, and return what is in use.
+
+        If the registry has not caught up yet, wait until it has. Return None if the tool has no
+        version, or is not one of the chosen ones.
+        """
+        if not self._want(tool_name) and self._is_reading:
+            await self.caught_up.wait()
+        if tool_name not in self._loaded and self._want(tool_name):
+            await self._swap(tool_name)
         return self._loaded.get(tool_name)
+
+    def _want(self, tool_name: str) -> bool:
+        """Note that the tool is asked for, and return whether a version of it can be loaded now.
+
+        As long as the topic is read, only a kept version can be: the topic may hold a newer one
+        than the one that was read last.
+        """
+        if tool_name not in self._chosen:
+            return False
+        self._wanted.add(tool_name)
+        if self._is_reading:
+            return tool_name in self._unconfirmed
+        return tool_name in self._newest
+
+    def _load_soon(self, tool_name: str) -> None:
+        if self._loop is not None and not self._loading[tool_name].locked():
+            self._start(self._swap(tool_name))
 
     async def wait_for(
         self,
@@ -130,6 +162,8 @@ class ToolRegistry(Generic[T]):
         The predicate is asked now, and again after each change of a tool. Raises ``TimeoutError``
         if it does not hold within ``timeout`` seconds.
         """
+        if tool_name not in self._loaded and self._want(tool_name):
+            self._load_soon(tool_name)
         async with asyncio.timeout(timeout), self._change:
             while True:
                 loaded = self._loaded.get(tool_name)
@@ -142,10 +176,13 @@ class ToolRegistry(Generic[T]):
 
         Whoever made the version current calls this, so that the engine does not have to wait for
         the topic. Returns after the version is loaded. A load that failed before is tried again.
+        Nothing happens for a tool that is not one of the chosen ones.
         """
+        self._want(version.tool_name)
         self._take_in(version)
         self._to_load.pop(version.tool_name, None)
         if version.tool_name in self._newest:
+            self._unconfirmed.pop(version.tool_name, None)
             await self._swap(version.tool_name)
 
     def offer(self, value: bytes | None) -> None:
@@ -161,6 +198,8 @@ class ToolRegistry(Generic[T]):
         self._take_in(version)
 
     def _take_in(self, version: ToolVersion) -> None:
+        if version.tool_name not in self._chosen:
+            return
         newest = self._newest.get(version.tool_name)
         if newest is not None and version.activation <= newest.activation:
             return
@@ -173,20 +212,34 @@ class ToolRegistry(Generic[T]):
             )
             return
         self._newest[version.tool_name] = version
-        self._to_load[version.tool_name] = None
+        if self._lazy and version.tool_name not in self._wanted:
+            self._unused[version.tool_name] = None
+        else:
+            self._to_load[version.tool_name] = None
 
     async def load_offered(self) -> None:
         """Load the versions that were offered and not loaded yet, of each tool only the newest.
 
-        They are loaded side by side, so that a slow tool does not delay the others.
+        Some of them are loaded side by side, so that a slow tool does not delay the others. Of
+        tools that nobody has asked for nothing is loaded.
         """
         tools = tuple(self._to_load)
         self._to_load.clear()
         await asyncio.gather(*(self._swap(tool_name) for tool_name in tools))
+        await self._keep_unused()
+
+    async def _keep_unused(self) -> None:
+        """Replace the kept versions of tools that nobody asked for since the start."""
+        versions = [self._newest[tool_name] for tool_name in self._unused]
+        self._unused.clear()
+        if versions:
+            async with self._keeping:
+                await asyncio.to_thread(self._kept.replace, versions)
 
     async def _begin(self) -> None:
         """Return when the topic is read, or when the kept versions are in use."""
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._is_reading = True
         self._start(self._follow(started))
         try:
             await started
@@ -229,54 +282,64 @@ class ToolRegistry(Generic[T]):
                 for record in records:
                     self.offer(record.value)
                 if has_read_all:
-                    if self._to_load:
+                    if self._to_load or self._unused:
                         self._start(self.load_offered())
                 elif has_read_all := await reader.caught_up():
-                    await self.load_offered()
-                    await self._drop_unconfirmed()
-                    await asyncio.to_thread(self._kept.keep_only, tuple(self._newest))
+                    await self._confirm()
+                    await asyncio.to_thread(self._kept.keep_only, tuple(self._newest), self._chosen)
                     self.caught_up.set()
 
+    async def _confirm(self) -> None:
+        """Use what the topic says, now that it is read to its end."""
+        self._is_reading = False
+        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        self._to_load |= dict.fromkeys(self._wanted & self._newest.keys())
+        await self.load_offered()
+        for tool_name in unconfirmed.keys() - self._newest.keys():
+            await self._drop(tool_name)
+
     async def _load_kept(self) -> bool:
-        """Use the kept versions; return whether there are any.
+        """Know the kept versions; return whether there are any.
 
         They are not among the newest of the topic, so that the first one of the topic replaces them
         whatever its activation is.
         """
-        versions = await asyncio.to_thread(self._kept.load)
-        await asyncio.gather(*(self._use_kept(version) for version in versions))
-        if versions:
-            log.warning("kept_versions_in_use", tools=len(versions))
+        for version in await asyncio.to_thread(self._kept.load):
+            if (tool_name := version.tool_name) in self._chosen:
+                self._unconfirmed[tool_name] = version
+                if not self._lazy or tool_name in self._wanted:
+                    self._to_load[tool_name] = None
+        await self.load_offered()
+        if self._unconfirmed:
+            log.warning("kept_versions_in_use", tools=len(self._unconfirmed))
             self.caught_up.set()
-        return bool(versions)
+        return bool(self._unconfirmed)
 
-    async def _use_kept(self, version: ToolVersion) -> None:
-        loaded = await self._load(version)
-        self._unconfirmed.add(version.tool_name)
-        await self._use(loaded)
-
-    async def _drop_unconfirmed(self) -> None:
-        """Stop using tools that only the disk has named: no version of them is current."""
-        for tool_name in self._unconfirmed - self._newest.keys():
-            async with self._change:
-                dropped = self._loaded.pop(tool_name)
-                self._change.notify_all()
-            log.warning("kept_version_unknown", **_named(dropped.version))
-            if dropped.tool is not None:
-                self._start(self._unload(dropped.tool))
-        self._unconfirmed.clear()
+    async def _drop(self, tool_name: str) -> None:
+        """Stop using a tool that only the disk has named: no version of it is current."""
+        async with self._change:
+            dropped = self._loaded.pop(tool_name, None)
+            self._change.notify_all()
+        if dropped is not None:
+            log.warning("kept_version_unknown", **named(dropped.version))
+            self._start(self._loads.unload(dropped))
 
     async def _swap(self, tool_name: str) -> None:
-        """Load the newest version of a tool, use it from then on, and unload the old one."""
+        """Load the newest version of a tool, use it from then on, and unload the old one.
+
+        That is the kept version, as long as there is one that the topic has not confirmed.
+        """
         async with self._loading[tool_name]:
-            version = self._newest[tool_name]
+            version = self._unconfirmed.get(tool_name) or self._newest.get(tool_name)
+            if version is None:  # it was a kept one, and the topic has none
+                return
             old = self._loaded.get(tool_name)
             if old is not None and old.version == version and old.error is None:
                 return
-            new = await self._load(version)
+            new = await self._loads.load(version)
             await self._use(new)
-        if old is not None and old.tool is not None:
-            self._start(self._unload(old.tool))
+        if old is not None:
+            self._start(self._loads.unload(old))
         keep = self._start(self._keep(tool_name))
         self._keep_tasks.add(keep)
         keep.add_done_callback(self._keep_tasks.discard)
@@ -286,7 +349,7 @@ class ToolRegistry(Generic[T]):
         async with self._change:
             self._loaded[version.tool_name] = new
             self._change.notify_all()
-        log.info("tool_swapped", **_named(version), activation=version.activation)
+        log.info("tool_swapped", **named(version), activation=version.activation)
         self._call_on_change(new)
 
     async def _keep(self, tool_name: str) -> None:
@@ -296,15 +359,6 @@ class ToolRegistry(Generic[T]):
             if loaded is not None:
                 await asyncio.to_thread(self._kept.keep, loaded.version)
 
-    async def _load(self, version: ToolVersion) -> LoadedTool[T]:
-        try:
-            return LoadedTool(version, await self._loader.load(version))
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            log.warning("tool_load_failed", **_named(version), error=_shown(error))
-            return LoadedTool(version, None, error)
-
     def _call_on_change(self, loaded: LoadedTool[T]) -> None:
         for callback in self.on_change:
             try:
@@ -312,15 +366,7 @@ class ToolRegistry(Generic[T]):
             except BaseException as error:
                 if is_interruption(error):
                     raise
-                log.exception("on_change_failed", **_named(loaded.version))
-
-    async def _unload(self, tool: T) -> None:
-        try:
-            await self._loader.unload(tool)
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            log.exception("tool_unload_failed")
+                log.exception("on_change_failed", **named(loaded.version))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -329,6 +375,7 @@ class ToolRegistry(Generic[T]):
         return task
 
     async def _stop(self) -> None:
+        self._loop = None
         if self._keep_tasks:
             await asyncio.wait(self._keep_tasks, timeout=_KEEP_S)
         tasks = list(self._tasks)
@@ -338,24 +385,5 @@ class ToolRegistry(Generic[T]):
             with suppress(asyncio.CancelledError):
                 await task
         for loaded in self._loaded.values():
-            if loaded.tool is not None:
-                await self._unload(loaded.tool)
+            await self._loads.unload(loaded)
         self._loaded.clear()
-
-
-def _shown(error: BaseException) -> str:
-    """Return the error as text; its class's name if even that fails."""
-    try:
-        return repr(error)
-    except BaseException as other:
-        if is_interruption(other):
-            raise
-        return type(error).__name__
-
-
-def _named(version: ToolVersion) -> dict[str, object]:
-    return {
-        "tool": version.tool_name,
-        "version_id": version.version_id,
-        "version_number": version.version_number,
-    }
