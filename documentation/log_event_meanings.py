@@ -48,6 +48,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "tool_load_failed": "The engine's loader could not load a version. The version is in use with "
     "its error.",
     "tool_registry_failed": "The registry of the engine could not be told of a new version.",
+    "tools_forgotten": "The log has said nothing of these tools for `ROLLGUARD_FORGET_DAYS`. The "
+    "detector judges them again when a version of them is activated.",
     "tool_swapped": "The registry uses another version of a tool.",
     "tool_unload_failed": "The engine's loader could not unload a tool.",
     "tool_version_refused": "The code of a version does not have the hash that the version names. "

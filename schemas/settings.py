@@ -130,6 +130,10 @@ class Settings(BaseSettings):
     keep_rows: bool = False
     """Whether a detector also keeps its rows in ``data_dir``. If that folder survives a restart,
     the detector reads only what is new from its changelog."""
+    forget_days: int = Field(365, ge=0, le=36_500)
+    """After how many days without an execution and without a new version the detector forgets a
+    tool, so that its table does not grow for ever; 0: never. If the tool is executed again, nobody
+    judges it before a version of it is activated."""
     refresh_s: float = Field(300.0, gt=0)
     """How often a worker republishes, before compaction, the rows and versions that it owns, in
     seconds."""

@@ -9,8 +9,6 @@ the last record, which would be the old row. Therefore the newer one is written 
 from itertools import islice
 from typing import Final
 
-from aiokafka import TopicPartition
-
 from schemas.settings import Settings
 from streams.driver.driver import Driver
 from streams.driver.table import WindowTable
@@ -26,21 +24,16 @@ class RepublishRows:
     def __init__(self, driver: Driver, table: WindowTable, settings: Settings) -> None:
         self._driver = driver
         self._table = table
-        self._topics = Topics.of(settings)
+        self._topic = Topics.of(settings).executions
 
     async def republish(self) -> int:
         """Write all rows as they are now, and return how many."""
         written = 0
         for partition in range(self._table.partitions or 0):
             keys = iter(list(self._table.rows_of(partition)))
-            while self._owns(partition) and (some := list(islice(keys, _MAX_ROWS))):
+            while self._driver.has_rows_of(self._topic, partition) and (
+                some := list(islice(keys, _MAX_ROWS))
+            ):
                 await self._table.write_again(partition, some)
                 written += len(some)
         return written
-
-    def _owns(self, partition: int) -> bool:
-        return (
-            not self._driver.is_rebalancing
-            and not self._driver.is_recovering
-            and TopicPartition(self._topics.executions, partition) in self._driver.assigned()
-        )

@@ -16,6 +16,7 @@ from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.comparer.code_comparer import CodeComparer
+from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
 from agents.detector.other_detectors import OtherDetectors
 from agents.detector.outage_report import OutageReport
 from agents.detector.republish_rows import RepublishRows
@@ -105,7 +106,12 @@ class Wiring:
         self.stack.push_async_callback(self.queries.stop)
         agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal, self.watch)
         republish = self._republish(RepublishRows(driver, table, self.settings))
-        periodic = [republish, self._check_topics]
+        forget = ForgetTools(driver, table, self.settings)
+        periodic = [
+            republish,
+            PeriodicTask("forget-tools", FORGET_EVERY_S, forget.forget),
+            self._check_topics,
+        ]
         return Wired(driver, [agent], sources, pool=None, periodic=periodic)
 
     async def _applier(self) -> Wired:

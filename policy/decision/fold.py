@@ -43,8 +43,13 @@ def fold(
     if row is not None and offset <= row.read_to:
         return row, None
     if not isinstance(entry, ExecutionEntry):
-        return policy.activate(row, entry, offset, timeline), None
-    if row is None or not policy.count(row, record, entry, timeline):
+        row = policy.activate(row, entry, offset, timeline)
+        row.read_ms = record.timestamp_ms
+        return row, None
+    if row is None:
+        return None, None
+    row.read_ms = record.timestamp_ms
+    if not policy.count(row, record, entry, timeline):
         return row, None
     return row, decide(row, entry.tool_name, record.timestamp_ms * 1000, policy)
 
@@ -114,7 +119,11 @@ def _count_at_once(
 ) -> bool:
     """Count these successes at once, if no command can follow; return whether they were counted."""
     executions = [each.entry for each in log if isinstance(each.entry, ExecutionEntry)]  # all are
-    return policy.count_successes(row, executions, log[0].offset, log[-1].offset, timeline)
+    last = log[-1]
+    if not policy.count_successes(row, executions, log[0].offset, last.offset, timeline):
+        return False
+    row.read_ms = last.timestamp_ms
+    return True
 
 
 def commands_of_log(

@@ -57,6 +57,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """What the newest command rested on; None before the first."""
     first_activated: int = -1
     """The offset of the activation that made this row; -1 if the row is older than this field."""
+    read_ms: int = 0
+    """The Kafka timestamp of the last record that was folded in; 0 if it is not known."""
 
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.

@@ -98,6 +98,14 @@ class Driver:
         """Return the partitions that Faust says are ours, those of the changelog included."""
         return frozenset(TopicPartition(*tp) for tp in self._consumer.assignment())
 
+    def has_rows_of(self, topic: str, partition: int) -> bool:
+        """Return whether the partition is ours, and its rows are recovered."""
+        return (
+            not self.is_rebalancing
+            and not self.is_recovering
+            and TopicPartition(topic, partition) in self.assigned()
+        )
+
     def owns(self, batch: Batch) -> bool:
         """Return whether the partition was ours without a break since the batch was fetched."""
         return self._consumer.owns(batch)

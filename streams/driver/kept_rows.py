@@ -16,6 +16,8 @@ from schemas.errors import Misconfigured
 
 _OFFSET: Final = b"\0offset"
 """The key of the offset. No tool has this name, because names do not contain NUL."""
+ChangedRow = tuple[bytes, bytes | None]
+"""The key of a tool and its encoded row; None if the row was removed."""
 _MEMORY_BYTES: Final = 32 * 1024 * 1024
 """Memory for the rows that are not in files yet, for each partition."""
 
@@ -51,11 +53,14 @@ class KeptRows:
         rows.pop(_OFFSET, None)
         return rows
 
-    def write(self, rows: Iterable[tuple[bytes, bytes]], offset: int) -> None:
+    def write(self, rows: Iterable[ChangedRow], offset: int) -> None:
         """Write rows and, in the same step, the changelog's offset up to which they were read."""
         batch = WriteBatch(raw_mode=True)
         for key, row in rows:
-            batch.put(key, row)
+            if row is None:
+                batch.delete(key)
+            else:
+                batch.put(key, row)
         batch.put(_OFFSET, b"%d" % offset)
         self._rows.write(batch)
         self.offset = offset

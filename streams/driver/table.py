@@ -6,7 +6,7 @@ changes go to the changelog together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from faust.types import TP
 from policy.state.row import read_to_of
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
-from streams.driver.kept_rows import KeptRows
+from streams.driver.kept_rows import ChangedRow, KeptRows
 from streams.topics import TABLE
 
 Rows = dict[bytes, bytes]
@@ -45,7 +45,7 @@ class FurthestRows(Store[bytes, bytes]):
         """Return the rows of one partition."""
         return self.partitions.setdefault(partition, {})
 
-    def keep(self, partition: int, rows: list[tuple[bytes, bytes]], first: int) -> None:
+    def keep(self, partition: int, rows: list[ChangedRow], first: int) -> None:
         """Write rows to disk. The changelog has them at ``first`` and the offsets after it.
 
         If ``first`` does not follow the last offset on disk, another worker has written in between.
@@ -79,17 +79,19 @@ class FurthestRows(Store[bytes, bytes]):
         to_key: Callable[[Any], Any],
         to_value: Callable[[Any], Any],
     ) -> None:
-        """Add the rows of some batches of the changelog.
+        """Take over the rows of some batches of the changelog.
 
-        Rows are never deleted, so a record without a value means nothing and is skipped.
+        A record without a value says that the tool was forgotten.
         """
         for event in batch:
             fetched: Batch = event.message.value
             partition = fetched.topic_partition.partition
-            rows, newer = self.rows_of(partition), {}
+            rows, newer = self.rows_of(partition), dict[bytes, bytes | None]()
             self.recovered += len(fetched.records)
             for record in fetched.records:
                 if record.value is None:
+                    rows.pop(record.key, None)
+                    newer[record.key] = None
                     continue
                 known = rows.get(record.key)
                 if known is None or read_to_of(known) <= read_to_of(record.value):
@@ -154,11 +156,21 @@ class WindowTable(faust.Table[bytes, bytes]):
             rows = self.rows_of(partition)
             await self._send(partition, ((key, rows[key]) for key in keys if key in rows))
 
-    async def _send(self, partition: int, rows: Iterable[tuple[bytes, bytes]]) -> None:
+    async def remove(self, partition: int, rows: Mapping[bytes, bytes]) -> list[bytes]:
+        """Remove these rows, unless they have been changed since, and return the removed keys."""
+        async with self._writing:
+            known = self.rows_of(partition)
+            removed = [key for key, row in rows.items() if known.get(key) is row]
+            for key in removed:
+                del known[key]
+            await self._send(partition, ((key, None) for key in removed))
+        return removed
+
+    async def _send(self, partition: int, rows: Iterable[ChangedRow]) -> None:
         faust_producer: Any = self.app.producer
         producer = faust_producer._ensure_producer()
         batch = producer.create_batch()
-        sent: list[tuple[bytes, bytes]] = []
+        sent: list[ChangedRow] = []
         for key, value in rows:
             if batch.append(timestamp=None, key=key, value=value) is None:  # it is full
                 await self._submit(producer, batch, partition, sent)
@@ -169,13 +181,13 @@ class WindowTable(faust.Table[bytes, bytes]):
             await self._submit(producer, batch, partition, sent)
 
     async def _submit(
-        self, producer: Any, batch: Any, partition: int, rows: list[tuple[bytes, bytes]]
+        self, producer: Any, batch: Any, partition: int, rows: list[ChangedRow]
     ) -> None:
         sent = await producer.send_batch(batch, self.changelog_topic_name, partition=partition)
         sent.add_done_callback(lambda done: self._note_sent(done, partition, rows))
 
     def _note_sent(
-        self, sent: "asyncio.Future[Any]", partition: int, rows: list[tuple[bytes, bytes]]
+        self, sent: "asyncio.Future[Any]", partition: int, rows: list[ChangedRow]
     ) -> None:
         if sent.cancelled():
             return

@@ -15,6 +15,7 @@ from policy.state.row import decode, encode
 from schemas.settings import Settings
 from streams.driver.batch import Batch
 from streams.driver.kept_rows import KeptRows
+from streams.partitions import partition_of
 from streams.topics import Topics
 from tests.support.batch_reader import (
     KEYS,
@@ -84,6 +85,39 @@ async def test_no_rows_are_kept_after_a_gap_in_the_changelog(
     again = KeptRows.open(tmp_path / "other", 9)
     assert (again.offset, again.load()) == (2, {b"a": b"3", b"b": b"2"})
     again.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_forgotten_tool_stays_forgotten_after_a_restart(
+    kept: bool, apache_kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = await prepared(apache_kafka, topic_prefix, tmp_path)
+    folder = tmp_path / "rows" if kept else None
+    first, second = Counting(), Counting()
+    key, others = KEYS[0], KEYS[1:]
+    async with running(settings, first, Fatal(), folder) as app:
+        await publish(settings, 80)
+
+        async def all_committed() -> bool:
+            return await committed(settings) == 80
+
+        await until(all_committed)
+        partition = partition_of(key, settings.partitions)
+        row = row_of(first.table, key)
+        assert row is not None
+        assert await first.table.remove(partition, {key: bytearray(row)}) == [], "it has changed"
+        assert await first.table.remove(partition, {key: row}) == [key]
+        assert row_of(first.table, key) is None
+        await app.producer.flush()
+        await asyncio.sleep(0.2)  # what was sent is then written to disk, too
+    async with running(settings, second, Fatal(), folder) as app:
+
+        async def recovered() -> bool:
+            return not app.rebalancing and all(row_of(second.table, each) for each in others)
+
+        await until(recovered)
+        assert row_of(second.table, key) is None
 
 
 async def test_recovery_keeps_the_row_that_has_read_furthest(settings: Settings) -> None:
