@@ -11,7 +11,7 @@ _GROUP: Final = re.compile(r"\b\w*Group\(", re.ASCII)
 _TOKEN: Final = re.compile(
     r"""'(?:[^'\\]|\\.)*(?:'|$)"""  # a string; its words name nothing
     r"""|"(?:[^"\\]|\\.)*(?:"|$)"""
-    r"""|([\w.]*)([(\[{])"""
+    r"""|(?<![\w.])([\w.]*)([(\[{])"""  # from the beginning of a name on, so that each is read once
     r"""|[)\]}]""",
     re.ASCII | re.DOTALL,
 )
@@ -31,7 +31,7 @@ def leaf_in_repr(text: str, wanted: Collection[str]) -> str:
     if begin is None:
         return ""
     open_brackets: list[str] = []
-    for token in _TOKEN.finditer(text, begin.start()):
+    for token in _TOKEN.finditer(text[begin.start() :]):
         name, bracket = token.group(1), token.group(2)
         if bracket is None:
             if token.group()[-1] in ")]}" and open_brackets:
