@@ -9,10 +9,34 @@ import dis
 import signal
 from functools import partial
 from traceback import walk_tb
-from types import CodeType
-from typing import Final
+from types import CodeType, TracebackType
+from typing import Final, Self
 
 _RAISES: Final = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
+
+
+class Contained:
+    """A block that runs code of others: what that raises ends the block, and nothing else.
+
+    What interrupts us is raised all the same.
+    """
+
+    error: BaseException | None = None
+    """What the block raised; None as long as it has raised nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None or is_interruption(error):
+            return False
+        self.error = error
+        return True
 
 
 def is_interruption(error: BaseException) -> bool:

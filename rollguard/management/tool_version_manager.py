@@ -30,7 +30,7 @@ from db.versions.reading import (
     version_numbers,
 )
 from policy.decision.command import details_of
-from rollguard.interruption import is_interruption
+from rollguard.interruption import Contained
 from rollguard.management.automatic_commands import (
     AutomaticCommands,
     require_current,
@@ -354,16 +354,14 @@ class ToolVersionManager(ClosesAtExit):
         """
         if self.tool_registry is None:
             return
-        try:
+        with Contained() as told:
             async with self.connections.postgres() as conn:
                 current = await require_current(conn, tool_name)
             reloading = self.tool_registry.reload(current)
             if isawaitable(reloading):
                 await reloading
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            log.exception("tool_registry_failed", tool=tool_name)
+        if told.error is not None:
+            log.error("tool_registry_failed", tool=tool_name, exc_info=told.error)
 
 
 async def _require_version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord:

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from rollguard.interruption import is_interruption
+from rollguard.interruption import Contained
 from schemas.deployment import ToolVersion
 
 log = structlog.get_logger()
@@ -53,24 +53,19 @@ class Loads(Generic[T]):
     async def load(self, version: ToolVersion) -> LoadedTool[T]:
         """Load a version as soon as fewer than ``at_once`` others are loading."""
         async with self._free:
-            try:
+            with Contained() as load:
                 return LoadedTool(version, await self._loader.load(version))
-            except BaseException as error:
-                if is_interruption(error):
-                    raise
-                log.warning("tool_load_failed", **named(version), error=_shown(error))
-                return LoadedTool(version, None, error)
+        log.warning("tool_load_failed", **named(version), error=_shown(load.error))
+        return LoadedTool(version, None, load.error)
 
     async def unload(self, loaded: LoadedTool[T]) -> None:
         """Unload a tool, if the version could be loaded."""
         if loaded.tool is None:
             return
-        try:
+        with Contained() as unload:
             await self._loader.unload(loaded.tool)
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            log.exception("tool_unload_failed")
+        if unload.error is not None:
+            log.error("tool_unload_failed", exc_info=unload.error)
 
 
 def named(version: ToolVersion) -> dict[str, object]:
@@ -82,11 +77,8 @@ def named(version: ToolVersion) -> dict[str, object]:
     }
 
 
-def _shown(error: BaseException) -> str:
+def _shown(error: BaseException | None) -> str:
     """Return the error as text; its class's name if even that fails."""
-    try:
+    with Contained():
         return repr(error)
-    except BaseException as other:
-        if is_interruption(other):
-            raise
-        return type(error).__name__
+    return type(error).__name__

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 import structlog
 
-from rollguard.interruption import is_interruption
+from rollguard.interruption import Contained
 from rollguard.kafka_silence import KafkaSilence
 from rollguard.kept_versions import KeptVersions
 from rollguard.registry.chosen_tools import ChosenTools
@@ -361,12 +361,10 @@ class ToolRegistry(Generic[T]):
 
     def _call_on_change(self, loaded: LoadedTool[T]) -> None:
         for callback in self.on_change:
-            try:
+            with Contained() as call:
                 callback(loaded)
-            except BaseException as error:
-                if is_interruption(error):
-                    raise
-                log.exception("on_change_failed", **named(loaded.version))
+            if call.error is not None:
+                log.error("on_change_failed", **named(loaded.version), exc_info=call.error)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
