@@ -1,6 +1,6 @@
 """Random lists of parameters, changes of them, and the calls that a list accepts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from random import Random
@@ -109,12 +109,18 @@ def _default(random: Random) -> int | None:
 
 
 def _in_order(parameters: Parameters) -> Parameters:
-    """Return the parameters by passing; after one with a default, positional ones have one too."""
+    """Return the parameters by passing, with the defaults that Python asks for."""
     named = sorted(parameters.named, key=lambda each: each.passing)
+    return replace(parameters, named=with_needed_defaults(named))
+
+
+def with_needed_defaults(named: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """Return the parameters so that after one with a default all positional ones have one, too."""
+    found: list[Parameter] = []
     has_default = False
-    for index, each in enumerate(named):
-        if each.passing != KEYWORD:
-            if has_default and each.default is None:
-                named[index] = replace(each, default=8)
-            has_default = has_default or each.default is not None
-    return replace(parameters, named=tuple(named))
+    for each in named:
+        is_positional = each.passing != KEYWORD
+        needs_one = is_positional and has_default and each.default is None
+        found.append(replace(each, default=8) if needs_one else each)
+        has_default = has_default or (is_positional and each.default is not None)
+    return tuple(found)

@@ -11,6 +11,7 @@ from tests.differential.parameters import (
     Parameters,
     changed_parameters,
     random_parameters,
+    with_needed_defaults,
 )
 from tests.differential.spelling import indented, placed
 
@@ -79,13 +80,7 @@ def _fitting(family: str, parameters: Parameters) -> Parameters:
     ]
     if family in ("named tuple", "model"):
         named = [replace(each, passing=KEYWORD if family == "model" else 1) for each in named]
-    has_default = False
-    for index, each in enumerate(named):
-        if each.passing != KEYWORD:
-            if has_default and each.default is None:
-                named[index] = replace(each, default=8)
-            has_default = has_default or each.default is not None
-    return Parameters(tuple(named))
+    return Parameters(with_needed_defaults(named))
 
 
 def _with_extra(random: Random, old: _Record) -> _Record:
