@@ -133,8 +133,8 @@ class EngineClient:
         """Deploy code as the tool's new version, and return the outcome.
 
         A refusal is an outcome too, not an error: ``status`` is ``refused`` then, and
-        ``refusal_text(outcome)`` says why. To deploy the same ``deployment_id`` again changes
-        nothing and returns the first outcome.
+        ``refusal_text(outcome)`` says why. To deploy the same ``deployment_id`` of the tool again
+        changes nothing and returns the first outcome.
 
         Args:
             tool_name: The tool. Its first deployment creates it.
@@ -168,7 +168,10 @@ class EngineClient:
             deployment,
             self._topics.deployment_outcomes,
             DeploymentOutcome,
-            lambda outcome: outcome.deployment_id == deployment.deployment_id,
+            lambda outcome: (
+                (outcome.tool_name, outcome.deployment_id)
+                == (deployment.tool_name, deployment.deployment_id)
+            ),
         )
 
     async def rollback(
@@ -225,8 +228,7 @@ class EngineClient:
             self._topics.outcomes,
             RollbackOutcome,
             lambda outcome: (
-                outcome.command_id == command.command_id
-                and not (command.is_answer and outcome.status == "held")
+                outcome.key == command.key and not (command.is_answer and outcome.status == "held")
             ),
         )
 

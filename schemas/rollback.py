@@ -1,6 +1,6 @@
 """Rollback commands and their outcomes."""
 
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from pydantic import Field, model_validator
@@ -56,6 +56,23 @@ def observed_command_id(tool_name: str, version_id: int, activation: int, reason
     return uuid5(_COMMANDS, f"{version_id}/{activation}/{reason}/{tool_name}")
 
 
+class CommandKey(NamedTuple):
+    """What makes a command the same as another one: the use of its id elsewhere changes nothing.
+
+    An id counts within its tool. The id of an automatic command can be known before it is issued,
+    so within a tool it counts for automatic commands alone, and a person's for those of persons.
+    """
+
+    tool_name: str
+    command_id: UUID
+    is_automatic: bool
+
+    @classmethod
+    def of(cls, tool_name: str, command_id: UUID, tier: Tier) -> Self:
+        """Return the key of a command of this tier."""
+        return cls(tool_name, command_id, tier != "manual")
+
+
 class RollbackCommand(Message):
     """A command to make an earlier version the current one.
 
@@ -83,6 +100,11 @@ class RollbackCommand(Message):
     """The person who decided that this held command is not carried out."""
     dismissal: LongText | None = None
     """Why it is not carried out."""
+
+    @property
+    def key(self) -> CommandKey:
+        """What makes another command the same one."""
+        return CommandKey.of(self.tool_name, self.command_id, self.tier)
 
     @property
     def is_answer(self) -> bool:
@@ -127,3 +149,8 @@ class RollbackOutcome(Message):
     reason: Reason
     tier: Tier
     applied_at: Time
+
+    @property
+    def key(self) -> CommandKey:
+        """The key of the command that it answers."""
+        return CommandKey.of(self.tool_name, self.command_id, self.tier)

@@ -17,7 +17,6 @@ CrashPoint = Literal[
     "applier.version_published",
     "applier.outcome_published",
     "applier.dead_letter_published",
-    "applier.refusal_committed",
     "recorder.committed",
     "offsets.flushed",
     "offsets.committed",

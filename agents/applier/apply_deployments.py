@@ -1,7 +1,8 @@
 """Deployments: the applier compares their code, makes versions of it, and publishes outcomes."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from aiokafka.structs import ConsumerRecord
@@ -12,21 +13,22 @@ from agents.applier.publish_changes import PublishChanges
 from agents.applier.refusals import rolled_back_code
 from agents.comparer.code_comparer import CodeComparer
 from db.postgres.pool import Connection, Pool, acquire
-from db.versions.deploying import Compared, deploy_each, refuse
+from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_versions
 from policy.breaking.finding import is_breaking, sentences
 from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome, ToolVersion
 from schemas.errors import Rejected
-from schemas.fields import storable
+from schemas.fields import micros_of, storable, time_of
 from schemas.settings import Settings
-from streams.crash_points import crash_point
 from streams.driver.outbox import Outbox, Outgoing, sendable_key
 from streams.records import RecordValidator
-from streams.retries import retry_without_limit
 from streams.topics import Topics
-from streams.waits import Waits
 
 log = structlog.get_logger()
+
+_LAST_MS: Final = micros_of(datetime.max.replace(tzinfo=UTC)) // 1000
+"""The last time that an outcome can name. A producer may write a later one into a record, if the
+topic does not have the broker's time."""
 
 
 class Deployments:
@@ -41,7 +43,6 @@ class Deployments:
         comparer: CodeComparer,
         settings: Settings,
         topics: Topics,
-        waits: Waits,
     ) -> None:
         self._publish = publish
         self._pool = pool
@@ -50,7 +51,6 @@ class Deployments:
         self._comparer = comparer
         self._settings = settings
         self._topics = topics
-        self._waits = waits
 
     def read(self, record: ConsumerRecord) -> Deployment:
         """Read a record. Raises Rejected."""
@@ -89,30 +89,33 @@ class Deployments:
         )
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """Publish the outcome `refused` if the id of the deployment can be read."""
-        try:
-            request = DeploymentId.from_bytes(record.value)
-        except Rejected:
-            return
-        key = sendable_key(record.key)
-        tool_name = (
-            request.tool_name
-            if isinstance(request.tool_name, str)
-            else (key or b"").decode(errors="replace")
-        )
-        await self._refuse(request.deployment_id, key, storable(tool_name[:255]), str(error))
+        """Publish the outcome `refused` if the id of the deployment can be read.
 
-    async def _refuse(
-        self, deployment_id: UUID, key: bytes | None, tool_name: str, refusal: str
-    ) -> None:
-        async def apply() -> None:
-            async with acquire(self._pool) as conn:
-                outcome = await refuse(conn, deployment_id, tool_name, refusal)
-            crash_point("applier.refusal_committed")
-            topic = self._topics.deployment_outcomes
+        The outcome follows from the record alone, so it is the same after a crash. It is not
+        stored: a bad record must not use up the id of a good one.
+        """
+        outcome = refusal_of(record, error)
+        if outcome is not None:
+            key, topic = sendable_key(record.key), self._topics.deployment_outcomes
             await self._outbox.publish([Outgoing(topic, key, outcome.to_bytes())])
 
-        await retry_without_limit(apply, self._waits)
+
+def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | None:
+    """Return the outcome of a bad deployment; None if its id cannot be read. Pure."""
+    try:
+        request = DeploymentId.from_bytes(record.value)
+    except Rejected:
+        return None
+    named = request.tool_name
+    key = sendable_key(record.key) or b""
+    tool_name = named if isinstance(named, str) else key.decode(errors="replace")
+    return DeploymentOutcome(
+        deployment_id=request.deployment_id,
+        tool_name=storable(tool_name[:255]),
+        status="refused",
+        refusal=storable(str(error)),
+        applied_at=time_of(min(max(0, record.timestamp), _LAST_MS) * 1000),
+    )
 
 
 async def _compared(

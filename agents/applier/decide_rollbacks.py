@@ -56,19 +56,19 @@ class DecideRollbacks:
     async def roll_back(self, conn: Connection) -> list[RollbackOutcome]:
         """Apply the commands in one transaction, all of them or none; return their outcomes.
 
-        A command whose id has an outcome changes nothing and gets the same outcome again. The
+        A command that has an outcome already changes nothing and gets the same outcome again. The
         exceptions are held commands that a person answers now, or whose time to be answered is
-        over. Raises Retryable, also if two commands have the same id.
+        over. Raises Retryable.
         """
         tools = [command.tool_name for command in self._commands]
         assert len(set(tools)) == len(tools), "commands of one tool need an order"
         async with tool_transaction(conn, *tools):
             stored = await stored_commands(conn, self._commands)
-            outcomes = {command_id: each.outcome for command_id, each in stored.items()}
+            outcomes = {tool: each.outcome for tool, each in stored.items()}
             pending = pending_commands(self._commands, stored, self._rules_of)
             if pending:
                 outcomes |= await apply_decisions(conn, await self._decide(conn, pending))
-        return [outcomes[command.command_id] for command in self._commands]
+        return [outcomes[tool] for tool in tools]
 
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
         known = await with_rollbacks(conn, await with_targets(conn, pending))

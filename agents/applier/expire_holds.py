@@ -39,7 +39,7 @@ class ExpireHolds:
             await self._outbox.publish(
                 [Outgoing.of(self._topics.outcomes, tool, outcome) for outcome in outcomes]
             )
-            await expire(conn, [outcome.command_id for outcome in outcomes])
+            await expire(conn, [outcome.key for outcome in outcomes])
         for outcome in outcomes:
             self._report.expired(outcome)
         return len(outcomes)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from db.postgres.pool import Connection
 from db.rollbacks.facts import (
@@ -72,7 +71,7 @@ class PendingCommand(NamedTuple):
 
 def pending_commands(
     commands: Sequence[RollbackCommand],
-    stored: Mapping[UUID, StoredCommand],
+    stored: Mapping[str, StoredCommand],
     rules_of: Callable[[str], Rules],
 ) -> list[PendingCommand]:
     """Return the commands that are to be decided, without facts about their tools.
@@ -83,12 +82,12 @@ def pending_commands(
     pending = []
     for command in commands:
         rules = rules_of(command.tool_name)
-        row = stored.get(command.command_id)
+        row = stored.get(command.tool_name)
         if row is None:
             pending.append(PendingCommand(command, rules, CommandFacts()))
         elif row.is_expired:
             facts = CommandFacts(is_expired=True)
-            pending.append(PendingCommand(command, rules, facts, is_held=True))
+            pending.append(PendingCommand(row.as_held(command), rules, facts, is_held=True))
         elif (answered := row.answered_by(command)) is not None:
             pending.append(PendingCommand(answered, rules, CommandFacts(), is_held=True))
     return pending

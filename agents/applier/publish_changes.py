@@ -105,23 +105,13 @@ def _dismissed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, U
     """Return the ids of the commands that a person dismissed, by tool."""
     dismissed: dict[str, UUID] = {}
     for tool, outcome in zip(tools, outcomes, strict=True):
-        if (
-            isinstance(outcome, RollbackOutcome)
-            and outcome.tool_name == tool
-            and outcome.rejection == "dismissed"
-        ):
+        if isinstance(outcome, RollbackOutcome) and outcome.rejection == "dismissed":
             dismissed[tool] = outcome.command_id
     return dismissed
 
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
-    """Return the tools that have a new activation.
-
-    If an id was used for another tool before, its outcome is that of the other tool, and nothing of
-    this tool has changed.
-    """
+    """Return the tools that have a new activation."""
     return [
-        tool
-        for tool, outcome in zip(tools, outcomes, strict=True)
-        if outcome.status in _CHANGED and outcome.tool_name == tool
+        tool for tool, outcome in zip(tools, outcomes, strict=True) if outcome.status in _CHANGED
     ]

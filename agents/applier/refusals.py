@@ -44,7 +44,7 @@ async def rolled_back_code(
     ]
     return {
         tool: rolled_back_of(
-            lost, await errors_of(conn, recent_of(lost.details)), settings.rules_of(tool)
+            lost, await errors_of(conn, tool, recent_of(lost.details)), settings.rules_of(tool)
         )
         for tool, lost in (await trust_losses(conn, code)).items()
     }

@@ -127,14 +127,7 @@ class Wiring:
             publish, pool, self._validator, rollback_comparer, self.settings, self._topics, report
         )
         deployments = Deployments(
-            publish,
-            pool,
-            outbox,
-            self._validator,
-            comparer,
-            self.settings,
-            self._topics,
-            self.waits,
+            publish, pool, outbox, self._validator, comparer, self.settings, self._topics
         )
         agents = [
             BatchAgent(

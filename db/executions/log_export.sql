@@ -13,7 +13,7 @@ select
     version.deployment_id as id,
     coalesce(deployments.applied_at, version.created_at) as applied_at
 from tool_versions version
-left join deployments using (deployment_id)
+left join deployments using (tool_name, deployment_id)
 where $1::text[] is null or version.tool_name = any($1)
 union all
 select

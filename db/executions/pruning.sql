@@ -39,7 +39,7 @@ with old as (
 removed as (
     delete from tool_executions
     using old
-    where tool_executions.execution_id = old.execution_id
+    where tool_executions.execution_id = old.execution_id and tool_executions.tool_name = $1
     returning tool_executions.version_id
 )
 select version_id, count(*) as executions from removed group by version_id

@@ -48,17 +48,19 @@ async def newest_executions(
     return [ExecutionRecord.model_validate(dict(row)) for row in rows]
 
 
-async def executions_by_id(conn: Connection, ids: Sequence[UUID]) -> list[ExecutionRecord]:
-    """Return those of these executions that are recorded, ordered as in `newest_executions`."""
+async def executions_by_id(
+    conn: Connection, tool_name: str, ids: Sequence[UUID]
+) -> list[ExecutionRecord]:
+    """Return the recorded ones of these executions of a tool, ordered as in `newest_executions`."""
     with postgres_errors():
-        rows = await conn.fetch(_SQL["by_id"], ids)
+        rows = await conn.fetch(_SQL["by_id"], ids, tool_name)
     return [ExecutionRecord.model_validate(dict(row)) for row in rows]
 
 
-async def errors_of(conn: Connection, ids: Sequence[UUID]) -> list[str]:
-    """Return the errors of those of these executions that failed, the newest first.
+async def errors_of(conn: Connection, tool_name: str, ids: Sequence[UUID]) -> list[str]:
+    """Return the errors of those of these executions of a tool that failed, the newest first.
 
     Executions that are not recorded or have no error text are left out.
     """
     with postgres_errors():
-        return [row["error"] for row in await conn.fetch(_SQL["errors"], ids)]
+        return [row["error"] for row in await conn.fetch(_SQL["errors"], ids, tool_name)]

@@ -11,12 +11,12 @@ limit $3
 -- name: by_id
 select *
 from tool_executions
-where execution_id = any($1::uuid[])
+where execution_id = any($1::uuid[]) and tool_name = $2
 order by executed_at desc, log_offset desc nulls last
 
 -- Reads only columns that the applier has the privilege to read.
 -- name: errors
 select error
 from tool_executions
-where execution_id = any($1::uuid[]) and not success and error is not null
+where execution_id = any($1::uuid[]) and tool_name = $2 and not success and error is not null
 order by executed_at desc

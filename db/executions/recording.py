@@ -68,10 +68,10 @@ async def record(
     """Record the entries of [``start``, ``end``) of a partition, in one transaction.
 
     Return how many executions were new. ``entries`` are in the order of the log. Those that were
-    recorded before are skipped, and so is an ``execution_id`` that is stored already: it is neither
-    stored nor counted again. An execution without a version belongs to the one that is current at
-    its position in the log. Raises Retryable, also if another recorder has moved the offset of this
-    partition meanwhile or has stored one of the ids: the next try finds it.
+    recorded before are skipped, and so is an ``execution_id`` that is stored already of the same
+    tool: it is neither stored nor counted again. An execution without a version belongs to the one
+    that is current at its position in the log. Raises Retryable, also if another recorder has moved
+    the offset of this partition meanwhile or has stored one of the ids: the next try finds it.
     """
     if not all(start <= each.offset < end for each in entries):
         raise ValueError(f"an offset is not in [{start}, {end})")
@@ -128,16 +128,22 @@ async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _
 async def _not_stored(
     conn: Connection, executions: Sequence[AttributedExecution]
 ) -> list[AttributedExecution]:
-    """Return those whose ids are not stored yet, in the order of the ids; of each id the first."""
-    by_id: dict[int, AttributedExecution] = {}
+    """Return those that are not stored yet, in the order of their ids; of a repeated one the first.
+
+    An id counts within its tool.
+    """
+    by_key: dict[tuple[int, str], AttributedExecution] = {}
     for each in executions:
-        by_id.setdefault(each.execution.execution_id.int, each)
-    if by_id:
-        await conn.execute(_SQL["read_by_index"])
-        ids = [each.execution.execution_id for each in by_id.values()]
-        for known in await conn.fetch(_SQL["known"], ids):
-            del by_id[known["execution_id"].int]
-    return [by_id[number] for number in sorted(by_id)]
+        by_key.setdefault((each.execution.execution_id.int, each.execution.tool_name), each)
+    if not by_key:
+        return []
+    new = dict(sorted(by_key.items()))
+    tools = [tool for _, tool in new]
+    ids = [each.execution.execution_id for each in new.values()]
+    await conn.execute(_SQL["read_by_index"])
+    for tool, execution_id in await conn.fetch(_SQL["known"], tools, ids):
+        del new[execution_id.int, tool]
+    return list(new.values())
 
 
 async def _insert(conn: Connection, executions: Sequence[AttributedExecution]) -> None:

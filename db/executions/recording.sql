@@ -24,8 +24,17 @@ where recorder_current.activation < excluded.activation
 -- name: read_by_index
 set local enable_seqscan = off
 
+-- Each is looked up by the whole key: many tools may have executions with the same id. `limit` lets
+-- Postgres look up one after the other, in their order.
 -- name: known
-select execution_id from tool_executions where execution_id = any($1::uuid[])
+select asked.tool_name, asked.execution_id
+from unnest($1::text[], $2::uuid[]) as asked (tool_name, execution_id)
+cross join lateral (
+    select
+    from tool_executions stored
+    where stored.execution_id = asked.execution_id and stored.tool_name = asked.tool_name
+    limit 1
+) as found
 
 -- name: lock_versions
 select version_id

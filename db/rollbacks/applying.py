@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import asyncpg
 
@@ -56,8 +55,10 @@ class _Change(NamedTuple):
 
 async def apply_decisions(
     conn: Connection, decisions: Sequence[Decision]
-) -> dict[UUID, RollbackOutcome]:
-    """Make the changes and store what came of each command; return the outcomes by command id.
+) -> dict[str, RollbackOutcome]:
+    """Make the changes and store what came of each command; return the outcomes by tool.
+
+    Each command is of another tool.
 
     Call it inside the ``db.postgres.locks.tool_transaction`` in which the facts were read.
 
@@ -73,9 +74,9 @@ async def apply_decisions(
     ]
     if changes:
         await _activate(conn, changes)
-    stored = {row["command_id"]: row for row in await _store(conn, decisions)}
+    stored = {row["tool_name"]: row for row in await _store(conn, decisions)}
     await _settle_trust(conn, changes, stored)
-    return {command_id: outcome_of(row) for command_id, row in stored.items()}
+    return {tool: outcome_of(row) for tool, row in stored.items()}
 
 
 async def _activate(conn: Connection, changes: Sequence[_Change]) -> None:
@@ -95,17 +96,16 @@ async def _store(conn: Connection, decisions: Sequence[Decision]) -> list[asyncp
     """Insert a row for each new command, and update the rows of those that were held."""
     new = [_row(each) for each in decisions if not each.is_held]
     held = [each for each in decisions if each.is_held]
-    expired = [each.command.command_id for each in held if each.rejection == "expired"]
+    expired = [each.command.key for each in held if each.rejection == "expired"]
     answered = [_conclusion(each) for each in held if each.rejection != "expired"]
     rows = await conn.fetchmany(_SQL["store"], new) if new else []
-    if expired:
-        rows += await expire(conn, expired)
+    rows += await expire(conn, expired)
     rows += await conclude(conn, answered)
     return rows
 
 
 async def _settle_trust(
-    conn: Connection, changes: Sequence[_Change], stored: Mapping[UUID, asyncpg.Record]
+    conn: Connection, changes: Sequence[_Change], stored: Mapping[str, asyncpg.Record]
 ) -> None:
     """Take or give the trust of the code that applied commands replaced or activated."""
     losses, given = [], []
@@ -113,7 +113,7 @@ async def _settle_trust(
         if command.tier == "manual":
             given.append((command.tool_name, target.code_hash))
         else:
-            since = stored[command.command_id]["applied_at"]
+            since = stored[command.tool_name]["applied_at"]
             code_hash = replaced.code_hash
             losses.append(NewTrustLoss(command.tool_name, code_hash, command.command_id, since))
     await take_trust(conn, losses)
@@ -123,7 +123,7 @@ async def _settle_trust(
 def _conclusion(decision: Decision) -> Conclusion:
     command = decision.command
     return Conclusion(
-        command.command_id,
+        command.key,
         decision.status,
         decision.rejection,
         command.approved_by,

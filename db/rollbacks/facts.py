@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import asyncpg
 
@@ -32,7 +31,7 @@ class StoredCommand(NamedTuple):
 
     row: asyncpg.Record
     is_expired: bool
-    """Whether it is held for one of the tools that are locked, and its time is over."""
+    """Whether it is held, and its time is over."""
 
     @property
     def outcome(self) -> RollbackOutcome:
@@ -45,11 +44,13 @@ class StoredCommand(NamedTuple):
         The answer is about what was held, whatever else it contains: the version and activation
         that were current, and the target that was shown. Only ``issued_at`` is the answer's.
         """
-        row = self.row
-        is_held = row["status"] == "held" and row["tool_name"] == answer.tool_name
-        if not is_held or not answer.is_answer:
+        if self.row["status"] != "held" or not answer.is_answer:
             return None
-        return answer.model_copy(update={"mode": None} | {name: row[name] for name in _HELD_FIELDS})
+        return self.as_held(answer).model_copy(update={"mode": None})
+
+    def as_held(self, command: RollbackCommand) -> RollbackCommand:
+        """Return the command with what was held in place of what it says."""
+        return command.model_copy(update={name: self.row[name] for name in _HELD_FIELDS})
 
 
 class CurrentVersion(NamedTuple):
@@ -88,15 +89,14 @@ def outcome_of(row: asyncpg.Record) -> RollbackOutcome:
 
 async def stored_commands(
     conn: Connection, commands: Sequence[RollbackCommand]
-) -> dict[UUID, StoredCommand]:
-    """Return those of the commands that have a row, by their ids."""
-    tools = {command.tool_name for command in commands}
+) -> dict[str, StoredCommand]:
+    """Return those of the commands that have a row, by tool; each command is of another tool."""
+    if not commands:
+        return {}
+    asked = [(*command.key, command.is_answer) for command in commands]
     with postgres_errors():
-        rows = await conn.fetch(_SQL["stored"], [command.command_id for command in commands])
-    return {
-        row["command_id"]: StoredCommand(row, row["is_past_hold"] and row["tool_name"] in tools)
-        for row in rows
-    }
+        rows = await conn.fetch(_SQL["stored"], *zip(*asked, strict=True))
+    return {row["tool_name"]: StoredCommand(row, row["is_past_hold"]) for row in rows}
 
 
 async def tool_facts(conn: Connection, commands: Sequence[RollbackCommand]) -> dict[str, ToolFacts]:

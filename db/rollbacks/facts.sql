@@ -1,8 +1,16 @@
--- Postgres' clock alone decides whether the time of a held command is over.
+-- Postgres' clock alone decides whether the time of a held command is over. An answer is to the
+-- automatic command with its id, if there is one, whatever tier the answer names.
 -- name: stored
-select *, status = 'held' and expires_at <= clock_timestamp() as is_past_hold
-from rollbacks
-where command_id = any($1::uuid[])
+select distinct on (rollbacks.tool_name)
+    rollbacks.*,
+    status = 'held' and expires_at <= clock_timestamp() as is_past_hold
+from unnest($1::text[], $2::uuid[], $3::boolean[], $4::boolean[])
+    as command (tool_name, command_id, is_automatic, is_answer)
+join rollbacks
+    on rollbacks.tool_name = command.tool_name
+    and rollbacks.command_id = command.command_id
+    and (rollbacks.is_automatic = command.is_automatic or command.is_answer)
+order by rollbacks.tool_name, rollbacks.is_automatic desc
 
 -- One row for each command. The columns of a version that does not exist are null.
 -- name: tools

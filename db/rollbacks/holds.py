@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import asyncpg
 
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from schemas.rollback import Rejection, RollbackOutcome, Status
+from schemas.rollback import CommandKey, Rejection, RollbackOutcome, Status
 
 _SQL: Final = blocks("rollbacks/holds.sql")
 
@@ -17,7 +16,7 @@ _SQL: Final = blocks("rollbacks/holds.sql")
 class Conclusion(NamedTuple):
     """The answer to a held command: who gave it, and why a dismissed one was dismissed."""
 
-    command_id: UUID
+    key: CommandKey
     status: Status
     rejection: Rejection | None
     approved_by: str | None
@@ -27,16 +26,20 @@ class Conclusion(NamedTuple):
 
 async def conclude(conn: Connection, conclusions: Sequence[Conclusion]) -> list[asyncpg.Record]:
     """Store what came of held commands, in the caller's transaction; return their rows."""
-    return await conn.fetchmany(_SQL["conclude"], conclusions) if conclusions else []
+    if not conclusions:
+        return []
+    return await conn.fetchmany(_SQL["conclude"], [(*key, *rest) for key, *rest in conclusions])
 
 
-async def expire(conn: Connection, command_ids: Sequence[UUID]) -> list[asyncpg.Record]:
+async def expire(conn: Connection, commands: Sequence[CommandKey]) -> list[asyncpg.Record]:
     """Reject those of these held commands that nobody answered in time; return their rows.
 
     The caller has locked their tools.
     """
+    if not commands:
+        return []
     with postgres_errors():
-        return await conn.fetch(_SQL["expire"], command_ids)
+        return await conn.fetch(_SQL["expire"], *zip(*commands, strict=True))
 
 
 async def tools_due(conn: Connection) -> list[str]:

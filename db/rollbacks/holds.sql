@@ -22,16 +22,21 @@ order by expires_at
 -- name: expire
 update rollbacks
 set status = 'rejected', rejection = 'expired', applied_at = expires_at
-where command_id = any($1::uuid[]) and status = 'held' and expires_at <= clock_timestamp()
-returning *
+from unnest($1::text[], $2::uuid[], $3::boolean[]) as command (tool_name, command_id, is_automatic)
+where rollbacks.tool_name = command.tool_name
+    and rollbacks.command_id = command.command_id
+    and rollbacks.is_automatic = command.is_automatic
+    and status = 'held'
+    and expires_at <= clock_timestamp()
+returning rollbacks.*
 
 -- name: conclude
 update rollbacks
-set status = $2,
-    rejection = $3,
+set status = $4,
+    rejection = $5,
     applied_at = clock_timestamp(),
-    approved_by = $4,
-    dismissed_by = $5,
-    dismissal = $6
-where command_id = $1
+    approved_by = $6,
+    dismissed_by = $7,
+    dismissal = $8
+where tool_name = $1 and command_id = $2 and is_automatic = $3
 returning *

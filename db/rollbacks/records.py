@@ -11,7 +11,7 @@ from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.fields import Count, Time, VersionId
 from schemas.message import Message
-from schemas.rollback import Reason, Rejection, Status, TargetChoice, Tier
+from schemas.rollback import CommandKey, Reason, Rejection, Status, TargetChoice, Tier
 
 _SQL: Final = blocks("rollbacks/records.sql")
 
@@ -50,6 +50,11 @@ class RollbackRecord(Message):
     dismissed_by: str | None
     dismissal: str | None
 
+    @property
+    def key(self) -> CommandKey:
+        """What makes another command the same one."""
+        return CommandKey.of(self.tool_name, self.command_id, self.tier)
+
 
 async def rollbacks(
     conn: Connection, tool_name: str | None, since: datetime | None, limit: int
@@ -66,24 +71,34 @@ async def rollbacks(
     return [RollbackRecord.model_validate(dict(row)) for row in rows]
 
 
-async def commanded(conn: Connection, command_ids: Sequence[UUID]) -> dict[UUID, RollbackRecord]:
-    """Return those of these commands that have a status already, by their ids."""
+async def commanded(
+    conn: Connection, commands: Sequence[CommandKey]
+) -> dict[CommandKey, RollbackRecord]:
+    """Return those of these commands that have a status already."""
+    if not commands:
+        return {}
     with postgres_errors():
-        rows = await conn.fetch(_SQL["among"], command_ids)
+        rows = await conn.fetch(_SQL["among"], *zip(*commands, strict=True))
     found = [RollbackRecord.model_validate(dict(row)) for row in rows]
-    return {record.command_id: record for record in found}
+    return {record.key: record for record in found}
 
 
-async def rollback_by_id(conn: Connection, command_id: UUID) -> RollbackRecord | None:
+async def rollback_of(conn: Connection, command: CommandKey) -> RollbackRecord | None:
     """Return one command; None if it has no status yet."""
-    return (await commanded(conn, [command_id])).get(command_id)
+    return (await commanded(conn, [command])).get(command)
 
 
-async def command_ids_between(conn: Connection, first: UUID, last: UUID, limit: int) -> list[UUID]:
-    """Return the ids of at most ``limit`` commands that lie between two ids, in order."""
+async def commands_between(
+    conn: Connection, first: UUID, last: UUID, tool_name: str | None, limit: int
+) -> list[CommandKey]:
+    """Return at most ``limit`` commands whose ids lie between two ids, in their order.
+
+    They are those of one tool, or of all. If an automatic command of a tool and a person's have the
+    same id, it is the automatic one.
+    """
     with postgres_errors():
-        rows = await conn.fetch(_SQL["between"], first, last, limit)
-    return [row["command_id"] for row in rows]
+        rows = await conn.fetch(_SQL["between"], first, last, tool_name, limit)
+    return [CommandKey(*row) for row in rows]
 
 
 async def rollbacks_about(

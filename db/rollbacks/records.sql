@@ -13,14 +13,19 @@ order by applied_at desc
 limit $2
 
 -- name: among
-select * from rollback_records where command_id = any($1::uuid[])
+select record.*
+from unnest($1::text[], $2::uuid[], $3::boolean[]) as command (tool_name, command_id, is_automatic)
+join rollback_records record
+    on record.tool_name = command.tool_name
+    and record.command_id = command.command_id
+    and (record.tier <> 'manual') = command.is_automatic
 
 -- name: between
-select command_id
+select distinct on (command_id, tool_name) tool_name, command_id, is_automatic
 from rollbacks
-where command_id between $1 and $2
-order by command_id
-limit $3
+where command_id between $1 and $2 and ($3::text is null or tool_name = $3::text)
+order by command_id, tool_name, is_automatic desc
+limit $4
 
 -- name: about
 select *

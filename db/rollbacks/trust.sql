@@ -72,4 +72,7 @@ select
     rollbacks.applied_at
 from unnest($1::text[], $2::text[]) as code (tool_name, code_hash)
 join distrusted_code distrusted using (tool_name, code_hash)
-join rollbacks on rollbacks.command_id = distrusted.command_id
+join rollbacks
+    on rollbacks.tool_name = distrusted.tool_name
+    and rollbacks.command_id = distrusted.command_id
+    and rollbacks.is_automatic

@@ -89,7 +89,7 @@ async def deploy_each(
     version grows, and the breaking changes that its author accepted stay as they are. If a person
     deploys code that had lost its trust by a rollback, the code is trusted again, unchanged or not.
     ``rolled_back`` has the tools whose deployment is refused, because its code was rolled back. A
-    ``deployment_id`` that has an outcome already changes nothing and gets that outcome.
+    ``deployment_id`` of the tool that has an outcome already changes nothing and gets that outcome.
 
     The transaction locks the tools. A caller that has compared the code with the current version
     should have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
@@ -101,47 +101,25 @@ async def deploy_each(
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
     async with tool_transaction(conn, *tools):
         known = await _stored_outcomes(
-            conn, [request.deployment.deployment_id for request in requests]
+            conn, [(each.tool_name, each.deployment.deployment_id) for each in requests]
         )
-        new = [request for request in requests if request.deployment.deployment_id not in known]
+        new = [request for request in requests if request.tool_name not in known]
         if new:
             taken = [request for request in new if request.tool_name not in rolled_back]
             refused = [request for request in new if request.tool_name in rolled_back]
             outcomes = await _deploy_new(conn, taken) if taken else []
             outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
             await _store(conn, outcomes)
-            known |= {outcome.deployment_id: outcome for outcome in outcomes}
-        return [known[request.deployment.deployment_id] for request in requests]
+            known |= {outcome.tool_name: outcome for outcome in outcomes}
+        return [known[tool] for tool in tools]
 
 
-async def refuse(
-    conn: Connection, deployment_id: UUID, tool_name: str, refusal: str
-) -> DeploymentOutcome:
-    """Store that this deployment was refused, and why; return the outcome.
-
-    If it has an outcome already, that one is returned. ``tool_name`` may be no valid name. Raises
-    Retryable.
-    """
-    tool_name = storable(tool_name)
-    async with tool_transaction(conn, tool_name):
-        stored = await _stored_outcomes(conn, [deployment_id])
-        if stored:
-            return stored[deployment_id]
-        outcome = DeploymentOutcome(
-            deployment_id=deployment_id,
-            tool_name=tool_name,
-            status="refused",
-            refusal=storable(refusal),
-            applied_at=await conn.fetchval(_SQL["clock"]),
-        )
-        await _store(conn, [outcome])
-        return outcome
-
-
-async def outcome_of(conn: Connection, deployment_id: UUID) -> DeploymentOutcome | None:
-    """Return the outcome of a deployment; None if it has none yet."""
+async def outcome_of(
+    conn: Connection, tool_name: str, deployment_id: UUID
+) -> DeploymentOutcome | None:
+    """Return the outcome of a deployment of the tool; None if it has none yet."""
     with postgres_errors():
-        return (await _stored_outcomes(conn, [deployment_id])).get(deployment_id)
+        return (await _stored_outcomes(conn, [(tool_name, deployment_id)])).get(tool_name)
 
 
 async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
@@ -265,12 +243,11 @@ def _outcome(request: Compared, tool: _Tool, created: _Version | None) -> Deploy
 
 
 async def _stored_outcomes(
-    conn: Connection, deployment_ids: Sequence[UUID]
-) -> dict[UUID, DeploymentOutcome]:
-    rows = await conn.fetch(_SQL["stored_outcomes"], deployment_ids)
-    return {
-        row["deployment_id"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows
-    }
+    conn: Connection, requests: Sequence[tuple[str, UUID]]
+) -> dict[str, DeploymentOutcome]:
+    """Return the outcomes of these deployments, by tool; each is of another tool."""
+    rows = await conn.fetch(_SQL["stored_outcomes"], *zip(*requests, strict=True))
+    return {row["tool_name"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows}
 
 
 async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:

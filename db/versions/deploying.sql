@@ -41,7 +41,9 @@ update tool_versions set deployment_count = deployment_count + 1
 where version_id = any($1::int[])
 
 -- name: stored_outcomes
-select deployment_id, outcome::text from deployments where deployment_id = any($1::uuid[])
+select tool_name, outcome::text
+from unnest($1::text[], $2::uuid[]) as request (tool_name, deployment_id)
+join deployments using (tool_name, deployment_id)
 
 -- name: store_outcome
 insert into deployments (deployment_id, tool_name, outcome, applied_at)

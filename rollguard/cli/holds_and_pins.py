@@ -12,7 +12,7 @@ from rollguard.cli.options import (
     Json,
     OfTool,
     Tool,
-    command_id_of,
+    command_named,
     name_of,
     run,
     settings,
@@ -27,15 +27,18 @@ def holds(tool: OfTool = None, as_json: Json = False) -> None:
     show_holds(run(waiting(settings(), tool)), as_json)
 
 
-def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None:
+def approve(
+    command_id: CommandId, tool: OfTool = None, by: By = None, as_json: Json = False
+) -> None:
     """Carry out a held rollback, and wait for the outcome."""
     from rollguard.cli.show.holds import show_approval
     from rollguard.operations import holds
 
     in_force, by = settings(), name_of(by)
-    held = command_id_of(in_force, command_id)
+    held = command_named(in_force, command_id, tool)
     outcome = run(
-        holds.approve(in_force, held, by), f"the outcome of the command {held}, from an applier"
+        holds.approve(in_force, held.command_id, by, tool=held.tool_name),
+        f"the outcome of the command {held.command_id}, from an applier",
     )
     raise typer.Exit(0 if show_approval(outcome, as_json) else 1)
 
@@ -43,6 +46,7 @@ def approve(command_id: CommandId, by: By = None, as_json: Json = False) -> None
 def dismiss(
     command_id: CommandId,
     reason: Annotated[str, typer.Option(help="Why not.", show_default=False)],
+    tool: OfTool = None,
     by: By = None,
     as_json: Json = False,
 ) -> None:
@@ -51,10 +55,10 @@ def dismiss(
     from rollguard.operations import holds
 
     in_force, by = settings(), name_of(by)
-    held = command_id_of(in_force, command_id)
+    held = command_named(in_force, command_id, tool)
     outcome = run(
-        holds.dismiss(in_force, held, reason, by),
-        f"the outcome of the command {held}, from an applier",
+        holds.dismiss(in_force, held.command_id, reason, by, tool=held.tool_name),
+        f"the outcome of the command {held.command_id}, from an applier",
     )
     raise typer.Exit(0 if show_dismissal(outcome, as_json) else 1)
 

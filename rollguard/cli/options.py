@@ -9,9 +9,8 @@ from rollguard.cli.process.waiting import run
 from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from rollguard.operations.versions import VersionName
+    from schemas.rollback import CommandKey
     from schemas.settings import Settings
 
 __all__ = [
@@ -22,7 +21,7 @@ __all__ = [
     "OfTool",
     "Tool",
     "Version",
-    "command_id_of",
+    "command_named",
     "name_of",
     "run",
     "settings",
@@ -82,10 +81,11 @@ def version_name_of(text: str) -> "VersionName":
     return VersionName(number=number) if found[1] else VersionName(version_id=number)
 
 
-def command_id_of(in_force: "Settings", text: str) -> "UUID":
-    """Return the id of the command that a person names by its id or by the beginning of it.
+def command_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey":
+    """Return the command that a person names by its id or by the beginning of it.
 
-    Rejected if no id begins like this, or more than one.
+    With ``tool`` only commands of this tool count. Rejected if there is no such command, or more
+    than one.
     """
     from rollguard.operations import rollbacks
 
@@ -93,4 +93,4 @@ def command_id_of(in_force: "Settings", text: str) -> "UUID":
         beginning = rollbacks.id_beginning(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not the beginning of a command's id") from None
-    return run(rollbacks.command_id_of(in_force, beginning), "Postgres")
+    return run(rollbacks.command_named(in_force, beginning, tool), "Postgres")

@@ -15,7 +15,7 @@ from rollguard.cli.options import (
     OfTool,
     Tool,
     Version,
-    command_id_of,
+    command_named,
     name_of,
     run,
     settings,
@@ -39,13 +39,13 @@ def rollbacks(
     show_rollbacks(run(rollbacks_of(settings(), tool, begin, limit)), as_json)
 
 
-def explain(command_id: CommandId, as_json: Json = False) -> None:
+def explain(command_id: CommandId, tool: OfTool = None, as_json: Json = False) -> None:
     """Say why a rollback was decided: the rule, the numbers, the executions and their errors."""
     from rollguard.cli.show.rollbacks import show_explanation
     from rollguard.operations.rollbacks import explanation_of
 
     in_force = settings()
-    found = run(explanation_of(in_force, command_id_of(in_force, command_id)))
+    found = run(explanation_of(in_force, command_named(in_force, command_id, tool)))
     show_explanation(found, as_json)
 
 

@@ -67,7 +67,9 @@ async def deciding_execution(settings: Settings, outcome: RollbackOutcome) -> UU
     """
     async with connection(settings) as conn:
         details = await conn.fetchval(
-            "SELECT details FROM rollbacks WHERE command_id = $1", outcome.command_id
+            "SELECT details FROM rollbacks"
+            " WHERE tool_name = $1 AND command_id = $2 AND is_automatic = $3",
+            *outcome.key,
         )
     newest, *_ = details["recent"]
     return UUID(newest)

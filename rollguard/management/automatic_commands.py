@@ -25,7 +25,14 @@ from rollguard.person_name import valid_name
 from schemas.deployment import ToolVersion
 from schemas.errors import Rejected, Retryable
 from schemas.fields import micros_of, parse_time, storable, time_of
-from schemas.rollback import Mode, Reason, RollbackCommand, Tier, automatic_command_id
+from schemas.rollback import (
+    CommandKey,
+    Mode,
+    Reason,
+    RollbackCommand,
+    Tier,
+    automatic_command_id,
+)
 from schemas.settings import Settings
 
 log = structlog.get_logger()
@@ -133,18 +140,19 @@ async def _remember_attempts(conn: Connection, row: Row, tool_name: str) -> None
 
     A command that has no outcome yet is not counted: its id is that of the next attempt.
     """
-    ids = [
+    ids = (
         automatic_command_id(tool_name, row.version_id, row.activation, attempt)
         for attempt in range(1, MAX_ATTEMPTS + 1)
-    ]
-    records = await commanded(conn, ids)
-    for command_id in ids:
-        if command_id not in records:
+    )
+    attempts = [CommandKey(tool_name, each, is_automatic=True) for each in ids]
+    records = await commanded(conn, attempts)
+    for attempt in attempts:
+        if attempt not in records:
             break
-        record = records[command_id]
+        record = records[attempt]
         row.attempts += 1
         row.commanded_us = micros_of(record.issued_at)
-        row.command_id = str(command_id)
+        row.command_id = str(record.command_id)
         row.last_command = LastCommand(
             was_immediate=record.tier == "immediate",
             was_held=record.expires_at is not None,

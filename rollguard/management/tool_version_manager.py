@@ -337,7 +337,7 @@ class ToolVersionManager(ClosesAtExit):
     ) -> None:
         require_name(tool_name)
         async with self.connections.postgres() as conn:
-            if deployment_id is not None and await outcome_of(conn, deployment_id) is not None:
+            if deployment_id is not None and await outcome_of(conn, tool_name, deployment_id):
                 return  # the same request again: its first result stands
             current = await current_version(conn, tool_name)
         if current is None or current.version_id != version_id:

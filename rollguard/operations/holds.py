@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from db.rollbacks.records import RollbackRecord, held, rollback_by_id
+from db.rollbacks.records import RollbackRecord, held, rollback_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
-from rollguard.operations.rollbacks import unknown_rollback
+from rollguard.operations.rollbacks import command_named, unknown_rollback
 from schemas.errors import Rejected
 from schemas.message import explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -25,31 +25,39 @@ async def waiting(settings: Settings, tool: str | None) -> list[RollbackRecord]:
         return await held(conn, tool)
 
 
-async def approve(settings: Settings, command_id: UUID, by: str) -> RollbackOutcome:
+async def approve(
+    settings: Settings, command_id: UUID, by: str, *, tool: str | None = None
+) -> RollbackOutcome:
     """Carry out a held rollback in the name of ``by``, and return its outcome.
 
     The outcome's status is ``applied``, or ``rejected`` if the rollback cannot be carried out any
     more (``rejection`` says why). If the rollback is not held, nothing changes, and the outcome is
     the one that it already has.
 
-    Raises Rejected if no rollback has this id or ``by`` is no valid name, Retryable('applier') if
-    no outcome comes within ``settings.wait_s`` seconds (the answer may still be carried out).
+    Raises Rejected if no rollback has this id, if rollbacks of several tools have it and ``tool``
+    does not name one, or if ``by`` is no valid name; Retryable('applier') if no outcome comes
+    within ``settings.wait_s`` seconds (the answer may still be carried out).
     """
-    return await _answer(settings, command_id, approved_by=by)
+    return await _answer(settings, command_id, tool, approved_by=by)
 
 
-async def dismiss(settings: Settings, command_id: UUID, reason: str, by: str) -> RollbackOutcome:
+async def dismiss(
+    settings: Settings, command_id: UUID, reason: str, by: str, *, tool: str | None = None
+) -> RollbackOutcome:
     """Reject a held rollback in the name of ``by``, and return its outcome.
 
     The outcome is ``rejected`` with the rejection ``dismissed``; ``reason`` is kept with it. For a
     rollback that is not held, and for errors, see ``approve``.
     """
-    return await _answer(settings, command_id, dismissed_by=by, dismissal=reason)
+    return await _answer(settings, command_id, tool, dismissed_by=by, dismissal=reason)
 
 
-async def _answer(settings: Settings, command_id: UUID, **answer: str) -> RollbackOutcome:
+async def _answer(
+    settings: Settings, command_id: UUID, tool: str | None, **answer: str
+) -> RollbackOutcome:
+    named = await command_named(settings, command_id.hex, tool)
     async with connection(settings) as conn:
-        record = await rollback_by_id(conn, command_id)
+        record = await rollback_of(conn, named)
     if record is None:
         raise unknown_rollback(f"the id {command_id}")
     try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from db.executions.queries import executions_by_id
 from db.postgres.pool import Connection
 from db.replays import Replay, changed_at, replays
-from db.rollbacks.records import rollback_by_id
+from db.rollbacks.records import rollback_of
 from db.versions.deploying import outcome_of
 from rollguard.operations.bad_records import BadRecord
 from rollguard.value_texts import time_text, version_text
@@ -117,17 +117,17 @@ async def require_effect(conn: Connection, record: BadRecord, message: ReplayedM
     if isinstance(message, Activation):
         raise Rejected("an activation: only the applier says which version is current")
     if isinstance(message, ExecutionEntry):
-        if await executions_by_id(conn, [message.execution_id]):
+        if await executions_by_id(conn, message.tool_name, [message.execution_id]):
             raise Rejected(f"the execution {message.execution_id} is recorded already")
         return
     if isinstance(message, Deployment):
-        outcome = await outcome_of(conn, message.deployment_id)
+        outcome = await outcome_of(conn, message.tool_name, message.deployment_id)
         if outcome is not None and outcome.status != "refused":
             raise Rejected(
                 f"the deployment {message.deployment_id} was sent again and applied: "
                 f"{version_text(outcome.version_number, outcome.version_id)}"
             )
-    elif (command := await rollback_by_id(conn, message.command_id)) is not None:
+    elif (command := await rollback_of(conn, message.key)) is not None:
         raise Rejected(f"the command {message.command_id} was sent again and {command.status}")
     changed = await changed_at(conn, message.tool_name)
     if changed is not None and changed > record.first_rejected_at:

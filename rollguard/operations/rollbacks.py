@@ -1,6 +1,7 @@
 """Rollbacks for the command line: order one, list them, explain one."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,8 +10,8 @@ from uuid import UUID
 from db.executions.queries import ExecutionRecord, executions_by_id
 from db.rollbacks.records import (
     RollbackRecord,
-    command_ids_between,
-    rollback_by_id,
+    commands_between,
+    rollback_of,
     rollbacks,
 )
 from policy.decision.rule_texts import evidence_text, rule_text
@@ -19,13 +20,13 @@ from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from schemas.errors import Rejected
 from schemas.fields import uuid_of
-from schemas.rollback import RollbackOutcome
+from schemas.rollback import CommandKey, RollbackOutcome
 from schemas.settings import Settings
 
 _DIGITS: Final = 32
 """How many hexadecimal digits an id has."""
 _CANDIDATES: Final = 10
-"""How many ids the error for an ambiguous beginning lists at most."""
+"""How many ids or tools the error for an ambiguous name of a command lists at most."""
 
 
 async def roll_back(
@@ -47,24 +48,32 @@ def id_beginning(text: str) -> str:
     return digits
 
 
-async def command_id_of(settings: Settings, beginning: str) -> UUID:
-    """Return the id that begins with these digits.
+async def command_named(settings: Settings, beginning: str, tool: str | None) -> CommandKey:
+    """Return the command whose id begins with these digits, of this tool if one is given.
 
-    A whole id needs no connection, and is returned as it is. Rejected if no rollback has such an
-    id, or more than one; then the error lists them.
+    Rejected if there is no such command, or more than one; then the error lists their ids, or the
+    tools that have a command with the same id.
     """
-    if len(beginning) == _DIGITS:
-        return UUID(beginning)
     first, last = (UUID(beginning.ljust(_DIGITS, digit)) for digit in "0f")
     async with connection(settings) as conn:
-        found = await command_ids_between(conn, first, last, _CANDIDATES + 1)
+        found = await commands_between(conn, first, last, tool, _CANDIDATES + 1)
     if not found:
-        raise unknown_rollback(f"an id that begins with {beginning}")
+        of_tool = "" if tool is None else f" and is of {tool!r}"
+        named = f"the id {first}" if first == last else f"an id that begins with {beginning}"
+        raise unknown_rollback(named + of_tool)
     if len(found) > 1:
-        listed = ", ".join(map(str, found[:_CANDIDATES]))
-        more = ", and more" if len(found) > _CANDIDATES else ""
-        raise Rejected(f"more than one id begins with {beginning}: {listed}{more}")
+        raise Rejected(_ambiguous(beginning, found))
     return found[0]
+
+
+def _ambiguous(beginning: str, found: Sequence[CommandKey]) -> str:
+    """Return the error for several commands: their ids, or their tools if it is one id."""
+    ids = list(dict.fromkeys(str(each.command_id) for each in found[:_CANDIDATES]))
+    more = ", and more" if len(found) > _CANDIDATES else ""
+    if len(ids) > 1:
+        return f"more than one id begins with {beginning}: {', '.join(ids)}{more}"
+    tools = ", ".join(repr(each.tool_name) for each in found[:_CANDIDATES])
+    return f"commands of several tools have the id {ids[0]}: {tools}{more}; name one with --tool"
 
 
 async def rollbacks_of(
@@ -94,14 +103,15 @@ class RollbackExplanation:
     unrecorded: list[str]
 
 
-async def explanation_of(settings: Settings, command_id: UUID) -> RollbackExplanation:
-    """Explain the rollback with this id. Rejected if there is no such rollback."""
+async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExplanation:
+    """Explain this rollback. Rejected if there is no such rollback."""
     async with connection(settings) as conn:
-        command = await rollback_by_id(conn, command_id)
+        command = await rollback_of(conn, named)
         if command is None:
-            raise unknown_rollback(f"the id {command_id}")
+            raise unknown_rollback(f"the id {named.command_id}")
         ids = named_executions(command)
-        executions = await executions_by_id(conn, [each for each in map(uuid_of, ids) if each])
+        known = [each for each in map(uuid_of, ids) if each]
+        executions = await executions_by_id(conn, command.tool_name, known)
     recorded = {str(each.execution_id) for each in executions}
     summary = summary_of(command.details)
     return RollbackExplanation(

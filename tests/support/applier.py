@@ -93,9 +93,7 @@ class Applier:
         comparer: Any = self.comparer
         validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
-        deployments = Deployments(
-            publish, pool, outbox, validator, comparer, settings, TOPICS, self.waits
-        )
+        deployments = Deployments(publish, pool, outbox, validator, comparer, settings, TOPICS)
         dead_letters = TOPICS.dead_letters
         watch = TopicWatch(settings, 1, self.waits)
         self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits, watch)

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from db.rollbacks.facts import automatic_rollbacks
 from db.rollbacks.pins import Pin, pins
-from db.rollbacks.records import RollbackRecord, rollback_by_id
+from db.rollbacks.records import RollbackRecord, rollback_of
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
 from rollguard.value_texts import time_text
 from schemas.fields import parse_time
+from schemas.rollback import CommandKey
 from schemas.rules import Rules
 from schemas.settings import Settings
 
@@ -29,7 +30,9 @@ async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | No
         pin = (await pins(conn, [tool])).get(tool)
         if health["command_id"] is None:
             return waiting_text(health, pin, None, [], rules)
-        record = await rollback_by_id(conn, UUID(health["command_id"]))
+        record = await rollback_of(
+            conn, CommandKey(tool, UUID(health["command_id"]), is_automatic=True)
+        )
         near: Mapping[str, list[datetime]] = {}
         if record is not None:
             near = await automatic_rollbacks(conn, [(tool, record.issued_at, rules)])

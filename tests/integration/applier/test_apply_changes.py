@@ -89,10 +89,10 @@ async def test_records_around_a_bad_record_are_applied_in_order(applier: Applier
     assert [topic for topic, _ in applier.broker.shape()] == [
         *(TOPICS.executions, TOPICS.versions, TOPICS.deployment_outcomes),
         *(TOPICS.dead_letters, TOPICS.deployment_outcomes),
-        *(TOPICS.deployment_outcomes, TOPICS.dead_letters),
+        *(TOPICS.executions, TOPICS.versions, TOPICS.deployment_outcomes, TOPICS.dead_letters),
     ]
-    # The second deployment is refused because its id was refused before.
-    assert [each.status for each in applier.broker.deployed()] == ["created", "refused", "refused"]
+    # A bad record does not use up its id.
+    assert [each.status for each in applier.broker.deployed()] == ["created", "refused", "created"]
 
 
 async def test_a_member_that_has_to_wait_does_not_delay_the_members_before_it(
@@ -159,9 +159,38 @@ async def test_code_is_compared_with_the_version_that_is_replaced(
     assert versions[0].previous_version_id == 1
 
 
-async def test_a_deployment_id_of_another_tool_changes_nothing(applier: Applier) -> None:
-    first = deployment("one", "a")
+async def test_a_bad_deployment_is_refused_each_time_alike(
+    applier: Applier, pool: Pool, conn: Connection
+) -> None:
+    same = uuid4()
+    bad = b'{"tool_name": "a\\u0000b", "deployment_id": "%s"}' % str(same).encode()
+    await applier.deploy(bad)
+    [outcome] = applier.broker.deployed()
+    assert (outcome.deployment_id, outcome.tool_name, outcome.status) == (
+        same,
+        "a\u2400b",
+        "refused",
+    )
+    await Applier(pool, applier.broker).deploy(bad)
+    assert applier.broker.deployed() == [outcome, outcome]
+    assert await conn.fetchval("select count(*) from deployments") == 0
+
+
+@pytest.mark.parametrize("at_ms", [-(2**63), 2**63 - 1])
+async def test_a_time_that_a_producer_wrote_stops_no_refusal(applier: Applier, at_ms: int) -> None:
+    bad = batch(TOPICS.deployments, b'{"deployment_id": "%s"}' % str(uuid4()).encode())
+    bad.records[0].timestamp = at_ms
+    await applier.deployments.handle(bad)
+    assert [each.status for each in applier.broker.deployed()] == ["refused"]
+
+
+async def test_a_deployment_id_that_another_tool_used_first_changes_nothing(
+    applier: Applier,
+) -> None:
+    first = deployment("one", "evil")
     await applier.deploy(first, deployment("one", "b", deployment_id=first.deployment_id))
-    outcomes = applier.broker.of(TOPICS.deployment_outcomes)
-    assert len(set(outcomes)) == 1
-    assert applier.broker.activations("b") == []
+    assert [(each.tool_name, each.status) for each in applier.broker.deployed()] == [
+        ("evil", "created"),
+        ("b", "created"),
+    ]
+    assert applier.broker.activations("b") == [1]

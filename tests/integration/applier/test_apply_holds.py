@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from agents.applier.expire_holds import ExpireHolds
 from agents.applier.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
-from db.rollbacks.records import rollback_by_id
+from db.rollbacks.records import rollback_of
 from schemas.errors import Retryable
 from schemas.rollback import RollbackCommand
 from streams.driver.outbox import Outgoing
@@ -117,7 +117,7 @@ async def test_a_hold_that_nobody_answers_expires(
     await let_expire(conn, held["a"])
     with pytest.raises(Retryable):
         await holds.expire()
-    record = await rollback_by_id(conn, held["a"].command_id)
+    record = await rollback_of(conn, held["a"].key)
     assert record is not None
     assert record.status == "held"
     with structlog.testing.capture_logs() as logs:

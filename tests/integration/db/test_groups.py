@@ -124,19 +124,22 @@ async def test_a_replay_of_some_of_them(conn: Connection) -> None:
     assert await conn.fetchval("select count(*) from rollbacks") == 3
 
 
-async def test_one_id_for_two_tools_changes_nothing(conn: Connection) -> None:
+async def test_one_id_for_two_tools_is_two_requests(conn: Connection) -> None:
     same = uuid4()
-    with pytest.raises(Retryable):
-        await in_a_group(conn, *(deployment("one", tool, deployment_id=same) for tool in "ab"))
-    assert await current_versions(conn, ["a", "b"]) == {}
-    await in_a_group(conn, *(deployment("one", tool) for tool in "ab"))
+    requests = [deployment("one", tool, deployment_id=same) for tool in "ab"]
+    outcomes = await in_a_group(conn, *requests)
+    assert [(each.tool_name, each.status) for each in outcomes] == [
+        ("a", "created"),
+        ("b", "created"),
+    ]
+    assert await in_a_group(conn, *reversed(requests)) == outcomes[::-1]
     await in_a_group(conn, *(deployment("two", tool) for tool in "ab"))
-    with pytest.raises(Retryable):
-        await roll_back_each(
-            conn, [command(tool, command_id=same) for tool in "ab"], SETTINGS.rules_of
-        )
+    commands = [command(tool, command_id=same) for tool in "ab"]
+    done = await roll_back_each(conn, commands, SETTINGS.rules_of)
+    assert [(each.tool_name, each.status) for each in done] == [("a", "applied"), ("b", "applied")]
+    assert await roll_back_each(conn, commands[::-1], SETTINGS.rules_of) == done[::-1]
     current = await current_versions(conn, ["a", "b"])
-    assert [each.version_number for each in current.values()] == [2, 2]
+    assert [each.version_number for each in current.values()] == [1, 1]
 
 
 async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Connection) -> None:

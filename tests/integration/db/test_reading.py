@@ -9,7 +9,7 @@ import pytest
 
 from db.executions.queries import executions_by_id, newest_executions
 from db.postgres.pool import Connection, connect
-from db.rollbacks.records import commanded, rollback_by_id, rollbacks
+from db.rollbacks.records import commanded, rollback_of, rollbacks
 from db.versions.metrics import recount
 from db.versions.reading import current_version, history, version
 from schemas.deployment import AcceptedBreak
@@ -62,7 +62,7 @@ class TestExecutions:
             given[place].execution_id for place in (4, 2, 0, 3, 1)
         ]
         assert await newest_executions(conn, "parser", first, 2) == found[:2]
-        by_id = await executions_by_id(conn, [each.execution_id for each in given])
+        by_id = await executions_by_id(conn, "parser", [each.execution_id for each in given])
         assert by_id == found
 
     async def test_without_a_place_is_the_oldest_of_its_time(self, conn: Connection) -> None:
@@ -72,7 +72,8 @@ class TestExecutions:
         await conn.execute("update tool_executions set log_offset = null where log_offset = 1")
         found = await newest_executions(conn, "parser", first, 10)
         assert [each.log_offset for each in found] == [0, None, 2]
-        assert await executions_by_id(conn, [each.execution_id for each in found]) == found
+        ids = [each.execution_id for each in found]
+        assert await executions_by_id(conn, "parser", ids) == found
 
     async def test_both_ends_of_the_time_count(self, conn: Connection) -> None:
         (first,) = await deploy_all(conn, "one")
@@ -131,9 +132,12 @@ class TestExecutions:
         unjudged = execution(executed_at=at(2))
         await record_all(conn, alien, unjudged)
         ids = [alien.execution_id, uuid4(), unjudged.execution_id, alien.execution_id]
-        found = await executions_by_id(conn, ids)
-        assert [each.execution_id for each in found] == [unjudged.execution_id, alien.execution_id]
-        assert await executions_by_id(conn, []) == []
+        found = await executions_by_id(conn, "parser", ids)
+        assert [each.execution_id for each in found] == [unjudged.execution_id]
+        assert [each.execution_id for each in await executions_by_id(conn, "other", ids)] == [
+            alien.execution_id
+        ]
+        assert await executions_by_id(conn, "parser", []) == []
 
 
 class TestRollbacks:
@@ -162,7 +166,7 @@ class TestRollbacks:
             details={"recent": [str(UUID(int=1))], "success_rate": 0.0, "baseline": None},
         )
         outcome = await roll_back(conn, order)
-        found = await rollback_by_id(conn, order.command_id)
+        found = await rollback_of(conn, order.key)
         assert found is not None
         assert found.model_dump() == {
             "command_id": order.command_id,
@@ -188,8 +192,9 @@ class TestRollbacks:
             "dismissed_by": None,
             "dismissal": None,
         }
-        assert await rollback_by_id(conn, uuid4()) is None
-        assert await commanded(conn, [uuid4(), order.command_id]) == {order.command_id: found}
+        unknown = command().key
+        assert await rollback_of(conn, unknown) is None
+        assert await commanded(conn, [unknown, order.key]) == {order.key: found}
         assert await commanded(conn, []) == {}
 
     async def test_a_rejected_one_keeps_what_it_named(self, conn: Connection) -> None:
@@ -199,8 +204,8 @@ class TestRollbacks:
         foreign = command(from_version_id=alien, to_version_id=2**31 - 1)
         for order in (stale, foreign):
             await roll_back(conn, order)
-        found = await commanded(conn, [stale.command_id, foreign.command_id])
-        known, unknown = found[stale.command_id], found[foreign.command_id]
+        found = await commanded(conn, [stale.key, foreign.key])
+        known, unknown = found[stale.key], found[foreign.key]
         assert (known.rejection, unknown.rejection) == ("not_current", "unknown_version")
         assert (known.from_version_number, known.to_version_number) == (1, 2)
         assert (unknown.from_version_id, unknown.to_version_id) == (alien, 2**31 - 1)
@@ -294,11 +299,11 @@ class TestErrors:
             for expected in (Misconfigured, Retryable):
                 for call in (
                     newest_executions(conn, "x", 1, 1),
-                    executions_by_id(conn, [uuid4()]),
+                    executions_by_id(conn, "x", [uuid4()]),
                     rollbacks(conn, None, None, 1),
                     rollbacks(conn, "x", None, 1),
-                    rollback_by_id(conn, uuid4()),
-                    commanded(conn, [uuid4()]),
+                    rollback_of(conn, command().key),
+                    commanded(conn, [command().key]),
                     recount(conn, "x", 1),
                     history(conn, "x", 1),
                     version(conn, "x", 1),

@@ -261,7 +261,7 @@ FILL: Final = (
         'detector', now(), 'applied', null, now() - make_interval(secs => 20000 - n)
     from generate_series(2, 10000, 3) n
     """,
-    "alter table tool_executions add primary key (execution_id)",
+    "alter table tool_executions add primary key (execution_id, tool_name)",
 )
 
 
@@ -295,13 +295,16 @@ def scanned(plan: Any) -> set[str]:
 
 
 ID: Final = "00000000-0000-0000-0000-0000000f4240"
+IDS: Final = f"{{{ID},{ID}}}"
+KEYS: Final = ("{my_tool,other}", IDS, "{t,f}")
 
 NEWEST: Final = blocks("executions/queries.sql")["newest_of_version"]
 READS: Final = {
     "newest_executions": (NEWEST, "my_tool", 5_000, 10, None, None),
     "newest_executions of a time": (NEWEST, "my_tool", 5_000, 50, NOW, NOW),
-    "known": (blocks("executions/recording.sql")["known"], f"{{{ID},{ID}}}"),
-    "executions_by_id": (blocks("executions/queries.sql")["by_id"], f"{{{ID},{ID}}}"),
+    "known": (blocks("executions/recording.sql")["known"], "{my_tool,other}", IDS),
+    "executions_by_id": (blocks("executions/queries.sql")["by_id"], IDS, "my_tool"),
+    "errors": (blocks("executions/queries.sql")["errors"], IDS, "my_tool"),
     "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
     "history": (blocks("versions/reading.sql")["history"], "my_tool", 50),
     "current": (blocks("versions/reading.sql")["current"], "{my_tool,other}"),
@@ -314,14 +317,15 @@ READS: Final = {
         "my_tool",
     ),
     "rollbacks about versions": (blocks("rollbacks/records.sql")["about"], "my_tool", "{2,5,8}"),
-    "rollbacks by id": (blocks("rollbacks/records.sql")["among"], f"{{{ID}}}"),
+    "rollbacks by key": (blocks("rollbacks/records.sql")["among"], *KEYS),
+    "commands that begin alike": (blocks("rollbacks/records.sql")["between"], ID, ID, None, 11),
     "facts for a rollback": (
         blocks("rollbacks/facts.sql")["tools"],
         "{my_tool,other}",
         "{5000,7}",
         "{4999,6}",
     ),
-    "commands known": (blocks("rollbacks/facts.sql")["stored"], f"{{{ID}}}"),
+    "commands known": (blocks("rollbacks/facts.sql")["stored"], *KEYS, "{f,t}"),
     "targets": (
         blocks("rollbacks/trust.sql")["way_back"],
         "{my_tool,other}",

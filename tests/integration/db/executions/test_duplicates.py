@@ -5,7 +5,7 @@ the recorder may be interrupted anywhere.
 """
 
 import asyncio
-import json
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -183,5 +183,46 @@ async def test_a_plan_from_when_nothing_was_there(conn: Connection) -> None:
         await conn.execute("set local plan_cache_mode = force_generic_plan")
         await conn.execute(sql["read_by_index"])
         await conn.execute(f"prepare known as {sql['known']}")
-        (plan,) = json.loads(await conn.fetchval("explain (format json) execute known('{}')"))
-    assert "Index" in plan["Plan"]["Node Type"]
+        plan = await conn.fetchval("explain (format json) execute known('{}', '{}')")
+    nodes = re.findall(r'"Node Type": "([^"]+)"', plan)
+    assert "Seq Scan" not in nodes
+    assert any("Index" in node for node in nodes)
+
+
+async def test_an_id_of_another_tool_is_another_execution(conn: Connection) -> None:
+    """Of whatever tool it comes first, in the same batch or in an earlier one."""
+    (first,) = await deploy_all(conn, "one")
+    mine = [entry(version_id=first) for _ in range(4)]
+    foreign = [
+        entry(tool="evil", execution_id=each.execution_id, success=False, version_id=first)
+        for each in mine
+    ]
+    assert await record_on(conn, 1, foreign[:2]) == 2
+    assert await record_on(conn, 0, [mine[0], foreign[2], mine[2], mine[0], foreign[2]]) == 3
+    assert await record_on(conn, 0, [*mine, *foreign]) == 3
+    assert await metrics(conn, first) == (4, 4, 1.0)
+    rows = await conn.fetch("select execution_id, tool_name, success from tool_executions")
+    assert {tuple(row) for row in rows} == {
+        (each.execution_id, each.tool_name, each.success) for each in (*mine, *foreign)
+    }
+    assert len(rows) == 8
+
+
+async def test_who_waits_for_an_id_of_two_tools_holds_nothing_that_comes_later(
+    pool: Pool, conn: Connection
+) -> None:
+    """The same id of several tools is stored in the order of the tools."""
+    runs = [entry()]
+    runs += [entry(tool=tool, execution_id=runs[0].execution_id) for tool in ("q", "r")]
+    transaction = conn.transaction()
+    await transaction.start()
+    assert await record_on(conn, 0, [runs[1]]) == 1
+    async with acquire(pool) as other:
+        waiting = asyncio.create_task(record_on(other, 1, runs[::-1]))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        assert await record_on(conn, 0, [runs[2]]) == 1
+        await transaction.commit()
+        with pytest.raises(Retryable, match="tool_executions_pkey"):
+            await waiting
+        assert await record_on(other, 1, runs[::-1]) == 1

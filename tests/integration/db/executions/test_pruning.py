@@ -88,7 +88,7 @@ async def test_a_rollback_is_explained_without_its_executions(
     order = command(to_version_id=first, details={"recent": ids})
     assert (await roll_back(conn, order)).status == "applied"
     await prune(settings, Pruned(CUT))
-    explained = await explanation_of(settings, order.command_id)
+    explained = await explanation_of(settings, order.key)
     assert (explained.executions, explained.unrecorded) == ([], ids)
 
 

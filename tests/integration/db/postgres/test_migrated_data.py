@@ -9,8 +9,9 @@ import pytest
 from db.executions.queries import newest_executions
 from db.postgres import migrate
 from db.postgres.pool import Connection, connect
-from db.rollbacks.records import rollback_by_id
+from db.rollbacks.records import rollback_of
 from db.versions.reading import history
+from schemas.rollback import CommandKey
 from tests.support.postgres import PostgresServer
 from tests.support.stored import NOW, command, deploy, deployment, execution, record_all, roll_back
 
@@ -99,7 +100,7 @@ async def test_rows_survive_and_are_read(conn: Connection) -> None:
     assert (newest.code, oldest.code) == ("code b", "code a")
     assert (newest.accepted_breaks, newest.trusted) == ([], True)
     assert [each.command_id for each in newest.rollbacks] == [command_id]
-    record = await rollback_by_id(conn, command_id)
+    record = await rollback_of(conn, CommandKey("parser", command_id, is_automatic=False))
     assert record is not None
     assert (record.from_version_number, record.to_version_number) == (2, 1)
     later = execution(version_id=second)  # at the same time as the old one

@@ -8,7 +8,7 @@ from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import tool_facts
-from db.rollbacks.records import rollback_by_id
+from db.rollbacks.records import rollback_of
 from db.versions.reading import current_versions
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.stored import command, deploy_all, roll_back, trusted
@@ -26,7 +26,7 @@ async def apply(
         if rejection is None:
             decision = decision._replace(current=facts.current, target=facts.target)
         outcomes = await apply_decisions(conn, [decision])
-    return outcomes[order.command_id]
+    return outcomes[order.tool_name]
 
 
 def automatic(target: int, **fields: Any) -> RollbackCommand:
@@ -44,7 +44,7 @@ async def test_an_applied_one_says_how_its_target_was_chosen_and_what_it_breaks(
     assert outcome.breaking_changes == ["execute() lost \u2400 its parameter 'x'."]
     assert await trusted(conn) == [True, True, False]
     assert (await roll_back(conn, order)).to_bytes() == outcome.to_bytes()
-    record = await rollback_by_id(conn, order.command_id)
+    record = await rollback_of(conn, order.key)
     assert record is not None
     assert (record.target, record.is_breaking_change) == ("earned", True)
     assert record.breaking_changes == outcome.breaking_changes
@@ -72,7 +72,7 @@ async def test_a_rejected_one_keeps_what_it_named(conn: Connection, rejection: A
     told = outcome.target, outcome.is_breaking_change, outcome.breaking_changes
     assert told == (None, None, None)
     assert await roll_back(conn, order) == outcome
-    record = await rollback_by_id(conn, order.command_id)
+    record = await rollback_of(conn, order.key)
     assert record is not None
     assert (record.to_version_id, record.to_version_number) == (first, 1)
     assert await trusted(conn) == [True, True]

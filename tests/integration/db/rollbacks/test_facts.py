@@ -28,6 +28,8 @@ from tests.support.stored import (
     roll_back,
 )
 
+APPROVED = {"approved_by": "ann"}
+
 
 def automatic(tool: str = "parser", **fields: Any) -> RollbackCommand:
     return command(tool, **({"tier": "fast", "reason": "complete_failure"} | fields))
@@ -63,27 +65,39 @@ async def test_what_is_known_of_a_tool_and_of_the_versions_that_are_named(conn: 
 
 async def test_which_commands_have_a_row(conn: Connection) -> None:
     await deploy_all(conn, "one", "two")
-    held, rejected = automatic(mode="hold"), automatic(from_activation=1)
+    held, rejected = automatic(mode="hold"), automatic("other", from_activation=1)
     await roll_back(conn, held)
     await roll_back(conn, rejected)
-    found = await stored_commands(conn, [held, rejected, automatic()])
-    assert {each: row.outcome.status for each, row in found.items()} == {
-        held.command_id: "held",
-        rejected.command_id: "rejected",
+    found = await stored_commands(conn, [held, rejected, automatic("nobody")])
+    assert {tool: row.outcome.status for tool, row in found.items()} == {
+        "parser": "held",
+        "other": "rejected",
     }
     assert [row.is_expired for row in found.values()] == [False, False]
     approval = answer(held, {"approved_by": "ann", "tier": "manual"})
-    answered = found[held.command_id].answered_by(approval)
+    answered = found["parser"].answered_by(approval)
     assert answered is not None
     assert (answered.tier, answered.approved_by, answered.from_activation) == ("fast", "ann", 2)
-    for other in (held, answer(approval, {"tool_name": "other"})):
-        assert found[held.command_id].answered_by(other) is None
-    assert found[rejected.command_id].answered_by(approval) is None
-
+    assert found["parser"].answered_by(held) is None
+    assert found["other"].answered_by(approval) is None
     await let_expire(conn, held)
-    assert (await stored_commands(conn, [held]))[held.command_id].is_expired
-    foreign = answer(held, {"tool_name": "other"})
-    assert not (await stored_commands(conn, [foreign]))[held.command_id].is_expired
+    assert (await stored_commands(conn, [held]))["parser"].is_expired
+    assert await stored_commands(conn, []) == {}
+
+
+async def test_a_row_is_of_a_tool_an_id_and_a_kind(conn: Connection) -> None:
+    await deploy_all(conn, "one", "two")
+    held = automatic(mode="hold")
+    await roll_back(conn, held)
+    by_a_person = answer(held, {"tier": "manual", "mode": None})
+    for other in (answer(held, {"tool_name": "other"}), by_a_person):
+        assert await stored_commands(conn, [other]) == {}
+    for same in (held, answer(held, {"tier": "immediate"}), answer(by_a_person, APPROVED)):
+        assert (await stored_commands(conn, [same]))["parser"].row["tier"] == "fast"
+    assert (await roll_back(conn, by_a_person)).status == "applied"
+    for answered in (answer(held, APPROVED), answer(by_a_person, APPROVED)):
+        assert (await stored_commands(conn, [answered]))["parser"].row["tier"] == "fast"
+    assert (await stored_commands(conn, [by_a_person]))["parser"].row["tier"] == "manual"
 
 
 async def test_when_a_tool_was_rolled_back_by_machine(conn: Connection) -> None:

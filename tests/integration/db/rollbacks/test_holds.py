@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from db.postgres.pool import Connection, connect
 from db.rollbacks.holds import due, expire, tools_due
 from db.rollbacks.pins import pin
-from db.rollbacks.records import RollbackRecord, held, rollback_by_id
+from db.rollbacks.records import RollbackRecord, held, rollback_of
 from db.versions.reading import current_version, history
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackCommand, RollbackOutcome, Status
@@ -69,8 +69,8 @@ async def numbers(conn: Connection, tool: str = "parser") -> tuple[int, int]:
     return current.version_number, current.activation
 
 
-async def row(conn: Connection, command_id: UUID) -> RollbackRecord:
-    found = await rollback_by_id(conn, command_id)
+async def row(conn: Connection, command: RollbackCommand) -> RollbackRecord:
+    found = await rollback_of(conn, command.key)
     assert found is not None
     return found
 
@@ -96,7 +96,7 @@ async def test_changes_nothing_and_says_what_it_would(
     assert await numbers(conn) == (2, 2)
     assert [each.trusted for each in await history(conn, "parser", 10)] == [True, True]
     assert (await roll_back(conn, order)).to_bytes() == outcome.to_bytes()
-    record = await row(conn, order.command_id)
+    record = await row(conn, order)
     assert (record.from_version_number, record.to_version_number) == (2, 1)
     assert (record.from_activation, record.status) == (2, status)
     if mode == "hold":
@@ -124,7 +124,7 @@ async def test_what_would_be_rejected_is(
     order = (await decided(conn, mode)).model_copy(update=named)
     outcome = await roll_back(conn, order)
     assert (outcome.status, outcome.rejection) == ("rejected", rejection)
-    assert (await row(conn, order.command_id)).expires_at is None
+    assert (await row(conn, order)).expires_at is None
 
 
 async def test_an_approved_one_is_applied_as_an_automatic_one(conn: Connection) -> None:
@@ -138,7 +138,7 @@ async def test_an_approved_one_is_applied_as_an_automatic_one(conn: Connection) 
     assert current.activated_by == ActivatedBy(kind="rollback", id=order.command_id)
     assert current.activated_at == LATER
     assert [each.trusted for each in await history(conn, "parser", 10)] == [False, True]
-    record = await row(conn, order.command_id)
+    record = await row(conn, order)
     assert (record.status, record.approved_by, record.dismissed_by) == ("applied", "ann", None)
     assert (record.applied_at, record.issued_at) == (outcome.applied_at, order.issued_at)
     assert record.details == {"executions": 7}
@@ -147,7 +147,7 @@ async def test_an_approved_one_is_applied_as_an_automatic_one(conn: Connection) 
     await deploy_all(conn, "three")
     for again in (order, approval, answer(order, DISMISSED), answer(order, {"approved_by": "x"})):
         assert (await roll_back(conn, again)).to_bytes() == outcome.to_bytes()
-    assert await row(conn, order.command_id) == record
+    assert await row(conn, order) == record
     assert await numbers(conn) == (3, 4)
 
 
@@ -158,7 +158,7 @@ async def test_a_dismissed_one_changes_nothing(conn: Connection) -> None:
     assert (outcome.to_version_id, outcome.to_version_number) == (None, None)
     for again in (order, answer(order, DISMISSED), answer(order, APPROVED)):
         assert (await roll_back(conn, again)).to_bytes() == outcome.to_bytes()
-    record = await row(conn, order.command_id)
+    record = await row(conn, order)
     assert (record.dismissed_by, record.dismissal) == ("ben", "the test")
     assert (record.approved_by, record.to_version_number) == (None, 1)
     assert await numbers(conn) == (2, 2)
@@ -174,7 +174,7 @@ async def test_after_its_time_it_is_expired(conn: Connection, said: dict[str, An
     assert (outcome.status, outcome.rejection) == ("rejected", "expired")
     assert outcome.applied_at == over_at
     assert (await roll_back(conn, answer(order, APPROVED))).to_bytes() == outcome.to_bytes()
-    record = await row(conn, order.command_id)
+    record = await row(conn, order)
     assert (record.approved_by, record.dismissed_by) == (None, None)
     assert await numbers(conn) == (2, 2)
 
@@ -188,7 +188,7 @@ async def test_nobody_has_to_ask(conn: Connection) -> None:
     assert sorted(await tools_due(conn)) == ["a", "b"]
     [said] = await due(conn, "a")
     assert await due(conn, "a") == [said]
-    rows = await expire(conn, [order.command_id for order in orders])
+    rows = await expire(conn, [order.key for order in orders])
     assert {row["tool_name"] for row in rows} == {"a", "b"}
     assert (await roll_back(conn, orders[0])).to_bytes() == said.to_bytes()
     assert (await roll_back(conn, orders[2])).status == "held"
@@ -202,7 +202,7 @@ async def test_one_whose_version_was_replaced_cannot_be_approved(conn: Connectio
     outcome = await roll_back(conn, answer(order, APPROVED))
     assert (outcome.status, outcome.rejection) == ("rejected", "not_current")
     assert (await roll_back(conn, order)).to_bytes() == outcome.to_bytes()
-    assert (await row(conn, order.command_id)).approved_by == "ann"
+    assert (await row(conn, order)).approved_by == "ann"
     assert await numbers(conn) == (3, 3)
 
 
@@ -222,7 +222,8 @@ async def test_what_was_shown_is_what_is_done(conn: Connection) -> None:
     await hold(conn, "other")
     third = (await deploy_all(conn, "x", tool="third"))[0]
     foreign = answer(order, {**APPROVED, "tool_name": "third"})
-    assert (await roll_back(conn, foreign)).status == "held"
+    assert (await roll_back(conn, foreign)).rejection == "unknown_version"
+    assert (await row(conn, order)).status == "held"
     assert await numbers(conn, "third") == (1, 1)
     changed = {"to_version_id": third, "from_version_id": None, "tier": "manual"}
     outcome = await roll_back(conn, answer(order, APPROVED | changed))
@@ -241,10 +242,10 @@ async def test_what_is_not_held_needs_no_answer(conn: Connection, mode: str | No
     await deploy_all(conn, "one", "two")
     order = answer(await decided(conn, "hold"), {"mode": mode})
     outcome = await roll_back(conn, order)
-    before = await numbers(conn), await row(conn, order.command_id)
+    before = await numbers(conn), await row(conn, order)
     for said in (APPROVED, DISMISSED):
         assert await roll_back(conn, answer(order, said)) == outcome
-    assert (await numbers(conn), await row(conn, order.command_id)) == before
+    assert (await numbers(conn), await row(conn, order)) == before
 
 
 async def test_an_answer_to_what_was_never_seen(conn: Connection) -> None:
@@ -252,11 +253,11 @@ async def test_an_answer_to_what_was_never_seen(conn: Connection) -> None:
     await deploy_all(conn, "one", "two")
     no = answer(await decided(conn, "hold"), DISMISSED)
     assert (await roll_back(conn, no)).rejection == "dismissed"
-    assert (await row(conn, no.command_id)).dismissal == "the test"
+    assert (await row(conn, no)).dismissal == "the test"
     assert await numbers(conn) == (2, 2)
     yes = answer(await decided(conn, "hold"), APPROVED)
     assert (await roll_back(conn, yes)).status == "applied"
-    assert (await row(conn, yes.command_id)).approved_by == "ann"
+    assert (await row(conn, yes)).approved_by == "ann"
 
 
 async def test_which_wait(conn: Connection) -> None:
@@ -274,7 +275,7 @@ async def test_which_wait(conn: Connection) -> None:
     assert [(each.from_version_number, each.to_version_number) for each in found] == [(2, 1)] * 3
     assert await held(conn, "a") == [found[0], found[2]]
     assert await held(conn, "d") == await held(conn, "nobody") == []
-    assert (await row(conn, d.command_id)).status == "held"
+    assert (await row(conn, d)).status == "held"
 
 
 async def test_in_a_group_with_others(conn: Connection) -> None:
