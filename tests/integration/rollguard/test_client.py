@@ -208,6 +208,38 @@ async def test_an_answer_waits_for_more_than_held(
     assert (outcome.command_id, outcome.status) == (order.command_id, "applied")
 
 
+async def test_the_outcome_of_a_request_with_the_same_id_is_not_mine(settings: Settings) -> None:
+    """One of another tool, and one of the same tool that answers an automatic command."""
+    mine, tool = uuid4(), "parser"
+
+    async with PublishingClient(settings) as attacker, EngineClient(settings) as client:
+        deploying = asyncio.create_task(client.deploy(tool, "x = 1", deployment_id=mine))
+        ordering = asyncio.create_task(client.rollback(tool, 3, "slow", command_id=mine))
+        wish = await _first(settings, "tool-deployments")
+        order = await _first(settings, "rollback-commands")
+        theirs = {"tool_name": "evil"}
+        done, rolled_back = created(wish), applied(order)
+        refused = {"status": "refused", "refusal": "no"}
+        rejected = {"status": "rejected", "rejection": "not_current"}
+        for each in (done.model_copy(update=theirs | refused), done):
+            await attacker.publish("deployment-outcomes", each)
+        automatic = {"tier": "fast", "reason": "complete_failure"}
+        for other in (theirs | rejected, automatic | rejected, {}):
+            await attacker.publish("rollback-outcomes", rolled_back.model_copy(update=other))
+        assert await deploying == done
+        assert await ordering == rolled_back
+
+
+async def _first(settings: Settings, topic: str) -> bytes:
+    """Return the value of the first record of the topic; wait for it."""
+    name = settings.topic_prefix + topic
+    async with open_reader(settings, name, from_beginning=True) as reader:
+        while not (records := await reader.poll()):
+            pass
+    value: bytes = records[0].value
+    return value
+
+
 async def test_outcomes_are_followed_from_now_on(settings: Settings) -> None:
     ready = asyncio.Event()
     async with applying(settings), EngineClient(settings) as client:
