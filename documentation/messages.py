@@ -102,14 +102,14 @@ _MEANINGS: Final = {
     "breaking_changes": "The breaking and the risky changes, one sentence each.",
     "code": "The source text of the tool.",
     "code_hash": "The SHA-256 of the code in UTF-8, in hexadecimal digits.",
-    "command_id": "The id of the command. For an automatic command it is derived from tool, "
-    "version, activation and attempt.",
+    "command_id": "The id of the command, within its tool. For an automatic command it is derived "
+    "from tool, version, activation and attempt.",
     "created_by": "Who made the version: a person or a machine.",
     "deployed_at": "The time of the deployment.",
-    "deployment_id": "The id of the deployment.",
+    "deployment_id": "The id of the deployment, within its tool.",
     "details": "The numbers that the decision rests on.",
     "executed_at": "The time of the execution.",
-    "execution_id": "The id of the execution; each id counts once.",
+    "execution_id": "The id of the execution, within its tool; each id counts once.",
     "from_activation": "The activation that the command is about; an automatic command has one.",
     "from_version_id": "The version that is rolled back.",
     "improvement_reason": "Why the version was made.",

@@ -23,3 +23,21 @@ alter table rollbacks
 
 comment on column rollbacks.is_automatic is
     'whether a rule demanded it, not a person; ids of the two kinds are independent';
+
+-- The applier asks for the errors of executions of one tool: who may read the ids of executions, column
+-- by column, may now read their tools too.
+do $$
+declare
+    reader text;
+begin
+    for reader in
+        select case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+        from pg_attribute, aclexplode(attacl)
+        where attrelid = 'tool_executions'::regclass
+            and attname = 'execution_id'
+            and privilege_type = 'SELECT'
+    loop
+        execute format('grant select (tool_name) on tool_executions to %s', reader);
+    end loop;
+end
+$$;

@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.deployment import Deployment, ToolVersion
 from schemas.execution import Execution
-from schemas.rollback import RollbackCommand
+from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
 from tests.chaos.audit.topic_reader import follow
 from tests.chaos.poison import POISONS
@@ -43,6 +43,7 @@ KINDS: Final = {
     "deploy": 30,
     "deploy_again": 4,
     "roll_back": 6,
+    "use_ids_first": 6,
     "poison": 20,
     "transaction": 12,
 }
@@ -136,6 +137,8 @@ class Workload:
             await self._send(producer, "tool-deployments", tool, again.to_bytes())
         elif kind == "roll_back":
             await self._roll_back(producer, tool, draw)
+        elif kind == "use_ids_first":
+            await self._use_ids_first(producer, tool, draw)
         elif kind == "poison":
             await self._poison(producer, tool, draw)
         elif kind == "transaction":
@@ -219,10 +222,12 @@ class Workload:
             deployed_at=datetime.now(UTC),
         )
 
-    async def _roll_back(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+    async def _roll_back(
+        self, producer: AIOKafkaProducer, tool: str, draw: Random, command_id: UUID | None = None
+    ) -> None:
         known = self._history[tool] or [1]
         command = RollbackCommand(
-            command_id=UUID(int=draw.getrandbits(128)),
+            command_id=command_id or UUID(int=draw.getrandbits(128)),
             tool_name=tool,
             to_version_id=draw.choice((*known[-4:], 999_999_999)),
             tier="manual",
@@ -234,6 +239,28 @@ class Workload:
         await self._send(
             producer, "rollback-commands", tool, command.to_bytes(), command.command_id
         )
+
+    async def _use_ids_first(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        """Use ids that another request of this or of another tool has, or will have.
+
+        A person's command has the id that the detector gives to its next one; a deployment of this
+        tool and an execution have the ids of those of other tools.
+        """
+        current = self.versions.get(tool)
+        if current is not None:
+            coming = current.activation + draw.randrange(3)
+            command_id = automatic_command_id(tool, current.version_id, coming, 1)
+            await self._roll_back(producer, tool, draw, command_id)
+        other = draw.choice(self._tools)
+        if other != tool and other in self._deployed:
+            deployment = self._new_deployment(tool, _behaviour(draw), draw)
+            same = {"deployment_id": self._deployed[other].deployment_id}
+            value = deployment.model_copy(update=same).to_bytes()
+            await self._send(producer, "tool-deployments", tool, value)
+        if other != tool and self._past[other]:
+            past = Execution.from_bytes(draw.choice(self._past[other]))
+            mine = past.model_copy(update={"tool_name": tool, "version_id": None})
+            await self._send(producer, "tool-executions", tool, mine.to_bytes())
 
     async def _poison(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
         poison = draw.choice(POISONS)

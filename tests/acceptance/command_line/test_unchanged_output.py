@@ -119,5 +119,16 @@ async def test_a_command_is_named_by_the_beginning_of_its_id(
         unclear = await rollguard(words[0], beginning, *words[1:], env=env)
         assert (unclear.code, unclear.out) == (1, "")
         assert f"more than one id begins with {beginning}: {ids[0]}, {ids[1]}" in unclear.err
+    other = f"other than {tool}"
+    async with EngineClient(shared_system.settings) as client:
+        await client.rollback(other, 1, "a test", command_id=ids[0])
+    unclear = await rollguard("explain", str(ids[0]), env=env)
+    assert (unclear.code, unclear.out) == (1, "")
+    for each in sorted((tool, other)):
+        assert f"{each!r}" in unclear.err
+        told = await rollguard("explain", str(ids[0]), "--tool", each, "--json", env=env)
+        assert json.loads(told.out)["tool_name"] == each
+    assert "have the id" in unclear.err
+    assert "name one with --tool" in unclear.err
     unknown = await rollguard("explain", "ffffffff-f", env=env)
     assert (unknown.code, "an id that begins with fffffffff;" in unknown.err) == (1, True)

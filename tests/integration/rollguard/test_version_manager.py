@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from rollguard import DeploymentMonitor, ToolVersionManager
+from rollguard.client import EngineClient
 from rollguard.operations.overview.health import health_of
 from rollguard.pins import pin
 from schemas.deployment import AcceptedBreak, ToolVersion
@@ -490,6 +491,21 @@ async def test_the_monitor_issues_the_detectors_command(
     assert done["command_id"] == automatic_command_id(tool, broken, 2, 1)
     with pytest.raises(Retryable, match="detector"):
         await monitor.auto_rollback_if_needed(tool, "session-1")
+
+
+async def test_the_monitor_is_not_stopped_by_whoever_used_its_id_first(
+    unwatched: System, alone: ToolVersionManager, tool: str
+) -> None:
+    await alone.create_version(tool, ONE)
+    broken = await alone.create_version(tool, TWO)
+    command_id = automatic_command_id(tool, broken, 2, 1)
+    async with EngineClient(unwatched.settings) as attacker:
+        for victim in (tool, f"not {tool}"):
+            used = await attacker.rollback(victim, 2**31 - 1, "", command_id=command_id)
+            assert used.rejection == "unknown_version"
+    await _run(unwatched, tool, "x", "x", "x", version_id=broken)
+    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed(tool, "s")
+    assert (done["rollback_performed"], done["command_id"]) == (True, command_id)
 
 
 async def test_the_monitor_tells_of_a_command_that_was_rejected(

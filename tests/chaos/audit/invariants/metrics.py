@@ -47,10 +47,10 @@ def _published(
 def _wrong_executions(
     state: FinalState, published: dict[str, list[_Published]]
 ) -> Iterator[Violation]:
-    stored = {row["execution_id"]: row for row in state.tables["executions"]}
+    stored = {(row["tool_name"], row["execution_id"]): row for row in state.tables["executions"]}
     for tool, executions in published.items():
         for record, execution, version_id in executions:
-            row = stored.pop(execution.execution_id, None)
+            row = stored.pop((tool, execution.execution_id), None)
             if row is None:
                 text = f"{execution.execution_id} is not stored"
                 yield Violation("metrics", tool, position(record), text)

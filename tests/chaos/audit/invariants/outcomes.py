@@ -9,14 +9,22 @@ from tests.chaos.audit.final_state import FinalState, refused_id
 from tests.chaos.audit.invariants.violation import Violation
 
 
+class _Request(NamedTuple):
+    """A command or a deployment: an id counts within its tool, and within the kind of command."""
+
+    tool: str
+    id: UUID
+    is_automatic: bool = False
+
+
 class _Requests(NamedTuple):
-    """All commands or all deployments, with their outcomes, by the id of the request."""
+    """All commands or all deployments, with their outcomes."""
 
     kind: str
-    tools: dict[UUID, str]
-    stored: dict[UUID, Any]
+    requests: set[_Request]
+    stored: dict[_Request, Any]
     """The outcome in Postgres."""
-    published: dict[UUID, set[Any]]
+    published: dict[_Request, set[Any]]
     """The different outcomes in the topic; one may be there several times."""
 
 
@@ -26,40 +34,71 @@ def wrong_outcomes(state: FinalState) -> Iterator[Violation]:
     yield from _wrong_of(commands)
     for command, outcomes in commands.published.items():
         stored = commands.stored.get(command)
-        if command in commands.tools and len(outcomes) == 1 and outcomes != {stored}:
+        if command in commands.requests and len(outcomes) == 1 and outcomes != {stored}:
             text = f"{outcomes} in the topic, {stored} in Postgres"
-            yield Violation("outcomes", commands.tools[command], f"command {command}", text)
+            yield Violation("outcomes", command.tool, f"command {command.id}", text)
     yield from _wrong_of(deployments)
+    yield from _wrong_refusals(state)
 
 
 def _commands(state: FinalState) -> _Requests:
     return _Requests(
         "command",
-        {command.command_id: command.tool_name for _, command in state.commands},
-        {row["command_id"]: (row["status"], row["rejection"]) for row in state.tables["rollbacks"]},
+        {_Request(*command.key) for _, command in state.commands},
+        {
+            _Request(row["tool_name"], row["command_id"], row["tier"] != "manual"): (
+                *(row["status"], row["rejection"]),
+            )
+            for row in state.tables["rollbacks"]
+        },
         _by_request(
-            (each.command_id, (each.status, each.rejection)) for each in state.rollback_outcomes
+            (_Request(*each.key), (each.status, each.rejection)) for each in state.rollback_outcomes
         ),
     )
 
 
 def _deployments(state: FinalState) -> _Requests:
-    """Return the deployments; a bad one whose id can be read is refused and has an outcome too."""
-    tools = {each.deployment_id: each.tool_name for _, each in state.deployments}
-    for _, record in state.poison.values():
-        if record.topic == "tool-deployments" and (bad := refused_id(record)) is not None:
-            tools[bad] = "?"
+    """Return the good deployments, with their outcomes."""
+    refused = _refused(state)
     return _Requests(
         "deployment",
-        tools,
-        {row["deployment_id"]: row["outcome"] for row in state.tables["deployments"]},
+        {_Request(each.tool_name, each.deployment_id) for _, each in state.deployments},
+        {
+            _Request(row["tool_name"], row["deployment_id"]): row["outcome"]
+            for row in state.tables["deployments"]
+        },
         _by_request(
-            (each.deployment_id, each.model_dump_json()) for each in state.deployment_outcomes
+            (_Request(each.tool_name, each.deployment_id), each.model_dump_json())
+            for each in state.deployment_outcomes
+            if each.deployment_id not in refused
         ),
     )
 
 
-def _by_request(outcomes: Iterable[tuple[UUID, Any]]) -> dict[UUID, set[Any]]:
+def _refused(state: FinalState) -> set[UUID]:
+    """Return the ids of the bad deployments whose id can be read."""
+    ids = {
+        refused_id(record)
+        for _, record in state.poison.values()
+        if record.topic == "tool-deployments"
+    }
+    return {each for each in ids if each is not None}
+
+
+def _wrong_refusals(state: FinalState) -> Iterator[Violation]:
+    """Yield bad deployments without exactly one refusal; ids of poison are their own."""
+    published = _by_request(
+        (_Request("?", each.deployment_id), each.model_dump_json())
+        for each in state.deployment_outcomes
+        if each.status == "refused"
+    )
+    for bad in _refused(state):
+        if (number := len(published.get(_Request("?", bad), ()))) != 1:
+            text = f"has {number} different refusals"
+            yield Violation("outcomes", "?", f"deployment {bad}", text)
+
+
+def _by_request(outcomes: Iterable[tuple[_Request, Any]]) -> dict[_Request, set[Any]]:
     found = defaultdict(set)
     for request, outcome in outcomes:
         found[request].add(outcome)
@@ -67,12 +106,13 @@ def _by_request(outcomes: Iterable[tuple[UUID, Any]]) -> dict[UUID, set[Any]]:
 
 
 def _wrong_of(requests: _Requests) -> Iterator[Violation]:
-    kind, tools, stored, published = requests
-    for request, tool in tools.items():
+    kind, asked, stored, published = requests
+    for request in asked:
         if request not in stored:
-            yield Violation("outcomes", tool, f"{kind} {request}", "has no row in Postgres")
+            text = "has no row in Postgres"
+            yield Violation("outcomes", request.tool, f"{kind} {request.id}", text)
         if (number := len(published.get(request, ()))) != 1:
             text = f"has {number} different outcomes"
-            yield Violation("outcomes", tool, f"{kind} {request}", text)
-    for stray in (stored.keys() | published.keys()) - tools.keys():
-        yield Violation("outcomes", "?", f"{kind} {stray}", "nobody asked for it")
+            yield Violation("outcomes", request.tool, f"{kind} {request.id}", text)
+    for stray in (stored.keys() | published.keys()) - asked:
+        yield Violation("outcomes", stray.tool, f"{kind} {stray.id}", "nobody asked for it")

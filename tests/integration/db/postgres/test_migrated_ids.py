@@ -120,3 +120,21 @@ async def test_an_index_that_was_built_before_is_used(conn: Connection) -> None:
     await migrate.migrate(conn)
     assert await keys(conn) == KEYS
     assert await conn.fetchval("select 'tool_executions_pkey'::regclass::oid") == oid
+
+
+async def test_who_could_read_ids_of_executions_can_read_their_tools(conn: Connection) -> None:
+    role = f"applier_{uuid4().hex}"
+    await conn.execute(f'create role "{role}"')
+    try:
+        await conn.execute(f'grant select (execution_id, error) on tool_executions to "{role}"')
+        await migrate.migrate(conn)
+        rights = await conn.fetch(
+            "select attname, has_column_privilege($1, attrelid, attnum, 'SELECT') as may_read"
+            " from pg_attribute where attrelid = 'tool_executions'::regclass and attnum > 0",
+            role,
+        )
+        readable = {row["attname"] for row in rights if row["may_read"]}
+        assert readable == {"execution_id", "error", "tool_name"}
+    finally:
+        await conn.execute(f'drop owned by "{role}"')
+        await conn.execute(f'drop role "{role}"')
