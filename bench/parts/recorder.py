@@ -167,7 +167,7 @@ async def _fill_table(conn: asyncpg.Connection, table: str, rows: int) -> None:
     for each in others:
         await conn.execute(f"drop index {each['indexname']}")
     await conn.execute(_FILL.format(table=table), rows, TOOLS)
-    await conn.execute(f"alter table {table} add primary key (execution_id)")
+    await conn.execute(f"alter table {table} add primary key (execution_id, tool_name)")
     for each in others:
         await conn.execute(each["indexdef"])
     await conn.execute(f"vacuum analyze {table}")
