@@ -132,18 +132,19 @@ async def _not_stored(
 
     An id counts within its tool.
     """
-    by_key: dict[tuple[int, str], AttributedExecution] = {}
+    new: dict[tuple[int, str], AttributedExecution] = {}
     for each in executions:
-        by_key.setdefault((each.execution.execution_id.int, each.execution.tool_name), each)
-    if not by_key:
+        execution = each.execution
+        new.setdefault((execution.execution_id.int, execution.tool_name), each)
+    if not new:
         return []
-    new = dict(sorted(by_key.items()))
-    tools = [tool for _, tool in new]
-    ids = [each.execution.execution_id for each in new.values()]
+    keys = sorted(new)
+    tools = [tool for _, tool in keys]
+    ids = [new[key].execution.execution_id for key in keys]
     await conn.execute(_SQL["read_by_index"])
     for tool, execution_id in await conn.fetch(_SQL["known"], tools, ids):
         del new[execution_id.int, tool]
-    return list(new.values())
+    return [new[key] for key in keys if key in new]
 
 
 async def _insert(conn: Connection, executions: Sequence[AttributedExecution]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from aiokafka.structs import RecordMetadata
 
 from schemas.dead_letter import DeadLetter, encoded
+from schemas.deployment import DeploymentOutcome
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
@@ -189,8 +190,11 @@ async def test_deployments_and_commands(system: System) -> None:
         return bool(await system.query(sql, replayed["deployment_id"]))
 
     await until(created)
-    outcomes = await system.query("SELECT deployment_id, outcome ->> 'status' FROM deployments")
-    assert {str(row[0]): row[1] for row in outcomes} == {
+    outcomes = [
+        DeploymentOutcome.from_bytes(record.value)
+        for record in await system.records(topics.deployment_outcomes, 2)
+    ]
+    assert {str(each.deployment_id): each.status for each in outcomes} == {
         str(request.deployment_id): "refused",
         replayed["deployment_id"]: "created",
     }
