@@ -10,10 +10,10 @@ from db.executions.log_export import committed_activations
 from db.executions.pruning import remove_executions
 from db.executions.queries import errors_of
 from db.postgres.pool import Connection
+from db.postgres.sql import blocks
 from db.replays import changed_at
 from db.rollbacks.holds import expire
 from db.rollbacks.records import commands_between
-from db.rollbacks.trust import trust_losses
 from db.versions.reading import current_version
 from rollguard.holds import approve
 from rollguard.operations.rollbacks import command_named, explanation_of
@@ -64,8 +64,10 @@ async def test_a_persons_command_does_not_use_up_the_id_of_an_automatic_one(
     assert await trusted(conn) == [True, False]
     assert await roll_back(conn, nowhere) == rejected
     assert await roll_back(conn, order) == applied
-    [loss] = (await trust_losses(conn, [("parser", code_hash_of("two"))])).values()
-    assert (loss.command_id, loss.tier) == (order.command_id, "fast")
+    [loss] = await conn.fetch(
+        blocks("rollbacks/trust.sql")["losses"], ["parser"], [code_hash_of("two")]
+    )
+    assert (loss["command_id"], loss["tier"]) == (order.command_id, "fast")
 
 
 async def test_an_automatic_command_does_not_use_up_the_id_of_a_persons(conn: Connection) -> None:
