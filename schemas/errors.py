@@ -4,8 +4,11 @@ RollguardError
 ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line);
 │                     in Python a ValueError too
 ├── Retryable         may succeed later: wait and try again, in order
+│   └── Locked        somebody else holds a lock in Postgres: others need not wait
 └── Misconfigured     an operator must correct it: report it and exit 1
 """
+
+from collections.abc import Iterable
 
 
 class RollguardError(Exception):
@@ -26,6 +29,17 @@ class Retryable(RollguardError):
         super().__init__(f"{part}: {cause}")
         self.part = part
         self.cause = cause
+
+
+class Locked(Retryable):
+    """Somebody else held a lock in Postgres for too long.
+
+    ``tools`` are the tools that are locked; nothing if it is not known which of them are.
+    """
+
+    def __init__(self, cause: str, tools: Iterable[str] = ()) -> None:
+        super().__init__("Postgres", cause)
+        self.tools = frozenset(tools)
 
 
 class Misconfigured(RollguardError):

@@ -14,7 +14,7 @@ class Wait:
     """A wait for a part that does not answer. Times are in seconds of the clock of ``Waits``."""
 
     part: str
-    """'Kafka', 'Postgres' or 'an operator'."""
+    """'Kafka', 'Postgres', 'an operator' or 'a comparison'."""
     cause: str
     since: float
     """When the first try failed."""

@@ -7,24 +7,31 @@ The records of a partition are applied in their order, in groups of different to
 one transaction and its acknowledgements (``agents.applier.publish_changes``). If a group fails, its
 members are applied again one by one, so that an error of one member does not stop the members
 before it.
+
+A tool that cannot be changed now is set aside, with all later records of it: somebody else has
+locked it, or its code is still being compared. The records of other tools go on, and only the
+offset of the oldest record that was set aside is committed. So each tool's records are applied in
+their order, and after a crash the next worker reads every record that was not applied.
 """
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Generic, NamedTuple
 
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from schemas.deployment import Deployment
+from agents.applier.attempts import Attempts, Changes, NotNow, Request, RequestMessage
+from agents.applier.set_aside import SetAside
+from agents.applier.set_aside_report import SetAsideReport
+from db.postgres.pool import Pool
 from schemas.errors import Rejected
-from schemas.rollback import RollbackCommand
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox, Outgoing
 from streams.records import WrongPartition, dead_letter_of
-from streams.retries import retry_without_limit
 from streams.waits import Waits
 
 log = structlog.get_logger()
@@ -33,33 +40,20 @@ ROLE: Final = "applier"
 MAX_GROUP: Final = 64
 """The largest number of members of a group, and of records in a batch. It is small because a crash
 repeats the batch that is being applied, and each change takes milliseconds."""
-
-RequestMessage = TypeVar("RequestMessage", Deployment, RollbackCommand)
-
-
-class Request(NamedTuple, Generic[RequestMessage]):
-    """The message of a record, with the Kafka timestamp and the offset of the record."""
-
-    message: RequestMessage
-    at_ms: int
-    offset: int
+RETRY_EVERY_S: Final = 0.02
+_ROOM_CHECK_S: Final = 0.05
 
 
-class Changes(Protocol[RequestMessage]):
-    """The changes that the records of one topic ask for."""
+class _Aside(NamedTuple, Generic[RequestMessage]):
+    """A request that was set aside, and its record as a batch."""
 
-    def read(self, record: ConsumerRecord) -> RequestMessage:
-        """Read the message of a record. Raises Rejected."""
+    request: Request[RequestMessage]
+    batch: Batch
 
-    async def apply(self, group: Sequence[Request[RequestMessage]]) -> int:
-        """Make the changes, each of another tool, then publish and log their outcomes.
-
-        Return how many were made, counted from the first: as many as can be made in time, but at
-        least one. Applying a change again has the same result. Raises Retryable.
-        """
-
-    async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
-        """Publish the outcome, if there is one, of a record that became a dead letter."""
+    @property
+    def is_lost(self) -> bool:
+        """Whether its partition went to another worker, which reads the record again."""
+        return not self.batch.is_ours(self.batch)
 
 
 class ApplyChanges(Generic[RequestMessage]):
@@ -68,22 +62,29 @@ class ApplyChanges(Generic[RequestMessage]):
     def __init__(
         self,
         changes: Changes[RequestMessage],
+        pool: Pool,
         outbox: Outbox,
         dead_letters: str,
         waits: Waits,
         watch: TopicWatch,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
         self._changes: Changes[RequestMessage] = changes
+        self._attempts: Attempts[RequestMessage] = Attempts(changes, pool, waits)
         self._outbox = outbox
         self._dead_letters = dead_letters
-        self._waits = waits
+        self._clock = clock
+        self._aside: SetAside[_Aside[RequestMessage]] = SetAside()
+        self._is_any_aside = asyncio.Event()
+        self._report = SetAsideReport(waits.ticket())
 
     async def handle(self, batch: Batch) -> None:
-        """Apply the records of one partition.
+        """Apply the records of one partition, or set them aside.
 
-        The records before a bad one are applied before it becomes a dead letter.
+        The records before a bad one are applied or set aside before it becomes a dead letter.
         """
+        self._drop_lost()
         group: dict[str, Request[RequestMessage]] = {}
         for record in batch.records:
             try:
@@ -92,30 +93,91 @@ class ApplyChanges(Generic[RequestMessage]):
                 await self._apply(group, batch)
                 await self._reject(record, error)
                 continue
-            if message.tool_name in group or len(group) == MAX_GROUP:
+            tool = message.tool_name
+            if tool in group or len(group) == MAX_GROUP:
                 await self._apply(group, batch)
-            group[message.tool_name] = Request(message, record.timestamp, record.offset)
+            if self._aside.is_full:
+                await self._apply(group, batch)
+                await self._wait_for_room()
+            request = Request(message, record.timestamp, record.offset)
+            if tool in self._aside:
+                self._set_aside(request, batch)
+            else:
+                group[tool] = request
         await self._apply(group, batch)
 
+    async def retry(self) -> int:
+        """Wait until something is set aside, try what is due, and return how many were applied."""
+        await self._is_any_aside.wait()
+        self._drop_lost()
+        applied = 0
+        if self._watch.held is None:
+            for tool in self._aside.due(self._clock()):
+                applied += await self._retry(tool)
+        self._report.tell(self._aside, self._clock())
+        if not self._aside:
+            self._is_any_aside.clear()
+        return applied
+
+    @property
+    def is_any_aside(self) -> bool:
+        """Whether a record waits to be tried again."""
+        return bool(self._aside)
+
+    async def _retry(self, tool: str) -> bool:
+        """Try the first request of a tool; return whether it was applied."""
+        if tool not in self._aside:
+            return False  # its partition went to another worker meanwhile
+        first = self._aside.first(tool)
+        why = await self._attempts.watched(first.request)
+        if tool not in self._aside or self._aside.first(tool) is not first:
+            return why is None
+        if why is None:
+            self._aside.done(tool, self._clock())
+            first.batch.resume(first.batch, first.request.offset)
+            return True
+        self._postpone(tool, why)
+        return False
+
     async def _apply(self, group: dict[str, Request[RequestMessage]], batch: Batch) -> None:
-        """Apply a group, empty it, and mark its records in the batch as done."""
+        """Apply a group, empty it, and mark its records in the batch as done or set aside."""
         members = list(group.values())
         group.clear()
-        while members:
-            done = await self._apply_some(members)
-            batch.done_to(members[done - 1].offset)
-            del members[:done]
-
-    async def _apply_some(self, members: list[Request[RequestMessage]]) -> int:
-        """Apply the first members, together or one by one; return how many were applied."""
-        if len(members) > 1:
-            try:
-                return await self._changes.apply(members)
-            except Exception as error:
-                log.warning("group_split", members=len(members), cause=str(error))
+        if not members:
+            return
+        waiting = await self._attempts.together(members)
         for member in members:
-            await retry_without_limit(partial(self._changes.apply, [member]), self._waits)
-        return len(members)
+            if (why := waiting.get(member.tool_name)) is not None:
+                self._set_aside(member, batch)
+                self._postpone(member.tool_name, why)
+        batch.done_to(members[-1].offset)
+
+    def _set_aside(self, request: Request[RequestMessage], batch: Batch) -> None:
+        """Set a request aside, unless its partition went to another worker."""
+        [record] = [each for each in batch.records if each.offset == request.offset]
+        aside = _Aside(request, batch.only(record))
+        if not aside.is_lost:
+            batch.set_aside(batch, request.offset)
+            size = len(record.value or b"")
+            self._aside.add(request.tool_name, aside, size, self._clock())
+            self._is_any_aside.set()
+
+    def _postpone(self, tool: str, why: NotNow) -> None:
+        if tool not in self._aside:
+            return
+        if why.compared is None:
+            self._aside.postpone(tool, self._clock(), why.cause)
+        else:
+            self._aside.suspend(tool, why.cause)
+            why.compared.add_done_callback(lambda _: self._aside.release(tool, self._clock()))
+
+    def _drop_lost(self) -> None:
+        self._aside.drop(lambda each: each.is_lost)
+
+    async def _wait_for_room(self) -> None:
+        """Wait until fewer records are set aside: ``retry`` does it."""
+        while self._aside.is_full:
+            await asyncio.sleep(_ROOM_CHECK_S)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the dead letter, and the outcome if there is one. Raises TopicsChanged."""

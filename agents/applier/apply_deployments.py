@@ -1,17 +1,17 @@
 """Deployments: the applier compares their code, makes versions of it, and publishes outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.apply_changes import Request
+from agents.applier.attempts import Request
 from agents.applier.comparisons import CodePair, Comparisons
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.refusals import rolled_back_code
-from agents.comparer.code_comparer import CodeComparer
+from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_versions
@@ -40,7 +40,7 @@ class Deployments:
         pool: Pool,
         outbox: Outbox,
         validator: RecordValidator,
-        comparer: CodeComparer,
+        comparer: FairComparer,
         settings: Settings,
         topics: Topics,
     ) -> None:
@@ -56,19 +56,21 @@ class Deployments:
         """Read a record. Raises Rejected."""
         return self._validator.deployment(record)
 
-    async def apply(self, group: Sequence[Request[Deployment]]) -> int:
-        """Apply the first deployments of the group: those whose code can be compared in time."""
+    async def apply(self, group: Sequence[Request[Deployment]]) -> None:
+        """Compare the code, make the versions, and publish them and the outcomes."""
         comparisons = Comparisons(self._comparer)
-        requests = await self._compare([each.message for each in group], comparisons)
+        requests = [each.message for each in group]
+        await self._compare(requests, comparisons)
         tools = [request.tool_name for request in requests]
 
         async def deploy(conn: Connection) -> list[DeploymentOutcome]:
             # This runs under the locks of the tools, so that the code is compared with the version
-            # that is replaced. Only tools that were changed since `_compare` are compared again.
+            # that is replaced. A tool that was changed since `_compare` is compared again later.
             current = await current_versions(conn, tools)
+            comparisons.require(_pairs_of(requests, current))
             rolled_back = await rolled_back_code(conn, requests, current, self._settings)
             compared = [
-                await _compared(request, current.get(request.tool_name), comparisons)
+                _compared(request, current.get(request.tool_name), comparisons)
                 for request in requests
             ]
             return await deploy_each(conn, compared, rolled_back)
@@ -76,17 +78,12 @@ class Deployments:
         outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
         for request, outcome in zip(requests, outcomes, strict=True):
             _log(request, outcome)
-        return len(requests)
 
-    async def _compare(
-        self, requests: Sequence[Deployment], comparisons: Comparisons
-    ) -> list[Deployment]:
-        """Compare with the current versions, before the locks; return those compared in time."""
+    async def _compare(self, requests: Sequence[Deployment], comparisons: Comparisons) -> None:
+        """Compare with the current versions, before the locks. Raises NotCompared."""
         async with acquire(self._pool) as conn:
             current = await current_versions(conn, [each.tool_name for each in requests])
-        return await comparisons.compare_in_time(
-            [(each, _pair_of(each, current.get(each.tool_name))) for each in requests]
-        )
+        await comparisons.compare(_pairs_of(requests, current))
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the outcome `refused` if the id of the deployment can be read.
@@ -118,12 +115,20 @@ def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | N
     )
 
 
-async def _compared(
+def _compared(
     request: Deployment, current: ToolVersion | None, comparisons: Comparisons
 ) -> Compared:
-    findings = await comparisons.findings(_pair_of(request, current))
+    findings = comparisons.findings(_pair_of(request, current))
     against = None if current is None else current.version_id
     return Compared(request, sentences(findings), is_breaking(findings), against)
+
+
+def _pairs_of(
+    requests: Sequence[Deployment], current: Mapping[str, ToolVersion]
+) -> dict[str, CodePair]:
+    """Return the code to compare, by tool."""
+    pairs = {each.tool_name: _pair_of(each, current.get(each.tool_name)) for each in requests}
+    return {tool: pair for tool, pair in pairs.items() if pair is not None}
 
 
 def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.apply_changes import Request
+from agents.applier.attempts import Request
 from agents.applier.decide_rollbacks import DecideRollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
-from agents.comparer.code_comparer import CodeComparer
+from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand
@@ -25,7 +25,7 @@ class Rollbacks:
         publish: PublishChanges,
         pool: Pool,
         validator: RecordValidator,
-        comparer: CodeComparer,
+        comparer: FairComparer,
         settings: Settings,
         topics: Topics,
         report: RollbackReport,
@@ -42,17 +42,16 @@ class Rollbacks:
         """Read a record. Raises Rejected."""
         return self._validator.command(record)
 
-    async def apply(self, group: Sequence[Request[RollbackCommand]]) -> int:
-        """Apply the first commands of the group: those whose code can be compared in time."""
+    async def apply(self, group: Sequence[Request[RollbackCommand]]) -> None:
+        """Compare the code of targets, decide and apply the commands, and publish the outcomes."""
         decide = DecideRollbacks(
             self._comparer, self._settings.rules_of, [each.message for each in group]
         )
-        commands = await decide.compare(self._pool)
-        tools = [command.tool_name for command in commands]
+        await decide.compare(self._pool)
+        tools = [each.message.tool_name for each in group]
         outcomes = await self._publish.make(tools, decide.roll_back, self._topics.outcomes)
-        for each, outcome in zip(group, outcomes, strict=False):
+        for each, outcome in zip(group, outcomes, strict=True):
             self._report.decided(each, outcome)
-        return len(commands)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Do nothing more: a bad command has no outcome."""

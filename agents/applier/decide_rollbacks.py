@@ -9,7 +9,7 @@ from agents.applier.pending_rollbacks import (
     with_rollbacks,
     with_targets,
 )
-from agents.comparer.code_comparer import CodeComparer
+from agents.comparer.fair_comparer import FairComparer
 from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
@@ -25,7 +25,7 @@ class DecideRollbacks:
 
     def __init__(
         self,
-        comparer: CodeComparer,
+        comparer: FairComparer,
         rules_of: Callable[[str], Rules],
         commands: Sequence[RollbackCommand],
     ) -> None:
@@ -33,32 +33,29 @@ class DecideRollbacks:
         self._commands = commands
         self._comparisons = Comparisons(comparer)
 
-    async def compare(self, pool: Pool) -> Sequence[RollbackCommand]:
+    async def compare(self, pool: Pool) -> None:
         """Compare the code of targets under policy `guarded`, before the tools are locked.
 
-        Return the commands that were compared in time (``agents.applier.comparisons``); the others
-        are removed from the group. Raises Retryable.
+        Raises Retryable, and NotCompared (``agents.applier.comparisons``).
         """
         planned = [
             each for each in self._commands if is_planned(each, self._rules_of(each.tool_name))
         ]
         if not planned:
-            return self._commands
+            return
         async with acquire(pool) as conn:
             stored = await stored_commands(conn, planned)
             pending = await with_targets(conn, pending_commands(planned, stored, self._rules_of))
             pairs = await self._pairs(conn, pending)
-        self._commands = await self._comparisons.compare_in_time(
-            [(command, pairs.get(command.tool_name)) for command in self._commands]
-        )
-        return self._commands
+        await self._comparisons.compare(pairs)
 
     async def roll_back(self, conn: Connection) -> list[RollbackOutcome]:
         """Apply the commands in one transaction, all of them or none; return their outcomes.
 
         A command that has an outcome already changes nothing and gets the same outcome again. The
         exceptions are held commands that a person answers now, or whose time to be answered is
-        over. Raises Retryable.
+        over. Raises Retryable, and NotCompared if code must be compared that was not compared
+        before the tools were locked.
         """
         tools = [command.tool_name for command in self._commands]
         assert len(set(tools)) == len(tools), "commands of one tool need an order"
@@ -72,8 +69,7 @@ class DecideRollbacks:
 
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
         known = await with_rollbacks(conn, await with_targets(conn, pending))
-        for pair in (await self._pairs(conn, known)).values():
-            await self._comparisons.findings(pair)
+        self._comparisons.require(await self._pairs(conn, known))
         return [self._decision(each) for each in known]
 
     def _decision(self, pending: PendingCommand) -> Decision:

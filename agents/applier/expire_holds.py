@@ -7,6 +7,7 @@ before it is stored, so a crash in between publishes the same outcome again, and
 
 from typing import Final
 
+from agents.applier.free_tools import of_free_tools
 from agents.applier.rollback_report import RollbackReport
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
@@ -28,10 +29,13 @@ class ExpireHolds:
         self._report = report
 
     async def expire(self) -> int:
-        """Reject the commands whose time is over; return how many. Raises Retryable."""
+        """Reject the commands whose time is over; return how many. Raises Retryable.
+
+        A tool that somebody else has locked keeps no other one waiting: it is tried the next time.
+        """
         async with acquire(self._pool) as conn:
             tools = await tools_due(conn)
-        return sum([await self._expire(tool) for tool in tools])
+        return await of_free_tools("expire-holds", tools, self._expire)
 
     async def _expire(self, tool: str) -> int:
         async with locked_tools(self._pool, tool) as conn:

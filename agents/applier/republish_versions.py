@@ -11,6 +11,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
+from agents.applier.free_tools import of_free_tools
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.versions.reading import activated_within, current_version
@@ -39,17 +40,19 @@ class RepublishVersions:
     async def republish(self) -> int:
         """Publish again what became current in the last hour, and return how many versions.
 
-        Each is published under its tool's lock. Raises Retryable.
+        Each is published under its tool's lock. Raises Retryable. A tool that somebody else has
+        locked keeps no other one waiting: it is published the next time.
         """
         async with acquire(self._pool) as conn:
             tools = await activated_within(conn, RECENTLY)
-        written = 0
-        for tool in tools:
-            partition = partition_of(tool.encode(), self._partitions)
-            if TopicPartition(self._topics.deployments, partition) in self._driver.assigned():
-                await self._publish(tool)
-                written += 1
-        return written
+        return await of_free_tools("republish", tools, self._publish_if_ours)
+
+    async def _publish_if_ours(self, tool: str) -> int:
+        partition = partition_of(tool.encode(), self._partitions)
+        if TopicPartition(self._topics.deployments, partition) not in self._driver.assigned():
+            return 0
+        await self._publish(tool)
+        return 1
 
     async def _publish(self, tool: str) -> None:
         async with locked_tools(self._pool, tool) as conn:

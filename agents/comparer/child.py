@@ -1,9 +1,10 @@
 """The child process of `CodeComparer`: for each line of JSON on stdin it prints one on stdout.
 
-A question is ``[old, new, cpu_s]``. The answer is a list of findings, or the text of an error.
-The JSON is ASCII, because code may hold characters that UTF-8 cannot encode. The process ends when
-its stdin ends. If a comparison takes more than ``cpu_s`` seconds of CPU time, SIGPROF ends the
-process, even if the parent has died.
+A question is ``[what, old, new, cpu_s]``; ``what`` is ``findings`` or ``diff``. The answer is a
+list of findings, the hunks of the diff in a list with one text, or the text of an error. The JSON
+is ASCII, because code may hold characters that UTF-8 cannot encode. The process ends when its stdin
+ends. If a comparison takes more than ``cpu_s`` seconds of CPU time, SIGPROF ends the process, even
+if the parent has died.
 """
 
 import gc
@@ -15,9 +16,11 @@ from contextlib import suppress
 from dataclasses import astuple
 from typing import Any, Final
 
+from agents.comparer.line_diff import hunks_of
 from policy.breaking.compare import compare_code
 
-_MAX_MEMORY_BYTES: Final = 2 * 1024**3
+_MAX_MEMORY_BYTES: Final = 1024**3
+"""Half a megabyte of code, as dense as it can be, takes half of it."""
 
 
 def main() -> None:
@@ -34,16 +37,18 @@ def main() -> None:
     gc.freeze()
     gc.disable()  # syntax trees have no reference cycles, and searching for them doubles the time
     for line in sys.stdin:
-        old, new, cpu_s = json.loads(line)
+        what, old, new, cpu_s = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
-        answer = json.dumps(_answer(old, new))
+        answer = json.dumps(_answer(what, old, new))
         signal.setitimer(signal.ITIMER_PROF, 0)
         print(answer, flush=True)
         gc.collect()
 
 
-def _answer(old: str | None, new: str) -> Any:
+def _answer(what: str, old: str | None, new: str) -> Any:
     try:
+        if what == "diff":
+            return [hunks_of(old or "", new)]
         return [astuple(finding) for finding in compare_code(old, new)]
     except Exception as error:  # for example, out of memory
         return f"{type(error).__name__}: {error}"

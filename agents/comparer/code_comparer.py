@@ -1,7 +1,9 @@
 """The parent of the child process that compares code, for async callers.
 
 The comparison is not made in this process, because it would block the event loop: half a megabyte
-of code holds the GIL for a second. Also, some texts crash the Python that parses them.
+of code holds the GIL for a second. Also, some texts crash the Python that parses them, and some
+take minutes or gigabytes. The child process has limits of time and memory, and none of our
+environment variables.
 """
 
 import asyncio
@@ -10,16 +12,34 @@ import signal
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from policy.breaking.finding import Finding, new_finding, one_line
 
 _ROOT: Final = Path(__file__).parents[2]
 """The folder that holds our packages: a checkout or site-packages."""
-_MAX_ANSWER_BYTES: Final = 2 * 1024**3  # as much as the child may allocate
+_MAX_ANSWER_BYTES: Final = 1024**3  # as much as the child may allocate
 _TIMES_CPU: Final = 5
 """How many times its CPU time an answer may take: on a busy machine the child gets only a part of a
 processor. It may take no longer, because the caller waits for it."""
+
+What = Literal["findings", "diff"]
+
+
+class NotComparable(Exception):
+    """The child process could not answer; the text says why."""
+
+    def __init__(self, cause: str, limit: Literal["cpu", "time", None] = None) -> None:
+        super().__init__(cause)
+        self.limit = limit
+        """The limit that was reached: of CPU time, which does not depend on what else the machine
+        does, or of real time, which does; None for another reason."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """One breaking finding that says so."""
+        sentence = f"The code could not be compared: {one_line(str(self))}."
+        return [new_finding("not_comparable", "", sentence, None)]
 
 
 class CodeComparer:
@@ -64,7 +84,22 @@ class CodeComparer:
         If the child process fails, dies or takes too long, return one breaking finding of the kind
         'not_comparable'. Raises RuntimeError after ``close``.
         """
-        question = json.dumps([old, new, self._cpu_s]).encode() + b"\n"
+        try:
+            return await self.try_compare(old, new)
+        except NotComparable as error:
+            return error.findings
+
+    async def try_compare(self, old: str | None, new: str) -> list[Finding]:
+        """Return what `compare_code` returns for the same arguments. Raises NotComparable."""
+        return [Finding(*fields) for fields in await self._answer("findings", old, new)]
+
+    async def try_hunks(self, before: str, after: str) -> str:
+        """Return what `hunks_of` returns for the same arguments. Raises NotComparable."""
+        [hunks] = await self._answer("diff", before, after)
+        return str(hunks)
+
+    async def _answer(self, what: What, old: str | None, new: str) -> list[Any]:
+        question = json.dumps([what, old, new, self._cpu_s]).encode() + b"\n"
         wait_s = self._cpu_s * _TIMES_CPU
         async with self._lock:
             try:
@@ -72,15 +107,17 @@ class CodeComparer:
                     answer = await self._ask(question)
             except TimeoutError:
                 await self._kill()
-                answer = f"it took more than {wait_s:g} s"
+                raise NotComparable(f"it took more than {wait_s:g} s", "time") from None
+            except NotComparable:
+                raise
             except BaseException:
                 # Without this, a late answer would be read as the answer to the next question.
                 await self._kill()
                 raise
         if isinstance(answer, str):
-            sentence = f"The code could not be compared: {one_line(answer)}."
-            return [new_finding("not_comparable", "", sentence, None)]
-        return [Finding(*fields) for fields in answer]
+            raise NotComparable(answer)
+        found: list[Any] = answer
+        return found
 
     async def close(self) -> None:
         """End the child process as soon as the current question is answered.
@@ -97,7 +134,7 @@ class CodeComparer:
             raise
 
     async def _ask(self, question: bytes) -> Any:
-        """Return the findings as lists, or a text that says why there are none."""
+        """Return the answer, or a text that says why there is none. Raises NotComparable."""
         was_running = self._process is not None
         line = await self._ask_process(question)
         status = None if line else await self._wait_for_end()
@@ -110,8 +147,8 @@ class CodeComparer:
         if self._is_closed:
             raise RuntimeError("the code comparer was closed")
         if status == -signal.SIGPROF:
-            return f"it took more than {self._cpu_s:g} s of CPU time"
-        return f"its process ended with status {status}"
+            raise NotComparable(f"it took more than {self._cpu_s:g} s of CPU time", "cpu")
+        raise NotComparable(f"its process ended with status {status}")
 
     async def _ask_process(self, question: bytes) -> bytes:
         """Return the answer of the child process, which is started if there is none.
@@ -136,6 +173,7 @@ class CodeComparer:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "agents.comparer.child"),
             cwd=_ROOT,
+            env={},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_MAX_ANSWER_BYTES,

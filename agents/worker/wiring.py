@@ -7,15 +7,16 @@ from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from agents.applier.apply_changes import MAX_GROUP, ApplyChanges, Changes, RequestMessage
+from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
 from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
+from agents.applier.attempts import Changes, RequestMessage
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
-from agents.comparer.code_comparer import CodeComparer
+from agents.comparer.fair_comparer import FairComparer
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
 from agents.detector.other_detectors import OtherDetectors
 from agents.detector.outage_report import OutageReport
@@ -119,7 +120,9 @@ class Wiring:
         pool = await self._postgres()
         await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
         driver = self._driver("applier", sources, max_poll_records=MAX_GROUP)
-        comparer = await self.stack.enter_async_context(CodeComparer(_COMPARE_S))
+        comparer = FairComparer.with_limit(_COMPARE_S)
+        self.stack.push_async_callback(comparer.close)
+        await comparer.start()
         outbox = Outbox(driver, self.waits)
         publish = PublishChanges(pool, outbox, self._topics)
         report, rollback_comparer = RollbackReport(self.registry), await self._rollback_comparer()
@@ -129,12 +132,16 @@ class Wiring:
         deployments = Deployments(
             publish, pool, outbox, self._validator, comparer, self.settings, self._topics
         )
+        deploy, roll_back = (
+            self._apply(deployments, pool, outbox),
+            self._apply(rollbacks, pool, outbox),
+        )
         agents = [
             BatchAgent(
                 driver,
                 "apply-deployments",
                 [self._topics.deployments],
-                self._apply(deployments, outbox),
+                deploy,
                 self.fatal,
                 self.watch,
             ),
@@ -142,7 +149,7 @@ class Wiring:
                 driver,
                 "apply-rollbacks",
                 [self._topics.commands],
-                self._apply(rollbacks, outbox),
+                roll_back,
                 self.fatal,
                 self.watch,
             ),
@@ -152,6 +159,8 @@ class Wiring:
         periodic = [
             self._republish(versions),
             PeriodicTask("expire-holds", EXPIRE_EVERY_S, holds.expire),
+            PeriodicTask("retry-deployments", RETRY_EVERY_S, deploy.retry),
+            PeriodicTask("retry-rollbacks", RETRY_EVERY_S, roll_back.retry),
             self._check_topics,
         ]
         return Wired(driver, agents, sources, pool, periodic)
@@ -163,21 +172,23 @@ class Wiring:
     def _republish(self, rows_or_versions: RepublishRows | RepublishVersions) -> PeriodicTask:
         return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
 
-    async def _rollback_comparer(self) -> CodeComparer:
+    async def _rollback_comparer(self) -> FairComparer:
         """Return a comparer only for rollbacks, so that a slow deployment does not delay them.
 
         Policy `seed` never compares code for a rollback, so no process is started for it.
         """
-        comparer = CodeComparer(_COMPARE_TARGET_S)
+        comparer = FairComparer.with_limit(_COMPARE_TARGET_S)
         self.stack.push_async_callback(comparer.close)
         if self.settings.is_guarded_anywhere:
             await comparer.start()
         return comparer
 
     def _apply(
-        self, changes: Changes[RequestMessage], outbox: Outbox
+        self, changes: Changes[RequestMessage], pool: Pool, outbox: Outbox
     ) -> ApplyChanges[RequestMessage]:
-        return ApplyChanges(changes, outbox, self._topics.dead_letters, self.waits, self.watch)
+        return ApplyChanges(
+            changes, pool, outbox, self._topics.dead_letters, self.waits, self.watch
+        )
 
     async def _recorder(self) -> Wired:
         sources = list(self._topics.read_by("recorder"))

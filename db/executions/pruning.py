@@ -9,9 +9,12 @@ from db.postgres.errors import postgres_errors
 from db.postgres.locks import bounded_transaction, idle_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from schemas.errors import Rejected
+from schemas.errors import Locked, Rejected
 
 _SQL: Final = blocks("executions/pruning.sql")
+
+_LOCK_WAIT_MS: Final = 3_000
+"""Longer than Postgres lets its own VACUUM keep somebody else waiting."""
 
 
 @asynccontextmanager
@@ -21,8 +24,12 @@ async def only_prune(holder: Connection) -> AsyncIterator[None]:
     Prune on another connection: this one is in an ``idle_transaction``.
     """
     async with idle_transaction(holder):
-        if not await holder.fetchval(_SQL["lock"]):
-            raise Rejected("another prune is at work on this database")
+        await holder.execute(_SQL["limit_wait"], str(_LOCK_WAIT_MS))
+        try:
+            with postgres_errors():
+                await holder.execute(_SQL["lock"])
+        except Locked:
+            raise Rejected("another prune is at work on this database") from None
         yield
 
 

@@ -1,5 +1,11 @@
+-- A lock that conflicts only with itself, with changes of this table's definition and with VACUUM of
+-- this small table. Only a role that may write to the table can take it. Unlike the lock of a row, it
+-- does not keep VACUUM from removing what is pruned.
 -- name: lock
-select pg_try_advisory_xact_lock(7655, 2)
+lock table replayed_records in share update exclusive mode
+
+-- name: limit_wait
+select set_config('lock_timeout', $1, true)
 
 -- Goes from one tool name to the next along the index, without reading the executions themselves.
 -- name: tools

@@ -7,7 +7,7 @@ from typing import Final
 
 import asyncpg
 
-from schemas.errors import Misconfigured, Retryable, RollguardError
+from schemas.errors import Locked, Misconfigured, Retryable, RollguardError
 
 POSTGRES_ERRORS: Final = (
     asyncpg.PostgresError,
@@ -28,10 +28,11 @@ _RETRYABLE_STATES: Final = frozenset(
         "25006",  # read only: a replica, after a failover
         "25P03",  # idle in transaction for too long
         "25P04",  # transaction too long
-        "55P03",  # a lock was not granted in time
         "57014",  # statement timeout
     }
 )
+_NOT_GRANTED: Final = "55P03"
+"""A lock was not granted in time."""
 _LOST_STATEMENTS: Final = frozenset({"26000", "42P05"})
 """A prepared statement is unknown, or known already: it was prepared on another session."""
 _POOLER_ERRORS: Final = "08P01"
@@ -102,6 +103,8 @@ def translate(error: Exception) -> RollguardError | None:
         )
     if state == _POOLER_ERRORS and _POOLER_REFUSES.search(text):
         return Misconfigured(f"Postgres refuses: {text}")
+    if state == _NOT_GRANTED:
+        return Locked(text)
     if state.startswith(_RETRYABLE_CLASSES) or state in _RETRYABLE_STATES:
         return Retryable("Postgres", text)
     if state == "23505" and getattr(error, "constraint_name", None) in _IDEMPOTENCY_KEYS:

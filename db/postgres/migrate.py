@@ -6,7 +6,10 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
+import asyncpg
+
 from db.postgres.errors import postgres_errors
+from db.postgres.locks import LOCK_TIMEOUT_MS
 from db.postgres.pool import Connection, Pool, Pooling, acquire, open_pool
 from db.postgres.sql import blocks
 from schemas.errors import Misconfigured
@@ -31,12 +34,15 @@ async def migrate(conn: Connection) -> list[str]:
     """Apply the missing migrations and return their names, the oldest first.
 
     It is one transaction: all of them or none. If several programs start at once, one migrates and
-    the others wait. Raises Misconfigured if an applied migration was changed or is not known here.
+    the others wait. Raises Locked if somebody uses a table that must be changed for longer than
+    ``LOCK_TIMEOUT_MS``. Raises Misconfigured if an applied migration was changed or is not known
+    here.
     """
     with postgres_errors():
         async with conn.transaction(isolation="read_committed"):
+            await _create_table(conn)
             await conn.execute(_SQL["lock"])
-            await conn.execute(_SQL["create_table"])
+            await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS))
             pending = _pending(await _applied(conn))
             for name in pending:
                 await conn.execute(migrations()[name])
@@ -67,6 +73,20 @@ async def open_migrated_pool(dsn: str, pooling: Pooling = "auto") -> Pool:
         pool.terminate()
         raise
     return pool
+
+
+async def _create_table(conn: Connection) -> None:
+    """Create the table of migrations, unless it is there.
+
+    If another program creates it at the same time, wait for that one, and try again.
+    """
+    while True:
+        try:
+            async with conn.transaction():
+                await conn.execute(_SQL["create_table"])
+                return
+        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+            continue
 
 
 async def _applied(conn: Connection) -> dict[str, str]:

@@ -1,5 +1,6 @@
+-- Only a role that may write to the table can take this lock. Readers do not wait for it.
 -- name: lock
-select pg_advisory_xact_lock(7655, 1)
+lock table schema_migrations in share row exclusive mode
 
 -- name: create_table
 create table if not exists schema_migrations (
@@ -7,6 +8,11 @@ create table if not exists schema_migrations (
     checksum text not null,
     applied_at timestamptz not null default now()
 )
+
+-- Whoever reads a table for long keeps a migration from changing it, and behind the migration everybody
+-- else would wait for that table.
+-- name: limit_waits
+select set_config('lock_timeout', $1, true)
 
 -- What a migration leaves to the end of the transaction is checked before the next one begins.
 -- name: check_now

@@ -94,8 +94,9 @@ async def deploy_each(
     The transaction locks the tools. A caller that has compared the code with the current version
     should have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
 
-    Raises Retryable if Postgres does not answer, if it is not current any more (the lock was lost),
-    or if another transaction has just stored one of the ids: the next try finds its outcome.
+    Raises Locked if somebody else holds a lock that is needed. Raises Retryable if Postgres does
+    not answer, if the version is not current any more (the lock was lost), or if another
+    transaction has just stored one of the ids: the next try finds its outcome.
     """
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"

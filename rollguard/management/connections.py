@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from weakref import WeakKeyDictionary
 
-from agents.comparer.code_comparer import CodeComparer
+from agents.comparer.fair_comparer import FairComparer
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Connection, Pool, acquire
 from rollguard.client import EngineClient
 from schemas.settings import Settings
+
+_COMPARE_S = 10.0
+"""The CPU time that comparing the code of two versions may take."""
 
 
 class Connections:
@@ -33,7 +36,7 @@ class Connections:
         return await self._here().client()
 
     @property
-    def comparer(self) -> CodeComparer:
+    def comparer(self) -> FairComparer:
         """The code comparer of the running loop."""
         return self._here().comparer
 
@@ -55,7 +58,7 @@ class _LoopConnections:
     """The connections of one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self.comparer = CodeComparer()
+        self.comparer = FairComparer.with_limit(_COMPARE_S)
         self._settings = settings
         self._pool: Pool | None = None
         self._client: EngineClient | None = None

@@ -8,7 +8,6 @@ outcome. Reads come from Postgres. Every method raises ``Retryable``, which name
 not answer in time, and ``Misconfigured`` if the topics or the schema are missing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -238,10 +237,10 @@ class ToolVersionManager(ClosesAtExit):
         async with self.connections.postgres() as conn:
             before = await _require_version(conn, tool_name, from_version_id)
             after = await _require_version(conn, tool_name, to_version_id)
-        findings = await self.connections.comparer.compare(before.code, after.code)
-        # in a thread, because the diff of long texts takes long
-        diff = await asyncio.to_thread(code_diff, before, after)
-        return comparison_of(before, after, diff, findings)
+        comparer = self.connections.comparer
+        findings = await comparer.compare(before.code, after.code)
+        hunks = await comparer.hunks(before.code, after.code)
+        return comparison_of(before, after, code_diff(before, after, hunks), findings)
 
     async def check_immediate_rollback_needed(
         self, tool_name: str, at: datetime | str | None = None

@@ -8,7 +8,6 @@ from typing import Any, Final
 from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
-from rollguard.management.line_diff import unified_hunks
 from rollguard.value_texts import time_text, version_text
 from schemas.deployment import AcceptedBreak
 
@@ -97,32 +96,17 @@ def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | 
     return None
 
 
-def code_diff(before: VersionRecord, after: VersionRecord) -> str:
-    """Return a unified diff that ``patch`` accepts; empty if the code is the same.
+def code_diff(before: VersionRecord, after: VersionRecord, hunks: str) -> str:
+    """Return a unified diff that ``patch`` accepts; empty if there are no ``hunks``.
 
-    Its header has the names and times. Only a line feed ends a line: any other character, a
-    carriage return too, is part of the line.
-
-    Long texts with little in common take some seconds of CPU time, in Python code that holds the
-    interpreter lock: call it in a thread, where other threads get their turns. The diff of such
-    texts may be longer than necessary, but nothing is left out.
+    Its header has the names and times.
     """
-    hunks = "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in unified_hunks(_lines(before.code), _lines(after.code))
-    )
     if not hunks:
         return ""
     return (
         f"--- {_header(before)}\t{time_text(before.created_at)}\n"
         f"+++ {_header(after)}\t{time_text(after.created_at)}\n{hunks}"
     )
-
-
-def _lines(code: str) -> list[str]:
-    lines = [f"{line}\n" for line in code.split("\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines if lines[-1] else lines[:-1]
 
 
 def _header(version: VersionRecord) -> str:

@@ -3,7 +3,7 @@
 It is for topics that were lost, or that are new, with another prefix or more partitions.
 """
 
-from db.postgres.locks import tool_lock
+from db.postgres.locks import LOCK_TIMEOUT_MS, tool_lock
 from db.versions.reading import current_version, tools
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
@@ -16,7 +16,8 @@ async def republish_versions(settings: Settings) -> int:
 
     Its activation is published before it, to the log. Each tool is locked meanwhile, so that no
     applier publishes another version in between. It is harmless if the topics hold the versions
-    already: a second record with the same activation changes nothing.
+    already: a second record with the same activation changes nothing. Raises Locked if somebody
+    else holds a tool for ``LOCK_TIMEOUT_MS``.
     """
     topics = Topics.of(settings)
     published = 0
@@ -26,7 +27,7 @@ async def republish_versions(settings: Settings) -> int:
         EngineClient(settings) as client,
     ):
         for tool in await tools(conn):
-            async with tool_lock(holder, tool):
+            async with tool_lock(holder, tool, wait_ms=LOCK_TIMEOUT_MS):
                 version = await current_version(conn, tool)
                 if version is None:
                     continue

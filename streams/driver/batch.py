@@ -1,7 +1,7 @@
 """A batch: the records of one partition that one fetch brought, in their order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -27,8 +27,23 @@ class Batch:
     cycle: records in a cycle wait for the garbage collector, which stops the process for a quarter
     of a second when it finds many of them."""
 
+    set_aside: Callable[["Batch", int], None] = lambda _batch, _offset: None
+    """The consumer's ``set_aside``."""
+    resume: Callable[["Batch", int], None] = lambda _batch, _offset: None
+    """The consumer's ``resume``."""
+
+    is_ours: Callable[["Batch"], bool] = lambda _batch: True
+    """The consumer's ``owns``."""
+
+    def only(self, record: ConsumerRecord) -> "Batch":
+        """Return one record as a batch, so that keeping it does not keep the others."""
+        return replace(self, records=[record])
+
     def done_to(self, offset: int) -> None:
-        """Mark the records up to and including this offset as done, before the whole batch is."""
+        """Mark the records up to and including this offset as done, before the whole batch is.
+
+        Records that were set aside are not done.
+        """
         self.mark_done(self, offset)
 
     @property

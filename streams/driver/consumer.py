@@ -1,6 +1,7 @@
 """The consumer of a role: which batches it takes, and which offsets it commits."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from faust.types import TP
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch, BatchRecord
 from streams.driver.consumer_thread import BatchConsumerThread
+from streams.driver.progress import Progress
 from streams.partitions import name_of
 
 log = structlog.get_logger()
@@ -43,6 +45,7 @@ class BatchConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._progress: defaultdict[TopicPartition, Progress] = defaultdict(Progress)
         self._done: dict[TopicPartition, int] = {}
         """The next offset to be committed of each partition."""
         self._next: dict[TopicPartition, int] = {}
@@ -97,18 +100,40 @@ class BatchConsumer(Consumer):
             cast(BatchConsumerThread, self._thread).read_again(tp, expected)
             return False
         batch.mark_done = self.mark_done
+        batch.set_aside = self.set_aside
+        batch.resume = self.resume
+        batch.is_ours = self.owns
         return True
 
     def mark_done(self, batch: Batch, offset: int | None = None) -> None:
-        """Have the offset after the batch committed; or the offset after ``offset``, if given."""
+        """Have the offset after the batch committed; or the offset after ``offset``, if given.
+
+        While a record is set aside, at most its own offset is committed.
+        """
         last = batch.last.offset if offset is None else offset
         if self.owns(batch):
             tp = batch.topic_partition
             if offset is None:
                 self._next[tp] = max(batch.ends, self._next.get(tp, 0))
-            known = max(self._done.get(tp, 0), self._committed_offset[tp] or 0)
-            if last >= known:
-                self._done[tp] = last + 1
+            self._progress[tp].handled_to(last + 1)
+            self._offer(tp)
+
+    def set_aside(self, batch: Batch, offset: int) -> None:
+        """Set a record aside, before it is given to ``mark_done``: others are handled before it."""
+        if self.owns(batch):
+            self._progress[batch.topic_partition].set_aside(offset)
+
+    def resume(self, batch: Batch, offset: int) -> None:
+        """Note that a record that was set aside is done."""
+        if self.owns(batch):
+            self._progress[batch.topic_partition].resume(offset)
+            self._offer(batch.topic_partition)
+
+    def _offer(self, tp: TopicPartition) -> None:
+        """Have the partition's offset committed, if it is higher than before."""
+        offset = self._progress[tp].committable
+        if offset > max(self._done.get(tp, 0), self._committed_offset[tp] or 0):
+            self._done[tp] = offset
 
     def refuse_commits(self) -> None:
         """Stop committing, because a row that had to be sent before the commit was lost."""
@@ -117,6 +142,7 @@ class BatchConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Begin a new epoch, so that batches that were fetched before are not handled."""
         self._epoch += 1
+        self._progress.clear()
         self._done.clear()
         self._next.clear()
         await super().on_partitions_revoked(revoked)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import agents.applier.publish_changes
 import agents.detector.watch_executions
+import db.postgres.locks
 import policy.decision.fold
 import streams.crash_points
 import streams.records
@@ -119,7 +120,7 @@ def no_lock() -> None:
     async def unlocked(*_: Any) -> AsyncIterator[None]:
         yield
 
-    _replace(agents.applier.publish_changes, "tool_lock", unlocked)
+    _replace(db.postgres.locks, "tool_lock", unlocked)
     no_suspend_watchdog()
 
 

@@ -1,16 +1,18 @@
 """The applier for tests: on a real Postgres, with a recording broker and code comparer."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
-from agents.applier.apply_changes import ApplyChanges
+from agents.applier.apply_changes import RETRY_EVERY_S, ApplyChanges
 from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
+from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
 from policy.breaking.finding import Finding, Kind, new_finding
 from schemas.deployment import Deployment, DeploymentOutcome
@@ -73,12 +75,15 @@ class Comparer:
         self.meanwhile: Callable[[], Any] | None = None
         """Called once, during the next comparison."""
         self.kind: Kind = "default_changed"
+        self.slow: dict[str, float] = {}
+        """How long a comparison of this new code takes, in seconds."""
 
-    async def compare(self, old: str | None, new: str) -> list[Finding]:
+    async def try_compare(self, old: str | None, new: str) -> list[Finding]:
         self.asked.append((old, new))
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
+        await asyncio.sleep(self.slow.get(new, 0.0))
         return [new_finding(self.kind, "", f"{old} to {new}", None)]
 
 
@@ -90,23 +95,35 @@ class Applier:
     ) -> None:
         self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
         outbox: Any = self.broker
-        comparer: Any = self.comparer
+        fake: Any = self.comparer
+        comparer = FairComparer(fake, fake)
         validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
         deployments = Deployments(publish, pool, outbox, validator, comparer, settings, TOPICS)
         dead_letters = TOPICS.dead_letters
         watch = TopicWatch(settings, 1, self.waits)
-        self.deployments = ApplyChanges(deployments, outbox, dead_letters, self.waits, watch)
+        self.deployments = ApplyChanges(deployments, pool, outbox, dead_letters, self.waits, watch)
         self.registry = CollectorRegistry()
         report = RollbackReport(self.registry)
         rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
-        self._rollbacks = ApplyChanges(rollbacks, outbox, dead_letters, self.waits, watch)
+        self.rollbacks = ApplyChanges(rollbacks, pool, outbox, dead_letters, self.waits, watch)
 
     async def deploy(self, *requests: Deployment | bytes) -> None:
+        """Handle these records until none of them is set aside."""
         await self.deployments.handle(batch(TOPICS.deployments, *requests))
+        await all_applied(self.deployments)
 
     async def roll_back(self, *requests: RollbackCommand | bytes) -> None:
-        await self._rollbacks.handle(batch(TOPICS.commands, *requests))
+        """Handle these records until none of them is set aside."""
+        await self.rollbacks.handle(batch(TOPICS.commands, *requests))
+        await all_applied(self.rollbacks)
+
+
+async def all_applied(changes: ApplyChanges[Any]) -> None:
+    """Retry as a worker does, until nothing is set aside any more."""
+    while changes.is_any_aside:
+        await changes.retry()
+        await asyncio.sleep(RETRY_EVERY_S)
 
 
 def batch(topic: str, *requests: Deployment | RollbackCommand | bytes) -> Batch:

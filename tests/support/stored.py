@@ -1,11 +1,14 @@
 """Messages for tests, and functions that store them in Postgres as the product does."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+from agents.applier.comparisons import NotCompared
 from agents.applier.decide_rollbacks import DecideRollbacks
+from agents.comparer.fair_comparer import FairComparer
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection
 from db.versions.deploying import Compared, deploy_each
@@ -82,7 +85,7 @@ async def deploy(
 class _NothingBreaks:
     """A code comparer without findings."""
 
-    async def compare(self, old: str | None, new: str) -> list[Finding]:
+    async def try_compare(self, old: str | None, new: str) -> list[Finding]:
         return []
 
 
@@ -100,8 +103,13 @@ async def roll_back_each(
     rules_of: Callable[[str], Rules] = lambda _: DEFAULT_RULES,
 ) -> list[RollbackOutcome]:
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
-    comparer: Any = _NothingBreaks()
-    return await DecideRollbacks(comparer, rules_of, commands).roll_back(conn)
+    nothing: Any = _NothingBreaks()
+    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands)
+    while True:
+        try:
+            return await decide.roll_back(conn)
+        except NotCompared as error:
+            await asyncio.wait(error.tools.values())
 
 
 async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> list[int]:
@@ -172,5 +180,9 @@ async def let_expire(conn: Connection, held: RollbackCommand) -> datetime:
 
 async def held_locks(conn: Connection) -> int:
     """Return how many locks of tools are held on the server."""
-    sql = "select count(*) from pg_locks where locktype = 'advisory'"
-    return int(await conn.fetchval(sql))
+    [locked] = await conn.fetch(
+        "select count(*) from tool_locks"
+        " where (tool_name, kind) not in"
+        " (select tool_name, kind from tool_locks for update skip locked)"
+    )
+    return int(locked[0])

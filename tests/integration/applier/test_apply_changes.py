@@ -1,18 +1,15 @@
 """The applier on a real Postgres: groups, how they fail, and the order of what is published."""
 
-import asyncio
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from agents.applier import apply_changes, comparisons
-from db.postgres import locks
-from db.postgres.locks import tool_lock
+from agents.applier import apply_changes
 from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
-from tests.support.applier import TOPICS, Applier, batch
+from tests.support.applier import TOPICS, Applier
 from tests.support.stored import command, deploy_all, deployment
 
 
@@ -69,19 +66,6 @@ async def test_a_group_has_a_limit(applier: Applier, monkeypatch: pytest.MonkeyP
     assert together == [["a", "b"], ["c", "d"], ["e"]]
 
 
-async def test_a_group_that_takes_long_to_compare_is_applied_in_parts(
-    applier: Applier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(comparisons, "COMPARE_GROUP_S", -1.0)
-    requests = batch(TOPICS.deployments, *(deployment("one", tool) for tool in "abc"))
-    done: list[int] = []
-    requests.mark_done = lambda _, offset: done.append(offset)
-    await applier.deployments.handle(requests)
-    together = [tools for topic, tools in applier.broker.shape() if topic == TOPICS.versions]
-    assert together == [["a"], ["b"], ["c"]]
-    assert done == [0, 1, 2]
-
-
 async def test_records_around_a_bad_record_are_applied_in_order(applier: Applier) -> None:
     good, same = deployment("one", "a"), uuid4()
     bad = b'{"tool_name": "bad", "deployment_id": "%s"}' % str(same).encode()
@@ -93,24 +77,6 @@ async def test_records_around_a_bad_record_are_applied_in_order(applier: Applier
     ]
     # A bad record does not use up its id.
     assert [each.status for each in applier.broker.deployed()] == ["created", "refused", "created"]
-
-
-async def test_a_member_that_has_to_wait_does_not_delay_the_members_before_it(
-    applier: Applier, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
-    async with pool.acquire() as other:
-        async with tool_lock(other, "b"):
-            deploying = asyncio.create_task(
-                applier.deploy(*(deployment("one", tool) for tool in "abc"))
-            )
-            async with asyncio.timeout(20):
-                while not applier.waits.now():
-                    await asyncio.sleep(0.02)
-            assert [each.tool_name for each in applier.broker.deployed()] == ["a"]
-        await asyncio.wait_for(deploying, 20)
-    assert [each.tool_name for each in applier.broker.deployed()] == ["a", "b", "c"]
-    assert applier.waits.now() == ()
 
 
 async def test_if_a_member_fails_the_members_before_it_are_applied(
@@ -143,7 +109,10 @@ async def test_if_a_member_fails_the_members_before_it_are_applied(
 async def test_code_is_compared_with_the_version_that_is_replaced(
     applier: Applier, conn: Connection
 ) -> None:
-    """A rollback does not wait for a comparison of its tool; the code is then compared again."""
+    """A rollback does not wait for a comparison of its tool; the code is then compared again.
+
+    Nothing is compared under the locks, so no other tool waits for it.
+    """
     for tool in "ab":
         await deploy_all(conn, "one", "two", tool=tool)
 
@@ -153,10 +122,11 @@ async def test_code_is_compared_with_the_version_that_is_replaced(
 
     applier.comparer.meanwhile = roll_back_a
     await applier.deploy(*(deployment("three", tool) for tool in "ab"))
-    assert applier.comparer.asked == [("two", "three"), ("two", "three"), ("one", "three")]
+    assert applier.comparer.asked == [("two", "three"), ("one", "three")]
     _, *versions = map(ToolVersion.from_bytes, applier.broker.of(TOPICS.versions))
-    assert [each.breaking_changes for each in versions] == [["one to three"], ["two to three"]]
-    assert versions[0].previous_version_id == 1
+    assert [each.tool_name for each in versions] == ["b", "a"]
+    assert [each.breaking_changes for each in versions] == [["two to three"], ["one to three"]]
+    assert versions[1].previous_version_id == 1
 
 
 async def test_a_bad_deployment_is_refused_each_time_alike(

@@ -13,7 +13,7 @@ from db.postgres.pool import Connection, Pool
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_versions, history
 from schemas.deployment import Deployment
-from schemas.errors import Retryable
+from schemas.errors import Locked, Retryable
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from tests.support.stored import (
@@ -151,7 +151,7 @@ async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Con
         async with pool.acquire() as holder, pool.acquire() as mine:
             for _ in range(15):
                 tools = chance.sample(TOOLS, 4)
-                async with tool_lock(holder, *tools):
+                async with tool_lock(holder, *tools, wait_ms=20_000):
                     await in_a_group(mine, *(deployment(str(uuid4()), tool) for tool in tools))
                 await roll_back_each(
                     mine, [command(tool) for tool in chance.sample(TOOLS, 4)], SETTINGS.rules_of
@@ -167,17 +167,20 @@ async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Con
 async def test_locks_are_given_back_where_one_is_not_granted(
     pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(locks, "TOOL_TIMEOUT_MS", 50)
     async with pool.acquire() as other:
+        async with tool_lock(conn, *TOOLS), tool_transaction(other, *TOOLS):
+            pass  # now all tools have their rows
         for tool in TOOLS:
             async with tool_lock(conn, tool):
-                with pytest.raises(Retryable, match="lock timeout"):
+                with pytest.raises(Locked) as error:
                     async with tool_lock(other, *TOOLS):
                         pass
+                assert error.value.tools == {tool}
             async with tool_transaction(conn, tool):
-                with pytest.raises(Retryable, match="lock timeout"):
+                with pytest.raises(Locked, match="lock timeout"):
                     await in_a_group(other, *(deployment("one", each) for each in TOOLS))
-                assert await held_locks(conn) == 1
+                assert await held_locks(other) == 1
         async with tool_lock(other, *TOOLS):
             assert await held_locks(conn) == len(TOOLS)
         assert await held_locks(conn) == 0

@@ -127,7 +127,8 @@ async def _nothing_is_left(dsn: str) -> None:
         kept = await connection.fetchrow(
             "select current_setting('jit') as jit, current_setting('lock_timeout') as lock_timeout,"
             " (select count(*) from pg_prepared_statements) as statements,"
-            " (select count(*) from pg_locks where locktype = 'advisory') as locks"
+            " (select count(*) from pg_locks where locktype <> 'virtualxid'"
+            " and pid <> pg_backend_pid()) as locks"
         )
         assert kept is not None
         assert dict(kept) == {"jit": "on", "lock_timeout": "0", "statements": 0, "locks": 0}
@@ -150,8 +151,8 @@ async def test_a_lock_holds_through_pgbouncer(database_dsn: str) -> None:
 
 
 async def _is_locked_elsewhere(connection: Connection, tool: str) -> bool:
-    sql = "select pg_try_advisory_xact_lock(hashtextextended($1, 7655))"
-    return not await connection.fetchval(sql, tool)
+    sql = "select from tool_locks where tool_name = $1 and kind = 'publish' for update skip locked"
+    return not await connection.fetch(sql, tool)
 
 
 async def test_pooling_for_transactions_that_is_not_set_is_said(database_dsn: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.comparer.line_diff import hunks_of, one_hunk
 from db.versions.reading import VersionRecord
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import new_finding
@@ -35,6 +36,10 @@ TEXTS = st.text(st.sampled_from("ab \n\n\r\x0b\x0c\x1c\x85\u2028é+-@\\"), max_s
 CODES = st.lists(st.sampled_from(["a", "b = 1", "", "\tc\r", "é 🛡️", "\x0c", "\u2028 d"])).flatmap(
     lambda lines: st.sampled_from(["\n".join(lines), "\n".join([*lines, ""])])
 )
+
+
+def diff_of(before: VersionRecord, after: VersionRecord) -> str:
+    return code_diff(before, after, hunks_of(before.code, after.code))
 
 
 def version(number: int, code: str, executions: int = 0, successes: int = 0) -> VersionRecord:
@@ -83,7 +88,7 @@ def _net(diff: str, more: str, less: str) -> Counter[str]:
 @given(CODES, CODES)
 def test_forward_and_backward_mirror_each_other(one: str, two: str) -> None:
     before, after = version(1, one, 10, 4), version(2, two, 20, 19)
-    forward, backward = code_diff(before, after), code_diff(after, before)
+    forward, backward = diff_of(before, after), diff_of(after, before)
     assert _net(forward, "+", "-") == _net(backward, "-", "+")
     assert _net(forward, "-", "+") == _net(backward, "+", "-")
     assert (forward == "") == (one == two)
@@ -96,7 +101,7 @@ def test_forward_and_backward_mirror_each_other(one: str, two: str) -> None:
 @given(CODES)
 def test_a_version_with_itself_is_empty(code: str) -> None:
     same = version(1, code, 7, 3)
-    found = comparison_of(same, same, code_diff(same, same), compare_code(code, code))
+    found = comparison_of(same, same, diff_of(same, same), compare_code(code, code))
     assert found["code_diff"] == ""
     assert found["findings"] == found["breaking_changes"] == []
     assert found["metrics_comparison"]["success_rate_change"] == 0
@@ -119,7 +124,7 @@ def test_patch_takes_the_diff(tmp_path: Path, one: str, two: str) -> None:
     file = tmp_path / "tool.py"
     file.write_bytes(one.encode())
     diff = tmp_path / "it.diff"
-    diff.write_bytes(code_diff(version(1, one), version(2, two)).encode())
+    diff.write_bytes(diff_of(version(1, one), version(2, two)).encode())
     git = ["git", "apply", "--no-index", "--unsafe-paths", "-p0", str(diff)]
     renamed = diff.read_bytes().split(b"\n", 2)
     diff.write_bytes(b"\n".join([b"--- tool.py", b"+++ tool.py", renamed[2]]))
@@ -150,13 +155,15 @@ def applied(diff: str, code: str) -> str:
 
 @given(TEXTS | CODES, TEXTS | CODES)
 def test_the_diff_leads_from_any_text_to_any_other(one: str, two: str) -> None:
-    diff = code_diff(version(1, one), version(2, two))
-    assert (applied(diff, one) if diff else one) == two
+    before, after = version(1, one), version(2, two)
+    for hunks in (hunks_of(one, two), one_hunk(one, two)):
+        diff = code_diff(before, after, hunks)
+        assert (applied(diff, one) if diff else one) == two
 
 
 def test_the_diff_of_one_removed_entry_is_short() -> None:
     one, two = ((DATA / f"hosts_{name}.txt").read_text() for name in ("before", "after"))
-    diff = code_diff(version(1, one), version(2, two))
+    diff = diff_of(version(1, one), version(2, two))
     assert diff.count("\n") <= 20
     assert applied(diff, one) == two
 
@@ -169,7 +176,7 @@ def test_the_diff_of_a_long_text_is_fast_and_short() -> None:
     for row in range(200, 12_200, 400):
         changed[row] = f"    changed = {row}"
     one, two = version(1, "\n".join(lines)), version(2, "\n".join(changed))
-    seconds, diff = reference_seconds(lambda: code_diff(one, two))
+    seconds, diff = reference_seconds(lambda: diff_of(one, two))
     assert seconds < 2
     assert len(re.findall(r"^@@ ", diff, re.MULTILINE)) == 30
     assert len(body_of(diff)) == 60
@@ -181,7 +188,7 @@ def test_the_diff_of_a_long_text_is_fast_and_short() -> None:
 def test_the_diff_of_long_texts_of_similar_lines_is_fast(kinds: int) -> None:
     pool = [f"    x = {number}\n" for number in range(kinds)]
     one, two = ("".join(Random(seed).choices(pool, k=518_000 // len(pool[-1]))) for seed in (1, 2))
-    seconds, diff = reference_seconds(lambda: code_diff(version(1, one), version(2, two)))
+    seconds, diff = reference_seconds(lambda: diff_of(version(1, one), version(2, two)))
     assert seconds < 5
     assert applied(diff, one) == two
 
@@ -208,19 +215,19 @@ def test_the_diff_of_long_texts_of_similar_lines_is_fast(kinds: int) -> None:
     ids=["nothing in common", "one line in common", "reversed", "equal", "alternating"],
 )
 def test_the_diff_of_other_long_texts_is_fast(one: str, two: str) -> None:
-    seconds, diff = reference_seconds(lambda: code_diff(version(1, one), version(2, two)))
+    seconds, diff = reference_seconds(lambda: diff_of(version(1, one), version(2, two)))
     assert seconds < 5
     assert applied(diff, one) == two
 
 
 def test_the_header_names_versions_and_times() -> None:
     before, after = version(1, "a\n"), version(2, "b\n")
-    assert code_diff(before, after).split("\n")[:2] == [
+    assert diff_of(before, after).split("\n")[:2] == [
         "--- t v1 (id 1)\t2026-01-31T12:01:00Z",
         "+++ t v2 (id 2)\t2026-01-31T12:02:00Z",
     ]
     odd = after.model_copy(update={"tool_name": "two\nlines"})
-    assert code_diff(before, odd).split("\n")[1].startswith("+++ two\\nlines v2 (id 2)\t")
+    assert diff_of(before, odd).split("\n")[1].startswith("+++ two\\nlines v2 (id 2)\t")
 
 
 def test_without_executions_nothing_is_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollguard.management.line_diff import partners
+from agents.comparer.line_diff import partners
 
 LINES = st.lists(st.sampled_from("abcd"), max_size=30) | st.lists(
     st.text("abcdefghijk", max_size=2)

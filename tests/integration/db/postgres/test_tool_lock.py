@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from db.postgres import locks
-from db.postgres.locks import tool_lock, tool_transaction
+from db.postgres.locks import idle_transaction, tool_lock, tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
-from schemas.errors import Retryable
+from schemas.errors import Locked, Retryable
 from tests.support.stored import deploy, deployment, held_locks
 
 
 async def _hold(conn: Connection) -> None:
-    async with tool_lock(conn, "parser"):
+    async with tool_lock(conn, "parser", wait_ms=60_000):
         await asyncio.sleep(60)
 
 
@@ -21,13 +21,14 @@ async def _hold_from_pool(pool: Pool) -> None:
         await _hold(conn)
 
 
-async def test_holds_others_off(
-    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
+async def test_holds_others_off(pool: Pool, conn: Connection) -> None:
     async with tool_lock(conn, "parser"), pool.acquire() as other, pool.acquire() as mine:
-        with pytest.raises(Retryable, match="lock timeout"):
-            async with tool_lock(other, "parser"):
+        with pytest.raises(Locked) as error:
+            async with tool_lock(other, "another tool", "parser"):
+                pass
+        assert error.value.tools == {"parser"}
+        with pytest.raises(Locked, match="lock timeout"):
+            async with tool_lock(other, "parser", wait_ms=50):
                 pass
         async with tool_lock(other, "another tool"):
             pass
@@ -40,10 +41,10 @@ async def test_holds_others_off(
 async def test_one_transaction_changes_a_tool(
     pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(locks, "TOOL_TIMEOUT_MS", 50)
     async with pool.acquire() as other:
         async with tool_transaction(conn, "parser"):
-            with pytest.raises(Retryable, match="lock timeout"):
+            with pytest.raises(Locked, match="lock timeout"):
                 await deploy(other, deployment("two"))
             await deploy(other, deployment("one", "another tool"))
         await deploy(other, deployment("two"))
@@ -89,11 +90,47 @@ async def test_a_lost_connection_is_said_at_the_end(pool: Pool, conn: Connection
     assert await held_locks(conn) == 0
 
 
-async def test_the_lock_outlives_a_limit_for_idle_transactions(
-    pool: Pool, conn: Connection
+async def test_a_process_that_stands_still_loses_its_lock(
+    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Otherwise a worker that was stopped would keep a tool for as long as it is stopped."""
+    monkeypatch.setattr(locks, "IDLE_LIMIT_MS", 300)
+
+    async def stand_still(holder: Connection) -> None:
+        async with tool_lock(holder, "parser"):
+            assert await held_locks(conn) == 1
+            async with asyncio.timeout(20):
+                while await held_locks(conn):
+                    await asyncio.sleep(0.02)
+            async with tool_lock(conn, "parser"):
+                pass
+
+    async with acquire(pool) as holder:
+        with pytest.raises(Retryable):
+            await stand_still(holder)
+
+
+async def test_an_idle_transaction_outlives_the_limit(pool: Pool) -> None:
     async with pool.acquire() as holder:
         await holder.execute("set idle_in_transaction_session_timeout = 50")
-        async with tool_lock(holder, "parser"):
+        async with idle_transaction(holder):
             await asyncio.sleep(0.2)
-            assert await held_locks(conn) == 1
+            assert await holder.fetchval("select 1") == 1
+
+
+async def test_locks_of_new_tools_are_taken_without_a_circle(pool: Pool) -> None:
+    """Each takes locks of tools that have no rows yet, in another order."""
+
+    async def take(*tools: str) -> None:
+        async with (
+            pool.acquire() as holder,
+            tool_lock(holder, *tools, wait_ms=5_000),
+            pool.acquire() as mine,
+            tool_transaction(mine, *tools),
+        ):
+            await asyncio.sleep(0.001)
+
+    for number in range(10):
+        names = [f"{number} {name}" for name in "abc"]
+        orders = [names, names[::-1], [*names[1:], names[0]]]
+        await asyncio.wait_for(asyncio.gather(*(take(*order) for order in orders)), 20)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import Match, SequenceMatcher
 from typing import Final
@@ -10,6 +10,49 @@ from typing import Final
 # In comparisons of two lines. Only long texts that differ much reach it, after a second or two.
 WORK: Final = 2_000_000
 CONTEXT: Final = 3  # unchanged lines before and after a change
+
+
+def hunks_of(before: str, after: str) -> str:
+    """Return the hunks of a unified diff that ``patch`` accepts; empty if the texts are the same.
+
+    Only a line feed ends a line: any other character, a carriage return too, is part of the line.
+    Long texts with little in common take some seconds, and hostile ones may take minutes.
+    """
+    return _joined(unified_hunks(_lines(before), _lines(after)))
+
+
+def one_hunk(before: str, after: str) -> str:
+    """Return a diff that is as right as that of `hunks_of`, and longer: it takes a moment only.
+
+    All lines between the equal lines at both ends are removed and added again.
+    """
+    old, new = _lines(before), _lines(after)
+    shorter = min(len(old), len(new))
+    start = next((n for n in range(shorter) if old[n] != new[n]), shorter)
+    shorter -= start
+    end = next((n for n in range(shorter) if old[-1 - n] != new[-1 - n]), shorter)
+    if start == len(old) == len(new):
+        return ""
+    first, after_old, after_new = max(start - CONTEXT, 0), len(old) - end, len(new) - end
+    more = min(end, CONTEXT)
+    lines = [f"@@ -{_range(first, after_old + more)} +{_range(first, after_new + more)} @@\n"]
+    lines += [f" {line}" for line in old[first:start]]
+    lines += [f"-{line}" for line in old[start:after_old]]
+    lines += [f"+{line}" for line in new[start:after_new]]
+    lines += [f" {line}" for line in old[after_old : after_old + more]]
+    return _joined(lines)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _lines(code: str) -> list[str]:
+    lines = [f"{line}\n" for line in code.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
 
 
 def unified_hunks(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
