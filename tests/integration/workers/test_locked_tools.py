@@ -1,0 +1,124 @@
+"""A real applier while somebody locks a tool, and while some code is slow to compare."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.partitions import partition_of
+from streams.topics import group_of
+from tests.support.messages import deployment
+from tests.support.system import System
+from tests.support.waiting import until
+
+INHERITANCE = "class C0:\n    x = 0\n" + "".join(
+    f"class C{n}(C{n - 1}):\n    x{n} = 1\n" for n in range(1, 2_500)
+)
+"""Comparing it takes much longer than comparing other code of this length."""
+
+
+async def committed(system: System, tool: str) -> int:
+    """Return the offset that the applier has committed for the partition of a tool."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(system.settings.kafka_brokers),
+        group_id=group_of(system.settings, "applier"),
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        partition = partition_of(tool.encode(), system.settings.partitions)
+        return await consumer.committed(TopicPartition(system.topics.deployments, partition)) or 0
+    finally:
+        await consumer.stop()
+
+
+async def numbers(system: System, *tools: str) -> list[int]:
+    """Return the highest version number of each of these tools."""
+    sql = "select coalesce(max(version_number), 0) from tool_versions where tool_name = $1"
+    return [(await system.query(sql, tool))[0][0] for tool in tools]
+
+
+@pytest.mark.timeout(180)
+async def test_a_locked_tool_waits_alone_and_nothing_is_lost_by_a_crash(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    started = System.started(kafka, database_dsn, topic_prefix, tmp_path, ("applier",))
+    async with started as system:
+        tools = [f"tool-{number}" for number in range(12)]
+        locked = tools[0]
+        await asyncio.gather(*(system.deploy(tool, "one") for tool in tools))
+        operator = await asyncpg.connect(database_dsn, server_settings={"application_name": "psql"})
+        transaction = operator.transaction()
+        await transaction.start()
+        await operator.execute("select from tool_versions where tool_name = $1 for update", locked)
+        before = await committed(system, locked)
+        for code in ("two", "three"):
+            for tool in tools:
+                await system.send(system.topics.deployments, tool, deployment(tool, code))
+
+        async def others_are_done() -> bool:
+            return await numbers(system, *tools) == [1] + [3] * 11
+
+        await until(others_are_done)
+
+        async def is_named() -> bool:
+            status, body = await system.page("applier", "/readyz")
+            told = " ".join(body["reasons"])
+            return status == 503 and f"{locked!r}" in told and "by 'psql' (process" in told
+
+        await until(is_named)
+        assert (await system.page("applier", "/healthz"))[0] == 200
+        assert "tools_set_aside" in system.log("applier")
+        await asyncio.sleep(1.5)  # longer than the pause between two commits
+        assert await committed(system, locked) >= before
+
+        [worker] = system.running
+        worker.kill()
+        await worker.wait()
+        await system.spawn("applier")
+        await system.send(system.topics.deployments, locked, deployment(locked, "four"))
+        last = deployment("another", "one")
+        await system.send(system.topics.deployments, "another", last)
+        await system.outcome_of(last)
+        assert await numbers(system, locked) == [1]
+        await transaction.rollback()
+        await operator.close()
+
+        async def all_are_done() -> bool:
+            return await numbers(system, *tools) == [4] + [3] * 11
+
+        await until(all_are_done)
+        codes = await system.query(
+            "select code from tool_versions where tool_name = $1 order by version_number", locked
+        )
+        assert [row["code"] for row in codes] == ["one", "two", "three", "four"]
+
+        async def is_ready() -> bool:
+            return (await system.page("applier", "/readyz"))[0] == 200
+
+        await until(is_ready)
+
+
+@pytest.mark.timeout(180)
+async def test_slow_comparisons_of_one_tool_do_not_hold_up_another(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    started = System.started(kafka, database_dsn, topic_prefix, tmp_path, ("applier",))
+    async with started as system:
+        await system.deploy("slow", "x = 1")
+        await system.deploy("quick", "x = 1")
+        slow = [deployment("slow", f"{INHERITANCE}X = {number}\n") for number in range(4)]
+        await system.send(system.topics.deployments, "slow", *slow)
+        waits = []
+        for number in range(5):
+            began = time.monotonic()
+            await system.deploy("quick", f"def execute(): return {number}")
+            waits.append(time.monotonic() - began)
+        assert await numbers(system, "slow") != [5], "the slow ones were not slow"
+        print(f"a quick deployment took {max(waits):.1f} s at most")
+        assert max(waits) < 10
+        outcomes = [await system.outcome_of(each) for each in slow]
+        assert [each.version_number for each in outcomes] == [2, 3, 4, 5]
