@@ -56,6 +56,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "It is not loaded.",
     "tool_version_unreadable": "A record of `tool-versions` is no version. It is ignored.",
     "tool_versions_interrupted": "The registry could not read `tool-versions`. It tries again.",
+    "tools_left_out": "Somebody else has locked these tools, so a task that is repeated left them "
+    "out. It tries them again at its next time.",
+    "tools_resumed": "No tool is set aside any more.",
+    "tools_set_aside": "These tools cannot be changed now, and wait in their order. All other "
+    "tools go on. `cause` names each tool and who has locked it, or says that its code is being "
+    "compared. End the transaction that it names.",
     "topic_settings_unread": "Kafka does not show the settings of these topics to this user, so "
     "they were not checked. Grant `DescribeConfigs`.",
     "topics_changed": "Somebody has changed the topics: partitions were added, a topic was deleted "

@@ -22,6 +22,8 @@ _MAX_ANSWER_BYTES: Final = 1024**3  # as much as the child may allocate
 _TIMES_CPU: Final = 5
 """How many times its CPU time an answer may take: on a busy machine the child gets only a part of a
 processor. It may take no longer, because the caller waits for it."""
+_START_S: Final = 30.0
+"""How long the process may take to start and to answer for the first time."""
 
 What = Literal["findings", "diff"]
 
@@ -75,8 +77,10 @@ class CodeComparer:
         Raises RuntimeError if the process cannot be started; a finding would look like a fault of
         the code.
         """
-        if findings := await self.compare(None, ""):
-            raise RuntimeError(findings[0].sentence)
+        try:
+            await self._answer("findings", None, "", _START_S)
+        except NotComparable as error:
+            raise RuntimeError(error.findings[0].sentence) from error
 
     async def compare(self, old: str | None, new: str) -> list[Finding]:
         """Return what `compare_code` returns for the same arguments.
@@ -91,16 +95,16 @@ class CodeComparer:
 
     async def try_compare(self, old: str | None, new: str) -> list[Finding]:
         """Return what `compare_code` returns for the same arguments. Raises NotComparable."""
-        return [Finding(*fields) for fields in await self._answer("findings", old, new)]
+        found = await self._answer("findings", old, new, self._cpu_s * _TIMES_CPU)
+        return [Finding(*fields) for fields in found]
 
     async def try_hunks(self, before: str, after: str) -> str:
         """Return what `hunks_of` returns for the same arguments. Raises NotComparable."""
-        [hunks] = await self._answer("diff", before, after)
+        [hunks] = await self._answer("diff", before, after, self._cpu_s * _TIMES_CPU)
         return str(hunks)
 
-    async def _answer(self, what: What, old: str | None, new: str) -> list[Any]:
+    async def _answer(self, what: What, old: str | None, new: str, wait_s: float) -> list[Any]:
         question = json.dumps([what, old, new, self._cpu_s]).encode() + b"\n"
-        wait_s = self._cpu_s * _TIMES_CPU
         async with self._lock:
             try:
                 async with asyncio.timeout(wait_s):

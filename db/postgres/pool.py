@@ -38,8 +38,9 @@ CONNECT_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
 """A server that disappeared without closing the connection is noticed after this time."""
 POOL_SIZE: Final = 10
-"""An applier does four things at once, each of which may hold a lock on one connection while it
-works on another. The others are for what needs one connection."""
+"""An applier does six things at once, each of which may hold a lock on one connection while it
+works on another. The others are for what needs one connection, so that not all can wait for each
+other."""
 
 _SQL: Final = blocks("postgres/pool.sql")
 

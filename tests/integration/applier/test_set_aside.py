@@ -10,9 +10,11 @@ from asyncpg.transaction import Transaction
 
 from agents.applier import comparisons
 from agents.applier.free_tools import of_free_tools
+from db.executions.pruning import only_prune
 from db.postgres import locks
 from db.postgres.locks import locked_tools
-from db.postgres.pool import Connection, Pool, acquire, open_pool
+from db.postgres.migrate import migrate
+from db.postgres.pool import Connection, Pool, open_pool
 from schemas.deployment import Deployment
 from tests.support.applier import TOPICS, Applier, all_applied, batch
 from tests.support.login_roles import create_login_roles
@@ -125,12 +127,13 @@ async def test_many_locked_tools_do_not_hold_up_the_others_one_after_the_other(
     assert sorted(deployed(applier)[41:]) == sorted((tool, 2) for tool in tools[:-1])
 
 
-async def test_a_reader_cannot_hold_up_anybody(pool: Pool, database_dsn: str) -> None:
+async def test_a_reader_cannot_hold_up_anybody(
+    pool: Pool, conn: Connection, database_dsn: str
+) -> None:
     """It takes every lock that it may take, and keeps an old snapshot open."""
     dsns = await create_login_roles(database_dsn)
-    async with acquire(pool) as conn:
-        for tool in "ab":
-            await deploy_all(conn, "one", tool=tool)
+    for tool in "ab":
+        await deploy_all(conn, "one", tool=tool)
     reading = [
         "set transaction isolation level repeatable read",
         *(
@@ -152,6 +155,9 @@ async def test_a_reader_cannot_hold_up_anybody(pool: Pool, database_dsn: str) ->
                 )
             )
             await applier.rollbacks.handle(batch(TOPICS.commands, command("a")))
+        assert await migrate(conn) == []
+        async with only_prune(conn):
+            pass
         assert not applier.deployments.is_any_aside
         assert len(applier.broker.deployed()) == 6
         assert applier.broker.rolled_back()[0].status == "applied"
@@ -162,7 +168,8 @@ async def test_a_reader_cannot_hold_up_anybody(pool: Pool, database_dsn: str) ->
         "select from tool_versions for share",
         "lock table tool_locks in row exclusive mode",
         "lock table tool_versions in share mode",
-        "lock table schema_migrations in share update exclusive mode",
+        "lock table schema_migrations in share row exclusive mode",
+        "lock table replayed_records in share update exclusive mode",
         "insert into tool_locks values ('a', 'publish')",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

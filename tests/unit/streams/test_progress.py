@@ -22,7 +22,8 @@ def test_the_oldest_record_that_is_set_aside_holds_the_offset() -> None:
 
 @given(st.lists(st.sampled_from(["done", "aside", "resume"])))
 def test_nothing_before_the_offset_is_left(steps: list[str]) -> None:
-    progress, left, read = Progress(), [], 0
+    progress, read = Progress(), 0
+    left: list[int] = []
     for step in steps:
         if step == "resume":
             if left:
