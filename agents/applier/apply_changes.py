@@ -22,9 +22,9 @@ from typing import Final, Generic, NamedTuple
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.attempts import Attempts, Changes, NotNow, Request, RequestMessage
-from agents.applier.set_aside import SetAside
-from agents.applier.set_aside_report import SetAsideReport
+from agents.applier.waiting.attempts import Attempts, Changes, NotNow, Request, RequestMessage
+from agents.applier.waiting.set_aside import SetAside
+from agents.applier.waiting.set_aside_report import SetAsideReport
 from db.postgres.pool import Pool
 from schemas.errors import Rejected
 from streams.broker_topics.watch import TopicWatch

@@ -7,10 +7,10 @@ from typing import Final
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.attempts import Request
 from agents.applier.comparisons import CodePair, Comparisons
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.refusals import rolled_back_code
+from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.deploying import Compared, deploy_each

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.attempts import Request
 from agents.applier.decide_rollbacks import DecideRollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
+from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
 from schemas.errors import Rejected

@@ -7,8 +7,8 @@ before it is stored, so a crash in between publishes the same outcome again, and
 
 from typing import Final
 
-from agents.applier.free_tools import of_free_tools
 from agents.applier.rollback_report import RollbackReport
+from agents.applier.waiting.free_tools import of_free_tools
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.rollbacks.holds import due, expire, tools_due

@@ -11,7 +11,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from agents.applier.free_tools import of_free_tools
+from agents.applier.waiting.free_tools import of_free_tools
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.versions.reading import activated_within, current_version

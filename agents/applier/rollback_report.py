@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
 
-from agents.applier.attempts import Request
+from agents.applier.waiting.attempts import Request
 from schemas.rollback import RollbackCommand, RollbackOutcome
 
 log = structlog.get_logger()

@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry
 from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
 from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
-from agents.applier.attempts import Changes, RequestMessage
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
+from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.comparer.fair_comparer import FairComparer
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
 from agents.detector.other_detectors import OtherDetectors

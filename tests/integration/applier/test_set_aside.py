@@ -9,7 +9,7 @@ import pytest
 from asyncpg.transaction import Transaction
 
 from agents.applier import comparisons
-from agents.applier.free_tools import of_free_tools
+from agents.applier.waiting.free_tools import of_free_tools
 from db.executions.pruning import only_prune
 from db.postgres import locks
 from db.postgres.locks import locked_tools

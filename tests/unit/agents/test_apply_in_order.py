@@ -14,10 +14,11 @@ from aiokafka.structs import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.applier import apply_changes, attempts
+from agents.applier import apply_changes
 from agents.applier.apply_changes import ApplyChanges
-from agents.applier.attempts import Request
 from agents.applier.comparisons import NotCompared
+from agents.applier.waiting import attempts
+from agents.applier.waiting.attempts import Request
 from schemas.deployment import Deployment
 from schemas.errors import Locked, Rejected
 from schemas.settings import Settings
@@ -214,9 +215,11 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     async def none_known(self: Any, tools: Any) -> Any:
         return ()
 
-    monkeypatch.setattr("agents.applier.set_aside.FIRST_PAUSE_S", 0.0)
-    monkeypatch.setattr("agents.applier.set_aside.MAX_PAUSE_S", 0.0)
-    monkeypatch.setattr("agents.applier.set_aside_report.log.warning", lambda *_, **__: None)
+    monkeypatch.setattr("agents.applier.waiting.set_aside.FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("agents.applier.waiting.set_aside.MAX_PAUSE_S", 0.0)
+    monkeypatch.setattr(
+        "agents.applier.waiting.set_aside_report.log.warning", lambda *_, **__: None
+    )
     monkeypatch.setattr(attempts.log, "warning", lambda *_, **__: None)
     monkeypatch.setattr(apply_changes.log, "warning", lambda *_, **__: None)
     monkeypatch.setattr(attempts.Attempts, "watched", alone)

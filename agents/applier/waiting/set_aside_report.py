@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import structlog
 
-from agents.applier.attempts import COMPARING
-from agents.applier.set_aside import SetAside, report_of
+from agents.applier.waiting.attempts import COMPARING
+from agents.applier.waiting.set_aside import SetAside, report_of
 from streams.waits import Ticket
 
 log = structlog.get_logger()

@@ -1,0 +1,1 @@
+"""Tools that cannot be changed now: attempts, what is set aside meanwhile, and what is told."""
