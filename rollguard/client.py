@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaProducer
@@ -26,10 +26,15 @@ from schemas.fields import storable
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
+from signatures import signatures_of
 from streams.access import kafka_options
 from streams.kafka_errors import connecting, kafka_errors
 from streams.topic_reader import TopicReader, open_reader
 from streams.topics import Topics
+
+if TYPE_CHECKING:  # it is imported only if signatures are wanted
+    from signatures.signatures import Signatures
+    from signatures.statements import SignedMessage
 
 __all__ = [
     "AcceptedBreak",
@@ -62,7 +67,8 @@ class EngineClient:
     * ``Rejected`` if a message is wrong; the text names the field,
     * ``Retryable`` with the part ``Kafka`` if the broker does not answer within
       ``settings.wait_s`` seconds,
-    * ``Misconfigured`` if a topic is missing, or if the broker refuses us.
+    * ``Misconfigured`` if a topic is missing, if the broker refuses us, or if signatures are
+      required and our key may not say this.
 
     Entering raises the last two as well. Use a client in the event loop in which it was entered;
     many tasks may use it at once.
@@ -72,8 +78,10 @@ class EngineClient:
         self._settings = settings
         self._topics = Topics.of(settings)
         self._producer: AIOKafkaProducer
+        self._signatures: Signatures | None = None
 
     async def __aenter__(self) -> Self:
+        self._signatures = signatures_of(self._settings)
         self._producer = AIOKafkaProducer(
             **kafka_options(self._settings),
             acks="all",
@@ -110,13 +118,22 @@ class EngineClient:
     async def publish_again(
         self, topic: str, key: bytes | None, value: bytes | None
     ) -> tuple[int, int]:
-        """Publish a record unchanged, and return its partition and offset.
+        """Publish a record unchanged and unsigned, and return its partition and offset.
 
         ``topic`` is the full name, with the prefix. The key decides the partition.
         """
         with kafka_errors(self._settings):
             sent = await self._producer.send_and_wait(topic, value, key=key)
         return sent.partition, sent.offset
+
+    async def publish_version(self, version: ToolVersion, *, adopts: bool = False) -> None:
+        """Publish a current version and its activation as the applier does, signed by its key.
+
+        With ``adopts`` the activation takes the place of any other one in the tool's log.
+        """
+        activation = version.as_activation().model_copy(update={"adopts": adopts or None})
+        await self._publish_signed(self._topics.executions, activation)
+        await self._publish_signed(self._topics.versions, version)
 
     async def deploy(
         self,
@@ -251,9 +268,7 @@ class EngineClient:
         async for outcome in self._follow(topic, DeploymentOutcome, ready):
             yield outcome
 
-    async def _publish(
-        self, topic: str, messages: Iterable[Execution | Deployment | RollbackCommand]
-    ) -> None:
+    async def _publish(self, topic: str, messages: Iterable[Execution]) -> None:
         waiting = iter(messages)
         with kafka_errors(self._settings):
             while some := list(islice(waiting, _UNACKNOWLEDGED)):
@@ -266,6 +281,16 @@ class EngineClient:
                     for message in some
                 ]
                 await asyncio.gather(*sent)
+
+    async def _publish_signed(self, topic: str, message: "SignedMessage") -> None:
+        """Publish a message, signed if that is wanted. Raises Misconfigured without a key."""
+        value, headers = message.to_bytes(), None
+        if self._signatures is not None:
+            headers = await self._signatures.signed(message, value)
+        with kafka_errors(self._settings):
+            await self._producer.send_and_wait(
+                topic, value, key=message.tool_name.encode(), headers=headers
+            )
 
     async def _ask(
         self,
@@ -281,7 +306,7 @@ class EngineClient:
         the answer.
         """
         async with open_reader(self._settings, answers, from_beginning=False) as reader:
-            await self._publish(topic, [message])
+            await self._publish_signed(topic, message)
             try:
                 async with asyncio.timeout(self._settings.wait_s):
                     async for answer in _messages(reader, kind):

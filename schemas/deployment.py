@@ -85,6 +85,15 @@ class Deployment(Message):
         return breaks
 
 
+class AuthoredDeployment(Deployment):
+    """A deployment whose author is known by a signature. ``created_by`` is what the key says."""
+
+    author: ShortText
+    """The name of the author."""
+    authorship: str = Field(exclude=True)
+    """What the author has signed (``signatures.header.Authorship``), as JSON."""
+
+
 class DeploymentId(Message):
     """The part of a bad deployment that its refusal needs."""
 
@@ -156,6 +165,10 @@ class ToolVersion(Message):
     activation: Count
     activated_at: Time
     activated_by: ActivatedBy
+    author: ShortText | None = None
+    """The name of the author who has signed the deployment; None if it was not signed."""
+    authorship: str | None = Field(None, exclude=True)
+    """What the author has signed, as JSON. It is no part of the message: it travels in a header."""
 
     def as_activation(self) -> Activation:
         """Return the activation that states the same in the tool's log."""
@@ -168,6 +181,7 @@ class ToolVersion(Message):
             activation=self.activation,
             activated_at=self.activated_at,
             activated_by=self.activated_by,
+            author=self.author,
         )
 
 

@@ -2,7 +2,8 @@
 
 RollguardError
 ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line);
-│                     in Python a ValueError too
+│   │                 in Python a ValueError too
+│   └── Unverified    nobody who may say it has signed it: besides, nothing of it is stored
 ├── Retryable         may succeed later: wait and try again, in order
 │   └── Locked        somebody else holds a lock in Postgres: others need not wait
 └── Misconfigured     an operator must correct it: report it and exit 1
@@ -17,6 +18,10 @@ class RollguardError(Exception):
 
 class Rejected(RollguardError, ValueError):
     """The input is wrong and stays wrong; the text says what is wrong."""
+
+
+class Unverified(Rejected):
+    """A signature is missing or wrong, or its key may not say this."""
 
 
 class Retryable(RollguardError):

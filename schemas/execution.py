@@ -115,6 +115,11 @@ class Activation(Message):
     dismissed: UUID | None = None
     """The command about this activation that a person has dismissed; set if the activation is
     published again because of that."""
+    author: ShortText | None = None
+    """The name of the author who has signed the deployment of the version."""
+    adopts: bool | None = None
+    """Whether it takes the place of any other activation, also of one with a greater number. It is
+    obeyed only if signatures are required (``rollguard keys adopt``)."""
 
 
 class _Kind(Message):

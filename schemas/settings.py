@@ -89,6 +89,21 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".rollguard")
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
     start while Kafka is away."""
+    signatures: Literal["off", "warn", "require"] = "off"
+    """Whether deployments, activations, versions and rollback commands are signed and checked. What
+    does not verify is only logged and counted with ``warn``, and refused with ``require``."""
+    trust: Path | None = None
+    """The trust file: the public keys, and what each may say. ``warn`` and ``require`` need it."""
+    signing_key: str | None = None
+    """Our private key: the path of a file that nobody else may read, or the URI of a key in a key
+    management service (``awskms:``, ``gcpkms:``, ``azurekms:``, ``hv:``, ``hsm:``). Whoever
+    publishes something that is signed needs it."""
+    signing_key_id: str | None = None
+    """The id of our key in the trust file, if ``signing_key`` is a URI."""
+    signature_max_age_s: int = Field(86_400, ge=600)
+    """For how long the applier's signature of a version vouches for it, in seconds. The applier
+    signs each version anew in a quarter of this time. A registry logs an error about an older
+    signature, and keeps the tool in use."""
     web_host: str = "127.0.0.1"
     """The address on which a worker serves its HTTP endpoints. Any address but loopback needs
     ``web_token``."""

@@ -3,9 +3,9 @@
 A record that fails a check becomes a dead letter.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
@@ -18,6 +18,9 @@ from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
 
+if TYPE_CHECKING:  # it is imported only if signatures are wanted
+    from signatures.signatures import Signatures
+
 
 class Record(Protocol):
     """A record as a consumer hands it over. ``timestamp`` is Kafka's, in milliseconds."""
@@ -28,6 +31,9 @@ class Record(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
 
 
 class WrongPartition(Rejected):
@@ -41,10 +47,14 @@ class WrongPartition(Rejected):
 class RecordValidator:
     """Reads the records of one role. ``partitions`` is the number that each topic has.
 
+    ``signatures`` checks who has signed a record, if that is wanted. Executions are never signed.
     Every method returns a message, or raises Rejected with the reason.
     """
 
-    def __init__(self, settings: Settings, partitions: int) -> None:
+    def __init__(
+        self, settings: Settings, partitions: int, signatures: "Signatures | None" = None
+    ) -> None:
+        self._signatures = signatures
         self._partitions = partitions
         self._partitions_before = settings.partitions_before
         self._ahead_us: Final = settings.max_ahead_s * 1_000_000
@@ -64,7 +74,7 @@ class RecordValidator:
             other = read_log_entry(record.value)
             if isinstance(other, Activation):
                 self._require_partition(record, other.tool_name)
-                return other
+                return self._signed_activation(record, other)
             entry = ExecutionEntry.of(other)
         key = record.key
         if key not in known or key != entry.tool_name.encode():
@@ -75,8 +85,7 @@ class RecordValidator:
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
-        _require_size(record)
-        deployment = Deployment.from_bytes(record.value)
+        deployment = self.signed_deployment(record)
         self._require_partition(record, deployment.tool_name)
         self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
@@ -84,13 +93,36 @@ class RecordValidator:
             raise Rejected(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
         return deployment
 
+    def signed_deployment(self, record: Record) -> Deployment:
+        """Return a deployment, with its author if signatures are wanted, and check no more of it.
+
+        Whoever has signed a deployment may have an answer to it, also to a bad one.
+        """
+        _require_size(record)
+        deployment = Deployment.from_bytes(record.value)
+        if self._signatures is None:
+            return deployment
+        return self._signatures.checked(record, deployment)
+
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether a message that does not verify is refused."""
+        return self._signatures is not None and self._signatures.are_required
+
     def command(self, record: Record) -> RollbackCommand:
         """Return a command from `rollback-commands`."""
         _require_size(record)
         command = RollbackCommand.from_bytes(record.value)
+        if self._signatures is not None:
+            command = self._signatures.checked(record, command)
         self._require_partition(record, command.tool_name)
         self._require_not_ahead(record, "issued_at", micros_of(command.issued_at))
         return command
+
+    def _signed_activation(self, record: Record, activation: Activation) -> Activation:
+        if self._signatures is not None:
+            return self._signatures.checked(record, activation)
+        return activation.model_copy(update={"adopts": None}) if activation.adopts else activation
 
     def _require_partition(self, record: Record, tool_name: str) -> None:
         key = record.key

@@ -24,6 +24,7 @@ from agents.worker.http.server import WebServer
 from agents.worker.logs import configure_logs
 from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
+from agents.worker.role_signatures import signatures_of_role
 from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
 from schemas.printable import printable
@@ -101,6 +102,7 @@ async def _start(
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
     queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
+    signatures = signatures_of_role(role, settings, metrics.registry)
     routes = HealthPages(role, monitor, settings).routes() + metrics.routes()
     if role == "detector":
         routes += queries.routes()
@@ -119,6 +121,7 @@ async def _start(
         queries,
         server.url,
         server.identity,
+        signatures,
         stack,
     )
     wired = await wiring.wire(role)

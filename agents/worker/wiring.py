@@ -27,6 +27,7 @@ from agents.recorder.record_executions import RecordExecutions
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
 from agents.worker.periodic import PeriodicTask
+from agents.worker.role_signatures import RoleSignatures
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
 from schemas.identity import Identity
@@ -79,6 +80,8 @@ class Wiring:
     """The address at which other detectors reach this one; "" for the other roles."""
     identity: Identity
     """Who this worker is, for whoever reads its answers."""
+    signatures: RoleSignatures
+    """What the role checks and signs with."""
     stack: AsyncExitStack
 
     async def wire(self, role: Role) -> Wired:
@@ -97,7 +100,7 @@ class Wiring:
         folder = self.settings.data_dir / "detector" / self._topics.changelog
         kept_in = folder if self.settings.keep_rows else None
         table = window_table(driver, self.partitions, self.fatal, kept_in)
-        outbox = Outbox(driver, self.waits)
+        outbox = Outbox(driver, self.waits, self.signatures.signer)
         outages = OutageReport(self.registry, table, self.settings.outages)
         handler = WatchExecutions(
             driver, table, outbox, self._validator, self.settings, outages, self.watch
@@ -123,7 +126,7 @@ class Wiring:
         comparer = FairComparer.with_limit(_COMPARE_S)
         self.stack.push_async_callback(comparer.close)
         await comparer.start()
-        outbox = Outbox(driver, self.waits)
+        outbox = Outbox(driver, self.waits, self.signatures.signer)
         publish = PublishChanges(pool, outbox, self._topics)
         report, rollback_comparer = RollbackReport(self.registry), await self._rollback_comparer()
         rollbacks = Rollbacks(
@@ -204,7 +207,7 @@ class Wiring:
 
     @property
     def _validator(self) -> RecordValidator:
-        return RecordValidator(self.settings, self.partitions)
+        return RecordValidator(self.settings, self.partitions, self.signatures.checks)
 
     def _driver(
         self, role: Role, sources: list[str], max_poll_records: int | None = None

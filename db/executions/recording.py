@@ -1,6 +1,6 @@
 """The recording of executions: each is stored once and counted for its version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from db.postgres.errors import postgres_errors
@@ -91,7 +91,7 @@ async def record(
 async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[AttributedExecution]:
     """Return the executions among the entries with their versions; remember the activations."""
     current = await _current(conn, entries)
-    activated = set()
+    activated, adopted = set(), set()
     executions = []
     for offset, entry in entries:
         tool = entry.tool_name
@@ -99,14 +99,24 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
         if isinstance(entry, ExecutionEntry):
             version_id = entry.version_id or (known.version_id if known else None)
             executions.append(AttributedExecution(offset, entry, version_id))
-        elif known is None or known.activation < entry.activation:
+        elif entry.adopts or known is None or known.activation < entry.activation:
             current[tool] = _Current(entry.version_id, entry.activation)
             activated.add(tool)
-    tools = sorted(activated)
+            if entry.adopts:
+                adopted.add(tool)
+    await _remember(conn, "adopt", current, adopted)  # it may lower an activation
+    await _remember(conn, "remember", current, activated)
+    return executions
+
+
+async def _remember(
+    conn: Connection, block: str, current: Mapping[str, _Current], changed: Collection[str]
+) -> None:
+    """Store what is current of the tools that were changed."""
+    tools = sorted(changed)
     if tools:
         versions, activations = zip(*(current[tool] for tool in tools), strict=True)
-        await conn.execute(_SQL["remember"], tools, versions, activations)
-    return executions
+        await conn.execute(_SQL[block], tools, versions, activations)
 
 
 async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _Current]:

@@ -19,6 +19,12 @@ on conflict (tool_name) do update
 set version_id = excluded.version_id, activation = excluded.activation
 where recorder_current.activation < excluded.activation
 
+-- name: adopt
+update recorder_current
+set version_id = adopted.version_id, activation = adopted.activation
+from unnest($1::text[], $2::int[], $3::int[]) as adopted (tool_name, version_id, activation)
+where recorder_current.tool_name = adopted.tool_name
+
 -- There are thousands of ids. A plan that was made when the table was empty would read the whole
 -- table for each batch.
 -- name: read_by_index

@@ -15,6 +15,7 @@ from db.postgres.sql import blocks
 from db.rollbacks.trust import give_trust
 from schemas.deployment import (
     IDENTICAL_TO_ROLLED_BACK,
+    AuthoredDeployment,
     Deployment,
     DeploymentOutcome,
     RolledBack,
@@ -131,9 +132,7 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
     _require_compared(requests, before)
     new = [each for each in requests if each.code_hash != before[each.tool_name].code_hash]
     created = await _create(conn, new, before)
-    await _deploy_again(
-        conn, [tool.version for tool in before.values() if tool.name not in created]
-    )
+    await _deploy_again(conn, [each for each in requests if each.tool_name not in created], before)
     by_people = [each for each in requests if each.deployment.created_by == "human"]
     await give_trust(conn, [(each.tool_name, each.code_hash) for each in by_people])
     return [
@@ -198,11 +197,24 @@ async def _create(
     return {row["tool_name"]: _Version.of(row) for row in rows}
 
 
-async def _deploy_again(conn: Connection, versions: Sequence[_Version | None]) -> None:
-    """Count one more deployment of each of these versions."""
-    version_ids = [version.version_id for version in versions if version is not None]
-    if version_ids:
-        await conn.execute(_SQL["deploy_again"], version_ids)
+async def _deploy_again(
+    conn: Connection, requests: Sequence[Compared], before: Mapping[str, _Tool]
+) -> None:
+    """Count one more deployment of the current versions, whose code is deployed again."""
+    again = [
+        (version.version_id, *_author_of(each.deployment))
+        for each in requests
+        if (version := before[each.tool_name].version) is not None
+    ]
+    if again:
+        await conn.execute(_SQL["deploy_again"], *zip(*again, strict=True))
+
+
+def _author_of(deployment: Deployment) -> tuple[str | None, str | None]:
+    """Return the name of the author and what the author has signed, if that is known."""
+    if isinstance(deployment, AuthoredDeployment):
+        return deployment.author, deployment.authorship
+    return None, None
 
 
 def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
@@ -224,6 +236,7 @@ def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
         deployment.deployment_id,
         tool.highest_activation + 1,
         to_jsonb(accepted),
+        *_author_of(deployment),
     )
 
 

@@ -27,18 +27,23 @@ insert into tool_versions (
     tool_name, version_number, code, code_hash, created_at, created_by, deployment_count,
     is_current, is_breaking_change, breaking_changes, improvement_type, improvement_reason,
     previous_version_id, deployment_id, activation, activated_at, activated_by_kind,
-    activated_by_id, accepted_breaks
+    activated_by_id, accepted_breaks, author, authorship
 ) values (
     $1, $2, $3, $4, $5, $6, 1,
     true, $7, $8, $9, $10,
     $11, $12, $13, $5, 'deployment',
-    $12, $14::text::jsonb
+    $12, $14::text::jsonb, $15, $16
 )
 returning tool_name, version_id, version_number, activation, is_breaking_change, breaking_changes
 
+-- An author who deploys the current code vouches for it again, by the key of now.
 -- name: deploy_again
-update tool_versions set deployment_count = deployment_count + 1
-where version_id = any($1::int[])
+update tool_versions
+set deployment_count = deployment_count + 1,
+    author = coalesce(again.author, tool_versions.author),
+    authorship = coalesce(again.authorship, tool_versions.authorship)
+from unnest($1::int[], $2::text[], $3::text[]) as again (version_id, author, authorship)
+where tool_versions.version_id = again.version_id
 
 -- name: stored_outcomes
 select tool_name, outcome::text

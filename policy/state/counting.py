@@ -25,13 +25,13 @@ def activate(
 ) -> Row:
     """Return the row after an activation.
 
-    An activation that is not newer than the current one only moves ``read_to``, and may say that
-    the newest command was dismissed. A version that a deployment activates is measured by what the
-    replaced version leaves. A version that a rollback activates again gets the baseline that was
-    stored when it was last replaced.
+    An activation that does not take the place of the current one only moves ``read_to``, and may
+    say that the newest command was dismissed. A version that a deployment activates is measured by
+    what the replaced version leaves. A version that a rollback activates again gets the baseline
+    that was stored when it was last replaced.
     ``keeps_evidence``: the row keeps the evidence of policy `guarded` as well.
     """
-    if row is not None and activation.activation <= row.activation:
+    if row is not None and not _takes_place_of(row, activation):
         row.read_to = offset
         _note_dismissal(row, activation)
         return row
@@ -59,6 +59,13 @@ def activate(
             row.version_id, activation.version_id, reactivated, rules
         )
     return after
+
+
+def _takes_place_of(row: Row, activation: Activation) -> bool:
+    """Return whether the activation is newer than the current one, or is adopted instead of it."""
+    if activation.adopts:
+        return (activation.version_id, activation.activation) != (row.version_id, row.activation)
+    return activation.activation > row.activation
 
 
 def _note_dismissal(row: Row, activation: Activation) -> None:

@@ -11,6 +11,7 @@ from rollguard.backtest_sources.log_entries import BacktestFilter, completed
 from schemas.errors import Rejected
 from schemas.fields import micros_of
 from schemas.settings import Settings
+from signatures import signatures_of
 from streams.records import RecordValidator
 from streams.topic_reader import open_reader
 from streams.topics import Topics
@@ -29,7 +30,8 @@ async def from_topic(
         open_reader(settings, topic, from_beginning=True, since=wanted.since) as reader,
         aclosing(reader.to_the_end(settings.wait_s)) as fetched,
     ):
-        log = _Log(wanted, RecordValidator(settings, reader.partitions), on_bad)
+        validator = RecordValidator(settings, reader.partitions, signatures_of(settings))
+        log = _Log(wanted, validator, on_bad)
         async for records in fetched:
             yield log.entries(records)
 

@@ -33,6 +33,7 @@ from rollguard.operations.replay_checks import (
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.settings import Settings
+from signatures import signatures_of
 from streams.admin import kafka_admin
 from streams.broker_topics.checks import require_topics
 from streams.records import RecordValidator
@@ -95,7 +96,7 @@ async def replay(
     the record stays claimed, because it may be in the topic.
     """
     partitions = await when_it_answers(lambda: _partitions(settings))
-    validator = RecordValidator(settings, partitions)
+    validator = RecordValidator(settings, partitions, signatures_of(settings))
     async with connection(settings) as conn, EngineClient(settings) as client:
         async for record, kept in values_of(settings, records):
             try:

@@ -1,5 +1,6 @@
 """Whether a bad record may be published again: each check raises Rejected, which says why not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from rollguard.operations.bad_records import BadRecord
 from rollguard.value_texts import time_text, version_text
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from schemas.deployment import Deployment
-from schemas.errors import Rejected
+from schemas.errors import Rejected, Unverified
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
@@ -30,7 +31,8 @@ class RecordToReplay:
     """A bad record as a worker would read it if it were published again now.
 
     It has the fields that ``streams.records.Record`` asks for. ``offset`` is the old one, as
-    the new one is not known yet; ``timestamp`` is now, in milliseconds.
+    the new one is not known yet; ``timestamp`` is now, in milliseconds. It has no headers,
+    because a dead letter keeps none: if signatures are required, only executions can be replayed.
     """
 
     topic: str
@@ -39,6 +41,7 @@ class RecordToReplay:
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
     @classmethod
     def of(cls, record: BadRecord, value: bytes | None, partitions: int) -> "RecordToReplay":
@@ -104,6 +107,10 @@ def message_of(
         if record.topic == topics.commands:
             return validator.command(record)
         return validator.log_entry(record)
+    except Unverified as error:
+        raise Rejected(
+            f"must be signed, so whoever may say it must send it anew: {error}"
+        ) from error
     except Rejected as error:
         raise Rejected(f"would be rejected again: {error}") from error
 

@@ -1,6 +1,7 @@
 """Publishing versions again from Postgres.
 
-It is for topics that were lost, or that are new, with another prefix or more partitions.
+It is for topics that were lost, or that are new, with another prefix or more partitions; and for
+the time when signatures are switched on (``rollguard keys adopt``).
 """
 
 from db.postgres.locks import LOCK_TIMEOUT_MS, tool_lock
@@ -8,18 +9,18 @@ from db.versions.reading import current_version, tools
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from schemas.settings import Settings
-from streams.topics import Topics
 
 
-async def republish_versions(settings: Settings) -> int:
+async def republish_versions(settings: Settings, *, adopts: bool = False) -> int:
     """Publish the current version of every tool to `tool-versions`, and return how many.
 
     Its activation is published before it, to the log. Each tool is locked meanwhile, so that no
     applier publishes another version in between. It is harmless if the topics hold the versions
-    already: a second record with the same activation changes nothing. Raises Locked if somebody
-    else holds a tool for ``LOCK_TIMEOUT_MS``.
+    already: a second record with the same activation changes nothing. They are signed if that is
+    wanted, which needs a key of the applier. With ``adopts`` the activation takes the place of any
+    other one in the log of the tool, so that it mends what a forged activation has done. Raises
+    Locked if somebody else holds a tool for ``LOCK_TIMEOUT_MS``.
     """
-    topics = Topics.of(settings)
     published = 0
     async with (
         connection(settings) as conn,
@@ -31,9 +32,6 @@ async def republish_versions(settings: Settings) -> int:
                 version = await current_version(conn, tool)
                 if version is None:
                     continue
-                key = tool.encode()
-                activation = version.as_activation().to_bytes()
-                await client.publish_again(topics.executions, key, activation)
-                await client.publish_again(topics.versions, key, version.to_bytes())
+                await client.publish_version(version, adopts=adopts)
             published += 1
     return published

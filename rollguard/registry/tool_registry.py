@@ -5,20 +5,24 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 import structlog
 
 from rollguard.interruption import Contained
 from rollguard.kafka_silence import KafkaSilence
-from rollguard.kept_versions import KeptVersions
+from rollguard.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard.registry.chosen_tools import ChosenTools
 from rollguard.registry.loading import LoadedTool, Loader, Loads, named
 from schemas.deployment import ToolVersion, is_genuine
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
+from signatures import signatures_of
 from streams.topic_reader import open_reader
 from streams.topics import Topics
+
+if TYPE_CHECKING:  # it is imported only if signatures are wanted
+    from rollguard.admission import Admission, VersionRecord
 
 log = structlog.get_logger()
 
@@ -39,7 +43,8 @@ class ToolRegistry(Generic[T]):
 
     It follows the topic `tool-versions`. Of each tool it loads the version with the largest
     ``activation``; the version before stays in use until that is done. Code whose SHA-256 is not
-    ``code_hash`` is never loaded.
+    ``code_hash`` is never loaded. If signatures are required, only versions are loaded that are
+    signed (``rollguard.admission``).
 
     ``tools`` are the names of the tools that the engine runs, or globs such as ``"web-*"``. Of all
     others nothing is kept and nothing is loaded. Without it, the registry knows every tool on the
@@ -54,8 +59,9 @@ class ToolRegistry(Generic[T]):
     is current then.
 
     Entering raises ``Retryable`` if the broker does not answer and no version is kept,
-    ``Misconfigured`` if the topic is missing or the broker refuses us. After that nothing is
-    raised: if the broker is away, the registry waits for it, and the tools stay in use.
+    ``Misconfigured`` if the topic is missing, the broker refuses us, or the trust file cannot be
+    used. After that nothing is raised: if the broker is away, the registry waits for it, and the
+    tools stay in use.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class ToolRegistry(Generic[T]):
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept = KeptVersions(settings)
+        self._admission: Admission | None = None  # if signatures are off
         self._keeping = asyncio.Lock()
         self._keep_tasks: set[asyncio.Task[None]] = set()
         self._unconfirmed: dict[str, ToolVersion] = {}  # versions that only the disk has named
@@ -94,6 +101,11 @@ class ToolRegistry(Generic[T]):
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        signatures = signatures_of(self._settings)
+        if signatures is not None:
+            from rollguard.admission import Admission
+
+            self._admission = Admission(signatures, self._settings, self._kept.folder)
         try:
             await self._begin()
         except BaseException:
@@ -177,40 +189,73 @@ class ToolRegistry(Generic[T]):
         Whoever made the version current calls this, so that the engine does not have to wait for
         the topic. Returns after the version is loaded. A load that failed before is tried again.
         Nothing happens for a tool that is not one of the chosen ones.
+
+        If signatures are wanted, this does wait for the topic, at most ``settings.wait_s``
+        seconds, because the version is signed there.
         """
+        if version.tool_name not in self._chosen:
+            return
         self._want(version.tool_name)
-        self._take_in(version)
+        if self._admission is None:
+            self._take_in(version)
+        elif not await self._is_admitted(version):
+            return
         self._to_load.pop(version.tool_name, None)
         if version.tool_name in self._newest:
             self._unconfirmed.pop(version.tool_name, None)
             await self._swap(version.tool_name)
 
-    def offer(self, value: bytes | None) -> None:
+    async def _is_admitted(self, version: ToolVersion) -> bool:
+        """Return whether the topic has this version, or a newer one, within ``wait_s`` seconds."""
+        tool_name = version.tool_name
+
+        def is_here() -> bool:
+            newest = self._newest.get(tool_name)
+            return newest is not None and newest.activation >= version.activation
+
+        try:
+            async with asyncio.timeout(self._settings.wait_s), self._change:
+                await self._change.wait_for(is_here)
+        except TimeoutError:
+            log.error("tool_version_not_signed", **named(version), waited_s=self._settings.wait_s)
+            return False
+        return True
+
+    def offer(self, value: bytes | None, record: "VersionRecord | None" = None) -> None:
         """Take one value of `tool-versions`. ``load_offered`` then loads what is new.
 
-        A value that is no version, or whose code is not genuine, is logged and ignored.
+        A value that is no version, or whose code is not genuine, is logged and ignored. If
+        signatures are wanted, ``record`` is needed, which has the signature.
         """
         try:
             version = ToolVersion.from_bytes(value)
         except Rejected as error:
             log.error("tool_version_unreadable", error=str(error))
             return
-        self._take_in(version)
+        self._take_in(version, record)
 
-    def _take_in(self, version: ToolVersion) -> None:
+    def _take_in(self, version: ToolVersion, record: "VersionRecord | None" = None) -> None:
         if version.tool_name not in self._chosen:
             return
         newest = self._newest.get(version.tool_name)
-        if newest is not None and version.activation <= newest.activation:
+        is_old = newest is not None and version.activation <= newest.activation
+        if is_old and self._admission is None:
             return
-        if not is_genuine(version):
+        try:
+            if not is_genuine(version):
+                raise Rejected("code_hash is not the SHA-256 of the code")
+            if self._admission is not None:
+                self._admission.admit(version, record)
+        except Rejected as error:
             log.error(
                 "tool_version_refused",
                 tool=version.tool_name,
                 version_id=version.version_id,
-                error="code_hash is not the SHA-256 of the code",
+                error=str(error),
             )
             return
+        if is_old:
+            return  # somebody has vouched for it again
         self._newest[version.tool_name] = version
         if self._lazy and version.tool_name not in self._wanted:
             self._unused[version.tool_name] = None
@@ -233,8 +278,9 @@ class ToolRegistry(Generic[T]):
         versions = [self._newest[tool_name] for tool_name in self._unused]
         self._unused.clear()
         if versions:
+            kept = [KeptVersion(version, self._proof_of(version)) for version in versions]
             async with self._keeping:
-                await asyncio.to_thread(self._kept.replace, versions)
+                await asyncio.to_thread(self._kept.replace, kept)
 
     async def _begin(self) -> None:
         """Return when the topic is read, or when the kept versions are in use."""
@@ -280,7 +326,10 @@ class ToolRegistry(Generic[T]):
                 records = await reader.poll()
                 self._silence.listened(reader.heard_at)
                 for record in records:
-                    self.offer(record.value)
+                    self.offer(record.value, record)
+                if self._admission is not None:
+                    await asyncio.to_thread(self._admission.save)
+                    self._admission.report_overdue(tuple(self._loaded))
                 if has_read_all:
                     if self._to_load or self._unused:
                         self._start(self.load_offered())
@@ -304,9 +353,10 @@ class ToolRegistry(Generic[T]):
         They are not among the newest of the topic, so that the first one of the topic replaces them
         whatever its activation is.
         """
-        for version in await asyncio.to_thread(self._kept.load):
-            if (tool_name := version.tool_name) in self._chosen:
-                self._unconfirmed[tool_name] = version
+        for kept in await asyncio.to_thread(self._kept.load):
+            tool_name = kept.version.tool_name
+            if tool_name in self._chosen and self._admits(kept):
+                self._unconfirmed[tool_name] = kept.version
                 if not self._lazy or tool_name in self._wanted:
                     self._to_load[tool_name] = None
         await self.load_offered()
@@ -314,6 +364,16 @@ class ToolRegistry(Generic[T]):
             log.warning("kept_versions_in_use", tools=len(self._unconfirmed))
             self.caught_up.set()
         return bool(self._unconfirmed)
+
+    def _admits(self, kept: KeptVersion) -> bool:
+        if self._admission is None:
+            return True
+        try:
+            self._admission.admit_kept(kept)
+        except Rejected as error:
+            log.error("tool_version_refused", **named(kept.version), error=str(error))
+            return False
+        return True
 
     async def _drop(self, tool_name: str) -> None:
         """Stop using a tool that only the disk has named: no version of it is current."""
@@ -357,7 +417,11 @@ class ToolRegistry(Generic[T]):
         async with self._keeping:
             loaded = self._loaded.get(tool_name)
             if loaded is not None:
-                await asyncio.to_thread(self._kept.keep, loaded.version)
+                proof = self._proof_of(loaded.version)
+                await asyncio.to_thread(self._kept.keep, loaded.version, proof)
+
+    def _proof_of(self, version: ToolVersion) -> Proof | None:
+        return None if self._admission is None else self._admission.proof_of(version)
 
     def _call_on_change(self, loaded: LoadedTool[T]) -> None:
         for callback in self.on_change:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -10,9 +10,14 @@ from faust.exceptions import ProducerSendError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from schemas.dead_letter import MAX_KEY_BYTES, DeadLetter
+from schemas.errors import Retryable
 from schemas.message import Message
 from streams.driver.driver import Driver
 from streams.waits import Ticket, Waits
+
+if TYPE_CHECKING:  # it is imported only if signatures are wanted
+    from signatures.header import KafkaHeaders
+    from signatures.signing import Signer
 
 log = structlog.get_logger()
 
@@ -23,11 +28,13 @@ class Outgoing(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes
+    message: Message | None = None
+    """The message that the value holds, if it may have to be signed."""
 
     @classmethod
     def of(cls, topic: str, tool_name: str, message: Message) -> "Outgoing":
         """Return the record of a message, with the tool's name as its key."""
-        return cls(topic, tool_name.encode(), message.to_bytes())
+        return cls(topic, tool_name.encode(), message.to_bytes(), message)
 
     @classmethod
     def dead_letter(cls, topic: str, key: bytes | None, dead_letter: DeadLetter) -> "Outgoing":
@@ -41,16 +48,21 @@ def sendable_key(key: bytes | None) -> bytes | None:
 
 
 class Outbox:
-    """Sends through the role's producer, and waits without limit for a broker that is away."""
+    """Sends through the role's producer, and waits without limit for a broker that is away.
 
-    def __init__(self, driver: Driver, waits: Waits) -> None:
+    ``signer`` signs the messages of which the contract says so (section 15).
+    """
+
+    def __init__(self, driver: Driver, waits: Waits, signer: "Signer | None" = None) -> None:
         self._driver = driver
         self._waits = waits
+        self._signer = signer
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send in order, and return when all are acknowledged.
 
-        If one fails, all are sent again, so the topic may hold the acknowledged ones twice. An
+        If one fails, all are signed and sent again, so the topic may hold the acknowledged ones
+        twice. An
         error that a retry cannot mend (a record that is too large) is raised.
         """
         if not messages:
@@ -70,21 +82,29 @@ class Outbox:
     async def _send(self, messages: Sequence[Outgoing]) -> None:
         producer = self._driver.producer
         sent = [
-            await producer.send(topic, key, value, None, None, None)
-            for topic, key, value in messages
+            await producer.send(
+                each.topic, each.key, each.value, None, None, await self._headers(each)
+            )
+            for each in messages
         ]
         await asyncio.gather(*sent)
+
+    async def _headers(self, outgoing: Outgoing) -> "KafkaHeaders | None":
+        if self._signer is None or outgoing.message is None:
+            return None
+        return await self._signer.headers(outgoing.message, outgoing.value)
 
 
 def _note_wait(ticket: Ticket, state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    ticket.failed("Kafka", repr(error))
-    log.warning("waiting", part="Kafka", attempt=state.attempt_number, cause=repr(error))
+    part = error.part if isinstance(error, Retryable) else "Kafka"
+    ticket.failed(part, repr(error))
+    log.warning("waiting", part=part, attempt=state.attempt_number, cause=repr(error))
 
 
 def _may_succeed_later(error: BaseException) -> bool:
     if isinstance(error, ProducerSendError):
         error = error.__cause__ or error
-    return isinstance(error, KafkaTimeoutError) or (
+    return isinstance(error, KafkaTimeoutError | Retryable) or (
         isinstance(error, KafkaError) and bool(error.retriable)
     )

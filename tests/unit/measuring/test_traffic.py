@@ -18,6 +18,7 @@ class Record:
     timestamp: int
     topic: str = "tool-executions"
     offset: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def test_the_same_seed_gives_the_same_decisions() -> None:

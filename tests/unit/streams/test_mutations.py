@@ -27,6 +27,7 @@ class Read:
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def rejection(validator: RecordValidator, case: Case) -> str | None:

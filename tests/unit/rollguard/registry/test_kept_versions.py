@@ -22,6 +22,10 @@ def kept_in(folder: Path, prefix: str = "") -> KeptVersions:
     return KeptVersions(load_settings(data_dir=folder, topic_prefix=prefix))
 
 
+def versions_in(kept: KeptVersions) -> list[ToolVersion]:
+    return [each.version for each in kept.load()]
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> KeptVersions:
     """Return kept versions that hold one."""
@@ -39,17 +43,17 @@ def test_what_was_kept_is_read_back_and_is_closed_to_others(kept: KeptVersions) 
     other = version(7, "x = '漢'", "fetcher/../../x")
     kept.keep(other)
     kept.keep(version(2, "two = 2"))
-    assert sorted(each.activation for each in kept.load()) == [2, 7]
-    assert other in kept.load()
+    assert sorted(each.activation for each in versions_in(kept)) == [2, 7]
+    assert other in versions_in(kept)
     assert kept.folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in kept.folder.iterdir()} == {0o600}
     kept.keep_only(["parser"], ("parser", "fetcher/../../x"))
-    assert [each.activation for each in kept.load()] == [2]
+    assert [each.activation for each in versions_in(kept)] == [2]
 
 
 def test_nothing_kept(tmp_path: Path) -> None:
     with capture_logs() as logs:
-        assert kept_in(tmp_path / "none").load() == []
+        assert versions_in(kept_in(tmp_path / "none")) == []
     assert logs == []
 
 
@@ -124,7 +128,7 @@ def test_a_damaged_file_is_said_and_not_read(
     [file] = [each for each in kept.folder.iterdir() if b"one = 1" in each.read_bytes()]
     damage(file)
     with capture_logs() as logs:
-        assert [each.tool_name for each in kept.load()] == ["other"]
+        assert [each.tool_name for each in versions_in(kept)] == ["other"]
     [entry] = logs
     assert (entry["event"], entry["log_level"]) == ("kept_version_refused", "error")
     assert DAMAGES[damage].lower() in entry["error"].lower()
@@ -138,19 +142,19 @@ def test_every_byte_counts(kept: KeptVersions) -> None:
             changed = bytearray(content)
             changed[position] ^= 1
             file.write_bytes(changed)
-            assert kept.load() == [], position
+            assert versions_in(kept) == [], position
     file.write_bytes(content)
-    assert kept.load() == [ONE]
+    assert versions_in(kept) == [ONE]
 
 
 def test_the_versions_of_another_topic_are_not_ours(kept: KeptVersions, tmp_path: Path) -> None:
     other = kept_in(tmp_path, "staging-")
-    assert other.load() == []
+    assert versions_in(other) == []
     other.folder.mkdir(mode=0o700)
     file = file_of(kept)
     (other.folder / file.name).write_bytes(file.read_bytes())
     with capture_logs() as logs:
-        assert other.load() == []
+        assert versions_in(other) == []
     assert [entry["error"] for entry in logs] == ["it belongs to the topic tool-versions"]
 
 
@@ -158,11 +162,11 @@ def test_the_versions_of_another_topic_are_not_ours(kept: KeptVersions, tmp_path
 def test_the_files_of_another_user_are_not_ours(kept: KeptVersions) -> None:
     os.chown(file_of(kept), NOBODY, -1)
     with capture_logs() as logs:
-        assert kept.load() == []
+        assert versions_in(kept) == []
     assert [entry["error"] for entry in logs] == ["it belongs to another user"]
     os.chown(kept.folder, NOBODY, -1)
     with capture_logs() as logs:
-        assert kept.load() == []
+        assert versions_in(kept) == []
         kept.keep(ONE)
     assert [entry["event"] for entry in logs] == ["kept_versions_refused", "versions_not_kept"]
 
@@ -170,7 +174,7 @@ def test_the_files_of_another_user_are_not_ours(kept: KeptVersions) -> None:
 def test_a_folder_that_others_may_write_to_is_not_used(kept: KeptVersions) -> None:
     kept.folder.chmod(0o777)
     with capture_logs() as logs:
-        assert kept.load() == []
+        assert versions_in(kept) == []
     assert [entry["event"] for entry in logs] == ["kept_versions_refused"]
 
 
@@ -191,10 +195,10 @@ def test_a_full_disk_is_said_once_and_leaves_the_old_version(kept: KeptVersions)
         for each in newer:
             kept.keep(each)
     assert [entry["event"] for entry in logs] == ["versions_not_kept"]
-    assert kept.load() == [ONE]
+    assert versions_in(kept) == [ONE]
     assert len(list(kept.folder.iterdir())) == 1, "no part of a new file is left"
     kept.keep(newer[-1])
-    assert kept.load() == [newer[-1]]
+    assert versions_in(kept) == [newer[-1]]
     with capture_logs() as logs, _full_disk():
         kept.keep(newer[0])
     assert [entry["event"] for entry in logs] == ["versions_not_kept"], "it failed anew"
@@ -211,7 +215,7 @@ def test_a_data_dir_that_is_a_file_or_read_only_is_said_once(tmp_path: Path) -> 
             kept.keep(ONE)
             kept.keep(ONE)
             kept.keep_only([], [])
-            assert kept.load() == []
+            assert versions_in(kept) == []
         events = [entry["event"] for entry in logs]
         assert events.count("versions_not_kept") == 1
         assert set(events) <= {"versions_not_kept", "kept_versions_refused"}
@@ -234,4 +238,4 @@ def test_two_engines_share_the_folder(kept: KeptVersions, tmp_path: Path) -> Non
     for number in range(2, 50):
         for each in (kept, other):
             each.keep(version(number, f"x = {number}"))
-            assert [found.activation for found in other.load()] == [number]
+            assert [found.activation for found in versions_in(other)] == [number]

@@ -1,0 +1,85 @@
+"""The header `rollguard-signature` of a record: the signature and the id of its key, as JSON.
+
+The statement that is signed does not travel: whoever checks the signature makes it from the
+message. Only the time of the signature does, and with a version what its author has signed. Pure.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import Unverified
+from schemas.fields import Sha256, Time
+from schemas.message import Message, explain
+from signatures.statements import DEPLOYMENT, Statement
+
+HEADER: Final = "rollguard-signature"
+_MAX_BYTES: Final = 16 * 1024
+"""The longest header that is read. The longest that is written has about 3 KiB."""
+
+KafkaHeaders = list[tuple[str, bytes]]
+Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+
+
+class Authorship(Message):
+    """The deployment that an author has signed, kept with the version that it made."""
+
+    keyid: Sha256
+    sig: Base64
+    payload: Base64
+    """The statement of the deployment."""
+
+    @classmethod
+    def of(cls, keyid: str, sig: str, statement: Statement) -> Self:
+        """Return the authorship that a signed deployment states."""
+        return cls(keyid=keyid, sig=sig, payload=b64encode(statement.payload).decode())
+
+    @property
+    def statement(self) -> Statement:
+        """The statement that the author signed. Raises Unverified."""
+        return Statement(DEPLOYMENT, bytes_of(self.payload))
+
+
+class SignatureHeader(Message):
+    """The value of the header."""
+
+    keyid: Sha256
+    sig: Base64
+    signed_at: Time | None = None
+    """When an Activation or a ToolVersion was signed."""
+    authorship: Authorship | None = None
+    """What the author of a ToolVersion has signed, if that is known."""
+
+    @classmethod
+    def among(cls, headers: Iterable[tuple[str, bytes | None]]) -> Self:
+        """Return the signature among the headers of a record. Raises Unverified."""
+        found = [value for name, value in headers if name == HEADER]
+        if len(found) != 1:
+            how_many = f"{len(found)} signatures" if found else "no signature"
+            raise Unverified(f"the record has {how_many} (header {HEADER})")
+        value = found[0] or b""
+        if len(value) > _MAX_BYTES:
+            raise Unverified(f"{HEADER}: {len(value)} bytes, at most {_MAX_BYTES} are allowed")
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            raise Unverified(f"{HEADER}: {explain(error)}") from error
+
+    @staticmethod
+    def base64(sig: bytes) -> str:
+        """Return a signature as the header has it."""
+        return b64encode(sig).decode()
+
+    def as_headers(self) -> KafkaHeaders:
+        """Return the headers of a record that is sent."""
+        return [(HEADER, self.to_bytes())]
+
+
+def bytes_of(text: str) -> bytes:
+    """Return what a text in base64 stands for. Raises Unverified."""
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise Unverified(f"{HEADER}: not base64") from None
