@@ -48,9 +48,15 @@ class _Group(Protocol):
 
 
 def verbs() -> dict[str, Command]:
-    """Return the commands of ``rollguard`` by name."""
-    group = cast(_Group, typer.main.get_command(app))
-    return dict(sorted(group.commands.items()))
+    """Return the commands of ``rollguard`` by name; those of a group by both names."""
+    found: dict[str, Command] = {}
+    for name, command in cast(_Group, typer.main.get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            inner = cast(_Group, command).commands
+            found |= {f"{name} {each}": inner[each] for each in inner}
+        else:
+            found[name] = command
+    return dict(sorted(found.items()))
 
 
 def options_of(command: Command) -> frozenset[str]:

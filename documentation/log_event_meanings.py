@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 MEANINGS: Final[Mapping[str, str]] = {
+    "activations_not_kept": "The greatest activation of each tool cannot be kept on disk. The "
+    "registry holds to it until the engine ends.",
+    "activations_not_read": "The file with the greatest activation of each tool is damaged, or "
+    "others may write to it. The registry begins without it: see who has changed the file.",
     "batch_abandoned": "The worker ended before a batch was done. Its records are read again.",
     "batch_failed": "A batch failed because of a bug. The worker ends, and the batch is read again "
     "after the restart.",
@@ -41,6 +45,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "rollback_commanded": "The detector has published a rollback command.",
     "rule_not_asked": "A rollback has the reason of a rule, but no detector could say whether the "
     "rule holds. It is carried out as a person's.",
+    "signature_unverified": "A signature is missing or wrong, or its key may not say this. The "
+    "message is used all the same, because `ROLLGUARD_SIGNATURES` is `warn`.",
     "started": "The worker has started.",
     "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
     "read again.",
@@ -52,7 +58,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "detector judges them again when a version of them is activated.",
     "tool_swapped": "The registry uses another version of a tool.",
     "tool_unload_failed": "The engine's loader could not unload a tool.",
-    "tool_version_refused": "The code of a version does not have the hash that the version names. "
+    "tool_version_not_signed": "A version that was deployed or rolled back to did not come on "
+    "`tool-versions` with a signature in time. The version before stays in use.",
+    "tool_version_refused": "The code of a version does not have the hash that the version names, "
+    "or signatures are required and this one does not verify. "
     "It is not loaded.",
     "tool_version_unreadable": "A record of `tool-versions` is no version. It is ignored.",
     "tool_versions_interrupted": "The registry could not read `tool-versions`. It tries again.",
@@ -70,6 +79,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "topics_right_again": "The topics are as they must be, and the worker goes on.",
     "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
     "names.",
+    "version_not_vouched": "No applier has signed a version within "
+    "`ROLLGUARD_SIGNATURE_MAX_AGE_S`. It stays in use. See whether an applier runs, and whether "
+    "its key is valid.",
     "versions_not_kept": "The registry cannot write versions to its folder; said once until it "
     "can. It works, but without kept versions it cannot start while Kafka is away.",
     "waiting": "Kafka or Postgres did not answer. The worker tries again.",

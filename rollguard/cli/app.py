@@ -16,6 +16,7 @@ from rollguard.cli import (
     dead_letters,
     health,
     holds_and_pins,
+    keys,
     overview,
     records,
     rollbacks,
@@ -56,11 +57,12 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "dead-letters": dead_letters.dead_letters,
     "replay": dead_letters.replay,
 }
-"""Every verb, in the order in which ``rollguard --help`` lists them."""
+"""The verbs in the order in which ``rollguard --help`` lists them; ``keys`` comes last."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for _name, _verb in VERBS.items():
     app.command(_name)(_verb)
+app.add_typer(keys.app, name="keys")
 
 
 def _print_version(is_wanted: bool) -> None:

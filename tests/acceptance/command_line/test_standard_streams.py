@@ -52,13 +52,13 @@ def require_one_line(result: CommandResult, *words: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 async def test_arguments_that_are_no_text(verb: str) -> None:
-    require_one_line(await rollguard(verb, "\udcff", env={}), "not UTF-8")
+    require_one_line(await rollguard(*verb.split(), "\udcff", env={}), "not UTF-8")
 
 
 @pytest.mark.parametrize("verb", VERBS)
 async def test_closed_streams(verb: str) -> None:
     for stream, name in (("stdin", "input"), ("stdout", "output")):
-        result = await rollguard(verb, "--help", env={}, closed=[stream])
+        result = await rollguard(*verb.split(), "--help", env={}, closed=[stream])
         require_one_line(result, f"the standard {name} is closed")
 
 
@@ -70,7 +70,7 @@ async def test_without_stderr_only_the_exit_code_speaks() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 async def test_help_that_cannot_be_written(verb: str) -> None:
     with full() as device:
-        result = await rollguard(verb, "--help", env={}, stdout=device)
+        result = await rollguard(*verb.split(), "--help", env={}, stdout=device)
         require_one_line(result, "cannot be written: No space left")
 
 
@@ -101,6 +101,8 @@ async def arguments(
         "command_id": str(row["command_id"]),
         "reason": "a test",
         "older_than": "1d",
+        "roles": "detector",
+        "out": str(file.with_name("new.pem")),
     }
 
 
@@ -109,7 +111,7 @@ async def test_output_that_cannot_be_written(
     verb: str, shared_system: System, arguments: dict[str, str]
 ) -> None:
     command = verbs()[verb]
-    words = [verb]
+    words = verb.split()
     for each in command.params:
         if each.required:
             is_option = each.param_type_name == "option"

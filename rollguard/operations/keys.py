@@ -1,0 +1,158 @@
+"""The keys of signatures: make one, show one, and list those of the trust file."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+from securesystemslib.signer import CryptoSigner, Key
+
+from rollguard.operations.republish import republish_versions
+from schemas.deployment import Author
+from schemas.errors import Misconfigured, Rejected
+from schemas.message import explain
+from schemas.settings import Settings
+from signatures.signatures import read_trust_file
+from signatures.signing import private_key_of, read_private_key
+from signatures.trust_file import KeyRole, TrustedKey, TrustFile, Validity
+
+
+class NewKey(NamedTuple):
+    """What the trust file will say of a new key."""
+
+    roles: Sequence[KeyRole]
+    name: str
+    kind: Author
+    tools: Sequence[str]
+    not_before: datetime | None
+    not_after: datetime | None
+
+
+class ListedKey(NamedTuple):
+    """An entry of the trust file."""
+
+    entry: TrustedKey
+    validity: Validity
+    is_ours: bool
+    """Whether it is the key of ``ROLLGUARD_SIGNING_KEY``."""
+
+
+class ShownKey(NamedTuple):
+    """A public key, and the roles that the trust file gives it."""
+
+    key: Key
+    roles: Sequence[KeyRole]
+
+
+def generate(settings: Settings, new: NewKey, file: Path) -> list[TrustedKey]:
+    """Write a new private key into a file, and its public key into the trust file.
+
+    The trust file is made if it is missing. Return its new entries. Raises Rejected if the file of
+    the private key exists, so that no key is lost; Misconfigured if a file cannot be written.
+    """
+    trust_file = _trust_path(settings)
+    trust = read_trust_file(trust_file) if trust_file.exists() else TrustFile(keys=[])
+    private_key = CryptoSigner.generate_ed25519()
+    entries = _entries_of(new, private_key.public_key)
+    changed = TrustFile(keys=[*trust.keys, *entries], require_author=trust.require_author)
+    _write_new(file, private_key.private_bytes)
+    try:
+        _replace(trust_file, changed.to_bytes())
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return entries
+
+
+def shown(settings: Settings, file: Path | None) -> ShownKey:
+    """Return the public key of a private one: of the file, or else of our own."""
+    trust = _trust_if_any(settings)
+    if file is not None:
+        key: Key = read_private_key(file).public_key
+    else:
+        key = _own_key(settings, trust)
+    return ShownKey(key, [each.role for each in trust.entries(key.keyid)])
+
+
+def listed(settings: Settings) -> list[ListedKey]:
+    """Return the entries of the trust file, in its order."""
+    trust, now = read_trust_file(_trust_path(settings)), datetime.now(UTC)
+    ours = None if settings.signing_key is None else _own_key(settings, trust).keyid
+    return [ListedKey(each, each.validity(now), each.key.keyid == ours) for each in trust.keys]
+
+
+async def adopt(settings: Settings) -> int:
+    """Sign and publish the current version of every tool, and return how many.
+
+    Its activation takes the place of any other in the tool's log, so it mends the rows of the
+    detector and of the recorder that a forged activation has poisoned. It needs a key of the
+    applier. Raises Misconfigured if signatures are off.
+    """
+    if settings.signatures == "off":
+        raise Misconfigured("ROLLGUARD_SIGNATURES is off: nothing would be signed")
+    return await republish_versions(settings, adopts=True)
+
+
+def _own_key(settings: Settings, trust: TrustFile) -> Key:
+    if settings.signing_key is None:
+        raise Misconfigured("ROLLGUARD_SIGNING_KEY is not set: name the FILE of a private key")
+    return private_key_of(settings.signing_key, settings.signing_key_id, trust).public_key
+
+
+def _trust_path(settings: Settings) -> Path:
+    if settings.trust is None:
+        raise Misconfigured("ROLLGUARD_TRUST is not set: it names the trust file")
+    return settings.trust
+
+
+def _trust_if_any(settings: Settings) -> TrustFile:
+    if settings.trust is None or not settings.trust.exists():
+        return TrustFile(keys=[])
+    return read_trust_file(settings.trust)
+
+
+def _entries_of(new: NewKey, key: Key) -> list[TrustedKey]:
+    """Return an entry of the key for each of its roles. Raises Rejected."""
+    common: dict[str, Any] = {
+        "key": key,
+        "name": new.name,
+        "not_before": new.not_before,
+        "not_after": new.not_after,
+    }
+    author = {"kind": new.kind, "tools": list(new.tools)}
+    entry: TypeAdapter[TrustedKey] = TypeAdapter(TrustedKey)
+    try:
+        return [
+            entry.validate_python(common | {"role": role} | (author if role == "author" else {}))
+            for role in dict.fromkeys(new.roles)
+        ]
+    except ValidationError as error:
+        raise Rejected(explain(error)) from None
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    """Write a file that only its user may read, and that did not exist."""
+    try:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(content)
+    except FileExistsError:
+        raise Rejected(f"{file} exists already: a private key is never overwritten") from None
+    except OSError as error:
+        raise Misconfigured(f"{file}: {error.strerror}") from None
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file as a whole, for all to read."""
+    new = file.with_name(f".{file.name}.{uuid4().hex}")
+    try:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as opened:
+            opened.write(content)
+        os.replace(new, file)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise Misconfigured(f"ROLLGUARD_TRUST {file}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Signatures: statements, headers, the trust file, keys, and what each of them may say."""
