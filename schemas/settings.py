@@ -239,6 +239,11 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("trust", "signing_key", "signing_key_id", mode="before")
+    @classmethod
+    def _nothing_is_not_set(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("web_token")
     @classmethod
     def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:

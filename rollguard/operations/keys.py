@@ -54,16 +54,20 @@ def generate(settings: Settings, new: NewKey, file: Path) -> list[TrustedKey]:
     The trust file is made if it is missing. Return its new entries. Raises Rejected if the file of
     the private key exists, so that no key is lost; Misconfigured if a file cannot be written.
     """
+    if file.exists():
+        raise Rejected(f"{file} exists already: a private key is never overwritten")
     trust_file = _trust_path(settings)
     trust = read_trust_file(trust_file) if trust_file.exists() else TrustFile(keys=[])
     private_key = CryptoSigner.generate_ed25519()
     entries = _entries_of(new, private_key.public_key)
     changed = TrustFile(keys=[*trust.keys, *entries], require_author=trust.require_author)
-    _write_new(file, private_key.private_bytes)
+    # The public key comes first: without its private key it does no harm, and a private key that
+    # nobody trusts would not be made again.
+    _replace(trust_file, changed.to_bytes())
     try:
-        _replace(trust_file, changed.to_bytes())
+        _write_new(file, private_key.private_bytes)
     except BaseException:
-        file.unlink(missing_ok=True)
+        _replace(trust_file, trust.to_bytes())
         raise
     return entries
 

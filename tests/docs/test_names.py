@@ -16,20 +16,14 @@ from documentation.settings import variables
 from tests.docs.pages import ROOT, pages
 
 _ROOMS: Final = (
-    "agents|bench|compose|db|documentation|docs|examples|policy|rollguard|schemas|simulate|"
-    "streams|tests"
+    "agents|bench|compose|db|documentation|docs|examples|policy|rollguard|schemas|signatures|"
+    "simulate|streams|tests"
 )
 _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
 _DOTTED: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
 _IDENTIFIER: Final = re.compile(r"`([a-z]\w*_\w*)`")
 _CODE_ROOMS: Final = (
-    "agents",
-    "db",
-    "examples",
-    "policy",
-    "rollguard",
-    "schemas",
-    "simulate",
+    *("agents", "db", "examples", "policy", "rollguard", "schemas", "signatures", "simulate"),
     "streams",
 )
 _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")

@@ -1,6 +1,7 @@
 """``compose/compose.yaml``: valid by the Compose schema, complete, and safe to start."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from schemas.setting_sources import variable_of
 from schemas.settings import SETTING_NAMES
 from schemas.web_address import is_allowed
+from signatures.signatures import read_trust_file
 
 _ROOT = Path(__file__).parents[3]
 _COMPOSE = _ROOT / "compose" / "compose.yaml"
@@ -50,7 +52,8 @@ def test_each_role_runs_after_the_setup(services: dict[str, Any], role: str) -> 
     assert service["command"] == ["worker", role]
     assert "/healthz" in service["healthcheck"]["test"][-1]
     assert service["restart"] == "unless-stopped"
-    assert service["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
+    done = {"condition": "service_completed_successfully"}
+    assert service["depends_on"] == {"setup": done, "keys": done}
 
 
 @pytest.mark.parametrize("role", [*_ROLES, "setup"])
@@ -66,7 +69,7 @@ def test_replicas_share_no_name_no_port_and_no_folder(services: dict[str, Any], 
     service = services[role]
     assert 'ROLLGUARD_WORKER_NAME="$$HOSTNAME"' in service["entrypoint"][2]
     assert "container_name" not in service
-    assert service["volumes"] == ["/var/lib/rollguard"]
+    assert service["volumes"][0] == "/var/lib/rollguard"
     first, last = map(int, service["ports"][0].split(":")[1].split("-"))
     assert last - first >= 3
 
@@ -79,6 +82,49 @@ def test_the_port_ranges_do_not_overlap(services: dict[str, Any]) -> None:
         ports += range(first, last + 1)
     assert len(ports) == len(set(ports))
     assert 6066 in ports  # where `rollguard check` asks
+
+
+def test_signatures_are_required_and_each_role_sees_its_own_key_alone(
+    services: dict[str, Any],
+) -> None:
+    for role in _ROLES:
+        given = services[role]["environment"]
+        assert given["ROLLGUARD_SIGNATURES"] == "${ROLLGUARD_SIGNATURES:-require}"
+        assert given["ROLLGUARD_TRUST"] == "/etc/rollguard/trust/trust.json"
+    seen = {role: list(services[role]["volumes"][1:]) for role in _ROLES}
+    trust = "trust:/etc/rollguard/trust:ro"
+    assert seen == {
+        "detector": [trust, "key-detector:/etc/rollguard/key:ro"],
+        "applier": [trust, "key-applier:/etc/rollguard/key:ro"],
+        "recorder": [trust],
+    }
+    assert services["recorder"]["environment"]["ROLLGUARD_SIGNING_KEY"] == ""
+
+
+def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("applier", "detector", "operator"):
+        (tmp_path / name).mkdir()
+    script = services["keys"]["entrypoint"][2].replace("$$", "$")
+    script = script.replace("/etc/rollguard/keys", str(tmp_path))
+    script = script.replace("rollguard keys", f"{sys.executable} -m rollguard keys")
+    variables = os.environ | {"ROLLGUARD_TRUST": str(tmp_path / "trust.json")}
+
+    def keys() -> dict[str, bytes]:
+        subprocess.run(["sh", "-ec", script], env=variables, check=True, capture_output=True)
+        return {str(file): file.read_bytes() for file in tmp_path.rglob("*.*")}
+
+    made = keys()
+    assert len(made) == 4
+    assert keys() == made
+    trust = read_trust_file(tmp_path / "trust.json")
+    assert [(each.role, each.name) for each in trust.keys] == [
+        ("applier", "applier"),
+        ("detector", "detector"),
+        ("author", "operator"),
+        ("person", "operator"),
+    ]
 
 
 def test_the_entrypoint_hands_its_arguments_on() -> None:
