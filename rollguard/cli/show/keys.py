@@ -56,7 +56,8 @@ def show_keys(found: Sequence[ListedKey], as_json: bool) -> None:
 
 
 def _data_of(entry: TrustedKey) -> dict[str, Any]:
-    return {"key_id": entry.key.keyid} | data_of(entry)
+    data: dict[str, Any] = data_of(entry)
+    return {"key_id": entry.key.keyid} | data
 
 
 def _row_of(entry: TrustedKey) -> tuple[Any, ...]:

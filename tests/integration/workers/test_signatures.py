@@ -320,7 +320,7 @@ async def test_adoption_mends_what_was_forged_before_signatures_were_required(
         await system.attack(system.topics.executions, activation(TOOL, 99, GREATEST))
 
         async def is_blind() -> bool:
-            return (await system.health_of(TOOL))["version_id"] == 99
+            return bool((await system.health_of(TOOL))["version_id"] == 99)
 
         await until(is_blind)
     system.producer = Guarded(system.settings, tmp_path).producer
@@ -335,7 +335,7 @@ async def test_adoption_mends_what_was_forged_before_signatures_were_required(
             assert await adopt(system.settings_by("applier")) == 1
 
             async def sees() -> bool:
-                return (await system.health_of(TOOL))["activation"] == 2
+                return bool((await system.health_of(TOOL))["activation"] == 2)
 
             await until(sees)
             await system.run(*(execution(TOOL, "TypeError: x") for _ in range(2)))
