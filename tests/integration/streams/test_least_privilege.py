@@ -1,8 +1,6 @@
 """Each role does all its work with the rights that `docs/security.md` grants it, and no others."""
 
 import asyncio
-import re
-import subprocess
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,8 +24,8 @@ from streams.access import kafka_options
 from streams.admin import kafka_admin
 from streams.broker_topics.checks import check_settings, require_topics
 from streams.topics import Topics
-from tests.support.kafka import APACHE
-from tests.support.login_roles import SECURITY_PAGE, create_login_roles
+from tests.support.kafka_acls import acls, allow
+from tests.support.login_roles import create_login_roles
 from tests.support.messages import execution
 from tests.support.secure_kafka import SecureKafka, password_of
 from tests.support.stored import command
@@ -36,35 +34,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-_JARS = APACHE.parents[2] / ".cache" / "kafka"
 ROLES = ("detector", "applier", "recorder")
-
-
-def acls(prefix: str) -> list[list[str]]:
-    """Return the table of the page as arguments of Kafka's ACL tool, one list for each row."""
-    rows = re.findall(
-        r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", SECURITY_PAGE, re.MULTILINE
-    )
-    assert len(rows) >= 10
-    everything = Topics.of(load_settings(topic_prefix="")).all()
-    found = []
-    for party, kind, names, operations in rows:
-        listed = everything if names == "all" else names.split(", ")
-        arguments = ["--add", "--allow-principal", f"User:{party}"]
-        for operation in operations.split(", "):
-            arguments += ["--operation", operation]
-        for name in listed:
-            arguments += [f"--{kind}", prefix + name]
-        found.append(arguments)
-    return found
-
-
-def allow(kafka: SecureKafka, arguments: list[str]) -> None:
-    """Run Kafka's ACL tool with these arguments."""
-    [jars] = [folder for folder in _JARS.iterdir() if folder.name.isdecimal()]
-    command = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    tool = ["org.apache.kafka.tools.AclCommand", "--bootstrap-server", kafka.admin]
-    subprocess.run([*command, *tool, *arguments], check=True, capture_output=True, timeout=60)
 
 
 @pytest_asyncio.fixture

@@ -166,6 +166,19 @@ class TestRecord:
         assert row is not None
         assert tuple(row) == ("parser", first, 3)
 
+    async def test_an_adopted_activation_takes_the_place_of_a_greater_one(
+        self, conn: Connection
+    ) -> None:
+        (real,) = await deploy_all(conn, "one")
+        await record_all(conn, activation(real + 99, 2**31 - 1), activation(real, 1))
+        await record_all(conn, execution(version_id=None))
+        assert (await metrics(conn, real))[0] == 0, "it went to the forged one"
+        adopted = activation(real, 1).model_copy(update={"adopts": True})
+        await record_all(conn, adopted, execution(version_id=None))
+        assert (await metrics(conn, real))[0] == 1
+        await record_all(conn, execution(version_id=None))
+        assert (await metrics(conn, real))[0] == 2, "the next batch knows it, too"
+
     async def test_unknown_and_alien_versions_are_recorded_only(self, conn: Connection) -> None:
         (first,) = await deploy_all(conn, "one")
         (alien,) = await deploy_all(conn, "one", tool="other")

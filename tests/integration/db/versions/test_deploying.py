@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version, history, version
-from schemas.deployment import DeploymentOutcome
+from schemas.deployment import AuthoredDeployment, DeploymentOutcome
 from schemas.execution import ActivatedBy
 from tests.support.stored import (
     NOW,
@@ -116,3 +116,33 @@ class TestDeploy:
         ]
         assert len({outcome.to_bytes() for outcome in outcomes}) == 3
         assert await pool.fetchval("select count(*) from tool_versions") == 3
+
+
+class TestAuthor:
+    async def test_the_author_and_what_was_signed_are_kept(self, conn: Connection) -> None:
+        await deploy(conn, authored("one", "ann", "{1}"))
+        current = await current_version(conn, "parser")
+        assert current is not None
+        assert (current.author, current.authorship) == ("ann", "{1}")
+        assert current.as_activation().author == "ann"
+        assert b"authorship" not in current.to_bytes()
+
+    async def test_an_author_who_deploys_it_again_vouches_for_it_anew(
+        self, conn: Connection
+    ) -> None:
+        await deploy(conn, deployment("one"))
+        for again, kept in (
+            (authored("one", "ann", "{1}"), ("ann", "{1}")),
+            (authored("one", "bob", "{2}"), ("bob", "{2}")),
+            (deployment("one"), ("bob", "{2}")),
+        ):
+            assert (await deploy(conn, again)).status == "unchanged"
+            current = await current_version(conn, "parser")
+            assert current is not None
+            assert (current.author, current.authorship) == kept
+        assert (await history(conn, "parser", 9))[0].deployment_count == 4
+
+
+def authored(code: str, author: str, authorship: str) -> AuthoredDeployment:
+    fields = dict(deployment(code)) | {"author": author, "authorship": authorship}
+    return AuthoredDeployment(**fields)
