@@ -118,12 +118,15 @@ class Verifier:
         )
 
     def command(self, record: SignedRecord, message: RollbackCommand) -> RollbackCommand:
-        """Return the command, with the name of the key instead of the one that it gives itself."""
+        """Return the command, with the name of the key instead of the names that it gives itself.
+
+        If it answers a command that nobody has issued, it is issued by whoever answers.
+        """
         name = self._signed(record, message).key.name
-        field = "issued_by"
+        named = {"issued_by": name}
         if message.is_answer:
-            field = "approved_by" if message.approved_by is not None else "dismissed_by"
-        return message.model_copy(update={field: name})
+            named["approved_by" if message.approved_by is not None else "dismissed_by"] = name
+        return message.model_copy(update=named)
 
     def activation(self, record: SignedRecord, message: Activation) -> Activation:
         """Return the activation, which an applier has signed."""

@@ -327,6 +327,10 @@ class ToolRegistry(Generic[T]):
                 self._silence.listened(reader.heard_at)
                 for record in records:
                     self.offer(record.value, record)
+                    if self._admission is not None:
+                        await asyncio.sleep(
+                            0
+                        )  # to check a signature takes a third of a millisecond
                 if self._admission is not None:
                     await asyncio.to_thread(self._admission.save)
                     self._admission.report_overdue(tuple(self._loaded))

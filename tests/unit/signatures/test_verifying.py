@@ -177,7 +177,7 @@ def test_names_come_from_the_key() -> None:
     assert VERIFIER.command(signed(by_detector, "detector"), by_detector).issued_by == "detector"
     approval = automatic(issued_by="detector", approved_by="boss")
     approved = VERIFIER.command(signed(approval, "ann"), approval)
-    assert (approved.approved_by, approved.issued_by) == ("ann", "detector")
+    assert (approved.approved_by, approved.issued_by) == ("ann", "ann")
     dismissal = automatic(dismissed_by="boss")
     assert VERIFIER.command(signed(dismissal, "ann"), dismissal).dismissed_by == "ann"
 
