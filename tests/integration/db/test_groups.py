@@ -13,7 +13,7 @@ from db.postgres.pool import Connection, Pool
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_versions, history
 from schemas.deployment import Deployment
-from schemas.errors import Locked, Retryable
+from schemas.errors import Locked
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from tests.support.stored import (

@@ -127,7 +127,7 @@ def test_engines_with_other_tools_share_the_kept_versions(tmp_path: Path) -> Non
     for name in ("mine", "mine-gone", "other"):
         kept.keep(version(1, "x = 1", name))
     kept.keep_only(["mine"], ChosenTools(["mine*"]))
-    assert sorted(each.tool_name for each in kept.load()) == ["mine", "other"]
+    assert sorted(each.version.tool_name for each in kept.load()) == ["mine", "other"]
 
 
 async def test_a_kept_version_is_replaced_although_nobody_asked_for_the_tool(
@@ -140,5 +140,5 @@ async def test_a_kept_version_is_replaced_although_nobody_asked_for_the_tool(
     registry = ToolRegistry(settings, loader)
     offer(registry, version(2, "two"), version(1, "x", "never-used"))
     await registry.load_offered()
-    assert [each.code for each in kept.load()] == ["two"]
+    assert [each.version.code for each in kept.load()] == ["two"]
     assert loader.loaded == []
