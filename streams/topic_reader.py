@@ -19,8 +19,10 @@ from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 from streams.access import consumer_options
 from streams.kafka_errors import connecting, kafka_errors
+from streams.unpacking.fetches import limit_fetches_of
 
 _POLL_MS: Final = 200
+_POLL_RECORDS: Final = 10_000
 _NEW_TOPIC_S: Final = 2.0
 _METADATA_MS: Final = 15_000
 """How often the topic's partitions are looked up."""
@@ -138,10 +140,12 @@ async def open_reader(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        max_poll_records=_POLL_RECORDS,
         request_timeout_ms=int(settings.wait_s * 1000) + settings.fetch_wait_ms,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         metadata_max_age_ms=_METADATA_MS,
     )
+    limit_fetches_of(consumer)
     try:
         async with connecting(settings):
             await consumer.start()

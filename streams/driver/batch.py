@@ -1,15 +1,23 @@
 """A batch: the records of one partition that one fetch brought, in their order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
+_PORTION_BYTES: Final = 64 * 1024
+_RECORD_BYTES: Final = 500
+"""About how much memory a record takes besides its key, its value and its headers."""
 
-@dataclass
+
+@dataclass(eq=False)
 class Batch:
-    """The records that one fetch brought of one partition, in their order; never empty."""
+    """The records that one fetch brought of one partition, in their order.
+
+    It is never empty before it is released.
+    """
 
     records: list[ConsumerRecord]
     begins: int | None = None
@@ -18,6 +26,8 @@ class Batch:
     it is not certain that everything before this offset was read."""
     ends: int = 0
     """The offset from which the next batch is read."""
+    size: int = 0
+    """About how many bytes of memory the records take."""
     epoch: int = -1
     """The number of the assignment under which the batch was fetched. The partition's owner, which
     may be this same worker, reads the records of an earlier assignment again. Therefore the results
@@ -46,6 +56,21 @@ class Batch:
         """
         self.mark_done(self, offset)
 
+    def portions(self) -> Iterator[list[ConsumerRecord]]:
+        """Yield the records in portions of about 64 KiB of values.
+
+        Before each portion a handler lets others have their turn. Otherwise records that are made
+        to take long would stop the event loop until the worker takes itself for a zombie.
+        """
+        begin = size = 0
+        for end, record in enumerate(self.records, 1):
+            size += record.serialized_value_size
+            if size > _PORTION_BYTES:
+                yield self.records[begin:end]
+                begin, size = end, 0
+        if begin < len(self.records):
+            yield self.records[begin:]
+
     @property
     def first(self) -> ConsumerRecord:
         """The first record."""
@@ -55,6 +80,11 @@ class Batch:
     def last(self) -> ConsumerRecord:
         """The last record."""
         return self.records[-1]
+
+    def release(self) -> None:
+        """Let the records go. Faust keeps the last batch until another one comes."""
+        self.records = []
+        self.size = 0
 
     @property
     def topic_partition(self) -> TopicPartition:
@@ -84,3 +114,13 @@ class BatchRecord:
         self.key = self.checksum = None
         self.value = batch
         self.serialized_key_size = self.serialized_value_size = 0
+
+
+def size_of(records: list[ConsumerRecord]) -> int:
+    """Return about how many bytes of memory the records take."""
+    size = _RECORD_BYTES * len(records)
+    for record in records:
+        size += record.serialized_value_size + record.serialized_key_size
+        for name, value in record.headers:
+            size += len(name) + len(value or b"")
+    return size

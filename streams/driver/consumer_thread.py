@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+from weakref import ref
 
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import ConsumerRecord
@@ -11,7 +12,13 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from streams.access import READ_COMMITTED
-from streams.driver.batch import Batch
+from streams.driver.batch import Batch, size_of
+from streams.unpacking.fetches import limit_fetches_of
+
+MAX_HELD_BYTES: Final = 32 * 1024 * 1024
+"""How many bytes the batches may have that were fetched and are not handled yet. While they have
+more, no source topic is fetched."""
+_FULL_S: Final = 0.05
 
 
 class BatchConsumerThread(AIOKafkaConsumerThread):
@@ -29,6 +36,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         self._read_to: dict[TP, int] = {}
         """The offset up to which each source partition was read, from the committed offset on and
         without a gap."""
+        self._held: list[ref[Batch]] = []
+        """The batches of source topics that were fetched. Faust may throw one away."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -36,6 +45,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = scheduler.fetch_wait_ms
         # Faust has no setting for this either, but for its own transactions, which are not used.
         consumer._isolation_level = READ_COMMITTED
+        limit_fetches_of(consumer)
         return consumer
 
     async def getmany(
@@ -62,6 +72,12 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         self, fetch: object, active_partitions: Any, timeout: float
     ) -> Mapping[TP, list[Batch]]:
         consumer = self._ensure_consumer()
+        if self._is_full():
+            active_partitions = self._without_sources(active_partitions or consumer.assignment())
+            if not active_partitions:
+                await asyncio.sleep(_FULL_S)
+                await self._note_poll(consumer)
+                return {}
         fetched: Mapping[TP, list[ConsumerRecord]] = await self._fetch_records(
             consumer, active_partitions, timeout=timeout, max_records=consumer._max_poll_records
         )
@@ -82,7 +98,26 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         begins = self._read_to.get(tp)
         if begins is not None:
             self._read_to[tp] = ends
-        return Batch(records, begins, ends)
+        batch = Batch(records, begins, ends)
+        if tp.topic in self._source_topics:
+            batch.size = size_of(records)
+            self._held.append(ref(batch))
+        return batch
+
+    def _is_full(self) -> bool:
+        """Return whether the batches that wait to be handled take all the memory they may take."""
+        held = [batch for each in self._held if (batch := each()) is not None and batch.size]
+        self._held = [ref(batch) for batch in held]
+        return sum(batch.size for batch in held) > MAX_HELD_BYTES
+
+    def _without_sources(self, partitions: set[TP]) -> set[TP]:
+        return {tp for tp in partitions if tp.topic not in self._source_topics}
+
+    @property
+    def _source_topics(self) -> frozenset[str]:
+        scheduler: Any = self.consumer.scheduler
+        topics: frozenset[str] = scheduler.source_topics
+        return topics
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Set the position of each source partition to its committed offset, and return these.
@@ -94,7 +129,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> Mapping[TP, int]:
         batch_consumer: Any = self.consumer
-        consumer, sources = self._ensure_consumer(), batch_consumer.scheduler.source_topics
+        consumer, sources = self._ensure_consumer(), self._source_topics
         partitions = [tp for tp in consumer.assignment() if tp.topic in sources]
         offsets = await asyncio.gather(*map(consumer.committed, partitions))
         committed = {tp: offset or 0 for tp, offset in zip(partitions, offsets, strict=True)}

@@ -65,6 +65,7 @@ class Driver:
         async def agent(batches: Any) -> None:
             async for batch in batches:
                 await take(batch)
+                batch.release()
 
         agent.__name__ = name.replace("-", "_")
         agent.__doc__ = about

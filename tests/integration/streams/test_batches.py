@@ -4,10 +4,13 @@ import asyncio
 import gc
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from agents.worker.fatal import Fatal
 from schemas.settings import Settings
+from streams.driver import consumer_thread
 from streams.driver.batch import Batch
+from streams.topics import Topics
 from tests.support.batch_reader import (
     Counting,
     Forgetting,
@@ -16,6 +19,7 @@ from tests.support.batch_reader import (
     publish,
     running,
 )
+from tests.support.bombs import MIB, bomb, send_batch
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -50,6 +54,42 @@ async def test_a_handled_batch_is_freed_without_the_garbage_collector(settings: 
             await until(all_freed_but_the_last)
     finally:
         gc.enable()
+
+
+class Slow(Counting):
+    """A handler that takes its time, and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = 0
+
+    async def handle(self, batch: Batch) -> None:
+        await asyncio.sleep(0.05)
+        self.records += len(batch.records)
+
+
+async def test_only_a_few_large_batches_wait_to_be_handled(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_thread, "MAX_HELD_BYTES", 4 * MIB)
+    producer = AIOKafkaProducer(bootstrap_servers=list(settings.kafka_brokers))
+    handler, topic = Slow(), Topics.of(settings).executions
+    await producer.start()
+    for partition in range(settings.partitions):
+        for _ in range(12):
+            await send_batch(producer, topic, partition, bomb("zstd", 2 * MIB, MIB // 2))
+    await producer.stop()
+    async with running(settings, handler, Fatal()) as app:
+        thread = app.consumer._thread
+
+        async def all_handled() -> bool:
+            held = [batch for each in thread._held if (batch := each()) is not None]
+            most.append(sum(each.size for each in held))
+            return handler.records == settings.partitions * 12 * 4
+
+        most: list[int] = []
+        await until(all_handled)
+    assert 2 * MIB < max(most) < 16 * MIB  # what waits, and at most one answer to a fetch more
 
 
 async def test_a_handled_batch_is_committed_and_not_read_again(settings: Settings) -> None:

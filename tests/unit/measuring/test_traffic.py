@@ -8,6 +8,7 @@ from bench.flow.traffic import Log, Traffic
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.records import RecordValidator
+from streams.unpacking.batches import Headers
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Record:
     timestamp: int
     topic: str = "tool-executions"
     offset: int = 0
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
 def test_the_same_seed_gives_the_same_decisions() -> None:

@@ -13,6 +13,7 @@ from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.records import RecordValidator
+from streams.unpacking.batches import Headers
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import Case, Kind
 
@@ -27,7 +28,7 @@ class Read:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Headers = ()
 
 
 def rejection(validator: RecordValidator, case: Case) -> str | None:

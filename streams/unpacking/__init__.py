@@ -1,0 +1,1 @@
+"""Unpacking: what a fetch brings compressed becomes plain batches, within limits of memory."""

@@ -1,0 +1,72 @@
+"""Compressed batches that are small for the broker and huge when they are unpacked."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import cramjam
+from aiokafka import AIOKafkaProducer
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.util import calc_crc32c, encode_varint
+
+CODECS: Final = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+MIB: Final = 1024 * 1024
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+
+
+def bomb(codec: str, size: int, record_size: int = MIB, key: bytes | None = b"words") -> bytes:
+    """Return a batch of records full of zeros that has about ``size`` bytes when it is unpacked."""
+    count = size // record_size
+    packed = _packed(codec, _records(count, record_size, key))
+    fields = (0, 0, CODECS[codec], count - 1, 0, 0, -1, -1, -1, count)
+    length = _HEADER.size - 12 + len(packed)
+    crc = calc_crc32c(_HEADER.pack(0, length, -1, 2, *fields[1:])[21:] + packed)
+    return _HEADER.pack(0, length, -1, 2, crc, *fields[2:]) + packed
+
+
+def _records(count: int, size: int, key: bytes | None) -> Iterator[bytes]:
+    value = bytes(size)
+    for offset in range(count):
+        fields = bytearray([0])
+        for number in (0, offset, -1 if key is None else len(key)):
+            encode_varint(number, fields.append)
+        fields += key or b""
+        encode_varint(size, fields.append)
+        record = bytearray()
+        encode_varint(len(fields) + size + 1, record.append)
+        yield bytes(record + fields)
+        yield value
+        yield b"\0"  # no headers
+
+
+def _packed(codec: str, parts: Iterator[bytes]) -> bytes:
+    packer: Any
+    if codec == "snappy":
+        return bytes(cramjam.snappy.compress_raw(b"".join(parts)))
+    if codec == "gzip":
+        packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+        return b"".join([*map(packer.compress, parts), packer.flush()])
+    packer = cramjam.zstd.Compressor() if codec == "zstd" else cramjam.lz4.Compressor()
+    for part in parts:
+        packer.compress(part)
+    return bytes(packer.finish())
+
+
+async def send_batch(producer: AIOKafkaProducer, topic: str, partition: int, batch: bytes) -> int:
+    """Have the broker append a batch as it is, and return its first offset."""
+    client = producer.client
+    await client.add_topic(topic)
+    await client._wait_on_metadata(topic)
+    leader = client.cluster._partitions[topic][partition].leader
+    request = ProduceRequest(
+        transactional_id=None,
+        required_acks=-1,
+        timeout=30_000,
+        topics=[(topic, [(partition, batch)])],
+    )
+    response = await client.send(leader, request)
+    [(_, [(_, error, offset, *_)])] = response.topics
+    if error:
+        raise AssertionError(f"the broker refused the batch: error {error}")
+    return int(offset)
