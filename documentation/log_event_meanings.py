@@ -11,7 +11,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "batch_abandoned": "The worker ended before a batch was done. Its records are read again.",
     "batch_failed": "A batch failed because of a bug. The worker ends, and the batch is read again "
     "after the restart.",
-    "dead_letter": "A record cannot be used and was published to `dead-letters`.",
+    "dead_letters": "Records of a partition cannot be used: how many within a second, and how many "
+    "of them were published to `dead-letters`. `error` is the first one's.",
     "deployment": "A deployment has its outcome.",
     "executions_of_unknown_tools": "Executions of tools that nobody deployed. They are recorded, "
     "but not judged.",

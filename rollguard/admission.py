@@ -108,7 +108,7 @@ class Admission:
             self._is_saved = False
         if signed_at >= self._signed_at.get(tool, signed_at):
             self._signed_at[tool] = signed_at
-            proof = Proof(dict(record.headers)[HEADER], record.timestamp)
+            proof = Proof(dict(record.headers)[HEADER] or b"", record.timestamp)
             self._proofs[tool] = activation, proof
 
     def proof_of(self, version: ToolVersion) -> Proof | None:

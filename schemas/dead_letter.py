@@ -9,7 +9,7 @@ from schemas.errors import Rejected
 from schemas.fields import ErrorText, Time
 from schemas.message import Message
 
-MAX_VALUE_BYTES: Final = 1024 * 1024
+MAX_VALUE_BYTES: Final = 64 * 1024
 """How many bytes of a bad value are kept."""
 MAX_KEY_BYTES: Final = 1024
 """How many bytes of a bad key are kept. A valid key, a name of up to 255 characters, has at most
@@ -30,7 +30,10 @@ class DeadLetter(Message):
     value: str | None = None
     """The value in base64, cut after ``MAX_VALUE_BYTES``."""
     truncated: bool = False
-    """Whether key or value was cut."""
+    """Whether the value was cut, or left out because its batch was not unpacked."""
+    unpublished: int | None = Field(None, ge=1)
+    """How many bad records of this partition have no dead letter, since the dead letter before this
+    one: too many came at once. Left out if there are none."""
     error: ErrorText
     """The fault of the record, in words."""
     rejected_at: Time

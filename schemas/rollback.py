@@ -3,7 +3,8 @@
 from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import UUID, uuid5
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import to_json
 
 from schemas.fields import Count, LongText, ShortLine, Time, ToolName, VersionId
 from schemas.message import Message
@@ -39,6 +40,9 @@ TargetChoice = Literal["earned", "nearest"]
 """How the target of a rollback was chosen. ``earned``: the nearest earlier version whose executions
 show that it does better than the version that it replaces. ``nearest``: the nearest trusted one,
 because no version has shown that."""
+
+MAX_DETAILS_BYTES: Final = 64 * 1024
+"""How large the ``details`` of a command may be, in bytes of JSON."""
 
 _COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
 
@@ -115,6 +119,14 @@ class RollbackCommand(Message):
     def is_by_machine(self) -> bool:
         """Whether no person has issued or approved it."""
         return self.tier != "manual" and self.approved_by is None
+
+    @field_validator("details")
+    @classmethod
+    def _small_details(cls, value: dict[str, Any]) -> dict[str, Any]:
+        size = len(to_json(value, fallback=str))
+        if size > MAX_DETAILS_BYTES:
+            raise ValueError(f"{size} bytes as JSON, at most {MAX_DETAILS_BYTES} are allowed")
+        return value
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:

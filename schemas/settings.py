@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     dead_letter_retention_days: int = Field(30, ge=1, le=36_500)
     """How long Kafka keeps records of `dead-letters`, in days, when ``rollguard topics`` creates
     the topic."""
+    dead_letter_retention_bytes: int = Field(1024**3, ge=1024**2)
+    """How many bytes of each partition of `dead-letters` Kafka keeps at most, when ``rollguard
+    topics`` creates the topic."""
+    dead_letter_bytes_per_minute: int = Field(4 * 1024**2, ge=1)
+    """How many bytes of dead letters a minute the bad records of one partition may cost, about.
+    What goes beyond is counted, and gets a dead letter now and then (``dead_letter_one_in``)."""
+    dead_letter_one_in: int = Field(1_000, ge=1)
+    """Of the bad records that are only counted, one in this many gets a dead letter. Then 1 MB of
+    compressed input does not become much more than 1 MB of dead letters."""
     data_dir: Path = Path(".rollguard")
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
     start while Kafka is away."""

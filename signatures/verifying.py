@@ -50,7 +50,7 @@ class SignedRecord(Protocol):
     @property
     def timestamp(self) -> int: ...  # noqa: D102
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...  # noqa: D102
 
 
 class _DeploymentStatement(Message):

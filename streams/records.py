@@ -3,7 +3,7 @@
 A record that fails a check becomes a dead letter.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -17,6 +17,7 @@ from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
+from streams.unpacking.batches import Headers, not_unpacked_in
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
     from signatures.signatures import Signatures
@@ -33,7 +34,7 @@ class Record(Protocol):
     value: bytes | None
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    def headers(self) -> Headers: ...  # noqa: D102
 
 
 class WrongPartition(Rejected):
@@ -70,7 +71,7 @@ class RecordValidator:
         """
         entry = read_execution_entry(record.value) if record.value else None
         if entry is None:
-            _require_size(record)
+            _require_whole(record)
             other = read_log_entry(record.value)
             if isinstance(other, Activation):
                 self._require_partition(record, other.tool_name)
@@ -98,7 +99,7 @@ class RecordValidator:
 
         Whoever has signed a deployment may have an answer to it, also to a bad one.
         """
-        _require_size(record)
+        _require_whole(record)
         deployment = Deployment.from_bytes(record.value)
         if self._signatures is None:
             return deployment
@@ -111,7 +112,7 @@ class RecordValidator:
 
     def command(self, record: Record) -> RollbackCommand:
         """Return a command from `rollback-commands`."""
-        _require_size(record)
+        _require_whole(record)
         command = RollbackCommand.from_bytes(record.value)
         if self._signatures is not None:
             command = self._signatures.checked(record, command)
@@ -150,20 +151,24 @@ class RecordValidator:
             )
 
 
-def _require_size(record: Record) -> None:
-    """Raise Rejected for a record that is too large to be published again.
+def _require_whole(record: Record) -> None:
+    """Raise Rejected for a batch that was not unpacked, or a record that is too large.
 
-    The broker accepts such a record if the producer compressed it.
+    The broker accepts such a record if the producer compressed it, but it could not be published
+    again.
     """
+    if record.value is None and (batch := not_unpacked_in(record.headers)) is not None:
+        raise Rejected(batch.text)
     size = len(record.value or b"")
     if size > MAX_RECORD_BYTES:
         raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
 
 
-def dead_letter_of(
-    role: str, record: Record, error: Rejected, now: Callable[[], datetime] | None = None
-) -> DeadLetter:
-    """Return the dead letter of a record that was rejected."""
+def dead_letter_of(role: str, record: Record, error: str, unpublished: int = 0) -> DeadLetter:
+    """Return the dead letter of a record that was rejected.
+
+    ``unpublished`` is how many bad records before it, since the last dead letter, have none.
+    """
     return DeadLetter(
         role=role,
         topic=record.topic,
@@ -171,7 +176,15 @@ def dead_letter_of(
         offset=record.offset,
         key=encoded(record.key, MAX_KEY_BYTES),
         value=encoded(record.value, MAX_VALUE_BYTES),
-        truncated=record.value is not None and len(record.value) > MAX_VALUE_BYTES,
-        error=str(error),
-        rejected_at=now() if now else datetime.now(UTC),
+        truncated=_is_truncated(record),
+        error=error,
+        unpublished=unpublished or None,
+        rejected_at=datetime.now(UTC),
     )
+
+
+def _is_truncated(record: Record) -> bool:
+    """Return whether the dead letter cannot keep all of the record."""
+    if record.value is None:
+        return not_unpacked_in(record.headers) is not None
+    return len(record.value) > MAX_VALUE_BYTES

@@ -20,6 +20,8 @@ _VERSIONS: Final = {
     # (``agents.applier.republish_versions``) and becomes the last.
     "min.compaction.lag.ms": str(_DAY_MS),
 }
+_SEGMENTS: Final = 16
+"""In how many segments Kafka keeps a partition of `dead-letters`."""
 _CHANGELOG: Final = {
     "cleanup.policy": "compact",
     # For the same reason, but shorter, because a worker that starts reads the whole topic.
@@ -85,6 +87,13 @@ class Topics:
             return config | _VERSIONS
         if topic == self.changelog:
             return config | _CHANGELOG
-        is_dead_letters = topic == self.dead_letters
-        days = settings.dead_letter_retention_days if is_dead_letters else settings.retention_days
-        return config | {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
+        config["cleanup.policy"] = "delete"
+        if topic != self.dead_letters:
+            return config | {"retention.ms": str(settings.retention_days * _DAY_MS)}
+        most = settings.dead_letter_retention_bytes
+        return config | {
+            "retention.ms": str(settings.dead_letter_retention_days * _DAY_MS),
+            "retention.bytes": str(most),
+            # Kafka removes whole segments, and never the one that it writes to.
+            "segment.bytes": str(max(most // _SEGMENTS, MAX_REQUEST_BYTES)),
+        }

@@ -25,13 +25,14 @@ from aiokafka.structs import ConsumerRecord
 from agents.applier.waiting.attempts import Attempts, Changes, NotNow, Request, RequestMessage
 from agents.applier.waiting.set_aside import SetAside
 from agents.applier.waiting.set_aside_report import SetAsideReport
+from agents.dead_letters.box import BadRecord, DeadLetterBox
 from db.postgres.pool import Pool
 from schemas.errors import Rejected
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
-from streams.driver.outbox import Outbox, Outgoing
-from streams.records import WrongPartition, dead_letter_of
+from streams.driver.outbox import Outbox
+from streams.records import WrongPartition
 from streams.waits import Waits
 
 log = structlog.get_logger()
@@ -64,7 +65,7 @@ class ApplyChanges(Generic[RequestMessage]):
         changes: Changes[RequestMessage],
         pool: Pool,
         outbox: Outbox,
-        dead_letters: str,
+        dead_letters: DeadLetterBox,
         waits: Waits,
         watch: TopicWatch,
         clock: Callable[[], float] = time.monotonic,
@@ -86,25 +87,37 @@ class ApplyChanges(Generic[RequestMessage]):
         """
         self._drop_lost()
         group: dict[str, Request[RequestMessage]] = {}
-        for record in batch.records:
-            try:
-                message = self._changes.read(record)
-            except Rejected as error:
-                await self._apply(group, batch)
-                await self._reject(record, error)
-                continue
-            tool = message.tool_name
-            if tool in group or len(group) == MAX_GROUP:
-                await self._apply(group, batch)
-            if self._aside.is_full:
-                await self._apply(group, batch)
-                await self._wait_for_room()
-            request = Request(message, record.timestamp, record.offset)
-            if tool in self._aside:
-                self._set_aside(request, batch)
-            else:
-                group[tool] = request
+        for portion in batch.portions():
+            await asyncio.sleep(0)
+            for record in portion:
+                try:
+                    message = self._changes.read(record)
+                except Rejected as error:
+                    await self._apply(group, batch)
+                    await self._reject(record, error)
+                else:
+                    await self._take_in(message, record, group, batch)
         await self._apply(group, batch)
+
+    async def _take_in(
+        self,
+        message: RequestMessage,
+        record: ConsumerRecord,
+        group: dict[str, Request[RequestMessage]],
+        batch: Batch,
+    ) -> None:
+        """Add a request to the group, or set it aside if one of its tool is; first make room."""
+        tool = message.tool_name
+        if tool in group or len(group) == MAX_GROUP:
+            await self._apply(group, batch)
+        if self._aside.is_full:
+            await self._apply(group, batch)
+            await self._wait_for_room()
+        request = Request(message, record.timestamp, record.offset)
+        if tool in self._aside:
+            self._set_aside(request, batch)
+        else:
+            group[tool] = request
 
     async def retry(self) -> int:
         """Wait until something is set aside, try what is due, and return how many were applied."""
@@ -183,12 +196,8 @@ class ApplyChanges(Generic[RequestMessage]):
         """Publish the dead letter, and the outcome if there is one. Raises TopicsChanged."""
         if isinstance(error, WrongPartition):
             await self._watch.require_unchanged()
-        dead_letter = dead_letter_of(ROLE, record, error)
-        log.warning(
-            "dead_letter", topic=record.topic, offset=record.offset, error=dead_letter.error[:300]
-        )
-        await self._outbox.publish(
-            [Outgoing.dead_letter(self._dead_letters, record.key, dead_letter)]
-        )
+        draft = self._dead_letters.draft([BadRecord(record, str(error))])
+        await self._outbox.publish(draft.outgoing)
+        self._dead_letters.settle(draft)
         crash_point("applier.dead_letter_published")
         await self._changes.rejected(record, error)

@@ -32,8 +32,8 @@ class RollbackReport:
         command = request.message
         self._report(
             outcome,
-            executions=command.details.get("executions"),
-            failures=command.details.get("failures"),
+            executions=_number(command.details.get("executions")),
+            failures=_number(command.details.get("failures")),
             approved_by=command.approved_by,
             dismissed_by=command.dismissed_by,
             latency_ms=round(time.time() * 1000 - request.at_ms, 1),
@@ -64,3 +64,8 @@ class RollbackReport:
             command=str(outcome.command_id),
             **more,
         )
+
+
+def _number(value: object) -> int | None:
+    """Return a number; None for anything else that stands in the details of a command."""
+    return value if isinstance(value, int) else None

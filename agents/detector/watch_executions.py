@@ -6,6 +6,7 @@ flushed. After a crash in between, the batch is read again: a row skips the reco
 read, and a command that is sent again has the same id.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
@@ -13,6 +14,7 @@ from operator import itemgetter
 
 import structlog
 
+from agents.dead_letters.box import BadRecord, DeadLetterBox
 from agents.detector.outage_report import OutageReport
 from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
@@ -31,7 +33,7 @@ from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
 from streams.partitions import name_of
-from streams.records import RecordValidator, WrongPartition, dead_letter_of
+from streams.records import RecordValidator, WrongPartition
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -47,6 +49,7 @@ class WatchExecutions:
         driver: Driver,
         table: WindowTable,
         outbox: Outbox,
+        dead_letters: DeadLetterBox,
         validator: RecordValidator,
         settings: Settings,
         outages: OutageReport,
@@ -56,6 +59,7 @@ class WatchExecutions:
         self._watch = watch
         self._table = table
         self._outbox = outbox
+        self._dead_letters = dead_letters
         self._validator = validator
         self._settings = settings
         self._policies = Policies(settings.rules_of)
@@ -65,13 +69,15 @@ class WatchExecutions:
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.topic_partition.partition
-        records, dead_letters = await self._read(batch)
+        records, bad_records = await self._read(batch)
+        dead_letters = self._dead_letters.draft(bad_records)
         timeline, outage_rows = self._follow_outages(partition, records)
         rows, decided = self._fold(batch, _by_tool(records), timeline)
         crash_point("detector.folded")
         topic = self._topics.commands
         commands = [Outgoing.of(topic, each.command.tool_name, each.command) for each in decided]
-        await self._outbox.publish(dead_letters + commands)
+        await self._outbox.publish(dead_letters.outgoing + commands)
+        self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")
         for each in decided:
             _log_command(each.command, each.timestamp_ms)
@@ -82,31 +88,26 @@ class WatchExecutions:
             log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
-    async def _read(self, batch: Batch) -> tuple[list[LogRecord], list[Outgoing]]:
-        """Return the entries of the log, and a dead letter for each record that is no entry.
-
-        Raises TopicsChanged.
-        """
+    async def _read(self, batch: Batch) -> tuple[list[LogRecord], list[BadRecord]]:
+        """Return the entries of the log, and the records that are none. Raises TopicsChanged."""
         known = self._table.rows_of(batch.topic_partition.partition)
         log_entry = self._validator.log_entry
         records: list[LogRecord] = []
-        dead_letters = []
+        bad_records = []
         is_asked = False
-        for record in batch.records:
-            try:
-                entry = log_entry(record, known)
-            except Rejected as error:
-                if isinstance(error, WrongPartition) and not is_asked:
-                    await self._watch.require_unchanged()
-                    is_asked = True
-                dead_letter = dead_letter_of(ROLE, record, error)
-                dead_letters.append(
-                    Outgoing.dead_letter(self._topics.dead_letters, record.key, dead_letter)
-                )
-                log.warning("dead_letter", offset=record.offset, error=dead_letter.error[:300])
-                continue
-            records.append(LogRecord(record.key, record.offset, record.timestamp, entry))
-        return records, dead_letters
+        for portion in batch.portions():
+            await asyncio.sleep(0)
+            for record in portion:
+                try:
+                    entry = log_entry(record, known)
+                except Rejected as error:
+                    if isinstance(error, WrongPartition) and not is_asked:
+                        await self._watch.require_unchanged()
+                        is_asked = True
+                    bad_records.append(BadRecord(record, str(error)))
+                    continue
+                records.append(LogRecord(record.key, record.offset, record.timestamp, entry))
+        return records, bad_records
 
     def _follow_outages(
         self, partition: int, records: Sequence[LogRecord]

@@ -5,6 +5,8 @@ is current after the batch, and the partition's next offset (by compare-and-set)
 read a second time is skipped.
 """
 
+import asyncio
+
 import structlog
 from aiokafka import TopicPartition
 
@@ -47,11 +49,13 @@ class RecordExecutions:
         """Write the entries of one partition, and return when Postgres has them."""
         entries: list[LogEntry] = []
         is_misplaced = False
-        for item in batch.records:
-            try:
-                entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
-            except Rejected as error:
-                is_misplaced |= isinstance(error, WrongPartition)
+        for portion in batch.portions():
+            await asyncio.sleep(0)
+            for item in portion:
+                try:
+                    entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
+                except Rejected as error:
+                    is_misplaced |= isinstance(error, WrongPartition)
         if is_misplaced:
             await self._watch.require_unchanged()
         first, last = batch.first, batch.last

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
 from textwrap import indent
 from typing import Any, Final
 
@@ -11,6 +12,25 @@ from schemas.printable import printable
 from schemas.settings import Settings
 
 _TRACEBACKS: Final = ("exception", "stack")
+_MOST_CHARACTERS: Final = 2_000
+_MOST_OF_TRACEBACK: Final = 20_000
+
+
+def bounded(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Cut what is long, because whoever sends a message decides how long its texts are.
+
+    Of a traceback the end is kept, which says most, and of other texts the beginning.
+    """
+    for name, value in event.items():
+        if value is None or isinstance(value, bool | float):
+            continue
+        text = value if isinstance(value, str) else repr(value)
+        if name in _TRACEBACKS:
+            if len(text) > _MOST_OF_TRACEBACK:
+                event[name] = f"({len(text)} characters) …{text[-_MOST_OF_TRACEBACK:]}"
+        elif len(text) > _MOST_CHARACTERS:
+            event[name] = f"{text[:_MOST_CHARACTERS]}… ({len(text)} characters)"
+    return event
 
 
 def configure_logs(settings: Settings, role: str) -> None:
@@ -41,6 +61,7 @@ def configure_logs(settings: Settings, role: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                bounded,
                 *(() if settings.log_json else (_with_printable_texts,)),
                 renderer,
             ],

@@ -17,6 +17,7 @@ from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.comparer.fair_comparer import FairComparer
+from agents.dead_letters.box import DeadLetterBox
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
 from agents.detector.other_detectors import OtherDetectors
 from agents.detector.outage_report import OutageReport
@@ -103,7 +104,14 @@ class Wiring:
         outbox = Outbox(driver, self.waits, self.signatures.signer)
         outages = OutageReport(self.registry, table, self.settings.outages)
         handler = WatchExecutions(
-            driver, table, outbox, self._validator, self.settings, outages, self.watch
+            driver,
+            table,
+            outbox,
+            self._dead_letters("detector"),
+            self._validator,
+            self.settings,
+            outages,
+            self.watch,
         )
         others = OtherDetectors(self.settings, self.identity, self.url)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))
@@ -135,9 +143,10 @@ class Wiring:
         deployments = Deployments(
             publish, pool, outbox, self._validator, comparer, self.settings, self._topics
         )
+        dead_letters = self._dead_letters("applier")
         deploy, roll_back = (
-            self._apply(deployments, pool, outbox),
-            self._apply(rollbacks, pool, outbox),
+            self._apply(deployments, pool, outbox, dead_letters),
+            self._apply(rollbacks, pool, outbox, dead_letters),
         )
         agents = [
             BatchAgent(
@@ -187,11 +196,18 @@ class Wiring:
         return comparer
 
     def _apply(
-        self, changes: Changes[RequestMessage], pool: Pool, outbox: Outbox
+        self,
+        changes: Changes[RequestMessage],
+        pool: Pool,
+        outbox: Outbox,
+        dead_letters: DeadLetterBox,
     ) -> ApplyChanges[RequestMessage]:
-        return ApplyChanges(
-            changes, pool, outbox, self._topics.dead_letters, self.waits, self.watch
-        )
+        return ApplyChanges(changes, pool, outbox, dead_letters, self.waits, self.watch)
+
+    def _dead_letters(self, role: Role) -> DeadLetterBox:
+        dead_letters = DeadLetterBox(role, self.settings, self.registry)
+        self.stack.callback(dead_letters.close)
+        return dead_letters
 
     async def _recorder(self) -> Wired:
         sources = list(self._topics.read_by("recorder"))

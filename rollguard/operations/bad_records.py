@@ -30,6 +30,8 @@ class BadRecord:
     rejected_at: datetime
     times: int
     dead_letter: RecordPosition
+    unpublished: int = 0
+    """How many bad records before it have no dead letter, because too many came at once."""
 
     @property
     def key_text(self) -> str | None:
@@ -60,6 +62,7 @@ class BadRecords:
             rejected_at=dead_letter.rejected_at,
             times=1,
             dead_letter=at,
+            unpublished=dead_letter.unpublished or 0,
         )
         known = self.by_position.get(position)
         self.by_position[position] = found if known is None else _merged(known, found)
@@ -71,6 +74,7 @@ def _merged(known: BadRecord, found: BadRecord) -> BadRecord:
         newest,
         times=known.times + 1,
         first_rejected_at=min(known.first_rejected_at, found.first_rejected_at),
+        unpublished=max(known.unpublished, found.unpublished),
     )
 
 

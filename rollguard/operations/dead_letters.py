@@ -20,11 +20,13 @@ class BadRecordList:
 
     ``matching`` is how many match, of which ``records`` are the newest. ``replays`` says which of
     them were published again; ``replays_unknown`` says why that is not known, if it is not.
-    ``not_dead_letters`` counts the records of the topic that are no dead letters.
+    ``not_dead_letters`` counts the records of the topic that are no dead letters. ``unpublished``
+    is how many bad records are known only as a number, between those that match.
     """
 
     records: list[BadRecord]
     matching: int
+    unpublished: int
     replays: Mapping[RecordPosition, Replay]
     not_dead_letters: int
     replays_unknown: str | None
@@ -44,7 +46,8 @@ async def list_bad_records(
         known, unknown = await known_replays(settings, shown), None
     except RollguardError as error:
         known, unknown = {}, str(error)
-    return BadRecordList(shown, len(matching), known, found.not_dead_letters, unknown)
+    unpublished = sum(record.unpublished for record in matching)
+    return BadRecordList(shown, len(matching), unpublished, known, found.not_dead_letters, unknown)
 
 
 async def bad_record_with_value(
@@ -83,7 +86,7 @@ async def bad_records(settings: Settings) -> BadRecords:
 async def values_of(
     settings: Settings, records: Sequence[BadRecord]
 ) -> AsyncIterator[tuple[BadRecord, bytes | None]]:
-    """Yield these records with as much of their values as dead letters keep (the first 1 MiB).
+    """Yield these records with as much of their values as dead letters keep (the first 64 KiB).
 
     They come in the order of the topic, so records with the same key come in the order in which
     they were rejected.

@@ -65,6 +65,8 @@ class Replays:
 
     replayed: list[Replayed] = field(default_factory=list)
     refused: list[NotReplayed] = field(default_factory=list)
+    unpublished: int = 0
+    """How many bad records between them have no dead letter, and cannot be replayed."""
 
 
 async def replay_matching(
@@ -78,6 +80,7 @@ async def replay_matching(
     records = wanted.matching(await bad_records(settings), settings.topic_prefix)
     require_found(wanted.position, records)
     if wanted.position is None:
+        done.unpublished = sum(record.unpublished for record in records)
         known = await known_replays(settings, records)
         records = [record for record in records if record.position not in known]
     if records:

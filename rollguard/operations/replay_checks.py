@@ -1,6 +1,5 @@
 """Whether a bad record may be published again: each check raises Rejected, which says why not."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ from db.rollbacks.records import rollback_of
 from db.versions.deploying import outcome_of
 from rollguard.operations.bad_records import BadRecord
 from rollguard.value_texts import time_text, version_text
-from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
+from schemas.dead_letter import MAX_KEY_BYTES
 from schemas.deployment import Deployment
 from schemas.errors import Rejected, Unverified
 from schemas.execution import Activation
@@ -22,6 +21,7 @@ from streams.partitions import partition_of
 from streams.records import RecordValidator
 from streams.topic_reader import open_reader
 from streams.topics import Topics
+from streams.unpacking.batches import Headers
 
 ReplayedMessage = ExecutionEntry | Activation | Deployment | RollbackCommand
 
@@ -41,7 +41,7 @@ class RecordToReplay:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Headers = ()
 
     @classmethod
     def of(cls, record: BadRecord, value: bytes | None, partitions: int) -> "RecordToReplay":
@@ -84,14 +84,16 @@ async def whole_value(settings: Settings, record: BadRecord, kept: bytes | None)
         raise Rejected(f"of its key only the first {MAX_KEY_BYTES} bytes are kept")
     if not record.truncated:
         return kept
+    if kept is None:
+        raise Rejected(f"nothing of it was kept: {record.error}")
     topic, partition, offset = record.position
     async with open_reader(settings, topic, from_beginning=False) as reader:
         found = await reader.read_at(partition, offset, settings.wait_s)
     value: bytes | None = None if found is None else found.value
-    if kept is None or value is None or value[:MAX_VALUE_BYTES] != kept:
+    if value is None or value[: len(kept)] != kept:
         raise Rejected(
-            f"its value was cut to {MAX_VALUE_BYTES} bytes, and the record itself is not in "
-            f"{topic} any more"
+            f"its value was cut to {len(kept)} bytes, and the record itself is not in {topic} any "
+            "more"
         )
     return value
 

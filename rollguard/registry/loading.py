@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -12,6 +12,9 @@ from schemas.deployment import ToolVersion
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+SHOWN: Final = 2_000
+"""How many characters of an error are logged."""
 
 
 class Loader(Protocol[T]):
@@ -80,5 +83,5 @@ def named(version: ToolVersion) -> dict[str, object]:
 def _shown(error: BaseException | None) -> str:
     """Return the error as text; its class's name if even that fails."""
     with Contained():
-        return repr(error)
+        return repr(error)[:SHOWN]
     return type(error).__name__

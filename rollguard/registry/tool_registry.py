@@ -13,7 +13,7 @@ from rollguard.interruption import Contained
 from rollguard.kafka_silence import KafkaSilence
 from rollguard.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard.registry.chosen_tools import ChosenTools
-from rollguard.registry.loading import LoadedTool, Loader, Loads, named
+from rollguard.registry.loading import SHOWN, LoadedTool, Loader, Loads, named
 from schemas.deployment import ToolVersion, is_genuine
 from schemas.errors import Rejected, Retryable
 from schemas.settings import Settings
@@ -230,7 +230,7 @@ class ToolRegistry(Generic[T]):
         try:
             version = ToolVersion.from_bytes(value)
         except Rejected as error:
-            log.error("tool_version_unreadable", error=str(error))
+            log.error("tool_version_unreadable", error=str(error)[:SHOWN])
             return
         self._take_in(version, record)
 

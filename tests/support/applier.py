@@ -13,6 +13,7 @@ from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
 from agents.comparer.fair_comparer import FairComparer
+from agents.dead_letters.box import DeadLetterBox
 from db.postgres.pool import Pool
 from policy.breaking.finding import Finding, Kind, new_finding
 from schemas.deployment import Deployment, DeploymentOutcome
@@ -100,10 +101,10 @@ class Applier:
         validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
         deployments = Deployments(publish, pool, outbox, validator, comparer, settings, TOPICS)
-        dead_letters = TOPICS.dead_letters
+        self.registry = CollectorRegistry()
+        dead_letters = DeadLetterBox("applier", settings, self.registry)
         watch = TopicWatch(settings, 1, self.waits)
         self.deployments = ApplyChanges(deployments, pool, outbox, dead_letters, self.waits, watch)
-        self.registry = CollectorRegistry()
         report = RollbackReport(self.registry)
         rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
         self.rollbacks = ApplyChanges(rollbacks, pool, outbox, dead_letters, self.waits, watch)

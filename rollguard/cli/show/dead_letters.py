@@ -31,6 +31,15 @@ def _print_warnings(found: BadRecordList) -> None:
         print_note(f"{found.not_dead_letters} records are no dead letters")
     if found.replays_unknown:
         print_note(f"what was replayed is not known: {found.replays_unknown}")
+    if found.unpublished:
+        print_note(_unpublished_text(found.unpublished))
+
+
+def _unpublished_text(number: int) -> str:
+    return (
+        f"{number} more bad records between these have no dead letter, because too many came at "
+        "once: they were counted (rollguard_bad_records_total), and cannot be replayed"
+    )
 
 
 def _row_of(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> tuple[Any, ...]:
@@ -74,10 +83,16 @@ def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -
             "dead letters": record.times,
             "replay": replay_text(replay) if replay else None,
             "key": _shown(record.key),
-            "value": "the first 1 MiB:" if record.truncated else "",
+            "bad records before it without a dead letter": record.unpublished or None,
+            "value": _cut_text(record, value),
         }
     )
     print(_shown(value))
+
+
+def _cut_text(record: BadRecord, value: bytes | None) -> str:
+    """Say how much of the value is kept, if it is not all of it."""
+    return f"the first {len(value)} bytes:" if record.truncated and value is not None else ""
 
 
 def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str, Any]:
@@ -91,6 +106,7 @@ def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str
         "rejected_at": record.rejected_at,
         "times": record.times,
         "truncated": record.truncated,
+        "unpublished": record.unpublished,
         "replayed_at": replay.at if replay else None,
         "replayed_to": str(replay.to) if replay and replay.to else None,
     }
@@ -126,6 +142,7 @@ def show_replays(done: Replays, as_json: bool) -> None:
                 "refused": [
                     {"id": str(each.position), "reason": each.reason} for each in done.refused
                 ],
+                "unpublished": done.unpublished,
             }
         )
     else:
@@ -139,3 +156,5 @@ def show_replays(done: Replays, as_json: bool) -> None:
         print_line(f"replayed {len(done.replayed)} records")
     for refused in done.refused:
         print_note(f"{refused.position}: {refused.reason}")
+    if done.unpublished:
+        print_note(_unpublished_text(done.unpublished))

@@ -13,12 +13,14 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from agents.applier import apply_changes
 from agents.applier.apply_changes import ApplyChanges
 from agents.applier.comparisons import NotCompared
 from agents.applier.waiting import attempts
 from agents.applier.waiting.attempts import Request
+from agents.dead_letters.box import DeadLetterBox
 from schemas.deployment import Deployment
 from schemas.errors import Locked, Rejected
 from schemas.settings import Settings
@@ -52,9 +54,10 @@ class World:
         outbox: Any = self
         pool: Any = None
         changes: Any = self
-        waits = Waits()
+        waits, settings = Waits(), Settings(partitions=1)
+        dead_letters = DeadLetterBox("applier", settings, CollectorRegistry())
         self.changes: ApplyChanges[Deployment] = ApplyChanges(
-            changes, pool, outbox, "", waits, TopicWatch(Settings(partitions=1), 1, waits)
+            changes, pool, outbox, dead_letters, waits, TopicWatch(settings, 1, waits)
         )
 
     # What ApplyChanges asks for.

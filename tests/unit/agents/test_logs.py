@@ -1,4 +1,4 @@
-"""The log of a worker: a terminal obeys nothing of it, and no text forges an event."""
+"""The log of a worker: its lines are bounded, no terminal obeys them, no text forges an event."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from agents.worker import process
-from agents.worker.logs import configure_logs
+from agents.worker.logs import bounded, configure_logs
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.retries import when_it_answers
@@ -95,3 +95,31 @@ def test_a_worker_that_cannot_run_says_so_on_one_line(
     printed = capsys.readouterr().err
     assert HOSTILE.intersection(printed) == {"\n"}
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 1_000_000, ["x"] * 1_000_000, {"x" * 1_000_000: 1}, 10**4_000, b"x" * 1_000_000]
+)
+def test_long_values_are_cut(value: object) -> None:
+    [cut] = bounded(None, "info", {"tool": value}).values()
+    assert isinstance(cut, str)
+    assert len(cut) < 2_100
+    assert cut.endswith("characters)")
+
+
+def test_usual_values_stay_as_they_are() -> None:
+    event = {
+        "event": "rollback",
+        "executions": 3,
+        "breaking": None,
+        "ok": True,
+        "tools": ["a", "b"],
+    }
+    assert bounded(None, "info", dict(event)) == event
+
+
+def test_the_end_of_a_traceback_is_kept() -> None:
+    event = {"exception": "Traceback\n" + "x" * 1_000_000 + "\nValueError: the cause"}
+    cut = bounded(None, "error", event)["exception"]
+    assert len(cut) < 20_100
+    assert cut.endswith("ValueError: the cause")

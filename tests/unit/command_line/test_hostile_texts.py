@@ -94,7 +94,7 @@ def dead_letters(text: str, as_json: bool) -> None:
     replay = Replay(NOON, position)
     for key in (text.encode(errors="ignore"), b"\xff"):
         record = filled(BadRecord, text, position=position, key=key)
-        found = BadRecordList([record], 1, {position: replay}, 1, text)
+        found = BadRecordList([record], 1, 0, {position: replay}, 1, text)
         show_dead_letters(found, as_json)
         value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
         show_dead_letter((found, value), as_json)

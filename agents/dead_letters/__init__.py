@@ -1,0 +1,1 @@
+"""Dead letters, as the roles that write them limit, count and log them."""
