@@ -247,17 +247,24 @@ async def test_what_cannot_be_replayed(system: System) -> None:
     gone = dead_letter(offset=2, truncated=True)
     cut_key = dead_letter(offset=3, key=encoded(b"k" * 2000, 1024))
     no_key = dead_letter(offset=4, key=None)
-    for each in (foreign, gone, cut_key, no_key):
+    not_unpacked = dead_letter(
+        offset=5, key=None, value=None, truncated=True, error="was not unpacked", unpublished=70
+    )
+    for each in (foreign, gone, cut_key, no_key, not_unpacked):
         await system.send(system.topics.dead_letters, TOOL, each)
     env = {"ROLLGUARD_WAIT_S": "3"}
     result = await rollguard("replay", "--all", "--json", env=system.environment() | env)
     assert result.code == 1
     reasons = [each["reason"] for each in json.loads(result.out)["refused"]]
-    assert len(reasons) == 4
+    assert len(reasons) == 5
     assert f"prefix '{system.settings.topic_prefix}'" in reasons[0]
-    assert "cut to 1048576 bytes" in reasons[1]
+    kept = len(execution(TOOL).to_bytes())
+    assert f"cut to {kept} bytes" in reasons[1]
     assert "the first 1024 bytes are kept" in reasons[2]
     assert "no key" in reasons[3]
+    assert reasons[4] == "nothing of it was kept: was not unpacked"
+    assert json.loads(result.out)["unpublished"] == 70
+    assert "70 more bad records between these have no dead letter" in result.err
     assert await system.query("SELECT FROM replayed_records") == []
     for words in ((), ("--all", "tool-executions:0:1"), ("x",)):
         assert (await rollguard("replay", *words, env=system.environment())).code == 2

@@ -1,6 +1,7 @@
 """Small compressed batches that are huge when they are unpacked cost no role its memory."""
 
 import json
+import re
 from pathlib import Path
 from typing import Final
 
@@ -88,6 +89,43 @@ async def _send_many(system: System, just_fits: bytes) -> None:
 
     await until(rolled_back_and_recorded, timeout_s=200)
     require_small(system)
+
+
+async def test_a_flood_of_bad_records_costs_few_dead_letters_and_is_counted_to_the_last(
+    detector: System,
+) -> None:
+    topics, partition = detector.topics, 1
+    flood = bomb("gzip", 4 * MIB)
+    sent = 50 * len(flood)
+    for _ in range(50):
+        await send_batch(detector.producer, topics.executions, partition, flood)
+
+    async def counted() -> bool:
+        return sum(await _bad_records(detector)) == 200
+
+    await until(counted, timeout_s=120)
+    published, unpublished = await _bad_records(detector)
+    letters = [
+        DeadLetter.from_bytes(record.value)
+        for record in await detector.records(topics.dead_letters, published)
+    ]
+    kept = sum(len(each.to_bytes()) for each in letters)
+    print("sent", sent, "letters", len(letters), "bytes", kept)
+    assert kept < 6 * MIB
+    assert len({each.offset for each in letters}) == published
+    newest = max(each.offset for each in letters)
+    assert published + sum(each.unpublished or 0 for each in letters) == newest + 1
+    assert unpublished == 200 - published
+    lines = [each for each in detector.log("detector").splitlines() if '"dead_letters"' in each]
+    assert len(lines) < 60
+    assert sum(json.loads(each)["records"] for each in lines) <= 200
+
+
+async def _bad_records(system: System) -> tuple[int, int]:
+    """Return how many bad records have a dead letter, and how many have none."""
+    metrics = await system.metrics("detector")
+    found = dict(re.findall(r'bad_records_total{published="(\w+)",topic=.*} (\S+)', metrics))
+    return int(float(found.get("yes", 0))), int(float(found.get("no", 0)))
 
 
 def count_of(batch: bytes) -> int:
