@@ -67,5 +67,5 @@ class RollbackReport:
 
 
 def _number(value: object) -> int | None:
-    """Return a number; None for anything else that stands in the details of a command."""
-    return value if isinstance(value, int) else None
+    """Return a count; None for anything else that stands in the details of a command."""
+    return value if isinstance(value, int) and 0 <= value < 2**63 else None

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import cramjam
@@ -47,7 +48,9 @@ def _packed(codec: str, parts: Iterator[bytes]) -> bytes:
     if codec == "gzip":
         packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
         return b"".join([*map(packer.compress, parts), packer.flush()])
-    packer = cramjam.zstd.Compressor() if codec == "zstd" else cramjam.lz4.Compressor()
+    # Apache Kafka reads no linked blocks of lz4.
+    lz4 = partial(cramjam.lz4.Compressor, content_checksum=False, block_linked=False)
+    packer = cramjam.zstd.Compressor() if codec == "zstd" else lz4()
     for part in parts:
         packer.compress(part)
     return bytes(packer.finish())
