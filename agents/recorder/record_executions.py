@@ -20,6 +20,7 @@ from streams.driver.driver import Driver
 from streams.partitions import name_of
 from streams.records import RecordValidator, WrongPartition
 from streams.retries import retry_without_limit
+from streams.unpacking.batches import first_offset_of
 from streams.waits import Waits
 
 log = structlog.get_logger()
@@ -93,6 +94,6 @@ class RecordExecutions:
                 f"{expected}: the topic was created anew; use a new ROLLGUARD_TOPIC_PREFIX or "
                 "database"
             )
-        if 0 < expected < batch.first.offset:
+        if 0 < expected < first_offset_of(batch.first):
             log.error("executions_skipped", partition=name_of(tp), since=expected)
         self._checked.add(tp)

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import Final, NamedTuple
 
 from aiokafka.record.util import calc_crc32c, encode_varint
+from aiokafka.structs import ConsumerRecord
 
 from schemas.message import MAX_REQUEST_BYTES
 from streams.unpacking.codecs import CODECS, NotUnpacked, Unpacker
@@ -60,6 +61,12 @@ def not_unpacked_in(headers: Headers) -> NotUnpackedBatch | None:
     if len(headers) != 1 or headers[0][0] != _HEADER_NAME:
         return None
     return NotUnpackedBatch(*json.loads(headers[0][1] or b""))
+
+
+def first_offset_of(record: ConsumerRecord) -> int:
+    """Return the offset of a record, or the first of the batch in whose place it stands."""
+    batch = not_unpacked_in(record.headers)
+    return record.offset if batch is None else batch.first_offset
 
 
 class _Batch(NamedTuple):

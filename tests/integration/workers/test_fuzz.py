@@ -9,7 +9,7 @@ import os
 import time
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +33,8 @@ from tests.support.waiting import until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
 ROLES = ("detector", "applier", "recorder")
+ALL_DEAD_LETTERS: Mapping[str, Any] = {"ROLLGUARD_DEAD_LETTER_BYTES_PER_MINUTE": str(2**40)}
+"""So many bad records come at once that most of them would only be counted."""
 EXECUTED = ["plain", "数 🛡", "x" * 255, "a/b?c&d", "-", "tab\tname"]
 DEPLOYED = ["deployed", "é deployed", "third"]
 COMMANDED = ["commanded", "second 数"]
@@ -351,7 +353,7 @@ async def test_some_hundreds_on_the_embedded_broker(
 ) -> None:
     counts: dict[Kind, int] = {"execution": 500, "deployment": 80, "command": 120}
     async with System.started(
-        embedded_broker, database_dsn, topic_prefix, tmp_path, ROLES
+        embedded_broker, database_dsn, topic_prefix, tmp_path, ROLES, **ALL_DEAD_LETTERS
     ) as system:
         await run_fuzz(system, counts, large=1)
 
@@ -362,5 +364,7 @@ async def test_five_thousand_bad_ones_on_apache_kafka(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     counts: dict[Kind, int] = {"execution": 6_800, "deployment": 1_200, "command": 2_000}
-    async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ROLES) as system:
+    async with System.started(
+        apache_kafka, database_dsn, topic_prefix, tmp_path, ROLES, **ALL_DEAD_LETTERS
+    ) as system:
         await run_fuzz(system, counts, large=4)
