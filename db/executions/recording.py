@@ -104,19 +104,19 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
             activated.add(tool)
             if entry.adopts:
                 adopted.add(tool)
-    await _remember(conn, "adopt", current, adopted)  # it may lower an activation
-    await _remember(conn, "remember", current, activated)
+    await _remember(conn, _SQL["adopt"], current, adopted)  # it may lower an activation
+    await _remember(conn, _SQL["remember"], current, activated)
     return executions
 
 
 async def _remember(
-    conn: Connection, block: str, current: Mapping[str, _Current], changed: Collection[str]
+    conn: Connection, sql: str, current: Mapping[str, _Current], changed: Collection[str]
 ) -> None:
     """Store what is current of the tools that were changed."""
     tools = sorted(changed)
     if tools:
         versions, activations = zip(*(current[tool] for tool in tools), strict=True)
-        await conn.execute(_SQL[block], tools, versions, activations)
+        await conn.execute(sql, tools, versions, activations)
 
 
 async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _Current]:
