@@ -39,7 +39,7 @@ EXECUTED = ["plain", "数 🛡", "x" * 255, "a/b?c&d", "-", "tab\tname"]
 DEPLOYED = ["deployed", "é deployed", "third"]
 COMMANDED = ["commanded", "second 数"]
 CODECS = ("gzip", "snappy", "lz4", "zstd")
-MIB = 1024 * 1024
+KEPT_BYTES = 64 * 1024
 
 Position = tuple[str, int, int]
 """The topic, the partition and the offset of a record."""
@@ -207,8 +207,10 @@ def check_dead_letters(fuzz: Fuzz) -> None:
         assert dead_letter.error.strip()
         assert dead_letter.role == ("detector" if case.kind == "execution" else "applier")
         assert dead_letter.key == (None if key is None else b64encode(key[:1024]).decode())
-        assert dead_letter.value == (None if value is None else b64encode(value[:MIB]).decode())
-        assert dead_letter.truncated == (value is not None and len(value) > MIB)
+        assert dead_letter.value == (
+            None if value is None else b64encode(value[:KEPT_BYTES]).decode()
+        )
+        assert dead_letter.truncated == (value is not None and len(value) > KEPT_BYTES)
 
 
 async def check_executions(fuzz: Fuzz) -> None:
