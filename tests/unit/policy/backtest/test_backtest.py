@@ -81,7 +81,7 @@ def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
 def test_outages_follow_from_the_log_of_a_partition() -> None:
     """The result is that of the detector, in parts of any length; outages prevent decisions."""
     decided = held = 0
-    for seed in range(10):
+    for seed in range(20):
         log, random = random_log(seed), Random(seed)
         partition = Partition(SENSITIVE)
         commands = [command for each in log if (command := partition.read(*each))]

@@ -164,7 +164,7 @@ class SlowWatch:
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_the_watch_knows_what_the_oracle_knows(which: int) -> None:
     began, deferred_records, over = 0, 0, 0
-    for seed in range(cases(40)):
+    for seed in range(cases(60)):
         slow, watch = SlowWatch(RULES[which]), OutageWatch()
         for record in random_log(seed):
             timeline = watch.follow([LogRecord.of(*record)], RULES[which], slow.known_since)
