@@ -1,10 +1,10 @@
 """Rollback commands and their outcomes."""
 
+import json
 from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import to_json
 
 from schemas.fields import Count, LongText, ShortLine, Time, ToolName, VersionId
 from schemas.message import Message
@@ -123,7 +123,8 @@ class RollbackCommand(Message):
     @field_validator("details")
     @classmethod
     def _small_details(cls, value: dict[str, Any]) -> dict[str, Any]:
-        size = len(to_json(value, fallback=str))
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        size = len(text.encode(errors="surrogatepass"))
         if size > MAX_DETAILS_BYTES:
             raise ValueError(f"{size} bytes as JSON, at most {MAX_DETAILS_BYTES} are allowed")
         return value

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic, NamedTuple
 
-import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.applier.waiting.attempts import Attempts, Changes, NotNow, Request, RequestMessage
@@ -34,8 +33,6 @@ from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox
 from streams.records import WrongPartition
 from streams.waits import Waits
-
-log = structlog.get_logger()
 
 ROLE: Final = "applier"
 MAX_GROUP: Final = 64

@@ -52,13 +52,17 @@ async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def tool_transaction(conn: Connection, *tool_names: str) -> AsyncIterator[None]:
+async def tool_transaction(
+    conn: Connection, *tool_names: str, wait_ms: int | None = None
+) -> AsyncIterator[None]:
     """Run a transaction that is the only one to change these tools.
 
-    Raises Locked if a statement waits longer than ``TOOL_TIMEOUT_MS`` for this or another lock.
+    Raises Locked if a statement waits longer than ``wait_ms`` for this or another lock: without it,
+    as long as a watched attempt waits (``db.postgres.blockers``), otherwise ``TOOL_TIMEOUT_MS``.
     """
-    attempt = watched_attempt()
-    wait_ms = TOOL_TIMEOUT_MS if attempt is None else attempt.wait_ms
+    if wait_ms is None:
+        attempt = watched_attempt()
+        wait_ms = TOOL_TIMEOUT_MS if attempt is None else attempt.wait_ms
     async with _holding(conn, "change", tool_names, wait_ms):
         yield
 

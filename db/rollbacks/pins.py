@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from db.postgres.errors import postgres_errors
-from db.postgres.locks import tool_transaction
+from db.postgres.locks import LOCK_TIMEOUT_MS, tool_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.fields import Time
@@ -32,14 +32,14 @@ async def pin(
     A rollback that is decided at the same time comes either before the pin or after it. Raises
     Retryable.
     """
-    async with tool_transaction(conn, tool_name):
+    async with tool_transaction(conn, tool_name, wait_ms=LOCK_TIMEOUT_MS):
         row = await conn.fetchrow(_SQL["pin"], tool_name, reason, pinned_by, expires_at)
     return None if row is None else Pin.model_validate(dict(row))
 
 
 async def unpin(conn: Connection, tool_name: str) -> Pin | None:
     """Remove the pin of the tool and return it; None if none is in force. Raises Retryable."""
-    async with tool_transaction(conn, tool_name):
+    async with tool_transaction(conn, tool_name, wait_ms=LOCK_TIMEOUT_MS):
         row = await conn.fetchrow(_SQL["unpin"], tool_name)
     return None if row is None else Pin.model_validate(dict(row))
 

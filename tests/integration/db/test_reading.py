@@ -32,7 +32,7 @@ from tests.support.stored import (
 STRANGE = [
     'it\'s "quoted" `x` $1 %s {} \\ ; -- /*',
     "🎉 👩‍👩‍👧 🇨🇭",
-    "one\r\ntwo\rthree\n\ttab",
+    "one\ttab",
     "数据解析器 парсер محلل 파서 ตัวแยก é e\u0301",
     "\u202eright to left\u202c\ufeff\u200b \x01\x1b[31m",
     " ",

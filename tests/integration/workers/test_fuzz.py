@@ -24,12 +24,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.dead_letter import DeadLetter
+from schemas.deployment import DeploymentOutcome
 from schemas.message import MAX_REQUEST_BYTES
 from streams.partitions import partition_of
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import ID_OF, Case, Kind, Raw, json_of
 from tests.support.system import System
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))
 ROLES = ("detector", "applier", "recorder")
@@ -300,14 +301,9 @@ async def check_deployments(fuzz: Fuzz) -> None:
         if case.fate == "bad" and _has_readable_id(case)
     }
 
-    async def all_decided() -> bool:
-        status = {row["deployment_id"]: row["status"] for row in await fuzz.system.query(sql)}
-        return refusals <= status.keys()
-
-    with suppress(TimeoutError):
-        await until(all_decided)
+    assert await _published(fuzz, refusals) == {"refused"}
     status = {row["deployment_id"]: row["status"] for row in await fuzz.system.query(sql)}
-    assert {status.get(each) for each in refusals} == {"refused"}
+    assert not refusals & status.keys(), "a bad deployment uses up no id"
     before = len(EXECUTED) + 3 * len(COMMANDED)
     assert sum(each != "refused" for each in status.values()) == before + len(taken)
     versions = await fuzz.system.query(
@@ -323,6 +319,22 @@ async def check_deployments(fuzz: Fuzz) -> None:
     for tool in DEPLOYED:
         numbers = {row["version_number"] for row in versions if row["tool_name"] == tool}
         assert numbers == set(range(1, len(numbers) + 1))
+
+
+async def _published(fuzz: Fuzz, wanted: set[UUID]) -> set[str | None]:
+    """Return which statuses the outcomes of these deployments have; wait for all of them."""
+    found: dict[UUID, str] = {}
+    with suppress(TimeoutError):
+        async with (
+            fuzz.system.reader(fuzz.system.topics.deployment_outcomes) as reader,
+            asyncio.timeout(WAIT_S),
+        ):
+            async for record in reader:
+                outcome = DeploymentOutcome.from_bytes(record.value)
+                found[outcome.deployment_id] = outcome.status
+                if wanted <= found.keys():
+                    break
+    return {found.get(each) for each in wanted}
 
 
 def _has_readable_id(case: Case) -> bool:

@@ -280,7 +280,7 @@ async def test_a_registry_loads_only_what_an_applier_has_signed(guarded: Guarded
     settings = guarded.settings_by(None)
     async with ToolRegistry(settings, Text()) as registry:
         await registry.caught_up.wait()
-        loaded = registry.get(TOOL)
+        loaded = await registry.load(TOOL)
         assert loaded is not None
         assert loaded.version.activation == 1
         await guarded.attack(guarded.topics.versions, forged, "stranger")

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from agents.applier import apply_changes
 from agents.applier.apply_changes import ApplyChanges
 from agents.applier.comparisons import NotCompared
 from agents.applier.waiting import attempts
@@ -224,7 +223,6 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         "agents.applier.waiting.set_aside_report.log.warning", lambda *_, **__: None
     )
     monkeypatch.setattr(attempts.log, "warning", lambda *_, **__: None)
-    monkeypatch.setattr(apply_changes.log, "warning", lambda *_, **__: None)
     monkeypatch.setattr(attempts.Attempts, "watched", alone)
     monkeypatch.setattr(attempts.Attempts, "_locked_among", none_known)
 
