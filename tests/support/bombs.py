@@ -1,5 +1,6 @@
 """Compressed batches that are small for the broker and huge when they are unpacked."""
 
+import asyncio
 import struct
 import zlib
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 import cramjam
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c, encode_varint
 
@@ -60,16 +62,21 @@ async def send_batch(producer: AIOKafkaProducer, topic: str, partition: int, bat
     """Have the broker append a batch as it is, and return its first offset."""
     client = producer.client
     await client.add_topic(topic)
-    await client._wait_on_metadata(topic)
-    leader = client.cluster._partitions[topic][partition].leader
-    request = ProduceRequest(
-        transactional_id=None,
-        required_acks=-1,
-        timeout=30_000,
-        topics=[(topic, [(partition, batch)])],
-    )
-    response = await client.send(leader, request)
-    [(_, [(_, error, offset, *_)])] = response.topics
-    if error:
-        raise AssertionError(f"the broker refused the batch: error {error}")
-    return int(offset)
+    async with asyncio.timeout(30):
+        while True:
+            await client._wait_on_metadata(topic)
+            leader = client.cluster._partitions[topic][partition].leader
+            request = ProduceRequest(
+                transactional_id=None,
+                required_acks=-1,
+                timeout=30_000,
+                topics=[(topic, [(partition, batch)])],
+            )
+            response = await client.send(leader, request)
+            [(_, [(_, error, offset, *_)])] = response.topics
+            if not error:
+                return int(offset)
+            if error != NotLeaderForPartitionError.errno:
+                raise AssertionError(f"the broker refused the batch: error {error}")
+            await asyncio.sleep(0.1)  # the topic is so new that nobody leads the partition yet
+            await client.force_metadata_update()
