@@ -123,7 +123,7 @@ class RollbackCommand(Message):
     @field_validator("details")
     @classmethod
     def _small_details(cls, value: dict[str, Any]) -> dict[str, Any]:
-        text = json.dumps(value, ensure_ascii=False, default=str)
+        text = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
         size = len(text.encode(errors="surrogatepass"))
         if size > MAX_DETAILS_BYTES:
             raise ValueError(f"{size} bytes as JSON, at most {MAX_DETAILS_BYTES} are allowed")
