@@ -61,7 +61,7 @@ def observed_command_id(tool_name: str, version_id: int, activation: int, reason
 
 
 class CommandKey(NamedTuple):
-    """What makes a command the same as another one: the use of its id elsewhere changes nothing.
+    """The identity of a command: the use of its id for another one changes nothing for it.
 
     An id counts within its tool. The id of an automatic command can be known before it is issued,
     so within a tool it counts for automatic commands alone, and a person's for those of persons.
@@ -107,7 +107,7 @@ class RollbackCommand(Message):
 
     @property
     def key(self) -> CommandKey:
-        """What makes another command the same one."""
+        """The identity of the command."""
         return CommandKey.of(self.tool_name, self.command_id, self.tier)
 
     @property

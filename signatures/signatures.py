@@ -31,7 +31,7 @@ def _count_nothing(_: str) -> None:
 
 @dataclass
 class Signatures:
-    """What a process checks and signs with."""
+    """The keys with which a process checks and signs."""
 
     mode: Literal["warn", "require"]
     verifier: Verifier

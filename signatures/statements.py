@@ -27,7 +27,7 @@ ROLLBACK_COMMAND: Final = "application/vnd.rollguard.rollback-command+json"
 
 
 class Statement(NamedTuple):
-    """What is signed."""
+    """The bytes that are signed, and their type."""
 
     payload_type: str
     payload: bytes

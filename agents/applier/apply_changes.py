@@ -34,7 +34,6 @@ from streams.driver.outbox import Outbox
 from streams.records import WrongPartition
 from streams.waits import Waits
 
-ROLE: Final = "applier"
 MAX_GROUP: Final = 64
 """The largest number of members of a group, and of records in a batch. It is small because a crash
 repeats the batch that is being applied, and each change takes milliseconds."""

@@ -33,7 +33,7 @@ class BadRecord(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What is known of one partition."""
+    """The state of one partition."""
 
     allowance: DeadLetterAllowance
     offset: int

@@ -16,7 +16,7 @@ _ERROR_CHARACTERS: Final = 300
 
 @dataclass
 class _Line:
-    """What one line says about a partition."""
+    """The content of one line, which is about one partition."""
 
     first: int
     error: str

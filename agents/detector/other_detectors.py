@@ -18,7 +18,7 @@ FORWARDED: Final = "X-Rollguard-Forwarded"
 """A header of requests that a detector passes on, so that they are passed on only once."""
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 _STATUSES: Final = (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
-"""What a detector answers with."""
+"""The statuses of a detector's answers."""
 
 
 class Answer(NamedTuple):

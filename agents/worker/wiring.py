@@ -82,7 +82,7 @@ class Wiring:
     identity: Identity
     """Who this worker is, for whoever reads its answers."""
     signatures: RoleSignatures
-    """What the role checks and signs with."""
+    """The keys with which the role checks and signs."""
     stack: AsyncExitStack
 
     async def wire(self, role: Role) -> Wired:

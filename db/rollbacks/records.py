@@ -52,7 +52,7 @@ class RollbackRecord(Message):
 
     @property
     def key(self) -> CommandKey:
-        """What makes another command the same one."""
+        """The identity of the command."""
         return CommandKey.of(self.tool_name, self.command_id, self.tier)
 
 

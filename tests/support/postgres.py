@@ -136,6 +136,13 @@ def database_dsn(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def empty_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """Yield the DSN of a database without a schema that only this test uses."""
+    with postgres_server.database("template1") as dsn:
+        yield dsn
+
+
+@pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
     """Yield a pool on that database."""
     pool = await open_pool(database_dsn, size=8)

@@ -18,6 +18,7 @@ from schemas.identity import Identity
 from tests.support.command_line import rollguard
 from tests.support.system import System
 from tests.support.waiting import until
+from tests.support.web_app import web_app
 
 TOKEN, SECRET = "the-token-of-people", "the-secret-of-detectors"
 
@@ -115,15 +116,8 @@ async def false_detector(
             await stream.write(b" " * 65_536)
         return stream
 
-    app = web.Application()
-    app.add_routes([web.get("/{path:.*}", answer)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
+    async with web_app(port, answer):
         yield
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("verb", ["check", "health"])

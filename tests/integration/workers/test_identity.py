@@ -21,6 +21,7 @@ from tests.support.kafka import running_broker
 from tests.support.messages import activation, execution
 from tests.support.system import System
 from tests.support.waiting import until
+from tests.support.web_app import web_app
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -33,15 +34,8 @@ async def other_program(port: int, status: int = 200) -> AsyncIterator[None]:
         body = {"ready": True, "reasons": [], "needs_rollback": True, "error": "never activated"}
         return web.json_response(body, status=status)
 
-    app = web.Application()
-    app.add_routes([web.get("/{path:.*}", answer)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
+    async with web_app(port, answer):
         yield
-    finally:
-        await runner.cleanup()
 
 
 def changed(settings: Settings, **fields: object) -> Settings:

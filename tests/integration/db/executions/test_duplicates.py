@@ -110,9 +110,10 @@ async def test_another_recorder_stores_it_at_the_same_time(
         assert await metrics(other, first) == (4, 3, 0.75)
 
 
-async def test_who_waits_holds_nothing_that_comes_later(pool: Pool, conn: Connection) -> None:
-    """Ids are stored in their order, whatever the log's: two never wait for each other."""
-    runs = sorted((entry() for _ in range(3)), key=lambda each: each.execution_id.int)
+async def _require_that_the_last_is_free(
+    pool: Pool, conn: Connection, runs: Sequence[ExecutionEntry]
+) -> None:
+    """Require that who waits for the second of three, sorted as they are stored, holds no third."""
     transaction = conn.transaction()
     await transaction.start()
     assert await record_on(conn, 0, [runs[1]]) == 1
@@ -125,6 +126,12 @@ async def test_who_waits_holds_nothing_that_comes_later(pool: Pool, conn: Connec
         with pytest.raises(Retryable, match="tool_executions_pkey"):
             await waiting
         assert await record_on(other, 1, runs[::-1]) == 1
+
+
+async def test_who_waits_holds_nothing_that_comes_later(pool: Pool, conn: Connection) -> None:
+    """Ids are stored in their order, whatever the log's: two never wait for each other."""
+    runs = sorted((entry() for _ in range(3)), key=lambda each: each.execution_id.int)
+    await _require_that_the_last_is_free(pool, conn, runs)
 
 
 async def test_the_same_executions_on_four_partitions(pool: Pool, conn: Connection) -> None:
@@ -214,15 +221,4 @@ async def test_who_waits_for_an_id_of_two_tools_holds_nothing_that_comes_later(
     """The same id of several tools is stored in the order of the tools."""
     runs = [entry()]
     runs += [entry(tool=tool, execution_id=runs[0].execution_id) for tool in ("q", "r")]
-    transaction = conn.transaction()
-    await transaction.start()
-    assert await record_on(conn, 0, [runs[1]]) == 1
-    async with acquire(pool) as other:
-        waiting = asyncio.create_task(record_on(other, 1, runs[::-1]))
-        await asyncio.sleep(0.2)
-        assert not waiting.done()
-        assert await record_on(conn, 0, [runs[2]]) == 1
-        await transaction.commit()
-        with pytest.raises(Retryable, match="tool_executions_pkey"):
-            await waiting
-        assert await record_on(other, 1, runs[::-1]) == 1
+    await _require_that_the_last_is_free(pool, conn, runs)

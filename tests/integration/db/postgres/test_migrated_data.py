@@ -1,6 +1,6 @@
 """Migration 0002 of a database that was filled under migration 0001."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -12,7 +12,6 @@ from db.postgres.pool import Connection, connect
 from db.rollbacks.records import rollback_of
 from db.versions.reading import history
 from schemas.rollback import CommandKey
-from tests.support.postgres import PostgresServer
 from tests.support.stored import NOW, command, deploy, deployment, execution, record_all, roll_back
 
 
@@ -21,15 +20,9 @@ def at(minutes: float) -> datetime:
 
 
 @pytest.fixture
-def old_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    with postgres_server.database("template1") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def conn(old_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+async def conn(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
     """Yield a database at migration 0001, in a program that knows all migrations."""
-    conn = await connect(old_dsn)
+    conn = await connect(empty_dsn)
     first = {"0001_initial": migrate.migrations()["0001_initial"]}
     with monkeypatch.context() as patched:
         patched.setattr(migrate, "migrations", lambda: first)

@@ -1,6 +1,6 @@
 """Migration 0007 of a database that was filled under migration 0006."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +11,6 @@ from db.postgres.pool import Connection, connect
 from db.rollbacks.records import rollback_of
 from db.versions.deploying import outcome_of
 from schemas.rollback import CommandKey
-from tests.support.postgres import PostgresServer
 from tests.support.stored import (
     NOW,
     command,
@@ -32,15 +31,9 @@ KEYS = {
 
 
 @pytest.fixture
-def old_dsn(postgres_server: PostgresServer) -> Iterator[str]:
-    with postgres_server.database("template1") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def conn(old_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+async def conn(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
     """Yield a database at migration 0006, in a program that knows all migrations."""
-    conn = await connect(old_dsn)
+    conn = await connect(empty_dsn)
     old = {name: sql for name, sql in migrate.migrations().items() if name < BEFORE}
     with monkeypatch.context() as patched:
         patched.setattr(migrate, "migrations", lambda: old)
