@@ -170,7 +170,7 @@ async def test_a_member_of_the_group_gets_no_token_and_is_not_believed(
             return {(status, str(body.get("error", body))) for status, body in found}
 
         async def is_left_to_the_attacker() -> bool:
-            """Return whether ours is not moving partitions, and gets no answer from the attacker."""
+            """Return whether ours is at rest, and gets no answer from the attacker."""
             status, states = await system.page("detector", "/tools", **right)
             if status != 200 or str(server) not in str(states["unanswered"]):
                 return False
