@@ -6,6 +6,7 @@ a socket for its process id and its exit status. The server ends, and kills its 
 other end of FD is closed, which also happens when the tests are killed.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -27,8 +28,11 @@ _IMPORTED: Final = (
     "rollguard.cli.process",
     "rollguard.cli.show",
     "rollguard.operations",
+    "rich.markdown",
+    "typer.rich_utils",
+    "typer._adapters",
 )
-"""A package stands for all its modules."""
+"""A package stands for all its modules. What prints help is imported late by Typer."""
 
 
 class Forks:
@@ -115,6 +119,35 @@ def _import_all() -> None:
     gc.freeze()  # what was imported is not looked through again in each program
 
 
+class _Ending:
+    """The end of a program, without taking down all that the server has imported.
+
+    That would copy most of the server's memory, and take several times as long as an average verb.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        atexit.register(self._end)  # the first one is called last
+
+    def run(self, module: str) -> None:
+        """Run a module as a program, and remember the exit code that it asks for."""
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as error:
+            self.code = error.code if isinstance(error.code, int) else None
+            raise
+
+    def _end(self) -> None:
+        """End here; if the code is not known or an output cannot be written, end as Python does."""
+        if self.code is None:
+            return
+        with suppress(OSError, ValueError):
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+            os._exit(self.code)
+
+
 def _serve() -> dict[str, Any] | None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the tests, which stop the rest
     _import_all()
@@ -122,6 +155,7 @@ def _serve() -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
+    ending = _Ending()
     program = _serve()
     if program is not None:
         os.environ.clear()
@@ -131,4 +165,4 @@ if __name__ == "__main__":
             os.close(("stdin", "stdout", "stderr").index(stream))
             setattr(sys, stream, None)  # as Python does it at its start
         sys.argv = [program["module"], *program["arguments"]]
-        runpy.run_module(program["module"], run_name="__main__", alter_sys=True)
+        ending.run(program["module"])
