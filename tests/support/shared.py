@@ -39,29 +39,32 @@ async def shared_without_detector(_no_detector: Workers) -> AsyncIterator[System
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _three_roles(_start: Start) -> AsyncIterator[Workers]:
-    async with _start("detector", "applier", "recorder") as workers:
+async def _three_roles(start_roles: Start) -> AsyncIterator[Workers]:
+    async with start_roles("detector", "applier", "recorder") as workers:
         yield workers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _no_detector(_start: Start) -> AsyncIterator[Workers]:
-    async with _start("applier", "recorder") as workers:
+async def _no_detector(start_roles: Start) -> AsyncIterator[Workers]:
+    async with start_roles("applier", "recorder") as workers:
         yield workers
 
 
 @pytest.fixture(scope="module")
-def _start(
+def start_roles(
     embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Start:
-    """Return a function that runs roles with topics and a database of their own."""
+    """Return a function that runs roles with topics and a database of their own.
+
+    It takes the names of the roles, and more variables of their environment.
+    """
 
     @asynccontextmanager
-    async def start(*roles: str) -> AsyncIterator[Workers]:
+    async def start(*roles: str, **more: str) -> AsyncIterator[Workers]:
         with postgres_server.database() as dsn:
             folder = tmp_path_factory.mktemp("shared")
             workers = await Workers.prepared(embedded_broker, dsn, new_topic_prefix(), folder)
-            async with workers.run_roles(roles):
+            async with workers.run_roles(roles, **more):
                 yield workers
 
     return start

@@ -110,12 +110,15 @@ class System(Workers):
                     return record
         raise AssertionError("unreachable")
 
-    async def records(self, topic: str, count: int) -> list[ConsumerRecord]:
-        """Return the first ``count`` records of the topic; wait for them."""
+    async def records(
+        self, topic: str, count: int, tool: str | None = None
+    ) -> list[ConsumerRecord]:
+        """Return the first ``count`` records of the topic, or of a tool in it; wait for them."""
         found: list[ConsumerRecord] = []
         async with self.reader(topic) as consumer, asyncio.timeout(WAIT_S):
             async for record in consumer:
-                found.append(record)
+                if tool is None or record.key == tool.encode():
+                    found.append(record)
                 if len(found) == count:
                     break
         return found

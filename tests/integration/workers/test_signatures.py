@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,14 +21,16 @@ from schemas.errors import Misconfigured
 from schemas.message import Message
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
+from tests.support.kafka import new_topic_prefix
 from tests.support.messages import activation, deployment, execution
+from tests.support.postgres import PostgresServer
 from tests.support.signing import settings_of, signer, variables, write_files
 from tests.support.system import System
 from tests.support.waiting import until
+from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(120)
 
-TOOL = "parser"
 GREATEST = 2**31 - 1
 ROLES: tuple[tuple[Literal["detector", "applier", "recorder"], str | None], ...] = (
     ("detector", "detector"),
@@ -71,10 +74,20 @@ class Guarded(System):
         namespace = self.settings.topic_prefix
         return await signer(by, namespace).headers(message, message.to_bytes()) or []
 
-    async def dead_letters(self, count: int) -> list[str]:
-        """Return the errors of the first dead letters; wait for them."""
-        records = await self.records(self.topics.dead_letters, count)
+    async def dead_letters(self, tool: str, count: int) -> list[str]:
+        """Return the errors of the first dead letters of a tool; wait for them."""
+        records = await self.records(self.topics.dead_letters, count, tool)
         return [DeadLetter.from_bytes(record.value).error for record in records]
+
+    async def unverified(self) -> list[str]:
+        """Return what the applier counted of messages that did not verify."""
+        lines = (await self.metrics("applier")).splitlines()
+        return [line for line in lines if line.startswith("rollguard_unverified_messages_total{")]
+
+    async def rollbacks(self, tool: str, columns: str) -> list[tuple[Any, ...]]:
+        """Return columns of the rollbacks of a tool, the oldest first."""
+        sql = f"SELECT {columns} FROM rollbacks WHERE tool_name = $1 ORDER BY issued_at"
+        return [tuple(row) for row in await self.query(sql, tool)]
 
     async def health_of(self, tool: str) -> dict[str, Any]:
         """Return what the detector knows of a tool; wait until it knows the tool."""
@@ -86,117 +99,134 @@ class Guarded(System):
         return (await self.health(tool))[1]
 
 
+@asynccontextmanager
+async def signing_roles(workers: Workers) -> AsyncIterator[None]:
+    """Run the three roles, each with a key of its own, during the block."""
+    try:
+        for role, key in ROLES:
+            await workers.spawn(role, **variables(workers.folder, key))
+        await workers.detector_ready()
+        yield
+    finally:
+        await workers.stop_all()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _guarded_roles(
+    embedded_broker: str, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Workers]:
+    folder = tmp_path_factory.mktemp("signed")
+    write_files(folder, "ann", "robot", "applier", "detector", "stranger")
+    with postgres_server.database() as dsn:
+        workers = await Workers.prepared(embedded_broker, dsn, new_topic_prefix(), folder)
+        async with signing_roles(workers):
+            yield workers
+
+
 @pytest_asyncio.fixture
-async def guarded(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[Guarded]:
-    """Run the three roles, each with a key of its own."""
-    write_files(tmp_path, "ann", "robot", "applier", "detector", "stranger")
-    system = await Guarded.prepared(embedded_broker, database_dsn, topic_prefix, tmp_path)
-    async with system.connected():
-        try:
-            for role, key in ROLES:
-                await system.spawn(role, **variables(tmp_path, key))
-            await system.detector_ready()
-            yield system
-        finally:
-            await system.stop_all()
+async def guarded(_guarded_roles: Workers) -> AsyncIterator[Guarded]:
+    """Yield clients of three roles that require signatures, and that the other tests use too."""
+    async with Guarded.of(_guarded_roles) as system:
+        yield system
 
 
-async def test_what_is_signed_works_and_names_come_from_the_keys(guarded: Guarded) -> None:
-    first = await guarded.deploy_by("ann", TOOL, "def execute(x): pass")
+async def test_what_is_signed_works_and_names_come_from_the_keys(
+    guarded: Guarded, tool: str
+) -> None:
+    unverified = await guarded.unverified()
+    first = await guarded.deploy_by("ann", tool, "def execute(x): pass")
     assert (first.author, first.created_by) == ("ann", "human")
     async with EngineClient(guarded.settings_by("ann")) as client:
-        second = await client.deploy(TOOL, "def execute(): pass", created_by="autonomous")
-        assert (await guarded.current(TOOL)).created_by == "human", "the key says who it is"
-        await guarded.run(*(execution(TOOL, "TypeError: x") for _ in range(2)))
+        second = await client.deploy(tool, "def execute(): pass", created_by="autonomous")
+        assert (await guarded.current(tool)).created_by == "human", "the key says who it is"
+        await guarded.run(*(execution(tool, "TypeError: x") for _ in range(2)))
 
         async def rolled_back() -> bool:
-            return (await guarded.current(TOOL)).version_id == first.version_id
+            return (await guarded.current(tool)).version_id == first.version_id
 
         await until(rolled_back)
-        outcome = await client.rollback(TOOL, second.version_id or 0, "no", issued_by="boss")
+        outcome = await client.rollback(tool, second.version_id or 0, "no", issued_by="boss")
     assert outcome.status == "applied"
-    rows = await guarded.query("SELECT tier, issued_by FROM rollbacks ORDER BY issued_at")
-    assert [tuple(row) for row in rows] == [("immediate", "detector"), ("manual", "ann")]
-    metrics = await guarded.metrics("applier")
-    assert "rollguard_unverified_messages_total{" not in metrics
+    rows = await guarded.rollbacks(tool, "tier, issued_by")
+    assert rows == [("immediate", "detector"), ("manual", "ann")]
+    assert await guarded.unverified() == unverified
 
 
-@pytest.mark.parametrize("by", [None, "ann", "detector", "stranger"])
-async def test_a_forged_activation_blinds_nobody(guarded: Guarded, by: str | None) -> None:
-    first = await guarded.deploy_by("ann", TOOL, "def execute(x): pass")
-    broken = await guarded.deploy_by("ann", TOOL, "def execute(): pass")
-    forged = activation(TOOL, first.version_id, GREATEST, adopts=True)
-    await guarded.attack(guarded.topics.executions, forged, by)
-    [error] = await guarded.dead_letters(1)
-    assert "signature" in error or "the key" in error
-    assert (await guarded.health_of(TOOL))["version_id"] == broken.version_id
-    await guarded.run(*(execution(TOOL, "TypeError: x") for _ in range(2)))
+async def test_a_forged_activation_blinds_nobody(guarded: Guarded, tool: str) -> None:
+    first = await guarded.deploy_by("ann", tool, "def execute(x): pass")
+    broken = await guarded.deploy_by("ann", tool, "def execute(): pass")
+    forged = activation(tool, first.version_id, GREATEST, adopts=True)
+    for count, by in enumerate((None, "ann", "detector", "stranger"), 1):
+        await guarded.attack(guarded.topics.executions, forged, by)
+        *_, error = await guarded.dead_letters(tool, count)
+        assert "signature" in error or "the key" in error
+    assert (await guarded.health_of(tool))["version_id"] == broken.version_id
+    await guarded.run(*(execution(tool, "TypeError: x") for _ in range(2)))
 
     async def rolled_back() -> bool:
-        return (await guarded.current(TOOL)).version_id == first.version_id
+        return (await guarded.current(tool)).version_id == first.version_id
 
     await until(rolled_back)
-    await guarded.executions_recorded(TOOL, 2)
-    [row] = await guarded.query("SELECT version_id FROM recorder_current")
+    await guarded.executions_recorded(tool, 2)
+    sql = "SELECT version_id FROM recorder_current WHERE tool_name = $1"
+    [row] = await guarded.query(sql, tool)
     assert row["version_id"] in (first.version_id, broken.version_id)
     sql = "SELECT total_executions FROM tool_versions WHERE version_id = $1"
     assert (await guarded.query(sql, broken.version_id))[0][0] == 2
 
 
-async def test_the_signature_of_a_version_makes_no_activation(guarded: Guarded) -> None:
+async def test_the_signature_of_a_version_makes_no_activation(guarded: Guarded, tool: str) -> None:
     """An engine may read `tool-versions`, so it has the signatures of versions."""
-    current = await guarded.deploy_by("ann", TOOL, "x = 1")
-    [record] = await guarded.records(guarded.topics.versions, 1)
+    current = await guarded.deploy_by("ann", tool, "x = 1")
+    [record] = await guarded.records(guarded.topics.versions, 1, tool)
     assert dict(record.headers)["rollguard-signature"]
     forged = current.as_activation().model_copy(update={"activation": GREATEST})
     await guarded.producer.send_and_wait(
         guarded.topics.executions,
         forged.to_bytes(),
-        key=TOOL.encode(),
+        key=tool.encode(),
         headers=list(record.headers),
     )
-    assert "is not one of this record" in (await guarded.dead_letters(1))[0]
-    assert (await guarded.health_of(TOOL))["activation"] == 1
+    assert "is not one of this record" in (await guarded.dead_letters(tool, 1))[0]
+    assert (await guarded.health_of(tool))["activation"] == 1
 
 
-async def test_nobody_stops_a_rollback_by_using_its_id_first(guarded: Guarded) -> None:
-    first = await guarded.deploy_by("ann", TOOL, "def execute(x): pass")
-    broken = await guarded.deploy_by("ann", TOOL, "def execute(): pass")
-    known = automatic_command_id(TOOL, broken.version_id, broken.activation, 1)
-    forged = command(known, tier="immediate", reason="complete_failure", to_version_id=99)
+async def test_nobody_stops_a_rollback_by_using_its_id_first(guarded: Guarded, tool: str) -> None:
+    first = await guarded.deploy_by("ann", tool, "def execute(x): pass")
+    broken = await guarded.deploy_by("ann", tool, "def execute(): pass")
+    known = automatic_command_id(tool, broken.version_id, broken.activation, 1)
+    forged = command(tool, known, tier="immediate", reason="complete_failure", to_version_id=99)
     for by in (None, "ann", "applier"):
         await guarded.attack(guarded.topics.commands, forged, by)
-    await guarded.dead_letters(3)
-    assert await guarded.query("SELECT FROM rollbacks") == []
-    await guarded.run(*(execution(TOOL, "TypeError: x") for _ in range(2)))
+    await guarded.dead_letters(tool, 3)
+    assert await guarded.rollbacks(tool, "status") == []
+    await guarded.run(*(execution(tool, "TypeError: x") for _ in range(2)))
 
     async def rolled_back() -> bool:
-        return (await guarded.current(TOOL)).version_id == first.version_id
+        return (await guarded.current(tool)).version_id == first.version_id
 
     await until(rolled_back)
-    [row] = await guarded.query("SELECT command_id, status FROM rollbacks")
-    assert tuple(row) == (known, "applied")
+    assert await guarded.rollbacks(tool, "command_id, status") == [(known, "applied")]
 
 
-async def test_nobody_orders_a_rollback_in_the_name_of_another(guarded: Guarded) -> None:
-    first = await guarded.deploy_by("ann", TOOL, "x = 1")
-    second = await guarded.deploy_by("ann", TOOL, "x = 2")
-    forged = command(to_version_id=first.version_id, issued_by="ann")
+async def test_nobody_orders_a_rollback_in_the_name_of_another(guarded: Guarded, tool: str) -> None:
+    first = await guarded.deploy_by("ann", tool, "x = 1")
+    second = await guarded.deploy_by("ann", tool, "x = 2")
+    forged = command(tool, to_version_id=first.version_id, issued_by="ann")
     for by in (None, "robot", "detector"):
         await guarded.attack(guarded.topics.commands, forged, by)
-    errors = await guarded.dead_letters(3)
+    errors = await guarded.dead_letters(tool, 3)
     assert "no signature" in errors[0]
     assert "of the role detector, not of person" in errors[2]
-    assert (await guarded.current(TOOL)).version_id == second.version_id
-    assert await guarded.query("SELECT FROM rollbacks") == []
+    assert (await guarded.current(tool)).version_id == second.version_id
+    assert await guarded.rollbacks(tool, "status") == []
 
 
-async def test_nobody_approves_its_own_held_rollback(guarded: Guarded) -> None:
-    first = await guarded.deploy_by("ann", TOOL, "x = 1")
-    second = await guarded.deploy_by("ann", TOOL, "x = 2")
+async def test_nobody_approves_its_own_held_rollback(guarded: Guarded, tool: str) -> None:
+    first = await guarded.deploy_by("ann", tool, "x = 1")
+    second = await guarded.deploy_by("ann", tool, "x = 2")
     held = command(
+        tool,
         from_version_id=second.version_id,
         from_activation=second.activation,
         tier="fast",
@@ -206,8 +236,8 @@ async def test_nobody_approves_its_own_held_rollback(guarded: Guarded) -> None:
     await guarded.attack(guarded.topics.commands, held, "detector")  # the detector's own
 
     async def status() -> str | None:
-        rows = await guarded.query("SELECT status FROM rollbacks")
-        return rows[0]["status"] if rows else None
+        rows = await guarded.rollbacks(tool, "status")
+        return rows[0][0] if rows else None
 
     async def is_held() -> bool:
         return await status() == "held"
@@ -217,47 +247,49 @@ async def test_nobody_approves_its_own_held_rollback(guarded: Guarded) -> None:
         for by in (None, "detector", "robot"):
             forged = held.model_copy(update=answer)
             await guarded.attack(guarded.topics.commands, forged, by)
-    await guarded.dead_letters(6)
+    await guarded.dead_letters(tool, 6)
     assert await status() == "held"
     outcome = await approve(guarded.settings_by("ann"), held.command_id, "boss")
     assert (outcome.status, outcome.to_version_id) == ("applied", first.version_id)
-    [row] = await guarded.query("SELECT approved_by, issued_by FROM rollbacks")
-    assert tuple(row) == ("ann", "detector")
+    assert await guarded.rollbacks(tool, "approved_by, issued_by") == [("ann", "detector")]
 
 
-async def test_a_machine_restores_no_trust_by_calling_itself_human(guarded: Guarded) -> None:
-    tool = "robot-tool"
+async def test_a_machine_restores_no_trust_by_calling_itself_human(
+    guarded: Guarded, tool: str
+) -> None:
+    tool = f"robot-{tool}"
+    distrusted = "SELECT FROM distrusted_code WHERE tool_name = $1"
     await guarded.deploy_by("robot", tool, "def execute(x): pass")
     await guarded.deploy_by("robot", tool, "def execute(): pass")
     await guarded.run(*(execution(tool, "TypeError: x") for _ in range(2)))
 
     async def rolled_back() -> bool:
-        return bool(await guarded.query("SELECT FROM distrusted_code"))
+        return bool(await guarded.query(distrusted, tool))
 
     await until(rolled_back)
     again = await guarded.deploy_by("robot", tool, "def execute(): pass", created_by="human")
     assert (again.created_by, again.author) == ("autonomous", "robot")
-    assert len(await guarded.query("SELECT FROM distrusted_code")) == 1
+    assert len(await guarded.query(distrusted, tool)) == 1
 
 
-async def test_nobody_takes_the_id_of_a_deployment(guarded: Guarded) -> None:
+async def test_nobody_takes_the_id_of_a_deployment(guarded: Guarded, tool: str) -> None:
     wanted = uuid4()
-    forged = deployment(TOOL, "evil = 1", deployment_id=wanted)
+    forged = deployment(tool, "evil = 1", deployment_id=wanted)
     bad = json.loads(forged.to_bytes()) | {"code": 7}
     await guarded.attack(guarded.topics.deployments, forged)
     await guarded.attack(guarded.topics.deployments, forged, "robot")
     await guarded.attack(guarded.topics.deployments, json.dumps(bad).encode())
-    await guarded.dead_letters(3)
-    assert await guarded.query("SELECT FROM deployments") == []
-    version = await guarded.deploy_by("ann", TOOL, "x = 1", deployment_id=wanted)
+    await guarded.dead_letters(tool, 3)
+    assert await guarded.query("SELECT FROM deployments WHERE tool_name = $1", tool) == []
+    version = await guarded.deploy_by("ann", tool, "x = 1", deployment_id=wanted)
     assert (version.code, version.deployment_id) == ("x = 1", wanted)
-    assert len(await guarded.records(guarded.topics.deployment_outcomes, 1)) == 1
+    assert len(await guarded.records(guarded.topics.deployment_outcomes, 1, tool)) == 1
 
 
-async def test_a_signed_deployment_that_is_bad_is_refused(guarded: Guarded) -> None:
-    ahead = deployment(TOOL, "x = 1", deployed_at=datetime(2100, 1, 1, tzinfo=UTC))
+async def test_a_signed_deployment_that_is_bad_is_refused(guarded: Guarded, tool: str) -> None:
+    ahead = deployment(tool, "x = 1", deployed_at=datetime(2100, 1, 1, tzinfo=UTC))
     await guarded.attack(guarded.topics.deployments, ahead, "ann")
-    [record] = await guarded.records(guarded.topics.deployment_outcomes, 1)
+    [record] = await guarded.records(guarded.topics.deployment_outcomes, 1, tool)
     assert json.loads(record.value)["status"] == "refused"
 
 
@@ -271,8 +303,10 @@ class Text:
         return
 
 
-async def test_a_registry_loads_only_what_an_applier_has_signed(guarded: Guarded) -> None:
-    current = await guarded.deploy_by("ann", TOOL, "good = 1")
+async def test_a_registry_loads_only_what_an_applier_has_signed(
+    guarded: Guarded, tool: str
+) -> None:
+    current = await guarded.deploy_by("ann", tool, "good = 1")
     forged = current.model_copy(update={"activation": 7, "code": "evil = 1"})
     await guarded.attack(guarded.topics.versions, forged)
     other = current.model_copy(update={"activation": 7})
@@ -280,88 +314,82 @@ async def test_a_registry_loads_only_what_an_applier_has_signed(guarded: Guarded
     settings = guarded.settings_by(None)
     async with ToolRegistry(settings, Text()) as registry:
         await registry.caught_up.wait()
-        loaded = await registry.load(TOOL)
+        loaded = await registry.load(tool)
         assert loaded is not None
         assert loaded.version.activation == 1
         await guarded.attack(guarded.topics.versions, forged, "stranger")
-        newer = await guarded.deploy_by("ann", TOOL, "better = 1")
-        loaded = await registry.wait_for(TOOL, lambda each: each.version.activation > 1, 10)
+        newer = await guarded.deploy_by("ann", tool, "better = 1")
+        loaded = await registry.wait_for(tool, lambda each: each.version.activation > 1, 10)
         assert loaded.tool == "better = 1"
         await registry.reload(newer)
     kept = guarded.folder / "registry" / guarded.topics.versions / "greatest-activations.json"
-    assert json.loads(kept.read_text()) == {TOOL: 2}
+    assert json.loads(kept.read_text())[tool] == 2
 
 
-async def test_an_old_signed_version_does_not_come_back(guarded: Guarded) -> None:
-    await guarded.deploy_by("ann", TOOL, "old = 1")
-    await guarded.deploy_by("ann", TOOL, "new = 1")
+async def test_an_old_signed_version_does_not_come_back(guarded: Guarded, tool: str) -> None:
+    await guarded.deploy_by("ann", tool, "old = 1")
+    await guarded.deploy_by("ann", tool, "new = 1")
     settings = guarded.settings_by(None)
     async with ToolRegistry(settings, Text()) as registry:
-        await registry.wait_for(TOOL, lambda each: each.version.activation == 2, 10)
-    [old, *_] = await guarded.records(guarded.topics.versions, 2)
+        await registry.wait_for(tool, lambda each: each.version.activation == 2, 10)
+    [old, *_] = await guarded.records(guarded.topics.versions, 2, tool)
     prefix = f"{guarded.settings.topic_prefix}tool-versions"
     assert old.topic == prefix
     # Whoever may delete records of the topic publishes the old version as the only one.
     async with ToolRegistry(settings, Text()) as registry:
         registry._newest.clear()
         registry.offer(old.value, old)
-        assert TOOL not in registry._newest
+        assert tool not in registry._newest
 
 
 async def test_adoption_mends_what_was_forged_before_signatures_were_required(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path, tool: str
 ) -> None:
     write_files(tmp_path, "ann", "applier", "detector")
     system = await Guarded.prepared(embedded_broker, database_dsn, topic_prefix, tmp_path)
     roles = [role for role, _ in ROLES]
     async with system.connected(), system.run_roles(roles):
-        outcome = await system.deploy(TOOL, "def execute(x): pass")
-        await system.deploy(TOOL, "def execute(): pass")
-        await system.attack(system.topics.executions, activation(TOOL, 99, GREATEST))
+        outcome = await system.deploy(tool, "def execute(x): pass")
+        await system.deploy(tool, "def execute(): pass")
+        await system.attack(system.topics.executions, activation(tool, 99, GREATEST))
 
         async def is_blind() -> bool:
-            return bool((await system.health_of(TOOL))["version_id"] == 99)
+            return bool((await system.health_of(tool))["version_id"] == 99)
 
         await until(is_blind)
     system.producer = Guarded(system.settings, tmp_path).producer
-    async with system.connected():
-        try:
-            for role, key in ROLES:
-                await system.spawn(role, **variables(tmp_path, key))
-            await system.detector_ready()
-            assert (await system.health_of(TOOL))["version_id"] == 99
-            with pytest.raises(Misconfigured, match="does not name the key"):
-                await adopt(system.settings_by("ann"))
-            assert await adopt(system.settings_by("applier")) == 1
+    async with system.connected(), signing_roles(system):
+        assert (await system.health_of(tool))["version_id"] == 99
+        with pytest.raises(Misconfigured, match="does not name the key"):
+            await adopt(system.settings_by("ann"))
+        assert await adopt(system.settings_by("applier")) == 1
 
-            async def sees() -> bool:
-                return bool((await system.health_of(TOOL))["activation"] == 2)
+        async def sees() -> bool:
+            return bool((await system.health_of(tool))["activation"] == 2)
 
-            await until(sees)
-            await system.run(*(execution(TOOL, "TypeError: x") for _ in range(2)))
+        await until(sees)
+        await system.run(*(execution(tool, "TypeError: x") for _ in range(2)))
 
-            async def rolled_back() -> bool:
-                return (await system.current(TOOL)).version_id == outcome.version_id
+        async def rolled_back() -> bool:
+            return (await system.current(tool)).version_id == outcome.version_id
 
-            await until(rolled_back)
-            await system.executions_recorded(TOOL, 2)
-            [row] = await system.query("SELECT activation FROM recorder_current")
-            assert row["activation"] in (2, 3)
-        finally:
-            await system.stop_all()
+        await until(rolled_back)
+        await system.executions_recorded(tool, 2)
+        [row] = await system.query("SELECT activation FROM recorder_current")
+        assert row["activation"] in (2, 3)
 
 
-async def test_a_client_without_the_right_key_says_so_at_once(guarded: Guarded) -> None:
+async def test_a_client_without_the_right_key_says_so_at_once(guarded: Guarded, tool: str) -> None:
     for name, reason in ((None, "ROLLGUARD_SIGNING_KEY must name"), ("applier", "as author")):
         async with EngineClient(guarded.settings_by(name)) as client:
             with pytest.raises(Misconfigured, match=reason):
-                await client.deploy(TOOL, "x = 1")
+                await client.deploy(tool, "x = 1")
 
 
-def command(command_id: UUID | None = None, **fields: Any) -> RollbackCommand:
+def command(tool: str, command_id: UUID | None = None, **fields: Any) -> RollbackCommand:
     values: dict[str, Any] = {
         "command_id": command_id or uuid4(),
-        "tool_name": TOOL,
+        "tool_name": tool,
         "tier": "manual",
         "reason": "manual",
         "issued_by": "ann",
