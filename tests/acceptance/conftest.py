@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.support.shared import Start
 from tests.support.system import System
+from tests.support.workers import Workers
 
 
 @pytest.fixture
@@ -21,13 +23,16 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _guarded_roles(start_roles: Start) -> AsyncIterator[Workers]:
+    async with start_roles(
+        "detector", "applier", "recorder", ROLLGUARD_POLICY="guarded"
+    ) as workers:
+        yield workers
+
+
 @pytest_asyncio.fixture
-async def guarded(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[System]:
-    """Provide workers of all roles under policy `guarded`."""
-    roles = ("detector", "applier", "recorder")
-    async with System.started(
-        embedded_broker, database_dsn, topic_prefix, tmp_path, roles, ROLLGUARD_POLICY="guarded"
-    ) as running:
-        yield running
+async def guarded(_guarded_roles: Workers) -> AsyncIterator[System]:
+    """Yield clients of all roles under policy `guarded`, which other tests use too."""
+    async with System.of(_guarded_roles) as system:
+        yield system

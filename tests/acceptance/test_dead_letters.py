@@ -2,11 +2,15 @@
 
 import json
 from base64 import b64decode
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from aiokafka.structs import RecordMetadata
 
 from schemas.dead_letter import DeadLetter, encoded
@@ -19,21 +23,31 @@ from tests.support.messages import deployment, execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-TOOL = "数 parser"
+pytestmark = pytest.mark.timeout(150)
 
 
 @pytest.fixture
-def kafka(embedded_broker: str) -> str:
-    return embedded_broker
+def tool(tool: str) -> str:
+    """Return a tool of the test's own, with a name that is no ASCII."""
+    return f"数 {tool}"
 
 
-async def misplaced(system: System, topic: str, message: Message | bytes) -> str:
+@pytest_asyncio.fixture
+async def untouched(
+    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """Provide topics that no other test uses, and no worker: a test starts what it needs."""
+    async with System.started(embedded_broker, database_dsn, topic_prefix, tmp_path, ()) as system:
+        yield system
+
+
+async def misplaced(system: System, topic: str, tool: str, message: Message | bytes) -> str:
     """Publish a message to the wrong partition, and return the id of its dead letter."""
     value = message if isinstance(message, bytes) else message.to_bytes()
-    home = partition_of(TOOL.encode(), system.settings.partitions)
+    home = partition_of(tool.encode(), system.settings.partitions)
     elsewhere = (home + 1) % system.settings.partitions
     sent: RecordMetadata = await system.producer.send_and_wait(
-        topic, value, key=TOOL.encode(), partition=elsewhere
+        topic, value, key=tool.encode(), partition=elsewhere
     )
     return f"{topic}:{sent.partition}:{sent.offset}"
 
@@ -48,20 +62,23 @@ async def listed(system: System, *words: str) -> list[dict[str, Any]]:
 async def dead_letters_exist(system: System, *ids: str) -> None:
     """Return when each of these ids is a dead letter."""
 
-    async def there() -> bool:
-        return {each["id"] for each in await listed(system, "--limit", "1000")} >= set(ids)
+    def is_one(value: bytes, record_id: str) -> bool:
+        letter = DeadLetter.from_bytes(value)
+        return f"{letter.topic}:{letter.partition}:{letter.offset}" == record_id
 
-    await until(there)
+    for each in ids:
+        await system.first(system.topics.dead_letters, partial(is_one, record_id=each))
 
 
 async def replay(system: System, *words: str) -> CommandResult:
     return await rollguard("replay", *words, env=system.environment())
 
 
-@pytest.mark.timeout(150)
-async def test_list_and_show(system: System) -> None:
+async def test_list_and_show(untouched: System, tool: str) -> None:
+    system = untouched
+    await system.spawn("detector")
     topic, dead_letters = system.topics.executions, system.topics.dead_letters
-    lost = await misplaced(system, topic, execution(TOOL, "TypeError: \x1b[31m"))
+    lost = await misplaced(system, topic, tool, execution(tool, "TypeError: \x1b[31m"))
     await dead_letters_exist(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
     binary_id = f"{topic}:{binary.partition}:{binary.offset}"
@@ -69,7 +86,7 @@ async def test_list_and_show(system: System) -> None:
     [record] = [
         each
         for each in await system.records(dead_letters, 2)
-        if DeadLetter.from_bytes(each.value).key == encoded(TOOL.encode(), 1024)
+        if DeadLetter.from_bytes(each.value).key == encoded(tool.encode(), 1024)
     ]
     for value in (record.value, b"{}", None, record.value.replace(b'"value":"', b'"value":"?')):
         await system.producer.send_and_wait(dead_letters, value, key=record.key)
@@ -79,12 +96,12 @@ async def test_list_and_show(system: System) -> None:
     found = {each["id"]: each for each in json.loads(result.out)}
     assert found.keys() == {lost, binary_id}
     assert "murmur2" in found[lost]["error"]
-    assert (found[lost]["times"], found[lost]["key"], found[lost]["role"]) == (2, TOOL, "detector")
+    assert (found[lost]["times"], found[lost]["key"], found[lost]["role"]) == (2, tool, "detector")
     assert (found[binary_id]["times"], found[binary_id]["key"]) == (1, None)
     assert found[lost]["replayed_at"] is None
 
     selections: list[tuple[tuple[str, ...], list[str]]] = [
-        (("--tool", TOOL), [lost]),
+        (("--tool", tool), [lost]),
         (("--topic", topic, "--error", "Invalid JSON"), [binary_id]),
         (("--topic", "tool-executions", "--since", "1h", "--limit", "1"), [binary_id]),
         (("--topic", "tool-deployments"), []),
@@ -100,7 +117,7 @@ async def test_list_and_show(system: System) -> None:
     whole = await rollguard("dead-letters", lost, "--json", env=system.environment())
     shown = json.loads(whole.out)
     assert json.loads(shown["value"])["error"] == "TypeError: \x1b[31m"
-    assert b64decode(shown["key_base64"]) == TOOL.encode()
+    assert b64decode(shown["key_base64"]) == tool.encode()
     for_a_person = (await rollguard("dead-letters", lost, env=system.environment())).out
     assert '"error":"TypeError: \\u001b[31m"' in for_a_person
     assert (
@@ -122,26 +139,27 @@ async def test_list_and_show(system: System) -> None:
     assert "what was replayed is not known" in result.err
 
 
-@pytest.mark.timeout(150)
-async def test_executions_are_replayed_once_and_count(system: System) -> None:
+async def test_executions_are_replayed_once_and_count(shared_system: System, tool: str) -> None:
+    system = shared_system
     topic = system.topics.executions
-    version = await system.deploy(TOOL, "one")
-    failed = json.loads(execution(TOOL, "boom", version_id=version.version_id).to_bytes())
+    version = await system.deploy(tool, "one")
+    failed = json.loads(execution(tool, "boom", version_id=version.version_id).to_bytes())
     large = json.dumps(failed | {"error": "x" * 1_100_000}).encode()
-    lost = await misplaced(system, topic, large)
-    there = execution(TOOL)
-    twice = await misplaced(system, topic, there)
+    lost = await misplaced(system, topic, tool, large)
+    there = execution(tool)
+    twice = await misplaced(system, topic, tool, there)
     await system.run(there)  # as if the engine had sent it again itself
-    ahead = execution(TOOL, executed_at=datetime.now(UTC) + timedelta(hours=1))
+    ahead = execution(tool, executed_at=datetime.now(UTC) + timedelta(hours=1))
     await system.run(ahead)
-    await system.producer.send_and_wait(topic, b"{nonsense", key=TOOL.encode())
+    await system.producer.send_and_wait(topic, b"{nonsense", key=tool.encode())
     await dead_letters_exist(system, lost, twice)
-    await system.executions_recorded(TOOL, 1)
+    await system.executions_recorded(tool, 1)
 
     result = await replay(system, lost)
     assert (result.code, result.err) == (0, ""), result
-    await system.executions_recorded(TOOL, 2)
-    [row] = await system.query("SELECT total_executions, success_rate FROM tool_versions")
+    await system.executions_recorded(tool, 2)
+    counted = "SELECT total_executions, success_rate FROM tool_versions WHERE tool_name = $1"
+    [row] = await system.query(counted, tool)
     assert tuple(row) == (2, 0.5)
     again = await replay(system, lost)
     assert again.code == 1
@@ -152,7 +170,7 @@ async def test_executions_are_replayed_once_and_count(system: System) -> None:
     assert known["replayed_to"].startswith(f"{topic}:")
     assert known["truncated"]
 
-    rest = await replay(system, "--all", "--json")
+    rest = await replay(system, "--all", "--tool", tool, "--json")
     assert rest.code == 1
     document = json.loads(rest.out)
     assert document["replayed"] == []
@@ -163,81 +181,85 @@ async def test_executions_are_replayed_once_and_count(system: System) -> None:
     assert any("ahead of the record's" in reason for reason in reasons.values())
 
     # With --force it is published although the workers reject it: one more dead letter.
-    forced = await replay(system, "--all", "--force", "--error", "Invalid JSON")
+    forced = await replay(system, "--all", "--tool", tool, "--force", "--error", "Invalid JSON")
     assert (forced.code, "replayed 1 records" in forced.out) == (0, True)
-    await until(lambda: _has(system, 2, "Invalid JSON"))
-    [row] = await system.query("SELECT total_executions FROM tool_versions")
+
+    async def rejected_again() -> bool:
+        return len(await listed(system, "--tool", tool, "--error", "Invalid JSON")) == 2
+
+    await until(rejected_again)
+    [row] = await system.query(counted, tool)
     assert row["total_executions"] == 2
 
 
-async def _has(system: System, count: int, error: str) -> bool:
-    return len(await listed(system, "--error", error)) == count
-
-
-@pytest.mark.timeout(150)
-async def test_deployments_and_commands(system: System) -> None:
+async def test_deployments_and_commands(shared_system: System, tool: str) -> None:
+    system = shared_system
     topics = system.topics
-    request = deployment(TOOL, "def f(): ...")
-    refused = await misplaced(system, topics.deployments, request)
+    request = deployment(tool, "def f(): ...")
+    refused = await misplaced(system, topics.deployments, tool, request)
     await dead_letters_exist(system, refused)
     result = await replay(system, refused, "--json")
     assert result.code == 0, result.err
     [replayed] = json.loads(result.out)["replayed"]
     assert replayed["deployment_id"] != str(request.deployment_id)
 
+    sql = "SELECT version_id FROM tool_versions WHERE deployment_id = $1"
+
     async def created() -> bool:
-        sql = "SELECT FROM tool_versions WHERE deployment_id = $1"
         return bool(await system.query(sql, replayed["deployment_id"]))
 
     await until(created)
+    [first] = await system.query(sql, replayed["deployment_id"])
     outcomes = [
         DeploymentOutcome.from_bytes(record.value)
-        for record in await system.records(topics.deployment_outcomes, 2)
+        for record in await system.records(topics.deployment_outcomes, 2, tool)
     ]
     assert {str(each.deployment_id): each.status for each in outcomes} == {
         str(request.deployment_id): "refused",
         replayed["deployment_id"]: "created",
     }
 
-    late = await misplaced(system, topics.deployments, deployment(TOOL, "def late(): ..."))
+    late = await misplaced(system, topics.deployments, tool, deployment(tool, "def late(): ..."))
     order = RollbackCommand(
         command_id=uuid4(),
-        tool_name=TOOL,
-        to_version_id=1,
+        tool_name=tool,
+        to_version_id=first["version_id"],
         tier="manual",
         reason="manual",
         issued_by="someone",
         issued_at=datetime.now(UTC),
     )
-    command = await misplaced(system, topics.commands, order)
+    command = await misplaced(system, topics.commands, tool, order)
     await dead_letters_exist(system, late, command)
-    second = await system.deploy(TOOL, "def g(): ...")
+    second = await system.deploy(tool, "def g(): ...")
     for each in (late, command):
         result = await replay(system, each)
         assert result.code == 1
-        assert "overtaken: '数 parser' was changed at 20" in result.err
+        assert f"overtaken: {tool!r} was changed at 20" in result.err
     assert (await replay(system, command, "--force")).code == 0
 
     async def rolled_back() -> bool:
-        [row] = await system.query("SELECT version_id FROM tool_versions WHERE is_current")
+        sql = "SELECT version_id FROM tool_versions WHERE tool_name = $1 AND is_current"
+        [row] = await system.query(sql, tool)
         return bool(row["version_id"] != second.version_id)
 
     await until(rolled_back)
     assert (await replay(system, command, "--force")).code == 1
-    count = await system.query("SELECT count(*) FROM tool_versions")
+    count = await system.query("SELECT count(*) FROM tool_versions WHERE tool_name = $1", tool)
     assert count[0][0] == 2
 
 
-@pytest.mark.timeout(150)
-async def test_what_cannot_be_replayed(system: System) -> None:
+async def test_what_cannot_be_replayed(untouched: System, tool: str) -> None:
+    system = untouched
+
     def dead_letter(**fields: Any) -> DeadLetter:
         given: dict[str, Any] = {
             "role": "detector",
             "topic": system.topics.executions,
             "partition": 0,
             "offset": 10_000,
-            "key": encoded(TOOL.encode(), 1024),
-            "value": encoded(execution(TOOL).to_bytes(), 1024),
+            "key": encoded(tool.encode(), 1024),
+            "value": encoded(execution(tool).to_bytes(), 1024),
             "error": "a cause",
             "rejected_at": datetime.now(UTC),
         }
@@ -251,14 +273,14 @@ async def test_what_cannot_be_replayed(system: System) -> None:
         offset=5, key=None, value=None, truncated=True, error="was not unpacked", unpublished=70
     )
     for each in (foreign, gone, cut_key, no_key, not_unpacked):
-        await system.send(system.topics.dead_letters, TOOL, each)
+        await system.send(system.topics.dead_letters, tool, each)
     env = {"ROLLGUARD_WAIT_S": "3"}
     result = await rollguard("replay", "--all", "--json", env=system.environment() | env)
     assert result.code == 1
     reasons = [each["reason"] for each in json.loads(result.out)["refused"]]
     assert len(reasons) == 5
     assert f"prefix '{system.settings.topic_prefix}'" in reasons[0]
-    kept = len(execution(TOOL).to_bytes())
+    kept = len(execution(tool).to_bytes())
     assert f"cut to {kept} bytes" in reasons[1]
     assert "the first 1024 bytes are kept" in reasons[2]
     assert "no key" in reasons[3]

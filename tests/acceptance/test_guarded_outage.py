@@ -1,4 +1,7 @@
-"""Policy `guarded` with real workers: an outage, and a caller that fails again and again."""
+"""Policy `guarded` with real workers: an outage, and a caller that fails again and again.
+
+An outage is one of a topic partition, so each test has a partition of its own.
+"""
 
 import json
 from collections.abc import Sequence
@@ -14,10 +17,10 @@ from tests.support.waiting import until
 ERROR = "ConnectionError: no route to host"
 
 
-def tools_of_one_partition(system: System, number: int) -> list[str]:
+def tools_of(system: System, partition: int, number: int) -> list[str]:
     names = (f"tool-{n}" for n in range(1_000))
     partitions = system.settings.partitions
-    return [name for name in names if partition_of(name.encode(), partitions) == 0][:number]
+    return [name for name in names if partition_of(name.encode(), partitions) == partition][:number]
 
 
 async def deployed(system: System, tools: Sequence[str]) -> None:
@@ -32,13 +35,27 @@ async def deployed(system: System, tools: Sequence[str]) -> None:
     await system.run(*(execution(tool) for tool in tools for _ in range(2)))
 
 
-async def rolled_back(system: System) -> list[str]:
-    rows = await system.query("SELECT tool_name FROM rollbacks WHERE status = 'applied'")
+async def rolled_back(system: System, tools: Sequence[str]) -> list[str]:
+    """Return those of the tools that were rolled back."""
+    sql = "SELECT tool_name FROM rollbacks WHERE status = 'applied' AND tool_name = any($1)"
+    rows = await system.query(sql, tools)
     return [row["tool_name"] for row in rows]
 
 
+async def outages(system: System) -> float:
+    """Return how many outages the detector has seen."""
+    name = "rollguard_outages_total"
+    [line] = [
+        each
+        for each in (await system.metrics("detector")).splitlines()
+        if each.startswith(f"{name} ")
+    ]
+    return float(line.removeprefix(name))
+
+
 async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: System) -> None:
-    tools = tools_of_one_partition(guarded, 6)
+    tools = tools_of(guarded, 0, 6)
+    before = await outages(guarded)
     await deployed(guarded, tools)
     for _ in range(20):
         await guarded.run(*(execution(tool, ERROR) for tool in tools))
@@ -53,16 +70,16 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
     ] == 404  # it is a row of the table, but not of a tool
     page = await guarded.metrics("detector")
     assert 'rollguard_outage{partition="0"} 1.0' in page
-    assert "rollguard_outages_total 1.0" in page
-    assert await rolled_back(guarded) == []
+    assert await outages(guarded) == before + 1
+    assert await rolled_back(guarded, tools) == []
     for _ in range(20):
         await guarded.run(*(execution(tool, ERROR if tool == tools[0] else None) for tool in tools))
 
     async def is_rolled_back() -> bool:
-        return bool(await rolled_back(guarded))
+        return bool(await rolled_back(guarded, tools))
 
     await until(is_rolled_back)
-    assert await rolled_back(guarded) == tools[:1]
+    assert await rolled_back(guarded, tools) == tools[:1]
     answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
     assert json.loads(answer.out)["outage"] is None
     assert 'rollguard_outage{partition="0"} 0.0' in await guarded.metrics("detector")
@@ -70,22 +87,24 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
 
 async def test_failures_of_tools_that_nobody_deployed_are_no_outage(guarded: System) -> None:
     """An attacker who may publish executions cannot keep a broken version by them."""
-    first, *_ = tools = tools_of_one_partition(guarded, 6)
-    nobody = tools_of_one_partition(guarded, 200)[6:]
+    first, *_ = tools = tools_of(guarded, 1, 6)
+    nobody = tools_of(guarded, 1, 200)[6:]
+    before = await outages(guarded)
     await deployed(guarded, tools)
     for number in range(20):
         await guarded.run(*(execution(name, ERROR) for name in nobody[number::4]))
         await guarded.run(*(execution(tool, ERROR if tool == first else None) for tool in tools))
 
     async def is_rolled_back() -> bool:
-        return await rolled_back(guarded) == [first]
+        return await rolled_back(guarded, tools) == [first]
 
     await until(is_rolled_back)
-    assert "rollguard_outages_total 0.0" in await guarded.metrics("detector")
+    assert await outages(guarded) == before
 
 
 async def test_one_producer_makes_no_outage_while_others_are_well(guarded: System) -> None:
-    first, *_ = tools = tools_of_one_partition(guarded, 6)
+    first, *_ = tools = tools_of(guarded, 2, 6)
+    before = await outages(guarded)
     await deployed(guarded, tools)
 
     def by(session: str, tool: str, error: str | None = None) -> Execution:
@@ -97,10 +116,10 @@ async def test_one_producer_makes_no_outage_while_others_are_well(guarded: Syste
         await guarded.run(by("other", first, ERROR), by(f"session-{number}", first, ERROR))
 
     async def is_rolled_back() -> bool:
-        return first in await rolled_back(guarded)
+        return first in await rolled_back(guarded, tools)
 
     await until(is_rolled_back)
-    assert "rollguard_outages_total 0.0" in await guarded.metrics("detector")
+    assert await outages(guarded) == before
 
 
 def called(run: Execution, caller: str) -> Execution:
@@ -108,19 +127,20 @@ def called(run: Execution, caller: str) -> Execution:
 
 
 async def test_repeated_failures_of_one_caller_count_once(guarded: System) -> None:
-    await deployed(guarded, ["parser"])
-    good = [called(execution("parser"), f"caller-{number}") for number in range(10)]
-    noisy = [called(execution("parser", ERROR), "caller-3") for _ in range(20)]
+    [tool] = tools = tools_of(guarded, 3, 1)
+    await deployed(guarded, tools)
+    good = [called(execution(tool), f"caller-{number}") for number in range(10)]
+    noisy = [called(execution(tool, ERROR), "caller-3") for _ in range(20)]
     await guarded.run(*good, *noisy)
-    await guarded.executions_recorded("parser", 132)
-    assert await rolled_back(guarded) == []
-    others = [called(execution("parser", ERROR), f"caller-{number}") for number in range(20)]
+    await guarded.executions_recorded(tool, 132)
+    assert await rolled_back(guarded, tools) == []
+    others = [called(execution(tool, ERROR), f"caller-{number}") for number in range(20)]
     await guarded.run(*others)
 
     async def is_rolled_back() -> bool:
-        return await rolled_back(guarded) == ["parser"]
+        return await rolled_back(guarded, tools) == tools
 
     await until(is_rolled_back)
-    [record] = await guarded.records(guarded.topics.commands, 1)
+    [record] = await guarded.records(guarded.topics.commands, 1, tool)
     seen = RollbackCommand.from_bytes(record.value).details["evidence"]["seen"]
     assert seen["failures"] <= 20

@@ -4,7 +4,6 @@ import getpass
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,23 +13,29 @@ import pytest_asyncio
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from tests.support.command_line import rollguard
 from tests.support.messages import execution
+from tests.support.shared import Start
 from tests.support.system import System
 from tests.support.waiting import until
+from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(150)
 
 
-@pytest_asyncio.fixture
-async def system(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[System]:
-    """Provide an applier only; held rollbacks of the tool `quick` expire after 1 s."""
-    started = System.started(
-        *(embedded_broker, database_dsn, topic_prefix, tmp_path, ("applier",)),
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _holding(start_roles: Start) -> AsyncIterator[Workers]:
+    """Hold what the detector decides for one reason; what is held of `quick` expires after 1 s."""
+    async with start_roles(
+        *("detector", "applier", "recorder"),
+        ROLLGUARD_HOLD="consecutive_failures",
         ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}}',
-    )
-    async with started as running:
-        yield running
+    ) as workers:
+        yield workers
+
+
+@pytest_asyncio.fixture
+async def system(_holding: Workers) -> AsyncIterator[System]:
+    async with System.of(_holding) as system:
+        yield system
 
 
 async def send_command(system: System, tool: str, mode: str | None = "hold") -> RollbackCommand:
@@ -75,29 +80,42 @@ async def json_of(system: System, *words: str) -> Any:
     return json.loads(answer.out)
 
 
-async def test_a_person_is_asked(system: System) -> None:
-    env = system.environment()
-    for tool in ("a", "b"):
-        for code in ("one", "two"):
-            await system.deploy(tool, code)
-    assert await json_of(system, "holds") == []
-    first, second = await send_command(system, "a"), await send_command(system, "b")
-    for order in (first, second):
-        await outcome_of(system, order, "held")
+async def deploy(system: System, tool: str, code: str) -> int | None:
+    """Deploy, and return the id of the version."""
+    return (await system.deploy(tool, code)).version_id
 
+
+async def holds_of(system: System, *tools: str) -> list[str]:
+    """Return the ids of the commands of these tools that `holds` lists, in its order."""
     listed = await json_of(system, "holds")
-    assert [each["command_id"] for each in listed] == [
-        str(each.command_id) for each in (second, first)
-    ]
-    assert [each["tool_name"] for each in await json_of(system, "holds", "--tool", "a")] == ["a"]
+    return [each["command_id"] for each in listed if each["tool_name"] in tools]
+
+
+async def test_a_person_is_asked(system: System, tool: str) -> None:
+    env = system.environment()
+    a, b = f"{tool}-a", f"{tool}-b"
+    ids = {each: [await deploy(system, each, code) for code in ("one", "two")] for each in (a, b)}
+    assert await holds_of(system, a, b) == []
+    first = await send_command(system, a)
+    await outcome_of(system, first, "held")
+    second = await send_command(system, b)
+    await outcome_of(system, second, "held")
+
+    assert await holds_of(system, a, b) == [str(each.command_id) for each in (second, first)]
+    assert [each["tool_name"] for each in await json_of(system, "holds", "--tool", a)] == [a]
     shown = (await rollguard("holds", env=env)).out
-    for word in (str(first.command_id), "v2 (id 2) → v1 (id 1)", "regression", "until"):
+    for word in (
+        str(first.command_id),
+        f"v2 (id {ids[a][1]}) → v1 (id {ids[a][0]})",
+        "regression",
+        "until",
+    ):
         assert word in shown
-    assert "held until" in (await rollguard("rollbacks", env=env)).out
+    assert "held until" in (await rollguard("rollbacks", "--tool", a, env=env)).out
 
     yes = await json_of(system, "approve", str(first.command_id), "--by", "ann")
     assert (yes["status"], yes["to_version_number"]) == ("applied", 1)
-    assert (await json_of(system, "current", "a"))["version_number"] == 1
+    assert (await json_of(system, "current", a))["version_number"] == 1
     assert await json_of(system, "approve", str(first.command_id)) == yes, (
         "a second approval has the same result"
     )
@@ -111,8 +129,8 @@ async def test_a_person_is_asked(system: System) -> None:
     late = await rollguard("approve", str(second.command_id), env=env)
     assert (late.code, late.out) == (1, "")
     assert "not approved: a person dismissed it" in late.err
-    assert await json_of(system, "holds") == []
-    assert (await json_of(system, "current", "b"))["version_number"] == 2
+    assert await holds_of(system, a, b) == []
+    assert (await json_of(system, "current", b))["version_number"] == 2
 
     explained = await json_of(system, "explain", str(second.command_id))
     assert (explained["status"], explained["rejection"]) == ("rejected", "dismissed")
@@ -120,11 +138,11 @@ async def test_a_person_is_asked(system: System) -> None:
     assert explained["dismissal"] == "a test\x1b[1m"
     told = (await rollguard("explain", str(second.command_id), env=env)).out
     assert f"dismissed by {getpass.getuser()}: a test␛[1m" in told
-    assert "approved by ann" in (await rollguard("rollbacks", env=env)).out
-    assert "dismissed by" in (await rollguard("history", "b", env=env)).out
+    assert "approved by ann" in (await rollguard("rollbacks", "--tool", a, env=env)).out
+    assert "dismissed by" in (await rollguard("history", b, env=env)).out
 
 
-async def test_only_a_held_rollback_can_be_answered(system: System) -> None:
+async def test_only_a_held_rollback_can_be_answered(system: System, tool: str) -> None:
     env = system.environment()
     for words in (("approve",), ("dismiss", "--reason", "no")):
         unknown = await rollguard(*words, str(UUID(int=1)), env=env)
@@ -137,8 +155,8 @@ async def test_only_a_held_rollback_can_be_answered(system: System) -> None:
     ):
         assert (await rollguard(*wrong, env=env)).code == 2, wrong
     for code in ("one", "two"):
-        await system.deploy("a", code)
-    observed = await send_command(system, "a", "observe")
+        await system.deploy(tool, code)
+    observed = await send_command(system, tool, "observe")
     outcome = await outcome_of(system, observed, "observed")
     assert (outcome.from_version_id, outcome.to_version_number) == (
         observed.from_version_id,
@@ -147,7 +165,7 @@ async def test_only_a_held_rollback_can_be_answered(system: System) -> None:
     late = await rollguard("approve", str(observed.command_id), env=env)
     assert late.code == 1
     assert "not approved: only observed" in late.err
-    assert (await json_of(system, "current", "a"))["version_number"] == 2
+    assert (await json_of(system, "current", tool))["version_number"] == 2
     long = await rollguard("approve", str(observed.command_id), "--by", "x" * 256, env=env)
     assert long.code == 1
     assert "approved_by" in long.err
@@ -171,33 +189,33 @@ async def test_a_hold_expires_if_nobody_answers(system: System) -> None:
     assert (await json_of(system, "current", "quick"))["version_number"] == 2
 
 
-async def test_pins(system: System) -> None:
+async def test_pins(system: System, tool: str) -> None:
     env = system.environment()
-    unknown = await rollguard("pin", "a", "--reason", "release", env=env)
+    unknown = await rollguard("pin", tool, "--reason", "release", env=env)
     assert unknown.code == 1
-    assert "'a' has no versions" in unknown.err
+    assert f"{tool!r} has no versions" in unknown.err
     for code in ("one", "two"):
-        await system.deploy("a", code)
-    for words in (("pin", "a"), ("unpin", "a")):
+        await system.deploy(tool, code)
+    for words in (("pin", tool), ("unpin", tool)):
         none = await rollguard(*words, env=env)
         assert none.code == 1
-        assert "'a' is not pinned" in none.err
+        assert f"{tool!r} is not pinned" in none.err
 
-    pinned = await json_of(system, "pin", "a", "--reason", "release", "--by", "ann")
+    pinned = await json_of(system, "pin", tool, "--reason", "release", "--by", "ann")
     assert (pinned["reason"], pinned["pinned_by"], pinned["expires_at"]) == ("release", "ann", None)
-    assert await json_of(system, "pin", "a") == pinned
-    assert "it is unpinned" in (await rollguard("pin", "a", env=env)).out
+    assert await json_of(system, "pin", tool) == pinned
+    assert "it is unpinned" in (await rollguard("pin", tool, env=env)).out
     assert (
-        await outcome_of(system, await send_command(system, "a", None), "rejected")
+        await outcome_of(system, await send_command(system, tool, None), "rejected")
     ).rejection == "pinned"
 
     before = datetime.now(UTC)
     for option in ("--until", "--for"):
-        pinned = await json_of(system, "pin", "a", "--reason", "weekend", option, "2h")
+        pinned = await json_of(system, "pin", tool, "--reason", "weekend", option, "2h")
         ends = datetime.fromisoformat(pinned["expires_at"])
         assert 7_200 <= (ends - before).total_seconds() < 7_260
     assert pinned["pinned_by"] == getpass.getuser()
-    pinned = await json_of(system, "pin", "a", "--reason", "x", "--until", "2999-01-01T00:00:00Z")
+    pinned = await json_of(system, "pin", tool, "--reason", "x", "--until", "2999-01-01T00:00:00Z")
     assert pinned["expires_at"] == "2999-01-01T00:00:00Z"
     for wrong in (
         ("--for", "2h"),
@@ -207,47 +225,42 @@ async def test_pins(system: System) -> None:
         ("--reason", "x", "--for", "999999999d"),
         ("--reason", "x", "--until", "2020-01-01T00:00:00Z"),
     ):
-        assert (await rollguard("pin", "a", *wrong, env=env)).code == 2, wrong
+        assert (await rollguard("pin", tool, *wrong, env=env)).code == 2, wrong
 
-    assert await json_of(system, "unpin", "a") == pinned
+    assert await json_of(system, "unpin", tool) == pinned
     assert (
-        await outcome_of(system, await send_command(system, "a", None), "applied")
+        await outcome_of(system, await send_command(system, tool, None), "applied")
     ).to_version_number == 1
 
 
-async def test_a_decision_of_the_detector_is_held_for_its_reason(
-    embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
-) -> None:
+async def test_a_decision_of_the_detector_is_held_for_its_reason(system: System, tool: str) -> None:
     """Hold it only for the configured reason: a rollback for another reason is applied at once."""
-    roles = ("detector", "applier", "recorder")
-    started = System.started(
-        *(embedded_broker, database_dsn, topic_prefix, tmp_path, roles),
-        ROLLGUARD_HOLD="consecutive_failures",
-    )
-    async with started as system:
-        for tool in ("a", "b"):
-            for code in ("one", "two"):
-                await system.deploy(tool, code)
-        await system.run(*(execution("a", "ValueError: no") for _ in range(3)))
-        await system.run(*(execution("b", "TypeError: no") for _ in range(2)))
+    a, b = f"{tool}-a", f"{tool}-b"
+    for each in (a, b):
+        for code in ("one", "two"):
+            await system.deploy(each, code)
+    await system.run(*(execution(a, "ValueError: no") for _ in range(3)))
+    await system.run(*(execution(b, "TypeError: no") for _ in range(2)))
+    sql = "SELECT status FROM rollbacks WHERE tool_name = any($1) ORDER BY tool_name"
 
-        async def both() -> bool:
-            rows = await system.query("SELECT status FROM rollbacks ORDER BY tool_name")
-            return [row["status"] for row in rows] == ["held", "applied"]
+    async def both() -> bool:
+        rows = await system.query(sql, [a, b])
+        return [row["status"] for row in rows] == ["held", "applied"]
 
-        await until(both)
-        [held] = await json_of(system, "holds")
-        assert (held["tool_name"], held["reason"]) == ("a", "consecutive_failures")
-        assert (await json_of(system, "current", "a"))["version_number"] == 2
-        assert (await json_of(system, "approve", held["command_id"]))["status"] == "applied"
+    await until(both)
+    [held] = await json_of(system, "holds", "--tool", a)
+    assert (held["tool_name"], held["reason"]) == (a, "consecutive_failures")
+    assert await holds_of(system, b) == []
+    assert (await json_of(system, "current", a))["version_number"] == 2
+    assert (await json_of(system, "approve", held["command_id"]))["status"] == "applied"
 
-        async def version_1_is_judged() -> bool:
-            status, health = await system.health("a")
-            return status == 200 and health["version_number"] == 1
+    async def version_1_is_judged() -> bool:
+        status, health = await system.health(a)
+        return status == 200 and health["version_number"] == 1
 
-        await until(version_1_is_judged)
-        await system.executions_recorded("a", 3)
-        explained = await json_of(system, "explain", held["command_id"])
-        assert len(explained["executions"]) == 3
-        shown = await json_of(system, "show", "a", str(held["from_version_id"]))
-        assert (shown["trusted"], len(shown["rollbacks"])) == (False, 1)
+    await until(version_1_is_judged)
+    await system.executions_recorded(a, 3)
+    explained = await json_of(system, "explain", held["command_id"])
+    assert len(explained["executions"]) == 3
+    shown = await json_of(system, "show", a, str(held["from_version_id"]))
+    assert (shown["trusted"], len(shown["rollbacks"])) == (False, 1)

@@ -1,6 +1,10 @@
 """`topics --republish`: new topics get the current version of each tool from Postgres."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+import pytest_asyncio
 
 from schemas.deployment import ToolVersion
 from schemas.execution import Activation
@@ -8,8 +12,19 @@ from tests.support.command_line import rollguard
 from tests.support.system import System
 
 
+@pytest_asyncio.fixture
+async def applier(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """Provide versions in a database and in topics of its own."""
+    started = System.started(kafka, database_dsn, topic_prefix, tmp_path, ("applier",))
+    async with started as system:
+        yield system
+
+
 @pytest.mark.timeout(120)
-async def test_new_topics_get_the_current_versions(system: System) -> None:
+async def test_new_topics_get_the_current_versions(applier: System) -> None:
+    system = applier
     first = await system.deploy("parser", "a")
     await system.deploy("parser", "b")
     await system.deploy("lexer", "x")

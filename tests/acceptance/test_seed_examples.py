@@ -6,13 +6,14 @@ The blocking API needs no other change; for the async API the calls get an `awai
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from textwrap import indent
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -65,97 +66,113 @@ async def system(
         yield running
 
 
-@pytest.fixture(params=["blocking", "async"])
-def run(
-    request: pytest.FixtureRequest, system: System, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Any]:
-    """Provide a function that runs an example; it returns all names after it and the output."""
+class Examples:
+    """The examples, run with one of the two APIs."""
 
-    async def run_async(text: str, names: dict[str, Any]) -> None:
+    def __init__(self, api: str, system: System, capsys: pytest.CaptureFixture[str]) -> None:
+        self._api, self._system, self._capsys = api, system, capsys
+
+    async def run(self, heading: str, **names: Any) -> tuple[dict[str, Any], str]:
+        """Run an example; return all names after it, and what it printed."""
+        text = example(heading)
+        if self._api == "async":
+            await self._run_async(text, names)
+        else:
+            await asyncio.to_thread(self._run_blocking, text, names)
+        return names, self._capsys.readouterr().out
+
+    async def _run_async(self, text: str, names: dict[str, Any]) -> None:
         text = text.replace(IMPORT, "from rollguard import ToolVersionManager")
         text = re.sub(r"(?<!= )((?:self\.)?version_manager\.\w+\()", r"await \1", text)
         text = re.sub(r"= ((?:self\.)?version_manager\.\w+\()", r"= await \1", text)
-        async with rollguard.ToolVersionManager(system.settings) as manager:
+        async with rollguard.ToolVersionManager(self._system.settings) as manager:
             names.setdefault("version_manager", manager)
             exec(f"async def _example():\n{indent(text, '    ')}\n    return locals()", names)
             names |= await names["_example"]()
             if names["version_manager"] is not manager:
                 await names["version_manager"].close()
 
-    def run_blocking(text: str, names: dict[str, Any]) -> None:
+    def _run_blocking(self, text: str, names: dict[str, Any]) -> None:
         text = text.replace(IMPORT, "from rollguard.blocking import ToolVersionManager")
-        with closing(blocking.ToolVersionManager(system.settings)) as manager:
+        with closing(blocking.ToolVersionManager(self._system.settings)) as manager:
             names.setdefault("version_manager", manager)
             exec(text, names)
             if names["version_manager"] is not manager:
                 names["version_manager"].close()
 
-    async def run_it(heading: str, **names: Any) -> tuple[dict[str, Any], str]:
-        text = example(heading)
-        if request.param == "async":
-            await run_async(text, names)
-        else:
-            await asyncio.to_thread(run_blocking, text, names)
-        return names, capsys.readouterr().out
 
-    return run_it
-
-
-async def test_create_version_manually(run: Callable[..., Any], system: System) -> None:
-    names, _ = await run(
-        "Create Version Manually", execution_store=system.settings, tool_code="x = 1\n"
-    )
-    assert names["version_id"] == 4
-    [row] = await system.query("SELECT * FROM tool_versions WHERE version_id = 4")
-    assert row["improvement_type"] == "bug_fix"
-    assert row["improvement_reason"] == "Fixed timeout issue"
+@pytest.mark.parametrize("api", ["blocking", "async"])
+async def test_the_examples_of_version_management(
+    api: str, system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run one example after the other: all are about versions 1, 2 and 3 of `my_tool`."""
+    examples = Examples(api, system, capsys)
+    await show_the_history(examples)
+    await compare_versions(examples)
+    await check_fast_rollback_triggers(examples, system)
+    await show_a_version_without_executions(examples, system)
+    await roll_back(examples, system)
+    await create_a_version(examples, system)
+    await improve_autonomously(system)
 
 
-async def test_get_version_history(run: Callable[..., Any]) -> None:
-    _, printed = await run("Get Version History")
+async def current_version(system: System) -> asyncpg.Record:
+    [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
+    return row
+
+
+async def show_the_history(examples: Examples) -> None:
+    _, printed = await examples.run("Get Version History")
     assert "Version 3:\n  Created: 20" in printed
     assert "By: human\n  Success rate: 75.0%\n  Executions: 4\n" in printed
     assert printed.index("Version 3") < printed.index("Version 2") < printed.index("Version 1")
 
 
-async def test_a_version_without_executions_has_a_rate_to_print(
-    run: Callable[..., Any], system: System
-) -> None:
-    await system.deploy("my_tool", "x = 2\n")
-    _, printed = await run("Get Version History")
-    assert "Success rate: nan%\n  Executions: 0\n" in printed
-
-
-async def test_compare_versions(run: Callable[..., Any]) -> None:
-    _, printed = await run("Compare Versions")
+async def compare_versions(examples: Examples) -> None:
+    _, printed = await examples.run("Compare Versions")
     assert "-def execute(text):\n" in printed
     assert "+def execute(text, limit=10):\n" in printed
     assert "  Version 1: 75.0%\n  Version 2: 80.0%\n  Change: +5.0%\n" in printed
     assert "Breaking change" not in printed, "an optional parameter breaks no call"
 
 
-async def test_rollback_to_version(run: Callable[..., Any], system: System) -> None:
-    _, printed = await run("Rollback to Version")
-    assert "✅ Rolled back to version 2\n" in printed
-    [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
-    assert row["version_number"] == 2
-    _, printed = await run("Rollback to Version")
-    assert "❌ Rollback failed: v2 (id 2) of 'my_tool' is the current one already" in printed
-
-
-async def test_check_fast_rollback_triggers(run: Callable[..., Any], system: System) -> None:
-    names, printed = await run("Check Fast Rollback Triggers")
+async def check_fast_rollback_triggers(examples: Examples, system: System) -> None:
+    names, printed = await examples.run("Check Fast Rollback Triggers")
     assert "🚨 Immediate rollback needed!\n   Reason: signature_change\n" in printed
     assert names["details"]["failures"] == 2
-    [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
-    assert row["version_number"] == 2
+    assert (await current_version(system))["version_number"] == 2
     [command] = await system.query("SELECT * FROM rollbacks")
     assert command["command_id"] == automatic_command_id("my_tool", 3, 3, 1)
     assert (command["tier"], command["reason"]) == ("immediate", "signature_change")
     assert json.loads(command["details"]) == names["details"] | {"attempt": 1}
 
 
-async def test_the_autonomous_improvement_neuron(system: System) -> None:
+async def show_a_version_without_executions(examples: Examples, system: System) -> None:
+    assert (await system.deploy("my_tool", "x = 2\n")).version_number == 4
+    _, printed = await examples.run("Get Version History")
+    assert "Success rate: nan%\n  Executions: 0\n" in printed
+
+
+async def roll_back(examples: Examples, system: System) -> None:
+    _, printed = await examples.run("Rollback to Version")
+    assert "✅ Rolled back to version 2\n" in printed
+    assert (await current_version(system))["version_number"] == 2
+    _, printed = await examples.run("Rollback to Version")
+    assert "❌ Rollback failed: v2 (id 2) of 'my_tool' is the current one already" in printed
+
+
+async def create_a_version(examples: Examples, system: System) -> None:
+    names, _ = await examples.run(
+        "Create Version Manually", execution_store=system.settings, tool_code="x = 1\n"
+    )
+    assert names["version_id"] == 5
+    current = await current_version(system)
+    assert current["version_id"] == 5
+    assert current["improvement_type"] == "bug_fix"
+    assert current["improvement_reason"] == "Fixed timeout issue"
+
+
+async def improve_autonomously(system: System) -> None:
     self = SimpleNamespace()
     deployment: dict[str, Any] = {}
     names: dict[str, Any] = {
@@ -170,10 +187,10 @@ async def test_the_autonomous_improvement_neuron(system: System) -> None:
         text = example("Autonomous Improvement Neuron").replace("= self.v", "= await self.v")
         exec(f"async def _example():\n{indent(text, '    ')}", names)
         await names["_example"]()
-    assert deployment["version_id"] == 4
-    [row] = await system.query("SELECT * FROM tool_versions WHERE is_current")
-    assert (row["created_by"], row["previous_version_id"]) == ("autonomous", 3)
-    assert row["improvement_reason"] == "it took the wrong end"
+    assert deployment["version_id"] == 6
+    current = await current_version(system)
+    assert (current["created_by"], current["previous_version_id"]) == ("autonomous", 5)
+    assert current["improvement_reason"] == "it took the wrong end"
 
 
 @pytest.mark.parametrize("module", [rollguard, blocking])

@@ -4,9 +4,8 @@ import asyncio
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final, NamedTuple
@@ -59,26 +58,30 @@ async def rollguard(
         return CommandResult(code, out.read().decode(), _WAITING.sub("", err.read().decode()))
 
 
-def on_terminal(*words: str, env: Mapping[str, str], typed: str = "") -> CommandResult:
+async def on_terminal(*words: str, env: Mapping[str, str], typed: str = "") -> CommandResult:
     """Run ``rollguard WORDS`` on a terminal where a person types; ``out`` is all that it shows."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "rollguard", *words]
-    given = {**env, "TERM": "xterm-256color"}
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=given
-    ) as process:
-        os.close(theirs)
-        os.write(ours, typed.encode())
-        printed = b""
-        while True:
-            try:
-                part = os.read(ours, 65_536)
-            except OSError:  # the other side was closed
-                break
-            printed += part
-        code = process.wait(30)
+    program = await Program.start(
+        *("rollguard", *words),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**env, "TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    printed = await asyncio.to_thread(_all_shown, ours)
     os.close(ours)
+    code = await asyncio.wait_for(program.wait(), 30)
     return CommandResult(code, printed.decode().replace("\r\n", "\n"), "")
+
+
+def _all_shown(terminal: int) -> bytes:
+    shown = b""
+    with suppress(OSError):  # the other side was closed
+        while part := os.read(terminal, 65_536):
+            shown += part
+    return shown
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -30,6 +30,9 @@ class System(Workers):
         self.producer = AIOKafkaProducer(
             bootstrap_servers=list(settings.kafka_brokers), max_request_size=MAX_REQUEST_BYTES
         )
+        self._is_connected = False
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._one_query = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
@@ -59,11 +62,14 @@ class System(Workers):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Run the producer."""
+        """Run the producer, and keep a connection to Postgres."""
         await self.producer.start()
+        self._is_connected = True
         try:
             yield
         finally:
+            self._is_connected = False
+            await self._close_connection()
             await self.producer.stop()
 
     async def send(
@@ -142,12 +148,22 @@ class System(Workers):
             await consumer.stop()
 
     async def query(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        dsn = self.settings.postgres_dsn.get_secret_value()
-        connection = await asyncpg.connect(dsn, statement_cache_size=0)  # a pooler may be before it
-        try:
-            return list(await connection.fetch(sql, *args))
-        finally:
-            await connection.close()
+        """Return the rows of a query, on a connection that is kept for the next one."""
+        async with self._one_query:
+            if self._connection is None or self._connection.is_closed():
+                dsn = self.settings.postgres_dsn.get_secret_value()
+                # a pooler may be before it
+                self._connection = await asyncpg.connect(dsn, statement_cache_size=0)
+            try:
+                return list(await self._connection.fetch(sql, *args))
+            finally:
+                if not self._is_connected:
+                    await self._close_connection()
+
+    async def _close_connection(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
     async def executions_recorded(self, tool: str, count: int) -> None:
         """Return when the recorder has ``count`` executions of the tool."""

@@ -1,104 +1,90 @@
-"""The command line as a subprocess: from `up` to `health`, and its error messages."""
+"""The command line as a subprocess: from `deploy` to `health`, and its error messages."""
 
 import asyncio
 import json
 import os
-import signal
+import shlex
 import socket
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from rollguard.embedded.ports import free_port
 from tests.support.command_line import rollguard
+from tests.support.programs.program import Program
 from tests.support.system import System
 from tests.support.waiting import until
 
 
-@pytest_asyncio.fixture
-async def up() -> AsyncIterator[dict[str, str]]:
-    """Run `rollguard up`, and provide the variables that it prints."""
-    port = str(free_port())
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", "up"),
-        stdout=asyncio.subprocess.PIPE,
-        env={**env, "ROLLGUARD_WEB_PORT": port},
-    )
-    assert process.stdout is not None
-    printed: dict[str, str] = {}
-    async with asyncio.timeout(50):
-        while (line := (await process.stdout.readline()).decode()) and "Ctrl-C" not in line:
-            if line.startswith("export "):
-                name, _, value = line.removeprefix("export ").strip().partition("=")
-                printed[name] = value.strip("'")
-    yield printed
-    process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), 20) == 0
-
-
-@pytest.mark.timeout(180)
-async def test_from_up_to_health(up: dict[str, str], tmp_path: Path) -> None:
+async def test_from_deploy_to_health(shared_system: System, tool: str, tmp_path: Path) -> None:
+    env = shared_system.environment()
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
     good.write_text("def execute(x):\n    return x\n# 数 🛡\r\n")
     bad.write_text("def execute(x, limit):\n    return x\n", "utf-8-sig")
 
-    first = await rollguard("deploy", "parser", str(good), "--json", env=up)
+    first = await rollguard("deploy", tool, str(good), "--json", env=env)
     assert first.code == 0, first.err
     version = json.loads(first.out)
     assert (version["version_number"], version["is_current"]) == (1, True)
     assert version["success_rate"] is None
     second = await rollguard(
-        *("deploy", "parser", str(bad), "--by", "autonomous", "--type", "bug_fix"),
+        *("deploy", tool, str(bad), "--by", "autonomous", "--type", "bug_fix"),
         *("--reason", "faster", "--json"),
-        env=up,
+        env=env,
     )
     broken = json.loads(second.out)
     assert broken["improvement_reason"] == "faster"
     assert broken["code"] == bad.read_text("utf-8-sig")
     assert broken["breaking_changes"] == ["execute() needs a new parameter 'limit'."]
 
-    assert (await rollguard("record", "parser", "--ok", env=up)).code == 0
+    assert (await rollguard("record", tool, "--ok", env=env)).code == 0
     lines = [
         {
-            "execution_id": f"00000000-0000-4000-8000-00000000000{number}",
-            "tool_name": "parser",
+            "execution_id": str(uuid4()),
+            "tool_name": tool,
             "success": False,
             "error": "TypeError: missing 1 required positional argument: 'limit'",
             "executed_at": "2026-01-01T00:00:00Z",
         }
-        for number in range(2)
+        for _ in range(2)
     ]
     jsonl = "\n".join(json.dumps(line) for line in lines) + "\nnonsense\n"
-    recorded = await rollguard("record", "--jsonl", "-", env=up, stdin=jsonl.encode("utf-8-sig"))
+    recorded = await rollguard("record", "--jsonl", "-", env=env, stdin=jsonl.encode("utf-8-sig"))
     assert recorded.code == 1
     assert "line 3" in recorded.err
     for _ in range(2):
-        result = await rollguard("record", "parser", "--error", "TypeError: limit", env=up)
+        result = await rollguard("record", tool, "--error", "TypeError: limit", env=env)
         assert result.code == 0, result.err
 
+    query = "SELECT FROM tool_versions WHERE version_id = $1 AND is_current"
+
     async def rolled_back() -> bool:
-        current = await rollguard("current", "parser", "--json", env=up)
-        return bool(json.loads(current.out)["version_id"] == version["version_id"])
+        return bool(await shared_system.query(query, version["version_id"]))
 
     await until(rolled_back)
-    history = json.loads((await rollguard("history", "parser", "--json", env=up)).out)
+    current = await rollguard("current", tool, "--json", env=env)
+    assert json.loads(current.out)["version_id"] == version["version_id"]
+    history = json.loads((await rollguard("history", tool, "--json", env=env)).out)
     assert [each["version_number"] for each in history] == [2, 1]
-    shown = await rollguard("show", "parser", str(version["version_id"]), "--json", env=up)
+    shown = await rollguard("show", tool, str(version["version_id"]), "--json", env=env)
     assert json.loads(shown.out)["code"] == good.read_bytes().decode()
-    health = json.loads((await rollguard("health", "parser", "--json", env=up)).out)
+
+    async def judged() -> bool:  # the versions are in Postgres before the detector reads of them
+        status, health = await shared_system.health(tool)
+        return status == 200 and health["version_id"] == version["version_id"]
+
+    await until(judged)
+    health = json.loads((await rollguard("health", tool, "--json", env=env)).out)
     assert health["version_id"] == version["version_id"]
-    check = json.loads((await rollguard("check", "parser", "--json", env=up)).out)
+    check = json.loads((await rollguard("check", tool, "--json", env=env)).out)
     assert check == {"needs_rollback": False, "tier": None, "reason": None, "details": {}}
     forward = await rollguard(
-        *("rollback", "parser", str(broken["version_id"]), "--reason", "try again", "--json"),
-        env=up,
+        *("rollback", tool, str(broken["version_id"]), "--reason", "try again", "--json"),
+        env=env,
     )
     assert (forward.code, json.loads(forward.out)["status"]) == (0, "applied")
-    again = await rollguard("rollback", "parser", str(broken["version_id"]), env=up)
+    again = await rollguard("rollback", tool, str(broken["version_id"]), env=env)
     assert again.code == 1
     assert "already_current" in again.err
 
@@ -132,24 +118,28 @@ async def test_the_commands_of_the_readme_work(shared_system: System, tmp_path: 
     block = readme.partition("## Use it")[2].partition("```console\n")[2].partition("```")[0]
     lines = [line.removeprefix("$ ") for line in block.splitlines()]
     assert len(lines) == 9
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-ec", "\n".join(lines[:6])),
-        env={**env, "PATH": path},
-        cwd=tmp_path,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+    async def type_in(line: str) -> str:
+        if not line.startswith("rollguard "):
+            shell = await asyncio.create_subprocess_exec("bash", "-c", line, cwd=tmp_path)
+            assert await shell.wait() == 0
+            return ""
+        result = await rollguard(*shlex.split(line)[1:], env=env, cwd=tmp_path)
+        assert result.code == 0, (line, result)
+        return result.out
+
+    for line in lines[:6]:
+        await type_in(line)
+    query = "SELECT version_number FROM tool_versions WHERE tool_name = 'words' AND is_current"
 
     async def first_is_current_again() -> bool:
-        current = await rollguard("current", "words", "--json", env=env)
-        return bool(json.loads(current.out)["version_number"] == 1)
+        [current] = await shared_system.query(query)
+        return bool(current["version_number"] == 1)
 
     await until(first_is_current_again)
     for line in lines[6:]:
-        result = await rollguard(*line.split()[1:], env=env)
-        assert result.code == 0
-        assert "words" in result.out or "version" in result.out
+        shown = await type_in(line)
+        assert "words" in shown or "version" in shown
 
 
 async def test_error_messages_name_bad_settings_and_hide_secrets(tmp_path: Path) -> None:
@@ -166,25 +156,28 @@ async def test_a_worker_waits_for_its_broker_and_stops_on_a_signal(tmp_path: Pat
     with socket.socket() as nobody:  # it does not listen, and no other server gets its port
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "rollguard", "worker", "detector"),
-            stderr=asyncio.subprocess.PIPE,
-            env={
-                **os.environ,
-                "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}",
-                "ROLLGUARD_WEB_PORT": "0",
-            },
-            cwd=tmp_path,
-        )
-        assert process.stderr is not None
-        async with asyncio.timeout(20):
-            line = ""
-            while f"waiting for Kafka: 127.0.0.1:{port} does not answer" not in line:
-                line = (await process.stderr.readline()).decode()
-                assert line, "the worker ended"
-                assert "Traceback" not in line
-        process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        output = tmp_path / "output"
+        with output.open("wb") as to:
+            worker = await Program.start(
+                *("rollguard", "worker", "detector"),
+                stdout=to,
+                stderr=to,
+                env={
+                    **os.environ,
+                    "ROLLGUARD_KAFKA_BROKERS": f"127.0.0.1:{port}",
+                    "ROLLGUARD_WEB_PORT": "0",
+                },
+                folder=tmp_path,
+            )
+
+        async def waits() -> bool:
+            assert worker.returncode is None, "the worker ended"
+            return f"waiting for Kafka: 127.0.0.1:{port} does not answer" in output.read_text()
+
+        await until(waits)
+        worker.terminate()
+        assert await asyncio.wait_for(worker.wait(), 10) == 0
+        assert "Traceback" not in output.read_text()
 
 
 async def test_workers_name_missing_topics_and_a_missing_schema(

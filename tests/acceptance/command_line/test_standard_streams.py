@@ -55,11 +55,15 @@ async def test_arguments_that_are_no_text(verb: str) -> None:
     require_one_line(await rollguard(*verb.split(), "\udcff", env={}), "not UTF-8")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-async def test_closed_streams(verb: str) -> None:
+@pytest.mark.parametrize("words", [(), ("show",), ("keys", "list")])
+async def test_help_on_useless_streams(words: tuple[str, ...]) -> None:
+    """Streams are opened before a verb is chosen: one verb, one of a group, and none."""
     for stream, name in (("stdin", "input"), ("stdout", "output")):
-        result = await rollguard(*verb.split(), "--help", env={}, closed=[stream])
+        result = await rollguard(*words, "--help", env={}, closed=[stream])
         require_one_line(result, f"the standard {name} is closed")
+    with full() as device:
+        result = await rollguard(*words, "--help", env={}, stdout=device)
+        require_one_line(result, "cannot be written: No space left")
 
 
 async def test_without_stderr_only_the_exit_code_speaks() -> None:
@@ -67,11 +71,9 @@ async def test_without_stderr_only_the_exit_code_speaks() -> None:
     assert (blind.code, blind.out, blind.err) == (2, "", "")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-async def test_help_that_cannot_be_written(verb: str) -> None:
-    with full() as device:
-        result = await rollguard(*verb.split(), "--help", env={}, stdout=device)
-        require_one_line(result, "cannot be written: No space left")
+@pytest.fixture(scope="module")
+def env(_three_roles: Workers) -> dict[str, str]:
+    return _three_roles.environment()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -108,7 +110,7 @@ async def arguments(
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in RUN_ON])
 async def test_output_that_cannot_be_written(
-    verb: str, shared_system: System, arguments: dict[str, str]
+    verb: str, arguments: dict[str, str], env: dict[str, str]
 ) -> None:
     command = verbs()[verb]
     words = verb.split()
@@ -120,7 +122,6 @@ async def test_output_that_cannot_be_written(
     if verb == "record":
         words += [arguments["tool"], "--ok"]
     words += ["--yes"] if "--yes" in options_of(command) else []
-    env = shared_system.environment()
     with full() as device, unread() as pipe:
         for output, more in ((device, []), (pipe, ["--json"])):
             if not options_of(command).issuperset(more):

@@ -42,7 +42,9 @@ async def two_versions(shared_system: System, tool: str) -> AsyncIterator[Tool]:
     yield Tool(tool, first.version_id, second.version_id, shared_system.environment())
 
 
-async def test_code_and_diffs_in_a_pipe_are_as_they_are(two_versions: Tool) -> None:
+async def test_a_pipe_gets_code_as_it_is_and_a_terminal_obeys_and_cuts_nothing(
+    two_versions: Tool,
+) -> None:
     tool, env = two_versions.name, two_versions.env
     shown = (await rollguard("show", tool, "v2", env=env)).out
     assert shown.endswith(f"\n\n{CODE}")
@@ -50,12 +52,8 @@ async def test_code_and_diffs_in_a_pipe_are_as_they_are(two_versions: Tool) -> N
     found = json.loads((await rollguard("compare", tool, "v1", "v2", "--json", env=env)).out)
     assert compared.endswith(found["code_diff"])
     assert f"\n+{CODE.splitlines()[0]}\r\n" in compared
-
-
-async def test_a_terminal_obeys_nothing_and_cuts_nothing(two_versions: Tool) -> None:
-    tool, env = two_versions.name, two_versions.env
     for words in (("show", tool, "v2"), ("compare", tool, "v1", "v2")):
-        shown = on_terminal(*words, env=env).out
+        shown = (await on_terminal(*words, env=env)).out
         assert "\\u202e␛[31m" in shown
         assert ":smile:" in shown
         assert "[bold]x[/bold]" in shown

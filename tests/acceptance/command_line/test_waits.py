@@ -110,12 +110,8 @@ async def test_a_person_is_told_what_a_verb_waits_for(
         await system.stop_all()
         file = tmp_path / "three.py"
         file.write_text("three = 3\n")
-        for words, what, known in (
-            (("rollback", "words", "1"), "command", None),
-            (("deploy", "words", str(file)), "deployment", None),
-            (("approve", held), "command", held),
-            (("dismiss", held[:9], "--reason", "no"), "command", held),
-        ):
+
+        async def waits_for(what: str, *words: str, known: str | None = None) -> None:
             async with running(system, tmp_path, *words, ROLLGUARD_WAIT_S="3") as verb:
                 assert await verb.program.wait() == 1
                 notice, error = verb.err.splitlines()
@@ -124,6 +120,13 @@ async def test_a_person_is_told_what_a_verb_waits_for(
             assert notice == f"{begin}{named}, from an applier"
             assert known in (None, named)
             assert error.endswith(f"The {what} {named} may still be carried out")
+
+        await asyncio.gather(
+            waits_for("command", "rollback", "words", "1"),
+            waits_for("deployment", "deploy", "words", str(file)),
+            waits_for("command", "approve", held, known=held),
+            waits_for("command", "dismiss", held[:9], "--reason", "no", known=held),
+        )
 
 
 async def _held(system: System) -> str:

@@ -9,6 +9,7 @@ other end of FD is closed, which also happens when the tests are killed.
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -164,5 +165,7 @@ if __name__ == "__main__":
         for stream in program["closed"]:
             os.close(("stdin", "stdout", "stderr").index(stream))
             setattr(sys, stream, None)  # as Python does it at its start
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.isatty():
+            sys.stdout.reconfigure(line_buffering=True)  # this, too
         sys.argv = [program["module"], *program["arguments"]]
         ending.run(program["module"])
