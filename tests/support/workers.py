@@ -30,9 +30,13 @@ class Workers:
 
     @classmethod
     async def prepared(
-        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = 50
+        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = 100
     ) -> Self:
-        """Create topics and schema; the workers are still to be started."""
+        """Create topics and schema; the workers are still to be started.
+
+        They ask often enough for tests to be quick, and no more often: the embedded broker is busy
+        with the fetches of workers that wait.
+        """
         port = free_port()
         settings = load_settings(
             kafka_brokers=brokers,
