@@ -1,9 +1,8 @@
-"""The demo, run to its end and interrupted."""
+"""The demo, run to its end. For Ctrl-C see ``test_ctrl_c.py``."""
 
 import asyncio
 import os
 import re
-import signal
 import sys
 from pathlib import Path
 
@@ -63,18 +62,4 @@ async def test_the_demo_runs_as_expected(folder: Path, tmp_path: Path) -> None:
         assert expected in text
     assert "exception was never retrieved" not in text
     assert len(re.findall(r"\bas expected\b", text)) == 11
-    assert left_behind(folder) == []
-
-
-@pytest.mark.timeout(90)
-async def test_ctrl_c_late_leaves_nothing_behind(folder: Path) -> None:
-    """For the moments before see ``tests/acceptance/test_ctrl_c.py``."""
-    demo = await start_demo(folder)
-    assert demo.stdout is not None
-    async with asyncio.timeout(60):
-        while "all run" not in (line := (await demo.stdout.readline()).decode()):
-            assert line, "the demo ended before"
-    demo.send_signal(signal.SIGINT)
-    await asyncio.wait_for(demo.communicate(), 20)
-    assert demo.returncode == 130
     assert left_behind(folder) == []

@@ -90,39 +90,45 @@ OTHER_SERVERS = {
 }
 
 
-@pytest.mark.timeout(150)
-async def test_two_stand_side_by_side_and_neither_takes_the_other_for_its_own(
-    tmp_path: Path,
-) -> None:
-    """The second one is told of other servers, which it ignores, and of rules, which it keeps."""
+@pytest.mark.timeout(200)
+async def test_two_stand_side_by_side_and_one_ends_with_its_workers(tmp_path: Path) -> None:
+    """Neither takes the other for its own; then a worker of the second one ends again and again.
+
+    The second one is told of other servers, which it ignores, and of rules, which it keeps.
+    """
     code = tmp_path / "tool.py"
     code.write_text("def execute(x):\n    return x\n")
     named = tmp_path / "named.env"
     named.write_text("ROLLGUARD_POLICY=guarded\n")
-    async with (
-        running_up() as first,
-        running_up(ROLLGUARD_ENV_FILE=str(named), **OTHER_SERVERS) as second,
-    ):
-        assert set(first.urls) == set(first.logs) == set(ROLES)
-        assert not set(first.urls.values()) & set(second.urls.values())
-        assert all(log.read_text() for log in second.logs.values())
-        env = _environment(**first.variables)
-        assert (await rollguard("deploy", "parser", str(code), env=env)).code == 0
+    async with running_up(ROLLGUARD_ENV_FILE=str(named), **OTHER_SERVERS) as second:
+        async with running_up() as first:
+            await _are_strangers(first, second, code)
+        await _ends_with_its_recorder(second)
+    assert all(is_free(int(url.rpartition(":")[2])) for url in second.urls.values())
+    assert not second.logs["recorder"].exists()
 
-        async def judged() -> bool:
-            return (await rollguard("check", "parser", env=env)).code == 0
 
-        await until(judged)
-        await _judges_by_guarded(second, code)
-        crossed = env | {"ROLLGUARD_DETECTOR_URL": second.variables["ROLLGUARD_DETECTOR_URL"]}
-        answer = await rollguard("check", "parser", env=crossed)
-        assert answer.code == 1
-        assert "belongs to another system than ours" in answer.err
+async def _are_strangers(first: Up, second: Up, code: Path) -> None:
+    assert set(first.urls) == set(first.logs) == set(ROLES)
+    assert not set(first.urls.values()) & set(second.urls.values())
+    assert all(log.read_text() for log in second.logs.values())
+    env = _environment(**first.variables)
+    assert (await rollguard("deploy", "parser", str(code), env=env)).code == 0
 
-        port = first.urls["detector"].rpartition(":")[2]
-        taken = await rollguard("up", env=_environment(ROLLGUARD_WEB_PORT=port))
-        assert (taken.code, taken.out) == (1, "")
-        assert f"ROLLGUARD_WEB_PORT {port} is taken" in taken.err
+    async def judged() -> bool:
+        return (await rollguard("check", "parser", env=env)).code == 0
+
+    await until(judged)
+    await _judges_by_guarded(second, code)
+    crossed = env | {"ROLLGUARD_DETECTOR_URL": second.variables["ROLLGUARD_DETECTOR_URL"]}
+    answer = await rollguard("check", "parser", env=crossed)
+    assert answer.code == 1
+    assert "belongs to another system than ours" in answer.err
+
+    port = first.urls["detector"].rpartition(":")[2]
+    taken = await rollguard("up", env=_environment(ROLLGUARD_WEB_PORT=port))
+    assert (taken.code, taken.out) == (1, "")
+    assert f"ROLLGUARD_WEB_PORT {port} is taken" in taken.err
 
 
 async def _judges_by_guarded(up: Up, code: Path) -> None:
@@ -136,25 +142,22 @@ async def _judges_by_guarded(up: Up, code: Path) -> None:
     await until(judged)
 
 
-@pytest.mark.timeout(150)
-async def test_a_worker_that_ends_is_started_again_three_times() -> None:
-    async with running_up() as up:
-        for start in range(1, 5):
-            await until(lambda: _runs(up, "recorder"))
-            recorder = up.worker("recorder")
-            assert recorder is not None
-            recorder.kill()
-            while "the recorder ended with -9" not in (line := await up.next_error()):
-                assert line, "it ended"
-                if start == 4:
-                    break
-            if start < 4:
-                assert f"start {start} of 3" in line
-        assert "recorder: ended with -9" in line
-        assert "it ended 4 times" in line
-        assert await asyncio.wait_for(up.process.wait(), 20) == 1
-    assert all(is_free(int(url.rpartition(":")[2])) for url in up.urls.values())
-    assert not up.logs["recorder"].exists()
+async def _ends_with_its_recorder(up: Up) -> None:
+    """Kill the recorder each time it has started; after three more starts all ends."""
+    for start in range(1, 5):
+        await until(lambda: _runs(up, "recorder"))
+        recorder = up.worker("recorder")
+        assert recorder is not None
+        recorder.kill()
+        while "the recorder ended with -9" not in (line := await up.next_error()):
+            assert line, "it ended"
+            if start == 4:
+                break
+        if start < 4:
+            assert f"start {start} of 3" in line
+    assert "recorder: ended with -9" in line
+    assert "it ended 4 times" in line
+    assert await asyncio.wait_for(up.process.wait(), 20) == 1
 
 
 async def _runs(up: Up, role: str) -> bool:
