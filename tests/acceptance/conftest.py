@@ -24,9 +24,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _guarded_roles(start_roles: Start) -> AsyncIterator[Workers]:
-    async with start_roles(
-        "detector", "applier", "recorder", ROLLGUARD_POLICY="guarded"
+async def _guarded_roles(start_shared: Start, embedded_broker: str) -> AsyncIterator[Workers]:
+    async with start_shared(
+        embedded_broker, "detector", "applier", "recorder", ROLLGUARD_POLICY="guarded"
     ) as workers:
         yield workers
 

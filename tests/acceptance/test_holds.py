@@ -22,9 +22,10 @@ pytestmark = pytest.mark.timeout(150)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _holding(start_roles: Start) -> AsyncIterator[Workers]:
+async def _holding(start_shared: Start, embedded_broker: str) -> AsyncIterator[Workers]:
     """Hold what the detector decides for one reason; what is held of `quick` expires after 1 s."""
-    async with start_roles(
+    async with start_shared(
+        embedded_broker,
         *("detector", "applier", "recorder"),
         ROLLGUARD_HOLD="consecutive_failures",
         ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}}',

@@ -80,7 +80,9 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+@pytest.fixture(
+    scope="module", params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)]
+)
 def kafka(request: pytest.FixtureRequest) -> str:
     """Return bootstrap servers. The test runs on the embedded broker and on Apache Kafka."""
     name = "apache_kafka" if request.param == "apache" else "embedded_broker"

@@ -14,7 +14,10 @@ from tests.support.messages import deployment, execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-VICTIM, ATTACKER = "parser", "evil"
+
+@pytest.fixture
+def system(shared_on_each: System) -> System:
+    return shared_on_each
 
 
 def command(tool: str, **fields: Any) -> RollbackCommand:
@@ -76,71 +79,75 @@ async def trusted(system: System, tool: str) -> list[bool]:
 
 
 @pytest.mark.timeout(180)
-async def test_another_tool_used_them_first(system: System) -> None:
+async def test_another_tool_used_them_first(system: System, tool: str) -> None:
     topics = system.topics
-    good = await system.deploy(VICTIM, "good = 1")
-    request = deployment(VICTIM, "bad = 2", created_by="autonomous")
+    victim, attacker = tool, f"evil-{tool}"
+    good = await system.deploy(victim, "good = 1")
+    request = deployment(victim, "bad = 2", created_by="autonomous")
     stolen = {"deployment_id": request.deployment_id}
-    await system.send(topics.deployments, ATTACKER, deployment(ATTACKER, "evil = 1", **stolen))
+    await system.send(topics.deployments, attacker, deployment(attacker, "evil = 1", **stolen))
     # With the attacker's key, and with the victim's, but too large: both are bad records.
-    await system.send(topics.deployments, ATTACKER, deployment(VICTIM, "evil = 2", **stolen))
-    await system.send(topics.deployments, VICTIM, deployment(VICTIM, "x" * 600_000, **stolen))
-    assert len(await system.records(topics.dead_letters, 2)) == 2
-    await created(system, deployment(ATTACKER, "evil = 1", **stolen))
+    await system.send(topics.deployments, attacker, deployment(victim, "evil = 2", **stolen))
+    await system.send(topics.deployments, victim, deployment(victim, "x" * 600_000, **stolen))
+    for key in (attacker, victim):
+        assert len(await system.records(topics.dead_letters, 1, key)) == 1
+    await created(system, deployment(attacker, "evil = 1", **stolen))
 
-    await system.send(topics.deployments, VICTIM, request)
+    await system.send(topics.deployments, victim, request)
     bad = await created(system, request)
     assert bad.version_id is not None
     assert (bad.version_number, bad.activation) == (2, 2)
 
-    command_id = automatic_command_id(VICTIM, bad.version_id, 2, 1)
-    runs = [execution(VICTIM, "ValueError: no", version_id=bad.version_id) for _ in range(3)]
+    command_id = automatic_command_id(victim, bad.version_id, 2, 1)
+    runs = [execution(victim, "ValueError: no", version_id=bad.version_id) for _ in range(3)]
     automatic = {"tier": "fast", "reason": "complete_failure"}
     await system.send(
         topics.commands,
-        ATTACKER,
-        command(ATTACKER, command_id=command_id),
-        command(ATTACKER, command_id=command_id, **automatic),
+        attacker,
+        command(attacker, command_id=command_id),
+        command(attacker, command_id=command_id, **automatic),
     )
-    await system.run(*(execution(ATTACKER, execution_id=each.execution_id) for each in runs))
-    await decided(system, ATTACKER, 2)
-    await system.executions_recorded(ATTACKER, 3)
+    await system.run(*(execution(attacker, execution_id=each.execution_id) for each in runs))
+    await decided(system, attacker, 2)
+    await system.executions_recorded(attacker, 3)
 
     await system.run(*runs)
-    outcome = await rolled_back(system, VICTIM)
+    outcome = await rolled_back(system, victim)
     assert (outcome.command_id, outcome.to_version_id) == (command_id, good.version_id)
-    assert await trusted(system, VICTIM) == [False, True]
-    await system.executions_recorded(VICTIM, 3)
+    assert await trusted(system, victim) == [False, True]
+    await system.executions_recorded(victim, 3)
     sql = "select total_executions, success_rate from tool_versions where version_id = $1"
     assert [tuple(row) for row in await system.query(sql, bad.version_id)] == [(3, 0.0)]
-    named = await command_named(system.settings, command_id.hex, VICTIM)
+    named = await command_named(system.settings, command_id.hex, victim)
     explained = await explanation_of(system.settings, named)
     assert {each.error for each in explained.executions} == {"ValueError: no"}
     assert (len(explained.executions), explained.unrecorded) == (3, [])
 
 
 @pytest.mark.timeout(180)
-async def test_a_person_used_the_id_of_an_automatic_command_first(system: System) -> None:
+async def test_a_person_used_the_id_of_an_automatic_command_first(
+    system: System, tool: str
+) -> None:
     """Of the version that is current, and of the one that will be current next."""
-    good = await system.deploy(VICTIM, "good = 1")
+    good = await system.deploy(tool, "good = 1")
     assert good.version_id is not None
     ids = [
-        automatic_command_id(VICTIM, good.version_id + 1, 2, 1),
-        automatic_command_id(VICTIM, good.version_id + 2, 3, 1),
+        automatic_command_id(tool, good.version_id + 1, 2, 1),
+        automatic_command_id(tool, good.version_id + 2, 3, 1),
     ]
     await system.send(
-        system.topics.commands, VICTIM, *(command(VICTIM, command_id=each) for each in ids)
+        system.topics.commands, tool, *(command(tool, command_id=each) for each in ids)
     )
-    await decided(system, VICTIM, 2)
-    await system.deploy(VICTIM, "bad = 2", created_by="autonomous")
-    bad = await system.deploy(VICTIM, "bad = 3", created_by="autonomous")
+    await decided(system, tool, 2)
+    await system.deploy(tool, "bad = 2", created_by="autonomous")
+    bad = await system.deploy(tool, "bad = 3", created_by="autonomous")
     assert bad.version_id == good.version_id + 2
 
-    await system.run(*(execution(VICTIM, "ValueError: no") for _ in range(3)))
-    outcome = await rolled_back(system, VICTIM)
+    await system.run(*(execution(tool, "ValueError: no") for _ in range(3)))
+    outcome = await rolled_back(system, tool)
     assert (outcome.command_id, outcome.tier) == (ids[1], "immediate")
     assert outcome.from_version_id == bad.version_id
-    assert await trusted(system, VICTIM) == [False, True, True]
+    assert await trusted(system, tool) == [False, True, True]
     rows = await system.query(
         "select tier, status, rejection from rollbacks where command_id = $1 order by issued_at",
         ids[1],
