@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from db.postgres.pool import Connection, connect
 from db.versions.reading import history
+from tests.support.cases import cases
 from tests.support.stored import command, deploy, deployment, roll_back
 
 AUTOMATIC: dict[str, Any] = {"tier": "fast", "reason": "high_failure_rate"}
@@ -150,12 +151,15 @@ async def follow(conn: Connection, steps: list[Step]) -> None:
         assert await seen(conn, tool) == model.seen()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(180)  # a difference takes its time to be made short
 def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
     with asyncio.Runner() as runner:
         conn = runner.run(connect(database_dsn))
 
-        @settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(
+            max_examples=cases(70), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
         @given(st.lists(CRASH_POINTS, min_size=10, max_size=40))
         def follows(steps: list[Step]) -> None:
             runner.run(follow(conn, steps))

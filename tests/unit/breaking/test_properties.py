@@ -12,11 +12,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import Finding, is_breaking, sentences
+from tests.support.cases import cases
+
+pytestmark = pytest.mark.exhaustive
 
 ROOT: Final = Path(__file__).parents[3]
 MODULES: Final[tuple[ModuleType, ...]] = (
@@ -101,7 +105,7 @@ def check(findings: list[Finding]) -> None:
         assert finding.line is None or finding.line >= 1
 
 
-few = settings(max_examples=250, suppress_health_check=list(HealthCheck), deadline=None)
+few = settings(max_examples=cases(250), suppress_health_check=list(HealthCheck), deadline=None)
 
 
 @few

@@ -9,10 +9,12 @@ import pytest
 
 from examples.engine.catalogue import TOOLS
 from examples.engine.files import stdlib_files
+from tests.support.cases import cases
 from tests.support.tool_process import errors_on, running_tool
 
 FILES = stdlib_files()
 NON_ASCII = [path for path in FILES if not path.read_bytes().isascii()]
+SOME = FILES[: cases(120)]
 
 GOOD = [
     *(("dependencies", 1), ("todo_comments", 1), ("complexity", 1), ("complexity", 3)),
@@ -47,19 +49,22 @@ def test_every_version_of_the_catalogue_has_a_file() -> None:
             tool.code(len(tool.changes) + 1)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("tool_name", "number"), GOOD)
 async def test_good_versions_work_on_every_file(tool_name: str, number: int) -> None:
-    files = FILES[:40] + NON_ASCII
+    files = SOME + NON_ASCII
     assert set((await errors_of(tool_name, number, files)).values()) == {None}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("tool_name", "error_type"), [("dependencies", "TypeError"), ("todo_comments", "ValueError")]
 )
 async def test_bad_versions_fail_on_every_file(tool_name: str, error_type: str) -> None:
-    assert set((await errors_of(tool_name, 2, FILES[:30])).values()) == {error_type}
+    assert set((await errors_of(tool_name, 2, SOME)).values()) == {error_type}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("tool_name", "number", "error_type", "fails_on"),
     [
@@ -70,12 +75,13 @@ async def test_bad_versions_fail_on_every_file(tool_name: str, error_type: str) 
 async def test_some_versions_fail_on_certain_files(
     tool_name: str, number: int, error_type: str, fails_on: Callable[[Path], bool]
 ) -> None:
-    files = FILES[:30] + NON_ASCII
+    files = SOME + NON_ASCII
     expected = {path: error_type if fails_on(path) else None for path in files}
     assert set(expected.values()) == {error_type, None}
     assert await errors_of(tool_name, number, files) == expected
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("tool_name", "number", "error_type"),
     [("complexity", 2, "KeyError"), ("public_api", 2, "AttributeError")],
@@ -83,12 +89,13 @@ async def test_some_versions_fail_on_certain_files(
 async def test_some_versions_fail_on_some_files(
     tool_name: str, number: int, error_type: str
 ) -> None:
-    assert set((await errors_of(tool_name, number, FILES[:60])).values()) == {error_type, None}
+    assert set((await errors_of(tool_name, number, SOME)).values()) == {error_type, None}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("tool_name", "worse"), [("longest_functions", 1), ("complexity", 2)])
 async def test_the_better_version_works_if_the_one_before_fails(tool_name: str, worse: int) -> None:
-    files = FILES[:60] + NON_ASCII
+    files = SOME + NON_ASCII
     before = await errors_of(tool_name, worse, files)
     failed = [path for path, error_type in before.items() if error_type]
     assert failed

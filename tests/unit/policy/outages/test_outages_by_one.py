@@ -5,6 +5,7 @@ attack.
 """
 
 from collections.abc import Callable
+from functools import cache
 from random import Random
 
 import pytest
@@ -97,6 +98,7 @@ def before_the_attack() -> PartitionLogWriter:
     return writer
 
 
+@cache
 def seconds_until_rollback(attack: Attack, settings: Settings = GUARDED) -> float | None:
     commands = attacked(attack, settings)
     return (commands[0][0] - BREAKS_MS) / 1_000 if commands else None

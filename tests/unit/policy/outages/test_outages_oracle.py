@@ -11,7 +11,7 @@ from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch
 from schemas.execution import Activation
 from schemas.outages import OutageRules
-from tests.support.cases import cases
+from tests.support.cases import THOROUGH
 from tests.support.policy.partition_logs import Record, random_log
 
 pytestmark = pytest.mark.exhaustive
@@ -164,7 +164,7 @@ class SlowWatch:
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_the_watch_knows_what_the_oracle_knows(which: int) -> None:
     began, deferred_records, over = 0, 0, 0
-    for seed in range(cases(60)):
+    for seed in range(60 if THOROUGH else 20):
         slow, watch = SlowWatch(RULES[which]), OutageWatch()
         for record in random_log(seed):
             timeline = watch.follow([LogRecord.of(*record)], RULES[which], slow.known_since)

@@ -12,7 +12,7 @@ from policy.decision.command import mode_of
 from schemas.errors import Misconfigured
 from schemas.rules import Rules
 from schemas.settings import load_settings
-from tests.support.cases import cases
+from tests.support.cases import THOROUGH
 from tests.support.policy.folding import assert_same_in_batches, commands_of_product, dumped
 from tests.support.policy.generated_logs import GUARDED_RULES, RULES, TOOL, built_by
 from tests.support.policy.oracle import commands_of
@@ -41,7 +41,7 @@ def test_the_oracle_issues_the_same_commands_in_the_same_modes(which: int) -> No
     rules = MODES[which]
     found: Counter[str | None] = Counter()
     both = 0
-    for seed in range(cases(200)):
+    for seed in range(200 if THOROUGH else 66):
         random = Random(f"{which}/{seed}")
         log = built_by(random, rules)
         expected = commands_of(log, rules)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, target
 
 from schemas.fields import time_of
 from schemas.rules import Rules
-from tests.support.cases import cases
+from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import commands_of_product, dumped
 from tests.support.policy.generated_logs import RULES, built_by, logs
 from tests.support.policy.oracle import Entry, commands_of
@@ -34,7 +34,7 @@ REACHABLE = [
 """By rules: what is reached often. Complete failure never is where it needs as many executions as
 consecutive failures does; four signature errors in a ring of four are four consecutive failures."""
 
-LOGS_EACH = cases(400)
+LOGS_EACH = 400 if THOROUGH else 133
 """How many seeded logs are compared under each of the rules."""
 
 

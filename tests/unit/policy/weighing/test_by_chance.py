@@ -12,9 +12,13 @@ import pytest
 from policy.state.evidence import Baseline, Evidence
 from policy.weighing.betting_tables import betting_tables_of
 from policy.weighing.weighing import condemns
+from tests.support.cases import THOROUGH, cases
 from tests.support.policy.outcomes import POLICY, baseline_of
 
 pytestmark = pytest.mark.exhaustive
+
+VERSIONS = 100 if THOROUGH else 40
+MOST_CONDEMNED = {0.01: 5, 0.03: 9} if THOROUGH else {0.01: 3, 0.03: 6}
 
 
 def draw(random: Random, rates: tuple[float, float], number: int) -> str:
@@ -58,13 +62,13 @@ def test_a_version_that_is_no_worse_is_seldom_condemned(
     rates: tuple[float, float], bound: float, size: int
 ) -> None:
     random = Random(f"{rates} {size}")
-    versions, condemned = 100, 0
-    for _ in range(versions):
+    condemned = 0
+    for _ in range(VERSIONS):
         baseline = baseline_of(draw(random, rates, size))
         log = draw(random, rates, 500)
         condemned += executions_until_condemned(log, baseline) <= 500
     # If the bound holds, more have a probability below 1 in 1,000.
-    assert condemned <= {0.01: 5, 0.03: 9}[bound]
+    assert condemned <= MOST_CONDEMNED[bound]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_a_worse_version_is_condemned_soon(
     """By the median; ``after`` is the failure rate after ``healthy`` executions."""
     random = Random(f"{before} {size} {healthy} {after}")
     found = []
-    for _ in range(150):
+    for _ in range(cases(300)):
         baseline = baseline_of(draw(random, (before, before), size))
         log = draw(random, (before, before), healthy) + draw(random, (after, after), 500)
         found.append(executions_until_condemned(log, baseline, healthy))
