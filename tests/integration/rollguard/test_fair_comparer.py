@@ -23,11 +23,11 @@ NEW = "async def execute(path): ...\n"
 
 
 async def test_slow_comparisons_delay_no_other() -> None:
-    comparer = FairComparer(CodeComparer(0.5), CodeComparer(1.0))
+    comparer = FairComparer(CodeComparer(0.5), CodeComparer(0.6))
     await comparer.start()
     slow = [comparer.begin(SLOW, f"{SLOW}X = {number}\n") for number in range(3)]
     began = time.monotonic()
-    for number in range(10):
+    for number in range(5):
         new = f"{NEW}X = {number}\n"
         assert await comparer.compare(OLD, new) == compare_code(OLD, new)
     took = time.monotonic() - began

@@ -151,8 +151,8 @@ async def test_the_recorder_is_not_held_up(
     the metrics of each version are exact.
     """
     versions = [(await deploy_all(conn, "one", tool=f"tool {n}"))[0] for n in range(20)]
-    old = _batches(versions, OLD, 150)
-    await asyncio.gather(_record_on(pool, old[:75], 0), _record_on(pool, old[75:], 1))
+    old = _batches(versions, OLD, 80)
+    await asyncio.gather(_record_on(pool, old[:40], 0), _record_on(pool, old[40:], 1))
     alone = await _record_on(pool, _batches(versions, NOW, 60), 2)
 
     pruned = Pruned(CUT)
@@ -171,7 +171,7 @@ async def test_the_recorder_is_not_held_up(
         f"prune p50 {took[30]:.1f}, max {took[-1]:.1f}; pruned {pruned.executions} "
         f"({'longer than' if busy else 'done before'} the recorder)"
     )
-    assert pruned.executions >= 29_000
+    assert pruned.executions >= 15_000
     assert took[-1] < 2_000
     rows = await conn.fetch(
         "select total_executions, pruned_executions, (select count(*) from tool_executions e"
