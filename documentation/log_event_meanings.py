@@ -85,5 +85,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "its key is valid.",
     "versions_not_kept": "The registry cannot write versions to its folder; said once until it "
     "can. It works, but without kept versions it cannot start while Kafka is away.",
-    "waiting": "Kafka or Postgres did not answer. The worker tries again.",
+    "waiting": "Kafka or Postgres did not answer, or somebody has locked a row that the recorder "
+    "writes: then `cause` names who it is. The worker tries again.",
 }

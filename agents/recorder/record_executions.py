@@ -6,11 +6,13 @@ read a second time is skipped.
 """
 
 import asyncio
+from typing import Final
 
 import structlog
 from aiokafka import TopicPartition
 
 from db.executions.recording import LogEntry, next_offset, record
+from db.postgres.blockers import naming_blockers
 from db.postgres.pool import Pool, acquire
 from schemas.errors import Misconfigured, Rejected
 from streams.broker_topics.watch import TopicWatch
@@ -25,7 +27,8 @@ from streams.waits import Waits
 
 log = structlog.get_logger()
 
-ROLE = "recorder"
+_LOCK_WAIT_MS: Final = 1_000
+"""How long a batch waits for a lock before it is said who holds it, and the batch begins anew."""
 
 
 class RecordExecutions:
@@ -63,7 +66,7 @@ class RecordExecutions:
         await self._require_same_topic(batch)
 
         async def write() -> int:
-            async with acquire(self._pool) as conn:
+            async with naming_blockers(self._pool, _LOCK_WAIT_MS), acquire(self._pool) as conn:
                 return await record(
                     conn, last.topic, last.partition, first.offset, last.offset + 1, entries
                 )

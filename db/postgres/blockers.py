@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
-from schemas.errors import RollguardError
+from schemas.errors import Locked, RollguardError
 
 _SQL: Final = blocks("postgres/blockers.sql")
 
@@ -56,13 +56,22 @@ def watched_attempt() -> WatchedAttempt | None:
 
 
 @asynccontextmanager
-async def watching_blockers(pool: Pool, wait_ms: int) -> AsyncIterator[WatchedAttempt]:
-    """Watch what the body does in transactions of ``db.postgres.locks``."""
+async def naming_blockers(pool: Pool, wait_ms: int) -> AsyncIterator[None]:
+    """Watch what the body does in transactions of ``db.postgres.locks``.
+
+    They wait for a lock for ``wait_ms``. A Locked that the body raises then says who held the lock,
+    if that was seen.
+    """
     attempt = WatchedAttempt(wait_ms)
     token = _current.set(attempt)
     looking = asyncio.ensure_future(_look(pool, attempt))
     try:
-        yield attempt
+        yield
+    except Locked as error:
+        if not attempt.blockers:
+            raise
+        named = " and ".join(each.text for each in attempt.blockers)
+        raise Locked(f"locked by {named}", error.tools) from error
     finally:
         _current.reset(token)
         looking.cancel()
@@ -74,8 +83,14 @@ async def note_session(conn: Connection) -> None:
 
     The process id that asyncpg knows may be one that a pooler has made up.
     """
+    if _current.get() is not None:
+        note_process(await conn.fetchval(_SQL["process_id"]))
+
+
+def note_process(process_id: int) -> None:
+    """Note the process of Postgres that runs the present transaction, if it is watched."""
     if (attempt := _current.get()) is not None:
-        attempt.process_ids.append(await conn.fetchval(_SQL["process_id"]))
+        attempt.process_ids.append(process_id)
 
 
 async def _look(pool: Pool, attempt: WatchedAttempt) -> None:

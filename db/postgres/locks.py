@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
-from db.postgres.blockers import note_session, watched_attempt
+from db.postgres.blockers import note_process, note_session, watched_attempt
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
@@ -35,19 +35,26 @@ _Kind = Literal["change", "publish"]
 async def _transaction(conn: Connection) -> AsyncIterator[None]:
     with postgres_errors():
         async with conn.transaction(isolation="read_committed"):
-            await note_session(conn)
             yield
+
+
+def _watched_wait_ms(otherwise: int | None) -> int | None:
+    """Return how long a watched attempt waits for a lock; ``otherwise`` if none is watched."""
+    attempt = watched_attempt()
+    return otherwise if attempt is None else attempt.wait_ms
 
 
 @asynccontextmanager
 async def bounded_transaction(conn: Connection) -> AsyncIterator[None]:
     """Run a transaction in which no statement waits longer than ``LOCK_TIMEOUT_MS`` for a lock.
 
-    Each statement sees what is committed when it starts. Raises what
+    In a watched attempt (``db.postgres.blockers``), none waits longer than the attempt does. Each
+    statement sees what is committed when it starts. Raises what
     ``db.postgres.errors.postgres_errors`` raises.
     """
+    limits = str(_watched_wait_ms(LOCK_TIMEOUT_MS)), str(IDLE_LIMIT_MS)
     async with _transaction(conn):
-        await conn.execute(_SQL["limit_waits"], str(LOCK_TIMEOUT_MS), str(IDLE_LIMIT_MS))
+        note_process(await conn.fetchval(_SQL["limit_waits"], *limits))
         yield
 
 
@@ -61,8 +68,7 @@ async def tool_transaction(
     as long as a watched attempt waits (``db.postgres.blockers``), otherwise ``TOOL_TIMEOUT_MS``.
     """
     if wait_ms is None:
-        attempt = watched_attempt()
-        wait_ms = TOOL_TIMEOUT_MS if attempt is None else attempt.wait_ms
+        wait_ms = _watched_wait_ms(TOOL_TIMEOUT_MS)
     async with _holding(conn, "change", tool_names, wait_ms):
         yield
 
@@ -97,7 +103,7 @@ async def idle_transaction(holder: Connection) -> AsyncIterator[None]:
     with it, so do the work again.
     """
     async with _transaction(holder):
-        await holder.execute(_SQL["may_be_idle"])
+        note_process(await holder.fetchval(_SQL["may_be_idle"]))
         yield
 
 
@@ -116,8 +122,8 @@ async def tool_lock(
     Retryable at the end if the connection was lost, or if it was idle for ``IDLE_LIMIT_MS``: the
     lock was lost, so do the work again.
     """
-    if wait_ms is None and (attempt := watched_attempt()) is not None:
-        wait_ms = attempt.wait_ms
+    if wait_ms is None:
+        wait_ms = _watched_wait_ms(None)
     async with _holding(holder, "publish", tool_names, wait_ms):
         yield
 
@@ -144,6 +150,7 @@ async def _holding(
     """
     for _ in range(2):
         async with _transaction(conn):
+            await note_session(conn)
             missing = await _lock(conn, kind, tool_names, wait_ms)
             if not missing:
                 yield

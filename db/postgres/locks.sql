@@ -7,7 +7,8 @@
 -- a minute. If a client stands still, the limit for idle transactions does.
 
 -- name: limit_waits
-select set_config('lock_timeout', $1, true),
+select pg_backend_pid(),
+    set_config('lock_timeout', $1, true),
     set_config('idle_in_transaction_session_timeout', $2, true),
     set_config('tcp_keepalives_idle', '10', true),
     set_config('tcp_keepalives_interval', '5', true),
@@ -69,4 +70,4 @@ for no key update skip locked
 select tool_name from tool_versions where tool_name = any($1::text[]) and is_current
 
 -- name: may_be_idle
-select set_config('idle_in_transaction_session_timeout', '0', true)
+select pg_backend_pid(), set_config('idle_in_transaction_session_timeout', '0', true)

@@ -6,6 +6,7 @@ waiting: the attempt names it and goes on with the others.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -13,7 +14,7 @@ import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.applier.comparisons import NotCompared
-from db.postgres.blockers import watching_blockers
+from db.postgres.blockers import naming_blockers
 from db.postgres.locks import locked_among
 from db.postgres.pool import Pool
 from schemas.deployment import Deployment
@@ -125,15 +126,15 @@ class Attempts(Generic[RequestMessage]):
 
     async def watched(self, member: Request[RequestMessage]) -> NotNow | None:
         """Apply one change; if somebody else has locked its tool, say who."""
-        async with watching_blockers(self._pool, WATCHED_WAIT_MS) as attempt:
-            why = await self.alone(member)
-        if why is None or why.compared is not None or not attempt.blockers:
-            return why
-        return NotNow("locked by " + " and ".join(each.text for each in attempt.blockers))
+        return await retry_without_limit(partial(self._try, member, True), self._waits)
 
-    async def _try(self, member: Request[RequestMessage]) -> NotNow | None:
+    async def _try(
+        self, member: Request[RequestMessage], is_watched: bool = False
+    ) -> NotNow | None:
+        watch = naming_blockers(self._pool, WATCHED_WAIT_MS) if is_watched else nullcontext()
         try:
-            await self._changes.apply([member])
+            async with watch:
+                await self._changes.apply([member])
         except NotCompared as error:
             return NotNow(COMPARING, error.tools[member.tool_name])
         except Locked as error:

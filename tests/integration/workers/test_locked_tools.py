@@ -1,4 +1,4 @@
-"""A real applier while somebody locks a tool, and while some code is slow to compare."""
+"""Real workers while somebody locks a tool, and while some code is slow to compare."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.partitions import partition_of
 from streams.topics import group_of
-from tests.support.messages import deployment
+from tests.support.messages import deployment, execution
 from tests.support.system import System
 from tests.support.waiting import until
 
@@ -99,6 +99,46 @@ async def test_a_locked_tool_waits_alone_and_nothing_is_lost_by_a_crash(
             return (await system.page("applier", "/readyz"))[0] == 200
 
         await until(is_ready)
+
+
+@pytest.mark.timeout(120)
+async def test_a_recorder_names_who_has_locked_a_row_that_it_writes(
+    kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    started = System.started(kafka, database_dsn, topic_prefix, tmp_path, ("recorder",))
+    async with started as system:
+        insert = (
+            "insert into tool_versions (tool_name, version_number, code, code_hash, is_current)"
+            " values ('parser', 1, '', '', true) returning version_id"
+        )
+        [[version_id]] = await system.query(insert)
+        locks = {
+            "operator one": "update tool_versions set improvement_reason = 'x'",
+            "operator two": "select from recorder_offsets for update",
+        }
+        for number, (name, statement) in enumerate(locks.items()):
+            await system.run(execution("parser", version_id=version_id))
+            await system.executions_recorded("parser", 2 * number + 1)
+            operator = await asyncpg.connect(
+                database_dsn, server_settings={"application_name": name}
+            )
+            transaction = operator.transaction()
+            await transaction.start()
+            await operator.execute(statement)
+            await system.run(execution("parser", version_id=version_id))
+
+            async def is_named(name: str = name) -> bool:
+                status, body = await system.page("recorder", "/readyz")
+                told = " ".join(body["reasons"])
+                return status == 503 and f"locked by '{name}' (process " in told
+
+            await until(is_named)
+            assert (await system.page("recorder", "/healthz"))[0] == 200
+            assert f"locked by '{name}' (process " in system.log("recorder")
+            await transaction.rollback()
+            await operator.close()
+            await system.executions_recorded("parser", 2 * number + 2)
+        await system.all_ready("recorder")
 
 
 @pytest.mark.timeout(180)

@@ -34,7 +34,7 @@ def test_each_block_is_one_statement_and_is_used(file: str) -> None:
 def test_text_before_the_first_heading_is_a_comment() -> None:
     found = blocks("postgres/locks.sql")
     assert next(iter(found)) == "limit_waits"
-    only = "select set_config('idle_in_transaction_session_timeout', '0', true)"
+    only = "select pg_backend_pid(), set_config('idle_in_transaction_session_timeout', '0', true)"
     assert found["may_be_idle"] == only
 
 
