@@ -64,6 +64,7 @@ class ApplyChanges(Generic[RequestMessage]):
         dead_letters: DeadLetterBox,
         waits: Waits,
         watch: TopicWatch,
+        report: SetAsideReport,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watch = watch
@@ -74,7 +75,7 @@ class ApplyChanges(Generic[RequestMessage]):
         self._clock = clock
         self._aside: SetAside[_Aside[RequestMessage]] = SetAside()
         self._is_any_aside = asyncio.Event()
-        self._report = SetAsideReport(waits.ticket())
+        self._report = report
 
     async def handle(self, batch: Batch) -> None:
         """Apply the records of one partition, or set them aside.

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
 from agents.applier.apply_deployments import Deployments
@@ -16,6 +16,7 @@ from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.applier.waiting.attempts import Changes, RequestMessage
+from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.comparer.fair_comparer import FairComparer
 from agents.dead_letters.box import DeadLetterBox
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
@@ -144,9 +145,10 @@ class Wiring:
             publish, pool, outbox, self._validator, comparer, self.settings, self._topics
         )
         dead_letters = self._dead_letters("applier")
+        numbers = numbers_set_aside(self.registry)
         deploy, roll_back = (
-            self._apply(deployments, pool, outbox, dead_letters),
-            self._apply(rollbacks, pool, outbox, dead_letters),
+            self._apply(deployments, pool, outbox, dead_letters, numbers.labels("deployment")),
+            self._apply(rollbacks, pool, outbox, dead_letters, numbers.labels("rollback")),
         )
         agents = [
             BatchAgent(
@@ -201,8 +203,10 @@ class Wiring:
         pool: Pool,
         outbox: Outbox,
         dead_letters: DeadLetterBox,
+        set_aside: Gauge,
     ) -> ApplyChanges[RequestMessage]:
-        return ApplyChanges(changes, pool, outbox, dead_letters, self.waits, self.watch)
+        report = SetAsideReport(self.waits.ticket(), set_aside)
+        return ApplyChanges(changes, pool, outbox, dead_letters, self.waits, self.watch, report)
 
     def _dead_letters(self, role: Role) -> DeadLetterBox:
         dead_letters = DeadLetterBox(role, self.settings, self.registry)

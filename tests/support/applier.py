@@ -12,6 +12,8 @@ from agents.applier.apply_deployments import Deployments
 from agents.applier.apply_rollbacks import Rollbacks
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollback_report import RollbackReport
+from agents.applier.waiting.attempts import Changes, RequestMessage
+from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.comparer.fair_comparer import FairComparer
 from agents.dead_letters.box import DeadLetterBox
 from db.postgres.pool import Pool
@@ -104,10 +106,20 @@ class Applier:
         self.registry = CollectorRegistry()
         dead_letters = DeadLetterBox("applier", settings, self.registry)
         watch = TopicWatch(settings, 1, self.waits)
-        self.deployments = ApplyChanges(deployments, pool, outbox, dead_letters, self.waits, watch)
+        numbers = numbers_set_aside(self.registry)
+
+        def apply(changes: Changes[RequestMessage], kind: str) -> ApplyChanges[RequestMessage]:
+            told = SetAsideReport(self.waits.ticket(), numbers.labels(kind))
+            return ApplyChanges(changes, pool, outbox, dead_letters, self.waits, watch, told)
+
+        self.deployments = apply(deployments, "deployment")
         report = RollbackReport(self.registry)
         rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
-        self.rollbacks = ApplyChanges(rollbacks, pool, outbox, dead_letters, self.waits, watch)
+        self.rollbacks = apply(rollbacks, "rollback")
+
+    def set_aside(self, change: str) -> float | None:
+        """Return the metric of the tools that are reported to be set aside."""
+        return self.registry.get_sample_value("rollguard_tools_set_aside", {"change": change})
 
     async def deploy(self, *requests: Deployment | bytes) -> None:
         """Handle these records until none of them is set aside."""

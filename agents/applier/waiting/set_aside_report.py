@@ -1,8 +1,9 @@
-"""The report about tools that are set aside for long: in the log, and for ``/readyz``."""
+"""The report on tools that are set aside for long: in the log, on ``/readyz`` and ``/metrics``."""
 
 from typing import Any, Final
 
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from agents.applier.waiting.attempts import COMPARING
 from agents.applier.waiting.set_aside import SetAside, report_of
@@ -17,11 +18,23 @@ AGAIN_AFTER_S: Final = 60.0
 """While the same tools wait, the log says so this often."""
 
 
+def numbers_set_aside(registry: CollectorRegistry) -> Gauge:
+    """Return the metric with the number of tools that are reported, by the kind of change."""
+    return Gauge(
+        "rollguard_tools_set_aside",
+        "tools that cannot be changed now: they are locked (for more than a second) or their "
+        "code is being compared (for more than ten seconds); `/readyz` names them",
+        labelnames=["change"],
+        registry=registry,
+    )
+
+
 class SetAsideReport:
     """Reports the tools that are set aside. A worker with such tools is alive, but not ready."""
 
-    def __init__(self, ticket: Ticket) -> None:
+    def __init__(self, ticket: Ticket, number: Gauge) -> None:
         self._ticket = ticket
+        self._number = number
         self._told: frozenset[tuple[str, str]] = frozenset()
         self._told_at = 0.0
 
@@ -32,6 +45,7 @@ class SetAsideReport:
             for each in aside.waiting(now - TOLD_AFTER_S)
             if each.cause != COMPARING or each.since <= now - COMPARING_TOLD_AFTER_S
         ]
+        self._number.set(len(waiting))
         if not waiting:
             self._ticket.over()
             if self._told:

@@ -85,6 +85,7 @@ async def test_other_tools_go_on_and_the_blocker_is_named(
         told = await retry_until_named(applier, "psql")
         assert "'b' for" in told
         assert "(2 records): locked by 'psql' (process " in told
+        assert (applier.set_aside("deployment"), applier.set_aside("rollback")) == (1, 0)
         await asyncio.wait_for(applier.deployments.handle(batch(TOPICS.deployments, *more())), 10)
         assert deployed(applier)[7:] == [("d", 1)]
         await transaction.rollback()
@@ -93,6 +94,7 @@ async def test_other_tools_go_on_and_the_blocker_is_named(
     assert aside == []
     assert applier.broker.activations("b") == [1, 2, 3, 4]
     assert applier.waits.now() == ()
+    assert applier.set_aside("deployment") == 0
 
 
 def more() -> list[Deployment]:

@@ -19,6 +19,7 @@ from agents.applier.apply_changes import ApplyChanges
 from agents.applier.comparisons import NotCompared
 from agents.applier.waiting import attempts
 from agents.applier.waiting.attempts import Request
+from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.dead_letters.box import DeadLetterBox
 from schemas.deployment import Deployment
 from schemas.errors import Locked, Rejected
@@ -54,9 +55,11 @@ class World:
         pool: Any = None
         changes: Any = self
         waits, settings = Waits(), Settings(partitions=1)
-        dead_letters = DeadLetterBox("applier", settings, CollectorRegistry())
+        registry = CollectorRegistry()
+        dead_letters = DeadLetterBox("applier", settings, registry)
+        report = SetAsideReport(waits.ticket(), numbers_set_aside(registry).labels("deployment"))
         self.changes: ApplyChanges[Deployment] = ApplyChanges(
-            changes, pool, outbox, dead_letters, waits, TopicWatch(settings, 1, waits)
+            changes, pool, outbox, dead_letters, waits, TopicWatch(settings, 1, waits), report
         )
 
     # What ApplyChanges asks for.
