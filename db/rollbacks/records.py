@@ -24,7 +24,8 @@ class RollbackRecord(Message):
     numbers if the tool has such versions. ``expires_at`` is set if the command waits for a person
     or has waited; ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status.
     For ``target``, ``is_breaking_change`` and ``breaking_changes`` see
-    ``schemas.rollback.RollbackOutcome``.
+    ``schemas.rollback.RollbackOutcome``. Of ``details`` that are too large to be read, only
+    ``left_out`` is there, which says how large they are.
     """
 
     command_id: UUID

@@ -67,7 +67,7 @@ select
     rollbacks.command_id,
     rollbacks.tier,
     rollbacks.reason,
-    rollbacks.details,
+    shown_details(rollbacks.details) as details,
     rollbacks.from_version_id,
     rollbacks.applied_at
 from unnest($1::text[], $2::text[]) as code (tool_name, code_hash)
