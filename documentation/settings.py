@@ -9,6 +9,7 @@ from schemas.rules import Rules
 from schemas.setting_sources import FILE_VARIABLE
 from schemas.settings import Settings
 from schemas.settings_report import SettingInForce, settings_in_force
+from schemas.state_folder import AS_WRITTEN, state_folder
 
 _HEAD: Final = ("variable", "type", "default", "unit", "meaning")
 _FILE: Final = (
@@ -51,8 +52,13 @@ def settings_reference() -> str:
     parts = []
     for heading, settings in settings_by_group().items():
         rows = [
-            (code(each.variable), each.type, code(each.default), each.unit, prose(each.meaning))
+            (code(each.variable), each.type, code(_default(each)), each.unit, prose(each.meaning))
             for each in settings
         ]
         parts += [f"## {heading}", table(_HEAD, rows)]
     return "\n\n".join([*parts, "## The file of settings", table(_HEAD, [_FILE])])
+
+
+def _default(setting: SettingInForce) -> str:
+    """Return the default as every user has it: the folder is another one for each."""
+    return AS_WRITTEN if setting.default == str(state_folder()) else setting.default

@@ -20,6 +20,7 @@ from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.setting_sources import given_settings, nearest
+from schemas.state_folder import state_folder
 from schemas.web_address import host_of, require_host_pattern
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
@@ -95,9 +96,10 @@ class Settings(BaseSettings):
     dead_letter_one_in: int = Field(1_000, ge=1)
     """Of the bad records that are only counted, one in this many gets a dead letter. Then 1 MB of
     compressed input does not become much more than 1 MB of dead letters."""
-    data_dir: Path = Path(".rollguard")
+    data_dir: Path = Field(default_factory=state_folder)
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
-    start while Kafka is away."""
+    start while Kafka is away. If ``XDG_STATE_HOME`` is set, the default is the folder `rollguard`
+    in it. Each worker, and the engines of each Kafka, need a folder of their own."""
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments, activations, versions and rollback commands are signed and checked. What
     does not verify is only logged and counted with ``warn``, and refused with ``require``."""

@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,8 +19,15 @@ pytest_plugins = [
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove settings of the shell; ROLLGUARD_TEST_… stay: they say where servers are."""
+def _no_settings_from_the_shell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Remove settings of the shell, and keep the files of the user out of the tests.
+
+    ROLLGUARD_TEST_… stay: they say where servers are.
+    """
+    state = tmp_path_factory.getbasetemp() / f"state-{uuid4().hex}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
     for name in os.environ:
         if name.startswith("ROLLGUARD_") and not name.startswith("ROLLGUARD_TEST_"):
             monkeypatch.delenv(name)

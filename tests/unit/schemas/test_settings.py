@@ -148,13 +148,14 @@ def test_an_empty_variable_is_not_set(
     text: str, monkeypatch: pytest.MonkeyPatch, named: Path
 ) -> None:
     named.write_text("ROLLGUARD_RING_SIZE=12\nROLLGUARD_WAIT_S=\n")
-    for name in SETTING_NAMES:
-        monkeypatch.setenv(f"ROLLGUARD_{name.upper()}", text)
-    settings = load_settings()
-    monkeypatch.setenv("ROLLGUARD_ENV_FILE", "")
-    assert load_settings().rules == Rules()
+    with monkeypatch.context() as empty:
+        for name in SETTING_NAMES:
+            empty.setenv(f"ROLLGUARD_{name.upper()}", text)
+        settings = load_settings()
+        empty.setenv("ROLLGUARD_ENV_FILE", "")
+        assert load_settings().rules == Rules()
     assert settings.rules.ring_size == 12, "the file gives it"
-    monkeypatch.undo()
+    monkeypatch.delenv("ROLLGUARD_ENV_FILE")
     assert settings.model_copy(update={"rules": load_settings().rules}) == load_settings()
 
 

@@ -51,6 +51,22 @@ def test_what_was_kept_is_read_back_and_is_closed_to_others(kept: KeptVersions) 
     assert [each.activation for each in versions_in(kept)] == [2]
 
 
+def test_a_downloaded_folder_that_one_stands_in_holds_nothing_for_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are ours, and everything in them fits together. They may be anybody's all the same.
+
+    A version of this program kept its files in `.rollguard`, other programs in other such folders.
+    """
+    for folder in (".", ".rollguard", "rollguard", ".local/state/rollguard"):
+        kept_in(tmp_path / folder).keep(ONE)
+    monkeypatch.chdir(tmp_path)
+    kept = KeptVersions(load_settings())
+    assert versions_in(kept) == []
+    kept.keep(version(2, "two = 2"))
+    assert [each.activation for each in versions_in(kept)] == [2]
+
+
 def test_nothing_kept(tmp_path: Path) -> None:
     with capture_logs() as logs:
         assert versions_in(kept_in(tmp_path / "none")) == []
