@@ -7,7 +7,6 @@ could otherwise bring back an old version that was signed once. That number is k
 """
 
 import json
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,10 @@ from typing import Final, Protocol
 import structlog
 
 from rollguard.kept_versions import KeptVersion, Proof
-from rollguard.own_files import content_of, make_folder, reason_of, replace, require_ours
 from schemas.deployment import ToolVersion
 from schemas.errors import Unverified
+from schemas.files.closed_files import reason_of
+from schemas.files.own_files import content_of, make_folder, replace, require_own_folder
 from schemas.settings import Settings
 from signatures.header import HEADER, KafkaHeaders
 from signatures.signatures import Signatures, log_unverified
@@ -156,7 +156,7 @@ class Admission:
         if not self._file.exists():
             return {}
         try:
-            require_ours(self._file.parent.lstat(), stat.S_ISDIR)
+            require_own_folder(self._file.parent)
             found = json.loads(content_of(self._file))
             return {str(tool): int(activation) for tool, activation in found.items()}
         except (OSError, ValueError, AttributeError, TypeError) as error:

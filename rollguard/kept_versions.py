@@ -8,7 +8,6 @@ file is replaced as a whole.
 """
 
 import os
-import stat
 from base64 import b64decode, b64encode
 from collections.abc import Container, Iterable
 from hashlib import sha256
@@ -17,16 +16,10 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from rollguard.own_files import (
-    content_of,
-    holds,
-    make_folder,
-    reason_of,
-    replace,
-    require_ours,
-)
 from schemas.deployment import ToolVersion, is_genuine
 from schemas.errors import Rejected
+from schemas.files.closed_files import reason_of
+from schemas.files.own_files import content_of, holds, make_folder, replace, require_own_folder
 from schemas.settings import Settings
 from streams.topics import Topics
 
@@ -66,7 +59,7 @@ class KeptVersions:
         try:
             if not self.folder.exists():
                 return []
-            require_ours(self.folder.lstat(), stat.S_ISDIR)
+            require_own_folder(self.folder)
             files = sorted(self.folder.glob(f"*{_SUFFIX}"))
         except (OSError, ValueError) as error:
             log.error("kept_versions_refused", folder=str(self.folder), error=reason_of(error))

@@ -16,11 +16,11 @@ from pydantic_settings import (
 )
 
 from schemas.errors import Misconfigured
+from schemas.files.state_folder import state_folder
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.setting_sources import given_settings, nearest
-from schemas.state_folder import state_folder
 from schemas.web_address import host_of, require_host_pattern
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}

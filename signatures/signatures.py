@@ -3,16 +3,16 @@
 If they are off, nothing of this room is imported, and nothing is signed or checked.
 """
 
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 
 from schemas.errors import Misconfigured, Unverified
 from schemas.execution import Activation
+from schemas.files.closed_files import WRITING, content_of, reason_of
 from schemas.settings import Settings
 from signatures.header import KafkaHeaders
 from signatures.signing import Signer, private_key_of
@@ -22,7 +22,8 @@ from signatures.verifying import M, SignedRecord, Verifier, role_that_says
 
 log = structlog.get_logger()
 
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_MAX_BYTES: Final = 1024**2
+"""A trust file with thousands of keys."""
 
 
 def _count_nothing(_: str) -> None:
@@ -104,18 +105,9 @@ def without_adoption(message: M) -> M:
 def read_trust_file(file: Path) -> TrustFile:
     """Read the trust file. Raises Misconfigured, also if others may write to it."""
     try:
-        mode = file.stat().st_mode
-        content = file.read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"ROLLGUARD_TRUST {file}: {error.strerror}") from None
-    if mode & _WRITABLE_BY_OTHERS:
-        raise Misconfigured(
-            f"ROLLGUARD_TRUST {file}: other users may write to it (mode {stat.S_IMODE(mode):04o})"
-        )
-    try:
-        return TrustFile.from_bytes(content)
-    except Misconfigured as error:
-        raise Misconfigured(f"ROLLGUARD_TRUST {file}: {error}") from None
+        return TrustFile.from_bytes(content_of(file, WRITING, _MAX_BYTES))
+    except (OSError, ValueError, Misconfigured) as error:
+        raise Misconfigured(f"ROLLGUARD_TRUST {file}: {reason_of(error)}") from None
 
 
 def load_signatures(settings: Settings) -> Signatures:

@@ -1,8 +1,6 @@
 """Signing with the private key of this process, from a file or a key management service."""
 
 import asyncio
-import os
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,13 +13,13 @@ from securesystemslib.signer import Signer as PrivateKey
 from schemas.deployment import ToolVersion
 from schemas.errors import Misconfigured, Retryable
 from schemas.execution import Activation
+from schemas.files.closed_files import ANY_USE, content_of, reason_of
 from schemas.message import Message
 from signatures.header import Authorship, KafkaHeaders, SignatureHeader
 from signatures.statements import SignedMessage, statement_of
 from signatures.trust_file import KeyRole, TrustFile, validity_text
 from signatures.verifying import short_id
 
-_READABLE_BY_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _MAX_BYTES: Final = 64 * 1024
 VARIABLE: Final = "ROLLGUARD_SIGNING_KEY"
 
@@ -108,18 +106,11 @@ def _key_of_service(uri: str, public: Key) -> PrivateKey:
 def read_private_key(file: Path) -> CryptoSigner:
     """Return the Ed25519 key in a PEM file that only its user may read. Raises Misconfigured."""
     try:
-        with open(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
-            status = os.fstat(opened.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise Misconfigured(f"{VARIABLE} {file}: is no file")
-            if status.st_mode & _READABLE_BY_OTHERS:
-                raise Misconfigured(
-                    f"{VARIABLE} {file}: other users may use it (mode "
-                    f"{stat.S_IMODE(status.st_mode):04o}); run chmod 600"
-                )
-            key = load_pem_private_key(opened.read(_MAX_BYTES), None)
-    except OSError as error:
-        raise Misconfigured(f"{VARIABLE} {file}: {error.strerror}") from None
+        pem = content_of(file, ANY_USE, _MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{VARIABLE} {file}: {reason_of(error)}") from None
+    try:
+        key = load_pem_private_key(pem, None)
     except (ValueError, TypeError):
         raise Misconfigured(
             f"{VARIABLE} {file}: no private key (PEM, PKCS 8, no password)"

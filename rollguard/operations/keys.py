@@ -1,12 +1,9 @@
 """The keys of signatures: make one, show one, and list those of the trust file."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 from securesystemslib.signer import CryptoSigner, Key
@@ -14,6 +11,7 @@ from securesystemslib.signer import CryptoSigner, Key
 from rollguard.operations.republish import republish_versions
 from schemas.deployment import Author
 from schemas.errors import Misconfigured, Rejected
+from schemas.files.own_files import replace, write_new
 from schemas.message import explain
 from schemas.settings import Settings
 from signatures.signatures import read_trust_file
@@ -141,8 +139,7 @@ def _entries_of(new: NewKey, key: Key) -> list[TrustedKey]:
 def _write_new(file: Path, content: bytes) -> None:
     """Write a file that only its user may read, and that did not exist."""
     try:
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(content)
+        write_new(file, content)
     except FileExistsError:
         raise Rejected(f"{file} exists already: a private key is never overwritten") from None
     except OSError as error:
@@ -151,12 +148,7 @@ def _write_new(file: Path, content: bytes) -> None:
 
 def _replace(file: Path, content: bytes) -> None:
     """Write a file as a whole, for all to read."""
-    new = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as opened:
-            opened.write(content)
-        os.replace(new, file)
+        replace(file, content, mode=0o644)
     except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
         raise Misconfigured(f"ROLLGUARD_TRUST {file}: {error.strerror}") from None

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from documentation.settings import settings_reference
+from schemas.files.state_folder import state_folder
 from schemas.settings import load_settings
-from schemas.state_folder import state_folder
 
 
 def test_the_folder_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     _move_to_another_tool: "holds the tool 'parser'",
     _make_a_link: "symbolic links",
     _make_a_folder: "directory",
-    _make_a_pipe: "neither a file nor a folder",
+    _make_a_pipe: "it is no file",
     _let_others_write: "other users may write",
 }
 

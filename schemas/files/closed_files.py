@@ -1,0 +1,54 @@
+"""Files that are read only if other users cannot write to them, or cannot use them at all."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+WRITING: Final = stat.S_IWGRP | stat.S_IWOTH
+ANY_USE: Final = stat.S_IRWXG | stat.S_IRWXO
+"""What other users must not be permitted, as bits of the mode."""
+
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe does not wait for who writes to it."""
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+
+
+def content_of(file: Path, closed_to: int, max_bytes: int, *, is_own: bool = False) -> bytes:
+    """Read a file whose mode permits nothing of ``closed_to``: ``WRITING``, or ``ANY_USE``.
+
+    With ``is_own`` it must also belong to our user, and be no link. Raises OSError, and ValueError
+    that says what is wrong.
+    """
+    flags = os.O_RDONLY | _NO_WAIT | (_NO_LINK if is_own else 0)
+    with open(os.open(file, flags), "rb") as opened:
+        status = os.fstat(opened.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")
+        if is_own:
+            require_own(status)
+        require_closed(status, closed_to)
+        content = opened.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(f"it is larger than {max_bytes} bytes")
+    return content
+
+
+def require_own(status: os.stat_result) -> None:
+    """Raise ValueError unless what has this status belongs to our user."""
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise ValueError("it belongs to another user")
+
+
+def require_closed(status: os.stat_result, closed_to: int) -> None:
+    """Raise ValueError if the mode permits other users any of this."""
+    if status.st_mode & closed_to:
+        use = "write to it" if closed_to == WRITING else "use it"
+        raise ValueError(f"other users may {use} (mode {stat.S_IMODE(status.st_mode):04o})")
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be used."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
