@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 from yarl import URL
 
-from agents.detector.answer_limit import TooLong, read_limited
+from agents.asking.answer_limit import TooLong, read_limited
 from agents.detector.proof import ANSWER_HEADER, Proof
 from schemas.identity import Identity
 from schemas.settings import Settings

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from agents.detector.answer_limit import TooLong, read_limited
+from agents.asking.answer_limit import TooLong, read_limited
 from agents.worker.instance import instance_of
 from rollguard.embedded.processes import tail
 from rollguard.embedded.stack import EmbeddedStack

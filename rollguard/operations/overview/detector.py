@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from agents.detector.answer_limit import MAX_ANSWER_BYTES, TooLong, read_limited
+from agents.asking.answer_limit import MAX_ANSWER_BYTES, TooLong, read_limited
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.identity import Identity
 from schemas.settings import Settings

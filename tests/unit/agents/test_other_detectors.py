@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from agents.detector.answer_limit import MAX_ANSWER_BYTES
+from agents.asking.answer_limit import MAX_ANSWER_BYTES
 from agents.detector.other_detectors import NoAnswer, OtherDetectors
 from agents.detector.proof import ANSWER_HEADER, Proof
 from agents.detector.table_queries import Served, TableQueries

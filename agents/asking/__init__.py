@@ -1,0 +1,1 @@
+"""Questions to workers over HTTP: how much of an answer is read."""
