@@ -41,6 +41,13 @@ RETRY_EVERY_S: Final = 0.02
 _ROOM_CHECK_S: Final = 0.05
 
 
+class _Member(NamedTuple, Generic[RequestMessage]):
+    """A request of a group, and the record that asks for it."""
+
+    request: Request[RequestMessage]
+    record: ConsumerRecord
+
+
 class _Aside(NamedTuple, Generic[RequestMessage]):
     """A request that was set aside, and its record as a batch."""
 
@@ -83,7 +90,7 @@ class ApplyChanges(Generic[RequestMessage]):
         The records before a bad one are applied or set aside before it becomes a dead letter.
         """
         self._drop_lost()
-        group: dict[str, Request[RequestMessage]] = {}
+        group: dict[str, _Member[RequestMessage]] = {}
         for portion in batch.portions():
             await asyncio.sleep(0)
             for record in portion:
@@ -100,7 +107,7 @@ class ApplyChanges(Generic[RequestMessage]):
         self,
         message: RequestMessage,
         record: ConsumerRecord,
-        group: dict[str, Request[RequestMessage]],
+        group: dict[str, _Member[RequestMessage]],
         batch: Batch,
     ) -> None:
         """Add a request to the group, or set it aside if one of its tool is; first make room."""
@@ -110,11 +117,11 @@ class ApplyChanges(Generic[RequestMessage]):
         if self._aside.is_full:
             await self._apply(group, batch)
             await self._wait_for_room()
-        request = Request(message, record.timestamp, record.offset)
+        member = _Member(Request(message, record.timestamp, record.offset), record)
         if tool in self._aside:
-            self._set_aside(request, batch)
+            self._set_aside(member, batch)
         else:
-            group[tool] = request
+            group[tool] = member
 
     async def retry(self) -> int:
         """Wait until something is set aside, try what is due, and return how many were applied."""
@@ -149,25 +156,26 @@ class ApplyChanges(Generic[RequestMessage]):
         self._postpone(tool, why)
         return False
 
-    async def _apply(self, group: dict[str, Request[RequestMessage]], batch: Batch) -> None:
+    async def _apply(self, group: dict[str, _Member[RequestMessage]], batch: Batch) -> None:
         """Apply a group, empty it, and mark its records in the batch as done or set aside."""
         members = list(group.values())
         group.clear()
         if not members:
             return
-        waiting = await self._attempts.together(members)
+        waiting = await self._attempts.together([member.request for member in members])
         for member in members:
-            if (why := waiting.get(member.tool_name)) is not None:
+            tool = member.request.tool_name
+            if (why := waiting.get(tool)) is not None:
                 self._set_aside(member, batch)
-                self._postpone(member.tool_name, why)
-        batch.done_to(members[-1].offset)
+                self._postpone(tool, why)
+        batch.done_to(members[-1].record.offset)
 
-    def _set_aside(self, request: Request[RequestMessage], batch: Batch) -> None:
+    def _set_aside(self, member: _Member[RequestMessage], batch: Batch) -> None:
         """Set a request aside, unless its partition went to another worker."""
-        [record] = [each for each in batch.records if each.offset == request.offset]
+        request, record = member
         aside = _Aside(request, batch.only(record))
         if not aside.is_lost:
-            batch.set_aside(batch, request.offset)
+            batch.set_aside(batch, record.offset)
             size = len(record.value or b"")
             self._aside.add(request.tool_name, aside, size, self._clock())
             self._is_any_aside.set()

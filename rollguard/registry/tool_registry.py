@@ -247,12 +247,7 @@ class ToolRegistry(Generic[T]):
             if self._admission is not None:
                 self._admission.admit(version, record)
         except Rejected as error:
-            log.error(
-                "tool_version_refused",
-                tool=version.tool_name,
-                version_id=version.version_id,
-                error=str(error),
-            )
+            _log_refused(version, error)
             return
         if is_old:
             return  # somebody has vouched for it again
@@ -327,10 +322,8 @@ class ToolRegistry(Generic[T]):
                 self._silence.listened(reader.heard_at)
                 for record in records:
                     self.offer(record.value, record)
-                    if self._admission is not None:
-                        await asyncio.sleep(
-                            0
-                        )  # to check a signature takes a third of a millisecond
+                    if self._admission is not None:  # a signature takes a third of a millisecond
+                        await asyncio.sleep(0)
                 if self._admission is not None:
                     await asyncio.to_thread(self._admission.save)
                     self._admission.report_overdue(tuple(self._loaded))
@@ -375,7 +368,7 @@ class ToolRegistry(Generic[T]):
         try:
             self._admission.admit_kept(kept)
         except Rejected as error:
-            log.error("tool_version_refused", **named(kept.version), error=str(error))
+            _log_refused(kept.version, error)
             return False
         return True
 
@@ -453,3 +446,7 @@ class ToolRegistry(Generic[T]):
         for loaded in self._loaded.values():
             await self._loads.unload(loaded)
         self._loaded.clear()
+
+
+def _log_refused(version: ToolVersion, error: Rejected) -> None:
+    log.error("tool_version_refused", **named(version), error=str(error))
