@@ -4,12 +4,12 @@ from functools import cache
 from typing import Final
 
 from documentation.markdown import code, prose, table
+from schemas.configuration.setting_sources import FILE_VARIABLE
+from schemas.configuration.settings_report import SettingInForce, settings_in_force
 from schemas.files.state_folder import AS_WRITTEN, state_folder
 from schemas.outages import OutageRules
 from schemas.rules import Rules
-from schemas.setting_sources import FILE_VARIABLE
 from schemas.settings import Settings
-from schemas.settings_report import SettingInForce, settings_in_force
 
 _HEAD: Final = ("variable", "type", "default", "unit", "meaning")
 _FILE: Final = (

@@ -15,13 +15,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from schemas.configuration.setting_sources import given_settings, nearest
+from schemas.configuration.web_address import host_of, require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.files.state_folder import state_folder
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules
-from schemas.setting_sources import given_settings, nearest
-from schemas.web_address import host_of, require_host_pattern
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16
@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read arguments first, then the variables (``schemas/setting_sources.py``)."""
+        """Read arguments first, then the variables (``schemas.configuration.setting_sources``)."""
         return init_settings, InitSettingsSource(settings_cls, _given_values())
 
     @model_validator(mode="before")

@@ -10,9 +10,9 @@ from yarl import URL
 
 from agents.asking.answer_limit import TooLong, read_limited
 from agents.detector.proof import ANSWER_HEADER, Proof
+from schemas.configuration.web_address import host_of, is_allowed
 from schemas.identity import Identity
 from schemas.settings import Settings
-from schemas.web_address import host_of, is_allowed
 
 FORWARDED: Final = "X-Rollguard-Forwarded"
 """A header of requests that a detector passes on, so that they are passed on only once."""

@@ -10,7 +10,7 @@ from rollguard.embedded.ports import free_port
 from rollguard.embedded.stack import EmbeddedStack
 from rollguard.embedded.supervisor import SupervisedWorker
 from rollguard.operations.setup import create_missing_topics, migrate_database
-from schemas.setting_sources import given_settings, variable_of
+from schemas.configuration.setting_sources import given_settings, variable_of
 from schemas.settings import SETTING_NAMES, Settings, load_settings, only_these_settings
 from streams.topics import ROLES
 

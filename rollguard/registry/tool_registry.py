@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 import structlog
 
 from rollguard.interruption import Contained
-from rollguard.kafka_silence import KafkaSilence
-from rollguard.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard.registry.chosen_tools import ChosenTools
+from rollguard.registry.kafka_silence import KafkaSilence
+from rollguard.registry.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard.registry.loading import SHOWN, LoadedTool, Loader, Loads, named
 from schemas.deployment import ToolVersion, is_genuine
 from schemas.errors import Rejected, Retryable
@@ -22,7 +22,7 @@ from streams.topic_reader import open_reader
 from streams.topics import Topics
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
-    from rollguard.admission import Admission, VersionRecord
+    from rollguard.registry.admission import Admission, VersionRecord
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class ToolRegistry(Generic[T]):
     It follows the topic `tool-versions`. Of each tool it loads the version with the largest
     ``activation``; the version before stays in use until that is done. Code whose SHA-256 is not
     ``code_hash`` is never loaded. If signatures are required, only versions are loaded that are
-    signed (``rollguard.admission``).
+    signed (``rollguard.registry.admission``).
 
     ``tools`` are the names of the tools that the engine runs, or globs such as ``"web-*"``. Of all
     others nothing is kept and nothing is loaded. Without it, the registry knows every tool on the
@@ -103,7 +103,7 @@ class ToolRegistry(Generic[T]):
         self._loop = asyncio.get_running_loop()
         signatures = signatures_of(self._settings)
         if signatures is not None:
-            from rollguard.admission import Admission
+            from rollguard.registry.admission import Admission
 
             self._admission = Admission(signatures, self._settings, self._kept.folder)
         try:

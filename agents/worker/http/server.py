@@ -15,10 +15,10 @@ from aiohttp.typedefs import Handler
 from agents.worker.http.access import Token, host_check, is_loopback, token_check
 from agents.worker.http.connections import LimitedConnections
 from agents.worker.instance import own_instance
+from schemas.configuration.web_address import host_of
 from schemas.errors import Misconfigured
 from schemas.identity import Identity
 from schemas.settings import Settings
-from schemas.web_address import host_of
 
 log = structlog.get_logger()
 

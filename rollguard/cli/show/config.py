@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from rollguard.printing import print_json, print_table
+from schemas.configuration.settings_report import HIDDEN, SettingInForce
 from schemas.settings import Settings
-from schemas.settings_report import HIDDEN, SettingInForce
 
 _PASSWORDS: Final = ("password", "sslpassword")
 """The parameters of a DSN that are secret."""

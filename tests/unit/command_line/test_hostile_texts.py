@@ -44,10 +44,10 @@ from rollguard.operations.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.operations.versions import FoundVersion
 from rollguard.printing import on_terminal, print_json, print_line
+from schemas.configuration.settings_report import SettingInForce
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
-from schemas.settings_report import SettingInForce
 from tests.support.hostile import HOSTILE, NOON, TEXT, filled
 
 _COLOURS: Final = re.compile(r"\x1b\[(?!35m)[\d;]*m")

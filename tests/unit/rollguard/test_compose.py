@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from schemas.setting_sources import variable_of
+from schemas.configuration.setting_sources import variable_of
+from schemas.configuration.web_address import is_allowed
 from schemas.settings import SETTING_NAMES
-from schemas.web_address import is_allowed
 from signatures.signatures import read_trust_file
 
 _ROOT = Path(__file__).parents[3]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from schemas.configuration.setting_sources import given_settings
 from schemas.errors import Misconfigured
 from schemas.outages import OutageRules
 from schemas.rules import Rules
-from schemas.setting_sources import given_settings
 from schemas.settings import SETTING_NAMES, load_settings
 
 

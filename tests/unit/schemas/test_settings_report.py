@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.setting_sources import given_settings
+from schemas.configuration.setting_sources import given_settings
+from schemas.configuration.settings_report import HIDDEN, SettingInForce, settings_in_force
 from schemas.settings import SETTING_NAMES, load_settings
-from schemas.settings_report import HIDDEN, SettingInForce, settings_in_force
 
 
 def report() -> dict[str, SettingInForce]:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from schemas.configuration.web_address import host_of, is_allowed
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
-from schemas.web_address import host_of, is_allowed
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from rollguard.admission import Admission
-from rollguard.kept_versions import KeptVersions
+from rollguard.registry.admission import Admission
+from rollguard.registry.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.errors import Unverified
 from schemas.fields import micros_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from rollguard.kept_versions import KeptVersions
+from rollguard.registry.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
 from tests.support.messages import version

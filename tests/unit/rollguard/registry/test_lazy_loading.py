@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rollguard.kept_versions import KeptVersions
 from rollguard.registry import LoadedTool, ToolRegistry
 from rollguard.registry.chosen_tools import ChosenTools
+from rollguard.registry.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
 from tests.support.messages import version

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from rollguard.kept_versions import KeptVersion, Proof
+from rollguard.registry.kept_versions import KeptVersion, Proof
 from schemas.deployment import ToolVersion
 from schemas.errors import Unverified
 from schemas.files.closed_files import reason_of

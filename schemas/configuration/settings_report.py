@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from schemas.setting_sources import GivenSetting, variable_of
+from schemas.configuration.setting_sources import GivenSetting, variable_of
 from schemas.settings import GROUPS, Settings
 
 DEFAULT: Final = "default"
