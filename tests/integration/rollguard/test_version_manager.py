@@ -1,11 +1,11 @@
 """Version management against real workers: what each method does, and what it says where it fails.
 
-The first twelve are the items that the seed lists as tested, under its names.
+The items that the seed lists as tested have its names. Those about automatic rollbacks are in
+``test_whoever_polls_decides``.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,16 @@ import pytest
 import pytest_asyncio
 
 from rollguard import DeploymentMonitor, ToolVersionManager
-from rollguard.client import EngineClient
 from rollguard.operations.overview.health import health_of
 from rollguard.pins import pin
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable
-from schemas.rollback import Mode, RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import load_settings
-from tests.support.messages import execution
+from tests.support.managed_tools import ONE, TWO, record_each
 from tests.support.postgres import execute
 from tests.support.system import System
 from tests.support.waiting import until
 from tests.support.workers import Workers
-
-ONE = "def execute(text):\n    return text\n"
-TWO = "def execute(text, limit):\n    return text[:limit]\n"
 
 
 @pytest.fixture
@@ -42,27 +37,6 @@ def system(shared_system: System) -> System:
 async def manager(system: System) -> AsyncIterator[ToolVersionManager]:
     async with ToolVersionManager(settings=system.settings) as made:
         yield made
-
-
-@pytest.fixture
-def unwatched(shared_without_detector: System) -> System:
-    """Return a system in which whoever polls decides, because it has no detector."""
-    return shared_without_detector
-
-
-@pytest_asyncio.fixture
-async def alone(unwatched: System) -> AsyncIterator[ToolVersionManager]:
-    async with ToolVersionManager(unwatched.settings) as made:
-        yield made
-
-
-async def _run(system: System, tool: str, *errors: str | None, **fields: Any) -> list[str]:
-    """Record an execution for each error (None: a success); their ids, the newest first."""
-    before = len(await system.query("SELECT FROM tool_executions WHERE tool_name = $1", tool))
-    runs = [execution(tool, error, **fields) for error in errors]
-    await system.run(*runs)
-    await system.executions_recorded(tool, before + len(runs))
-    return [str(each.execution_id) for each in runs][::-1]
 
 
 async def test_create_version(manager: ToolVersionManager, tool: str) -> None:
@@ -113,9 +87,9 @@ async def test_rollback_to_version(manager: ToolVersionManager, tool: str) -> No
 
 async def test_compare_versions(system: System, manager: ToolVersionManager, tool: str) -> None:
     one = await manager.create_version(tool, ONE)
-    await _run(system, tool, *[None] * 9, "ValueError: x", version_id=one)
+    await record_each(system, tool, *[None] * 9, "ValueError: x", version_id=one)
     two = await manager.create_version(tool, TWO)
-    await _run(system, tool, None, version_id=two)
+    await record_each(system, tool, None, version_id=two)
     found = await manager.compare_versions(tool, one, two)
     assert "-    return text\n+def execute(text, limit):\n" in found["code_diff"]
     assert found["is_breaking_change"]
@@ -138,52 +112,6 @@ async def test_compare_versions(system: System, manager: ToolVersionManager, too
     await manager.create_version(f"{tool} of somebody else", ONE)
     with pytest.raises(Rejected, match="somebody else' has no version with the id"):
         await manager.compare_versions(f"{tool} of somebody else", one, two)
-
-
-async def test_immediate_rollback_consecutive_failures(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
-    good = await _run(unwatched, tool, None)
-    failed = await _run(unwatched, tool, "x", "x", "x")
-    needed, reason, details = await alone.check_immediate_rollback_needed(tool)
-    assert (needed, reason) == (True, "consecutive_failures")
-    assert details["recent"] == failed + good
-    assert (details["executions"], details["failures"]) == (4, 3)
-
-
-async def test_immediate_rollback_signature_change(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    await _run(unwatched, tool, "TypeError: a", None, "KeyError: 'TypeErrorCount'")
-    assert not (await alone.check_immediate_rollback_needed(tool))[0]
-    await _run(unwatched, tool, "AttributeError('x')")
-    needed, reason, _ = await alone.check_immediate_rollback_needed(tool)
-    assert (needed, reason) == (True, "signature_change")
-
-
-async def test_immediate_rollback_complete_failure(
-    unwatched: System,
-    alone: ToolVersionManager,
-    tool: str,
-) -> None:
-    patient = unwatched.settings.rules.model_copy(update={"consecutive_failures": 10})
-    settings = unwatched.settings.model_copy(update={"rules": patient})
-    async with ToolVersionManager(settings) as manager:
-        await manager.create_version(tool, ONE)
-        await _run(unwatched, tool, *["x"] * 5)
-        needed, reason, _ = await manager.check_immediate_rollback_needed(tool)
-    assert (needed, reason) == (True, "complete_failure")
-
-
-async def test_no_rollback_trigger_mixed_results(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    await _run(unwatched, tool, *["x", None, "x", "x", None] * 3)
-    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
 
 
 async def test_breaking_change_detection(
@@ -217,7 +145,7 @@ async def test_update_version_metrics(
     system: System, manager: ToolVersionManager, tool: str
 ) -> None:
     created = await manager.create_version(tool, ONE)
-    await _run(system, tool, None, None, "x", None)
+    await record_each(system, tool, None, None, "x", None)
     healthy = await manager.update_version_metrics(tool)
     assert not healthy["changed"]
     assert healthy["before"] == healthy["after"]
@@ -301,70 +229,12 @@ async def test_the_same_ids_again_change_nothing(manager: ToolVersionManager, to
     assert current["version_id"] == second
 
 
-async def test_at_is_another_time_than_the_newest(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    now = datetime.now(UTC)
-    for age, error in ((120, None), (60, "x"), (50, "x"), (40, "x"), (5, None)):
-        await _run(unwatched, tool, error, executed_at=now - timedelta(seconds=age))
-    assert not (await alone.check_immediate_rollback_needed(tool))[0]
-    for at in (now - timedelta(seconds=30), (now - timedelta(seconds=30)).isoformat()):
-        assert (await alone.check_immediate_rollback_needed(tool, at))[0]
-    later = now - timedelta(seconds=10) + timedelta(seconds=300)
-    assert not (await alone.check_immediate_rollback_needed(tool, later))[0]
-    with pytest.raises(Rejected, match="at: a time needs an offset"):
-        await alone.check_immediate_rollback_needed(tool, datetime(2026, 1, 1))  # noqa: DTZ001
-    with pytest.raises(Rejected, match="'unknown' has no versions"):
-        await alone.check_immediate_rollback_needed("unknown")
-
-
-async def test_now_is_the_time_of_the_clock(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    """As the seed has it: executions of the last five minutes, and a tool may be idle for hours."""
-    await alone.create_version(tool, ONE)
-    long_ago = datetime.now(UTC) - timedelta(seconds=301)
-    await _run(unwatched, tool, "x", "x", "x", executed_at=long_ago)
-    assert await alone.check_immediate_rollback_needed(tool) == (False, None, {})
-    assert (await alone.check_immediate_rollback_needed(tool, long_ago))[0]
-    await _run(unwatched, tool, "x", "x", "x")
-    assert (await alone.check_immediate_rollback_needed(tool))[0]
-
-
-async def test_a_rollback_for_a_reason_that_holds_is_the_machines(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    ids = [await alone.create_version(tool, f"x = {number}\n") for number in range(3)]
-    await _run(unwatched, tool, "TypeError: a", "TypeError: b", "x")
-    assert (await alone.check_immediate_rollback_needed(tool))[1] == "consecutive_failures"
-    done = await alone.rollback_to_version(tool, ids[0], "signature_change", issued_by="my loop")
-    assert (done["success"], done["to_version_id"]) == (True, ids[0]), "the version that was named"
-    assert (done["tier"], done["reason"]) == ("immediate", "signature_change"), "another one holds"
-    assert done["command_id"] == automatic_command_id(tool, ids[2], 3, 1)
-    newest = (await alone.get_version_history(tool))[0]
-    assert newest["trusted"] is False
-    assert newest["rollbacks"][0]["issued_by"] == "my loop"
-
-
-async def test_a_pin_stops_a_rollback_for_a_reason_that_holds(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    one = await alone.create_version(tool, ONE)
-    await alone.create_version(tool, TWO)
-    await _run(unwatched, tool, "x", "x", "x")
-    await pin(unwatched.settings, tool, by="me", reason="I look at it", until=None)
-    done = await alone.rollback_to_version(tool, one, "consecutive_failures")
-    assert (done["success"], done["rejection"]) == (False, "pinned")
-    assert (await alone.rollback_to_version(tool, one, "it is broken"))["success"], "a person may"
-
-
 async def test_a_rollback_for_a_reason_that_does_not_hold_is_a_persons(
     system: System, manager: ToolVersionManager, tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOGNAME", "somebody")
     ids = [await manager.create_version(tool, f"x = {number}\n") for number in range(3)]
-    await _run(system, tool, "x", None, "x")
+    await record_each(system, tool, "x", None, "x")
     for reason, target in (("consecutive_failures", ids[0]), ("success_rate_drop", ids[1])):
         done = await manager.rollback_to_version(tool, target, reason)
         assert (done["success"], done["tier"], done["reason"]) == (True, "manual", "manual")
@@ -379,10 +249,10 @@ async def test_a_reason_that_only_the_detector_knows_is_asked_of_it(
 ) -> None:
     """Postgres does not hold what a drop is measured by. The pin stops the detector's command."""
     one = await manager.create_version(tool, ONE)
-    await _run(system, tool, *[None] * 10)
+    await record_each(system, tool, *[None] * 10)
     await manager.create_version(tool, TWO)
     await pin(system.settings, tool, by="me", reason="I look at it", until=None)
-    await _run(system, tool, *["x", None] * 5)
+    await record_each(system, tool, *["x", None] * 5)
 
     async def has_dropped() -> bool:
         return bool((await health_of(system.settings, tool))["reason"] == "success_rate_drop")
@@ -476,93 +346,11 @@ async def test_two_at_once(manager: ToolVersionManager, tool: str) -> None:
     assert sum(version["is_current"] for version in history) == 1
 
 
-async def test_the_monitor_issues_the_detectors_command(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    broken = await alone.create_version(tool, TWO)
-    failed = await _run(unwatched, tool, "x", "x", "x", version_id=broken)
-    monitor = DeploymentMonitor(version_manager=alone)
-    done = await monitor.auto_rollback_if_needed(tool, "session-1")
-    assert (done["rollback_performed"], done["type"]) == (True, "fast")
-    assert (done["tier"], done["reason"]) == ("immediate", "consecutive_failures")
-    assert done["details"]["recent"] == failed
-    assert done["rolled_back_to_version"] == 1
-    assert done["command_id"] == automatic_command_id(tool, broken, 2, 1)
-    with pytest.raises(Retryable, match="detector"):
-        await monitor.auto_rollback_if_needed(tool, "session-1")
-
-
-async def test_the_monitor_is_not_stopped_by_whoever_used_its_id_first(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    await alone.create_version(tool, ONE)
-    broken = await alone.create_version(tool, TWO)
-    command_id = automatic_command_id(tool, broken, 2, 1)
-    async with EngineClient(unwatched.settings) as attacker:
-        for victim in (tool, f"not {tool}"):
-            used = await attacker.rollback(victim, 2**31 - 1, "", command_id=command_id)
-            assert used.rejection == "unknown_version"
-    await _run(unwatched, tool, "x", "x", "x", version_id=broken)
-    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed(tool, "s")
-    assert (done["rollback_performed"], done["command_id"]) == (True, command_id)
-
-
-async def test_the_monitor_tells_of_a_command_that_was_rejected(
-    unwatched: System, alone: ToolVersionManager, tool: str
-) -> None:
-    only = await alone.create_version(tool, ONE)
-    await _run(unwatched, tool, "x", "x", "x")
-    monitor = DeploymentMonitor(version_manager=alone)
-    for _ in range(2):
-        done = await monitor.auto_rollback_if_needed(tool)
-        assert (done["rollback_performed"], done["rejection"]) == (False, "no_previous_version")
-        assert done["command_id"] == automatic_command_id(tool, only, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("mode", "status", "error"),
-    [("hold", "held", "waits for a person"), ("observe", "observed", "only observed")],
-)
-async def test_the_monitor_tells_of_a_command_that_is_not_carried_out(
-    unwatched: System,
-    alone: ToolVersionManager,
-    mode: Mode,
-    status: str,
-    error: str,
-    tool: str,
-) -> None:
-    await alone.create_version(tool, ONE)
-    broken = await alone.create_version(tool, TWO)
-    await _run(unwatched, tool, "x", "x", "x")
-    order = RollbackCommand(
-        command_id=automatic_command_id(tool, broken, 2, 1),
-        tool_name=tool,
-        from_version_id=broken,
-        from_activation=2,
-        tier="immediate",
-        reason="consecutive_failures",
-        mode=mode,
-        issued_by="detector",
-        issued_at=datetime.now(UTC),
-    )
-    await unwatched.send(unwatched.topics.commands, tool, order)
-    await unwatched.first(
-        unwatched.topics.outcomes,
-        lambda value: RollbackOutcome.from_bytes(value).command_id == order.command_id,
-    )
-    done = await DeploymentMonitor(version_manager=alone).auto_rollback_if_needed(tool)
-    assert (done["rollback_performed"], done["status"]) == (False, status)
-    assert error in done["error"]
-    assert (done["rolled_back_to_version"], done["rejection"]) == (None, None)
-    assert done["command_id"] == order.command_id
-
-
 async def test_the_monitor_beside_the_stream(
     system: System, manager: ToolVersionManager, tool: str
 ) -> None:
     await manager.create_version(tool, ONE)
-    await _run(system, tool, *[None] * 10)
+    await record_each(system, tool, *[None] * 10)
     monitor = DeploymentMonitor(version_manager=manager)
 
     async def seen() -> bool:
@@ -574,7 +362,7 @@ async def test_the_monitor_beside_the_stream(
     assert (health["needs_rollback"], health["session_id"]) == (False, "s")
     assert (health["success_rate"], health["success_rate_drop"]) == (1.0, None)
     broken = await manager.create_version(tool, TWO)
-    await _run(system, tool, "x", "x", "x", version_id=broken)
+    await record_each(system, tool, "x", "x", "x", version_id=broken)
 
     async def back() -> bool:
         await monitor.auto_rollback_if_needed(tool)

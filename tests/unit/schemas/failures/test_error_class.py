@@ -2,25 +2,16 @@
 
 import subprocess
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from time import process_time
-from typing import NoReturn
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from schemas.execution import Execution
-from schemas.execution_entry import ExecutionEntry, read_execution_entry
-from schemas.failures.error_class import class_of, label_of
-from schemas.fields import MAX_ERROR_BYTES
-from tests.support.cpu_time import reference_seconds
+from schemas.execution_entry import ExecutionEntry
+from schemas.failures.error_class import class_of
+from tests.support.error_texts import GROUP, TRACEBACK
 from tests.support.messages import execution
 
-TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    g()\n'
 CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 HANDLING = "\nDuring handling of the above exception, another exception occurred:\n\n"
 RULE = "-" * 75 + "\n"
@@ -46,16 +37,6 @@ COLOURED_IPYTHON = (
     "1\x1b[39m \x1b[30;43mlen\x1b[39;49m\x1b[30;43m(\x1b[39;49m\x1b[30;43m)\x1b[39;49m\n\n"
     "\x1b[91mTypeError\x1b[39m: len() takes exactly one argument (0 given)"
 )
-GROUP = """  + Exception Group Traceback (most recent call last):
-  |   File "a.py", line 2, in <module>
-  |     raise ExceptionGroup('g', errors)
-  | {name}: g (2 sub-exceptions)
-  +-+---------------- 1 ----------------
-    | OSError: TypeError: no
-    +---------------- 2 ----------------
-    | {leaf}: 1
-    +------------------------------------
-"""
 RICH = """╭───────────────────── Traceback (most recent call last) ──────────────────────╮
 │ in <module>:3                                                                │
 ╰──────────────────────────────────────────────────────────────────────────────╯
@@ -192,210 +173,6 @@ def test_the_class_that_a_text_names(text: str, named: str | None) -> None:
     assert ExecutionEntry.of(failure).error_class == named
 
 
-NO_KEYS: dict[str, int] = {}
-
-
-def a_chain() -> None:
-    try:
-        NO_KEYS["a"]
-    except KeyError as error:
-        raise TypeError from error
-
-
-def a_handled_error() -> None:
-    try:
-        NO_KEYS["a"]
-    except KeyError:
-        "".x  # type: ignore[attr-defined] # noqa: B018
-
-
-def a_local_class() -> NoReturn:
-    class ToolFailure(Exception):
-        pass
-
-    raise ToolFailure("TypeError: x")
-
-
-def several_lines() -> NoReturn:
-    raise ValueError("one\ntwo\nTypeError: three")
-
-
-def recursion() -> None:
-    recursion()
-
-
-def syntax() -> None:
-    compile("x =\n", "a.py", "exec")
-
-
-def noted() -> NoReturn:
-    error = TypeError("bad")
-    error.add_note("KeyError: a note\n" + TRACEBACK)
-    raise error
-
-
-def group(*errors: Exception) -> ExceptionGroup:
-    return ExceptionGroup("TypeError: g", errors)
-
-
-def raised(error: BaseException) -> Callable[[], NoReturn]:
-    def fail() -> NoReturn:
-        raise error
-
-    return fail
-
-
-def a_leaf_with_a_group_as_its_cause() -> NoReturn:
-    try:
-        raise group(TypeError("k"))
-    except ExceptionGroup as cause:
-        try:
-            raise ValueError("v") from cause
-        except ValueError as error:
-            raise group(error) from None
-
-
-def a_group_with_a_cause() -> NoReturn:
-    try:
-        raise TypeError
-    except TypeError as error:
-        raise group(ValueError("v")) from error
-
-
-def a_group_as_the_cause() -> NoReturn:
-    try:
-        raise group(TypeError("t"))
-    except ExceptionGroup as error:
-        raise ValueError from error
-
-
-def logged(prefix: str, text: str) -> str:
-    return "".join(f"{prefix}{line}\n" for line in text.rstrip("\n").split("\n"))
-
-
-REPRS: list[tuple[str, str, bool]] = [
-    (repr(ExceptionGroup("m", [TypeError("x")])), "ExceptionGroup", True),
-    (repr(ExceptionGroup("m", (KeyError("x"), AttributeError("y")))), "ExceptionGroup", True),
-    (repr(BaseExceptionGroup("m", [SystemExit(), TypeError()])), "BaseExceptionGroup", True),
-    (repr(group(OSError(), group(group(TypeError("x"))))), "ExceptionGroup", True),
-    (f"Error: {group(TypeError())!r}", "ExceptionGroup", True),
-    (f"ERROR:root:{group(TypeError())!r}", "ExceptionGroup", True),
-    ("a.b.MyGroup('m', [KeyError(1), builtins.TypeError('x')])", "MyGroup", True),
-    (repr(ExceptionGroup("m [TypeError('x')]", [KeyError("x")])), "ExceptionGroup", False),
-    (
-        repr(group(ValueError("TypeError('x')"), KeyError("it's [TypeError()"))),
-        "ExceptionGroup",
-        False,
-    ),
-    (repr(group(ValueError("m", [TypeError("x")]))), "ExceptionGroup", False),
-    (repr(group(ValueError(group(TypeError("x"))))), "ExceptionGroup", False),
-    (f"{group(KeyError())!r} after TypeError('x')", "ExceptionGroup", False),
-    (repr(ValueError("m", [TypeError("x")])), "ValueError", False),
-    ("ExceptionGroup('m', [TypeError", "ExceptionGroup", False),
-    ("ExceptionGroup: m (1 sub-exception)", "ExceptionGroup", False),
-]
-
-
-@pytest.mark.parametrize(("text", "named", "is_signature_error"), REPRS)
-def test_the_repr_of_a_group(text: str, named: str, is_signature_error: bool) -> None:
-    for error_type in (None, named, text):
-        agree(text, error_type, named, is_signature_error)
-
-
-@pytest.mark.parametrize("is_signature_error", [True, False])
-@pytest.mark.parametrize(
-    "prefix",
-    [
-        "ERROR:root:",
-        "2026-01-01 ERROR name: ",
-        "2026-01-01 12:00:00,123 - my.tool - ERROR - ",
-        "[ERROR] ",
-        "app_1  | ",
-    ],
-)
-def test_a_group_with_the_prefix_of_a_logger(prefix: str, is_signature_error: bool) -> None:
-    leaf = "TypeError" if is_signature_error else "KeyError"
-    for text in (
-        GROUP.format(name="ExceptionGroup", leaf=leaf),
-        "".join(traceback.format_exception(_raised(group(OSError(), group(error_named(leaf)))))),
-    ):
-        shown = [logged(prefix, text), prefix + "boom\n" + text, logged(prefix, "boom\n" + text)]
-        if prefix != "app_1  | ":
-            shown += [prefix + text, prefix + text.strip()]
-        seconds = iter(range(100, 999))
-        shown.append(
-            "".join(
-                f"{line.replace('123', str(next(seconds)))}\n"
-                for line in logged(prefix, text).splitlines()
-            )
-        )
-        for error in shown:
-            agree(error, None, "ExceptionGroup", is_signature_error)
-            agree(error, "ExceptionGroup", "ExceptionGroup", is_signature_error)
-
-
-def error_named(name: str) -> Exception:
-    return TypeError("x") if name == "TypeError" else KeyError("x")
-
-
-def _raised(error: Exception) -> Exception:
-    try:
-        raise error
-    except Exception as caught:
-        return caught
-
-
-RAISED: list[tuple[Callable[[], object], str, bool]] = [
-    (a_chain, "TypeError", True),
-    (a_handled_error, "AttributeError", True),
-    (a_local_class, "ToolFailure", False),
-    (several_lines, "ValueError", False),
-    (recursion, "RecursionError", False),
-    (syntax, "SyntaxError", False),
-    (noted, "TypeError", True),
-    (raised(group(ValueError("a"), TypeError("b\nc"))), "ExceptionGroup", True),
-    (raised(group(ValueError("AttributeError: a\nTypeError: b"))), "ExceptionGroup", False),
-    (raised(group(OSError(), group(KeyError(1), AttributeError()))), "ExceptionGroup", True),
-    (raised(group(group(TypeError(1), KeyError()), OSError())), "ExceptionGroup", True),
-    (raised(group(group(group(KeyError())), OSError())), "ExceptionGroup", False),
-    (raised(BaseExceptionGroup("g", [KeyboardInterrupt()])), "BaseExceptionGroup", False),
-    (raised(group(*map(ValueError, range(20)))), "ExceptionGroup", False),
-    (a_leaf_with_a_group_as_its_cause, "ExceptionGroup", False),
-    (a_group_with_a_cause, "ExceptionGroup", False),
-    (a_group_as_the_cause, "ValueError", False),
-]
-
-
-@pytest.mark.parametrize(("fail", "named", "is_signature_error"), RAISED)
-def test_tracebacks_of_this_python(
-    fail: Callable[[], object], named: str, is_signature_error: bool
-) -> None:
-    with pytest.raises(BaseException) as caught:  # noqa: PT011
-        fail()
-    text = "".join(traceback.format_exception(caught.value))
-    for error in (text, text.strip(), "failed:\n" + text):
-        for error_type in (None, f"builtins.{named}"):
-            agree(error, error_type, named, is_signature_error)
-    only = "".join(traceback.format_exception_only(caught.value))
-    assert class_of(None, only) == named
-
-
-def agree(error: str, error_type: str | None, named: str, is_signature_error: bool) -> None:
-    """Check both readers; the text may be so long that it is cut."""
-    whole = {"error": error, "error_type": error_type}
-    value = execution("t", error="x").model_copy(update=whole).to_bytes()
-    strict, quick = Execution.from_bytes(value), read_execution_entry(value)
-    for each in (strict, quick or ExecutionEntry.of(strict)):
-        assert (each.error_class, each.is_signature_error) == (named, is_signature_error)
-
-
-def test_a_group_whose_text_is_cut_keeps_its_leaf() -> None:
-    frames = '  |   File "a.py", line 2, in g\n  |     g()\n' * 400
-    begin, end = GROUP.format(name="ExceptionGroup", leaf="TypeError").split("  |   File", 1)
-    for error_type in (None, "ExceptionGroup"):
-        agree(begin + frames + "  |   File" + end, error_type, "ExceptionGroup", True)
-
-
 @pytest.mark.parametrize(
     ("error_type", "named"),
     [
@@ -440,90 +217,3 @@ def test_what_pytest_really_writes(tmp_path: Path) -> None:
             cwd=tmp_path, capture_output=True, encoding="utf-8", check=False,
         )  # fmt: skip
         assert class_of(None, ran.stdout) == "TypeError", ran.stdout
-
-
-PIECES = st.sampled_from(
-    [
-        *(
-            "\n",
-            " ",
-            "  ",
-            "| ",
-            "  | ",
-            "+-",
-            "  +-+---------------- 1 ----------------\n",
-            "E   ",
-        ),
-        *(
-            "TypeError",
-            ": ",
-            "(",
-            ")",
-            "[TypeError]",
-            "<class '",
-            "'>",
-            ".",
-            "<locals>",
-            "\x1b[",
-            "0m",
-        ),
-        *(
-            "Traceback (most recent call last)",
-            ":\n",
-            "  + Exception Group ",
-            '  File "',
-            "ERROR",
-            ":",
-        ),
-        *(
-            "╭",
-            "│",
-            "Error: ",
-            "FAILED a::b - ",
-            "ExceptionGroup('",
-            "', [",
-            "'",
-            "a.py:3: ",
-            "2026-01-01",
-            "\x1b]",
-            "> File ",
-            " - ",
-        ),
-    ]
-)
-
-
-@given(
-    st.none() | st.text() | st.lists(PIECES).map("".join),
-    st.none() | st.text() | st.lists(PIECES | st.text(max_size=3)).map("".join),
-)
-def test_any_text_is_read(error_type: str | None, error: str | None) -> None:
-    named, label = class_of(error_type, error), label_of(error_type, error)
-    assert named is None or class_of(named, None) == named
-    assert (named is None) == (label == "")
-    assert label_of(label, None) == label
-
-
-@given(st.lists(PIECES, min_size=1, max_size=4).map("".join), st.lists(PIECES).map("".join))
-def test_a_hostile_text_takes_linear_time(repeated: str, before: str) -> None:
-    text = before + repeated * (MAX_ERROR_BYTES * 2 // len(repeated))
-    begin = process_time()
-    label_of(None, text)
-    label_of(text, text)
-    assert process_time() - begin < 0.2
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "\x1b[" + "0" * 200_000,
-        "ExceptionGroup(''" + "0m" * 100_000,
-        "\x1b]" * 100_000,
-        "a." * 100_000,
-        " " * 200_000 + "x",
-        "<" * 200_000,
-    ],
-)
-def test_a_long_run_takes_linear_time(text: str) -> None:
-    seconds, _ = reference_seconds(lambda: label_of(None, text))
-    assert seconds < 0.5
