@@ -19,8 +19,7 @@ _MAX_RATIO: Final = 32
 allows without compression. Executions are packed to about a tenth."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-"""The header of a batch: its base offset, length, leader epoch, magic, CRC, attributes, last offset
-delta, first and greatest timestamp, producer id, epoch and sequence, number of records."""
+"""The fields of ``_Header``."""
 _OVERHEAD: Final = struct.calcsize(">qi")
 """The bytes of a batch that its length does not count."""
 _START: Final = struct.Struct(">8xi4xBB4xB")
@@ -67,6 +66,29 @@ def first_offset_of(record: ConsumerRecord) -> int:
     """Return the offset of a record, or the first of the batch in whose place it stands."""
     batch = not_unpacked_in(record.headers)
     return record.offset if batch is None else batch.first_offset
+
+
+class _Header(NamedTuple):
+    """The header of a batch, with its fields in their order."""
+
+    base_offset: int
+    length: int
+    leader_epoch: int = 0
+    magic: int = _MAGIC
+    crc: int = 0
+    attributes: int = 0
+    last_offset_delta: int = 0
+    first_timestamp: int = 0
+    greatest_timestamp: int = 0
+    producer_id: int = -1
+    producer_epoch: int = -1
+    sequence: int = -1
+    records: int = 1
+
+    @property
+    def last_offset(self) -> int:
+        """The offset of the last record."""
+        return self.base_offset + self.last_offset_delta
 
 
 class _Batch(NamedTuple):
@@ -126,10 +148,11 @@ def _plain(data: memoryview, batch: _Batch, unpacker: Unpacker, budget: Budget) 
     if batch.magic < _MAGIC:
         (offset,) = struct.unpack_from(">q", data)
         reason = "it has an old format of Kafka, which is read only without compression"
-        head = (offset, 0, 0, _MAGIC, 0, 0, 0, 0, 0, -1, -1, -1, 1)
-        return _replacement(head, NotUnpackedBatch(offset, offset, reason))
-    head = _HEADER.unpack_from(data)
-    if calc_crc32c(data[_ATTRIBUTES_AT:]) != head[4]:
+        return _replacement(_Header(offset, 0), NotUnpackedBatch(offset, offset, reason))
+    if len(data) < _HEADER.size:
+        return bytes(data)
+    header = _Header._make(_HEADER.unpack_from(data))
+    if calc_crc32c(data[_ATTRIBUTES_AT:]) != header.crc:
         return bytes(data)  # the consumer finds this, and fetches the batch again
     packed = data[_HEADER.size :]
     most = min(MAX_BATCH_BYTES, max(MAX_REQUEST_BYTES, _MAX_RATIO * len(packed)))
@@ -138,12 +161,13 @@ def _plain(data: memoryview, batch: _Batch, unpacker: Unpacker, budget: Budget) 
     except NotUnpacked as error:
         codec = CODECS[batch.codec] if batch.codec < len(CODECS) else "unknown codec"
         reason = f"{codec}, {len(data)} bytes: {error}"
-        return _replacement(head, NotUnpackedBatch(head[0], head[0] + head[6], reason))
+        refused = NotUnpackedBatch(header.base_offset, header.last_offset, reason)
+        return _replacement(header, refused)
     budget.left -= len(records)
-    return _batch(head, head[12], records)
+    return _batch(header, records)
 
 
-def _replacement(head: tuple[int, ...], batch: NotUnpackedBatch) -> bytes:
+def _replacement(header: _Header, batch: NotUnpackedBatch) -> bytes:
     """Return a batch with these offsets and one record at the last one, which has no value."""
     name, reason = _HEADER_NAME.encode(), json.dumps(batch).encode()
     fields = bytearray([0])  # attributes, of which a record has none
@@ -154,17 +178,17 @@ def _replacement(head: tuple[int, ...], batch: NotUnpackedBatch) -> bytes:
     fields += reason
     record = bytearray()
     encode_varint(len(fields), record.append)
-    return _batch(head, 1, bytes(record + fields))
+    return _batch(header._replace(records=1), bytes(record + fields))
 
 
-def _batch(head: tuple[int, ...], count: int, records: bytes) -> bytes:
-    """Return a batch with the offsets, times and producer of another one, and these records."""
-    base, _, epoch, magic, _, attributes, *rest = head
-    length = _HEADER.size - _OVERHEAD + len(records)
-    header = bytearray(
-        _HEADER.pack(base, length, epoch, magic, 0, attributes & ~_CODEC_BITS, *rest[:-1], count)
+def _batch(header: _Header, records: bytes) -> bytes:
+    """Return a batch of these records without compression, with the other fields of the header."""
+    plain = header._replace(
+        length=_HEADER.size - _OVERHEAD + len(records),
+        attributes=header.attributes & ~_CODEC_BITS,
+        crc=0,
     )
-    batch = header + records
+    batch = bytearray(_HEADER.pack(*plain)) + records
     crc = calc_crc32c(memoryview(batch)[_ATTRIBUTES_AT:])
     batch[_CRC_AT:_ATTRIBUTES_AT] = crc.to_bytes(4)
     return bytes(batch)

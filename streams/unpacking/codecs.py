@@ -1,6 +1,7 @@
 """The codecs of Kafka, each decoded into a limited amount of memory.
 
-The decoders of aiokafka have no limit: 1 MB of gzip may become 1 GB.
+The decoders of aiokafka have no limit: 1 MB of gzip may become 1 GB. The number of parts is
+limited, too, because each costs time, also an empty one.
 """
 
 import mmap
@@ -17,12 +18,17 @@ CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 
 _GZIP_FORMAT: Final = zlib.MAX_WBITS | 16
 _XERIAL_MAGIC: Final = b"\x82SNAPPY\0"
+MAX_STREAMS: Final = 100
+"""How many streams of gzip may follow each other. Producers write one. The decoder copies what
+comes after a stream, so 200,000 empty ones in 4 MB would take 20 s."""
+MAX_BLOCKS: Final = 20_000
+"""How many blocks of snappy there may be. Producers write 32 KiB or more into nearly each."""
 _XERIAL_HEADER: Final = 16
 """The magic and two versions. Then come blocks: their lengths, each before its block."""
 
 
 class NotUnpacked(Exception):
-    """Data that is damaged, or larger than the limit when it is unpacked; the text says which."""
+    """Data that is damaged, or beyond a limit; the text says which."""
 
 
 class Unpacker:
@@ -70,6 +76,8 @@ def _gzip(data: memoryview, most: int) -> bytes:
     parts: list[bytes] = []
     left = most
     while rest:
+        if len(parts) == MAX_STREAMS:
+            raise NotUnpacked(f"it has more than {MAX_STREAMS} streams")
         stream = zlib.decompressobj(_GZIP_FORMAT)
         part = stream.decompress(rest, left + 1)
         left -= len(part)
@@ -95,6 +103,8 @@ def _snappy(data: memoryview, most: int) -> bytes:
     while at < len(data):
         (length,) = struct.unpack_from(">i", data, at)
         at += 4
+        if len(parts) == MAX_BLOCKS:
+            raise NotUnpacked(f"it has more than {MAX_BLOCKS} blocks")
         if not 0 < length <= len(data) - at:
             raise struct.error(f"a block of {length} bytes")
         parts.append(_snappy_block(data[at : at + length], left, most))

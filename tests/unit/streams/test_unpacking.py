@@ -23,7 +23,7 @@ from streams.unpacking.batches import (
     not_unpacked_in,
     unpacked,
 )
-from streams.unpacking.codecs import CODECS, NotUnpacked, Unpacker
+from streams.unpacking.codecs import CODECS, MAX_BLOCKS, MAX_STREAMS, NotUnpacked, Unpacker
 from tests.support.bombs import MIB, bomb
 
 NUMBERS: Final = range(1, len(CODECS))
@@ -173,6 +173,13 @@ def test_a_damaged_batch_is_left_to_the_consumer() -> None:
     assert unpacked(bytes(data), Unpacker(MIB), Budget(1)) == bytes(data)
 
 
+@pytest.mark.parametrize("size", [23, 40, 60])
+def test_a_batch_that_is_too_short_is_left_to_the_consumer(size: int) -> None:
+    data = bytearray(batch(1, VALUES)[:size])
+    data[8:12] = (size - 12).to_bytes(4)
+    assert unpacked(bytes(data), Unpacker(MIB), Budget(1)) == bytes(data)
+
+
 def test_an_old_compressed_message_is_refused() -> None:
     old = bytearray((9).to_bytes(8) + (60).to_bytes(4) + bytes(60))
     old[16:18] = b"\x01\x01"  # format 1, gzip
@@ -211,3 +218,16 @@ def test_several_streams_of_gzip_are_one() -> None:
     assert unpacker.unpack(1, memoryview(packed), 1_200) == b"a" * 600 + b"b" * 600
     with pytest.raises(NotUnpacked):
         unpacker.unpack(1, memoryview(packed), 1_199)
+
+
+def test_many_empty_parts_are_refused_before_they_cost_much() -> None:
+    """Each takes some time to unpack, so 4 MB of empty ones could keep a worker from anything."""
+    stream, block = gzip_encode(b""), (1).to_bytes(4) + b"\0"
+    for codec, head, part, most, named in (
+        (1, gzip_encode(b"x"), stream, MAX_STREAMS - 1, "streams"),
+        (2, snappy_encode(b"x"), block, MAX_BLOCKS - 1, "blocks"),
+    ):
+        unpacker = Unpacker(1_000)
+        assert unpacker.unpack(codec, memoryview(head + most * part), 1_000) == b"x"
+        with pytest.raises(NotUnpacked, match=f"more than {most + 1} {named}"):
+            unpacker.unpack(codec, memoryview(head + 4 * MIB // len(part) * part), 1_000)
