@@ -13,6 +13,7 @@ import structlog
 
 _KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
 _MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+_PART_BYTES: Final = 64 * 1024
 _END_S: Final = 2.0
 """How long the keeper may take to end everything."""
 
@@ -66,7 +67,9 @@ class KeptProcess:
             self._stdin.transport.abort()  # tells the keeper to end everything
         try:
             async with asyncio.timeout(_END_S):
-                await self._process.communicate()  # reads to the end, so that the pipe is closed
+                while await self._stdout.read(_PART_BYTES):  # to the end, so that the pipe is closed
+                    pass
+                await self._process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
