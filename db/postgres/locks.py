@@ -27,6 +27,9 @@ process stands still, or what it waits for does not answer. What was done under 
 done again."""
 
 _SQL: Final = blocks("postgres/locks.sql")
+_LOCK: Final = _SQL["lock"]
+_LOCK_FREE: Final = f"{_LOCK} skip locked"
+"""It leaves out what others have locked, instead of waiting for it."""
 
 _Kind = Literal["change", "publish"]
 
@@ -87,7 +90,7 @@ async def locked_among(pool: Pool, tool_names: Sequence[str]) -> set[str]:
         exist = await conn.fetch(_SQL["known"], tool_names, "change")
         exist += await conn.fetch(_SQL["with_versions"], tool_names)
         limits = str(TOOL_TIMEOUT_MS), str(IDLE_LIMIT_MS)
-        free = await conn.fetch(_SQL["lock_free"], tool_names, "change", *limits)
+        free = await conn.fetch(_LOCK_FREE, tool_names, "change", *limits)
         free += await conn.fetch(_SQL["free_versions"], tool_names)
     missing = Counter(row["tool_name"] for row in exist)
     missing.subtract(row["tool_name"] for row in free)
@@ -164,7 +167,7 @@ async def _lock(
     conn: Connection, kind: _Kind, tool_names: Sequence[str], wait_ms: int | None
 ) -> Collection[str]:
     """Lock the rows of these tools, and return the tools that have none. Raises Locked."""
-    sql = _SQL["lock_free"] if wait_ms is None else _SQL["lock"]
+    sql = _LOCK_FREE if wait_ms is None else _LOCK
     limits = str(TOOL_TIMEOUT_MS if wait_ms is None else wait_ms), str(IDLE_LIMIT_MS)
     rows = await conn.fetch(sql, tool_names, kind, *limits)
     missing = set(tool_names) - {row["tool_name"] for row in rows}

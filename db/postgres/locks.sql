@@ -14,6 +14,8 @@ select pg_backend_pid(),
     set_config('tcp_keepalives_interval', '5', true),
     set_config('tcp_keepalives_count', '4', true)
 
+-- A transaction that holds tools for publishing changes nothing that must survive a crash of the server,
+-- so its end need not wait until it is on disk.
 -- name: lock
 select tool_locks.tool_name
 from set_config('lock_timeout', $3, true),
@@ -21,25 +23,15 @@ from set_config('lock_timeout', $3, true),
     set_config('tcp_keepalives_idle', '10', true) as idle,
     set_config('tcp_keepalives_interval', '5', true) as pause,
     set_config('tcp_keepalives_count', '4', true) as count,
+    set_config(
+        'synchronous_commit',
+        case $2 when 'publish' then 'off' else current_setting('synchronous_commit') end,
+        true
+    ) as on_disk,
     tool_locks
 where tool_locks.tool_name = any($1::text[]) and tool_locks.kind = $2
 order by tool_locks.tool_name
 for update of tool_locks
-
--- The transaction changes nothing that must survive a crash of the server, so its end need not wait
--- until it is on disk.
--- name: lock_free
-select tool_locks.tool_name
-from set_config('lock_timeout', $3, true),
-    set_config('idle_in_transaction_session_timeout', $4, true) as idle_limit,
-    set_config('synchronous_commit', 'off', true) as on_disk,
-    set_config('tcp_keepalives_idle', '10', true) as idle,
-    set_config('tcp_keepalives_interval', '5', true) as pause,
-    set_config('tcp_keepalives_count', '4', true) as count,
-    tool_locks
-where tool_locks.tool_name = any($1::text[]) and tool_locks.kind = $2
-order by tool_locks.tool_name
-for update of tool_locks skip locked
 
 -- name: known
 select tool_name from tool_locks where tool_name = any($1::text[]) and kind = $2
