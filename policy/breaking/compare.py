@@ -59,8 +59,10 @@ def _unreadable(kind: Kind, which_code: str, error: BaseException) -> Finding:
     if isinstance(error, SyntaxError):
         line, column, cause = error.lineno or None, error.offset or None, error.msg
         position = f" (line {line}, column {column})" if column else f" (line {line})"
-    elif isinstance(error, RecursionError | MemoryError):
+    elif isinstance(error, RecursionError):
         cause = "it is nested too deeply"
+    elif isinstance(error, MemoryError):  # Python's parser raises it for nesting, too
+        cause = "it is nested too deeply, or takes too much memory"
     error_type = type(error).__name__
     sentence = f"{which_code} does not parse{position}: {error_type}: {one_line(cause)}."
     return new_finding(kind, "", sentence, line, column=column)

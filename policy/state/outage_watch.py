@@ -90,8 +90,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """The last outages as tuples of ``policy.state.outage.Outage``, the newest last."""
     producers: Producers = msgspec.field(default_factory=Producers)
     """For each cell, who executed its tools."""
-    doubted_ms: int = 0
-    """Since when the newest suspicion is or was there."""
+    last_suspected_ms: int = 0
+    """Since when the newest suspicion is there, or was there if it has ended."""
 
     def follow(
         self, log: Iterable[LogRecord], rules: OutageRules, known_since: KnownSince
@@ -286,9 +286,9 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         if not self._is_suspicious(others, rules):
             return False
         if self.suspected_ms is None:
-            if self.now_ms - self.doubted_ms > 2 * rules.doubt_s * 1_000:
-                self.doubted_ms = self.now_ms
-            self.suspected_ms = self.doubted_ms
+            if self.now_ms - self.last_suspected_ms > 2 * rules.doubt_s * 1_000:
+                self.last_suspected_ms = self.now_ms
+            self.suspected_ms = self.last_suspected_ms
         return self._is_suspected(rules)
 
     def _is_suspected(self, rules: OutageRules) -> bool:

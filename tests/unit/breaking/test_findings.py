@@ -1,5 +1,8 @@
 """The texts and positions of findings."""
 
+import pytest
+
+from policy.breaking import compare
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import sentences
 
@@ -15,6 +18,24 @@ def test_a_syntax_error_has_its_line_and_column() -> None:
     assert finding.sentence == (
         "The code does not parse (line 2, column 5): SyntaxError: invalid syntax."
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (RecursionError(), "it is nested too deeply."),
+        (MemoryError(), "it is nested too deeply, or takes too much memory."),
+    ],
+)
+def test_what_python_has_no_room_for(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, why: str
+) -> None:
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(compare, "read_module", fail)
+    [finding] = compare_code("", "x = 1")
+    assert finding.sentence.endswith(why)
 
 
 def test_breaking_sentences_come_first_and_notes_are_left_out() -> None:

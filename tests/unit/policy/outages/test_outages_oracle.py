@@ -32,7 +32,7 @@ class SlowWatch:
     now_ms: int = 0
     activated: set[str] = field(default_factory=set)
     recognised: list[int] = field(default_factory=list)
-    doubted_ms: int = 0
+    last_suspected_ms: int = 0
     spans: list[list[Any]] = field(default_factory=list)
     counted: list[bool] = field(default_factory=list)
     suspected_ms: int | None = None
@@ -151,9 +151,9 @@ class SlowWatch:
                 self.suspected_ms = None
         if not success and not self.lasts() and self.is_suspicious(*self.shares(but=tool)):
             if self.suspected_ms is None:
-                if now_ms - self.doubted_ms > 2 * rules.doubt_s * 1_000:
-                    self.doubted_ms = now_ms
-                self.suspected_ms = self.doubted_ms
+                if now_ms - self.last_suspected_ms > 2 * rules.doubt_s * 1_000:
+                    self.last_suspected_ms = now_ms
+                self.suspected_ms = self.last_suspected_ms
             deferred = now_ms - self.suspected_ms <= rules.doubt_s * 1_000
         if not self.lasts() or offset % 8 == 0:
             self.halves[0] += 1
