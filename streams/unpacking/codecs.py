@@ -20,7 +20,7 @@ _GZIP_FORMAT: Final = zlib.MAX_WBITS | 16
 _XERIAL_MAGIC: Final = b"\x82SNAPPY\0"
 MAX_STREAMS: Final = 100
 """How many streams of gzip may follow each other. Producers write one. The decoder copies what
-comes after a stream, so 200,000 empty ones in 4 MB would take 20 s."""
+comes after a stream, so 200,000 of a byte each, in 4 MB, would take 17 s."""
 MAX_BLOCKS: Final = 20_000
 """How many blocks of snappy there may be. Producers write 32 KiB or more into nearly each."""
 _XERIAL_HEADER: Final = 16

@@ -21,7 +21,17 @@ _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 def bomb(codec: str, size: int, record_size: int = MIB, key: bytes | None = b"words") -> bytes:
     """Return a batch of records full of zeros that has about ``size`` bytes when it is unpacked."""
     count = size // record_size
-    packed = _packed(codec, _records(count, record_size, key))
+    return _batch(codec, count, _packed(codec, _records(count, record_size, key)))
+
+
+def many_streams(count: int) -> bytes:
+    """Return a batch of one record in gzip, with a stream of its own for each of its bytes."""
+    record = b"".join(_records(1, count, b"words"))
+    packed = b"".join(_packed("gzip", iter([bytes([each])])) for each in record)
+    return _batch("gzip", 1, packed)
+
+
+def _batch(codec: str, count: int, packed: bytes) -> bytes:
     fields = (0, 0, CODECS[codec], count - 1, 0, 0, -1, -1, -1, count)
     length = _HEADER.size - 12 + len(packed)
     crc = calc_crc32c(_HEADER.pack(0, length, -1, 2, *fields[1:])[21:] + packed)
