@@ -6,6 +6,7 @@ read a second time is skipped.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -13,7 +14,8 @@ from aiokafka import TopicPartition
 
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.blockers import naming_blockers
-from db.postgres.pool import Pool, acquire
+from db.postgres.locks import bounded_transaction
+from db.postgres.pool import Connection, Pool, acquire
 from schemas.errors import Misconfigured, Rejected
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
@@ -65,14 +67,22 @@ class RecordExecutions:
         first, last = batch.first, batch.last
         await self._require_same_topic(batch)
 
-        async def write() -> int:
-            async with naming_blockers(self._pool, _LOCK_WAIT_MS), acquire(self._pool) as conn:
-                return await record(
-                    conn, last.topic, last.partition, first.offset, last.offset + 1, entries
-                )
+        async def write(conn: Connection) -> int:
+            return await record(
+                conn, last.topic, last.partition, first.offset, last.offset + 1, entries
+            )
 
-        await retry_without_limit(write, self._waits)
+        await self._in_postgres(write)
         crash_point("recorder.committed")
+
+    async def _in_postgres(self, work: Callable[[Connection], Awaitable[int]]) -> int:
+        """Return the result of the work, for however long it takes; say who locks what it needs."""
+
+        async def attempt() -> int:
+            async with naming_blockers(self._pool, _LOCK_WAIT_MS), acquire(self._pool) as conn:
+                return await work(conn)
+
+        return await retry_without_limit(attempt, self._waits)
 
     async def _require_same_topic(self, batch: Batch) -> None:
         """Raise Misconfigured if Postgres has an offset beyond the end of the partition.
@@ -83,11 +93,11 @@ class RecordExecutions:
         if tp in self._checked:
             return
 
-        async def read() -> int:
-            async with acquire(self._pool) as conn:
+        async def read(conn: Connection) -> int:
+            async with bounded_transaction(conn):
                 return await next_offset(conn, tp.topic, tp.partition)
 
-        expected = await retry_without_limit(read, self._waits)
+        expected = await self._in_postgres(read)
         if not self._driver.owns(batch):
             return
         end = self._driver.end_of(tp)
