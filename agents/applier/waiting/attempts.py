@@ -126,7 +126,7 @@ class Attempts(Generic[RequestMessage]):
 
     async def watched(self, member: Request[RequestMessage]) -> NotNow | None:
         """Apply one change; if somebody else has locked its tool, say who."""
-        return await retry_without_limit(partial(self._try, member, True), self._waits)
+        return await retry_without_limit(partial(self._try, member, is_watched=True), self._waits)
 
     async def _try(
         self, member: Request[RequestMessage], is_watched: bool = False
