@@ -86,7 +86,7 @@ class RecordValidator:
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
-        deployment = self.signed_deployment(record)
+        deployment = self._signed_deployment(record)
         self._require_partition(record, deployment.tool_name)
         self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
@@ -94,21 +94,29 @@ class RecordValidator:
             raise Rejected(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
         return deployment
 
-    def signed_deployment(self, record: Record) -> Deployment:
-        """Return a deployment, with its author if signatures are wanted, and check no more of it.
+    def is_from_author(self, record: Record) -> bool:
+        """Return whether nobody but the author of a deployment can have sent this record.
 
-        Whoever has signed a deployment may have an answer to it, also to a bad one.
+        Its author has signed it, and it has the key and the partition of its tool: anybody may send
+        a signed value again, with another key. If signatures are not required, nobody can tell, and
+        this is true.
         """
+        if self._signatures is None or not self._signatures.are_required:
+            return True
+        try:
+            deployment = self._signed_deployment(record)
+            self._require_partition(record, deployment.tool_name)
+        except Rejected:
+            return False
+        return True
+
+    def _signed_deployment(self, record: Record) -> Deployment:
+        """Return a deployment, with its author if signatures are wanted; check no more of it."""
         _require_whole(record)
         deployment = Deployment.from_bytes(record.value)
         if self._signatures is None:
             return deployment
         return self._signatures.checked(record, deployment)
-
-    @property
-    def requires_signatures(self) -> bool:
-        """Whether a message that does not verify is refused."""
-        return self._signatures is not None and self._signatures.are_required
 
     def command(self, record: Record) -> RollbackCommand:
         """Return a command from `rollback-commands`."""

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.system",
     "tests.support.shared",
+    "tests.support.restricted",
 ]
 
 

@@ -88,26 +88,16 @@ class Deployments:
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the outcome `refused` if the id of the deployment can be read.
 
-        If signatures are required, only what an author has signed has an outcome: whoever sends
-        somebody's id must not decide what becomes of it.
+        If signatures are required, only what an author has sent has an outcome: whoever sends
+        somebody's id, or a deployment that somebody has signed, must not decide what becomes of it.
 
         The outcome follows from the record alone, so it is the same after a crash. It is not
         stored: a bad record must not use up the id of a good one.
         """
-        outcome = refusal_of(record, error) if self._is_signed(record) else None
+        outcome = refusal_of(record, error) if self._validator.is_from_author(record) else None
         if outcome is not None:
             key, topic = sendable_key(record.key), self._topics.deployment_outcomes
             await self._outbox.publish([Outgoing(topic, key, outcome.to_bytes())])
-
-    def _is_signed(self, record: ConsumerRecord) -> bool:
-        """Return whether an author has signed the record, or nobody needs to."""
-        if not self._validator.requires_signatures:
-            return True
-        try:
-            self._validator.signed_deployment(record)
-        except Rejected:
-            return False
-        return True
 
 
 def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | None:

@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from schemas.rules import PolicyName
 from tests.chaos.run import Plan, Report, run
+from tests.chaos.stack import Mode
 
 
 def main(
@@ -27,14 +29,18 @@ def main(
         float, typer.Option(help="How long connections to Postgres are refused.")
     ] = 60,
     policy: Annotated[PolicyName, typer.Option(help="The policy of all tools.")] = "seed",
+    signatures: Annotated[
+        Mode, typer.Option(help="Whether they are required. If so, an attacker is at work.")
+    ] = "require",
     keep: Annotated[bool, typer.Option(help="Keep the folder even if the run passed.")] = False,
 ) -> None:
     """Cause every kind of fault, then audit the results."""
     failed = False
     for each in seed or [random.SystemRandom().randrange(10**6)]:
-        plan = Plan(each, seconds, tools, rate, refused_s, policy)
+        plan = Plan(each, seconds, tools, rate, refused_s, policy, signatures)
         folder = Path(tempfile.mkdtemp(prefix=f"rollguard-chaos-{each}-"))
         logging.basicConfig(filename=folder / "harness.log", force=True)
+        structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
         print(f"seed {each}: {plan}", flush=True)
         begin = time.monotonic()
         report = asyncio.run(run(plan, folder))
@@ -57,6 +63,11 @@ def _print(report: Report, took_s: float) -> None:
         f"{dict(report.transactions)}; "
         f"no lag after {report.catch_up_s or float('nan'):.1f} s"
     )
+    if report.attacks:
+        print(f"{report.attacks.total()} attacks with {report.forged} forged records:")
+        for kind, count in sorted(report.attacks.items()):
+            print(f"  {count:3} {kind}")
+    print(f"{report.refused} records were refused")
     for violation in report.violations[:50]:
         print(f"  BROKEN {violation}")
     print("every invariant held" if report.passed else f"{len(report.violations)} violations")

@@ -18,6 +18,7 @@ import agents.applier.publish_changes
 import agents.detector.watch_executions
 import db.postgres.locks
 import policy.decision.fold
+import signatures.verifying
 import streams.crash_points
 import streams.records
 from agents.worker.process import run_worker
@@ -129,6 +130,15 @@ def reads_uncommitted() -> None:
     _replace(consumer_thread, "READ_COMMITTED", "read_uncommitted")
 
 
+def no_signature_check() -> None:
+    """Believe every message, whoever has signed it, in spite of `require`."""
+
+    def believe(_: Any, __: Any, message: Any) -> Any:
+        return message
+
+    _replace(signatures.verifying.Verifier, "verified", believe)
+
+
 def clock_steps() -> None:
     """Let the wall clock jump by an hour every two seconds. This is no bug: it must do no harm."""
     real, begin = time.time, time.monotonic()
@@ -154,6 +164,7 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         no_lock,
         no_suspend_watchdog,
         reads_uncommitted,
+        no_signature_check,
         clock_steps,
     )
 }

@@ -13,8 +13,9 @@ from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation
 from tests.chaos.audit.lag import wait_until_none
+from tests.chaos.engines import Engines
 from tests.chaos.faults import POSTGRES_REFUSED, inflict, schedule
-from tests.chaos.stack import PRODUCT, ROLES, Stack
+from tests.chaos.stack import PRODUCT, ROLES, Mode, Stack
 from tests.chaos.workload import Workload
 
 CATCH_UP_S = 60.0
@@ -33,6 +34,8 @@ class Plan:
     rate: float = 150.0
     refused_s: float = 60.0
     policy: PolicyName = "seed"
+    signatures: Mode = "require"
+    """If they are required, an attacker is at work."""
 
 
 @dataclass
@@ -45,6 +48,9 @@ class Report:
     executions: int = 0
     commands: int = 0
     poison: int = 0
+    attacks: Counter[str] = field(default_factory=Counter)
+    forged: int = 0
+    refused: int = 0
     transactions: Counter[str] = field(default_factory=Counter)
     catch_up_s: float | None = None
     violations: list[Violation] = field(default_factory=list)
@@ -59,12 +65,21 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
     """Run the plan, and write the logs and the ledger into the folder."""
     report = Report(plan)
     keep_rows = plan.seed % 2 == 1  # detectors keep them on disk, or read their changelog
-    async with Stack(folder, worker_program, keep_rows=keep_rows, policy=plan.policy) as stack:
+    async with (
+        Stack(
+            folder,
+            worker_program,
+            keep_rows=keep_rows,
+            policy=plan.policy,
+            signatures=plan.signatures,
+        ) as stack,
+        Engines(stack.settings) as engines,
+    ):
         begin = time.monotonic()
         stack.say = lambda text: _note(report, begin, text)  # type: ignore[method-assign]
         for role in ROLES:
             stack.add(role)
-        workload = Workload(stack.settings, plan.seed, plan.tools, plan.rate)
+        workload = Workload(stack.settings, engines, plan.seed, plan.tools, plan.rate)
         working = asyncio.create_task(workload.run())
         try:
             await _cause_faults(plan, stack, report)
@@ -72,7 +87,7 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
         finally:
             workload.stop()
             await working
-        await _judge(report, stack, workload)
+        await _judge(report, stack, workload, engines)
     _write_ledger(folder, report)
     return report
 
@@ -101,7 +116,7 @@ async def _cause_faults(plan: Plan, stack: Stack, report: Report) -> None:
         is_first = False
 
 
-async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
+async def _judge(report: Report, stack: Stack, workload: Workload, engines: Engines) -> None:
     stack.say("waiting until there is no lag")
     try:
         report.catch_up_s = await wait_until_none(stack.settings, CATCH_UP_S)
@@ -111,13 +126,17 @@ async def _judge(report: Report, stack: Stack, workload: Workload) -> None:
     await asyncio.sleep(stack.refresh_s if stack.refresh_s < CATCH_UP_S else 0)
     stack.say("reading topics and tables")
     state = await read_final_state(
-        stack.settings, stack.postgres.socket_dsn, stack.one("detector").url
+        stack.settings, stack.postgres.socket_dsn, stack.one("detector").url, engines
     )
     report.records = workload.sent
     report.transactions = workload.transactions.results
     report.executions = len(state.tables["executions"])
     report.commands = len(state.tables["rollbacks"])
     report.poison = len(state.poison)
+    report.forged = state.forged
+    report.refused = len({(each.topic, each.partition, each.offset) for each in state.dead_letters})
+    if workload.attacker is not None:
+        report.attacks = workload.attacker.attacks
     report.violations += violations(state, workload.acknowledged)
     report.violations += [
         Violation("restarts", *end, "ended by itself") for end in stack.unexpected_ends

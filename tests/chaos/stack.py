@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import asyncpg
 import psutil
@@ -20,10 +20,13 @@ from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules import PolicyName
 from schemas.settings import Settings, load_settings
+from tests.chaos.attack.keys import KEY_OF_ROLE, write_keys
 from tests.support.armed_worker import VARIABLE
 from tests.support.kafka import APACHE
 from tests.support.proxy import Proxy, to_port, to_socket
 
+Mode = Literal["off", "require"]
+"""Whether signatures are required."""
 ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
@@ -169,7 +172,7 @@ class Worker:
     def _start(self) -> subprocess.Popen[bytes]:
         stack = self._stack
         crash_point, self._crash_point = self._crash_point, ""
-        environment = stack.environment(self.name, self._port) | (
+        environment = stack.environment(self.role, self.name, self._port) | (
             {VARIABLE: crash_point} if crash_point else {}
         )
         command = [sys.executable, *stack.worker_program, self.role]
@@ -212,8 +215,10 @@ class Stack:
         refresh_s: float = 5.0,
         keep_rows: bool = False,
         policy: PolicyName = "seed",
+        signatures: Mode = "off",
     ) -> None:
         self.folder = folder
+        write_keys(folder)
         self.keep_rows = keep_rows
         self.refresh_s = refresh_s
         self.worker_program = tuple(worker_program)
@@ -225,6 +230,9 @@ class Stack:
             partitions=PARTITIONS,
             session_timeout_s=SESSION_S,
             policy=policy,
+            signatures=signatures,
+            trust=folder / "trust.json",
+            data_dir=folder / "engines",
         )
         self.unexpected_ends: list[tuple[str, str]] = []
         """Workers that ended by themselves without an expected reason, with their last line."""
@@ -259,8 +267,10 @@ class Stack:
         if not reasons:
             self.unexpected_ends.append((worker, last))
 
-    def environment(self, name: str, port: int) -> dict[str, str]:
+    def environment(self, role: str, name: str, port: int) -> dict[str, str]:
         """Return the environment variables of a worker of this stack."""
+        key = KEY_OF_ROLE[role]
+        signs = {} if key is None else {"ROLLGUARD_SIGNING_KEY": str(self.folder / f"{key}.pem")}
         return {
             "ROLLGUARD_KAFKA_BROKERS": self.broker.address,
             "ROLLGUARD_POSTGRES_DSN": self.postgres.dsn,
@@ -272,6 +282,9 @@ class Stack:
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
             "ROLLGUARD_POLICY": self.settings.rules.policy,
+            "ROLLGUARD_SIGNATURES": self.settings.signatures,
+            "ROLLGUARD_TRUST": str(self.settings.trust),
+            **signs,
         }
 
     def add(self, role: str, crash_point: str = "") -> Worker:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.attack.attacks import NAMES
 from tests.chaos.faults import stands_still, wait_until
 from tests.chaos.scene import play
 from tests.chaos.stack import PRODUCT, SESSION_S, Stack
@@ -163,6 +164,40 @@ async def test_aborted_records_do_not_count(folder: Path) -> None:
         assert await wait_until(lambda: min(results["committed"], results["aborted"]) > 5, 60)
 
     assert await play(folder, enough, kinds=TRANSACTIONS) == []
+
+
+ATTACKS = {"execute": 40, "deploy": 2, "roll_back": 1, "attack": 8}
+
+
+async def attacked(_: Stack, workload: Workload) -> None:
+    """Go on until every kind of attack has happened."""
+    assert workload.attacker is not None
+    kinds = workload.attacker.attacks
+    assert await wait_until(lambda: kinds.keys() >= set(NAMES), 90), kinds
+
+
+async def test_an_attacker_does_no_harm(folder: Path) -> None:
+    assert await play(folder, attacked, kinds=ATTACKS, signatures="require") == []
+
+
+async def test_workers_that_believe_everybody_do_what_the_attacker_wants(folder: Path) -> None:
+    found = await play(
+        folder,
+        attacked,
+        program=planted("no_signature_check"),
+        kinds=ATTACKS,
+        signatures="require",
+    )
+    texts = {each.invariant: each.text for each in found}
+    assert {"outcomes", "versions", "windows", "metrics", "dead letters", "engines"} <= texts.keys()
+
+
+async def test_engines_that_believe_everybody_load_code_of_the_attacker(folder: Path) -> None:
+    found = await play(
+        folder, attacked, kinds=ATTACKS, signatures="require", engine_signatures="off"
+    )
+    assert {each.invariant for each in found} == {"engines"}
+    assert any("FORGED" in each.text for each in found)
 
 
 async def test_a_stepped_wall_clock_changes_no_decision(folder: Path) -> None:

@@ -28,6 +28,7 @@ class TransactionalRecord(NamedTuple):
     tool: str
     value: bytes
     record_id: UUID
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Transaction(NamedTuple):
@@ -76,8 +77,10 @@ class Transactions:
             async with asyncio.timeout(_ATTEMPT_S):
                 producer = await self._connected()
                 await producer.begin_transaction()
-                for topic, tool, value, _ in transaction.records:
-                    await producer.send_and_wait(topic, value, key=tool.encode())
+                for topic, tool, value, _, headers in transaction.records:
+                    await producer.send_and_wait(
+                        topic, value, key=tool.encode(), headers=list(headers)
+                    )
                 await asyncio.sleep(transaction.open_s)
                 if transaction.is_committed:
                     await producer.commit_transaction()

@@ -1,7 +1,8 @@
-"""The workload of a run: engines that follow `tool-versions`, execute, deploy and make mistakes.
+"""The workload of a run: producers execute what the engines have in use, deploy and make mistakes.
 
 Some executions and deployments are sent in transactions, of which some are aborted: those records
-never happened. The records of aborted transactions are failures, so that it matters.
+never happened. The records of aborted transactions are failures, so that it matters. If the workers
+require signatures, the producers sign, and an attacker is at work, too.
 
 The acts, their order, their tools and their results are drawn from the seed alone. The version that
 an execution names depends on when the engine reads of the version, as in production. The code of a
@@ -12,7 +13,8 @@ import asyncio
 import re
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -21,16 +23,16 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas.deployment import Deployment, ToolVersion
+from schemas.deployment import Deployment
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
-from tests.chaos.audit.topic_reader import follow
+from tests.chaos.attack.attacker import Attacker
+from tests.chaos.attack.forgeries import POISON, UNANSWERED, Forgery
+from tests.chaos.attack.keys import HonestSigner
+from tests.chaos.engines import Engines
 from tests.chaos.poison import POISONS
 from tests.chaos.transactions import Transaction, TransactionalRecord, Transactions
-
-HEADER: Final = "poison"
-"""The header that marks a record which must become a dead letter; its value is the cause."""
 
 OUTAGE_EVERY: Final = 3_000
 OUTAGE_FROM: Final = 2_500
@@ -46,7 +48,9 @@ KINDS: Final = {
     "use_ids_first": 6,
     "poison": 20,
     "transaction": 12,
+    "attack": 25,
 }
+"""How often each kind of act happens. Without signatures nobody attacks."""
 
 
 class Workload:
@@ -58,21 +62,27 @@ class Workload:
     def __init__(
         self,
         settings: Settings,
+        engines: Engines,
         seed: int,
         tools: int,
         rate: float,
         kinds: Mapping[str, int] = KINDS,
     ) -> None:
         self._settings = settings
-        self._kinds = kinds
+        self._engines = engines
+        self._signer = HonestSigner(settings)
+        self.attacker: Attacker | None = None
+        if settings.signatures == "require":
+            self.attacker = Attacker(settings, engines.versions)
+        self._kinds = {
+            kind: share for kind, share in kinds.items() if kind != "attack" or self.attacker
+        }
         self._random = Random(seed)
         self._tools = [f"tool-{number:03}" for number in range(tools)]
         self._rate = rate
         self.acknowledged: defaultdict[str, set[UUID]] = defaultdict(set)
         self.sent = 0
         self.failed = 0
-        self.versions: dict[str, ToolVersion] = {}
-        self._history: dict[str, list[int]] = defaultdict(list)
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._deployed: dict[str, Deployment] = {}
         self._has_outages = settings.rules.policy == "guarded"
@@ -92,7 +102,7 @@ class Workload:
             request_timeout_ms=90_000,
             linger_ms=2,
         )
-        follower = asyncio.create_task(self._follow())
+        attacker = asyncio.create_task(self._run_attacker())
         transactions = asyncio.create_task(self.transactions.run(self._stopping))
         await producer.start()
         try:
@@ -108,17 +118,14 @@ class Workload:
         finally:
             self._stopping.set()
             await transactions
-            follower.cancel()
-            await asyncio.gather(follower, return_exceptions=True)
+            attacker.cancel()
+            with suppress(asyncio.CancelledError):
+                await attacker
             await producer.stop()
 
-    async def _follow(self) -> None:
-        async for record in follow(self._settings, "tool-versions"):
-            version = ToolVersion.from_bytes(record.value)
-            known = self.versions.get(version.tool_name)
-            if known is None or known.activation < version.activation:
-                self.versions[version.tool_name] = version
-                self._history[version.tool_name].append(version.version_id)
+    async def _run_attacker(self) -> None:
+        if self.attacker is not None:
+            await self.attacker.run()
 
     async def _act(self, producer: AIOKafkaProducer) -> None:
         random = self._random
@@ -134,7 +141,7 @@ class Workload:
             await self._deploy(producer, tool, _behaviour(draw), draw)
         elif kind == "deploy_again" and tool in self._deployed:
             again = self._deployed[tool]
-            await self._send(producer, "tool-deployments", tool, again.to_bytes())
+            await self._send_signed(producer, "tool-deployments", again)
         elif kind == "roll_back":
             await self._roll_back(producer, tool, draw)
         elif kind == "use_ids_first":
@@ -142,12 +149,14 @@ class Workload:
         elif kind == "poison":
             await self._poison(producer, tool, draw)
         elif kind == "transaction":
-            self._transact(tool, draw)
+            await self._transact(tool, draw)
+        elif kind == "attack":
+            await self._attack(producer, tool, draw)
 
     async def _execute(
         self, producer: AIOKafkaProducer, tool: str, luck: float, draw: Random
     ) -> None:
-        version = self.versions.get(tool)
+        version = self._engines.versions.get(tool)
         if version is None:
             return
         rate, error = _failures_of(version.code)
@@ -159,7 +168,7 @@ class Workload:
         if draw.random() < 0.1:
             version_id = None
         elif draw.random() < 0.03:
-            version_id = draw.choice(self._history[tool])
+            version_id = draw.choice(self._engines.history[tool])
         execution = Execution(
             execution_id=UUID(int=draw.getrandbits(128)),
             tool_name=tool,
@@ -173,7 +182,7 @@ class Workload:
         self._past[tool].append(value)
         await self._send(producer, "tool-executions", tool, value, execution.execution_id)
 
-    def _transact(self, tool: str, draw: Random) -> None:
+    async def _transact(self, tool: str, draw: Random) -> None:
         """Send some executions of a tool, and now and then a deployment, in one transaction."""
         is_committed = draw.random() < 0.5
         records = []
@@ -194,9 +203,11 @@ class Workload:
         if draw.random() < 0.3:
             behaviour = _behaviour(draw) if is_committed else "fails 1.0 TypeError"
             deployment = self._new_deployment(tool, behaviour, draw)
+            value = deployment.to_bytes()
+            headers = await self._signer.headers(deployment, value)
             records.append(
                 TransactionalRecord(
-                    "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
+                    "tool-deployments", tool, value, deployment.deployment_id, headers
                 )
             )
         self.sent += len(records)
@@ -208,9 +219,8 @@ class Workload:
         draw = draw or Random(f"{tool} {behaviour}")
         deployment = self._new_deployment(tool, behaviour, draw)
         self._deployed[tool] = deployment
-        await self._send(
-            producer, "tool-deployments", tool, deployment.to_bytes(), deployment.deployment_id
-        )
+        await self._send_forgeries_before(producer, deployment, draw)
+        await self._send_signed(producer, "tool-deployments", deployment, deployment.deployment_id)
 
     def _new_deployment(self, tool: str, behaviour: str, draw: Random) -> Deployment:
         return Deployment(
@@ -225,7 +235,7 @@ class Workload:
     async def _roll_back(
         self, producer: AIOKafkaProducer, tool: str, draw: Random, command_id: UUID | None = None
     ) -> None:
-        known = self._history[tool] or [1]
+        known = self._engines.history[tool] or [1]
         command = RollbackCommand(
             command_id=command_id or UUID(int=draw.getrandbits(128)),
             tool_name=tool,
@@ -236,9 +246,8 @@ class Workload:
             issued_by="human",
             issued_at=datetime.now(UTC),
         )
-        await self._send(
-            producer, "rollback-commands", tool, command.to_bytes(), command.command_id
-        )
+        await self._send_forgeries_before(producer, command, draw)
+        await self._send_signed(producer, "rollback-commands", command, command.command_id)
 
     async def _use_ids_first(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
         """Use ids that another request of this or of another tool has, or will have.
@@ -246,7 +255,7 @@ class Workload:
         A person's command has the id that the detector gives to its next one; a deployment of this
         tool and an execution have the ids of those of other tools.
         """
-        current = self.versions.get(tool)
+        current = self._engines.versions.get(tool)
         if current is not None:
             coming = current.activation + draw.randrange(3)
             command_id = automatic_command_id(tool, current.version_id, coming, 1)
@@ -255,8 +264,9 @@ class Workload:
         if other != tool and other in self._deployed:
             deployment = self._new_deployment(tool, _behaviour(draw), draw)
             same = {"deployment_id": self._deployed[other].deployment_id}
-            value = deployment.model_copy(update=same).to_bytes()
-            await self._send(producer, "tool-deployments", tool, value)
+            await self._send_signed(
+                producer, "tool-deployments", deployment.model_copy(update=same)
+            )
         if other != tool and self._past[other]:
             past = Execution.from_bytes(draw.choice(self._past[other]))
             mine = past.model_copy(update={"tool_name": tool, "version_id": None})
@@ -265,10 +275,44 @@ class Workload:
     async def _poison(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
         poison = draw.choice(POISONS)
         made = poison.make(tool, draw)
+        signature = await self._signer.headers_of_value(poison.topic, made.value)
+        headers = [(POISON, poison.cause.encode()), *signature]
+        if self.attacker is not None and not signature:
+            headers.append((UNANSWERED, b""))
         await self._send(
             producer, poison.topic, tool, made.value, key=made.key, partition=made.partition,
-            headers=[(HEADER, poison.cause.encode())],
+            headers=headers,
         )  # fmt: skip
+
+    async def _attack(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        assert self.attacker is not None, "only then it is one of the kinds"
+        await self._send_forgeries(producer, await self.attacker.attack(tool, draw))
+
+    async def _send_forgeries_before(
+        self, producer: AIOKafkaProducer, message: Deployment | RollbackCommand, draw: Random
+    ) -> None:
+        if self.attacker is not None:
+            await self._send_forgeries(producer, self.attacker.before(message, draw))
+
+    async def _send_forgeries(
+        self, producer: AIOKafkaProducer, forgeries: Sequence[Forgery]
+    ) -> None:
+        for topic, tool, value, headers in forgeries:
+            await self._send(producer, topic, tool, value, headers=headers)
+
+    async def _send_signed(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        message: Deployment | RollbackCommand,
+        record_id: UUID | None = None,
+    ) -> None:
+        """Send what an honest producer says, signed if the workers require it."""
+        tool, value = message.tool_name, message.to_bytes()
+        headers = await self._signer.headers(message, value)
+        if self.attacker is not None:
+            self.attacker.overhear(topic, tool, value, headers)
+        await self._send(producer, topic, tool, value, record_id, headers=headers)
 
     async def _send(
         self,

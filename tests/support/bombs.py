@@ -3,7 +3,7 @@
 import asyncio
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -18,10 +18,19 @@ MIB: Final = 1024 * 1024
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 
 
-def bomb(codec: str, size: int, record_size: int = MIB, key: bytes | None = b"words") -> bytes:
-    """Return a batch of records full of zeros that has about ``size`` bytes when it is unpacked."""
+def bomb(
+    codec: str,
+    size: int,
+    record_size: int = MIB,
+    key: bytes | None = b"words",
+    headers: Sequence[tuple[str, bytes]] = (),
+) -> bytes:
+    """Return a batch of records full of zeros that has about ``size`` bytes when it is unpacked.
+
+    Each record has these headers.
+    """
     count = size // record_size
-    return _batch(codec, count, _packed(codec, _records(count, record_size, key)))
+    return _batch(codec, count, _packed(codec, _records(count, record_size, key, headers)))
 
 
 def many_streams(count: int) -> bytes:
@@ -38,8 +47,10 @@ def _batch(codec: str, count: int, packed: bytes) -> bytes:
     return _HEADER.pack(0, length, -1, 2, crc, *fields[2:]) + packed
 
 
-def _records(count: int, size: int, key: bytes | None) -> Iterator[bytes]:
-    value = bytes(size)
+def _records(
+    count: int, size: int, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+) -> Iterator[bytes]:
+    value, tail = bytes(size), _encoded_headers(headers)
     for offset in range(count):
         fields = bytearray([0])
         for number in (0, offset, -1 if key is None else len(key)):
@@ -47,10 +58,20 @@ def _records(count: int, size: int, key: bytes | None) -> Iterator[bytes]:
         fields += key or b""
         encode_varint(size, fields.append)
         record = bytearray()
-        encode_varint(len(fields) + size + 1, record.append)
+        encode_varint(len(fields) + size + len(tail), record.append)
         yield bytes(record + fields)
         yield value
-        yield b"\0"  # no headers
+        yield tail
+
+
+def _encoded_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
+    encoded = bytearray()
+    encode_varint(len(headers), encoded.append)
+    for name, value in headers:
+        for text in (name.encode(), value):
+            encode_varint(len(text), encoded.append)
+            encoded += text
+    return bytes(encoded)
 
 
 def _packed(codec: str, parts: Iterator[bytes]) -> bytes:

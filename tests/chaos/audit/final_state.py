@@ -4,19 +4,22 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import quote
 from uuid import UUID
 
 import aiohttp
 import asyncpg
 from aiokafka.structs import ConsumerRecord
+from yarl import URL
 
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, Execution, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
+from tests.chaos.attack.forgeries import FORGED, POISON, UNANSWERED
 from tests.chaos.audit.topic_reader import read_all
-from tests.chaos.workload import HEADER
+from tests.chaos.engines import Engines, LoadedVersion
 
 
 class RecordPosition(NamedTuple):
@@ -25,6 +28,15 @@ class RecordPosition(NamedTuple):
     topic: str
     partition: int
     offset: int
+
+
+class BadRecord(NamedTuple):
+    """A record that had to become a dead letter."""
+
+    cause: str
+    """A text that the error of the dead letter must contain."""
+    refused_id: UUID | None
+    """The id of a deployment that must have the outcome `refused`; None if there must be none."""
 
 
 @dataclass
@@ -44,8 +56,13 @@ class FinalState:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rows: list[ConsumerRecord] = field(default_factory=list)
     """The changelog of the detector's table."""
-    poison: dict[RecordPosition, tuple[str, ConsumerRecord]] = field(default_factory=dict)
-    """The records that had to become dead letters, with a text that the cause must contain."""
+    poison: dict[RecordPosition, BadRecord] = field(default_factory=dict)
+    forged: int = 0
+    """How many records of the attacker are in topics."""
+    loaded: set[LoadedVersion] = field(default_factory=set)
+    """All that engines have loaded."""
+    in_use: dict[str, int] = field(default_factory=dict)
+    """The activation of each tool that engines have in use."""
     tables: dict[str, list[asyncpg.Record]] = field(default_factory=dict)
     """The rows of the tables in Postgres."""
     health: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -60,7 +77,9 @@ _QUERIES = {
 }
 
 
-async def read_final_state(settings: Settings, dsn: str, detector_url: str) -> FinalState:
+async def read_final_state(
+    settings: Settings, dsn: str, detector_url: str, engines: Engines
+) -> FinalState:
     """Read everything; all workers must have caught up."""
     state = FinalState(settings)
     for record in await _good_records(state, "tool-executions"):
@@ -70,7 +89,7 @@ async def read_final_state(settings: Settings, dsn: str, detector_url: str) -> F
         state.deployments.append((record, Deployment.from_bytes(record.value)))
     for record in await _good_records(state, "rollback-commands"):
         state.commands.append((record, RollbackCommand.from_bytes(record.value)))
-    for record in await read_all(settings, "tool-versions"):
+    for record in await _good_records(state, "tool-versions"):
         state.versions.append((record, ToolVersion.from_bytes(record.value)))
     for record in await read_all(settings, "deployment-outcomes"):
         state.deployment_outcomes.append(DeploymentOutcome.from_bytes(record.value))
@@ -81,24 +100,28 @@ async def read_final_state(settings: Settings, dsn: str, detector_url: str) -> F
     state.rows = await read_all(settings, "rollguard-detector-tool-windows-changelog")
     state.tables = await _tables(dsn)
     state.health = await _health(detector_url, list(state.logs))
+    await engines.wait_for(current_activations(state))
+    state.loaded, state.in_use = engines.loaded, engines.activations()
     return state
 
 
 async def _good_records(state: FinalState, topic: str) -> list[ConsumerRecord]:
-    """Return the records of a topic without the poison, which is kept in ``state.poison``."""
+    """Return the records of a topic without the bad ones, which are noted in the state."""
     return [
-        record for record in await read_all(state.settings, topic) if not _poisoned(state, record)
+        record for record in await read_all(state.settings, topic) if not _is_bad(state, record)
     ]
 
 
-def _poisoned(state: FinalState, record: ConsumerRecord) -> bool:
-    """Return whether the record is poison; keep it in ``state.poison`` if it is."""
-    for name, value in record.headers:
-        if name == HEADER:
-            position = RecordPosition(record.topic, record.partition, record.offset)
-            state.poison[position] = (value.decode(), record)
-            return True
-    return False
+def _is_bad(state: FinalState, record: ConsumerRecord) -> bool:
+    """Return whether nothing may follow from the record; note what must become of it."""
+    headers = dict(record.headers)
+    state.forged += FORGED in headers
+    if POISON in headers:
+        position = RecordPosition(record.topic, record.partition, record.offset)
+        is_answered = record.topic == "tool-deployments" and UNANSWERED not in headers
+        refused_id = _deployment_id(record) if is_answered else None
+        state.poison[position] = BadRecord(headers[POISON].decode(), refused_id)
+    return POISON in headers or FORGED in headers
 
 
 async def _tables(dsn: str) -> dict[str, list[asyncpg.Record]]:
@@ -113,14 +136,21 @@ async def _health(url: str, tools: list[str]) -> dict[str, dict[str, Any]]:
     found = {}
     async with aiohttp.ClientSession() as session:
         for tool in tools:
-            async with session.get(f"{url}/tools/{tool}/health") as answer:
+            path = f"/tools/{quote(tool, safe='')}/health"
+            async with session.get(URL(url + path, encoded=True)) as answer:
                 found[tool] = {"status": answer.status, **await answer.json()}
     return found
 
 
-def refused_id(record: ConsumerRecord) -> UUID | None:
+def _deployment_id(record: ConsumerRecord) -> UUID | None:
     """Return the id of a bad deployment; None if it cannot be read."""
     try:
         return UUID(json.loads(record.value)["deployment_id"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def current_activations(state: FinalState) -> dict[str, int]:
+    """Return the activation of each tool that is current in Postgres."""
+    rows = state.tables["versions"]
+    return {row["tool_name"]: row["activation"] for row in rows if row["is_current"]}

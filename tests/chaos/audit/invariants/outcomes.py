@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from tests.chaos.audit.final_state import FinalState, refused_id
+from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.invariants.violation import Violation
 
 
@@ -76,13 +76,8 @@ def _deployments(state: FinalState) -> _Requests:
 
 
 def _refused(state: FinalState) -> set[UUID]:
-    """Return the ids of the bad deployments whose id can be read."""
-    ids = {
-        refused_id(record)
-        for _, record in state.poison.values()
-        if record.topic == "tool-deployments"
-    }
-    return {each for each in ids if each is not None}
+    """Return the ids of the bad deployments that must have a refusal."""
+    return {each.refused_id for each in state.poison.values() if each.refused_id is not None}
 
 
 def _wrong_refusals(state: FinalState) -> Iterator[Violation]:
