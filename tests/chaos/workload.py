@@ -69,7 +69,7 @@ class Workload:
         kinds: Mapping[str, int] = KINDS,
     ) -> None:
         self._settings = settings
-        self._engines = engines
+        self.engines = engines
         self._signer = HonestSigner(settings)
         self.attacker: Attacker | None = None
         if settings.signatures == "require":
@@ -156,7 +156,7 @@ class Workload:
     async def _execute(
         self, producer: AIOKafkaProducer, tool: str, luck: float, draw: Random
     ) -> None:
-        version = self._engines.versions.get(tool)
+        version = self.engines.versions.get(tool)
         if version is None:
             return
         rate, error = _failures_of(version.code)
@@ -168,7 +168,7 @@ class Workload:
         if draw.random() < 0.1:
             version_id = None
         elif draw.random() < 0.03:
-            version_id = draw.choice(self._engines.history[tool])
+            version_id = draw.choice(self.engines.history[tool])
         execution = Execution(
             execution_id=UUID(int=draw.getrandbits(128)),
             tool_name=tool,
@@ -235,7 +235,7 @@ class Workload:
     async def _roll_back(
         self, producer: AIOKafkaProducer, tool: str, draw: Random, command_id: UUID | None = None
     ) -> None:
-        known = self._engines.history[tool] or [1]
+        known = self.engines.history[tool] or [1]
         command = RollbackCommand(
             command_id=command_id or UUID(int=draw.getrandbits(128)),
             tool_name=tool,
@@ -255,7 +255,7 @@ class Workload:
         A person's command has the id that the detector gives to its next one; a deployment of this
         tool and an execution have the ids of those of other tools.
         """
-        current = self._engines.versions.get(tool)
+        current = self.engines.versions.get(tool)
         if current is not None:
             coming = current.activation + draw.randrange(3)
             command_id = automatic_command_id(tool, current.version_id, coming, 1)

@@ -16,11 +16,12 @@ from rollguard.operations.holds import approve
 from rollguard.operations.keys import adopt
 from rollguard.registry import ToolRegistry
 from schemas.dead_letter import DeadLetter
-from schemas.deployment import ToolVersion
+from schemas.deployment import DeploymentOutcome, ToolVersion
 from schemas.errors import Misconfigured
 from schemas.message import Message
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
+from streams.partitions import partition_of
 from tests.support.kafka import new_topic_prefix
 from tests.support.messages import activation, deployment, execution
 from tests.support.postgres import PostgresServer
@@ -286,11 +287,27 @@ async def test_nobody_takes_the_id_of_a_deployment(guarded: Guarded, tool: str) 
     assert len(await guarded.records(guarded.topics.deployment_outcomes, 1, tool)) == 1
 
 
-async def test_a_signed_deployment_that_is_bad_is_refused(guarded: Guarded, tool: str) -> None:
-    ahead = deployment(tool, "x = 1", deployed_at=datetime(2100, 1, 1, tzinfo=UTC))
-    await guarded.attack(guarded.topics.deployments, ahead, "ann")
-    [record] = await guarded.records(guarded.topics.deployment_outcomes, 1, tool)
-    assert json.loads(record.value)["status"] == "refused"
+async def test_a_signed_deployment_that_is_bad_is_refused_where_its_author_sends_it(
+    guarded: Guarded, tool: str
+) -> None:
+    topic, good = guarded.topics.deployments, deployment(tool, "x = 1")
+    signature, evil = await guarded.sign(good, "ann"), f"evil-{tool}".encode()
+    await guarded.producer.send_and_wait(topic, good.to_bytes(), key=evil, headers=signature)
+    elsewhere = (partition_of(tool.encode(), guarded.settings.partitions) + 1) % 4
+    await guarded.producer.send_and_wait(
+        topic, good.to_bytes(), key=tool.encode(), partition=elsewhere, headers=signature
+    )
+    ahead = deployment(tool, "x = 2", deployed_at=datetime(2100, 1, 1, tzinfo=UTC))
+    await guarded.attack(topic, ahead, "ann")
+    await guarded.attack(topic, good, "ann")
+    assert len(await guarded.dead_letters(evil.decode(), 1)) == 1
+    assert len(await guarded.dead_letters(tool, 2)) == 2
+    records = await guarded.records(guarded.topics.deployment_outcomes, 2, tool)
+    outcomes = [DeploymentOutcome.from_bytes(record.value) for record in records]
+    assert [(each.deployment_id, each.status) for each in outcomes] == [
+        (ahead.deployment_id, "refused"),
+        (good.deployment_id, "created"),
+    ]
 
 
 class Text:
