@@ -24,8 +24,10 @@ from tests.support.bombs import CODECS, MIB, bomb, send_batch
 _BOMB_BYTES: Final = 17 * MIB
 """More than any batch may have. The audit unpacks it, so it is no larger."""
 _BOMBS: Final = 12
-_BOMB_SHARE: Final = 0.02
-_TAKES_ID: Final = 0.15
+"""The most bombs of a run, because the audit keeps what it reads in memory."""
+_BOMB_SHARE: Final = 0.03
+_TAKES_ID: Final = 0.08
+"""How often an id is used first."""
 
 log = logging.getLogger(__name__)
 
