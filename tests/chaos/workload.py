@@ -48,7 +48,7 @@ KINDS: Final = {
     "use_ids_first": 6,
     "poison": 20,
     "transaction": 12,
-    "attack": 16,
+    "attack": 12,
 }
 """How often each kind of act happens. Without signatures nobody attacks."""
 
