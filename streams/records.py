@@ -86,7 +86,10 @@ class RecordValidator:
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
-        deployment = self._signed_deployment(record)
+        _require_whole(record)
+        deployment = Deployment.from_bytes(record.value)
+        if self._signatures is not None:
+            deployment = self._signatures.checked(record, deployment)
         self._require_partition(record, deployment.tool_name)
         self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
@@ -104,19 +107,13 @@ class RecordValidator:
         if self._signatures is None or not self._signatures.are_required:
             return True
         try:
-            deployment = self._signed_deployment(record)
+            _require_whole(record)
+            deployment = Deployment.from_bytes(record.value)
+            self._signatures.verifier.verified(record, deployment)
             self._require_partition(record, deployment.tool_name)
         except Rejected:
             return False
         return True
-
-    def _signed_deployment(self, record: Record) -> Deployment:
-        """Return a deployment, with its author if signatures are wanted; check no more of it."""
-        _require_whole(record)
-        deployment = Deployment.from_bytes(record.value)
-        if self._signatures is None:
-            return deployment
-        return self._signatures.checked(record, deployment)
 
     def command(self, record: Record) -> RollbackCommand:
         """Return a command from `rollback-commands`."""

@@ -85,6 +85,11 @@ class Guarded(System):
         lines = (await self.metrics("applier")).splitlines()
         return [line for line in lines if line.startswith("rollguard_unverified_messages_total{")]
 
+    async def unverified_deployments(self) -> float:
+        """Return how many deployments the applier counted that did not verify."""
+        lines = [line for line in await self.unverified() if 'message="Deployment"' in line]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
     async def rollbacks(self, tool: str, columns: str) -> list[tuple[Any, ...]]:
         """Return columns of the rollbacks of a tool, the oldest first."""
         sql = f"SELECT {columns} FROM rollbacks WHERE tool_name = $1 ORDER BY issued_at"
@@ -277,10 +282,12 @@ async def test_nobody_takes_the_id_of_a_deployment(guarded: Guarded, tool: str) 
     wanted = uuid4()
     forged = deployment(tool, "evil = 1", deployment_id=wanted)
     bad = json.loads(forged.to_bytes()) | {"code": 7}
+    before = await guarded.unverified_deployments()
     await guarded.attack(guarded.topics.deployments, forged)
     await guarded.attack(guarded.topics.deployments, forged, "robot")
     await guarded.attack(guarded.topics.deployments, json.dumps(bad).encode())
     await guarded.dead_letters(tool, 3)
+    assert await guarded.unverified_deployments() == before + 2, "each counts once"
     assert await guarded.query("SELECT FROM deployments WHERE tool_name = $1", tool) == []
     version = await guarded.deploy_by("ann", tool, "x = 1", deployment_id=wanted)
     assert (version.code, version.deployment_id) == ("x = 1", wanted)
