@@ -34,6 +34,7 @@ from tests.support.hostile import HOSTILE
 from tests.support.messages import activation, deployment, execution
 from tests.support.restricted import Attacker, RestrictedSystem
 from tests.support.signing import settings_of
+from tests.support.slow_code import INHERITANCE
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -42,10 +43,6 @@ TOOL: Final = "parser"
 RULES: Final = {TOOL: {"policy": "seed"}}
 """The system has the policy `guarded`, with this exception."""
 GREATEST: Final = 2**31 - 1
-INHERITANCE: Final = "class C0:\n    x = 0\n" + "".join(
-    f"class C{n}(C{n - 1}):\n    x{n} = 1\n" for n in range(1, 2_500)
-)
-"""Code that takes seconds to compare."""
 
 
 def command(tool: str = TOOL, **fields: Any) -> RollbackCommand:

@@ -10,13 +10,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.partitions import partition_of
 from streams.topics import group_of
 from tests.support.messages import deployment, execution
+from tests.support.slow_code import INHERITANCE
 from tests.support.system import System
 from tests.support.waiting import until
-
-INHERITANCE = "class C0:\n    x = 0\n" + "".join(
-    f"class C{n}(C{n - 1}):\n    x{n} = 1\n" for n in range(1, 1_400)
-)
-"""Comparing it takes some seconds, much longer than comparing other code of this length."""
 
 
 async def committed(system: System, tool: str) -> int:
