@@ -31,7 +31,7 @@ ROLES = ("detector", "applier", "recorder")
 SESSION_S = 6
 PARTITIONS = 4
 PRODUCT = ("-m", "tests.support.armed_worker", "worker")
-_START_S = 60.0
+_START_S = 180.0
 _RESTART_S = 0.3
 """The supervisor waits this long before it starts a worker again."""
 _EXPECTED_REASONS = ("stood still", "went away while the worker started")

@@ -14,7 +14,7 @@ from tests.chaos.scene import play
 from tests.chaos.stack import PRODUCT, SESSION_S, Stack
 from tests.chaos.workload import Workload
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 EXECUTIONS_ONLY = {"execute": 1}
 
