@@ -95,7 +95,7 @@ async def activate(known: Knowledge, tool: str, draw: Random) -> Sequence[Forger
         return []
     message = current.as_activation().model_copy(
         update={
-            "activation": draw.choice((current.activation + 1, GREATEST)),
+            "activation": draw.choice((_next(current), GREATEST)),
             "version_id": draw.choice((current.version_id + 1, 1, GREATEST)),
             "adopts": draw.choice((None, True)),
         }
@@ -117,7 +117,7 @@ async def publish_version(known: Knowledge, tool: str, draw: Random) -> Sequence
         return [] if old is None else [unused(old.key.decode(), old.value, list(old.headers))]
     message = current.model_copy(
         update={
-            "activation": draw.choice((current.activation + 1, GREATEST)),
+            "activation": draw.choice((_next(current), GREATEST)),
             "code": EVIL,
             "code_hash": draw.choice((code_hash_of(EVIL), current.code_hash)),
         }
@@ -134,7 +134,7 @@ async def command(known: Knowledge, tool: str, draw: Random) -> Sequence[Forgery
     current = known.versions.get(tool)
     if current is None:
         return []
-    coming = current.activation + draw.randrange(2)
+    coming = draw.choice((current.activation, _next(current)))
     public = automatic_command_id(tool, current.version_id, coming, 1)
     by_person = draw.random() < 0.4
     answer = draw.choice(({}, {}, {"approved_by": "ann"}, {"dismissed_by": "ann"}))
@@ -234,6 +234,11 @@ def take_id(message: Deployment | RollbackCommand, draw: Random) -> Forgery:
             message.model_copy(update={"to_version_id": to_version_id}),
         )
     return refused(topic, forged, "no signature", [], message.tool_name)
+
+
+def _next(current: ToolVersion) -> int:
+    """Return the next activation. Engines that believe everybody may use the greatest one."""
+    return min(current.activation + 1, GREATEST)
 
 
 def _id(draw: Random) -> UUID:
