@@ -35,7 +35,7 @@ def bomb(
 
 def many_streams(count: int) -> bytes:
     """Return a batch of one record in gzip, with a stream of its own for each of its bytes."""
-    record = b"".join(_records(1, count, b"words"))
+    record = b"".join(_records(1, count, b"words", ()))
     packed = b"".join(_packed("gzip", iter([bytes([each])])) for each in record)
     return _batch("gzip", 1, packed)
 
