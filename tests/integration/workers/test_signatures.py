@@ -82,6 +82,7 @@ class Guarded(System):
 
     async def unverified(self) -> list[str]:
         """Return what the applier counted of messages that did not verify."""
+        await self.all_ready("applier")
         lines = (await self.metrics("applier")).splitlines()
         return [line for line in lines if line.startswith("rollguard_unverified_messages_total{")]
 
