@@ -17,6 +17,7 @@ from bench.parts.others import applier, recorder, throughput
 from bench.parts.policies import policies
 from bench.parts.pressure import pressure
 from bench.parts.scaling import scaling
+from bench.parts.signing import signing
 from bench.parts.versions import versions
 from bench.results import Result, cells_of, show
 from bench.setup.servers import machine, with_servers
@@ -36,6 +37,7 @@ PARTS: Final[dict[str, Part]] = {
     "scaling": scaling,
     "pressure": pressure,
     "versions": versions,
+    "signing": signing,
 }
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "bench.md"
 
