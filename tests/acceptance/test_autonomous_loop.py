@@ -12,7 +12,7 @@ from examples.autonomous_loop.manifest import load_candidates
 from tests.support.command_line import left_behind
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(450)
 async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) -> None:
     loop = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),
@@ -20,7 +20,7 @@ async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) ->
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "160"},
     )
-    output, _ = await asyncio.wait_for(loop.communicate(), 130)
+    output, _ = await asyncio.wait_for(loop.communicate(), 520)
     text = output.decode()
     assert loop.returncode == 0, text
     candidates = load_candidates()

@@ -72,7 +72,7 @@ async def backtest(env: Mapping[str, str], *words: str, stdin: bytes = b"") -> d
     return document
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_every_source_gives_the_rollbacks_that_happened(
     system: System, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from tests.support.messages import deployment, execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(450)
 
 
 @pytest.fixture

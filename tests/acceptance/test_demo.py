@@ -48,14 +48,14 @@ async def start_demo(
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_the_demo_runs_as_expected(folder: Path, tmp_path: Path) -> None:
     """It runs by its own settings, whatever the environment and a file of settings say."""
     (tmp_path / "named.env").write_text("ROLLGUARD_POLICY=guarded\nROLLGUARD_NO_SETTING=1\n")
     here = str(Path(__file__).parents[2])
     others = {**OTHER_SERVERS, "ROLLGUARD_ENV_FILE": str(tmp_path / "named.env")}
     demo = await start_demo(folder, tmp_path, PYTHONPATH=here, **others)
-    output, _ = await asyncio.wait_for(demo.communicate(), 100)
+    output, _ = await asyncio.wait_for(demo.communicate(), 400)
     text = output.decode()
     assert demo.returncode == 0, text
     for expected in ("dependencies v2", "1 signature change", "4 wait for statistics"):

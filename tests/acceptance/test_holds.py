@@ -18,7 +18,7 @@ from tests.support.system import System
 from tests.support.waiting import until
 from tests.support.workers import Workers
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(450)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -22,7 +22,7 @@ async def applier(
         yield system
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_new_topics_get_the_current_versions(applier: System) -> None:
     system = applier
     first = await system.deploy("parser", "a")

@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 def test_the_site(site: Path, subtests: pytest.Subtests) -> None:
     for check in (
         _pages_load_nothing_from_another_host,

@@ -71,7 +71,7 @@ class Terminal:
         self._process.stdin.write(f"{line}\necho '{_END}' $?\n".encode())
         await self._process.stdin.drain()
         printed = ""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             while not (answer := (await self._process.stdout.readline()).decode()).startswith(_END):
                 assert answer, f"the shell ended in {line}"
                 printed += answer
@@ -83,7 +83,7 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])[^\W\d]+(?![\w-])", _UUID.sub("", text)))
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(450)
 async def test_each_page_runs_as_it_is_printed(tmp_path: Path) -> None:
     async with local_system() as system:
         settings = system.settings

@@ -93,7 +93,7 @@ async def send_batch(producer: AIOKafkaProducer, topic: str, partition: int, bat
     """Have the broker append a batch as it is, and return its first offset."""
     client = producer.client
     await client.add_topic(topic)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             await client._wait_on_metadata(topic)
             leader = client.cluster._partitions[topic][partition].leader

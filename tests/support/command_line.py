@@ -52,7 +52,7 @@ async def rollguard(
             folder=cwd,
             closed=closed,
         )
-        code = await asyncio.wait_for(program.wait(), 45)
+        code = await asyncio.wait_for(program.wait(), 180)
         out.seek(0)
         err.seek(0)
         return CommandResult(code, out.read().decode(), _WAITING.sub("", err.read().decode()))
@@ -72,7 +72,7 @@ async def on_terminal(*words: str, env: Mapping[str, str], typed: str = "") -> C
     os.write(ours, typed.encode())
     printed = await asyncio.to_thread(_all_shown, ours)
     os.close(ours)
-    code = await asyncio.wait_for(program.wait(), 30)
+    code = await asyncio.wait_for(program.wait(), 120)
     return CommandResult(code, printed.decode().replace("\r\n", "\n"), "")
 
 

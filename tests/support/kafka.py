@@ -23,7 +23,7 @@ from rollguard.embedded.processes import guarded
 
 _GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
 APACHE = Path(__file__).parents[2] / "compose" / "kafka" / "broker"
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 180.0
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 _SHORTEST_S, _LONGEST_S = 0.02, 0.2
 """The pauses between two looks: each may open a connection, and takes time from the workers."""
 

@@ -111,7 +111,7 @@ async def test_errors_have_a_message_and_an_exit_code(
         assert result.out == ""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_the_commands_of_the_readme_work(shared_system: System, tmp_path: Path) -> None:
     env = shared_system.environment()
     readme = (Path(__file__).parents[3] / "README.md").read_text()
@@ -176,7 +176,7 @@ async def test_a_worker_waits_for_its_broker_and_stops_on_a_signal(tmp_path: Pat
 
         await until(waits)
         worker.terminate()
-        assert await asyncio.wait_for(worker.wait(), 10) == 0
+        assert await asyncio.wait_for(worker.wait(), 40) == 0
         assert "Traceback" not in output.read_text()
 
 
@@ -197,7 +197,7 @@ async def test_workers_name_missing_topics_and_a_missing_schema(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_more_workers_than_partitions_are_refused(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

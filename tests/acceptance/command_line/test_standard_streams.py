@@ -23,7 +23,7 @@ VERBS = tuple(verbs())
 RUN_ON = ("demo", "up", "worker")
 """They run for long, and print what they print in the same way."""
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.support.system import System
 CODE = "def execute(x):\r\n\treturn ':smile: [bold]x[/bold]'  # \u202e\x1b[31m " + "long " * 60
 ERROR = "TypeError: :boom: [red]bad[/red]\n" + "long " * 400
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 class Tool(NamedTuple):

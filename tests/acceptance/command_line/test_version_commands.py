@@ -18,7 +18,7 @@ from tests.support.workers import Workers
 ONE = "def execute(x):\n    return x\n# 🛡 é\r\n"
 TWO = "def execute(x, limit):\n    return x\n# \x1b[31mred\n"
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(450)
 
 
 class Broken(NamedTuple):

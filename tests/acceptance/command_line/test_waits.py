@@ -21,7 +21,7 @@ from tests.support.programs.program import Program
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 class Verb:

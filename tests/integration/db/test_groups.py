@@ -157,7 +157,7 @@ async def test_groups_that_overlap_do_not_wait_in_a_circle(pool: Pool, conn: Con
                     mine, [command(tool) for tool in chance.sample(TOOLS, 4)], SETTINGS.rules_of
                 )
 
-    await asyncio.wait_for(asyncio.gather(*map(many, range(4))), 30)
+    await asyncio.wait_for(asyncio.gather(*map(many, range(4))), 120)
     versions = [each for tool in TOOLS for each in await history(conn, tool, 100)]
     assert sum(each.is_current for each in versions) == len(TOOLS)
     assert len(versions) == len(TOOLS) + 4 * 15 * 4

@@ -152,7 +152,7 @@ async def follow(conn: Connection, steps: list[Step]) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(180)  # a difference takes its time to be made short
+@pytest.mark.timeout(540)  # a difference takes its time to be made short
 def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
     with asyncio.Runner() as runner:
         conn = runner.run(connect(database_dsn))

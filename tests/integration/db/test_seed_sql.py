@@ -336,7 +336,7 @@ READS: Final = {
 }
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_at_many_executions(
     filled_much: Connection, subtests: pytest.Subtests
 ) -> None:  # one test, because the executions take seconds to write

@@ -24,7 +24,7 @@ from tests.support.messages import version
 from tests.support.programs.program import Program
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 
 
 class Codes:
@@ -77,7 +77,7 @@ def codes(registry: ToolRegistry[str], *tools: str) -> list[str | None]:
 async def _run_and_stop(settings: Settings) -> None:
     """Run an engine until it has caught up."""
     async with ToolRegistry(settings, Codes(), lazy=False) as registry:
-        await asyncio.wait_for(registry.caught_up.wait(), 30)
+        await asyncio.wait_for(registry.caught_up.wait(), 120)
         assert registry.silent_since is None
 
 
@@ -99,12 +99,12 @@ async def test_an_engine_starts_without_kafka_and_goes_on_when_it_comes_back(
                 # a smaller activation too: what Kafka says counts
                 await broker.publish(version(1, "kept", "fetcher"), version(2, "two"))
                 await broker.publish(version(6, "newer", "old"))
-                await registry.wait_for("parser", lambda each: each.tool == "two", 60)
-                await registry.wait_for("old", lambda each: each.tool == "newer", 60)
+                await registry.wait_for("parser", lambda each: each.tool == "two", 240)
+                await registry.wait_for("old", lambda each: each.tool == "newer", 240)
                 assert codes(registry, "fetcher") == ["kept"]
                 assert registry.silent_since is None
                 await broker.publish(version(3, "three"))
-                await registry.wait_for("parser", lambda each: each.tool == "three", 60)
+                await registry.wait_for("parser", lambda each: each.tool == "three", 240)
     events = [entry["event"] for entry in logs]
     assert [events.count(each) for each in ("kept_versions_in_use", "kafka_heard_again")] == [1, 1]
     [silent] = [entry for entry in logs if entry["event"] == "kafka_silent"]
@@ -120,7 +120,7 @@ async def test_silence_while_the_engine_runs_is_said(tmp_path: Path) -> None:
         with broker.runs():
             await broker.publish(version(1, "one"))
             registry = await ToolRegistry(broker.settings, Codes(), lazy=False).__aenter__()
-            await asyncio.wait_for(registry.caught_up.wait(), 30)
+            await asyncio.wait_for(registry.caught_up.wait(), 120)
 
         async def is_silent() -> bool:
             return registry.silent_since is not None
@@ -129,7 +129,7 @@ async def test_silence_while_the_engine_runs_is_said(tmp_path: Path) -> None:
         assert codes(registry, "parser") == ["one"]
         with broker.runs():
             await broker.publish(version(2, "two"))
-            await registry.wait_for("parser", lambda each: each.tool == "two", 60)
+            await registry.wait_for("parser", lambda each: each.tool == "two", 240)
 
             async def is_heard() -> bool:
                 return registry.silent_since is None
@@ -150,7 +150,7 @@ async def test_a_tool_of_which_kafka_has_no_version_is_not_used_any_more(tmp_pat
         assert codes(registry, "parser", "other") == ["nine", "foreign"]
         with broker.runs():
             await broker.publish(version(1, "one"))
-            await registry.wait_for("parser", lambda each: each.tool == "one", 60)
+            await registry.wait_for("parser", lambda each: each.tool == "one", 240)
 
             async def is_dropped() -> bool:
                 return registry.get("other") is None
@@ -179,8 +179,8 @@ async def test_two_engines_share_a_data_dir(tmp_path: Path) -> None:
             def is_newest(loaded: LoadedTool[str]) -> bool:
                 return loaded.tool == "code 11"
 
-            await first.wait_for("parser", is_newest, 30)
-            await second.wait_for("parser", is_newest, 30)
+            await first.wait_for("parser", is_newest, 120)
+            await second.wait_for("parser", is_newest, 120)
     async with (
         ToolRegistry(broker.settings, Codes(), lazy=False) as first,
         ToolRegistry(broker.settings, Codes(), lazy=False) as second,
@@ -195,9 +195,9 @@ async def test_a_data_dir_that_cannot_be_written_ends_nothing(tmp_path: Path) ->
         await broker.publish(version(1, "one"), version(1, "x", "other"))
         with capture_logs() as logs:
             async with ToolRegistry(broker.settings, Codes(), lazy=False) as registry:
-                await asyncio.wait_for(registry.caught_up.wait(), 30)
+                await asyncio.wait_for(registry.caught_up.wait(), 120)
                 await broker.publish(version(2, "two"))
-                await registry.wait_for("parser", lambda each: each.tool == "two", 30)
+                await registry.wait_for("parser", lambda each: each.tool == "two", 120)
     assert [entry["event"] for entry in logs].count("versions_not_kept") == 1
 
 
@@ -228,5 +228,5 @@ async def test_the_example_engine_starts_without_kafka(tmp_path: Path) -> None:
             await broker.publish(*first)
             await until(lambda: says("duration_ms="), 60)
             engine.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(engine.wait(), 30) == 0
+            assert await asyncio.wait_for(engine.wait(), 120) == 0
     assert "Traceback" not in log.read_text()

@@ -117,7 +117,7 @@ async def test_a_bug_commits_nothing_of_its_batch_and_is_reported(settings: Sett
     handler.fail_at = 1
     await publish(settings, 20)
     async with running(settings, handler, fatal):
-        await asyncio.wait_for(fatal.raised.wait(), 30)
+        await asyncio.wait_for(fatal.raised.wait(), 120)
     assert isinstance(fatal.error, ValueError)
     assert await committed(settings) == 0
     again = Counting()

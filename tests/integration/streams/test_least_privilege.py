@@ -32,7 +32,7 @@ from tests.support.stored import command
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]
 
 ROLES = ("detector", "applier", "recorder")
 

@@ -109,11 +109,11 @@ async def test_a_reader_follows_into_partitions_that_are_added(
                 read.extend((each.partition, each.value) for each in await reader.poll())
 
         await producer.send_and_wait(topic, b"1", key=b"a")
-        await asyncio.wait_for(until_read(1), 30)
+        await asyncio.wait_for(until_read(1), 120)
         await set_partitions(settings, 2, topic)
         await producer.client.force_metadata_update()
         for value, partition in ((b"2", 0), (b"3", 1), (b"4", 1)):
             await producer.send_and_wait(topic, value, key=b"a", partition=partition)
-        await asyncio.wait_for(until_read(4), 60)
+        await asyncio.wait_for(until_read(4), 240)
         assert await reader.caught_up()
     assert sorted(read) == [(0, b"1"), (0, b"2"), (1, b"3"), (1, b"4")]

@@ -20,7 +20,7 @@ from tests.support.messages import deployment, execution
 from tests.support.system import System
 from tests.support.waiting import WAIT_S, until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(540)]
 
 ROLES = ("detector", "applier", "recorder")
 V1, V2 = "def execute(): return 1\n", "def execute(): return 2\n"

@@ -37,7 +37,7 @@ from tests.support.signing import settings_of
 from tests.support.slow_code import INHERITANCE
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]
 
 TOOL: Final = "parser"
 RULES: Final = {TOOL: {"policy": "seed"}}
@@ -126,7 +126,7 @@ async def test_an_engine_can_neither_blind_nor_stop_nor_order_nor_take_an_id(
         async with ToolRegistry(settings_of(system.engine, system.folder), Text()) as registry:
             for each in failures:
                 await client.publish_execution(each)
-            back = await registry.wait_for(TOOL, lambda each: each.version.activation == 3, 30)
+            back = await registry.wait_for(TOOL, lambda each: each.version.activation == 3, 120)
             assert back.version.version_id == first.version_id
         [row] = await system.query(
             "SELECT command_id, status, issued_by FROM rollbacks WHERE tool_name = $1", TOOL
@@ -195,7 +195,7 @@ async def test_what_an_author_has_signed_is_read_and_sent_again_under_another_ke
 
 async def _first_version(system: RestrictedSystem, tool: str) -> ConsumerRecord:
     """Return the record of a tool's version, read with the rights of an engine."""
-    async with reading(system.engine, system.topics.versions) as consumer, asyncio.timeout(30):
+    async with reading(system.engine, system.topics.versions) as consumer, asyncio.timeout(120):
         async for record in consumer:
             if record.key == tool.encode():
                 return record

@@ -24,7 +24,7 @@ DEPLOYMENTS = 120
 COMMANDS = 160
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_a_mixed_backlog(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

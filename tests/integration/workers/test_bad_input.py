@@ -92,7 +92,7 @@ BAD: dict[str, tuple[Callable[[str], bytes], str]] = {
 }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_bad_executions_are_dead_letters_and_good_ones_count(
     detector: System, tool: str
 ) -> None:
@@ -127,7 +127,7 @@ async def test_a_strange_message_does_not_hide_a_failure(detector: System, tool:
     assert json.loads(command.value)["details"]["failures"] == 3
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_bad_deployments_are_refused(system: System, tool: str) -> None:
     topic = system.topics.deployments
     too_large = deployment(tool, "x" * 2_000_000).to_bytes()
@@ -173,7 +173,7 @@ async def test_compressed_batches_are_read(detector: System, tool: str) -> None:
         assert len(await detector.records(detector.topics.commands, 1, of_codec)) == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_messages_that_are_too_large_to_publish_again_stop_no_worker(
     system: System, tool: str
 ) -> None:

@@ -14,7 +14,7 @@ from tests.support.messages import execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 ROLES: Final = ("detector", "applier", "recorder")
 TOOL: Final = "words"

@@ -28,7 +28,7 @@ from tests.support.topic_changes import (
 from tests.support.waiting import until
 from tests.support.workers import Workers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(540)]
 
 ROLES = ("detector", "applier", "recorder")
 BEFORE, AFTER = 4, 6
@@ -69,7 +69,7 @@ async def refused(system: Workers, role: str, **more: str) -> str:
     """Start a role that must not start; return what it said."""
     before = len(system.log(role)) if (system.folder / f"{role}.log").exists() else 0
     worker = await system.spawn(role, **more)
-    assert await asyncio.wait_for(worker.wait(), 30) == 1
+    assert await asyncio.wait_for(worker.wait(), 120) == 1
     return system.log(role)[before:]
 
 

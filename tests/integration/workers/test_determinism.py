@@ -56,7 +56,7 @@ def demanded(log: list[Activation | Execution]) -> dict[str, list[dict[str, Any]
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 @pytest.mark.parametrize(("workers", "batch"), [(1, 5_000), (1, 3), (3, 50)])
 async def test_batches_and_workers_change_no_decision(
     workers: int,

@@ -361,7 +361,7 @@ async def check_commands(fuzz: Fuzz) -> None:
     assert {row["status"] for row in rows} == {"applied", "rejected"}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_some_hundreds_on_the_embedded_broker(
     embedded_broker: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -373,7 +373,7 @@ async def test_some_hundreds_on_the_embedded_broker(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(720)
 async def test_five_thousand_bad_ones_on_apache_kafka(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

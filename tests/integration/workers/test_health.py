@@ -28,7 +28,7 @@ async def test_each_role_is_alive_and_ready(system: System) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(450)
 async def test_a_stuck_consumer_is_unhealthy_within_60_s(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -63,7 +63,7 @@ async def test_a_stuck_consumer_is_unhealthy_within_60_s(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(450)
 async def test_a_worker_that_lost_its_partitions_without_noticing_is_unhealthy(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

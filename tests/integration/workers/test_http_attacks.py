@@ -148,7 +148,7 @@ async def test_the_command_line_follows_no_redirect(verb: str) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_a_member_of_the_group_gets_no_token_and_is_not_believed(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

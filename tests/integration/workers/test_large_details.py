@@ -15,7 +15,7 @@ from tests.support.waiting import until
 TOOL: Final = "words"
 KIB: Final = 1024
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 
 
 @pytest.fixture

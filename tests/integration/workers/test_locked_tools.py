@@ -36,7 +36,7 @@ async def numbers(system: System, *tools: str) -> list[int]:
     return [(await system.query(sql, tool))[0][0] for tool in tools]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_a_locked_tool_waits_alone_and_nothing_is_lost_by_a_crash(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -97,7 +97,7 @@ async def test_a_locked_tool_waits_alone_and_nothing_is_lost_by_a_crash(
         await until(is_ready)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_a_recorder_names_who_has_locked_what_it_needs(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -136,7 +136,7 @@ async def test_a_recorder_names_who_has_locked_what_it_needs(
         await system.all_ready("recorder")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_slow_comparisons_of_one_tool_do_not_hold_up_another(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.system import System
 from tests.support.waiting import until
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_the_applier_waits_for_postgres(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -37,7 +37,7 @@ async def test_the_applier_waits_for_postgres(
 
         await until(waits)
         await proxy.open()
-        assert (await asyncio.wait_for(waiting, 40)).version_number == 2
+        assert (await asyncio.wait_for(waiting, 160)).version_number == 2
         assert (await system.deploy("parser", "c")).version_number == 3
         assert await system.stop_all() == [0]
 

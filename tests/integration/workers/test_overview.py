@@ -14,7 +14,7 @@ from tests.support.messages import execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 async def test_the_state_of_each_tool(

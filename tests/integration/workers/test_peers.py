@@ -12,7 +12,7 @@ from bench.setup.stage import Stage
 from schemas.rollback import RollbackCommand
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize(
     "start",
     [

@@ -10,7 +10,7 @@ from tests.support.messages import execution
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 async def test_an_old_row_and_an_old_version_do_not_remain_the_last_records(

@@ -19,7 +19,7 @@ from bench.flow.load import Load, Tools, chosen
 from bench.flow.raw_limit import read_plain_entry
 from bench.setup.environment import Environment
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]
 
 MOST_TIMES: Final = 2.6
 """An execution may cost the detector at most this many times the raw limit. The true ratio is lower

@@ -78,7 +78,7 @@ async def trusted(system: System, tool: str) -> list[bool]:
         await conn.close()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_another_tool_used_them_first(system: System, tool: str) -> None:
     topics = system.topics
     victim, attacker = tool, f"evil-{tool}"
@@ -124,7 +124,7 @@ async def test_another_tool_used_them_first(system: System, tool: str) -> None:
     assert (len(explained.executions), explained.unrecorded) == (3, [])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_a_person_used_the_id_of_an_automatic_command_first(
     system: System, tool: str
 ) -> None:

@@ -42,7 +42,7 @@ async def test_a_worker_that_waits_for_kafka_at_its_start_is_alive_and_not_ready
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(510)
 async def test_workers_stay_alive_while_kafka_is_away(
     database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -91,7 +91,7 @@ async def members(system: System, role: str) -> set[str]:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(540)
 async def test_workers_stay_in_the_group_while_postgres_is_away_for_long(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -141,7 +141,7 @@ def _batches(versions: list[int], at: datetime, count: int) -> list[list[Executi
     ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(360)
 async def test_the_recorder_is_not_held_up(
     pool: Pool, conn: Connection, settings: Settings
 ) -> None:

@@ -168,7 +168,7 @@ async def test_changes_are_told_and_a_bad_callback_does_no_harm(given: Fixture) 
 
 async def test_wait_for_returns_when_the_predicate_holds(given: Fixture) -> None:
     waiting = asyncio.create_task(
-        given.registry.wait_for("parser", lambda loaded: loaded.tool == "TWO", 20)
+        given.registry.wait_for("parser", lambda loaded: loaded.tool == "TWO", 80)
     )
     await given.take(version(1, "one"))
     await asyncio.sleep(0)
