@@ -53,7 +53,7 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 4 $(TESTS)
+	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 6 $(TESTS)
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)

@@ -17,7 +17,8 @@ from streams.topics import ROLES
 _SESSION_S: Final = 6
 """Kept short, because joining a group on the embedded broker takes half of the session timeout."""
 _FETCH_WAIT_MS: Final = 20
-"""Kept short, because the embedded broker looks for new records only once or twice in this time."""
+"""Kept short, because the embedded broker looks for new records only once or twice in this time.
+Whoever sets another time has more latency, and workers that need less CPU while they are idle."""
 _PLAIN: Final[Mapping[str, Any]] = {
     "kafka_security": "plaintext",
     "kafka_username": None,
@@ -62,20 +63,21 @@ async def local_system(
     say("starting broker and Postgres")
     async with EmbeddedStack() as stack:
         ports = {role: free_port() for role in ROLES} | ({"detector": web_port} if web_port else {})
+        given = {} if own_settings else given_settings(SETTING_NAMES)
+        quick = {} if "fetch_wait_ms" in given else {"fetch_wait_ms": _FETCH_WAIT_MS}
         load = only_these_settings if own_settings else load_settings
         settings = load(
             **_PLAIN,
             kafka_brokers=(stack.kafka_brokers,),
             postgres_dsn=stack.postgres_dsn,
             detector_url=f"http://127.0.0.1:{ports['detector']}",
-            fetch_wait_ms=_FETCH_WAIT_MS,
+            **quick,
             data_dir=stack.folder / "data",
         )
         say("creating schema and topics")
         await migrate_database(settings)
         await create_missing_topics(settings)
         say("starting detector, applier and recorder")
-        given = {} if own_settings else given_settings(SETTING_NAMES)
         environment = {
             variable_of(name): each.text for name, each in given.items() if name not in _OF_STACK
         } | _environment(settings)
@@ -91,7 +93,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "ROLLGUARD_PARTITIONS": str(settings.partitions),
         "ROLLGUARD_WEB_HOST": "127.0.0.1",
         "ROLLGUARD_SESSION_TIMEOUT_S": str(_SESSION_S),
-        "ROLLGUARD_FETCH_WAIT_MS": str(_FETCH_WAIT_MS),
+        "ROLLGUARD_FETCH_WAIT_MS": str(settings.fetch_wait_ms),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from examples.autonomous_loop.manifest import load_candidates
 from tests.support.command_line import left_behind
+from tests.support.idle_stack import IDLE_STACK
 
 
 @pytest.mark.timeout(450)
@@ -18,7 +19,7 @@ async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) ->
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "160"},
+        env=dict([*os.environ.items(), IDLE_STACK, ("TMPDIR", str(folder)), ("COLUMNS", "160")]),
     )
     output, _ = await asyncio.wait_for(loop.communicate(), 520)
     text = output.decode()

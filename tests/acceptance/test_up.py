@@ -17,6 +17,7 @@ import pytest
 
 from rollguard.embedded.ports import is_free
 from tests.support.command_line import rollguard
+from tests.support.idle_stack import IDLE_STACK
 from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")
@@ -47,7 +48,7 @@ class Up:
 
 def _environment(**more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
-    return own | more
+    return own | dict([IDLE_STACK]) | more
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ import pytest
 
 from rollguard.embedded.local import local_system
 from tests.docs.pages import DOCS, ROOT, Command, blocks, commands
+from tests.support.idle_stack import IDLE_STACK
 
 _PAGES: Final = ("first-rollback.md", "first-engine.md")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -84,7 +85,10 @@ def _words(text: str) -> set[str]:
 
 
 @pytest.mark.timeout(450)
-async def test_each_page_runs_as_it_is_printed(tmp_path: Path) -> None:
+async def test_each_page_runs_as_it_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(*IDLE_STACK)
     async with local_system() as system:
         settings = system.settings
         env = {

@@ -1,0 +1,6 @@
+"""A setting with which the workers of an embedded stack need less CPU while they are idle."""
+
+from typing import Final
+
+IDLE_STACK: Final = ("ROLLGUARD_FETCH_WAIT_MS", "100")
+"""Several stacks run at the same time, and the latency of none of them is tested."""
