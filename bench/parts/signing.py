@@ -1,9 +1,11 @@
 """What signatures cost: deployments and rollbacks with and without them, one after the other."""
 
+import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from operator import sub
 from typing import Final
 
 import typer
@@ -25,7 +27,8 @@ async def signing(brokers: str, dsn: str, rounds: int = 3, times: int = 200) -> 
     Two systems run at the same time on the same broker, and each step is made in one and then in
     the other, so that whatever else the machine does slows down both. A time is that from the call
     of the client until it has the outcome. A deployment is signed by its author and verified by the
-    applier, which signs the activation and the version. A rollback is a person's.
+    applier, which signs the activation and the version. A rollback is a person's. The difference is
+    the median over pairs of steps that followed each other.
     """
     taken: dict[str, list[list[float]]] = {}
     async with _system(brokers, dsn, "off") as off, _system(brokers, dsn, "require") as required:
@@ -40,7 +43,15 @@ async def signing(brokers: str, dsn: str, rounds: int = 3, times: int = 200) -> 
                         found = taken.setdefault(f"{what}, {name}", [])
                         found.extend([] for _ in range(number + 1 - len(found)))
                         found[number].append(seconds)
-    return [each for what, times_s in taken.items() for each in quantiles(PART, what, times_s)]
+    results = [each for what, times_s in taken.items() for each in quantiles(PART, what, times_s)]
+    return results + [_more(what, taken) for what in ("deployment", "rollback")]
+
+
+def _more(what: str, taken: Mapping[str, Sequence[Sequence[float]]]) -> Result:
+    """Return the median of what a step takes longer than the same step just before it."""
+    pairs = zip(taken[f"{what}, require"], taken[f"{what}, off"], strict=True)
+    medians = (statistics.median(map(sub, signed, unsigned)) * 1000 for signed, unsigned in pairs)
+    return Result(PART, f"{what}, difference", "p50", "ms", tuple(medians))
 
 
 @asynccontextmanager
