@@ -1,4 +1,4 @@
-"""What signatures cost: deployments and rollbacks with and without them, one after the other."""
+"""The cost of signatures: deployments and rollbacks with and without them, in turn."""
 
 import statistics
 import time
@@ -14,11 +14,10 @@ from bench.results import Result, quantiles, show
 from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from rollguard.client import EngineClient
-from tests.support.signing import settings_of, variables, write_files
+from tests.support.signing import KEY_OF_ROLE, settings_of, variables, write_files
 
 PART: Final = "signing"
 _WARM: Final = 20
-_KEYS: Final = {"detector": "detector", "applier": "applier", "recorder": None}
 
 
 async def signing(brokers: str, dsn: str, rounds: int = 3, times: int = 200) -> list[Result]:
@@ -59,7 +58,7 @@ async def _system(brokers: str, dsn: str, mode: str) -> AsyncIterator[EngineClie
     async with Environment.made(brokers, dsn) as environment:
         settings = environment.settings
         write_files(environment.folder, "ann", "applier", "detector")
-        for role, key in _KEYS.items():
+        for role, key in KEY_OF_ROLE.items():
             more = variables(environment.folder, key) if mode == "require" else {}
             await environment.start(role, **more)
         if mode == "require":

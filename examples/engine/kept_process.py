@@ -67,9 +67,8 @@ class KeptProcess:
             self._stdin.transport.abort()  # tells the keeper to end everything
         try:
             async with asyncio.timeout(_END_S):
-                while await self._stdout.read(
-                    _PART_BYTES
-                ):  # to the end, so that the pipe is closed
+                # It is read to its end, so that the pipe is closed.
+                while await self._stdout.read(_PART_BYTES):
                     pass
                 await self._process.wait()
         except TimeoutError:

@@ -1,1 +1,1 @@
-"""What surrounds the settings: where they are given, what is in force, what a value may be."""
+"""The surroundings of the settings: where they are given, which are in force, which are valid."""

@@ -7,7 +7,7 @@ from typing import Final
 
 WRITING: Final = stat.S_IWGRP | stat.S_IWOTH
 ANY_USE: Final = stat.S_IRWXG | stat.S_IRWXO
-"""What other users must not be permitted, as bits of the mode."""
+"""The uses that a mode must not permit other users, as its bits."""
 
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 """Opening a pipe does not wait for who writes to it."""

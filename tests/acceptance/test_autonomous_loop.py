@@ -19,7 +19,7 @@ async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) ->
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env=dict([*os.environ.items(), IDLE_STACK, ("TMPDIR", str(folder)), ("COLUMNS", "160")]),
+        env={**os.environ, **IDLE_STACK, "TMPDIR": str(folder), "COLUMNS": "160"},
     )
     output, _ = await asyncio.wait_for(loop.communicate(), 520)
     text = output.decode()

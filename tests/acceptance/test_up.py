@@ -48,7 +48,7 @@ class Up:
 
 def _environment(**more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("ROLLGUARD_")}
-    return own | dict([IDLE_STACK]) | more
+    return {**own, **IDLE_STACK, **more}
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ class _Code:
 
 
 class Engines:
-    """What engines have in use, and all that they have ever loaded."""
+    """The versions that engines have in use, and all that they have ever loaded."""
 
     def __init__(self, settings: Settings) -> None:
         self.versions: dict[str, ToolVersion] = {}

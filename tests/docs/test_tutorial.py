@@ -88,7 +88,8 @@ def _words(text: str) -> set[str]:
 async def test_each_page_runs_as_it_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(*IDLE_STACK)
+    for name, value in IDLE_STACK.items():
+        monkeypatch.setenv(name, value)
     async with local_system() as system:
         settings = system.settings
         env = {

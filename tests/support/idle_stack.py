@@ -1,6 +1,7 @@
 """A setting with which the workers of an embedded stack need less CPU while they are idle."""
 
+from collections.abc import Mapping
 from typing import Final
 
-IDLE_STACK: Final = ("ROLLGUARD_FETCH_WAIT_MS", "100")
+IDLE_STACK: Final[Mapping[str, str]] = {"ROLLGUARD_FETCH_WAIT_MS": "100"}
 """Several stacks run at the same time, and the latency of none of them is tested."""

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from schemas.deployment import Deployment, ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Activation, Execution
+from schemas.rollback import RollbackCommand
 
 
 def execution(tool: str, error: str | None = None, **fields: Any) -> Execution:
@@ -65,3 +66,16 @@ def version(activation: int, code: str, tool_name: str = "parser", **fields: Any
         "activated_by": ActivatedBy(kind="deployment", id=UUID(int=activation)),
     }
     return ToolVersion(**(values | fields))
+
+
+def command_by_ann(tool: str, **fields: Any) -> RollbackCommand:
+    """Return the command of a person, with a new id; ``fields`` change it."""
+    values: dict[str, Any] = {
+        "command_id": uuid4(),
+        "tool_name": tool,
+        "tier": "manual",
+        "reason": "manual",
+        "issued_by": "ann",
+        "issued_at": datetime.now(UTC),
+    }
+    return RollbackCommand(**(values | fields))

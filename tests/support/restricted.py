@@ -22,13 +22,10 @@ from tests.support.kafka_acls import acls, allow
 from tests.support.login_roles import create_login_roles
 from tests.support.postgres import PostgresServer
 from tests.support.secure_kafka import SecureKafka
-from tests.support.signing import settings_of, variables, write_files
+from tests.support.signing import KEY_OF_ROLE, settings_of, variables, write_files
 from tests.support.system import System
 from tests.support.waiting import until
 from tests.support.workers import Workers
-
-_ROLES = {"detector": "detector", "applier": "applier", "recorder": None}
-"""The roles, each with the name of its key."""
 
 
 class Attacker:
@@ -138,7 +135,7 @@ async def _restricted(
         dsns = await create_login_roles(dsn)
         workers = await Workers.prepared(secure_kafka.admin, dsn, prefix, folder)
         try:
-            for role, key in _ROLES.items():
+            for role, key in KEY_OF_ROLE.items():
                 access = {
                     f"ROLLGUARD_{name.upper()}": value
                     for name, value in secure_kafka.access(role).items()

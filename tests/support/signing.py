@@ -1,6 +1,7 @@
 """Keys for tests, the trust file that names them, and records that they have signed."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +16,12 @@ from signatures.signing import Signer
 from signatures.trust_file import TrustFile
 from signatures.verifying import Verifier
 
+KEY_OF_ROLE: Mapping[str, str | None] = {
+    "detector": "detector",
+    "applier": "applier",
+    "recorder": None,
+}
+"""The name of the key with which the workers of a role sign."""
 TRUSTED = ("ann", "robot", "applier", "detector")
 """Ann is an author and a person; the robot is an author of the tools ``robot-*`` alone."""
 

@@ -26,6 +26,7 @@ from signatures.statements import SignedMessage
 from tests.chaos.attack.forgeries import Forgery, refused, refused_value, signature_in, unused
 from tests.chaos.attack.keys import signature_of
 from tests.support.hostile import HOSTILE
+from tests.support.messages import command_by_ann
 
 GREATEST: Final = 2**31 - 1
 EVIL: Final = "# fails 1.0 TypeError\nFORGED = True\n"
@@ -39,7 +40,7 @@ INVENTED: Final = (
 
 @dataclass
 class Knowledge:
-    """What the attacker knows."""
+    """The facts that the attacker knows."""
 
     versions: Mapping[str, ToolVersion]
     """The version of each tool that engines have in use."""
@@ -141,7 +142,7 @@ async def command(known: Knowledge, tool: str, draw: Random) -> Sequence[Forgery
     fields: dict[str, Any] = {"tier": "manual", "reason": "manual"}
     if not by_person:
         fields = {"tier": "fast", "reason": "complete_failure", "from_activation": coming}
-    message = _command(
+    message = command_by_ann(
         tool,
         command_id=public,
         from_version_id=current.version_id,
@@ -190,14 +191,16 @@ async def invent(known: Knowledge, tool: str, draw: Random) -> Sequence[Forgery]
 
 async def overload(known: Knowledge, tool: str, draw: Random) -> Sequence[Forgery]:
     """Send a command with details that are too large."""
-    fields = json.loads(_command(tool, command_id=_id(draw)).to_bytes())
+    fields = json.loads(command_by_ann(tool, command_id=_id(draw)).to_bytes())
     fields["details"] = {"executions": "x" * MAX_DETAILS_BYTES}
     return [refused_value("rollback-commands", tool, json.dumps(fields).encode(), "details")]
 
 
 async def break_lines(known: Knowledge, tool: str, draw: Random) -> Sequence[Forgery]:
     """Send texts that would forge lines of an output."""
-    by = json.loads(_command(tool, command_id=_id(draw)).to_bytes()) | {"issued_by": "ann\nroot"}
+    by = json.loads(command_by_ann(tool, command_id=_id(draw)).to_bytes()) | {
+        "issued_by": "ann\nroot"
+    }
     name = f"{tool}\u2028\x1b[35m"
     named = json.loads(_deployment(tool, draw).to_bytes()) | {"tool_name": name}
     return [
@@ -254,14 +257,3 @@ def _deployment(tool: str, draw: Random) -> Deployment:
         improvement_type="bug_fix",
         deployed_at=datetime.now(UTC),
     )
-
-
-def _command(tool: str, **fields: Any) -> RollbackCommand:
-    values: dict[str, Any] = {
-        "tool_name": tool,
-        "tier": "manual",
-        "reason": "manual",
-        "issued_by": "ann",
-        "issued_at": datetime.now(UTC),
-    }
-    return RollbackCommand(**(values | fields))

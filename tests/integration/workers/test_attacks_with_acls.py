@@ -8,7 +8,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -22,7 +21,7 @@ from rollguard.client import EngineClient
 from rollguard.registry import ToolRegistry
 from schemas.dead_letter import DeadLetter, encoded
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
-from schemas.rollback import RollbackCommand, automatic_command_id
+from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
 from signatures.header import HEADER, SignatureHeader, bytes_of
 from streams.access import kafka_options
@@ -31,7 +30,7 @@ from streams.topics import group_of
 from tests.support.bombs import MIB, bomb, send_batch
 from tests.support.command_line import rollguard
 from tests.support.hostile import HOSTILE
-from tests.support.messages import activation, deployment, execution
+from tests.support.messages import activation, command_by_ann, deployment, execution
 from tests.support.restricted import Attacker, RestrictedSystem
 from tests.support.signing import settings_of
 from tests.support.slow_code import INHERITANCE
@@ -43,18 +42,6 @@ TOOL: Final = "parser"
 RULES: Final = {TOOL: {"policy": "seed"}}
 """The system has the policy `guarded`, with this exception."""
 GREATEST: Final = 2**31 - 1
-
-
-def command(tool: str = TOOL, **fields: Any) -> RollbackCommand:
-    values: dict[str, Any] = {
-        "command_id": uuid4(),
-        "tool_name": tool,
-        "tier": "manual",
-        "reason": "manual",
-        "issued_by": "ann",
-        "issued_at": datetime.now(UTC),
-    }
-    return RollbackCommand(**(values | fields))
 
 
 def of_tools(*tools: str) -> Any:
@@ -99,11 +86,13 @@ async def test_an_engine_can_neither_blind_nor_stop_nor_order_nor_take_an_id(
         wanted = uuid4()
         forged = [
             (topics.executions, activation(TOOL, first.version_id, GREATEST)),
-            (topics.commands, command(command_id=public, to_version_id=99)),
-            (topics.commands, command(to_version_id=first.version_id)),
+            (topics.commands, command_by_ann(TOOL, command_id=public, to_version_id=99)),
+            (topics.commands, command_by_ann(TOOL, to_version_id=first.version_id)),
             (
                 topics.commands,
-                command(command_id=public, tier="fast", reason="regression", approved_by="ann"),
+                command_by_ann(
+                    TOOL, command_id=public, tier="fast", reason="regression", approved_by="ann"
+                ),
             ),
             (topics.deployments, deployment(TOOL, "evil = 1", deployment_id=wanted)),
         ]
@@ -308,7 +297,7 @@ async def test_hostile_texts_and_large_details_reach_neither_the_log_nor_a_termi
     await asyncio.gather(
         *(attacker.send(topics.executions, execution(each, each), each) for each in names)
     )
-    by = json.loads(command(names[0]).to_bytes())
+    by = json.loads(command_by_ann(names[0]).to_bytes())
     lines = [by | {"issued_by": f"ann{each}root", "tier": each} for each in characters]
     large = [by | {"details": {"executions": "x" * 3_900_000}} for _ in range(3)]
     before = len(system.log("applier"))

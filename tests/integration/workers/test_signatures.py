@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -19,13 +19,13 @@ from schemas.dead_letter import DeadLetter
 from schemas.deployment import DeploymentOutcome, ToolVersion
 from schemas.errors import Misconfigured
 from schemas.message import Message
-from schemas.rollback import RollbackCommand, automatic_command_id
+from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from tests.support.kafka import new_topic_prefix
-from tests.support.messages import activation, deployment, execution
+from tests.support.messages import activation, command_by_ann, deployment, execution
 from tests.support.postgres import PostgresServer
-from tests.support.signing import settings_of, signer, variables, write_files
+from tests.support.signing import KEY_OF_ROLE, settings_of, signer, variables, write_files
 from tests.support.system import System
 from tests.support.waiting import until
 from tests.support.workers import Workers
@@ -33,11 +33,6 @@ from tests.support.workers import Workers
 pytestmark = pytest.mark.timeout(360)
 
 GREATEST = 2**31 - 1
-ROLES: tuple[tuple[Literal["detector", "applier", "recorder"], str | None], ...] = (
-    ("detector", "detector"),
-    ("applier", "applier"),
-    ("recorder", None),
-)
 
 
 class Guarded(System):
@@ -110,7 +105,7 @@ class Guarded(System):
 async def signing_roles(workers: Workers) -> AsyncIterator[None]:
     """Run the three roles, each with a key of its own, during the block."""
     try:
-        for role, key in ROLES:
+        for role, key in KEY_OF_ROLE.items():
             await workers.spawn(role, **variables(workers.folder, key))
         await workers.detector_ready()
         yield
@@ -202,7 +197,9 @@ async def test_nobody_stops_a_rollback_by_using_its_id_first(guarded: Guarded, t
     first = await guarded.deploy_by("ann", tool, "def execute(x): pass")
     broken = await guarded.deploy_by("ann", tool, "def execute(): pass")
     known = automatic_command_id(tool, broken.version_id, broken.activation, 1)
-    forged = command(tool, known, tier="immediate", reason="complete_failure", to_version_id=99)
+    forged = command_by_ann(
+        tool, command_id=known, tier="immediate", reason="complete_failure", to_version_id=99
+    )
     for by in (None, "ann", "applier"):
         await guarded.attack(guarded.topics.commands, forged, by)
     await guarded.dead_letters(tool, 3)
@@ -219,7 +216,7 @@ async def test_nobody_stops_a_rollback_by_using_its_id_first(guarded: Guarded, t
 async def test_nobody_orders_a_rollback_in_the_name_of_another(guarded: Guarded, tool: str) -> None:
     first = await guarded.deploy_by("ann", tool, "x = 1")
     second = await guarded.deploy_by("ann", tool, "x = 2")
-    forged = command(tool, to_version_id=first.version_id, issued_by="ann")
+    forged = command_by_ann(tool, to_version_id=first.version_id, issued_by="ann")
     for by in (None, "robot", "detector"):
         await guarded.attack(guarded.topics.commands, forged, by)
     errors = await guarded.dead_letters(tool, 3)
@@ -232,7 +229,7 @@ async def test_nobody_orders_a_rollback_in_the_name_of_another(guarded: Guarded,
 async def test_nobody_approves_its_own_held_rollback(guarded: Guarded, tool: str) -> None:
     first = await guarded.deploy_by("ann", tool, "x = 1")
     second = await guarded.deploy_by("ann", tool, "x = 2")
-    held = command(
+    held = command_by_ann(
         tool,
         from_version_id=second.version_id,
         from_activation=second.activation,
@@ -372,7 +369,7 @@ async def test_adoption_mends_what_was_forged_before_signatures_were_required(
 ) -> None:
     write_files(tmp_path, "ann", "applier", "detector")
     system = await Guarded.prepared(embedded_broker, database_dsn, topic_prefix, tmp_path)
-    roles = [role for role, _ in ROLES]
+    roles = list(KEY_OF_ROLE)
     async with system.connected(), system.run_roles(roles):
         outcome = await system.deploy(tool, "def execute(x): pass")
         await system.deploy(tool, "def execute(): pass")
@@ -409,15 +406,3 @@ async def test_a_client_without_the_right_key_says_so_at_once(guarded: Guarded, 
         async with EngineClient(guarded.settings_by(name)) as client:
             with pytest.raises(Misconfigured, match=reason):
                 await client.deploy(tool, "x = 1")
-
-
-def command(tool: str, command_id: UUID | None = None, **fields: Any) -> RollbackCommand:
-    values: dict[str, Any] = {
-        "command_id": command_id or uuid4(),
-        "tool_name": tool,
-        "tier": "manual",
-        "reason": "manual",
-        "issued_by": "ann",
-        "issued_at": datetime.now(UTC),
-    }
-    return RollbackCommand(**(values | fields))

@@ -1,4 +1,4 @@
-"""What is read of commands whose details were stored before they had a limit."""
+"""Reading commands whose details were stored before they had a limit."""
 
 import json
 from typing import Any
