@@ -4,6 +4,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.structs import ConsumerRecord
 
@@ -13,14 +14,26 @@ from streams.partitions import partition_of
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 from tests.support.kafka import APACHE
+from tests.support.waiting import until
 
 _JARS = APACHE.parents[2] / ".cache" / "kafka"
 
 
-async def set_partitions(settings: Settings, count: int, *topics: str) -> None:
-    """Give topics more partitions, as Kafka's own tool does."""
+async def set_partitions(
+    settings: Settings, count: int, *topics: str, producer: AIOKafkaProducer
+) -> None:
+    """Give topics more partitions, as Kafka's own tool does; return when the producer knows them.
+
+    A broker answers the command before it tells clients of the new partitions.
+    """
     async with kafka_admin(settings) as admin:
         await admin.create_partitions({name: NewPartitions(count) for name in topics})
+
+    async def known() -> bool:
+        await producer.client.force_metadata_update()
+        return all([len(await producer.partitions_for(name)) == count for name in topics])
+
+    await until(known)
 
 
 async def create_topic(

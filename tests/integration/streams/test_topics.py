@@ -110,8 +110,7 @@ async def test_a_reader_follows_into_partitions_that_are_added(
 
         await producer.send_and_wait(topic, b"1", key=b"a")
         await asyncio.wait_for(until_read(1), 120)
-        await set_partitions(settings, 2, topic)
-        await producer.client.force_metadata_update()
+        await set_partitions(settings, 2, topic, producer=producer)
         for value, partition in ((b"2", 0), (b"3", 1), (b"4", 1)):
             await producer.send_and_wait(topic, value, key=b"a", partition=partition)
         await asyncio.wait_for(until_read(4), 240)

@@ -82,8 +82,8 @@ async def test_partitions_that_are_added_lose_nothing(system: System) -> None:
     await system.run(execution(stays), execution(moved))
     await system.executions_recorded(moved, 1)
     topics = system.topics
-    await set_partitions(system.settings, AFTER, topics.executions, topics.deployments)
-    await system.producer.client.force_metadata_update()
+    grown = (topics.executions, topics.deployments)
+    await set_partitions(system.settings, AFTER, *grown, producer=system.producer)
     request = deployment(moved, "def execute(): return 2")
     new_place = partition_of(moved.encode(), AFTER)
     await system.send(topics.deployments, moved, request, partition=new_place)
@@ -99,10 +99,10 @@ async def test_partitions_that_are_added_lose_nothing(system: System) -> None:
 
     now = {"ROLLGUARD_PARTITIONS": str(AFTER)}
     env = system.environment(**now)
-    grown = await rollguard("topics", "--grow", "--republish", env=env)
-    assert grown.code == 0, grown
-    assert grown.out.count(f"{AFTER} partitions (before: {BEFORE})") == 6
-    assert "published 2 versions" in grown.out
+    answer = await rollguard("topics", "--grow", "--republish", env=env)
+    assert answer.code == 0, answer
+    assert answer.out.count(f"{AFTER} partitions (before: {BEFORE})") == 6
+    assert "published 2 versions" in answer.out
     for role in ROLES:
         await system.spawn(role, **now, ROLLGUARD_PARTITIONS_BEFORE=str(BEFORE))
     await system.all_ready()
