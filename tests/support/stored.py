@@ -19,6 +19,7 @@ from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
+from tests.support.waiting import until
 
 NOW: Final = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TOPIC: Final = "tool-executions"
@@ -186,3 +187,19 @@ async def held_locks(conn: Connection) -> int:
         " (select tool_name, kind from tool_locks for update skip locked)"
     )
     return int(locked[0])
+
+
+async def until_one_waits(conn: Connection) -> None:
+    """Return when another session of the database of ``conn`` waits for a lock."""
+
+    async def waits() -> bool:
+        await conn.execute(
+            "select pg_stat_clear_snapshot()"
+        )  # a transaction keeps what it has seen
+        waiting: bool = await conn.fetchval(
+            "select exists (select from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database())"
+        )
+        return waiting
+
+    await until(waits)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.postgres.pool import Connection, connect
@@ -157,9 +157,7 @@ def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
     with asyncio.Runner() as runner:
         conn = runner.run(connect(database_dsn))
 
-        @settings(
-            max_examples=cases(70), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-        )
+        @settings(max_examples=cases(70))
         @given(st.lists(CRASH_POINTS, min_size=10, max_size=40))
         def follows(steps: list[Step]) -> None:
             runner.run(follow(conn, steps))

@@ -234,7 +234,7 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_tools_records_are_applied_once_and_in_order() -> None:
     with asyncio.Runner() as runner:
 
-        @settings(max_examples=400, deadline=None)
+        @settings(max_examples=400)
         @given(LOGS, st.lists(STEPS, max_size=40))
         def follows(log: list[str | None], steps: list[tuple[str, Any]]) -> None:
             runner.run(follow(log, steps))

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.breaking.compare import compare_code
@@ -105,7 +105,7 @@ def check(findings: list[Finding]) -> None:
         assert finding.line is None or finding.line >= 1
 
 
-few = settings(max_examples=cases(250), suppress_health_check=list(HealthCheck), deadline=None)
+few = settings(max_examples=cases(250))
 
 
 @few

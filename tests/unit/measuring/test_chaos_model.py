@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
@@ -22,7 +22,7 @@ def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
     return [command for command in found if command is not None]
 
 
-@settings(max_examples=cases(300), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(300))
 @given(logs())
 def test_model_and_oracle_issue_the_same_commands(case: tuple[Rules, list[Entry]]) -> None:
     rules, log = case  # in a chaos run nothing is held, so nothing is dismissed

@@ -117,18 +117,17 @@ async def test_what_is_done_stays_done(conn: Connection, settings: Settings) -> 
 
 
 async def _record_on(pool: Pool, batches: list[list[Execution]], partition: int) -> list[float]:
-    """Record one batch after the other; return how long each took, in ms."""
-    took = []
+    """Record one batch after the other; return when each was recorded, in s."""
+    ends = []
     async with pool.acquire() as conn:
         for number, batch in enumerate(batches):
             start = number * len(batch)
-            began = time.perf_counter()
             read = map(ExecutionEntry.of, batch)
             entries = [LogEntry(*each) for each in enumerate(read, start)]
             await record(conn, f"topic-{partition}", partition, start, start + len(batch), entries)
-            took.append((time.perf_counter() - began) * 1000)
+            ends.append(time.perf_counter())
             await asyncio.sleep(0.005)
-    return took
+    return ends
 
 
 def _batches(versions: list[int], at: datetime, count: int) -> list[list[Execution]]:
@@ -147,32 +146,25 @@ async def test_the_recorder_is_not_held_up(
 ) -> None:
     """Prune while two recorders work on the same versions.
 
-    Some executions come again while they are removed. There is no deadlock and no long wait, and
-    the metrics of each version are exact.
+    Some executions come again while they are removed. There is no deadlock, the recorders do not
+    wait until all is removed, and the metrics of each version are exact.
     """
     versions = [(await deploy_all(conn, "one", tool=f"tool {n}"))[0] for n in range(20)]
     old = _batches(versions, OLD, 80)
     await asyncio.gather(_record_on(pool, old[:40], 0), _record_on(pool, old[40:], 1))
-    alone = await _record_on(pool, _batches(versions, NOW, 60), 2)
 
     pruned = Pruned(CUT)
     pruning = asyncio.create_task(prune(settings, pruned, batch=500))
     new = _batches(versions, NOW, 60)
     again = [batch[:100] + other[:100] for batch, other in zip(old, new, strict=False)]
-    beside = await asyncio.gather(
+    recording = asyncio.gather(
         _record_on(pool, _batches(versions, NOW, 60), 3), _record_on(pool, again, 4)
     )
-    busy = not pruning.done()
     await pruning
-    took = sorted(beside[0])
-    alone.sort()
-    print(
-        f"recorder, 200 executions: alone p50 {alone[30]:.1f} ms, max {alone[-1]:.1f}; beside "
-        f"prune p50 {took[30]:.1f}, max {took[-1]:.1f}; pruned {pruned.executions} "
-        f"({'longer than' if busy else 'done before'} the recorder)"
-    )
+    pruned_at = time.perf_counter()
+    for recorded in await recording:
+        assert sum(each < pruned_at for each in recorded) >= 5
     assert pruned.executions >= 15_000
-    assert took[-1] < 2_000
     rows = await conn.fetch(
         "select total_executions, pruned_executions, (select count(*) from tool_executions e"
         " where e.version_id = v.version_id) as present from tool_versions v"

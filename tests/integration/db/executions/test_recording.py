@@ -18,6 +18,7 @@ from tests.support.stored import (
     execution,
     metrics,
     record_all,
+    until_one_waits,
 )
 
 
@@ -106,8 +107,7 @@ class TestRecord:
         await transaction.start()
         assert await record(conn, TOPIC, 0, 1, 3, entries) == 2
         waiting = asyncio.create_task(one())
-        await asyncio.sleep(0.2)
-        assert not waiting.done()
+        await until_one_waits(conn)
         await transaction.commit()
         result = await waiting
         assert isinstance(result, Retryable)

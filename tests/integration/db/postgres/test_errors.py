@@ -17,6 +17,7 @@ from tests.support.stored import (
     deploy,
     deployment,
     roll_back,
+    until_one_waits,
 )
 
 
@@ -41,9 +42,9 @@ class TestErrors:
             await open_pool(postgres_server.dsn_of("nowhere"))
 
     async def test_none_free(self, database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("db.postgres.pool.CONNECT_TIMEOUT_S", 0.05)
         pool = await open_pool(database_dsn, size=1)
         async with acquire(pool):
+            monkeypatch.setattr("db.postgres.pool.CONNECT_TIMEOUT_S", 0.05)
             with pytest.raises(Retryable):
                 await acquire(pool).__aenter__()
         await pool.close()
@@ -77,7 +78,7 @@ async def _outcome_of_termination(dsn: str) -> BaseException | None:
     pid = await waiting.fetchval("select pg_backend_pid()")
     async with tool_transaction(holder, "parser"):
         call = asyncio.create_task(deploy(waiting, deployment()))
-        await asyncio.sleep(0.1)
+        await until_one_waits(admin)
         await admin.execute("select pg_terminate_backend($1)", pid)
         (error,) = await asyncio.gather(call, return_exceptions=True)
     for each in (waiting, holder, admin):

@@ -8,7 +8,7 @@ import pytest
 from db.executions import recording as executions
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import Metrics, Recount, recount
-from tests.support.stored import deploy_all, execution, metrics, record_all
+from tests.support.stored import deploy_all, execution, metrics, record_all, until_one_waits
 
 NONE = Metrics(0, 0, None)
 
@@ -82,8 +82,7 @@ class TestWhileExecutionsAreRecorded:
             await transaction.start()
             await record_all(recorder, execution(version_id=first))
             counting = asyncio.create_task(recount(conn, "parser", first))
-            await asyncio.sleep(0.2)
-            assert not counting.done()
+            await until_one_waits(recorder)
             await transaction.commit()
         once = Metrics(1, 1, 1.0)
         assert await counting == Recount(once, once, changed=False)

@@ -4,7 +4,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.decision.fold import fold, fold_all
@@ -37,11 +37,7 @@ BEGINS = (50, 0, 0, 0, 0)
 """The first seed for each of the rules: a dismissal matters in few logs, and in one of these."""
 
 
-@settings(
-    max_examples=cases(60),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=cases(60))
 @given(logs(GUARDED_RULES), st.integers(0, 1_000))
 def test_the_oracle_issues_the_same_commands_in_batches_of_any_length(
     case: tuple[Rules, list[Entry]], seed: int

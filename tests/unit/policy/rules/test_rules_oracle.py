@@ -4,7 +4,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings, target
+from hypothesis import given, settings, target
 
 from schemas.fields import time_of
 from schemas.rules import Rules
@@ -38,11 +38,7 @@ LOGS_EACH = 400 if THOROUGH else 133
 """How many seeded logs are compared under each of the rules."""
 
 
-@settings(
-    max_examples=cases(100),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=cases(100))
 @given(logs())
 def test_product_and_oracle_issue_the_same_commands(case: tuple[Rules, list[Entry]]) -> None:
     rules, log = case
