@@ -157,7 +157,7 @@ def test_whatever_happens_the_model_agrees(database_dsn: str) -> None:
     with asyncio.Runner() as runner:
         conn = runner.run(connect(database_dsn))
 
-        @settings(max_examples=cases(70))
+        @settings(max_examples=cases(40))
         @given(st.lists(CRASH_POINTS, min_size=10, max_size=40))
         def follows(steps: list[Step]) -> None:
             runner.run(follow(conn, steps))
