@@ -12,6 +12,7 @@ _VALUES: Final = {int: "NUMBER", float: "NUMBER"}
 _OWN_EXIT_CODES: Final = {
     "demo": "1 if anything went otherwise than expected",
     "prune": "1 if the answer is not yes; 2 if it must ask and there is no terminal",
+    "erase": "1 if the answer is not yes; 2 if it must ask and there is no terminal",
     "record": "1 if a line of the file is bad; the good lines are published",
     "backtest": "1 if a line of the file is bad; the good lines are judged",
     "rollback": "1 if the outcome is not `applied`",

@@ -25,6 +25,8 @@ from schemas.rules import Rules
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16
+KeepErrors = Literal["text", "class"]
+"""What the recorder keeps of errors."""
 GROUPS: Final[Mapping[str, type[BaseModel]]] = {"rules": Rules, "outages": OutageRules}
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
 argument of ``load_settings``, of its own."""
@@ -96,6 +98,9 @@ class Settings(BaseSettings):
     dead_letter_one_in: int = Field(1_000, ge=1)
     """Of the bad records that are only counted, one in this many gets a dead letter. Then 1 MB of
     compressed input does not become much more than 1 MB of dead letters."""
+    keep_errors: KeepErrors = "text"
+    """What the recorder keeps of errors in Postgres: their text, or only the class of the
+    exception. It holds for what is recorded from then on."""
     data_dir: Path = Field(default_factory=state_folder)
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
     start while Kafka is away. If ``XDG_STATE_HOME`` is set, the default is the folder `rollguard`

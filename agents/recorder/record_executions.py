@@ -17,6 +17,7 @@ from db.postgres.blockers import naming_blockers
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from schemas.errors import Misconfigured, Rejected
+from schemas.settings import KeepErrors
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
@@ -43,7 +44,9 @@ class RecordExecutions:
         validator: RecordValidator,
         waits: Waits,
         watch: TopicWatch,
+        keep_errors: KeepErrors,
     ) -> None:
+        self._keep_errors: KeepErrors = keep_errors
         self._watch = watch
         self._driver = driver
         self._pool = pool
@@ -69,7 +72,13 @@ class RecordExecutions:
 
         async def write(conn: Connection) -> int:
             return await record(
-                conn, last.topic, last.partition, first.offset, last.offset + 1, entries
+                conn,
+                last.topic,
+                last.partition,
+                first.offset,
+                last.offset + 1,
+                entries,
+                self._keep_errors,
             )
 
         await self._in_postgres(write)

@@ -217,7 +217,14 @@ class Wiring:
         sources = list(self._topics.read_by("recorder"))
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
-        handler = RecordExecutions(driver, pool, self._validator, self.waits, self.watch)
+        handler = RecordExecutions(
+            driver,
+            pool,
+            self._validator,
+            self.waits,
+            self.watch,
+            self.settings.keep_errors,
+        )
         agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal, self.watch)
         return Wired(driver, [agent], sources, pool, periodic=[self._check_topics])
 

@@ -18,10 +18,10 @@ _LOCK_WAIT_MS: Final = 3_000
 
 
 @asynccontextmanager
-async def only_prune(holder: Connection) -> AsyncIterator[None]:
-    """Be the only one that prunes this database. Raise Rejected if another one does.
+async def only_removal(holder: Connection) -> AsyncIterator[None]:
+    """Be the only one that removes or erases executions. Raise Rejected if somebody else does.
 
-    Prune on another connection: this one is in an ``idle_transaction``.
+    Do it on another connection: this one is in an ``idle_transaction``.
     """
     async with idle_transaction(holder):
         await holder.execute(_SQL["limit_wait"], str(_LOCK_WAIT_MS))
@@ -29,7 +29,7 @@ async def only_prune(holder: Connection) -> AsyncIterator[None]:
             with postgres_errors():
                 await holder.execute(_SQL["lock"])
         except Locked:
-            raise Rejected("another prune is at work on this database") from None
+            raise Rejected("another prune or erase is at work on this database") from None
         yield
 
 

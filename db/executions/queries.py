@@ -19,10 +19,11 @@ class ExecutionRecord(Execution):
 
     It has the version that it belongs to, and the class of its error if that could be read.
     ``log_offset`` is its offset in its partition of the log; None if it was recorded before offsets
-    were kept.
+    were kept. ``erased_at`` is when its error and identities were erased; None if they were not.
     """
 
     log_offset: int | None
+    erased_at: datetime | None = None
 
 
 async def newest_executions(

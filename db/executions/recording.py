@@ -10,7 +10,9 @@ from db.postgres.sql import blocks
 from schemas.errors import Retryable
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.failures.kept_class import kept_class
 from schemas.fields import time_of
+from schemas.settings import KeepErrors
 
 _SQL: Final = blocks("executions/recording.sql")
 
@@ -64,6 +66,7 @@ async def record(
     start: int,
     end: int,
     entries: Sequence[LogEntry],
+    keep_errors: KeepErrors = "text",
 ) -> int:
     """Record the entries of [``start``, ``end``) of a partition, in one transaction.
 
@@ -72,6 +75,7 @@ async def record(
     tool: it is neither stored nor counted again. An execution without a version belongs to the one
     that is current at its position in the log. Raises Retryable, also if another recorder has moved
     the offset of this partition meanwhile or has stored one of the ids: the next try finds it.
+    With ``keep_errors`` ``class``, only the classes of errors are stored.
     """
     if not all(start <= each.offset < end for each in entries):
         raise ValueError(f"an offset is not in [{start}, {end})")
@@ -83,7 +87,7 @@ async def record(
             raise Retryable("Postgres", f"another recorder is at work on {topic}/{partition}")
         executions = await _attribute(conn, [each for each in entries if each.offset >= done])
         new = await _not_stored(conn, executions)
-        await _insert(conn, new)
+        await _insert(conn, new, keep_errors)
         await _count(conn, _added(new))
         return len(new)
 
@@ -157,26 +161,32 @@ async def _not_stored(
     return [new[key] for key in keys if key in new]
 
 
-async def _insert(conn: Connection, executions: Sequence[AttributedExecution]) -> None:
+async def _insert(
+    conn: Connection, executions: Sequence[AttributedExecution], keep_errors: KeepErrors
+) -> None:
     """Store the executions in the order of their ids.
 
     The order keeps two recorders from waiting for each other in a circle. An id that another one
     has stored meanwhile is Retryable (``db.postgres.errors``).
     """
     if executions:
-        rows = [_row(each) for each in executions]
+        rows = [_row(each, keep_errors) for each in executions]
         await conn.copy_records_to_table("tool_executions", columns=_COLUMNS, records=rows)
 
 
-def _row(attributed: AttributedExecution) -> tuple[object, ...]:
+def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[object, ...]:
     offset, execution, version_id = attributed
+    if keep_errors == "text":
+        error, error_type = execution.error, execution.error_type or execution.error_class
+    else:
+        error, error_type = None, kept_class(execution.error_type, execution.error)
     return (
         execution.execution_id,
         execution.tool_name,
         version_id,
         execution.success,
-        execution.error,
-        execution.error_type or execution.error_class,
+        error,
+        error_type,
         time_of(execution.executed_us),
         execution.duration_ms,
         execution.session_id,

@@ -53,6 +53,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "check": health.check,
     "health": health.health,
     "prune": records.prune,
+    "erase": records.erase,
     "backtest": backtest.backtest,
     "dead-letters": dead_letters.dead_letters,
     "replay": dead_letters.replay,

@@ -1,4 +1,4 @@
-"""The verbs about executions: record and prune."""
+"""The verbs about executions: record, prune and erase."""
 
 import sys
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from rollguard.cli.given_times import time_of
 from rollguard.cli.options import WHEN, Json, run, settings, version_name_of
 
 if TYPE_CHECKING:
+    from rollguard.operations.erase import Erasure
     from rollguard.operations.records import Recorded
     from schemas.settings import Settings
 
@@ -118,7 +119,7 @@ def prune(
     in_force = settings()
     if not yes:
         show_to_prune(run(pruning.to_prune(in_force, before), "Postgres to count them"))
-        _require_yes()
+        _require_yes("Remove them?", "nothing was removed")
     pruned = pruning.Pruned(before)
     try:
         run(pruning.prune(in_force, pruned))
@@ -128,13 +129,67 @@ def prune(
     show_pruned(pruned, as_json)
 
 
-def _require_yes() -> None:
+def erase(
+    session: Annotated[
+        str | None, typer.Option(help="Of all executions of this session.", show_default=False)
+    ] = None,
+    caller: Annotated[
+        str | None, typer.Option(help="Of all executions of this caller.", show_default=False)
+    ] = None,
+    execution: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXECUTION_ID", help="Of the execution with this id.", show_default=False
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase errors, sessions, callers and hashes of inputs from Postgres; the metrics stay.
+
+    Of an error only the class of the exception stays. What Kafka still keeps, and until when, is
+    said at the end: nobody can remove single records there.
+    """
+    from rollguard.cli.show.records import show_erased
+    from rollguard.operations import erase as erasing
+    from rollguard.printing import print_note
+
+    erasure = _erasure_of(session, caller, execution)
+    in_force = settings()
+    if not yes:
+        print_note(f"erases the errors and identities of the {erasure.whose} {erasure.value!r}")
+        _require_yes("Erase them?", "nothing was erased")
+    try:
+        run(erasing.erase(in_force, erasure), "Postgres")
+    except BaseException:
+        print_note(f"erased until then: {erasure.executions} executions")
+        raise
+    show_erased(erasure, run(erasing.kafka_keeps(in_force), "Kafka"), as_json)
+
+
+def _erasure_of(session: str | None, caller: str | None, execution: str | None) -> "Erasure":
+    from rollguard.operations.erase import Erasure
+    from schemas.fields import uuid_of
+
+    if [session, caller, execution].count(None) != 2:
+        raise typer.BadParameter("give one of --session, --caller and --execution")
+    if session is not None:
+        return Erasure("session", session)
+    if caller is not None:
+        return Erasure("caller", caller)
+    execution_id = uuid_of(str(execution))
+    if execution_id is None:
+        raise typer.BadParameter(f"{execution!r} is not the id of an execution")
+    return Erasure("execution", str(execution_id))
+
+
+def _require_yes(question: str, otherwise: str) -> None:
     """Ask whether to go on. Exit 1 after any other answer than yes, 2 if nobody can be asked."""
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nothing was removed, because nobody can be asked: give --yes")
-    print("Remove them? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise typer.BadParameter(f"{otherwise}, because nobody can be asked: give --yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         from rollguard.printing import print_note
 
-        print_note("nothing was removed")
+        print_note(otherwise)
         raise typer.Exit(1)

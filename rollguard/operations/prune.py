@@ -7,7 +7,7 @@ from typing import Final
 
 from db.executions.pruning import (
     executions_before,
-    only_prune,
+    only_removal,
     remove_executions,
     tools_with_executions_before,
 )
@@ -50,12 +50,12 @@ async def prune(settings: Settings, pruned: Pruned, batch: int = BATCH) -> None:
     Works tool by tool, the oldest executions first. Each batch is a transaction of its own. After
     each comes a pause as long as the batch took, so that this uses the server for at most half of
     the time. Batches that were removed stay removed, even if a later one fails. Rejected if another
-    prune is running, Retryable if Postgres does not answer.
+    prune or an erase is running, Retryable if Postgres does not answer.
     """
     clock = asyncio.get_running_loop().time
     async with (
         connection(settings) as holder,
-        only_prune(holder),
+        only_removal(holder),
         connection(settings) as conn,
     ):
         for tool in await tools_with_executions_before(conn, pruned.before):

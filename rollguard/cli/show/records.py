@@ -1,5 +1,8 @@
-"""The output of ``record`` and ``prune``."""
+"""The output of ``record``, ``prune`` and ``erase``."""
 
+from collections.abc import Sequence
+
+from rollguard.operations.erase import Erasure, KafkaKeeps
 from rollguard.operations.prune import Pruned
 from rollguard.operations.records import BadLine, Recorded
 from rollguard.printing import print_json, print_line, print_note
@@ -49,3 +52,25 @@ def show_to_prune(found: Pruned) -> None:
         f"removes {found.executions} executions of {len(found.by_tool)} tools, executed before "
         f"{time_text(found.before)}; metrics stay"
     )
+
+
+def show_erased(done: Erasure, kept: Sequence[KafkaKeeps], as_json: bool) -> None:
+    """Print how many executions were erased, and until when Kafka keeps their records."""
+    if as_json:
+        print_json(
+            {
+                done.whose: done.value,
+                "executions": done.executions,
+                "tools": done.by_tool,
+                "kafka_keeps": {each.topic: each.until for each in kept},
+            }
+        )
+        return
+    print_line(
+        f"erased {done.executions} executions of {len(done.by_tool)} tools: errors, sessions, "
+        "callers and hashes of inputs; metrics stay"
+    )
+    for each in kept:
+        until = "for a time that is not known" if each.until is None else time_text(each.until)
+        word = "" if each.until is None else "until about "
+        print_line(f"Kafka keeps what {each.topic} has now {word}{until}")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import RollbackExplanation
@@ -112,13 +113,21 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             ("executed at", "success", "error", "execution"),
             (
                 *(
-                    (each.executed_at, each.success, each.error, each.execution_id)
+                    (each.executed_at, each.success, _error_of(each), each.execution_id)
                     for each in found.executions
                 ),
                 *(("not recorded (yet)", None, None, each) for each in found.unrecorded),
             ),
             title="the executions that decided it, newest first",
         )
+
+
+def _error_of(execution: ExecutionRecord) -> str | None:
+    """Return the error, or its class and when the text was erased."""
+    if execution.erased_at is None:
+        return execution.error or execution.error_type
+    known = "" if execution.error_type is None else f"{execution.error_type}; "
+    return f"{known}erased at {time_text(execution.erased_at)}"
 
 
 def _target(command: RollbackRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from asyncpg.transaction import Transaction
 
 from agents.applier import comparisons
 from agents.applier.waiting.free_tools import of_free_tools
-from db.executions.pruning import only_prune
+from db.executions.pruning import only_removal
 from db.postgres import locks
 from db.postgres.locks import locked_tools
 from db.postgres.migrate import migrate
@@ -158,7 +158,7 @@ async def test_a_reader_cannot_hold_up_anybody(
             )
             await applier.rollbacks.handle(batch(TOPICS.commands, command("a")))
         assert await migrate(conn) == []
-        async with only_prune(conn):
+        async with only_removal(conn):
             pass
         assert not applier.deployments.is_any_aside
         assert len(applier.broker.deployed()) == 6

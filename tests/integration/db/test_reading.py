@@ -122,7 +122,7 @@ class TestExecutions:
         )
         await record_all(conn, bad)
         (found,) = await newest_executions(conn, "parser", first, 10)
-        expected = bad.model_dump() | {"error_type": "TypeError", "log_offset": 0}
+        expected = bad.model_dump() | {"error_type": "TypeError", "log_offset": 0, "erased_at": None}
         assert found.model_dump() == expected
         assert isinstance(found, Execution)
         assert found.is_signature_error

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -28,7 +29,13 @@ from rollguard.cli.show.health import show_check, show_health
 from rollguard.cli.show.holds import show_approval, show_dismissal, show_holds
 from rollguard.cli.show.overview import show_status, show_tools
 from rollguard.cli.show.pins import show_pin, show_pins, show_unpinned
-from rollguard.cli.show.records import show_bad_line, show_pruned, show_recorded, show_to_prune
+from rollguard.cli.show.records import (
+    show_bad_line,
+    show_erased,
+    show_pruned,
+    show_recorded,
+    show_to_prune,
+)
 from rollguard.cli.show.rollbacks import show_explanation, show_outcome, show_rollbacks
 from rollguard.cli.show.versions import show_history, show_version
 from rollguard.demo.live_view import LiveView
@@ -36,6 +43,7 @@ from rollguard.demo.results import DemoResult, print_results
 from rollguard.management.version_comparison import comparison_of
 from rollguard.operations.bad_records import BadRecord
 from rollguard.operations.dead_letters import BadRecordList
+from rollguard.operations.erase import Erasure, KafkaKeeps
 from rollguard.operations.overview.status import SystemStatus
 from rollguard.operations.overview.tools import ToolAtAGlance
 from rollguard.operations.prune import Pruned
@@ -183,6 +191,11 @@ def pruned(text: str, as_json: bool) -> None:
     show_pruned(Pruned(NOON, {text: 1}), as_json)
 
 
+def erased(text: str, as_json: bool) -> None:
+    kept = [KafkaKeeps(text, until) for until in (NOON, None)]
+    show_erased(Erasure("session", text, Counter({text: 1})), kept, as_json)
+
+
 PRINTS: dict[str, Callable[[str, bool], object]] = {
     "tools": lambda text, as_json: show_tools([filled(ToolAtAGlance, text)], as_json),
     "status": lambda text, as_json: show_status(filled(SystemStatus, text), as_json),
@@ -205,6 +218,7 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
     "pins": lambda text, as_json: show_pins([filled(Pin, text)], as_json),
     "health": health,
     "prune": pruned,
+    "erase": erased,
     "backtest": backtest,
     "dead-letters": dead_letters,
     "replay": replay,

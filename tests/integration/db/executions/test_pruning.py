@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from db.executions.pruning import only_prune, remove_executions, tools_with_executions_before
+from db.executions.pruning import only_removal, remove_executions, tools_with_executions_before
 from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import recount
@@ -94,8 +94,8 @@ async def test_a_rollback_is_explained_without_its_executions(
 
 async def test_one_at_a_time(pool: Pool, conn: Connection, settings: Settings) -> None:
     await record_all(conn, execution(executed_at=OLD))
-    async with only_prune(conn):
-        with pytest.raises(Rejected, match="another prune is at work"):
+    async with only_removal(conn):
+        with pytest.raises(Rejected, match="another prune or erase is at work"):
             await prune(settings, Pruned(CUT))
     await prune(settings, Pruned(CUT))
     assert await left(conn) == 0

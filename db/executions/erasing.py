@@ -1,0 +1,53 @@
+"""The erasure of errors and identities of executions; the executions and their metrics stay."""
+
+from collections import Counter
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from db.postgres.locks import bounded_transaction
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from schemas.failures.kept_class import kept_class
+
+_SQL: Final = blocks("executions/erasing.sql")
+
+Whose = Literal["session", "caller", "execution"]
+"""By what executions are found: ``session_id``, ``caller`` or ``execution_id``."""
+
+
+class Place(NamedTuple):
+    """The key of an execution: a batch begins after it."""
+
+    execution_id: UUID
+    tool_name: str
+
+
+BEGIN: Final = Place(UUID(int=0), "")
+
+
+class Erased(NamedTuple):
+    """What one batch erased."""
+
+    by_tool: Counter[str]
+    """How many executions, by tool."""
+    last: Place
+    """Where the next batch goes on."""
+
+
+async def erase_batch(
+    conn: Connection, whose: Whose, value: str, after: Place, most: int
+) -> Erased | None:
+    """Erase the next ``most`` executions of this session or caller, or with this id.
+
+    It is one transaction. Return None if there are no more. Of an error only the class stays, as
+    ``kept_class`` gives it. Raises Retryable.
+    """
+    async with bounded_transaction(conn):
+        rows = await conn.fetch(_SQL[f"of_{whose}"], value, *after, most)
+        if not rows:
+            return None
+        ids = [row["execution_id"] for row in rows]
+        tools = [row["tool_name"] for row in rows]
+        labels = [kept_class(row["error_type"], row["error"]) for row in rows]
+        await conn.execute(_SQL["erase"], ids, tools, labels)
+    return Erased(Counter(tools), Place(ids[-1], tools[-1]))

@@ -1,0 +1,39 @@
+-- In the order of the primary key, so that each batch goes on where the last one ended.
+-- name: of_session
+select execution_id, tool_name, error, error_type
+from tool_executions
+where session_id = $1 and (execution_id, tool_name) > ($2::uuid, $3::text)
+order by execution_id, tool_name
+limit $4
+for no key update
+
+-- name: of_caller
+select execution_id, tool_name, error, error_type
+from tool_executions
+where caller = $1 and (execution_id, tool_name) > ($2::uuid, $3::text)
+order by execution_id, tool_name
+limit $4
+for no key update
+
+-- An execution that was erased before is left as it is.
+-- name: of_execution
+select execution_id, tool_name, error, error_type
+from tool_executions
+where execution_id = $1::text::uuid
+    and (execution_id, tool_name) > ($2::uuid, $3::text)
+    and erased_at is null
+order by execution_id, tool_name
+limit $4
+for no key update
+
+-- name: erase
+update tool_executions
+set error = null,
+    error_type = erased.label,
+    session_id = null,
+    caller = null,
+    input_hash = null,
+    erased_at = clock_timestamp()
+from unnest($1::uuid[], $2::text[], $3::text[]) as erased (execution_id, tool_name, label)
+where tool_executions.execution_id = erased.execution_id
+    and tool_executions.tool_name = erased.tool_name

@@ -1,0 +1,114 @@
+"""Errors and identities go, everything else stays."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from db.executions.log_export import executions_in_order, one_moment
+from db.executions.pruning import only_removal
+from db.executions.recording import LogEntry, record
+from db.postgres.pool import Connection
+from rollguard.operations.erase import Erasure, erase
+from schemas.errors import Rejected
+from schemas.execution import Execution
+from schemas.execution_entry import ExecutionEntry
+from schemas.settings import Settings, load_settings
+from tests.support.stored import TOPIC, deploy_all, execution, metrics, record_all
+
+SECRET = "Ann 4711"
+
+
+@pytest.fixture
+def settings(database_dsn: str) -> Settings:
+    return load_settings(postgres_dsn=database_dsn)
+
+
+def failure(tool: str, **fields: Any) -> Execution:
+    given = {"session_id": "s", "caller": "c", "input_hash": "h", "error": f"TypeError: {SECRET}"}
+    return execution(tool, success=False, **given | fields)
+
+
+async def rows(conn: Connection) -> dict[Any, dict[str, Any]]:
+    found = await conn.fetch("select * from tool_executions")
+    return {(row["execution_id"], row["tool_name"]): dict(row) for row in found}
+
+
+def keys(executions: Sequence[Execution]) -> set[tuple[Any, str]]:
+    return {(each.execution_id, each.tool_name) for each in executions}
+
+
+async def test_all_executions_of_a_session_of_a_caller_or_with_an_id(
+    conn: Connection, settings: Settings
+) -> None:
+    (version,) = await deploy_all(conn, "x = 1", tool="a")
+    wanted = f"{SECRET} ☂"
+    hit = [failure(tool, session_id=wanted) for tool in ("a", "b") for _ in range(7)]
+    hit += [execution("a", version_id=version, session_id=wanted)]
+    of_caller = [failure("a", caller=wanted, version_id=version) for _ in range(3)]
+    shared = uuid4()
+    of_id = [failure(tool, execution_id=shared) for tool in ("a", "b")]
+    others = [failure("a"), failure("a", session_id=wanted + "x"), execution("a")]
+    await record_all(conn, *hit, *of_caller, *of_id, *others)
+    before, counted = await rows(conn), await metrics(conn, version)
+    for erasure, these in (
+        (Erasure("session", wanted), hit),
+        (Erasure("caller", wanted), of_caller),
+        (Erasure("execution", str(shared)), of_id),
+    ):
+        await erase(settings, erasure, batch=4)
+        assert erasure.executions == len(these)
+        assert keys(these) == {key for key, row in (await rows(conn)).items() if row["erased_at"]}
+        again = Erasure(erasure.whose, erasure.value)
+        await erase(settings, again)
+        assert again.executions == 0
+        after = await rows(conn)
+        for key in keys(these):
+            gone = {"error": None, "session_id": None, "caller": None, "input_hash": None}
+            kept = None if before[key]["success"] else "TypeError"
+            at = after[key]["erased_at"]
+            assert after[key] == before[key] | gone | {"error_type": kept, "erased_at": at}
+            after[key] = before[key]
+        assert after == before
+        await conn.execute("update tool_executions set erased_at = null")
+        before = await rows(conn)
+    assert await metrics(conn, version) == counted
+
+
+async def test_a_backtest_reads_the_same_failures(conn: Connection, settings: Settings) -> None:
+    errors = [f"AttributeError: {SECRET}", f"ExceptionGroup('{SECRET}', [TypeError('x')])", SECRET]
+    await record_all(conn, *(failure("a", error=error, error_type=None) for error in errors))
+
+    async def failures() -> list[bool]:
+        async with one_moment(conn):
+            found = [
+                each async for part in executions_in_order(conn, None, None, None) for each in part
+            ]
+        return [each.is_signature_error for each in found]
+
+    before = await failures()
+    assert before == [True, True, False]
+    await erase(settings, Erasure("session", "s"))
+    assert await failures() == before
+    assert SECRET not in str(await rows(conn))
+
+
+async def test_not_beside_a_prune(conn: Connection, settings: Settings) -> None:
+    async with only_removal(conn):
+        with pytest.raises(Rejected, match="another prune or erase is at work"):
+            await erase(settings, Erasure("session", "s"))
+
+
+async def test_only_classes_are_recorded_if_that_is_set(conn: Connection) -> None:
+    runs = [failure("a"), failure("a", error=SECRET), failure("a", error_type=SECRET)]
+    entries = [LogEntry(n, ExecutionEntry.of(each)) for n, each in enumerate(runs)]
+    assert await record(conn, TOPIC, 0, 0, 3, entries, "class") == 3
+    stored = await rows(conn)
+    found = [stored[each.execution_id, "a"] for each in runs]
+    assert [(row["error"], row["error_type"]) for row in found] == [
+        (None, "TypeError"),
+        (None, None),
+        (None, None),
+    ]
+    assert found[0]["session_id"] == "s"
