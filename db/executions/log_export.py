@@ -36,15 +36,7 @@ async def committed_activations(
     """
     with postgres_errors():
         rows = await conn.fetch(_SQL["activations"], None if tools is None else list(tools))
-    numbers: dict[str, int] = {}
-    found = []
-    for row in rows:
-        tool = row["tool_name"]
-        # Postgres does not keep the activation number of a rollback: it is one more than the
-        # number before it, because activations are counted for each tool.
-        numbers[tool] = row["activation"] or numbers.get(tool, 0) + 1
-        found.append(CommittedActivation(_activation(row, numbers[tool]), _committed_us(row)))
-    return found
+    return [CommittedActivation(_activation(row), micros_of(row["began_at"])) for row in rows]
 
 
 async def executions_in_order(
@@ -69,21 +61,17 @@ async def executions_in_order(
             yield [_execution(row) for row in rows]
 
 
-def _activation(row: asyncpg.Record, number: int) -> Activation:
+def _activation(row: asyncpg.Record) -> Activation:
     return Activation(
         tool_name=row["tool_name"],
         version_id=row["version_id"],
         version_number=row["version_number"],
         previous_version_id=row["previous_version_id"],
         code_hash=row["code_hash"],
-        activation=number,
+        activation=row["activation"],
         activated_at=row["activated_at"],
-        activated_by=ActivatedBy(kind=row["kind"], id=row["id"]),
+        activated_by=ActivatedBy(kind=row["activated_by_kind"], id=row["activated_by_id"]),
     )
-
-
-def _committed_us(row: asyncpg.Record) -> int:
-    return micros_of(row["applied_at"])
 
 
 def _execution(row: asyncpg.Record) -> ExecutionEntry:

@@ -1,8 +1,10 @@
 """The versions of each tool as they are read: the current ones, and the history with metrics."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
+from uuid import UUID
 
 import asyncpg
 
@@ -13,15 +15,34 @@ from db.rollbacks.records import RollbackRecord, rollbacks_about
 from schemas.deployment import ToolVersion
 from schemas.execution import ActivatedBy
 from schemas.fields import Time
+from schemas.message import Message
 
 _SQL: Final = blocks("versions/reading.sql")
+
+
+class ActivationRecord(Message):
+    """A time in which a version was current.
+
+    ``began_at`` and ``ended_at`` are when Postgres was changed; ``ended_at`` is None while it is
+    current. ``activated_by_name`` is the author or the person, or ``detector``.
+    """
+
+    activation: int
+    activated_at: Time
+    began_at: Time
+    ended_at: Time | None
+    activated_by_kind: Literal["deployment", "rollback"]
+    activated_by_id: UUID
+    activated_by_name: str | None
+    reason: str | None
 
 
 class VersionRecord(ToolVersion):
     """A version with its metrics and its rollbacks.
 
     ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
-    code (``db.rollbacks.trust``). ``rollbacks`` are the commands to replace this version, with
+    code (``db.rollbacks.trust``). ``activations`` are the times in which it was current, the oldest
+    first. ``rollbacks`` are the commands to replace this version, with
     any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
     they had been counted.
     """
@@ -34,6 +55,7 @@ class VersionRecord(ToolVersion):
     is_current: bool
     created_at: Time
     trusted: bool
+    activations: list[ActivationRecord]
     rollbacks: list[RollbackRecord]
 
 
@@ -100,12 +122,34 @@ def possible_id(version_id: int) -> bool:
 async def _records(
     conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
 ) -> list[VersionRecord]:
-    """Return the versions with the commands about them, which are read a moment later."""
-    about = await rollbacks_about(conn, tool_name, [row["version_id"] for row in rows])
+    """Return the versions with their activations and the commands about them.
+
+    Those are read a moment later.
+    """
+    ids = [row["version_id"] for row in rows]
+    about = await rollbacks_about(conn, tool_name, ids)
+    activations = await _activations(conn, tool_name, ids)
     return [
-        VersionRecord.model_validate(_fields(row) | {"rollbacks": about.get(row["version_id"], [])})
+        VersionRecord.model_validate(
+            _fields(row)
+            | {
+                "activations": activations[row["version_id"]],
+                "rollbacks": about.get(row["version_id"], []),
+            }
+        )
         for row in rows
     ]
+
+
+async def _activations(
+    conn: Connection, tool_name: str, version_ids: Sequence[int]
+) -> Mapping[int, list[ActivationRecord]]:
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activations"], tool_name, version_ids)
+    found = defaultdict(list)
+    for row in rows:
+        found[row["version_id"]].append(ActivationRecord.model_validate(dict(row)))
+    return found
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:

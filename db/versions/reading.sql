@@ -15,6 +15,12 @@ from tool_versions version
 left join distrusted_code distrusted using (tool_name, code_hash)
 where version.tool_name = $1 and version.version_id = $2
 
+-- name: activations
+select *
+from activations
+where tool_name = $1 and version_id = any($2::int[])
+order by activation
+
 -- name: numbers
 select version_id, version_number
 from tool_versions

@@ -63,6 +63,7 @@ def _values(found: FoundVersion) -> dict[str, Any]:
         "activation": record.activation,
         "activated_at": record.activated_at,
         "activated_by": f"{record.activated_by.kind} {record.activated_by.id}",
+        "was current": current_texts(record),
         "rollbacks": rollback_texts(record),
         "deployment_id": record.deployment_id,
         "code_hash": record.code_hash,
@@ -84,7 +85,7 @@ def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
         return
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),
-        *(("success", "executions"), ("breaking changes", "rollbacks")),
+        *("was current", ("success", "executions"), ("breaking changes", "rollbacks")),
     )
     print_table(columns, (_row_of(found) for found in versions))
 
@@ -97,11 +98,20 @@ def _row_of(found: VersionRecord) -> tuple[Any, ...]:
         found.created_by,
         found.improvement_type,
         found.improvement_reason,
+        current_texts(found),
         percent(found.success_rate),
         f"of {found.total_executions}",
         found.breaking_changes,
         rollback_texts(found),
     )
+
+
+def current_texts(found: VersionRecord) -> list[str]:
+    """Return a text for each time in which a version was current, the oldest first."""
+    return [
+        f"{time_text(each.began_at)} to {time_text(each.ended_at) if each.ended_at else 'now'}"
+        for each in found.activations
+    ]
 
 
 def rollback_texts(found: VersionRecord) -> list[str]:

@@ -50,6 +50,29 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+async def test_when_each_version_was_current(conn: Connection) -> None:
+    """Any moment since the first deployment lies in exactly one of these times."""
+    one, two = await deploy_all(conn, "1", "2")
+    await deploy_all(conn, "9", tool="other")
+    by_rule = command(from_version_id=two, from_activation=2, issued_at=at(7))
+    assert (await roll_back(conn, by_rule)).status == "applied"
+    (three,) = await deploy_all(conn, "3")
+    found = {each.version_id: each.activations for each in await history(conn, "parser", 10)}
+    assert {key: [each.activation for each in times] for key, times in found.items()} == {
+        one: [1, 3],
+        two: [2],
+        three: [4],
+    }
+    times = sorted((each for times in found.values() for each in times), key=lambda t: t.activation)
+    assert [each.ended_at for each in times] == [*(each.began_at for each in times[1:]), None]
+    assert [each.began_at for each in times] == sorted(each.began_at for each in times)
+    again = times[2]
+    assert (again.activated_by_kind, again.activated_by_id) == ("rollback", by_rule.command_id)
+    assert (again.activated_by_name, again.reason) == (by_rule.issued_by, by_rule.reason)
+    assert again.activated_at == at(7)
+    assert times[0].activated_by_name in ("human", "autonomous")
+
+
 class TestExecutions:
     async def test_the_newest_first_ties_by_place(self, conn: Connection) -> None:
         (first,) = await deploy_all(conn, "one")
@@ -122,7 +145,11 @@ class TestExecutions:
         )
         await record_all(conn, bad)
         (found,) = await newest_executions(conn, "parser", first, 10)
-        expected = bad.model_dump() | {"error_type": "TypeError", "log_offset": 0, "erased_at": None}
+        expected = bad.model_dump() | {
+            "error_type": "TypeError",
+            "log_offset": 0,
+            "erased_at": None,
+        }
         assert found.model_dump() == expected
         assert isinstance(found, Execution)
         assert found.is_signature_error

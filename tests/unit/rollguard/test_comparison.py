@@ -65,6 +65,7 @@ def version(number: int, code: str, executions: int = 0, successes: int = 0) -> 
         is_current=False,
         created_at=now,
         trusted=True,
+        activations=[],
         rollbacks=[],
     )
 
