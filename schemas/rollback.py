@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.explanation import Explanation
 from schemas.fields import Count, LongText, ShortLine, Time, ToolName, VersionId
 from schemas.message import Message
 
@@ -161,6 +162,8 @@ class RollbackOutcome(Message):
     """The changes that break such calls or may break them, in the words of a deployment."""
     reason: Reason
     tier: Tier
+    explanation: Explanation | None = None
+    """What an automatic command rests on; left out of the outcome of a person's command."""
     applied_at: Time
 
     @property

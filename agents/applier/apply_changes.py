@@ -117,7 +117,8 @@ class ApplyChanges(Generic[RequestMessage]):
         if self._aside.is_full:
             await self._apply(group, batch)
             await self._wait_for_room()
-        member = _Member(Request(message, record.timestamp, record.offset), record)
+        request = Request(message, record.timestamp, record.offset, record.headers)
+        member = _Member(request, record)
         if tool in self._aside:
             self._set_aside(member, batch)
         else:

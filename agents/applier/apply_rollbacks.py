@@ -11,6 +11,7 @@ from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
 from schemas.errors import Rejected
+from schemas.explanation import errors_in
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.records import RecordValidator
@@ -45,7 +46,10 @@ class Rollbacks:
     async def apply(self, group: Sequence[Request[RollbackCommand]]) -> None:
         """Compare the code of targets, decide and apply the commands, and publish the outcomes."""
         decide = DecideRollbacks(
-            self._comparer, self._settings.rules_of, [each.message for each in group]
+            self._comparer,
+            self._settings.rules_of,
+            [each.message for each in group],
+            {each.tool_name: errors_in(each.headers) for each in group},
         )
         await decide.compare(self._pool)
         tools = [each.message.tool_name for each in group]

@@ -10,12 +10,15 @@ from agents.applier.pending_rollbacks import (
     with_targets,
 )
 from agents.comparer.fair_comparer import FairComparer
+from db.executions.queries import errors_of
 from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
+from policy.rollbacks.explanations import decided_by, explanation_of, most_frequent
 from policy.rollbacks.rejections import is_planned, status_of
+from schemas.explanation import Explanation, SeenError
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 
@@ -28,7 +31,10 @@ class DecideRollbacks:
         comparer: FairComparer,
         rules_of: Callable[[str], Rules],
         commands: Sequence[RollbackCommand],
+        errors: Mapping[str, Sequence[SeenError]],
     ) -> None:
+        """``errors`` are those that the commands came with, by tool."""
+        self._errors = errors
         self._rules_of = rules_of
         self._commands = commands
         self._comparisons = Comparisons(comparer)
@@ -70,11 +76,32 @@ class DecideRollbacks:
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
         known = await with_rollbacks(conn, await with_targets(conn, pending))
         self._comparisons.require(await self._pairs(conn, known))
-        return [self._decision(each) for each in known]
+        return [self._decision(each, await self._explanation(conn, each)) for each in known]
 
-    def _decision(self, pending: PendingCommand) -> Decision:
+    async def _explanation(self, conn: Connection, pending: PendingCommand) -> Explanation | None:
+        """Return what the command rests on; None if it is stored already, or a person's.
+
+        Errors that the detector did not know are read from Postgres, as far as they are there.
+        """
+        command = pending.command
+        if pending.is_held or command.tier == "manual":
+            return None
+        errors = self._errors.get(command.tool_name)
+        if not errors:
+            ids = decided_by(command.details)
+            errors = most_frequent(await errors_of(conn, command.tool_name, ids))
+        breaks = () if pending.current is None else pending.current.breaking_changes
+        return explanation_of(command, pending.rules, errors, breaks)
+
+    def _decision(self, pending: PendingCommand, explanation: Explanation | None) -> Decision:
         if pending.rejection is not None:
-            return Decision(pending.command, "rejected", pending.rejection, pending.is_held)
+            return Decision(
+                pending.command,
+                "rejected",
+                pending.rejection,
+                pending.is_held,
+                explanation=explanation,
+            )
         breaks = self._breaks(pending)
         return Decision(
             pending.command,
@@ -86,6 +113,7 @@ class DecideRollbacks:
             pending.choice,
             breaks,
             pending.rules.hold_expires_s,
+            explanation,
         )
 
     def _breaks(self, pending: PendingCommand) -> TargetBreaks | None:

@@ -1,25 +1,18 @@
 """Refusals under policy `guarded` of code that a machine deploys after it was rolled back."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
-from uuid import UUID
 
 from db.executions.queries import errors_of
 from db.postgres.pool import Connection
 from db.rollbacks.trust import TrustLoss, trust_losses
-from policy.breaking.finding import one_line
 from policy.decision.policies import policy_for
 from policy.decision.rule_texts import evidence_text, rule_text
+from policy.rollbacks.explanations import decided_by, shown_error
 from policy.weighing.evidence_summary import summary_of
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
-from schemas.fields import uuid_of
+from schemas.explanation import MAX_ERRORS
 from schemas.rules import Rules
 from schemas.settings import Settings
-
-_MAX_EXECUTIONS: Final = 100
-"""A refusal names at most this many executions, because a command may name any number of them."""
-_MAX_ERRORS: Final = 3
-_ERROR_CHARACTERS: Final = 300
 
 
 async def rolled_back_code(
@@ -44,7 +37,7 @@ async def rolled_back_code(
     ]
     return {
         tool: rolled_back_of(
-            lost, await errors_of(conn, tool, recent_of(lost.details)), settings.rules_of(tool)
+            lost, await errors_of(conn, tool, decided_by(lost.details)), settings.rules_of(tool)
         )
         for tool, lost in (await trust_losses(conn, code)).items()
     }
@@ -64,20 +57,6 @@ def rolled_back_of(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> Roll
         evidence=None if evidence is None else evidence_text(evidence),
         from_version_id=lost.from_version_id,
         rolled_back_at=lost.applied_at,
-        executions=recent_of(lost.details),
-        errors=list(dict.fromkeys(map(_shown, errors)))[:_MAX_ERRORS],
+        executions=decided_by(lost.details),
+        errors=list(dict.fromkeys(map(shown_error, errors)))[:MAX_ERRORS],
     )
-
-
-def recent_of(details: Mapping[str, Any]) -> list[UUID]:
-    """Return the ids of the executions that a command names; skip what is not an id."""
-    recent = details.get("recent")
-    ids = map(uuid_of, recent[:_MAX_EXECUTIONS] if isinstance(recent, list) else [])
-    return [each for each in ids if each is not None]
-
-
-def _shown(error: str) -> str:
-    """Return the error as it is shown: if it is a traceback, only its last line."""
-    lines = error.strip().splitlines()
-    text = lines[-1] if lines and lines[0].startswith("Traceback (") else error
-    return one_line(text, _ERROR_CHARACTERS)

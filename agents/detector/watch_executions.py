@@ -16,6 +16,7 @@ import structlog
 
 from agents.dead_letters.box import BadRecord, DeadLetterBox
 from agents.detector.outage_report import OutageReport
+from agents.detector.recent_errors import RecentErrors
 from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
 from policy.state.log import LogRecord
@@ -65,6 +66,7 @@ class WatchExecutions:
         self._policies = Policies(settings.rules_of)
         self._outages = outages
         self._topics = Topics.of(settings)
+        self._errors = RecentErrors(settings.keep_errors)
 
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
@@ -75,7 +77,16 @@ class WatchExecutions:
         rows, decided = self._fold(batch, _by_tool(records), timeline)
         crash_point("detector.folded")
         topic = self._topics.commands
-        commands = [Outgoing.of(topic, each.command.tool_name, each.command) for each in decided]
+        self._errors.note(records)
+        commands = [
+            Outgoing.of(
+                topic,
+                each.command.tool_name,
+                each.command,
+                self._errors.header(each.command.details),
+            )
+            for each in decided
+        ]
         await self._outbox.publish(dead_letters.outgoing + commands)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")

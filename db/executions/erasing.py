@@ -1,4 +1,7 @@
-"""The erasure of errors and identities of executions; the executions and their metrics stay."""
+"""The erasure of errors and identities of executions; the executions and their metrics stay.
+
+The explanations of rollbacks that these executions decided lose their errors, too.
+"""
 
 from collections import Counter
 from typing import Final, Literal, NamedTuple
@@ -50,4 +53,5 @@ async def erase_batch(
         tools = [row["tool_name"] for row in rows]
         labels = [kept_class(row["error_type"], row["error"]) for row in rows]
         await conn.execute(_SQL["erase"], ids, tools, labels)
+        await conn.execute(_SQL["erase_explanations"], tools, ids)
     return Erased(Counter(tools), Place(ids[-1], tools[-1]))

@@ -26,6 +26,14 @@ order by execution_id, tool_name
 limit $4
 for no key update
 
+-- What was seen of the executions also stands with the rollbacks that they decided.
+-- name: erase_explanations
+update rollbacks
+set explanation = explanation || '{"errors": []}'
+from unnest($1::text[], $2::uuid[]) as erased (tool_name, execution_id)
+where rollbacks.tool_name = erased.tool_name
+    and explanation -> 'decided_by' ? erased.execution_id::text
+
 -- name: erase
 update tool_executions
 set error = null,

@@ -11,6 +11,7 @@ from db.postgres.sql import blocks
 from db.rollbacks.facts import CurrentVersion, outcome_of
 from db.rollbacks.holds import Conclusion, conclude, expire
 from db.rollbacks.trust import NewTrustLoss, Target, give_trust, take_trust
+from schemas.explanation import Explanation
 from schemas.fields import storable
 from schemas.rollback import Rejection, RollbackCommand, RollbackOutcome, Status, TargetChoice
 
@@ -43,6 +44,8 @@ class Decision(NamedTuple):
     """None if the code was not compared."""
     hold_expires_s: int | None = None
     """For how many seconds a command that is held from now on waits for an answer."""
+    explanation: Explanation | None = None
+    """What an automatic command rests on; None if it is stored already."""
 
 
 class _Change(NamedTuple):
@@ -164,7 +167,12 @@ def _row(decision: Decision) -> tuple[Any, ...]:
         command.dismissal,
         decision.choice,
         *_columns_of(decision.breaks),
+        _column_of(decision.explanation),
     )
+
+
+def _column_of(explanation: Explanation | None) -> str | None:
+    return None if explanation is None else to_jsonb(explanation.model_dump(mode="json"))
 
 
 def _columns_of(breaks: TargetBreaks | None) -> tuple[bool | None, list[str] | None]:

@@ -64,6 +64,8 @@ class CurrentVersion(NamedTuple):
     code_hash: str
     executions: int
     successes: int
+    breaking_changes: Sequence[str]
+    """What it changed for the callers of the version before it."""
 
 
 class ToolFacts(NamedTuple):

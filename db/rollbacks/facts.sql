@@ -21,6 +21,7 @@ select
     current.code_hash as current_code_hash,
     current.total_executions as current_executions,
     current.successful_executions as current_successes,
+    current.breaking_changes as current_breaking_changes,
     source.version_id as source_version_id,
     target.version_id,
     target.version_number,

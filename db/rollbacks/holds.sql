@@ -14,6 +14,7 @@ select
     from_version_id,
     reason,
     tier,
+    explanation,
     expires_at as applied_at
 from rollbacks
 where tool_name = $1 and status = 'held' and expires_at <= clock_timestamp()

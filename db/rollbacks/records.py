@@ -9,6 +9,7 @@ from uuid import UUID
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
+from schemas.explanation import Explanation
 from schemas.fields import Count, Time, VersionId
 from schemas.message import Message
 from schemas.rollback import CommandKey, Reason, Rejection, Status, TargetChoice, Tier
@@ -50,6 +51,7 @@ class RollbackRecord(Message):
     approved_by: str | None
     dismissed_by: str | None
     dismissal: str | None
+    explanation: Explanation | None = None
 
     @property
     def key(self) -> CommandKey:

@@ -1,10 +1,31 @@
 """The rules and the evidence in words: one sentence each, with their numbers."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from policy.weighing.evidence_summary import EvidenceSummary
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
+
+_RECENT: Final = ("ring_size", "recent_window_s")
+_THRESHOLDS: Final[Mapping[tuple[Tier, Reason] | Reason, Sequence[str]]] = {
+    "consecutive_failures": ("consecutive_failures", *_RECENT),
+    "signature_change": ("signature_errors", *_RECENT),
+    ("immediate", "complete_failure"): ("complete_failure_recent", *_RECENT),
+    "complete_failure": ("complete_failure_executions", "fast_window_s"),
+    "high_failure_rate": ("high_failure_rate_executions", "high_failure_rate", "fast_window_s"),
+    "success_rate_drop": (
+        *("standard_executions", "success_rate_drop", "standard_window_s"),
+        "baseline_executions",
+    ),
+}
+"""The settings in the text of each rule."""
+_OF_EVIDENCE: Final = (
+    *("alpha", "signature_alpha", "false_alarm_executions", "assumed_success_rate"),
+    *("assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
+)
+"""The settings of the tests of policy `guarded`."""
 
 
 def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
@@ -41,6 +62,15 @@ def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
                 f"{rules.standard_window_s} s, and a success rate at least "
                 f"{_percent(rules.success_rate_drop)} points below the baseline"
             )
+
+
+def thresholds_of(tier: Tier, reason: Reason, rules: Rules) -> Mapping[str, int | float]:
+    """Return the settings by which a rule or a test decides, with their values, by name."""
+    names = _THRESHOLDS.get((tier, reason)) or _THRESHOLDS.get(reason, ())
+    values = {name: getattr(rules, name) for name in names}
+    if rules.policy == "guarded":
+        values |= {name: getattr(rules, name) for name in _OF_EVIDENCE}
+    return {name: float(v) if isinstance(v, Decimal) else v for name, v in values.items()}
 
 
 def _percent(share: Decimal) -> str:

@@ -65,12 +65,12 @@ async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> Non
 
 
 async def kafka_keeps(settings: Settings) -> list[KafkaKeeps]:
-    """Return which topics keep records of executions, and until when those of now.
+    """Return which topics keep errors of executions, and until when those of now.
 
     If Kafka does not answer, or does not show its settings, that is not known.
     """
     topics = Topics.of(settings)
-    names = (topics.executions, topics.dead_letters)
+    names = (topics.executions, topics.commands, topics.outcomes, topics.dead_letters)
     try:
         async with kafka_admin(settings) as admin:
             retention = await retention_of(admin, names)

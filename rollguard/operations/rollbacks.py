@@ -91,8 +91,9 @@ async def rollbacks_of(
 class RollbackExplanation:
     """Why a rollback was decided.
 
-    ``rule`` is the rule's text with the numbers that are set here and now. ``evidence`` says what
-    policy `guarded` compared; None for a command of another policy. ``executions`` are those that
+    ``rule`` is the rule's text with the numbers that were in force; of a command that was decided
+    before they were kept, with those that are set here and now. ``evidence`` says what policy
+    `guarded` compared; None for a command of another policy. ``executions`` are those that
     the command names and Postgres has, the newest first; ``unrecorded`` are the ids of the others.
     """
 
@@ -114,10 +115,14 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         executions = await executions_by_id(conn, command.tool_name, known)
     recorded = {str(each.execution_id) for each in executions}
     summary = summary_of(command.details)
+    rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
+    evidence = None if summary is None else evidence_text(summary)
+    if command.explanation is not None:
+        rule, evidence = command.explanation.rule, command.explanation.evidence
     return RollbackExplanation(
         command,
-        rule=rule_text(command.tier, command.reason, settings.rules_of(command.tool_name)),
-        evidence=None if summary is None else evidence_text(summary),
+        rule=rule,
+        evidence=evidence,
         executions=executions,
         unrecorded=[each for each in ids if each not in recorded],
     )

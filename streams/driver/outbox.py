@@ -30,11 +30,19 @@ class Outgoing(NamedTuple):
     value: bytes
     message: Message | None = None
     """The message that the value holds, if it may have to be signed."""
+    headers: Sequence[tuple[str, bytes]] = ()
+    """Headers besides the signature."""
 
     @classmethod
-    def of(cls, topic: str, tool_name: str, message: Message) -> "Outgoing":
+    def of(
+        cls,
+        topic: str,
+        tool_name: str,
+        message: Message,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> "Outgoing":
         """Return the record of a message, with the tool's name as its key."""
-        return cls(topic, tool_name.encode(), message.to_bytes(), message)
+        return cls(topic, tool_name.encode(), message.to_bytes(), message, headers)
 
     @classmethod
     def dead_letter(cls, topic: str, key: bytes | None, dead_letter: DeadLetter) -> "Outgoing":
@@ -90,9 +98,10 @@ class Outbox:
         await asyncio.gather(*sent)
 
     async def _headers(self, outgoing: Outgoing) -> "KafkaHeaders | None":
+        own = list(outgoing.headers)
         if self._signer is None or outgoing.message is None:
-            return None
-        return await self._signer.headers(outgoing.message, outgoing.value)
+            return own or None
+        return own + (await self._signer.headers(outgoing.message, outgoing.value) or []) or None
 
 
 def _note_wait(ticket: Ticket, state: RetryCallState) -> None:

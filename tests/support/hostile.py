@@ -63,6 +63,8 @@ def _sample(kind: Any, text: str) -> Any:
         return parts[0]
     if origin is list:
         return [_sample(parts[0], text), _sample(parts[0], text)]
+    if origin in (dict, Mapping) and parts[1] is not Any:
+        return {text: _sample(parts[1], text)}
     if origin in (dict, Mapping):
         return {text: text, "inner": {text: [text, {text: text}]}, "recent": [text]}
     simple = {bool: True, int: 1, float: 0.5, str: text, bytes: text.encode(errors="ignore")}

@@ -105,7 +105,7 @@ async def roll_back_each(
 ) -> list[RollbackOutcome]:
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
     nothing: Any = _NothingBreaks()
-    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands)
+    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands, {})
     while True:
         try:
             return await decide.roll_back(conn)

@@ -16,6 +16,7 @@ from rollguard.printing import (
     print_table,
 )
 from rollguard.value_texts import time_text, version_text
+from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome, TargetChoice
 
 _TARGETS: Final[dict[TargetChoice, str]] = {
@@ -101,6 +102,7 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             "reason": command.reason,
             "rule": found.rule,
             **({} if found.evidence is None else {"evidence": found.evidence}),
+            **_facts(command.explanation),
             "issued by": command.issued_by,
             "issued at": command.issued_at,
             "applied at": command.applied_at,
@@ -120,6 +122,17 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             ),
             title="the executions that decided it, newest first",
         )
+
+
+def _facts(explanation: Explanation | None) -> dict[str, Any]:
+    """Return the numbers that were in force, and what the version had changed and how it failed."""
+    if explanation is None:
+        return {}
+    return {
+        "in force": [f"{name} {value:g}" for name, value in explanation.thresholds.items()],
+        "errors": [f"{each.executions} × {each.error}" for each in explanation.errors],
+        "it had changed": explanation.breaking_changes,
+    }
 
 
 def _error_of(execution: ExecutionRecord) -> str | None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from agents.applier.refusals import recent_of
 from db.executions.log_export import committed_activations
 from db.executions.pruning import remove_executions
 from db.executions.queries import errors_of
@@ -15,6 +14,7 @@ from db.replays import changed_at
 from db.rollbacks.holds import expire
 from db.rollbacks.records import commands_between
 from db.versions.reading import current_version
+from policy.rollbacks.explanations import decided_by
 from rollguard.holds import approve
 from rollguard.operations.rollbacks import command_named, explanation_of
 from schemas.deployment import code_hash_of
@@ -160,7 +160,7 @@ async def test_executions_of_another_tool_explain_nothing(
     ids = [str(each.execution_id) for each in (mine, unknown)]
     order = automatic(details={"recent": ids}, to_version_id=first)
     await roll_back(conn, order)
-    assert await errors_of(conn, "parser", recent_of({"recent": ids})) == ["ValueError: mine"]
+    assert await errors_of(conn, "parser", decided_by({"recent": ids})) == ["ValueError: mine"]
     explained = await explanation_of(settings, order.key)
     assert [each.error for each in explained.executions] == ["ValueError: mine"]
     assert explained.unrecorded == [ids[1]]

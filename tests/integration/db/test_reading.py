@@ -218,6 +218,7 @@ class TestRollbacks:
             "approved_by": None,
             "dismissed_by": None,
             "dismissal": None,
+            "explanation": outcome.explanation and outcome.explanation.model_dump(),
         }
         unknown = command().key
         assert await rollback_of(conn, unknown) is None

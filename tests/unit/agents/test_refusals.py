@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from agents.applier.refusals import recent_of, rolled_back_of
+from agents.applier.refusals import rolled_back_of
 from db.rollbacks.trust import TrustLoss
+from policy.rollbacks.explanations import decided_by
 from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
@@ -52,7 +53,7 @@ def test_evidence_that_cannot_be_read_is_left_out() -> None:
     ],
 )
 def test_ids_of_executions_are_read_from_any_details(recent: object, ids: list[UUID]) -> None:
-    assert recent_of({"recent": recent}) == ids
+    assert decided_by({"recent": recent}) == ids
 
 
 def test_the_text_of_a_refusal_because_of_a_rollback() -> None:

@@ -42,7 +42,7 @@ async def test_what_is_known_of_a_tool_and_of_the_versions_that_are_named(conn: 
         conn, execution(version_id=second), execution(version_id=second, success=False)
     )
     await pin(conn, "other", "release", "ann", None)
-    current = CurrentVersion(second, 2, code_hash_of("two"), 2, 1)
+    current = CurrentVersion(second, 2, code_hash_of("two"), 2, 1, [])
     target = Target(first, 1, code_hash_of("one"))
 
     async def known(**fields: Any) -> ToolFacts:

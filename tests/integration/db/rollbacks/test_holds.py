@@ -91,8 +91,10 @@ async def test_changes_nothing_and_says_what_it_would(
         to_version_number=1,
         reason="high_failure_rate",
         tier="fast",
+        explanation=outcome.explanation,
         applied_at=outcome.applied_at,
     )
+    assert outcome.explanation is not None
     assert await numbers(conn) == (2, 2)
     assert [each.trusted for each in await history(conn, "parser", 10)] == [True, True]
     assert (await roll_back(conn, order)).to_bytes() == outcome.to_bytes()

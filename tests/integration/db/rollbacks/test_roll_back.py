@@ -41,8 +41,11 @@ class TestRollBack:
             to_version_number=1,
             reason="signature_change",
             tier="immediate",
+            explanation=outcome.explanation,
             applied_at=outcome.applied_at,
         )
+        assert outcome.explanation is not None
+        assert outcome.explanation.decided_by == []
         current = await version(conn, "parser", first)
         assert current is not None
         assert (current.is_current, current.activation, current.deployment_count) == (True, 3, 1)

@@ -1,0 +1,126 @@
+"""The explanation of a rollback: what is in it, and how large it can get."""
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policy.rollbacks.explanations import explanation_of, most_frequent
+from schemas.explanation import ERRORS_HEADER, SeenError, errors_in, errors_to_header
+from schemas.rollback import Reason, RollbackCommand, Tier
+from schemas.rules import Rules
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+MAX_BYTES = 16 * 1024
+
+
+def command(tier: Tier = "immediate", reason: Reason = "signature_change", **details: Any) -> Any:
+    return RollbackCommand(
+        command_id=uuid4(),
+        tool_name="t",
+        tier=tier,
+        reason=reason,
+        details=details,
+        issued_by="detector",
+        issued_at=NOON,
+    )
+
+
+def test_what_an_author_needs() -> None:
+    ids = [UUID(int=number) for number in (2, 1)]
+    found = explanation_of(
+        command(recent=list(map(str, ids)), executions=2, failures=2),
+        Rules(signature_errors=2),
+        [SeenError(error="TypeError: x", executions=2)],
+        ["execute() needs a new parameter 'limit'."],
+    )
+    assert found is not None
+    assert "at least 2 failures are TypeError or AttributeError" in found.rule
+    assert found.thresholds == {"signature_errors": 2, "ring_size": 10, "recent_window_s": 300}
+    assert (found.executions, found.failures) == (2, 2)
+    assert found.errors == [SeenError(error="TypeError: x", executions=2)]
+    assert found.breaking_changes == ["execute() needs a new parameter 'limit'."]
+    assert found.decided_by == ids
+    assert found.evidence is None
+
+
+def test_a_person_has_said_why() -> None:
+    assert explanation_of(command("manual", "manual"), Rules(), [], []) is None
+
+
+@pytest.mark.parametrize("reason", [each for each in get_args(Reason) if each != "manual"])
+@pytest.mark.parametrize("tier", [each for each in get_args(Tier) if each != "manual"])
+@pytest.mark.parametrize("policy", ["seed", "guarded"])
+def test_each_number_in_the_text_is_a_threshold(tier: Tier, reason: Reason, policy: Any) -> None:
+    rules = Rules(
+        policy=policy,
+        ring_size=31,
+        recent_window_s=37,
+        consecutive_failures=5,
+        signature_errors=7,
+        complete_failure_recent=11,
+        fast_window_s=1_237,
+        complete_failure_executions=13,
+        high_failure_rate_executions=17,
+        standard_executions=19,
+    )
+    found = explanation_of(command(tier, reason), rules, [], [])
+    assert found is not None
+    for number in (31, 37, 5, 7, 11, 1_237, 13, 17, 19):
+        is_in_text = f" {number} " in f" {found.rule} ".replace(",", " ")
+        assert not is_in_text or number in found.thresholds.values(), (number, found)
+
+
+@given(
+    recent=st.lists(st.one_of(st.uuids().map(str), st.text(), st.integers()), max_size=300),
+    sentences=st.lists(st.text(max_size=2_000), max_size=80),
+    errors=st.lists(st.text(min_size=1, max_size=5_000), max_size=8),
+    counts=st.one_of(st.integers(), st.text(), st.none(), st.booleans()),
+)
+def test_it_is_small_and_never_fails(
+    recent: list[Any], sentences: list[str], errors: list[str], counts: Any
+) -> None:
+    found = explanation_of(
+        command(recent=recent, executions=counts, failures=counts),
+        Rules(policy="guarded"),
+        errors_in([(ERRORS_HEADER, errors_to_header(most_frequent(errors)))]),
+        [each.encode(errors="replace").decode() for each in sentences],
+    )
+    assert found is not None
+    assert len(found.to_bytes()) <= MAX_BYTES
+    assert len(found.errors) <= 3
+
+
+def test_the_most_frequent_errors_come_first() -> None:
+    trace = "Traceback (most recent call last):\n  File x\nKeyError: 'a'"
+    errors = ["ValueError: 1", trace, "KeyError: 'a'", "b", "c", "ValueError:\n1", "ValueError: 1"]
+    assert most_frequent(errors) == [
+        SeenError(error="ValueError: 1", executions=3),
+        SeenError(error="KeyError: 'a'", executions=2),
+        SeenError(error="b", executions=1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'[{"error": "x", "executions": 0}]',
+        b'[{"error": "two\\nlines", "executions": 1}]',
+        b'[{"error": "\\u001b[31m", "executions": 1}]',
+        b'[{"error": "' + b"x" * 301 + b'", "executions": 1}]',
+        b"[" * 20_000,
+        b"\xff",
+    ],
+)
+def test_a_header_that_is_not_ours_says_nothing(value: bytes) -> None:
+    assert errors_in([("other", b"x"), (ERRORS_HEADER, value)]) == []
+
+
+def test_without_a_header() -> None:
+    assert errors_in([]) == []
