@@ -11,7 +11,8 @@ from pydantic import (
 )
 
 from schemas.errors import Rejected
-from schemas.failures.error_class import class_of, is_signature_error, label_of
+from schemas.failures.error_class import class_of, label_of
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import (
     MAX_ERROR_BYTES,
     Count,
@@ -28,7 +29,7 @@ from schemas.message import Message, parse_json
 class Execution(Message):
     """One execution of a tool: whether it succeeded, and when."""
 
-    cleaned = ("error", "error_type", "session_id", "caller", "input_hash")
+    cleaned = ("error", "error_type", "error_origin", "session_id", "caller", "input_hash")
 
     kind: Literal["execution"] | None = "execution"
     execution_id: UUID
@@ -42,6 +43,11 @@ class Execution(Message):
     error_type: ErrorText | None = None
     """The class of the exception, with or without its module; without it, it is read from
     ``error``."""
+    error_origin: ErrorOrigin | None = None
+    """Whose failure it is: ``tool``; ``caller`` if the arguments were wrong; ``environment`` if
+    something failed that the tool depends on (timeout, quota, network). Only failures of the tool
+    are judged. Without it, or if the value is invalid, the settings say it by the error's class;
+    otherwise it is the tool's. It says nothing of a success."""
     executed_at: Time
     duration_ms: FiniteFloat | None = None
     """How long it took, in milliseconds."""
@@ -52,7 +58,7 @@ class Execution(Message):
     input_hash: ShortText | None = None
     """A hash of the arguments. An invalid value is ignored as well."""
 
-    @field_validator("caller", "input_hash", mode="wrap")
+    @field_validator("error_origin", "caller", "input_hash", mode="wrap")
     @classmethod
     def _hint(cls, value: object, read: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -82,14 +88,6 @@ class Execution(Message):
         ``error_type`` if it is given, otherwise the class that ``error`` names.
         """
         return None if self.success else class_of(self.error_type, self.error)
-
-    @property
-    def is_signature_error(self) -> bool:
-        """Whether it failed in the way in which a call of a changed signature fails.
-
-        An exception group did if one of its leaves is such an error.
-        """
-        return not self.success and is_signature_error(label_of(self.error_type, self.error))
 
 
 class ActivatedBy(Message):

@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.execution import Execution
-from schemas.failures.error_class import class_of, is_signature_error, label_of
+from schemas.failures.error_class import class_of
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import micros_of
 
 _MOST_BYTES: Final = 4_096
@@ -51,6 +52,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
     session_id: _Short | None = None
     caller: _Short | None = None
     input_hash: _Short | None = None
+    error_origin: ErrorOrigin | None = None
     kind: Literal["execution"] | None = None
     executed_us: int = 0
 
@@ -58,16 +60,6 @@ class ExecutionEntry(msgspec.Struct, gc=False):
     def error_class(self) -> str | None:
         """The class name of the exception, without its module; None for a success."""
         return None if self.success else class_of(self.error_type, self.error)
-
-    @property
-    def error_label(self) -> str | None:
-        """The label of a failure, which its row keeps; None for a success."""
-        return None if self.success else label_of(self.error_type, self.error)
-
-    @property
-    def is_signature_error(self) -> bool:
-        """Whether it failed in the way in which a call of a changed signature fails."""
-        return not self.success and is_signature_error(label_of(self.error_type, self.error))
 
     @classmethod
     def of(cls, execution: Execution) -> Self:
@@ -84,6 +76,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
             execution.session_id,
             execution.caller,
             execution.input_hash,
+            execution.error_origin,
             executed_us=micros_of(execution.executed_at),
         )
 

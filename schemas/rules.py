@@ -1,10 +1,14 @@
 """The policy and its numbers: when a version is rolled back (contract, section 2)."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from schemas.failures.error_lines import dotted_name
+from schemas.failures.failure_classes import FailureClasses
 from schemas.rollback import Reason
 
 PolicyName = Literal["seed", "guarded"]
@@ -17,6 +21,9 @@ Risk = Annotated[float, Field(ge=1e-12, lt=1)]
 """A probability of being wrong. The lower limit keeps the odds (1 / risk) within a float."""
 Reasons = tuple[Reason, ...]
 """Reasons of rollbacks; in a variable they are separated by commas."""
+ClassNames = tuple[str, ...]
+"""Names of exception classes, with their module or without; in a variable they are separated by
+commas."""
 
 
 class Rules(BaseModel):
@@ -40,9 +47,21 @@ class Rules(BaseModel):
     consecutive_failures: AtLeastOne = 3
     """Immediate rule `consecutive_failures`: the newest executions of `recent`, at least this many,
     all failed."""
-    signature_errors: AtLeastOne = 2
+    signature_failures: AtLeastOne = 2
     """Immediate rule `signature_change`: at least this many failures in `recent` are signature
-    errors (TypeError or AttributeError)."""
+    errors (`signature_errors`)."""
+    signature_errors: ClassNames = ("TypeError", "AttributeError")
+    """The classes of signature errors: a caller uses a signature that is not there any more.
+    Separated by commas. A class is known by its name alone, with its module or without; its
+    subclasses are other names. A whole number is the value of `signature_failures`, which had this
+    name before."""
+    caller_errors: ClassNames = ()
+    """The classes of failures that are the caller's, because the arguments were wrong, where the
+    producer says no `error_origin`. Such failures are recorded and not judged. Separated by
+    commas."""
+    environment_errors: ClassNames = ()
+    """The same for failures of the environment: timeout, quota, network, a service that is
+    away."""
     complete_failure_recent: AtLeastOne = 5
     """Immediate rule `complete_failure`: `recent` holds at least this many executions, and all of
     them failed."""
@@ -133,18 +152,34 @@ class Rules(BaseModel):
     """Guarded: for each whole period of this length without a rollback the cooldown forgets one
     rollback, in seconds."""
 
-    @field_validator("observe", "hold", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _split_reasons(cls, value: object) -> object:
+    def _renamed(cls, values: object) -> object:
+        return with_new_names(values) if isinstance(values, Mapping) else values
+
+    @field_validator(
+        *("observe", "hold", "signature_errors", "caller_errors", "environment_errors"),
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("signature_errors", "caller_errors", "environment_errors")
+    @classmethod
+    def _names_of_classes(cls, value: ClassNames) -> ClassNames:
+        for name in value:
+            if dotted_name(name) != name:
+                raise ValueError(f"{name!r} is not the name of a class")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for small, large in (
             ("consecutive_failures", "ring_size"),
-            ("signature_errors", "ring_size"),
+            ("signature_failures", "ring_size"),
             ("complete_failure_recent", "ring_size"),
             ("recent_window_s", "fast_window_s"),
             ("fast_window_s", "standard_window_s"),
@@ -160,4 +195,37 @@ class Rules(BaseModel):
             raise ValueError(f"{sorted(both)} cannot be observed and held")
         if "manual" in (*self.observe, *self.hold):
             raise ValueError("a manual rollback is neither observed nor held")
+        if twice := set(self.caller_errors) & set(self.environment_errors):
+            raise ValueError(f"{sorted(twice)} cannot be in caller_errors and environment_errors")
         return self
+
+    @cached_property
+    def failure_classes(self) -> FailureClasses:
+        """What the lists of classes say about a failure."""
+        return FailureClasses(
+            self.signature_errors,
+            {"caller": self.caller_errors, "environment": self.environment_errors},
+        )
+
+    def changed(self, changes: Mapping[str, Any]) -> "Rules":
+        """Return these rules with some of them changed. Raises ValidationError."""
+        return Rules.model_validate(self.model_dump() | with_new_names(changes))
+
+
+def with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the names that they have now.
+
+    ``signature_errors`` was the number that is called ``signature_failures`` now. Raises ValueError
+    if that number is given twice.
+    """
+    number = values.get("signature_errors")
+    if isinstance(number, str) and number.strip().isdecimal():
+        number = int(number)
+    if not isinstance(number, int):
+        return dict(values)
+    if "signature_failures" in values:
+        raise ValueError(
+            f"signature_errors ({number}) is a number, and signature_failures is given, too"
+        )
+    others = {name: value for name, value in values.items() if name != "signature_errors"}
+    return others | {"signature_failures": number}

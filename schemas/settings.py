@@ -21,7 +21,7 @@ from schemas.errors import Misconfigured
 from schemas.files.state_folder import state_folder
 from schemas.message import explain
 from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules import Rules, with_new_names
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16
@@ -203,6 +203,7 @@ class Settings(BaseSettings):
         """Put each rule into its group; the names that arrive are flat."""
         if unknown := values.keys() - cls.model_fields - SETTING_NAMES:
             raise ValueError("; ".join(_unknown(name) for name in sorted(unknown)))
+        values = with_new_names(values)
         grouped = {name: value for name, value in values.items() if name in cls.model_fields}
         for group, model in GROUPS.items():
             single = {name: values[name] for name in model.model_fields if name in values}
@@ -316,7 +317,7 @@ class Settings(BaseSettings):
     def _changed_rules(self, tool_name: str) -> Rules:
         """Raise ValueError that names the tool and the number if they do not fit."""
         try:
-            return Rules.model_validate(self.rules.model_dump() | self.tools[tool_name])
+            return self.rules.changed(self.tools[tool_name])
         except ValidationError as error:
             raise ValueError(f"tools.{tool_name}: {explain(error)}") from error
 

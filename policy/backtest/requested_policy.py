@@ -69,6 +69,6 @@ class RequestedPolicy:
 
 def _changed(rules: Rules, changes: dict[str, Any], where: str) -> Rules:
     try:
-        return Rules.model_validate(rules.model_dump() | changes)
+        return rules.changed(changes)
     except ValidationError as error:
         raise ValueError(f"{where}{explain(error)}") from None

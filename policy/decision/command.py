@@ -124,7 +124,8 @@ def details_of(row: Row, verdict: Verdict, policy: Policy) -> dict[str, Any]:
     """Return the ``details`` of a command: what the verdict rests on.
 
     The recent executions (the newest first), the counts that decided, the baseline, and the number
-    of the attempt; under policy `guarded` also the evidence.
+    of the attempt; under policy `guarded` also the evidence. If some failures of the last day were
+    not the tool's, how many.
     """
     details = {
         "recent": [str(seen.execution_id) for seen in reversed(row.recent(policy.rules))],
@@ -134,6 +135,9 @@ def details_of(row: Row, verdict: Verdict, policy: Policy) -> dict[str, Any]:
         "baseline": baseline_of(row),
         "attempt": row.attempts,
     }
+    others = row.others_failures
+    if any(others):
+        details["not_judged"] = others._asdict()
     return details | policy.evidence_details(row)
 
 

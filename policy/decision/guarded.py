@@ -70,7 +70,8 @@ class GuardedPolicy(Policy):
             evidence.add_success()
         else:
             bets = betting_tables_of(evidence.baseline, self._numbers).break_bets
-            evidence.add_failure(execution.is_signature_error, bets, record.timestamp_ms)
+            is_signature_error = self.rules.failure_classes.is_signature_error(execution)
+            evidence.add_failure(is_signature_error, bets, record.timestamp_ms)
         return record.offset not in timeline.deferred
 
     def count_successes(

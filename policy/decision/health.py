@@ -76,6 +76,7 @@ def _health(row: Row, tool_name: str, policy: Policy, verdict: Verdict | None) -
                 "failures": row.standard.failures,
             },
         },
+        "not_judged": row.others_failures._asdict(),
         "baseline": baseline_of(row),
         "needs_rollback": verdict is not None,
         "tier": verdict.tier if verdict else None,

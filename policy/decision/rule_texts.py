@@ -37,10 +37,8 @@ def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
         case _, "consecutive_failures":
             return f"the newest {rules.consecutive_failures} executions all failed, {recent}"
         case _, "signature_change":
-            return (
-                f"at least {rules.signature_errors} failures are TypeError or AttributeError, "
-                f"{recent}"
-            )
+            classes = " or ".join(rules.signature_errors) or "of no class"
+            return f"at least {rules.signature_failures} failures are {classes}, {recent}"
         case "immediate", "complete_failure":
             return f"at least {rules.complete_failure_recent} executions and all failed, {recent}"
         case _, "complete_failure":

@@ -42,8 +42,8 @@ def rules_now(row: Row, rules: Rules) -> list[RuleNow]:
         ),
         (
             *("immediate", "signature_change"),
-            *(sum(map(is_signature_error, errors)), rules.signature_errors),
-            *(recent.executions, rules.signature_errors),
+            *(sum(map(is_signature_error, errors)), rules.signature_failures),
+            *(recent.executions, rules.signature_failures),
         ),
         (
             *("immediate", "complete_failure"),

@@ -51,8 +51,8 @@ def _immediate(row: Row, rules: Rules) -> Iterator[Verdict]:
     newest = errors[-rules.consecutive_failures :]
     if len(newest) >= rules.consecutive_failures and None not in newest:
         yield Verdict("immediate", "consecutive_failures", counts)
-    if failures >= rules.signature_errors and (
-        sum(map(is_signature_error, errors)) >= rules.signature_errors
+    if failures >= rules.signature_failures and (
+        sum(map(is_signature_error, errors)) >= rules.signature_failures
     ):
         yield Verdict("immediate", "signature_change", counts)
     if size >= rules.complete_failure_recent and failures == size:

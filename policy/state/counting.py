@@ -1,8 +1,8 @@
 """How the entries of a tool's log are counted into its row."""
 
 from collections.abc import Sequence
-from typing import Final
 
+from policy.state.not_judged import NotJudged
 from policy.state.row import Row
 from policy.state.stored_baselines import store_baseline
 from policy.state.tool_evidence import ToolEvidence
@@ -10,9 +10,6 @@ from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rules import Rules
-
-MAX_CLASS_NAME: Final = 255
-"""How many characters of a failure's label a row keeps."""
 
 
 def activate(
@@ -90,7 +87,8 @@ def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> boo
     """Count an execution into the row of its tool, and return whether it counted.
 
     It does not count if it belongs to another version, if it was executed before a rollback
-    activated the version again, or if the ring holds it already.
+    activated the version again, if the ring holds it already, or if it is a failure that is not the
+    tool's. Such failures are only added up, to be shown.
     """
     row.read_to = offset
     if not belongs_to_activation(row, execution):
@@ -100,11 +98,18 @@ def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> boo
     if execution_id in ring.ids:
         return False
     now_us = row.now_us
+    failed, error = not execution.success, None
+    if failed:
+        classes = rules.failure_classes
+        origin = classes.origin_of(execution)
+        if origin != "tool":
+            if row.not_judged is None:
+                row.not_judged = NotJudged()
+            row.not_judged.add(at_us, origin, now_us)
+            return False
+        error = classes.label_of(execution)
     if now_us is None or at_us > now_us:
         now_us = row.now_us = at_us
-    failed = not execution.success
-    label = execution.error_label
-    error = None if label is None else label[:MAX_CLASS_NAME]
     ring.add(at_us, execution_id, error, rules.ring_size)
     row.fast.add(at_us, failed, now_us, rules.fast_bucket_s, rules.fast_window_s)
     row.standard.add(at_us, failed, now_us, rules.standard_bucket_s, rules.standard_window_s)

@@ -18,6 +18,7 @@ import msgspec
 from policy.state.counting_window import SECOND_US, CountingWindow
 from policy.state.counts import Counts
 from policy.state.last_command import LastCommand
+from policy.state.not_judged import NotJudged, OthersFailures
 from policy.state.ring import Ring, RingExecution
 from policy.state.tool_evidence import ToolEvidence
 from schemas.rules import Rules
@@ -59,6 +60,14 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The offset of the activation that made this row; -1 if the row is older than this field."""
     read_ms: int = 0
     """The Kafka timestamp of the last record that was folded in; 0 if it is not known."""
+    not_judged: NotJudged | None = None
+    """The failures of this activation that are not the tool's; None if there are none."""
+
+    @property
+    def others_failures(self) -> OthersFailures:
+        """The failures of the last day that are not the tool's."""
+        found = self.not_judged
+        return OthersFailures(0, 0) if found is None else found.at(self.now_us)
 
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from schemas.configuration.setting_sources import GivenSetting, variable_of
+from schemas.rules import with_new_names
 from schemas.settings import GROUPS, Settings
 
 DEFAULT: Final = "default"
@@ -66,13 +67,14 @@ def settings_in_force(
     ``given`` is what the variables give (``given_settings``); without it every setting whose value
     is its default has the source ``default``, and every other one ``argument``.
     """
+    sources = _new_names(given or {})
     return [
         SettingInForce(
             name=name,
             variable=variable_of(name),
             value=HIDDEN if _is_hidden(value, field) else _text(value),
             default=_text(_default_of(field)),
-            source=_source(name, value, field, given or {}),
+            source=_source(name, value, field, sources),
             is_secret=_is_secret(field),
             is_rule=group == "rules",
             type=_type(field),
@@ -81,6 +83,12 @@ def settings_in_force(
         )
         for group, name, value, field in _fields(settings)
     ]
+
+
+def _new_names(given: Mapping[str, GivenSetting]) -> dict[str, GivenSetting]:
+    """Return what the variables give by the names of now (``schemas.rules.with_new_names``)."""
+    values = with_new_names({name: each.text for name, each in given.items()})
+    return {name: given[name] if name in given else given["signature_errors"] for name in values}
 
 
 def _fields(settings: Settings) -> Iterator[tuple[str, str, Any, FieldInfo]]:

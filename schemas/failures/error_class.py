@@ -6,10 +6,12 @@ here is pure, never raises, and takes time proportional to the text.
 
 A row keeps a failure as its *label*: the class, or for an exception group with a signature error
 among its leaves ``ExceptionGroup[TypeError]``. So it counts as a signature error, and the class
-that is shown is still the group's own.
+that is shown is still the group's own. If the settings name other signature errors, a label that
+they read otherwise ends with a mark (``OPPOSITE``).
 """
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from schemas.failures.error_lines import (
@@ -24,6 +26,12 @@ from schemas.failures.error_traceback import exception_in, has_group
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
 """The exceptions that a changed signature raises in its callers."""
+OPPOSITE: Final = "\0"
+"""Ends the label of a failure that is a signature error although its class is none of
+``SIGNATURE_ERRORS``, or that is none although its class is. So a row that was written before a
+setting was changed keeps what it counted. No class has a NUL."""
+MAX_LABEL: Final = 255
+"""How many characters of a failure's label a row keeps, without the mark."""
 
 _LEAF_ENDS: Final = tuple(f"[{name}]" for name in sorted(SIGNATURE_ERRORS))
 _MOST_OF_GROUP: Final = 200
@@ -75,12 +83,31 @@ def class_named_by(error: str) -> str | None:
 
 def class_in(label: str) -> str | None:
     """Return the class in a label; None if it is not known."""
-    return _split(label)[0] or None
+    return _split(label.removesuffix(OPPOSITE))[0] or None
 
 
 def is_signature_error(label: str | None) -> bool:
     """Return whether a label is that of a failure as a changed signature raises it in callers."""
-    return label is not None and (label in SIGNATURE_ERRORS or _split(label)[1] != "")
+    if label is None:
+        return False
+    if label.endswith(OPPOSITE):
+        return not is_signature_error(label.removesuffix(OPPOSITE))
+    return label in SIGNATURE_ERRORS or _split(label)[1] != ""
+
+
+def leaf_of(error_type: str | None, error: str | None, wanted: Collection[str]) -> str:
+    """Return the first of the wanted classes among the leaves of a failure's exception group.
+
+    "" if there is none, or if it failed with no group. ``label_of`` looks for signature errors in
+    the same places.
+    """
+    given = _given(error_type) if error_type else ""
+    leaf = _split(given)[1]
+    if leaf:
+        return leaf if leaf in wanted else ""
+    if not error or (given and not (has_group(error) or may_hold_group(error))):
+        return ""
+    return _read(error, wanted).partition("[")[2].removesuffix("]")
 
 
 def _given(error_type: str) -> str:
@@ -109,31 +136,34 @@ def _label(name: str, leaf: str) -> str:
     return f"{name[:_MOST_OF_GROUP]}[{leaf}]" if name and leaf else name
 
 
-def _with_leaf(name: str, line: str) -> str:
+def _with_leaf(name: str, line: str, wanted: Collection[str]) -> str:
     """Return the label of a class that a line names; the line may be the ``repr`` of a group."""
     if not name.endswith("Group") or not may_hold_group(line):
         return name
-    return _label(name, leaf_in_repr(line, SIGNATURE_ERRORS))
+    return _label(name, leaf_in_repr(line, wanted))
 
 
-def _read(error: str) -> str:
-    """Return the label of the exception that a text names; "" if it names none."""
+def _read(error: str, wanted: Collection[str] = SIGNATURE_ERRORS) -> str:
+    """Return the label of the exception that a text names; "" if it names none.
+
+    ``wanted`` are the classes that a label names among the leaves of a group.
+    """
     if "\n" not in error:
         named = builtin_in_line(error)
         if named:
-            return _with_leaf(named, error)
+            return _with_leaf(named, error, wanted)
     text = _COLOURS.sub("", error) if "\x1b" in error else error
     text = text.strip("\r\n")
     first, newline, _ = text.strip().partition("\n")
     first = first.rstrip()
     if not newline:
-        return _with_leaf(class_in_line(first), first)
+        return _with_leaf(class_in_line(first), first, wanted)
     if not is_report(text):
-        raised = exception_in(text, SIGNATURE_ERRORS)
+        raised = exception_in(text, wanted)
         if raised is not None and raised.name:
             return _label(raised.name, raised.leaf)
         if not set(first) <= _DOTS:
             named = class_in_line(first)
             if named:
-                return _with_leaf(named, first)
+                return _with_leaf(named, first, wanted)
     return class_in_report(text)

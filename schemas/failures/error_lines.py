@@ -145,13 +145,27 @@ def class_at(text: str, *, sure: bool | None = False) -> str:
 
 def name_and_rest(text: str) -> tuple[str, str]:
     """Return the class at the beginning of a text, without its module, and what follows it."""
+    written, rest = _written_and_rest(text)
+    return _last_of(written), rest
+
+
+def dotted_name(text: str) -> str:
+    """Return the class that is all of a text, with its module if that is given; "" if it is none.
+
+    ``<class 'a.B'>`` is ``a.B``.
+    """
+    written, rest = _written_and_rest(text.strip())
+    return "" if rest or not _last_of(written) else written
+
+
+def _written_and_rest(text: str) -> tuple[str, str]:
+    """Return what may be a class at the beginning of a text, as written, and what follows it."""
     if text.startswith("<class '"):
         name, quote, _ = text[8 : 8 + _MOST_OF_NAME].partition("'>")
-        last = _last_of(name) if quote else ""
-        return last, text[8 + len(name) + 2 :]
+        return name if quote else "", text[8 + len(name) + 2 :]
     match = _NAME.match(text[:_MOST_OF_NAME])
     end = match.end() if match else 0
-    return _last_of(text[:end]), text[end:]
+    return text[:end], text[end:]
 
 
 def _last_of(dotted: str) -> str:

@@ -16,6 +16,7 @@ from schemas.execution import Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
+from tests.support.policy.whose_failure import counts, is_signature_error
 
 
 class SeenExecution(NamedTuple):
@@ -124,8 +125,10 @@ class ToolModel:
         execution_id = str(execution.execution_id)
         if any(each.execution_id == execution_id for each in self.ring()):
             return False
+        if not counts(execution, self.rules):
+            return False
         failed = not execution.success
-        signature = failed and execution.is_signature_error
+        signature = is_signature_error(execution, self.rules)
         seen = SeenExecution(
             micros_of(execution.executed_at), offset, execution_id, failed, signature
         )
@@ -176,7 +179,7 @@ class ToolModel:
         first = recent[: rules.consecutive_failures]
         if len(first) == rules.consecutive_failures and all(each.failed for each in first):
             return "immediate", "consecutive_failures", counts
-        if sum(each.is_signature_error for each in recent) >= rules.signature_errors:
+        if sum(each.is_signature_error for each in recent) >= rules.signature_failures:
             return "immediate", "signature_change", counts
         if counts[0] >= rules.complete_failure_recent and counts[0] == counts[1]:
             return "immediate", "complete_failure", counts

@@ -15,6 +15,7 @@ from db.versions.reading import current_version, history, version
 from schemas.deployment import AcceptedBreak
 from schemas.errors import Misconfigured, Retryable
 from schemas.execution import Execution
+from schemas.failures.error_class import is_signature_error, label_of
 from schemas.rollback import RollbackOutcome
 from tests.support.postgres import PostgresServer
 from tests.support.stored import (
@@ -152,7 +153,7 @@ class TestExecutions:
         }
         assert found.model_dump() == expected
         assert isinstance(found, Execution)
-        assert found.is_signature_error
+        assert is_signature_error(label_of(found.error_type, found.error))
 
     async def test_by_id_what_is_there(self, conn: Connection) -> None:
         alien = execution("other", executed_at=at(1))

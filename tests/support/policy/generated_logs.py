@@ -53,14 +53,14 @@ RULES: Sequence[Rules] = (
     # Complete failure needs fewer executions than consecutive failures, so it can be first.
     Rules.model_validate(
         SMALL.model_dump()
-        | {"consecutive_failures": 4, "signature_errors": 3, "complete_failure_recent": 2}
+        | {"consecutive_failures": 4, "signature_failures": 3, "complete_failure_recent": 2}
     ),
     # A ring of one; windows that are no multiples of their buckets; a bucket as long as its window.
     Rules(
         ring_size=1,
         recent_window_s=1,
         consecutive_failures=1,
-        signature_errors=1,
+        signature_failures=1,
         complete_failure_recent=1,
         fast_window_s=120,
         fast_bucket_s=120,
@@ -73,7 +73,7 @@ RULES: Sequence[Rules] = (
         ring_size=4,
         recent_window_s=10,
         consecutive_failures=4,
-        signature_errors=4,
+        signature_failures=4,
         complete_failure_recent=4,
         fast_window_s=120,
         fast_bucket_s=10,
@@ -105,6 +105,23 @@ GUARDED_RULES: Sequence[Rules] = (
     guarded(RULES[4], **QUICK, tolerated_drop=0.1, remembered_versions=1, hold=("regression",)),
 )
 
+OTHERS: dict[str, Any] = {
+    "caller_errors": ("ValueError", "app.errors.NotFound"),
+    "environment_errors": ("asyncio.exceptions.TimeoutError", "ExceptionGroup"),
+}
+LISTS: Sequence[dict[str, Any]] = (
+    {},
+    {"caller_errors": ()},
+    {"signature_errors": ("TimeoutError",)},
+    {"signature_errors": ("pkg.TypeError", "ValueError")},
+    {"signature_errors": ()},
+)
+OTHER_RULES: Sequence[Rules] = tuple(
+    rules.changed(OTHERS | LISTS[index % len(LISTS)])
+    for index, rules in enumerate((*RULES, *GUARDED_RULES))
+)
+"""Rules under which some failures are not the tool's; signature errors are other ones, too."""
+
 GROUP = """  + Exception Group Traceback (most recent call last):
   |   File "a.py", line 1, in f
   |     g()
@@ -123,6 +140,17 @@ FAILURES: Sequence[tuple[str | None, str | None]] = (
     ("TypeError: unexpected keyword argument 'limit'", "ValueError"),
     ("timed out", "asyncio.exceptions.TimeoutError"),
 )
+OTHERS_FAILURES: Sequence[tuple[str | None, str | None]] = (
+    ("ValueError: no such page", None),
+    ("no such page", "lib.ValueError"),
+    ("no such page", "app.errors.NotFound"),
+    ("no such page", "other.errors.NotFound"),
+    ("app.errors.NotFound: no such page", None),
+    ("TimeoutError: 30 s", None),
+    ("no", "other.TypeError"),
+    ("no", "pkg.TypeError"),
+)
+"""Failures that class lists read in different ways."""
 CALLERS = (
     {"session_id": "b"},
     {"caller": "a", "session_id": "b"},
@@ -271,6 +299,10 @@ class LogBuilder:
         error, error_type = None, None
         if not success:
             error, error_type = self.choose(SIGNATURE_FAILURES if self.signature else FAILURES)
+        origin: Any = None
+        if not success and (self.rules.caller_errors or self.rules.environment_errors):
+            error, error_type = self.choose(((error, error_type), *OTHERS_FAILURES))
+            origin = self.choose((None, None, None, "tool", "caller", "environment"))
         execution = Execution(
             execution_id=UUID(int=len(self.executions) + 1),
             tool_name=TOOL,
@@ -278,6 +310,7 @@ class LogBuilder:
             success=success,
             error=error,
             error_type=error_type,
+            error_origin=origin,
             executed_at=time_of(self._time()),
         )
         return execution.model_copy(update=self._caller())

@@ -28,6 +28,8 @@ from schemas.rollback import (
     observed_command_id,
 )
 from schemas.rules import Rules
+from tests.support.policy import whose_failure
+from tests.support.policy.whose_failure import is_signature_error
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -157,6 +159,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         },
         "attempt": attempt,
     }
+    details |= _not_judged(log, index, rules, now)
     if evidence is not None:
         details["evidence"] = evidence
     of = current.tool_name, current.version_id, current.activation
@@ -200,8 +203,8 @@ def _decision_by_evidence(
     fewer = rules.model_copy(
         update={"remembered_versions": min(rules.remembered_versions, MOST_STORED)}
     )
-    baseline = _baseline(log, index, fewer, lambda counted: _tally(counted, evidence))
-    weighed, tally = _weighed(seen, baseline, rules), _tally(seen)
+    baseline = _baseline(log, index, fewer, lambda counted: _tally(counted, rules, evidence))
+    weighed, tally = _weighed(seen, baseline, rules), _tally(seen, rules)
     shown = _evidence_shown(weighed, tally)
     if (
         log[-1].offset not in evidence
@@ -238,7 +241,7 @@ def _weighed(
             evidence.add_success()
         else:
             bets = betting_tables_of(baseline_version, numbers).break_bets
-            evidence.add_failure(each.execution.is_signature_error, bets)
+            evidence.add_failure(is_signature_error(each.execution, rules), bets)
     return weigh(evidence, baseline_version, numbers)
 
 
@@ -305,11 +308,9 @@ def _second(execution: CountedExecution) -> int:
     return (execution.executed_at - EPOCH) // timedelta(seconds=1)
 
 
-def _is_signature_error(counted: CountedExecution) -> bool:
-    return not counted.execution.success and counted.execution.is_signature_error
-
-
-def _tally(executions: Sequence[CountedExecution], evidence: set[int] | None = None) -> Tally:
+def _tally(
+    executions: Sequence[CountedExecution], rules: Rules, evidence: set[int] | None = None
+) -> Tally:
     """Count all of these executions, or those at the offsets in ``evidence``."""
     if evidence is not None:
         executions = [each for each in executions if each.offset in evidence]
@@ -317,7 +318,7 @@ def _tally(executions: Sequence[CountedExecution], evidence: set[int] | None = N
     return Tally(
         len(executions),
         sum(failed),
-        sum(_is_signature_error(each) for each in executions),
+        sum(is_signature_error(each.execution, rules) for each in executions),
         sum(before for before, _ in pairwise(failed)),
         sum(before and after for before, after in pairwise(failed)),
     )
@@ -338,8 +339,8 @@ def _rules_that_hold(
     ):
         holding.append(Decision("immediate", "consecutive_failures", of_recent))
 
-    signature_errors = [each for each in recent if _is_signature_error(each)]
-    if len(signature_errors) >= rules.signature_errors:
+    signature_errors = [each for each in recent if is_signature_error(each.execution, rules)]
+    if len(signature_errors) >= rules.signature_failures:
         holding.append(Decision("immediate", "signature_change", of_recent))
 
     if (
@@ -392,9 +393,47 @@ def _counted(log: Sequence[Entry], index: int, end: int, rules: Rules) -> list[C
         if current.activated_by.kind == "rollback" and execution.executed_at < current.activated_at:
             continue
         in_ring = {each.execution.execution_id for each in _ring(executions, rules)}
-        if execution.execution_id not in in_ring:
+        if execution.execution_id not in in_ring and whose_failure.counts(execution, rules):
             executions.append(CountedExecution(execution.executed_at, record.offset, execution))
     return executions
+
+
+def _not_judged(log: Sequence[Entry], index: int, rules: Rules, now: datetime) -> dict[str, Any]:
+    """Return the detail that says how many failures of the last 24 hours were not the tool's.
+
+    None if there are none. An hour counts until it ended 24 hours before 'now', or before the hour
+    of the newest of them.
+    """
+    found: list[tuple[datetime, str]] = []
+    for at, record in enumerate(log):
+        if at <= index or not isinstance(record.entry, Execution):
+            continue
+        origin = whose_failure.origin_of(record.entry, rules)
+        if origin in ("caller", "environment") and _belongs(log, index, at, rules):
+            found.append((_hour(record.entry.executed_at), origin))
+    newest = max([_hour(now), *(hour for hour, _ in found)])
+    lately = [origin for hour, origin in found if hour >= newest - timedelta(hours=24)]
+    shown = {each: lately.count(each) for each in ("caller", "environment")}
+    return {"not_judged": shown} if lately else {}
+
+
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
+def _belongs(log: Sequence[Entry], index: int, at: int, rules: Rules) -> bool:
+    """Return whether a failure is one of the activation's that its ring did not hold."""
+    entry, current = log[at].entry, log[index].entry
+    assert isinstance(entry, Execution)
+    assert isinstance(current, Activation)
+    ring = _ring(_counted(log, index, at, rules), rules)
+    return (
+        entry.version_id in (None, current.version_id)
+        and not (
+            current.activated_by.kind == "rollback" and entry.executed_at < current.activated_at
+        )
+        and all(each.execution.execution_id != entry.execution_id for each in ring)
+    )
 
 
 def _ring(executions: Sequence[CountedExecution], rules: Rules) -> list[CountedExecution]:

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.error_class import class_of
-from tests.support.error_texts import GROUP, TRACEBACK
+from tests.support.error_texts import GROUP, TRACEBACK, is_signature_error_of
 from tests.support.messages import execution
 
 CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
@@ -200,12 +200,12 @@ def test_the_class_that_a_producer_gives(error_type: str | None, named: str) -> 
     assert ExecutionEntry.of(failure).error_class == named
     assert class_of(named, None) == named
     is_signature_error = named == "TypeError" or error_type == "ExceptionGroup[TypeError]"
-    assert failure.is_signature_error == is_signature_error
+    assert is_signature_error_of(failure) == is_signature_error
 
 
 def test_a_success_has_no_class() -> None:
     entry = ExecutionEntry(UUID(int=1), "t", True, "", error_type="TypeError")
-    assert (entry.error_class, entry.error_label, entry.is_signature_error) == (None, None, False)
+    assert entry.error_class is None
 
 
 def test_what_pytest_really_writes(tmp_path: Path) -> None:

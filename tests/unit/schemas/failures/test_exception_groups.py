@@ -12,7 +12,7 @@ import pytest
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.failures.error_class import class_of
-from tests.support.error_texts import GROUP, TRACEBACK
+from tests.support.error_texts import GROUP, TRACEBACK, is_signature_error_of
 from tests.support.messages import execution
 
 NO_KEYS: dict[str, int] = {}
@@ -209,7 +209,8 @@ def agree(error: str, error_type: str | None, named: str, is_signature_error: bo
     value = execution("t", error="x").model_copy(update=whole).to_bytes()
     strict, quick = Execution.from_bytes(value), read_execution_entry(value)
     for each in (strict, quick or ExecutionEntry.of(strict)):
-        assert (each.error_class, each.is_signature_error) == (named, is_signature_error)
+        assert each.error_class == named
+        assert is_signature_error_of(each) == is_signature_error
 
 
 def test_a_group_whose_text_is_cut_keeps_its_leaf() -> None:
