@@ -397,7 +397,9 @@ def _require_host_and_port(broker: object) -> None:
 
 def _fields(group: object) -> dict[str, Any]:
     """Return the fields of a group that was given as a whole."""
-    return dict(group) if isinstance(group, BaseModel | dict) else {}
+    if isinstance(group, BaseModel):
+        return group.model_dump()
+    return group if isinstance(group, dict) else {}
 
 
 def _unknown(name: str) -> str:

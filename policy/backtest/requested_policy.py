@@ -1,6 +1,6 @@
 """A policy as the command line asks for it: ``guarded:alpha=0.001,tolerated_drop=0.05``."""
 
-from typing import Any, Final, Self, get_args
+from typing import Any, Final, Self, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -11,6 +11,10 @@ from schemas.rules import PolicyName, Rules
 from schemas.settings import Settings
 
 _NAMES: Final = get_args(PolicyName)
+_LISTS: Final = frozenset(
+    name for name, field in Rules.model_fields.items() if get_origin(field.annotation) is tuple
+)
+"""The settings with several values, which are separated by commas as the settings are."""
 
 
 class RequestedPolicy:
@@ -33,6 +37,7 @@ class RequestedPolicy:
     def parse(cls, text: str, settings: Settings) -> Self:
         """Read ``NAME`` or ``NAME:SETTING=VALUE,…``; a setting is any field of ``Rules``.
 
+        Further values of a list follow it: ``seed:caller_errors=ValueError,KeyError,ring_size=9``.
         Raises ValueError that says which part is wrong: an unknown policy or setting, a setting
         that is given twice, or values that do not fit, alone or with those of a single tool.
         """
@@ -40,8 +45,14 @@ class RequestedPolicy:
         if name not in _NAMES:
             raise ValueError(f"{name!r} is no policy: {', '.join(_NAMES)}")
         changes: dict[str, Any] = {"policy": name}
+        setting = ""
         for part in filter(None, given.split(",")):
+            before = setting
             setting, is_given, value = (each.strip() for each in part.partition("="))
+            if not is_given and before in _LISTS:
+                setting = before
+                changes[setting] += f",{part}"
+                continue
             if not is_given:
                 raise ValueError(f"{part!r} is not SETTING=VALUE")
             if setting == "policy":

@@ -45,6 +45,7 @@ def test_the_quick_reader_accepts_what_engines_send() -> None:
     values = [
         execution("parser"),
         execution("数 🛡", error="TypeError: schlägt fehl"),
+        execution("parser", error="x", error_origin="environment"),
         execution("parser", version_id=7, duration_ms=1.5, session_id="s", error_type="KeyError"),
         execution(
             "parser", error="Traceback (most recent call last):\n" + "  x\n" * 500 + "KeyError"
@@ -63,6 +64,7 @@ FIELDS = {
     "duration_ms": st.none() | st.integers() | st.floats() | st.text(),
     "session_id": st.none() | st.text() | st.text(min_size=250, max_size=260),
     "caller": st.none() | st.text() | st.text(min_size=250, max_size=260) | st.integers(),
+    "error_origin": st.sampled_from(["tool", "caller", "environment", "x", None, 1, ["tool"]]),
     "input_hash": st.none() | st.text() | st.lists(st.text()),
     "kind": st.none() | st.just("execution") | st.text(),
     "other": st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3)),
@@ -113,3 +115,13 @@ def test_ignored_fields_must_be_utf_8() -> None:
     value = execution("parser").to_bytes()[:-1]
     for more in (b', "x": "\xff"}', b', "\xff": 1}', b', "x": "\xed\xa0\x80"}', b', "x": 1e999}'):
         agree(value + more)
+
+
+@pytest.mark.parametrize("origin", ["network", "Tool", "", 1, True, ["tool"], {}, "\ud800", "\0"])
+def test_an_origin_that_is_none_hides_no_failure(origin: object) -> None:
+    fields = json.loads(execution("parser", error="x").to_bytes()) | {"error_origin": origin}
+    for error in ("x", "a lone surrogate: \ud800"):
+        value = json.dumps(fields | {"error": error}).encode()
+        read = Execution.from_bytes(value)
+        assert (read.success, read.error_origin) == (False, None)
+        assert read_execution_entry(value) is None

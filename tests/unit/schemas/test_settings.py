@@ -10,6 +10,8 @@ from schemas.errors import Misconfigured
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.settings import SETTING_NAMES, load_settings
+from schemas.settings_report import settings_in_force
+from tests.support.messages import execution
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +46,17 @@ def test_rules_of_a_tool_are_the_common_ones_with_its_own_on_top() -> None:
         ({"outage_tools": 1}, r"^settings: outage_tools: Input should be greater"),
         ({"ring_size": 4}, r"complete_failure_recent \(5\) .* ring_size \(4\)"),
         ({"tools": {"a": {"ring_sice": 4}}}, r"tools.a: ring_sice"),
+        ({"caller_errors": "a b"}, "caller_errors: Value error, 'a b' is not the name of a class"),
+        ({"signature_errors": "Type Error"}, "'Type Error' is not the name of a class"),
+        (
+            {"caller_errors": "KeyError,a.B", "environment_errors": "OSError,a.B"},
+            r"\['a.B'\] cannot be in caller_errors and environment_errors",
+        ),
+        (
+            {"signature_errors": "3", "signature_failures": "4"},
+            r"signature_errors \(3\) is a number, and signature_failures is given, too",
+        ),
+        ({"tools": {"a": {"environment_errors": ["x-y"]}}}, "tools.a: environment_errors"),
         ({"partitoins": 4}, "partitoins is not a setting; did you mean partitions"),
     ],
 )
@@ -168,3 +181,41 @@ def test_a_broker_with_a_scheme_is_refused(brokers: str | tuple[str, ...]) -> No
         load_settings(kafka_brokers=brokers)
     assert "kafka_brokers" in str(error.value).lower()
     assert "secret" not in str(error.value)
+
+
+def test_lists_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLGUARD_SIGNATURE_ERRORS", "TypeError, app.errors.Gone")
+    monkeypatch.setenv("ROLLGUARD_TOOLS", '{"a": {"environment_errors": ["OSError"]}}')
+    settings = load_settings(caller_errors="ValueError,")
+    rules = settings.rules_of("a")
+    assert rules.signature_errors == ("TypeError", "app.errors.Gone")
+    assert (rules.signature_failures, rules.caller_errors) == (2, ("ValueError",))
+    assert (rules.environment_errors, settings.rules.environment_errors) == (("OSError",), ())
+
+
+def test_a_number_of_signature_errors_is_that_of_signature_failures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ROLLGUARD_SIGNATURE_ERRORS", "3")
+    settings = load_settings(
+        tools={
+            "number": {"signature_errors": 4},
+            "classes": {"signature_errors": ["OSError"]},
+            "both": {"signature_failures": 5},
+        }
+    )
+    assert settings.rules == Rules(signature_failures=3)
+    assert settings.rules_of("number") == Rules(signature_failures=4)
+    assert settings.rules_of("classes") == Rules(
+        signature_failures=3, signature_errors=("OSError",)
+    )
+    assert settings.rules_of("both") == Rules(signature_failures=5)
+    shown = {each.name: each for each in settings_in_force(settings, given_settings(SETTING_NAMES))}
+    assert shown["signature_failures"].source == "environment"
+    assert shown["signature_errors"].source == "default"
+
+
+def test_rules_whose_classes_were_asked_may_be_given_as_a_group() -> None:
+    rules = Rules(caller_errors=("OSError",))
+    assert rules.failure_classes.origin_of(execution("t", "OSError: x")) == "caller"
+    assert load_settings(rules=rules).rules == rules == Rules(caller_errors=("OSError",))

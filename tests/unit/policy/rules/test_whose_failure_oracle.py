@@ -84,10 +84,8 @@ def test_a_log_without_the_others_failures_gives_the_same_decisions(which: int) 
 
 @pytest.mark.parametrize("which", range(len(OTHER_RULES)))
 def test_what_was_folded_keeps_its_origin_when_the_settings_change(which: int) -> None:
-    before, after = (
-        OTHER_RULES[which],
-        OTHER_RULES[which].changed({"caller_errors": ("HTTPError",)}),
-    )
+    before = OTHER_RULES[which]
+    after = before.changed({"caller_errors": ("TypeError", "HTTPError"), "environment_errors": ()})
     changed = 0
     for seed in range(LOGS_EACH // 3):
         random = Random(f"settings/{which}/{seed}")
