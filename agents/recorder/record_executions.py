@@ -2,7 +2,7 @@
 
 Each batch is one transaction. It writes the executions, what they add to the metrics, which version
 is current after the batch, and the partition's next offset (by compare-and-set). A batch that is
-read a second time is skipped.
+read a second time is skipped. Whose failure it is, is stored as the settings of now say it.
 """
 
 import asyncio
@@ -17,7 +17,10 @@ from db.postgres.blockers import naming_blockers
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from schemas.errors import Misconfigured, Rejected
-from schemas.settings import KeepErrors
+from schemas.execution import Activation
+from schemas.execution_entry import ExecutionEntry
+from schemas.failures.failure_classes import ErrorOrigin
+from schemas.settings import Settings
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
@@ -44,9 +47,10 @@ class RecordExecutions:
         validator: RecordValidator,
         waits: Waits,
         watch: TopicWatch,
-        keep_errors: KeepErrors,
+        settings: Settings,
     ) -> None:
-        self._keep_errors: KeepErrors = keep_errors
+        self._rules_of = settings.rules_of
+        self._keep_errors = settings.keep_errors
         self._watch = watch
         self._driver = driver
         self._pool = pool
@@ -62,9 +66,11 @@ class RecordExecutions:
             await asyncio.sleep(0)
             for item in portion:
                 try:
-                    entries.append(LogEntry(item.offset, self._validator.log_entry(item)))
+                    entry = self._validator.log_entry(item)
                 except Rejected as error:
                     is_misplaced |= isinstance(error, WrongPartition)
+                else:
+                    entries.append(LogEntry(item.offset, entry, self._origin_of(entry)))
         if is_misplaced:
             await self._watch.require_unchanged()
         first, last = batch.first, batch.last
@@ -83,6 +89,12 @@ class RecordExecutions:
 
         await self._in_postgres(write)
         crash_point("recorder.committed")
+
+    def _origin_of(self, entry: ExecutionEntry | Activation) -> ErrorOrigin | None:
+        """Return whose failure an entry is, by the rules that the detector has; None for others."""
+        if isinstance(entry, Activation) or entry.success:
+            return None
+        return self._rules_of(entry.tool_name).failure_classes.origin_of(entry)
 
     async def _in_postgres(self, work: Callable[[Connection], Awaitable[int]]) -> int:
         """Return the result of the work, for however long it takes; say who locks what it needs."""

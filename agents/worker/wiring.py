@@ -218,12 +218,7 @@ class Wiring:
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
         handler = RecordExecutions(
-            driver,
-            pool,
-            self._validator,
-            self.waits,
-            self.watch,
-            self.settings.keep_errors,
+            driver, pool, self._validator, self.waits, self.watch, self.settings
         )
         agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal, self.watch)
         return Wired(driver, [agent], sources, pool, periodic=[self._check_topics])

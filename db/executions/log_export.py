@@ -51,6 +51,8 @@ async def executions_in_order(
     of their offsets, which is the order within each partition. Executions that were recorded before
     offsets were kept come first, by ``executed_at``. ``error`` is read for
     exception groups alone, because of their leaves; of all others ``error_type`` is enough.
+    ``error_origin`` is what the producer said: whoever judges the log reads the rest by lists of
+    their own.
     """
     wanted = None if tools is None else list(tools)
     with postgres_errors():
@@ -76,7 +78,7 @@ def _activation(row: asyncpg.Record) -> Activation:
 
 def _execution(row: asyncpg.Record) -> ExecutionEntry:
     execution_id, tool_name, success, version_id, error_type, *calls, executed_at, error = row
-    session_id, caller, input_hash = calls
+    session_id, caller, input_hash, stated_origin = calls
     return ExecutionEntry(
         execution_id,
         tool_name,
@@ -88,5 +90,6 @@ def _execution(row: asyncpg.Record) -> ExecutionEntry:
         session_id=session_id,
         caller=caller,
         input_hash=input_hash,
+        error_origin=stated_origin,
         executed_us=micros_of(executed_at),
     )

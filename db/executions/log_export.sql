@@ -15,6 +15,7 @@ select
     session_id,
     caller,
     input_hash,
+    stated_origin,
     executed_at,
     case when error_type like '%Group' then error end as error
 from tool_executions

@@ -51,9 +51,9 @@ async def remove_executions(conn: Connection, tool_name: str, before: datetime, 
     """Remove the oldest ``most`` executions of a tool with ``executed_at`` < ``before``.
 
     It is one transaction; return how many executions it removed. The metrics of their versions
-    stay, and the number of removed executions is added to ``pruned_executions``. The executions are
-    locked before the versions, and the versions in the order of their ids, as the recorder does it:
-    so the two never wait for each other in a circle. Raises Retryable.
+    stay, and the number of those that are judged is added to ``pruned_executions``. The executions
+    are locked before the versions, and the versions in the order of their ids, as the recorder does
+    it: so the two never wait for each other in a circle. Raises Retryable.
     """
     async with bounded_transaction(conn):
         removed = await conn.fetch(_SQL["remove"], tool_name, before, most)
@@ -61,7 +61,5 @@ async def remove_executions(conn: Connection, tool_name: str, before: datetime, 
         if counted:
             ids = [row["version_id"] for row in counted]
             await conn.execute(_SQL["lock_versions"], ids)
-            await conn.execute(
-                _SQL["remember"], ids, [row["executions"] for row in counted], tool_name
-            )
+            await conn.execute(_SQL["remember"], ids, [row["judged"] for row in counted], tool_name)
         return sum(row["executions"] for row in removed)

@@ -46,9 +46,13 @@ removed as (
     delete from tool_executions
     using old
     where tool_executions.execution_id = old.execution_id and tool_executions.tool_name = $1
-    returning tool_executions.version_id
+    returning
+        tool_executions.version_id,
+        tool_executions.success or coalesce(tool_executions.error_origin, 'tool') = 'tool' as is_judged
 )
-select version_id, count(*) as executions from removed group by version_id
+select version_id, count(*) as executions, count(*) filter (where is_judged) as judged
+from removed
+group by version_id
 
 -- name: lock_versions
 select version_id

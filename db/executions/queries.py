@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
+
+from asyncpg import Record
 
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
@@ -19,11 +21,20 @@ class ExecutionRecord(Execution):
 
     It has the version that it belongs to, and the class of its error if that could be read.
     ``log_offset`` is its offset in its partition of the log; None if it was recorded before offsets
-    were kept. ``erased_at`` is when its error and identities were erased; None if they were not.
+    were kept. ``error_origin`` of a failure is whose it was counted as when it was recorded.
+    ``erased_at`` is when its error and identities were erased; None if they were not.
     """
 
     log_offset: int | None
     erased_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: Record) -> Self:
+        """Return the execution in a row of `tool_executions`."""
+        fields = dict(row)
+        if not fields["success"]:
+            fields["error_origin"] = fields["error_origin"] or "tool"
+        return cls.model_validate(fields)
 
 
 async def newest_executions(
@@ -34,7 +45,7 @@ async def newest_executions(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[ExecutionRecord]:
-    """Return the newest ``limit`` executions of a version, the newest first.
+    """Return the newest ``limit`` executions of a version that are judged, the newest first.
 
     ``since`` <= ``executed_at`` <= ``until``. Of executions with the same ``executed_at``, the one
     with the greater offset is the newer one, and one without an offset is the oldest. Empty if this
@@ -46,7 +57,7 @@ async def newest_executions(
         rows = await conn.fetch(
             _SQL["newest_of_version"], tool_name, version_id, limit, since, until
         )
-    return [ExecutionRecord.model_validate(dict(row)) for row in rows]
+    return [ExecutionRecord.of(row) for row in rows]
 
 
 async def executions_by_id(
@@ -55,7 +66,7 @@ async def executions_by_id(
     """Return the recorded ones of these executions of a tool, ordered as in `newest_executions`."""
     with postgres_errors():
         rows = await conn.fetch(_SQL["by_id"], ids, tool_name)
-    return [ExecutionRecord.model_validate(dict(row)) for row in rows]
+    return [ExecutionRecord.of(row) for row in rows]
 
 
 async def errors_of(conn: Connection, tool_name: str, ids: Sequence[UUID]) -> list[str]:

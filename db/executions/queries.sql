@@ -1,8 +1,10 @@
+-- Without the failures that are not the tool's, because nobody judges them.
 -- name: newest_of_version
 select *
 from tool_executions
 where tool_name = $1
     and version_id = $2
+    and (success or coalesce(error_origin, 'tool') = 'tool')
     and executed_at >= coalesce($4::timestamptz, '-infinity')
     and executed_at <= coalesce($5::timestamptz, 'infinity')
 order by executed_at desc, log_offset desc nulls last

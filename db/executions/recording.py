@@ -1,5 +1,6 @@
 """The recording of executions: each is stored once and counted for its version."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -10,6 +11,7 @@ from db.postgres.sql import blocks
 from schemas.errors import Retryable
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.failures.kept_class import kept_class
 from schemas.fields import time_of
 from schemas.settings import KeepErrors
@@ -19,6 +21,7 @@ _SQL: Final = blocks("executions/recording.sql")
 _COLUMNS: Final = (
     *("execution_id", "tool_name", "version_id", "success", "error", "error_type", "executed_at"),
     *("duration_ms", "session_id", "caller", "input_hash", "log_offset"),
+    *("error_origin", "stated_origin"),
 )
 
 
@@ -27,6 +30,8 @@ class LogEntry(NamedTuple):
 
     offset: int
     entry: ExecutionEntry | Activation
+    origin: ErrorOrigin | None = None
+    """Whose failure it is, as the settings read it; None for anything but a failure."""
 
 
 class AttributedExecution(NamedTuple):
@@ -35,15 +40,21 @@ class AttributedExecution(NamedTuple):
     offset: int
     execution: ExecutionEntry
     version_id: int | None
+    origin: ErrorOrigin | None
 
 
 class AddedCounts(NamedTuple):
-    """How many executions and successes are added to the metrics of a version."""
+    """What is added to the metrics of a version.
+
+    ``executions`` are those that are judged: successes, and failures of the tool.
+    """
 
     version_id: int
     tool_name: str
     executions: int
     successes: int
+    caller_failures: int
+    environment_failures: int
 
 
 class _Current(NamedTuple):
@@ -97,12 +108,12 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
     current = await _current(conn, entries)
     activated, adopted = set(), set()
     executions = []
-    for offset, entry in entries:
+    for offset, entry, origin in entries:
         tool = entry.tool_name
         known = current.get(tool)
         if isinstance(entry, ExecutionEntry):
             version_id = entry.version_id or (known.version_id if known else None)
-            executions.append(AttributedExecution(offset, entry, version_id))
+            executions.append(AttributedExecution(offset, entry, version_id, origin))
         elif entry.adopts or known is None or known.activation < entry.activation:
             current[tool] = _Current(entry.version_id, entry.activation)
             activated.add(tool)
@@ -130,7 +141,7 @@ async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _
     """
     tools = {
         entry.tool_name
-        for _, entry in entries
+        for _, entry, _ in entries
         if isinstance(entry, Activation) or entry.version_id is None
     }
     if not tools:
@@ -175,7 +186,7 @@ async def _insert(
 
 
 def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[object, ...]:
-    offset, execution, version_id = attributed
+    offset, execution, version_id, origin = attributed
     if keep_errors == "text":
         error, error_type = execution.error, execution.error_type or execution.error_class
     else:
@@ -193,18 +204,28 @@ def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[obje
         execution.caller,
         execution.input_hash,
         offset,
+        None if execution.success else origin or "tool",
+        None if execution.success else execution.error_origin,
     )
 
 
 def _added(executions: Sequence[AttributedExecution]) -> list[AddedCounts]:
     """Return what the executions add to the metrics of versions."""
-    outcomes: dict[tuple[int, str], list[bool]] = {}
-    for _, execution, version_id in executions:
+    outcomes: dict[tuple[int, str], Counter[bool | ErrorOrigin]] = {}
+    for _, execution, version_id, origin in executions:
         if version_id is not None:
-            outcomes.setdefault((version_id, execution.tool_name), []).append(execution.success)
+            outcome = execution.success or origin or "tool"
+            outcomes.setdefault((version_id, execution.tool_name), Counter())[outcome] += 1
     return [
-        AddedCounts(version_id, tool, len(each), sum(each))
-        for (version_id, tool), each in outcomes.items()
+        AddedCounts(
+            version_id,
+            tool,
+            counted[True] + counted["tool"],
+            counted[True],
+            counted["caller"],
+            counted["environment"],
+        )
+        for (version_id, tool), counted in outcomes.items()
     ]
 
 

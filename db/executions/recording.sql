@@ -54,7 +54,9 @@ update tool_versions
 set total_executions = total_executions + executions,
     successful_executions = successful_executions + successes,
     success_rate = (successful_executions + successes)::double precision
-        / (total_executions + executions)
-from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[])
-    as added (version_id, tool_name, executions, successes)
+        / nullif(total_executions + executions, 0),
+    caller_failures = caller_failures + callers,
+    environment_failures = environment_failures + environments
+from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    as added (version_id, tool_name, executions, successes, callers, environments)
 where tool_versions.version_id = added.version_id and tool_versions.tool_name = added.tool_name

@@ -4,14 +4,15 @@ from tool_versions
 where tool_name = $1 and version_id = $2
 for no key update
 
--- Computes the rate exactly as the recorder does, to the last bit.
+-- Computes the rate exactly as the recorder does, to the last bit. Failures that are not the tool's are
+-- not judged.
 -- name: count
 select
     count(*) as total_executions,
     count(*) filter (where success) as successful_executions,
     (count(*) filter (where success))::double precision / nullif(count(*), 0) as success_rate
 from tool_executions
-where tool_name = $1 and version_id = $2
+where tool_name = $1 and version_id = $2 and (success or coalesce(error_origin, 'tool') = 'tool')
 
 -- name: correct
 update tool_versions

@@ -44,13 +44,16 @@ class VersionRecord(ToolVersion):
     code (``db.rollbacks.trust``). ``activations`` are the times in which it was current, the oldest
     first. ``rollbacks`` are the commands to replace this version, with
     any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
-    they had been counted.
+    they had been counted. ``total_executions`` are those that are judged: ``caller_failures`` and
+    ``environment_failures`` are not among them.
     """
 
     success_rate: float | None
     total_executions: int
     successful_executions: int
     pruned_executions: int = 0
+    caller_failures: int = 0
+    environment_failures: int = 0
     deployment_count: int
     is_current: bool
     created_at: Time

@@ -128,12 +128,16 @@ async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
     """Store the next entries of a log as the recorder does."""
     start = await next_offset(conn, TOPIC, 0)
     end = start + len(entries)
-    read = [
-        ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry for entry in entries
-    ]
-    return await record(
-        conn, TOPIC, 0, start, end, [LogEntry(*each) for each in enumerate(read, start)]
-    )
+    read = [log_entry(offset, entry) for offset, entry in enumerate(entries, start)]
+    return await record(conn, TOPIC, 0, start, end, read)
+
+
+def log_entry(offset: int, entry: Execution | Activation, rules: Rules = DEFAULT_RULES) -> LogEntry:
+    """Return an entry of the log as the recorder reads it under these rules."""
+    if isinstance(entry, Activation):
+        return LogEntry(offset, entry)
+    origin = None if entry.success else rules.failure_classes.origin_of(entry)
+    return LogEntry(offset, ExecutionEntry.of(entry), origin)
 
 
 async def metrics(conn: Connection, version_id: int) -> tuple[int, int, float | None]:

@@ -148,6 +148,7 @@ class TestExecutions:
         (found,) = await newest_executions(conn, "parser", first, 10)
         expected = bad.model_dump() | {
             "error_type": "TypeError",
+            "error_origin": "tool",
             "log_offset": 0,
             "erased_at": None,
         }

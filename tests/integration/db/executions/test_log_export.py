@@ -58,13 +58,14 @@ async def test_all_that_judging_needs_is_read(conn: Connection) -> None:
         session_id="s",
         caller="c",
         input_hash="i",
+        error_origin="caller",
         executed_at=at(0),
     )
     await record_all(conn, bad, execution(executed_at=at(1)))
     [run, good] = await executions(conn)
     assert (run.execution_id, run.tool_name, run.success) == (bad.execution_id, "parser", False)
     assert (run.version_id, run.error_class, run.session_id) == (version, "TypeError", "s")
-    assert (run.caller, run.input_hash) == ("c", "i")
+    assert (run.caller, run.input_hash, run.error_origin) == ("c", "i", "caller")
     assert good.version_id is None
     assert good.error_class is None
 

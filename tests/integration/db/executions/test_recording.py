@@ -57,6 +57,8 @@ class TestRecord:
             "input_hash": "i",
             "log_offset": 0,
             "erased_at": None,
+            "error_origin": "tool",
+            "stated_origin": None,
         }
         error_types = await conn.fetch("select distinct error_type from tool_executions")
         assert {row["error_type"] for row in error_types} == {"TypeError", "a.KeyError", None}

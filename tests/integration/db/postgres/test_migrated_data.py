@@ -84,7 +84,7 @@ async def test_rows_survive_and_are_read(conn: Connection) -> None:
     command_id = await old_rollback(conn, "parser", second, first, 3, "manual")
     execution_id = uuid4()
     await conn.execute(
-        "insert into tool_executions values ($1, 'parser', $2, true, null, null, $3, 1.5, 's')",
+        "insert into tool_executions values ($1, 'parser', $2, false, 'x', null, $3, 1.5, 's')",
         *(execution_id, second, NOW),
     )
     assert await migrate.migrate(conn) == list(migrate.migrations())[1:]
@@ -101,6 +101,7 @@ async def test_rows_survive_and_are_read(conn: Connection) -> None:
     found = await newest_executions(conn, "parser", second, 10)
     assert [each.execution_id for each in found] == [later.execution_id, execution_id]
     assert [each.log_offset for each in found] == [0, None]
+    assert [each.error_origin for each in found] == [None, "tool"]
     assert (await deploy(conn, deployment("code c"))).version_number == 3
     assert (await roll_back(conn, command())).to_version_id == second
 
