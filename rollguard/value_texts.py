@@ -62,6 +62,12 @@ def percent(rate: float | None) -> str:
     return f"{rate:.1%}".replace("%", " %")
 
 
+def failures_text(failures: int, others: int) -> str:
+    """Return how many executions failed: ``12 failures, 9 of them not the tool's``."""
+    text = f"{failures} failure{'' if failures == 1 else 's'}"
+    return f"{text}, {others} of them not the tool's" if others else text
+
+
 def version_text(number: int | None, version_id: int | None) -> str:
     """Return which version it is: ``v2 (id 7)``, or as much of it as is known."""
     if number is None:

@@ -61,6 +61,16 @@ class VersionRecord(ToolVersion):
     activations: list[ActivationRecord]
     rollbacks: list[RollbackRecord]
 
+    @property
+    def not_judged(self) -> int:
+        """How many failures are not the tool's."""
+        return self.caller_failures + self.environment_failures
+
+    @property
+    def failures(self) -> int:
+        """How many executions failed, whoever's failures they are."""
+        return self.total_executions - self.successful_executions + self.not_judged
+
 
 async def current_version(conn: Connection, tool_name: str) -> ToolVersion | None:
     """Return the version of the tool that is current now; None for a tool without versions."""

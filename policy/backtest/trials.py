@@ -37,7 +37,7 @@ class Decision(NamedTuple):
     executed_us: int
     """When the deciding execution was executed."""
     executions: int
-    """How many executions of the activation had counted by then, that one included."""
+    """How many executions of the activation the policy had counted by then, that one included."""
     failures: int
     """How many of them had failed."""
     command: RollbackCommand
@@ -60,6 +60,8 @@ class Trial:
     rolled_back_to: int | None = None
     """The version id that the log says it was rolled back to; None if it was not."""
     rolled_back_us: int | None = None
+    not_judged: list[int] = field(default_factory=list)
+    """For each policy, how many of ``failures`` are not the tool's by its lists of classes."""
 
     @property
     def was_rolled_back(self) -> bool:
@@ -79,13 +81,17 @@ class Trials:
     """Activations that had executions at all."""
     notable: list[Trial] = field(default_factory=list)
     """The activations that a policy or the log rolls back, in the order in which they ended."""
+    failures: int = 0
+    """Failures of all activations."""
+    not_judged: list[int] = field(default_factory=list)
+    """For each policy, how many of them are not the tool's."""
 
 
 class Backtest:
     """Reads a log once, and lets several policies judge it side by side."""
 
     def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
-        self.found = Trials()
+        self.found = Trials(not_judged=[0] * len(policies))
         self._policies = policies
         self._outages = outages
         self._logs: dict[int, PartitionLog] = {}
@@ -129,12 +135,23 @@ class Backtest:
             execution.execution_id.bytes not in row.ring.ids
         ):
             trial.executions += 1
-            trial.failures += not execution.success
+            if not execution.success:
+                self._count_failure(trial, execution)
         for index, command in enumerate(log.read(record)):
             if command is not None and trial.decisions[index] is None:
+                others = trial.not_judged[index]
                 trial.decisions[index] = Decision(
-                    execution.executed_us, trial.executions, trial.failures, command
+                    execution.executed_us,
+                    trial.executions - others,
+                    trial.failures - others,
+                    command,
                 )
+
+    def _count_failure(self, trial: Trial, execution: ExecutionEntry) -> None:
+        trial.failures += 1
+        for index, policy in enumerate(self._policies):
+            classes = policy.rules_of(execution.tool_name).failure_classes
+            trial.not_judged[index] += classes.origin_of(execution) != "tool"
 
     def _activate(self, log: PartitionLog, record: LogRecord, activation: Activation) -> None:
         log.read(record)
@@ -155,10 +172,14 @@ class Backtest:
             row.activation,
             row.activated_us,
             [None] * len(self._policies),
+            not_judged=[0] * len(self._policies),
         )
 
     def _close(self, trial: Trial) -> None:
         if trial.executions:
             self.found.judged += 1
+            self.found.failures += trial.failures
+            for index, others in enumerate(trial.not_judged):
+                self.found.not_judged[index] += others
             if trial.was_rolled_back or any(trial.decisions):
                 self.found.notable.append(trial)

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
@@ -25,6 +25,12 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
             metavar="VERSION",
             help="The version that ran: its id (7), or its number (v2); by default the current "
             "one.",
+        ),
+    ] = None,
+    origin: Annotated[
+        Literal["tool", "caller", "environment"] | None,
+        typer.Option(
+            help="Whose failure it is. Without it, the settings say it by the error's class."
         ),
     ] = None,
     duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
@@ -53,6 +59,8 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
         raise typer.Exit(1 if done.bad else 0)
     if ok == (error is not None):
         raise typer.BadParameter("give either --ok or --error TEXT")
+    if ok and origin is not None:
+        raise typer.BadParameter("--origin says whose failure it is: give it with --error")
     ran = version = None
     if version_id is not None:
         name = version_name_of(version_id)
@@ -62,6 +70,7 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
         str(tool),
         error,
         version_id=ran,
+        error_origin=origin,
         duration_ms=duration_ms,
         session_id=session_id,
         caller=caller,

@@ -54,6 +54,8 @@ def metrics_of(version: VersionRecord) -> dict[str, Any]:
         "success_rate": nan if version.success_rate is None else version.success_rate,
         "total_executions": version.total_executions,
         "successful_executions": version.successful_executions,
+        "caller_failures": version.caller_failures,
+        "environment_failures": version.environment_failures,
         "deployment_count": version.deployment_count,
     }
 

@@ -4,16 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
+from db.postgres.pool import Connection
 from db.rollbacks.records import (
     RollbackRecord,
     commands_between,
     rollback_of,
     rollbacks,
 )
+from db.versions.reading import version
 from policy.decision.rule_texts import evidence_text, rule_text
 from policy.weighing.evidence_summary import summary_of
 from rollguard.client import EngineClient
@@ -87,6 +89,14 @@ async def rollbacks_of(
         return await rollbacks(conn, tool, since, limit)
 
 
+class RecordedFailures(NamedTuple):
+    """How many executions of a version have failed until now, and whose failures they are."""
+
+    failures: int
+    caller: int
+    environment: int
+
+
 @dataclass(frozen=True)
 class RollbackExplanation:
     """Why a rollback was decided.
@@ -95,6 +105,7 @@ class RollbackExplanation:
     before they were kept, with those that are set here and now. ``evidence`` says what policy
     `guarded` compared; None for a command of another policy. ``executions`` are those that
     the command names and Postgres has, the newest first; ``unrecorded`` are the ids of the others.
+    ``failures`` are those of the version that was replaced; None if that is not known.
     """
 
     command: RollbackRecord
@@ -102,6 +113,7 @@ class RollbackExplanation:
     evidence: str | None
     executions: list[ExecutionRecord]
     unrecorded: list[str]
+    failures: RecordedFailures | None
 
 
 async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExplanation:
@@ -113,6 +125,7 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         ids = named_executions(command)
         known = [each for each in map(uuid_of, ids) if each]
         executions = await executions_by_id(conn, command.tool_name, known)
+        failures = await _failures_of(conn, command)
     recorded = {str(each.execution_id) for each in executions}
     summary = summary_of(command.details)
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
@@ -125,7 +138,18 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         evidence=evidence,
         executions=executions,
         unrecorded=[each for each in ids if each not in recorded],
+        failures=failures,
     )
+
+
+async def _failures_of(conn: Connection, command: RollbackRecord) -> RecordedFailures | None:
+    """Return the failures of the version that a command replaces."""
+    if command.from_version_id is None:
+        return None
+    found = await version(conn, command.tool_name, command.from_version_id)
+    if found is None:
+        return None
+    return RecordedFailures(found.failures, found.caller_failures, found.environment_failures)
 
 
 def named_executions(command: RollbackRecord) -> list[str]:

@@ -10,7 +10,7 @@ from policy.backtest.comparison import Summary, differs, ordered, summaries
 from policy.backtest.trials import Decision, Trial
 from rollguard.backtest_sources.run import Backtested
 from rollguard.printing import print_json, print_line, print_note, print_table
-from rollguard.value_texts import time_text, version_text
+from rollguard.value_texts import failures_text, time_text, version_text
 from schemas.fields import time_of
 
 
@@ -38,10 +38,19 @@ def _tables(done: Backtested) -> None:
         f"executions, {really} of them rolled back in the log"
     )
     print_table(
-        ("policy", "rolls back", "median executions, failures", "of the log's", "others"),
         (
-            _summary_line(name, summary, really)
-            for name, summary in zip(names, summaries(found, len(names)), strict=True)
+            "policy",
+            "rolls back",
+            "median executions, failures",
+            "of the log's",
+            "others",
+            "failures",
+        ),
+        (
+            (*_summary_line(name, summary, really), failures_text(found.failures, others))
+            for name, summary, others in zip(
+                names, summaries(found, len(names)), found.not_judged, strict=True
+            )
         ),
     )
 
@@ -89,10 +98,13 @@ def _document(done: Backtested) -> dict[str, Any]:
         "unknown": found.unknown,
         "bad": done.bad,
         "judged": found.judged,
+        "failures": found.failures,
         "rolled_back": sum(trial.was_rolled_back for trial in found.notable),
         "policies": [
-            {"policy": name, **summary._asdict()}
-            for name, summary in zip(names, summaries(found, len(names)), strict=True)
+            {"policy": name, **summary._asdict(), "not_judged": others}
+            for name, summary, others in zip(
+                names, summaries(found, len(names)), found.not_judged, strict=True
+            )
         ],
         "activations": [_trial(trial, names) for trial in ordered(found.notable)],
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rollguard.printing import print_json, print_pairs, print_table
-from rollguard.value_texts import version_text
+from rollguard.value_texts import failures_text, version_text
 from schemas.fields import parse_time
 
 _TIMES: Final = ("activated_at", "as_of", "executed_at", "next_attempt_at", "since")
@@ -28,6 +28,7 @@ def show_health(found: Mapping[str, Any], as_json: bool) -> None:
     health = _with_times(found)
     number, version_id = health.pop("version_number"), health.pop("version_id")
     windows, recent, rules = (health.pop(name) for name in ("windows", "recent", "rules"))
+    others = sum(health["not_judged"].values())
     values = {
         "tool_name": health.pop("tool_name"),
         "version": version_text(number, version_id),
@@ -37,6 +38,7 @@ def show_health(found: Mapping[str, Any], as_json: bool) -> None:
         values[f"{name} window"] = (
             f"{window['failures']} of {window['executions']} failed in {window['window_s']} s"
         )
+    values["failures"] = failures_text(windows["standard"]["failures"] + others, others)
     print_pairs(values)
     print_table(
         ("rule", "holds", "now", "limit", ("executions", "needed")),

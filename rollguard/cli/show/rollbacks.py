@@ -15,7 +15,7 @@ from rollguard.printing import (
     print_pairs,
     print_table,
 )
-from rollguard.value_texts import time_text, version_text
+from rollguard.value_texts import failures_text, time_text, version_text
 from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome, TargetChoice
 
@@ -107,6 +107,7 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             "issued at": command.issued_at,
             "applied at": command.applied_at,
             **_target(command),
+            **_failures(found),
             "details": {name: value for name, value in command.details.items() if name != "recent"},
         }
     )
@@ -143,6 +144,14 @@ def _error_of(execution: ExecutionRecord) -> str | None:
     return f"{known}erased at {time_text(execution.erased_at)}"
 
 
+def _failures(found: RollbackExplanation) -> dict[str, Any]:
+    """Return how many failures of the replaced version are recorded, and whose they are."""
+    if found.failures is None:
+        return {}
+    failures, caller, environment = found.failures
+    return {"failures until now": failures_text(failures, caller + environment)}
+
+
 def _target(command: RollbackRecord) -> dict[str, Any]:
     """Return how the target was chosen and what it breaks, if the command says so."""
     lines: dict[str, Any] = {}
@@ -161,4 +170,5 @@ def _document(found: RollbackExplanation) -> dict[str, Any]:
         "evidence": found.evidence,
         "executions": [data_of(each) for each in found.executions],
         "unrecorded": list(found.unrecorded),
+        "failures": None if found.failures is None else found.failures._asdict(),
     }

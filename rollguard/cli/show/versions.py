@@ -19,7 +19,7 @@ from rollguard.printing import (
     print_table,
     print_unchanged,
 )
-from rollguard.value_texts import percent, time_text, version_text
+from rollguard.value_texts import failures_text, percent, time_text, version_text
 from schemas.printable import printable
 
 
@@ -57,6 +57,7 @@ def _values(found: FoundVersion) -> dict[str, Any]:
         "success_rate": percent(record.success_rate),
         "total_executions": record.total_executions,
         "successful_executions": record.successful_executions,
+        "failures": failures_text(record.failures, record.not_judged),
         "pruned_executions": record.pruned_executions,
         "deployment_count": record.deployment_count,
         "trusted": record.trusted,
@@ -85,7 +86,7 @@ def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
         return
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),
-        *("was current", ("success", "executions"), ("breaking changes", "rollbacks")),
+        *("was current", ("success", "executions", "failures"), ("breaking changes", "rollbacks")),
     )
     print_table(columns, (_row_of(found) for found in versions))
 
@@ -101,6 +102,7 @@ def _row_of(found: VersionRecord) -> tuple[Any, ...]:
         current_texts(found),
         percent(found.success_rate),
         f"of {found.total_executions}",
+        failures_text(found.failures, found.not_judged),
         found.breaking_changes,
         rollback_texts(found),
     )

@@ -116,9 +116,9 @@ def replay(text: str, as_json: bool) -> None:
 
 def backtest(text: str, as_json: bool) -> None:
     decision = Decision(0, 1, 1, filled(RollbackCommand, text))
-    trial = Trial(text, 1, 1, 1, 0, [decision, None], 5, 5, 1, 0)
+    trial = Trial(text, 1, 1, 1, 0, [decision, None], 5, 5, 1, 0, [1, 0])
     policies: Any = [Mock(text=text), Mock(text="seed")]
-    found = Backtested(policies, Trials(1, 1, 1, 1, [trial]), 1)
+    found = Backtested(policies, Trials(1, 1, 1, 1, [trial], 5, [1, 0]), 1)
     show_backtest(found, as_json)
 
 
@@ -129,7 +129,11 @@ def health(text: str, as_json: bool) -> None:
         "version_number": 1,
         "version_id": 1,
         "activated_at": "2026-01-31T12:00:00Z",
-        "windows": {text: {"failures": text, "executions": text, "window_s": text}},
+        "windows": {
+            text: {"failures": text, "executions": text, "window_s": text},
+            "standard": {"failures": 1, "executions": 1, "window_s": 1},
+        },
+        "not_judged": {text: 1},
         "recent": [
             {
                 "executed_at": "2026-01-31T12:00:00Z",

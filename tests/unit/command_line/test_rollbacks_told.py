@@ -86,7 +86,7 @@ def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) 
 
 
 def explained(capsys: pytest.CaptureFixture[str], **fields: Any) -> str:
-    show_explanation(RollbackExplanation(record(**fields), "a rule", None, [], []), False)
+    show_explanation(RollbackExplanation(record(**fields), "a rule", None, [], [], None), False)
     return " ".join(capsys.readouterr().out.split())
 
 

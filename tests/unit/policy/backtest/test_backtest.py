@@ -160,3 +160,28 @@ def test_those_in_which_policies_differ_come_first() -> None:
     neither = Trial("b", 1, 1, 1, 4, [None, None], rolled_back_to=2)
     one = Trial("c", 1, 1, 1, 9, [command, None])
     assert [trial.tool_name for trial in ordered([both, neither, one])] == ["c", "b", "a"]
+
+
+def test_policies_with_other_lists_judge_other_failures() -> None:
+    asked = ("seed", "seed:environment_errors=OSError", "seed:environment_errors=OSError,KeyError")
+    policies = [RequestedPolicy.parse(text, SETTINGS) for text in asked]
+    activated, log = (
+        active(0, 1, 1),
+        [
+            *(run(second, 1, "OSError: away") for second in (1, 2)),
+            *(run(second, 1, "KeyError: no") for second in (3, 4, 5)),
+            run(6, 1),
+            *(run(second, 1, "ValueError: no") for second in (7, 8)),
+        ],
+    )
+    found = judged(policies, activated, *log)
+    (trial,) = found.notable
+    assert (trial.executions, trial.failures, trial.not_judged) == (8, 7, [0, 2, 5])
+    assert (found.failures, found.not_judged) == (7, [0, 2, 5])
+    decided = [
+        each and (each.executed_us, each.executions, each.failures) for each in trial.decisions
+    ]
+    assert decided == [(micros_of(at(3)), 3, 3), (micros_of(at(5)), 3, 3), None]
+    said = [each.model_copy(update={"error_origin": "tool"}) for each in log]
+    stated = judged(policies, activated, *said)
+    assert stated.not_judged == [0, 0, 0]
