@@ -22,6 +22,7 @@ from rollguard.refusal import DeploymentRefused, refusal_text
 from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
 from schemas.execution import Execution
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import storable
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -41,6 +42,7 @@ __all__ = [
     "DeploymentOutcome",
     "DeploymentRefused",
     "EngineClient",
+    "ErrorOrigin",
     "Execution",
     "Misconfigured",
     "Rejected",

@@ -14,7 +14,7 @@ import structlog
 
 from examples.engine.catalogue import TOOLS, Call
 from examples.engine.tool_process import ToolFailed, ToolProcess
-from rollguard.client import Execution, Retryable, ToolVersion
+from rollguard.client import ErrorOrigin, Execution, Retryable, ToolVersion
 from rollguard.registry import LoadedTool, ToolRegistry
 
 log = structlog.get_logger()
@@ -102,6 +102,7 @@ class Engine:
             success=failure is None,
             error=None if failure is None else _error_text(failure),
             error_type=None if failure is None else _error_type(failure),
+            error_origin=None if failure is None else _error_origin(path),
             executed_at=executed_at,
             duration_ms=(time.perf_counter() - started) * 1000,
             session_id=self._session_id,
@@ -111,6 +112,15 @@ class Engine:
 
 def _error_type(error: BaseException) -> str:
     return error.error_type if isinstance(error, ToolFailed) else type(error).__name__
+
+
+def _error_origin(path: Path) -> ErrorOrigin | None:
+    """Return whose failure it is, as far as the engine knows it; None if the settings must say.
+
+    A tool that was called with a file that is not there has not failed: the engine has named it. What
+    the tool itself says of its failure is no reason to believe it.
+    """
+    return None if path.is_file() else "caller"
 
 
 def _error_text(error: BaseException) -> str:

@@ -1,6 +1,8 @@
 """`Engine`: the executions that it publishes."""
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 from examples.engine.catalogue import TOOLS
@@ -32,9 +34,13 @@ class Registered:
         return self.loaded.get(tool_name)
 
 
-def engine_of(client: Published, registry: Registered) -> Engine:
+def engine_of(
+    client: Published, registry: Registered, files: Sequence[Path] | None = None
+) -> Engine:
     return Engine(
-        cast(EngineClient, client), cast("ToolRegistry[ToolProcess]", registry), stdlib_files()
+        cast(EngineClient, client),
+        cast("ToolRegistry[ToolProcess]", registry),
+        files or stdlib_files(),
     )
 
 
@@ -77,3 +83,18 @@ async def test_the_engine_runs_until_it_is_stopped() -> None:
         engine.on_run.append(lambda _: stop.set() if len(published.executions) == 3 else None)
         await engine.run(["line_endings", "complexity"], 0, stop)
     assert len(published.executions) == 3
+
+
+async def test_a_file_that_is_not_there_is_the_callers_failure(tmp_path: Path) -> None:
+    (tmp_path / "there.py").write_text("x = (\n")
+    code = "def execute(path):\n    open(path).read()\n    raise OSError('the disk is full')\n"
+    current, published = version_of("line_endings", code), Published()
+    async with running_tool(code) as process:
+        loaded = LoadedTool(current, process)
+        files = [tmp_path / "gone.py", tmp_path / "there.py"]
+        engine = engine_of(published, Registered(line_endings=loaded), files)
+        for _ in range(2):
+            await engine.run_once("line_endings")
+    gone, there = published.executions
+    assert (gone.error_class, gone.error_origin) == ("FileNotFoundError", "caller")
+    assert (there.error_class, there.error_origin) == ("OSError", None)  # the tool says so
