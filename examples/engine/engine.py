@@ -117,8 +117,8 @@ def _error_type(error: BaseException) -> str:
 def _error_origin(path: Path) -> ErrorOrigin | None:
     """Return whose failure it is, as far as the engine knows it; None if the settings must say.
 
-    A tool that was called with a file that is not there has not failed: the engine has named it. What
-    the tool itself says of its failure is no reason to believe it.
+    A tool that was called with a file that is not there has not failed: the engine has named it.
+    What the tool itself says of its failure is no reason to believe it.
     """
     return None if path.is_file() else "caller"
 

@@ -37,21 +37,24 @@ def _tables(done: Backtested) -> None:
         f"{found.executions} executions of {found.tools} tools; {found.judged} activations with "
         f"executions, {really} of them rolled back in the log"
     )
+    _summary_table(done, really)
+
+
+def _summary_table(done: Backtested, really: int) -> None:
+    """Print a line for each policy; with its failures if some are not the tool's."""
+    found, names = done.found, [policy.text for policy in done.policies]
+    lines = [
+        _summary_line(name, summary, really)
+        for name, summary in zip(names, summaries(found, len(names)), strict=True)
+    ]
+    columns = ("policy", "rolls back", "median executions, failures", "of the log's", "others")
+    if not any(found.not_judged):
+        print_table(columns, lines)
+        return
+    failures = [failures_text(found.failures, others) for others in found.not_judged]
     print_table(
-        (
-            "policy",
-            "rolls back",
-            "median executions, failures",
-            "of the log's",
-            "others",
-            "failures",
-        ),
-        (
-            (*_summary_line(name, summary, really), failures_text(found.failures, others))
-            for name, summary, others in zip(
-                names, summaries(found, len(names)), found.not_judged, strict=True
-            )
-        ),
+        (*columns, "failures"),
+        [(*line, text) for line, text in zip(lines, failures, strict=True)],
     )
 
 
