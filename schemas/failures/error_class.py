@@ -34,6 +34,7 @@ MAX_LABEL: Final = 255
 """How many characters of a failure's label a row keeps, without the mark."""
 
 _LEAF_ENDS: Final = tuple(f"[{name}]" for name in sorted(SIGNATURE_ERRORS))
+_MARKS: Final = (*_LEAF_ENDS, OPPOSITE)
 _MOST_OF_GROUP: Final = 200
 """How many characters of a group's class a label keeps, so that the leaf is never cut off."""
 _COLOURS: Final = re.compile(
@@ -90,9 +91,13 @@ def is_signature_error(label: str | None) -> bool:
     """Return whether a label is that of a failure as a changed signature raises it in callers."""
     if label is None:
         return False
+    if label in SIGNATURE_ERRORS:
+        return True
+    if not label.endswith(_MARKS):  # nearly always
+        return False
     if label.endswith(OPPOSITE):
         return not is_signature_error(label.removesuffix(OPPOSITE))
-    return label in SIGNATURE_ERRORS or _split(label)[1] != ""
+    return _split(label)[1] != ""
 
 
 def leaf_of(error_type: str | None, error: str | None, wanted: Collection[str]) -> str:

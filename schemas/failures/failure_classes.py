@@ -48,13 +48,10 @@ class ClassNames:
             last.setdefault(_last_of(name), set()).add(meaning)
         self._last: Final = {name: min(each) for name, each in last.items() if len(each) == 1}
 
-    def __bool__(self) -> bool:
-        return bool(self._exact)
-
     @property
-    def last_parts(self) -> Collection[str]:
+    def last_parts(self) -> frozenset[str]:
         """The names without their modules."""
-        return {_last_of(name) for name in self._exact}
+        return frozenset(map(_last_of, self._exact))
 
     def find(self, failure: Failed) -> str | None:
         """Return what the class of this failure stands for; None if it is not named."""
@@ -80,17 +77,18 @@ class FailureClasses:
         """Take the names of signature errors, and of the failures of each origin but the tool."""
         self._is_usual: Final = frozenset(signature_errors) == SIGNATURE_ERRORS
         self._signature: Final = ClassNames((name, "signature") for name in signature_errors)
-        self._leaves: Final = frozenset(self._signature.last_parts)
-        self._origins: Final[ClassNames] = ClassNames(
+        self._leaves: Final = self._signature.last_parts
+        self._origins: Final = ClassNames(
             (name, origin) for origin, names in origins.items() for name in names
         )
+        self._names_origins: Final = any(origins.values())
 
     def origin_of(self, failure: Failed) -> ErrorOrigin:
         """Return whose failure it is: as its producer says, otherwise as its class says."""
         origin = failure.error_origin
         if origin is not None:
             return origin
-        if self._origins:
+        if self._names_origins:
             named = self._origins.find(failure)
             if named is not None:
                 return "caller" if named == "caller" else "environment"
@@ -113,8 +111,6 @@ class FailureClasses:
         return self._is_named(failure)
 
     def _is_named(self, failure: Failed) -> bool:
-        if not self._signature:
-            return False
         if self._signature.find(failure) is not None:
             return True
         return leaf_of(failure.error_type, failure.error, self._leaves) != ""
