@@ -107,10 +107,12 @@ def leaf_of(error_type: str | None, error: str | None, wanted: Collection[str]) 
     the same places.
     """
     given = _given(error_type) if error_type else ""
-    leaf = _split(given)[1]
+    name, leaf = _split(given)
     if leaf:
         return leaf if leaf in wanted else ""
-    if not error or (given and not (has_group(error) or may_hold_group(error))):
+    if not error:
+        return ""
+    if given and not (name.isidentifier() and (has_group(error) or may_hold_group(error))):
         return ""
     return _read(error, wanted).partition("[")[2].removesuffix("]")
 
