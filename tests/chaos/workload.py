@@ -39,6 +39,9 @@ OUTAGE_FROM: Final = 2_500
 """Under policy `guarded` there are outages: of 3,000 acts, all executions from this one on fail."""
 SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
 
+ORIGINS: Final = (*[None] * 8, "tool", "caller", "environment")
+"""Whose failure it is; most engines do not say it."""
+
 KINDS: Final = {
     "execute": 920,
     "repeat": 20,
@@ -178,6 +181,9 @@ class Workload:
             executed_at=at,
             session_id=draw.choice(SESSIONS),
         )
+        if failed:
+            origin = draw.choice(ORIGINS)
+            execution = execution.model_copy(update={"error_origin": origin})
         value = execution.to_bytes()
         self._past[tool].append(value)
         await self._send(producer, "tool-executions", tool, value, execution.execution_id)

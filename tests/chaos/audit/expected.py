@@ -68,6 +68,7 @@ def _windows(model: ToolModel) -> dict[str, Any]:
             "fast": _window(rules.fast_window_s, *fast),
             "standard": _window(rules.standard_window_s, *standard),
         },
+        "not_judged": model.not_judged(),
         "baseline": baseline_shown(model.baseline),
     }
 

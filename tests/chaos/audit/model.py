@@ -16,7 +16,9 @@ from schemas.execution import Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules import Rules
-from tests.support.policy.whose_failure import counts, is_signature_error
+from tests.support.policy.whose_failure import is_signature_error, origin_of
+
+_HOUR_US = 3_600_000_000
 
 
 class SeenExecution(NamedTuple):
@@ -64,6 +66,8 @@ class ToolModel:
     def _begin(self) -> None:
         rules = self.rules
         self.counted: list[SeenExecution] = []
+        self.others: list[tuple[int, str]] = []
+        """The hour and the origin of each failure that is not the tool's."""
         self.fast = Window(rules.fast_window_s, rules.fast_bucket_s)
         self.standard = Window(rules.standard_window_s, rules.standard_bucket_s)
         self.commanded_at: list[datetime] = []
@@ -125,7 +129,9 @@ class ToolModel:
         execution_id = str(execution.execution_id)
         if any(each.execution_id == execution_id for each in self.ring()):
             return False
-        if not counts(execution, self.rules):
+        origin = origin_of(execution, self.rules)
+        if origin in ("caller", "environment"):
+            self.others.append((micros_of(execution.executed_at) // _HOUR_US, origin))
             return False
         failed = not execution.success
         signature = is_signature_error(execution, self.rules)
@@ -136,6 +142,14 @@ class ToolModel:
         self.fast.add(seen)
         self.standard.add(seen)
         return True
+
+    def not_judged(self) -> dict[str, int]:
+        """Return how many failures of the last 24 hours are not the tool's, by origin."""
+        newest = max([hour for hour, _ in self.others], default=0)
+        if self.counted:
+            newest = max(newest, self.counted[-1].at_us // _HOUR_US)
+        lately = [origin for hour, origin in self.others if hour >= newest - 24]
+        return {origin: lately.count(origin) for origin in ("caller", "environment")}
 
     def _judge(self, execution: Execution, timestamp_ms: int) -> RollbackCommand | None:
         current, rules = self.current, self.rules
@@ -168,6 +182,7 @@ class ToolModel:
                 "success_rate": (executions - failures) / executions,
                 "baseline": baseline_shown(self.baseline),
                 "attempt": attempt,
+                **({"not_judged": self.not_judged()} if any(self.not_judged().values()) else {}),
             },
             issued_by="detector",
             issued_at=min(now, time_of(timestamp_ms * 1000)),

@@ -2,14 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from aiokafka.structs import ConsumerRecord
 
 from schemas.execution import Activation, Execution
+from schemas.failures.failure_classes import ErrorOrigin
 from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.invariants.violation import Violation, position
+from tests.support.policy.whose_failure import origin_of
+
+_METRICS: Final = (
+    *("total_executions", "success_rate", "caller_failures", "environment_failures"),
+)
 
 
 class _Published(NamedTuple):
@@ -65,19 +71,21 @@ def _wrong_versions(
     state: FinalState, published: dict[str, list[_Published]]
 ) -> Iterator[Violation]:
     owner = {row["version_id"]: row["tool_name"] for row in state.tables["versions"]}
-    expected: dict[int, Counter[bool]] = defaultdict(Counter)
+    expected: dict[int, Counter[ErrorOrigin | None]] = defaultdict(Counter)
     for tool, executions in published.items():
         for _, execution, version_id in executions:
             if version_id is not None and owner.get(version_id) == tool:
-                expected[version_id][execution.success] += 1
+                expected[version_id][origin_of(execution, state.settings.rules_of(tool))] += 1
     for row in state.tables["versions"]:
         counts = expected[row["version_id"]]
-        rate = counts[True] / counts.total() if counts.total() else None
-        if (row["total_executions"], row["success_rate"]) != (counts.total(), rate):
+        judged = counts[None] + counts["tool"]
+        rate = counts[None] / judged if judged else None
+        by_log = judged, rate, counts["caller"], counts["environment"]
+        stored = tuple(row[name] for name in _METRICS)
+        if stored != by_log:
             yield Violation(
                 "metrics",
                 row["tool_name"],
                 f"version {row['version_id']}",
-                f"{row['total_executions']}, {row['success_rate']} in Postgres; "
-                f"{counts.total()}, {rate} by the log",
+                f"{stored} in Postgres; {by_log} by the log",
             )
