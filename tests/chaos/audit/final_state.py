@@ -71,7 +71,8 @@ class FinalState:
 
 _QUERIES = {
     "versions": "select * from tool_versions order by tool_name, version_number",
-    "executions": "select execution_id, tool_name, version_id, success from tool_executions",
+    "executions": "select execution_id, tool_name, version_id, success, error_origin"
+    " from tool_executions",
     "rollbacks": "select * from rollbacks",
     "deployments": "select tool_name, deployment_id, outcome::text from deployments",
 }

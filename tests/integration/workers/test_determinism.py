@@ -18,6 +18,9 @@ from tests.support.messages import activation, execution
 from tests.support.system import System
 
 TOOLS = [f"tool-{number}" for number in range(12)]
+AWAY = "OSError: the service is away"
+ORIGINS = (None, None, None, None, "tool", "caller", "environment")
+RULES = Rules(environment_errors=("OSError",))
 START = datetime.now(UTC) - timedelta(days=2)
 
 
@@ -35,11 +38,16 @@ def recorded_log(seed: int) -> list[Activation | Execution]:
             log.append(activation(tool, number, number, activated_at=at))
             continue
         fails = random.random() < (0.6 if versions[tool] % 2 == 0 else 0.1)
-        error = random.choice(["TypeError: x", "ValueError: y", "gone"]) if fails else None
-        version = random.choice([None, versions[tool]])
-        identity = UUID(int=random.getrandbits(128), version=4)
+        error = random.choice(["TypeError: x", "ValueError: y", "gone", AWAY]) if fails else None
         log.append(
-            execution(tool, error, executed_at=at, version_id=version, execution_id=identity)
+            execution(
+                tool,
+                error,
+                executed_at=at,
+                version_id=random.choice([None, versions[tool]]),
+                execution_id=UUID(int=random.getrandbits(128), version=4),
+                error_origin=random.choice(ORIGINS),
+            )
         )
     return log
 
@@ -50,7 +58,7 @@ def demanded(log: list[Activation | Execution]) -> dict[str, list[dict[str, Any]
     for offset, entry in enumerate(log):
         logs[entry.tool_name].append((offset, int(START.timestamp() * 1000) * 10, entry))
     return {
-        tool: [json.loads(command.to_bytes()) for command in commands_of_log(entries, Rules())]
+        tool: [json.loads(command.to_bytes()) for command in commands_of_log(entries, RULES)]
         for tool, entries in logs.items()
     }
 
@@ -70,6 +78,8 @@ async def test_batches_and_workers_change_no_decision(
     expected = demanded(log)
     count = sum(map(len, expected.values()))
     assert count > 20
+    details = [command["details"] for commands in expected.values() for command in commands]
+    assert any("not_judged" in each for each in details)
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
         for number in range(workers):
             port = system.settings.web_port if number == 0 else free_port()
@@ -77,6 +87,7 @@ async def test_batches_and_workers_change_no_decision(
                 "detector",
                 ROLLGUARD_WEB_PORT=str(port),
                 ROLLGUARD_MAX_POLL_RECORDS=str(batch),
+                ROLLGUARD_ENVIRONMENT_ERRORS="OSError",
                 ROLLGUARD_DATA_DIR=str(tmp_path / str(number)),
             )
         for entry in log:

@@ -60,8 +60,11 @@ def _wrong_executions(
             if row is None:
                 text = f"{execution.execution_id} is not stored"
                 yield Violation("metrics", tool, position(record), text)
-            elif (row["version_id"], row["success"]) != (version_id, execution.success):
-                text = f"stored as {row['version_id']}, {row['success']}; is {version_id}"
+                continue
+            found = row["version_id"], row["success"], row["error_origin"]
+            origin = origin_of(execution, state.settings.rules_of(tool))
+            if found != (version_id, execution.success, origin):
+                text = f"stored as {found}; is {version_id}, {execution.success}, {origin}"
                 yield Violation("metrics", tool, position(record), text)
     for row in stored.values():
         yield Violation("metrics", row["tool_name"], str(row["execution_id"]), "is not in the log")
