@@ -153,7 +153,9 @@ class ToolVersionManager(ClosesAtExit):
 
         The keys are the fields of the message ToolVersion and ``success_rate``,
         ``total_executions``, ``successful_executions``, ``pruned_executions``,
-        ``deployment_count``, ``is_current``, ``created_at``, ``trusted`` and ``rollbacks``.
+        ``caller_failures``, ``environment_failures``, ``deployment_count``, ``is_current``,
+        ``created_at``, ``trusted`` and ``rollbacks``. ``total_executions`` and ``success_rate``
+        are about the executions that are judged.
         ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
         comparison with it is false.
         """
