@@ -149,7 +149,7 @@ def _failures(found: RollbackExplanation) -> dict[str, Any]:
     if found.failures is None:
         return {}
     failures, caller, environment = found.failures
-    return {"failures until now": failures_text(failures, caller + environment)}
+    return {"failures": failures_text(failures, caller + environment)}
 
 
 def _target(command: RollbackRecord) -> dict[str, Any]:
