@@ -11,7 +11,7 @@ from schemas.rules import Rules
 _RECENT: Final = ("ring_size", "recent_window_s")
 _THRESHOLDS: Final[Mapping[tuple[Tier, Reason] | Reason, Sequence[str]]] = {
     "consecutive_failures": ("consecutive_failures", *_RECENT),
-    "signature_change": ("signature_errors", *_RECENT),
+    "signature_change": ("signature_failures", *_RECENT),
     ("immediate", "complete_failure"): ("complete_failure_recent", *_RECENT),
     "complete_failure": ("complete_failure_executions", "fast_window_s"),
     "high_failure_rate": ("high_failure_rate_executions", "high_failure_rate", "fast_window_s"),

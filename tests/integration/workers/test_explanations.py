@@ -25,15 +25,15 @@ async def test_the_outcome_says_why(shared_system: System, tool: str) -> None:
     assert found.errors == [SeenError(error=f"TypeError: {word}", executions=1) for word in "ba"]
     assert found.breaking_changes == ["execute() needs a new parameter 'limit'."]
     assert found.decided_by == [each.execution_id for each in reversed(failed)]
-    assert found.thresholds["signature_errors"] == 2
+    assert found.thresholds["signature_failures"] == 2
     assert (found.executions, found.failures) == (2, 2)
 
     # `explain` shows the thresholds that were in force, whatever is set now.
-    env = shared_system.environment(ROLLGUARD_SIGNATURE_ERRORS="9")
+    env = shared_system.environment(ROLLGUARD_SIGNATURE_FAILURES="9")
     named = (str(outcome.command_id), "--tool", tool)
     explained = await rollguard("explain", *named, env=env)
     assert "at least 2 failures are TypeError or AttributeError" in explained.out
-    assert "signature_errors 2" in explained.out
+    assert "signature_failures 2" in explained.out
     assert "1 × TypeError: b" in explained.out
     document = json.loads((await rollguard("explain", *named, "--json", env=env)).out)
     assert document["explanation"] == found.model_dump(mode="json")

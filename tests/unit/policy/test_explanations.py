@@ -33,13 +33,13 @@ def test_what_an_author_needs() -> None:
     ids = [UUID(int=number) for number in (2, 1)]
     found = explanation_of(
         command(recent=list(map(str, ids)), executions=2, failures=2),
-        Rules(signature_errors=2),
+        Rules(signature_failures=2),
         [SeenError(error="TypeError: x", executions=2)],
         ["execute() needs a new parameter 'limit'."],
     )
     assert found is not None
     assert "at least 2 failures are TypeError or AttributeError" in found.rule
-    assert found.thresholds == {"signature_errors": 2, "ring_size": 10, "recent_window_s": 300}
+    assert found.thresholds == {"signature_failures": 2, "ring_size": 10, "recent_window_s": 300}
     assert (found.executions, found.failures) == (2, 2)
     assert found.errors == [SeenError(error="TypeError: x", executions=2)]
     assert found.breaking_changes == ["execute() needs a new parameter 'limit'."]
@@ -60,7 +60,7 @@ def test_each_number_in_the_text_is_a_threshold(tier: Tier, reason: Reason, poli
         ring_size=31,
         recent_window_s=37,
         consecutive_failures=5,
-        signature_errors=7,
+        signature_failures=7,
         complete_failure_recent=11,
         fast_window_s=1_237,
         complete_failure_executions=13,

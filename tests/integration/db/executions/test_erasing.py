@@ -15,6 +15,7 @@ from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
+from tests.support.error_texts import is_signature_error_of
 from tests.support.stored import TOPIC, deploy_all, execution, metrics, record_all
 
 SECRET = "Ann 4711"
@@ -85,7 +86,7 @@ async def test_a_backtest_reads_the_same_failures(conn: Connection, settings: Se
             found = [
                 each async for part in executions_in_order(conn, None, None, None) for each in part
             ]
-        return [each.is_signature_error for each in found]
+        return [is_signature_error_of(each) for each in found]
 
     before = await failures()
     assert before == [True, True, False]
