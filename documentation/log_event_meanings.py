@@ -18,6 +18,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "but not judged.",
     "executions_skipped": "Kafka removed executions before they were recorded. They are missing in "
     "Postgres.",
+    "fleet_brake": "So many tools were rolled back in a short time that this rollback is held: a "
+    "fault of something that they share is likely, or of Rollguard. Find it before you approve "
+    "(`rollguard holds`).",
     "group_split": "A group of changes failed and is applied again, one change after the other.",
     "http_disabled": "The port of the HTTP endpoints is taken. The worker works without them.",
     "kafka_heard_again": "The registry hears Kafka again. It uses what is current now.",

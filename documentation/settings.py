@@ -7,6 +7,7 @@ from documentation.markdown import code, prose, table
 from schemas.configuration.setting_sources import FILE_VARIABLE
 from schemas.configuration.settings_report import SettingInForce, settings_in_force
 from schemas.files.state_folder import AS_WRITTEN, state_folder
+from schemas.fleet import FleetRules
 from schemas.outages import OutageRules
 from schemas.rules import Rules
 from schemas.settings import Settings
@@ -22,19 +23,22 @@ _FILE: Final = (
 
 
 def settings_by_group() -> dict[str, list[SettingInForce]]:
-    """Return all settings: those of a deployment, of the rules of tools, and of outages."""
-    defaults = Settings.model_construct(rules=Rules(), outages=OutageRules())
+    """Return all settings: of a deployment, of the rules of tools, of outages and of the brake."""
+    defaults = Settings.model_construct(rules=Rules(), outages=OutageRules(), fleet=FleetRules())
     groups: dict[str, list[SettingInForce]] = {
         "Connections and processes": [],
         "Rules: for all tools, or for single ones": [],
         "Outages: for all tools": [],
+        "The fleet's brake: for all tools": [],
     }
-    everywhere, rules, outages = groups.values()
+    everywhere, rules, outages, fleet = groups.values()
     for setting in settings_in_force(defaults):
         if setting.is_rule:
             rules.append(setting)
         elif setting.name in OutageRules.model_fields:
             outages.append(setting)
+        elif setting.name in FleetRules.model_fields:
+            fleet.append(setting)
         else:
             everywhere.append(setting)
     return groups

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from schemas.printable import printable
+from schemas.rollback import HoldReason
 
 _NOTHING: Final = "-"
 _MAX_NAME: Final = 200
@@ -13,6 +14,15 @@ _MAX_NAME: Final = 200
 would be printed once for each value."""
 _MAX_WHOLE: Final = 1e15
 """Above this, floats are no longer exact whole numbers: they are shown with an exponent."""
+
+_HOLDS: Final[Mapping[HoldReason, str]] = {
+    "fleet_budget": "so many tools were rolled back in a short time that another fault is likely",
+}
+
+
+def hold_text(reason: HoldReason) -> str:
+    """Say why a command is held that would be carried out otherwise."""
+    return _HOLDS[reason]
 
 
 def value_text(value: object) -> str:

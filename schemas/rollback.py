@@ -37,6 +37,10 @@ Mode = Literal["hold", "observe"]
 """How a decision is treated that is not carried out at once. ``hold``: a person decides.
 ``observe``: a dry run, it is only published."""
 Status = Literal["applied", "rejected", "held", "observed"]
+HoldReason = Literal["fleet_budget"]
+"""Why a command is held that would be carried out by its mode and its target. ``fleet_budget``: so
+many tools were rolled back in a short time that a fault is likely that is none of their versions'.
+"""
 TargetChoice = Literal["earned", "nearest"]
 """How the target of a rollback was chosen. ``earned``: the nearest earlier version whose executions
 show that it does better than the version that it replaces. ``nearest``: the nearest trusted one,
@@ -149,6 +153,8 @@ class RollbackOutcome(Message):
     status: Status
     """``held``: it waits for a person, and another outcome of the same command follows.
     ``observed``: it was a dry run. In both cases the versions are those that would be changed."""
+    hold_reason: HoldReason | None = None
+    """Why it is or was held; left out if its mode or its target is the reason."""
     rejection: Rejection | None = None
     """Why a rejected command changed nothing."""
     from_version_id: VersionId | None = None

@@ -19,6 +19,7 @@ from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.files.state_folder import state_folder
+from schemas.fleet import FleetRules
 from schemas.message import explain
 from schemas.outages import OutageRules
 from schemas.rules import Rules, with_new_names
@@ -27,7 +28,11 @@ _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16
 KeepErrors = Literal["text", "class"]
 """What the recorder keeps of errors."""
-GROUPS: Final[Mapping[str, type[BaseModel]]] = {"rules": Rules, "outages": OutageRules}
+GROUPS: Final[Mapping[str, type[BaseModel]]] = {
+    "rules": Rules,
+    "outages": OutageRules,
+    "fleet": FleetRules,
+}
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
 argument of ``load_settings``, of its own."""
 
@@ -35,8 +40,8 @@ argument of ``load_settings``, of its own."""
 class Settings(BaseSettings):
     """Where the parts of the system are, and the numbers of the rules.
 
-    Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules`` and ``outages``:
-    ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
+    Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules``, ``outages`` and
+    ``fleet``: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
     ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Make settings with ``load_settings``, which
     names each value that is wrong.
     """
@@ -47,6 +52,8 @@ class Settings(BaseSettings):
     """The policy and its numbers, for every tool that ``tools`` does not name."""
     outages: OutageRules
     """The numbers that tell an outage, for all tools together."""
+    fleet: FleetRules
+    """The numbers of the fleet's brake, for all tools together."""
     kafka_brokers: tuple[str, ...] = ("127.0.0.1:9092",)
     """The bootstrap servers of Kafka: ``host:port``, separated by commas."""
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
@@ -324,7 +331,7 @@ class Settings(BaseSettings):
 
 SETTING_NAMES: Final = frozenset(
     name
-    for fields in (Settings.model_fields, Rules.model_fields, OutageRules.model_fields)
+    for fields in (Settings.model_fields, *(group.model_fields for group in GROUPS.values()))
     for name in fields
     if name not in GROUPS
 )

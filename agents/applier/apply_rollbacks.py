@@ -50,6 +50,7 @@ class Rollbacks:
             self._settings.rules_of,
             [each.message for each in group],
             {each.tool_name: errors_in(each.headers) for each in group},
+            self._settings.fleet,
         )
         await decide.compare(self._pool)
         tools = [each.message.tool_name for each in group]

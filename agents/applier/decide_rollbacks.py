@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.applier.comparisons import CodePair, Comparisons
+from agents.applier.fleet_brake import with_fleet_brake
 from agents.applier.pending_rollbacks import (
     PendingCommand,
     pending_commands,
@@ -19,6 +20,7 @@ from policy.breaking.finding import is_breaking, sentences
 from policy.rollbacks.explanations import decided_by, explanation_of, most_frequent
 from policy.rollbacks.rejections import is_planned, status_of
 from schemas.explanation import Explanation, SeenError
+from schemas.fleet import FleetRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 
@@ -32,11 +34,13 @@ class DecideRollbacks:
         rules_of: Callable[[str], Rules],
         commands: Sequence[RollbackCommand],
         errors: Mapping[str, Sequence[SeenError]],
+        fleet: FleetRules,
     ) -> None:
         """``errors`` are those that the commands came with, by tool."""
         self._errors = errors
         self._rules_of = rules_of
         self._commands = commands
+        self._fleet = fleet
         self._comparisons = Comparisons(comparer)
 
     async def compare(self, pool: Pool) -> None:
@@ -76,7 +80,8 @@ class DecideRollbacks:
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
         known = await with_rollbacks(conn, await with_targets(conn, pending))
         self._comparisons.require(await self._pairs(conn, known))
-        return [self._decision(each, await self._explanation(conn, each)) for each in known]
+        decisions = [self._decision(each, await self._explanation(conn, each)) for each in known]
+        return await with_fleet_brake(conn, decisions, self._rules_of, self._fleet)
 
     async def _explanation(self, conn: Connection, pending: PendingCommand) -> Explanation | None:
         """Return what the command rests on; None if it is stored already, or a person's.

@@ -26,6 +26,11 @@ class RollbackReport:
             labelnames=["status", "rejection", "reason"],
             registry=registry,
         )
+        self._braked = Counter(
+            "rollguard_fleet_holds",
+            "rollbacks that are held because too many tools were rolled back in a short time",
+            registry=registry,
+        )
 
     def decided(self, request: Request[RollbackCommand], outcome: RollbackOutcome) -> None:
         """Report the outcome of a command."""
@@ -46,6 +51,9 @@ class RollbackReport:
     def _report(self, outcome: RollbackOutcome, **more: Any) -> None:
         self._outcomes.labels(outcome.status, outcome.rejection or "", outcome.reason).inc()
         write = log.info
+        if outcome.status == "held" and outcome.hold_reason == "fleet_budget":
+            self._braked.inc()
+            log.error("fleet_brake", tool=outcome.tool_name, command=str(outcome.command_id))
         if outcome.rejection in _LOGGED_AS_ERRORS:
             write = log.error
         elif outcome.status == "held" or outcome.rejection == "expired":
@@ -61,6 +69,7 @@ class RollbackReport:
             reason=outcome.reason,
             target=outcome.target,
             breaking=outcome.is_breaking_change,
+            hold_reason=outcome.hold_reason,
             command=str(outcome.command_id),
             **more,
         )

@@ -81,6 +81,15 @@ async def lock_versions(conn: Connection, version_ids: Sequence[int]) -> None:
     await conn.execute(_SQL["lock_versions"], version_ids)
 
 
+async def lock_fleet(conn: Connection) -> None:
+    """Lock what concerns all tools together until the transaction ends.
+
+    Take it after every other lock: who has it must not wait.
+    """
+    while not await conn.fetch(_SQL["lock_fleet"]):
+        await conn.execute(_SQL["add"], [""], "fleet")
+
+
 async def locked_among(pool: Pool, tool_names: Sequence[str]) -> set[str]:
     """Return those of these tools that somebody else keeps from being changed at this moment.
 

@@ -41,6 +41,9 @@ insert into tool_locks (tool_name, kind)
 select tool_name, $2 from unnest($1::text[]) as tool_name order by tool_name
 on conflict do nothing
 
+-- name: lock_fleet
+select tool_name from tool_locks where kind = 'fleet' for update
+
 -- The order is the one in which the recorder locks them, so that neither waits for the other in a
 -- circle.
 -- name: lock_versions

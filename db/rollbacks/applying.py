@@ -13,7 +13,14 @@ from db.rollbacks.holds import Conclusion, conclude, expire
 from db.rollbacks.trust import NewTrustLoss, Target, give_trust, take_trust
 from schemas.explanation import Explanation
 from schemas.fields import storable
-from schemas.rollback import Rejection, RollbackCommand, RollbackOutcome, Status, TargetChoice
+from schemas.rollback import (
+    HoldReason,
+    Rejection,
+    RollbackCommand,
+    RollbackOutcome,
+    Status,
+    TargetChoice,
+)
 
 _SQL: Final = blocks("rollbacks/applying.sql")
 
@@ -46,6 +53,8 @@ class Decision(NamedTuple):
     """For how many seconds a command that is held from now on waits for an answer."""
     explanation: Explanation | None = None
     """What an automatic command rests on; None if it is stored already."""
+    hold_reason: HoldReason | None = None
+    """Why it is held from now on, if neither its mode nor its target is the reason."""
 
 
 class _Change(NamedTuple):
@@ -168,6 +177,7 @@ def _row(decision: Decision) -> tuple[Any, ...]:
         decision.choice,
         *_columns_of(decision.breaks),
         _column_of(decision.explanation),
+        decision.hold_reason,
     )
 
 

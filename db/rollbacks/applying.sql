@@ -19,11 +19,13 @@ where version.version_id = activated.version_id
 insert into rollbacks (
     command_id, tool_name, from_version_id, from_activation, to_version_id, to_version_number, tier,
     reason, details, issued_by, issued_at, status, rejection, applied_at, expires_at,
-    approved_by, dismissed_by, dismissal, target, is_breaking_change, breaking_changes, explanation
+    approved_by, dismissed_by, dismissal, target, is_breaking_change, breaking_changes,
+    explanation, hold_reason
 ) values (
     $1, $2, $3, $4, $5, $6, $7,
     $8, $9::text::jsonb, $10, $11, $12, $13, clock_timestamp(),
     clock_timestamp() + make_interval(secs => $14),
-    $15, $16, $17, $18, $19, $20, $21::text::jsonb
+    $15, $16, $17, $18, $19, $20,
+    $21::text::jsonb, $22
 )
 returning *

@@ -14,7 +14,11 @@ select
     from_version_id,
     reason,
     tier,
+    target,
+    is_breaking_change,
+    breaking_changes,
     explanation,
+    hold_reason,
     expires_at as applied_at
 from rollbacks
 where tool_name = $1 and status = 'held' and expires_at <= clock_timestamp()

@@ -12,7 +12,7 @@ from db.postgres.sql import blocks
 from schemas.explanation import Explanation
 from schemas.fields import Count, Time, VersionId
 from schemas.message import Message
-from schemas.rollback import CommandKey, Reason, Rejection, Status, TargetChoice, Tier
+from schemas.rollback import CommandKey, HoldReason, Reason, Rejection, Status, TargetChoice, Tier
 
 _SQL: Final = blocks("rollbacks/records.sql")
 
@@ -24,7 +24,7 @@ class RollbackRecord(Message):
     that would have been changed; of one that was rejected at once those that it named, with their
     numbers if the tool has such versions. ``expires_at`` is set if the command waits for a person
     or has waited; ``dismissal`` is why it was dismissed. ``applied_at`` is when it got its status.
-    For ``target``, ``is_breaking_change`` and ``breaking_changes`` see
+    For ``target``, ``is_breaking_change``, ``breaking_changes`` and ``hold_reason`` see
     ``schemas.rollback.RollbackOutcome``. Of ``details`` that are too large to be read, only
     ``left_out`` is there, which says how large they are.
     """
@@ -52,6 +52,7 @@ class RollbackRecord(Message):
     dismissed_by: str | None
     dismissal: str | None
     explanation: Explanation | None = None
+    hold_reason: HoldReason | None
 
     @property
     def key(self) -> CommandKey:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from rollguard.value_texts import version_text
+from rollguard.value_texts import hold_text, version_text
 from schemas.rollback import RollbackOutcome
 
 _REJECTIONS: Final[Mapping[str, str]] = {
@@ -29,7 +29,8 @@ def why_not_applied(
     """
     tool = repr(outcome.tool_name)
     if outcome.status == "held":
-        return f"waits for a person: rollguard approve {outcome.command_id}"
+        why = f" ({hold_text(outcome.hold_reason)})" if outcome.hold_reason else ""
+        return f"waits for a person{why}: rollguard approve {outcome.command_id}"
     if outcome.status == "observed":
         return f"only observed: {tool} stays as it is"
     text = _REJECTIONS.get(outcome.rejection or "", "rejected: {rejection}")

@@ -62,7 +62,7 @@ class SettingInForce:
 def settings_in_force(
     settings: Settings, given: Mapping[str, GivenSetting] | None = None
 ) -> list[SettingInForce]:
-    """Return every setting, in the order in which they are declared: the parts, rules, outages.
+    """Return every setting, in the order in which they are declared: the parts, then each group.
 
     ``given`` is what the variables give (``given_settings``); without it every setting whose value
     is its default has the source ``default``, and every other one ``argument``.

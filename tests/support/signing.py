@@ -109,4 +109,6 @@ def settings_of(settings: Settings, folder: Path, by: str | None = None) -> Sett
         for name, text in variables(folder, by).items()
     }
     given = settings.model_dump(exclude={"rules", "outages"})
-    return load_settings(**given | dict(settings.rules) | dict(settings.outages) | more)
+    return load_settings(
+        **given | dict(settings.rules) | dict(settings.outages) | dict(settings.fleet) | more
+    )

@@ -17,6 +17,7 @@ from policy.breaking.finding import Finding
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.fleet import FleetRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 from tests.support.waiting import until
@@ -24,6 +25,7 @@ from tests.support.waiting import until
 NOW: Final = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TOPIC: Final = "tool-executions"
 DEFAULT_RULES: Final = Rules()
+DEFAULT_FLEET: Final = FleetRules()
 
 
 def deployment(code: str = "one", tool: str = "parser", **fields: Any) -> Deployment:
@@ -102,10 +104,11 @@ async def roll_back_each(
     conn: Connection,
     commands: Sequence[RollbackCommand],
     rules_of: Callable[[str], Rules] = lambda _: DEFAULT_RULES,
+    fleet: FleetRules = DEFAULT_FLEET,
 ) -> list[RollbackOutcome]:
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
     nothing: Any = _NothingBreaks()
-    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands, {})
+    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands, {}, fleet)
     while True:
         try:
             return await decide.roll_back(conn)

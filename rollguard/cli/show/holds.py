@@ -16,7 +16,7 @@ def show_holds(found: Sequence[RollbackRecord], as_json: bool) -> None:
     if as_json:
         print_json([data_of(record) for record in found])
         return
-    columns = (("held at", "command"), "tool", ("versions", "rule"), "until")
+    columns = (("held at", "command"), "tool", ("versions", "rule", "why"), "until")
     print_table(columns, (_row_of(record) for record in found))
 
 
@@ -27,6 +27,7 @@ def _row_of(record: RollbackRecord) -> tuple[Any, ...]:
         record.tool_name,
         versions_text(record),
         rule_of(record),
+        record.hold_reason,
         record.expires_at,
     )
 

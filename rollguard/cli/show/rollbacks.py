@@ -15,7 +15,7 @@ from rollguard.printing import (
     print_pairs,
     print_table,
 )
-from rollguard.value_texts import failures_text, time_text, version_text
+from rollguard.value_texts import failures_text, hold_text, time_text, version_text
 from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome, TargetChoice
 
@@ -64,7 +64,8 @@ def rule_of(record: RollbackRecord) -> str:
 def status_text(record: RollbackRecord) -> str:
     """Say what the outcome of a command is, and which person decided it, if one did."""
     if record.status == "held" and record.expires_at is not None:
-        return f"held until {time_text(record.expires_at)}"
+        why = f": {record.hold_reason}" if record.hold_reason else ""
+        return f"held{why} until {time_text(record.expires_at)}"
     if record.dismissed_by is not None:
         return f"rejected: dismissed by {record.dismissed_by}: {record.dismissal}"
     status = f"rejected: {record.rejection}" if record.rejection else record.status
@@ -96,6 +97,7 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             "command": command.command_id,
             "tool": command.tool_name,
             "status": status_text(command),
+            **({} if command.hold_reason is None else {"held": hold_text(command.hold_reason)}),
             "from version": version_text(command.from_version_number, command.from_version_id),
             "to version": version_text(command.to_version_number, command.to_version_id),
             "tier": command.tier,

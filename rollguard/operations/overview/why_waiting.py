@@ -10,7 +10,7 @@ from db.rollbacks.pins import Pin, pins
 from db.rollbacks.records import RollbackRecord, rollback_of
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
-from rollguard.value_texts import time_text
+from rollguard.value_texts import hold_text, time_text
 from schemas.fields import parse_time
 from schemas.rollback import CommandKey
 from schemas.rules import Rules
@@ -61,7 +61,8 @@ def waiting_text(
         return f"the applier, which has not decided command {health['command_id']} yet"
     if record.status == "held":
         until = f" until {time_text(record.expires_at)}" if record.expires_at else ""
-        return f"held: a person's answer to command {record.command_id}{until}"
+        why = f" ({hold_text(record.hold_reason)})" if record.hold_reason else ""
+        return f"held: a person's answer to command {record.command_id}{until}{why}"
     if record.status == "applied":
         return "the detector, which has not read yet that the rollback was carried out"
     next_attempt = time_text(parse_time(health["next_attempt_at"]))

@@ -42,6 +42,7 @@ def record(**fields: Any) -> RollbackRecord:
         "approved_by": None,
         "dismissed_by": None,
         "dismissal": None,
+        "hold_reason": None,
     }
     return RollbackRecord.model_validate(COMMON | given | fields)
 
@@ -56,6 +57,10 @@ def outcome(**fields: Any) -> RollbackOutcome:
         ({"status": "rejected", "rejection": "budget"}, "as often as it may be for now"),
         ({"status": "rejected", "rejection": "cooldown"}, "rolled back automatically only just"),
         ({"status": "held"}, "waits for a person: rollguard approve"),
+        (
+            {"status": "held", "hold_reason": "fleet_budget"},
+            "waits for a person (so many tools were rolled back",
+        ),
         ({"status": "rejected", "rejection": "not_current"}, "is not the current one of 'words'"),
     ],
 )
@@ -70,6 +75,11 @@ def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
         (
             {"status": "held", "expires_at": NOON},
             "2026-01-31T12:00:00Z immediate signature_change, held until 2026-01-31T12:00:00Z",
+        ),
+        (
+            {"status": "held", "expires_at": NOON, "hold_reason": "fleet_budget"},
+            "2026-01-31T12:00:00Z immediate signature_change, held: fleet_budget until "
+            "2026-01-31T12:00:00Z",
         ),
         (
             {"status": "rejected", "rejection": "budget"},

@@ -50,6 +50,11 @@ def rejected(rejection: str, **fields: Any) -> RollbackRecord:
             f"held: a person's answer to command {ID} until 2026-01-02T12:00:00Z",
         ),
         (
+            record("held", hold_reason="fleet_budget"),
+            f"held: a person's answer to command {ID} (so many tools were rolled back in a short "
+            "time that another fault is likely)",
+        ),
+        (
             record("applied"),
             "the detector, which has not read yet that the rollback was carried out",
         ),

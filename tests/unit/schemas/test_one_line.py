@@ -127,6 +127,7 @@ def test_a_hold_that_was_stored_with_a_line_break_can_be_answered() -> None:
         target=None,
         is_breaking_change=None,
         breaking_changes=None,
+        hold_reason=None,
         tier="immediate",
         reason="signature_change",
         details={},
