@@ -113,6 +113,9 @@ class Activation(Message):
     dismissed: UUID | None = None
     """The command about this activation that a person has dismissed; set if the activation is
     published again because of that."""
+    outage: UUID | None = None
+    """The command about this activation that was not carried out because many tools of several
+    partitions failed at once; set if the activation is published again because of that."""
     author: ShortText | None = None
     """The name of the author who has signed the deployment of the version."""
     adopts: bool | None = None

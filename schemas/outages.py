@@ -19,7 +19,7 @@ class OutageRules(BaseModel):
     `outage_window_s`; with fewer there is no outage."""
     outage_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Guarded: an outage begins when the last execution of at least this share of these tools
-    failed. It is over when the share falls below half of this."""
+    failed. It is over when the share falls to half of this."""
     outage_window_s: Annotated[int, Field(ge=1, le=3_600)] = 60
     """Guarded: how far back a tool's last execution counts, in seconds. Failures within this time
     before the beginning of an outage belong to the outage."""

@@ -26,6 +26,7 @@ Rejection = Literal[
     "already_current",
     "pinned",
     "no_previous_version",
+    "outage",
     "budget",
     "cooldown",
     "expired",

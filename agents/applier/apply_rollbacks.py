@@ -51,6 +51,7 @@ class Rollbacks:
             [each.message for each in group],
             {each.tool_name: errors_in(each.headers) for each in group},
             self._settings.fleet,
+            self._settings.outages,
         )
         await decide.compare(self._pool)
         tools = [each.message.tool_name for each in group]

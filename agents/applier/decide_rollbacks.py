@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agents.applier.comparisons import CodePair, Comparisons
 from agents.applier.fleet_brake import with_fleet_brake
+from agents.applier.fleet_outages import with_outages
 from agents.applier.pending_rollbacks import (
     PendingCommand,
     pending_commands,
@@ -21,6 +22,7 @@ from policy.rollbacks.explanations import decided_by, explanation_of, most_frequ
 from policy.rollbacks.rejections import is_planned, status_of
 from schemas.explanation import Explanation, SeenError
 from schemas.fleet import FleetRules
+from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 
@@ -35,12 +37,14 @@ class DecideRollbacks:
         commands: Sequence[RollbackCommand],
         errors: Mapping[str, Sequence[SeenError]],
         fleet: FleetRules,
+        outages: OutageRules,
     ) -> None:
         """``errors`` are those that the commands came with, by tool."""
         self._errors = errors
         self._rules_of = rules_of
         self._commands = commands
         self._fleet = fleet
+        self._outages = outages
         self._comparisons = Comparisons(comparer)
 
     async def compare(self, pool: Pool) -> None:
@@ -78,7 +82,8 @@ class DecideRollbacks:
         return [outcomes[tool] for tool in tools]
 
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:
-        known = await with_rollbacks(conn, await with_targets(conn, pending))
+        known = await with_outages(conn, await with_targets(conn, pending), self._outages)
+        known = await with_rollbacks(conn, known)
         self._comparisons.require(await self._pairs(conn, known))
         decisions = [self._decision(each, await self._explanation(conn, each)) for each in known]
         return await with_fleet_brake(conn, decisions, self._rules_of, self._fleet)

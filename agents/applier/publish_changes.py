@@ -22,6 +22,8 @@ from streams.topics import Topics
 Outcome = TypeVar("Outcome", DeploymentOutcome, RollbackOutcome)
 
 _CHANGED: Final = ("created", "applied")
+_TOLD: Final = ("dismissed", "outage")
+"""The rejections that detectors must know: each is the name of a field of an activation."""
 
 
 class PublishChanges:
@@ -47,7 +49,7 @@ class PublishChanges:
             outcomes = await change(conn)
             crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))
-            await self._publish_dismissals(conn, _dismissed(tools, outcomes))
+            await self._publish_answers(conn, _answers(tools, outcomes))
             await self._outbox.publish(
                 [
                     Outgoing.of(outcomes_topic, tool, outcome)
@@ -80,34 +82,39 @@ class PublishChanges:
         )
         crash_point("applier.version_published")
 
-    async def _publish_dismissals(self, conn: Connection, dismissed: Mapping[str, UUID]) -> None:
-        """Say in the logs of these tools that a command was dismissed, so that detectors know it.
+    async def _publish_answers(
+        self, conn: Connection, answers: Mapping[str, Mapping[str, UUID]]
+    ) -> None:
+        """Say in the logs of these tools what became of a command, so that detectors know it.
 
         It is said by the current activation once more. If it is said twice, or about a version that
         is no longer current, that changes nothing.
         """
-        if not dismissed:
+        if not answers:
             return
-        current = await current_versions(conn, list(dismissed))
+        current = await current_versions(conn, list(answers))
         await self._outbox.publish(
             [
                 Outgoing.of(
                     self._topics.executions,
                     tool,
-                    version.as_activation().model_copy(update={"dismissed": dismissed[tool]}),
+                    version.as_activation().model_copy(update=answers[tool]),
                 )
                 for tool, version in current.items()
             ]
         )
 
 
-def _dismissed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, UUID]:
-    """Return the ids of the commands that a person dismissed, by tool."""
-    dismissed: dict[str, UUID] = {}
+def _answers(tools: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, dict[str, UUID]]:
+    """Return, by tool, the field of an activation that says what became of a command.
+
+    Only what detectors must know: that a person dismissed it, or that there was an outage.
+    """
+    answers: dict[str, dict[str, UUID]] = {}
     for tool, outcome in zip(tools, outcomes, strict=True):
-        if isinstance(outcome, RollbackOutcome) and outcome.rejection == "dismissed":
-            dismissed[tool] = outcome.command_id
-    return dismissed
+        if isinstance(outcome, RollbackOutcome) and outcome.rejection in _TOLD:
+            answers[tool] = {outcome.rejection: outcome.command_id}
+    return answers
 
 
 def _changed(tools: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:

@@ -1,5 +1,6 @@
 """The command that follows from a verdict."""
 
+from copy import copy
 from typing import Any, Final
 from zlib import crc32
 
@@ -60,9 +61,7 @@ def command_for(
             return None
         row.attempts += 1
         row.commanded_us = now_us
-        row.last_command = LastCommand(
-            verdict.tier == "immediate", mode == "hold", policy.strength(row)
-        )
+        row.last_command = _last_command(row, verdict, mode, policy)
         command_id = automatic_command_id(tool_name, row.version_id, row.activation, row.attempts)
         row.command_id = str(command_id)
     return RollbackCommand(
@@ -76,6 +75,18 @@ def command_for(
         details=details_of(row, verdict, policy),
         issued_by=ISSUED_BY,
         issued_at=time_of(min(now_us, timestamp_us)),
+    )
+
+
+def _last_command(row: Row, verdict: Verdict, mode: Mode | None, policy: Policy) -> LastCommand:
+    """Return what the row remembers of the command that follows from this verdict."""
+    evidence, last = row.tool_evidence, row.last_command
+    return LastCommand(
+        verdict.tier == "immediate",
+        mode == "hold",
+        policy.strength(row),
+        before=None if evidence is None else copy(evidence.evidence_before),
+        withdrawn=0 if last is None else last.withdrawn,
     )
 
 
@@ -95,12 +106,18 @@ def _is_too_early(row: Row, rules: Rules) -> bool:
     """Whether the activation was commanded, and the interval until the next attempt lasts."""
     if row.now_us is None:
         return True
+    if row.last_command is not None and row.last_command.is_withdrawn:
+        return False
     return row.attempts > 0 and row.now_us < next_attempt_us(row, rules)
 
 
 def next_attempt_us(row: Row, rules: Rules) -> int:
-    """Return from which 'now' on an activation that was commanded may be commanded again."""
-    doubled = rules.attempt_interval_s << min(row.attempts - 1, 64)
+    """Return from which 'now' on an activation that was commanded may be commanded again.
+
+    A command that was withdrawn does not lengthen the interval.
+    """
+    withdrawn = 0 if row.last_command is None else row.last_command.withdrawn
+    doubled = rules.attempt_interval_s << min(max(row.attempts - withdrawn - 1, 0), 64)
     return row.commanded_us + min(doubled, rules.attempt_interval_max_s) * SECOND_US
 
 

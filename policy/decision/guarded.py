@@ -67,6 +67,7 @@ class GuardedPolicy(Policy):
         if not is_evidence or is_lasting(outages):
             return False
         if execution.success:
+            _end_withdrawal(row, evidence)
             evidence.add_success()
         else:
             bets = betting_tables_of(evidence.baseline, self._numbers).break_bets
@@ -89,6 +90,7 @@ class GuardedPolicy(Policy):
         evidence.forget_failures_of(timeline.outages_at(first_offset))
         number = evidence.callers.count_successes(executions, self.rules)
         if number:
+            _end_withdrawal(row, evidence)
             evidence.add_success(number)
         return True
 
@@ -132,6 +134,16 @@ class GuardedPolicy(Policy):
         seen = row.tool_evidence and row.tool_evidence.evidence
         counts = Counts(seen.executions, seen.failures) if seen else Counts(0, 0)
         return Verdict("standard", "regression", counts)
+
+
+def _end_withdrawal(row: Row, evidence: ToolEvidence) -> None:
+    """Forget the failures since a command was withdrawn, because the version succeeds again.
+
+    They belong to the outage, as those before them did.
+    """
+    if row.last_command is not None and row.last_command.fails_since:
+        row.last_command.fails_since = False
+        evidence.forget_newest_failures()
 
 
 def _evidence_of(row: Row) -> ToolEvidence:

@@ -91,8 +91,11 @@ def _health(row: Row, tool_name: str, policy: Policy, verdict: Verdict | None) -
 
 
 def _next_attempt_at(row: Row, policy: Policy) -> str | None:
-    """Return from which 'now' on a command follows without anything new; None before the first."""
-    if not row.attempts:
+    """Return from which 'now' on a command follows without anything new.
+
+    None before the first command, and if the newest was withdrawn.
+    """
+    if not row.attempts or (row.last_command is not None and row.last_command.is_withdrawn):
         return None
     return format_time(time_of(next_attempt_us(row, policy.rules)))
 

@@ -39,6 +39,9 @@ class CommandFacts(NamedTuple):
     """Whether a pin of the tool is in force."""
     has_target: bool = True
     """Whether there is a version to roll back to. True until it is known that there is none."""
+    is_outage: bool = False
+    """Whether many tools of all partitions failed when the command was issued. False until it is
+    read."""
     automatic_rollbacks: Sequence[datetime] = ()
     """When the applied automatic rollbacks of the tool were issued. Empty until they are read."""
 
@@ -67,6 +70,8 @@ def rejection_of(command: RollbackCommand, facts: CommandFacts, rules: Rules) ->
         if holds:
             return rejection
     if has_rollback_limits(command, rules):
+        if facts.is_outage:
+            return "outage"
         return rollback_limit(facts.automatic_rollbacks, command.issued_at, rules)
     return None
 

@@ -23,14 +23,15 @@ def activate(
     """Return the row after an activation.
 
     An activation that does not take the place of the current one only moves ``read_to``, and may
-    say that the newest command was dismissed. A version that a deployment activates is measured by
-    what the replaced version leaves. A version that a rollback activates again gets the baseline
-    that was stored when it was last replaced.
+    say that the newest command was dismissed, or withdrawn because of an outage. A version that a
+    deployment activates is measured by what the replaced version leaves. A version that a rollback
+    activates again gets the baseline that was stored when it was last replaced.
     ``keeps_evidence``: the row keeps the evidence of policy `guarded` as well.
     """
     if row is not None and not _takes_place_of(row, activation):
         row.read_to = offset
         _note_dismissal(row, activation)
+        _note_withdrawal(row, activation)
         return row
     reactivated = activation.activated_by.kind == "rollback"
     after = Row(
@@ -69,6 +70,21 @@ def _note_dismissal(row: Row, activation: Activation) -> None:
     """Note that a person has dismissed the newest command, if the activation says so."""
     if row.last_command is not None and str(activation.dismissed) == row.command_id:
         row.last_command.is_dismissed = True
+
+
+def _note_withdrawal(row: Row, activation: Activation) -> None:
+    """Take the evidence for the newest command back, if the activation says that it was withdrawn.
+
+    It is said at least once; only the first time changes something.
+    """
+    last, evidence = row.last_command, row.tool_evidence
+    if last is None or last.is_withdrawn or str(activation.outage) != row.command_id:
+        return
+    last.is_withdrawn = True
+    last.withdrawn += 1
+    if evidence is not None and last.before is not None:
+        last.fails_since = evidence.before is not None
+        evidence.withdraw_to(last.before)
 
 
 def belongs_to_activation(row: Row, execution: ExecutionEntry) -> bool:

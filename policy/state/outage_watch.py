@@ -48,7 +48,7 @@ _MOST_OUTAGES: Final = 8
 _LASTING_WINDOWS: Final = 10
 """While an outage lasts, a tool counts for so many windows after its last execution. Otherwise an
 outage would end because tools are called less often in it."""
-_BY_CHANCE: Final = 0.001
+BY_CHANCE: Final = 0.001
 """An outage begins if so many failures at once are less probable than this, given how often
 executions usually fail in this partition."""
 _USUAL: Final = 0.1
@@ -238,7 +238,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         if (
             found.tools < rules.outage_tools
             or found.failing < rules.outage_share * found.tools
-            or chance(found.failing, found.tools, self._usual_failure_rate) > _BY_CHANCE
+            or chance(found.failing, found.tools, self._usual_failure_rate) > BY_CHANCE
             # As long as decisions are deferred: what others did longer ago says nothing of now.
             or self._others_are_well(rules.outage_share, self.now_ms - rules.doubt_s * 1_000)
         ):
@@ -255,7 +255,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
         if (
             found.tools
             and not self._others_are_well(rules.outage_share / 2, since_ms)
-            and found.failing >= rules.outage_share / 2 * found.tools
+            and found.failing > rules.outage_share / 2 * found.tools
             and (
                 found.tools < rules.outage_tools
                 or chance(found.failing, found.tools, self._usual_failure_rate) <= _USUAL

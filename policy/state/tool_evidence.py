@@ -57,6 +57,26 @@ class ToolEvidence(msgspec.Struct, array_like=True, gc=False):
         if before is not None and any(outage.contains(before.since_ms) for outage in outages):
             self.evidence, self.before = before.evidence, None
 
+    @property
+    def evidence_before(self) -> Evidence:
+        """The evidence before the newest failures in a row."""
+        return self.evidence if self.before is None else self.before.evidence
+
+    def withdraw_to(self, before: Evidence) -> None:
+        """Become the evidence again that was there before the failures of an outage.
+
+        If the newest execution failed, the failures that follow it count for the time being
+        (``forget_newest_failures``).
+        """
+        self.evidence = copy(before)
+        if self.before is not None:
+            self.before = EvidenceBefore(self.before.since_ms, copy(before))
+
+    def forget_newest_failures(self) -> None:
+        """Take the newest failures back, which follow one another."""
+        if self.before is not None:
+            self.evidence, self.before = self.before.evidence, None
+
     def baseline_to_store(self, rules: Rules) -> Baseline | None:
         """Return the baseline that the current version leaves.
 

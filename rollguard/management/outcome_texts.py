@@ -14,6 +14,7 @@ _REJECTIONS: Final[Mapping[str, str]] = {
     "expired": "nobody approved it in time",
     "dismissed": "a person dismissed it",
     "no_previous_version": "{tool} has no trusted version to go back to",
+    "outage": "many tools failed at once, so the failures of {tool} say nothing about its version",
     "budget": "{tool} was rolled back automatically as often as it may be for now",
     "cooldown": "{tool} was rolled back automatically only just now",
 }

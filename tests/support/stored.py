@@ -18,6 +18,7 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fleet import FleetRules
+from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
 from tests.support.waiting import until
@@ -108,7 +109,9 @@ async def roll_back_each(
 ) -> list[RollbackOutcome]:
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
     nothing: Any = _NothingBreaks()
-    decide = DecideRollbacks(FairComparer(nothing, nothing), rules_of, commands, {}, fleet)
+    decide = DecideRollbacks(
+        FairComparer(nothing, nothing), rules_of, commands, {}, fleet, OutageRules()
+    )
     while True:
         try:
             return await decide.roll_back(conn)

@@ -65,6 +65,8 @@ def waiting_text(
         return f"held: a person's answer to command {record.command_id}{until}{why}"
     if record.status == "applied":
         return "the detector, which has not read yet that the rollback was carried out"
+    if record.rejection == "outage":
+        return "outage: many tools failed at once; a new command if it still fails afterwards"
     next_attempt = time_text(parse_time(health["next_attempt_at"]))
     return f"{_rejected(record, rollbacks, rules)}; next attempt at {next_attempt}"
 

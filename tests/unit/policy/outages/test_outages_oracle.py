@@ -108,7 +108,7 @@ class SlowWatch:
         usual = tools >= rules.outage_tools and not self.improbable(failing, tools, 0.1)
         since_ms = min(self.recognised[-1], self.now_ms - rules.doubt_s * 1_000)
         well = self.others_are_well(rules.outage_share / 2, since_ms)
-        return failing < rules.outage_share / 2 * tools or tools == 0 or usual or well
+        return failing <= rules.outage_share / 2 * tools or usual or well
 
     def is_outage(self, tools: int, failing: int) -> bool:
         rules = self.rules

@@ -14,6 +14,24 @@ alter table tool_locks
     add constraint tool_locks_kind_check check (kind in ('change', 'publish', 'fleet'));
 insert into tool_locks (tool_name, kind) values ('', 'fleet');
 
+-- The applier asks who published executions: who may read the ids of executions, column by column, may
+-- now read that too.
+do $$
+declare
+    reader text;
+begin
+    for reader in
+        select case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end
+        from pg_attribute, aclexplode(attacl)
+        where attrelid = 'tool_executions'::regclass
+            and attname = 'execution_id'
+            and privilege_type = 'SELECT'
+    loop
+        execute format('grant select (session_id, caller) on tool_executions to %s', reader);
+    end loop;
+end
+$$;
+
 -- Replaced, not made anew: who may read it keeps that.
 create or replace view rollback_records as
 select

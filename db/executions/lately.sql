@@ -1,0 +1,52 @@
+-- The last execution within a span before each time, of at most so many tools that succeeded with their
+-- current version. Reads only columns that the applier has the privilege to read. `limit 1` makes
+-- Postgres look into the index once for each tool.
+-- name: newest
+select asked.at, seen.*
+from unnest($1::timestamptz[]) as asked (at)
+cross join lateral (
+    select
+        current.tool_name,
+        not last.success as failed,
+        last.producer,
+        counts.executions,
+        counts.failures
+    from tool_versions current
+    cross join lateral (
+        select
+            execution.success,
+            coalesce(nullif(execution.session_id, ''), execution.caller, '') as producer
+        from tool_executions execution
+        where execution.tool_name = current.tool_name
+            and execution.executed_at > asked.at - $2::interval
+            and execution.executed_at <= asked.at
+        order by execution.executed_at desc
+        limit 1
+    ) as last
+    cross join lateral (
+        select
+            sum(version.total_executions)::bigint as executions,
+            sum(version.total_executions - version.successful_executions)::bigint as failures
+        from tool_versions version
+        where version.tool_name = current.tool_name
+    ) as counts
+    where current.is_current and current.successful_executions > 0
+    limit $3
+) as seen
+
+-- The same, of executions that this producer has not published.
+-- name: of_others
+select last.failed
+from tool_versions current
+cross join lateral (
+    select not execution.success as failed
+    from tool_executions execution
+    where execution.tool_name = current.tool_name
+        and execution.executed_at > $1::timestamptz - $2::interval
+        and execution.executed_at <= $1
+        and coalesce(nullif(execution.session_id, ''), execution.caller, '') <> $4
+    order by execution.executed_at desc
+    limit 1
+) as last
+where current.is_current and current.successful_executions > 0
+limit $3
