@@ -11,7 +11,7 @@ from simulate.deciders.decider import DECIDERS
 from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate
-from simulate.worlds.outage import simulate_outages
+from simulate.worlds.outage import FEW_TOOLS, RATES, TOOLS, World, simulate_outages
 from simulate.worlds.scenarios import Scenario, all_scenarios
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "simulation.md"
@@ -50,7 +50,8 @@ def main(
         for decider in DECIDERS
     ]
     cells = simulate(wanted, seed, processes)
-    outages = simulate_outages(max(repetitions // OF_A_RUN, 2), seed, processes)
+    worlds = [World(tools, rate) for tools in (TOOLS, *FEW_TOOLS) for rate in RATES]
+    outages = simulate_outages(max(repetitions // OF_A_RUN, 2), seed, processes, worlds)
     callers = simulate_callers(repetitions // OF_A_CALLER, seed, processes)
     fewer = min(number for _, _, number in wanted)
     how = (

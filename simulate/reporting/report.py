@@ -34,8 +34,9 @@ of 0.9, and 100 executions of the baseline version are known. Brackets hold the 
 (Wilson) unless the text says something else.
 
 In the parts `healthy`, `bursts`, `broken` and `late`, `guarded` is only its tests of evidence. In
-the parts `outage` and `caller` it is the whole policy, which counts the log of a partition as the
-detector does.
+the parts `outage`, `few tools` and `caller` it is the whole policy, which counts the log of a
+partition as the detector does. In `outage` and `few tools` the applier asks the executions of all
+tools, as far as they are recorded: the recorder is a second behind.
 """
 
 ABOUT: Final = {
@@ -62,13 +63,16 @@ ABOUT: Final = {
         seconds. After that, everything is as before for {outage.AFTER_S // 60} minutes. The first
         three rows of each success rate are about the {outage.TOOLS - 1} healthy tools: how many of
         them are rolled back in a run on average, without the outage and with it, and the 95 %
-        interval of the difference. The fourth row is about the last tool, which breaks in the
-        middle of the outage. It shows the median of the seconds from the end of the outage until
+        interval of the difference. The last two rows are about the last tool, which breaks in the
+        middle of the outage. They show the median of the seconds from the end of the outage until
         this tool is rolled back; the number is negative if that happens during the outage. In
         brackets is the time within which 95 % of the runs have rolled it back. `8.0 before` means
         that it was rolled back before it broke in 8 % of the runs, and `all before` in all of them.
+        Without an outage, the seconds begin when the tool breaks.
         At a success rate of 0.5 an outage can hardly be recognised, because half of all executions
         fail anyway.""",
+    "few tools": f"""The same with {" or ".join(map(str, outage.FEW_TOOLS))} tools. Then most
+        partitions have fewer tools than the detector needs to recognise an outage there.""",
     "caller": f"""The versions are exactly as good as their baseline versions. There are
         {caller.EXECUTIONS} executions of the baseline version and of the new version, by
         {caller.CALLERS} callers. One more caller repeats a call that fails: {caller.REPEATED}
@@ -95,7 +99,7 @@ class Part(NamedTuple):
 def parts_of(
     cells: Sequence[Cell],
     how: str,
-    outages: Mapping[tuple[float, str], outage.Runs],
+    outages: Mapping[tuple[outage.World, str], outage.Runs],
     callers: Mapping[tuple[float, str], caller.Noise],
 ) -> Iterator[Part]:
     """Yield all parts, in the order of the document."""
@@ -103,7 +107,10 @@ def parts_of(
         promise = promise_text(cells, name) if name in PROMISED else ""
         yield Part(name, how, tables.of_cells(cells, name), promise)
     runs = len(next(iter(outages.values())).runs)
-    yield Part("outage", f"{runs:,} runs for each success rate.", tables.of_outages(outages))
+    for name, has_few in (("outage", False), ("few tools", True)):
+        worlds = [of for of in outages if (of[0].tools < outage.TOOLS) is has_few]
+        table = tables.of_outages({of: outages[of] for of in worlds})
+        yield Part(name, f"{runs:,} runs for each success rate.", table)
     versions = next(iter(callers.values())).repetitions
     yield Part("caller", f"{versions:,} versions for each rate.", tables.of_callers(callers))
 

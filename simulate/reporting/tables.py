@@ -7,7 +7,7 @@ from documentation.tables import TableCell
 from policy.statistics.intervals import wilson
 from simulate.worlds.caller import REPEATED, Noise
 from simulate.worlds.cells import Cell, of_part
-from simulate.worlds.outage import Runs
+from simulate.worlds.outage import Runs, World
 
 
 def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
@@ -31,18 +31,21 @@ def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
     return table
 
 
-def of_outages(outages: Mapping[tuple[float, str], Runs]) -> list[TableCell]:
+def of_outages(outages: Mapping[tuple[World, str], Runs]) -> list[TableCell]:
     """Return the table of the outages."""
     table = []
-    for (rate, decider), runs in outages.items():
+    several = len({world.tools for world, _ in outages}) > 1
+    for (world, decider), runs in outages.items():
+        fleet = f"{world.tools} tools, {world.rate:g}" if several else f"{world.rate:g}"
         low, high = runs.more
         table += [
-            TableCell(f"{rate:g}: {what}", decider, shown)
+            TableCell(f"{fleet}: {what}", decider, shown)
             for what, shown in (
                 ("rolled back without an outage", f"{runs.healthy_without:.2f}"),
                 ("rolled back with an outage", f"{runs.healthy:.2f}"),
                 ("difference", f"{low:.2f} to {high:.2f}"),
                 ("seconds until the broken tool is back", broken_text(runs)),
+                ("the same without an outage", spread_text(runs.broken_without)),
             )
         ]
     return table
@@ -79,12 +82,17 @@ def text(cell: Cell) -> str:
 
 def broken_text(runs: Runs) -> str:
     """Return the seconds until the tool that broke in the outage is rolled back."""
-    broken = runs.broken
-    if broken is None:
-        return "all before"
-    middle, most = (f"{seconds:,.0f}" if seconds != inf else "never" for seconds in broken)
+    text = spread_text(runs.broken)
     before = 1 - len(runs.seconds) / len(runs.runs)
-    return f"{middle} ({most})" + (f"; {_percent(before)} before" if before else "")
+    return text + (f"; {_percent(before)} before" if 0 < before < 1 else "")
+
+
+def spread_text(seconds: tuple[float, float] | None) -> str:
+    """Return a median and a 95 % quantile of seconds."""
+    if seconds is None:
+        return "all before"
+    middle, most = (f"{each:,.0f}" if each != inf else "never" for each in seconds)
+    return f"{middle} ({most})"
 
 
 def share(found: int, repetitions: int) -> str:

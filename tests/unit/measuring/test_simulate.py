@@ -20,7 +20,7 @@ from simulate.worlds.cells import Cell, rolled_back_at, simulate
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import SIGNATURE_ERROR, Phase, outcomes, steady
 from simulate.worlds.histories import Call, History, log_of, times_between, times_until
-from simulate.worlds.outage import TOOLS, OneRun, Runs, simulate_outages
+from simulate.worlds.outage import FEW_TOOLS, TOOLS, OneRun, Runs, World, simulate_outages
 from simulate.worlds.scenarios import (
     Scenario,
     all_scenarios,
@@ -148,13 +148,28 @@ def test_a_cell_counts_what_was_too_early_apart() -> None:
 
 
 def test_guarded_holds_in_an_outage_and_finds_what_broke_in_it() -> None:
-    found = simulate_outages(3, SEED, 1, [0.95])
-    guarded, consecutive = found[0.95, "guarded"], found[0.95, "consecutive"]
+    world = World(TOOLS, 0.95)
+    found = simulate_outages(2, SEED, 1, [world])
+    guarded, consecutive = found[world, "guarded"], found[world, "consecutive"]
     assert guarded.healthy <= guarded.healthy_without + 1
     assert guarded.broken is not None
     assert 0 < guarded.broken[1] <= 60
     assert consecutive.healthy == TOOLS - 1
     assert consecutive.broken is None
+
+
+@pytest.mark.parametrize("tools", FEW_TOOLS)
+def test_guarded_holds_in_an_outage_of_few_tools(tools: int) -> None:
+    """Most partitions have too few tools for their detector to recognise it."""
+    world = World(tools, 0.95)
+    found = simulate_outages(3, SEED, 1, [world])
+    guarded, consecutive = found[world, "guarded"], found[world, "consecutive"]
+    assert guarded.healthy <= guarded.healthy_without + 1
+    assert guarded.broken is not None
+    assert 0 < guarded.broken[1] <= 90
+    assert guarded.broken_without is not None
+    assert guarded.broken_without[1] <= 60
+    assert consecutive.healthy == tools - 1
 
 
 def test_guarded_hears_a_noisy_caller_once() -> None:
@@ -216,10 +231,14 @@ def test_intervals_are_five_seconds_on_average() -> None:
 
 
 def test_runs_count_what_was_too_early_apart() -> None:
-    runs = Runs(tuple(OneRun(0.9, "seed", 3, 1, after_s) for after_s in (None, -20.0, 10.0, inf)))
+    world = World(TOOLS, 0.9)
+    runs = Runs(
+        tuple(OneRun(world, "seed", 3, 1, after_s, 15.0) for after_s in (None, -20.0, 10.0, inf))
+    )
     assert (runs.healthy, runs.healthy_without, runs.more) == (3, 1, (2, 2))
     assert broken_text(runs) == "10 (never); 25 before"
-    assert broken_text(Runs((OneRun(0.9, "seed", 39, 0, None),) * 2)) == "all before"
+    assert runs.broken_without == (15, 15)
+    assert broken_text(Runs((OneRun(world, "seed", 39, 0, None, None),) * 2)) == "all before"
 
 
 # ------------------------------------------------------------------------------------------------
@@ -280,12 +299,26 @@ def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most
     assert float(high) <= 1
 
 
+@pytest.mark.parametrize("tools", FEW_TOOLS)
+@pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
+def test_the_document_that_is_kept_has_at_most_one_of_few_tools_rolled_back(
+    tools: int, rate: float
+) -> None:
+    row = rf"^\| {tools} tools, {rate:g}: rolled back with an outage \| (\S+) \|"
+    [average] = re.findall(row, DOCUMENT.read_text(), re.MULTILINE)
+    assert float(average) <= 1
+
+
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
     scenarios = all_scenarios()
     cells = [
         Cell(scenario, decider, (None, 3, 1_200)) for scenario in scenarios for decider in DECIDERS
     ]
-    outages = {(0.9, decider): Runs((OneRun(0.9, decider, 1, 0, 7.0),) * 2) for decider in DECIDERS}
+    outages = {
+        (world, decider): Runs((OneRun(world, decider, 1, 0, 7.0, 15.0),) * 2)
+        for world in (World(TOOLS, 0.9), World(10, 0.9), World(20, 0.9))
+        for decider in DECIDERS
+    }
     callers = {(0.95, decider): Noise(3, 1, 100) for decider in DECIDERS}
     parts = list(parts_of(cells, "3 repetitions.", outages, callers))
     write(tmp_path / "simulation.md", parts, cells)
@@ -293,6 +326,7 @@ def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_pat
     assert all(f"| {scenario.name} |" in document for scenario in scenarios)
     assert [part.name for part in parts] == list(ABOUT)
     assert "| 0.9: seconds until the broken tool is back | 7 (7) |" in document
+    assert "| 10 tools, 0.9: the same without an outage | 15 (15) |" in document
     assert "| 0.95, one call fails 20 times | 3.0 (1.0–8.5) |" in document
     plots = list((tmp_path / "simulation").iterdir())
     assert len(plots) == 3
