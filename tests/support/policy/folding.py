@@ -13,6 +13,7 @@ from policy.decision.policies import policy_for
 from policy.state.counting import count_successes
 from policy.state.log import LogRecord
 from policy.state.row import Row, encode
+from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
@@ -72,3 +73,29 @@ def log_record(each: Entry) -> LogRecord:
 
 def encode_or_none(row: Row | None) -> bytes | None:
     return None if row is None else encode(row)
+
+
+def with_withdrawals(log: Sequence[Entry], rules: Rules, random: Random) -> list[Entry]:
+    """Return the log with the answers of an applier that sees an outage at half of the commands.
+
+    An answer follows a few records later, sometimes twice.
+    """
+    policy, row = policy_for(rules), None
+    rest, told, answers = list(log), list[Entry](), list[tuple[int, Activation]]()
+    current: Activation | None = None
+    while rest:
+        due = [answer for at, answer in answers if at <= len(told)]
+        answers = [each for each in answers if each[0] > len(told)]
+        for entry in (*due, rest[0].entry):
+            timestamp_ms = max(rest[0].timestamp_ms, told[-1].timestamp_ms if told else 0)
+            told.append(Entry(len(told), timestamp_ms, entry))
+            row, command = fold(row, log_record(told[-1]), policy)
+            if isinstance(entry, Activation) and row is not None:
+                is_newest = row.activation == entry.activation
+                current = entry if is_newest and entry.outage is None else current
+            if command is not None and current is not None and random.random() < 0.5:
+                answer = current.model_copy(update={"outage": command.command_id})
+                for _ in range(random.choice((1, 1, 2))):
+                    answers.append((len(told) + random.choice((0, 1, 2, 6)), answer))
+        rest.pop(0)
+    return told

@@ -122,7 +122,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     holding = _rules_that_hold(executions, recent, baseline, rules)
     evidence: dict[str, Any] | None = None
     if rules.policy == "guarded":
-        decision, evidence = _decision_by_evidence(log, index, executions, holding, rules)
+        decision, evidence = _decision_by_evidence(log, index, issued, holding, rules)
     else:
         acting = [each for each in holding if each.reason not in rules.observe]
         decision = next(iter(acting or holding), None)
@@ -138,7 +138,7 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
             each.command.mode == mode and each.command.reason == decision.reason for each in same
         ):
             return None
-    elif earlier and now - earlier[-1].now < _interval(len(earlier), rules):
+    elif earlier and not _is_interval_over(log, earlier, now, rules):
         new = decision.tier == "immediate" and earlier[-1].command.tier != "immediate"
         waits = earlier[-1].command.mode == "hold" and mode is None
         grown = evidence is not None and strength >= rules.dismissal_growth * earlier[-1].strength
@@ -190,15 +190,87 @@ def _is_dismissed(log: Sequence[Entry], issued: Issued, current: Activation) -> 
     )
 
 
+def _is_interval_over(
+    log: Sequence[Entry], earlier: Sequence[Issued], now: datetime, rules: Rules
+) -> bool:
+    """Return whether the next command may follow; one that was withdrawn is as if it never was."""
+    withdrawn = [_withdrawn_at(log, earlier, number) is not None for number in range(len(earlier))]
+    if withdrawn[-1]:
+        return True
+    return now - earlier[-1].now >= _interval(withdrawn.count(False), rules)
+
+
+def _withdrawn_at(log: Sequence[Entry], issued: Sequence[Issued], number: int) -> int | None:
+    """Return the index of the record that withdraws a command because of an outage, if one does.
+
+    It counts only while no newer command was issued. ``issued`` are those of one activation.
+    """
+    newer = issued[number + 1].length if number + 1 < len(issued) else len(log)
+    for index in range(issued[number].length, newer):
+        entry = log[index].entry
+        if isinstance(entry, Activation) and entry.outage == issued[number].command.command_id:
+            return index
+    return None
+
+
+def _without_outages(
+    log: Sequence[Entry], issued: Sequence[Issued], evidence: set[int], rules: Rules
+) -> set[int]:
+    """Return the offsets of the evidence that is left when commands were withdrawn.
+
+    What led to a withdrawn command and what came until it was withdrawn is no evidence: the
+    failures in a row until the command, and all after them. If the version goes on failing, the
+    failures until its next success are none either, unless they lead to another command.
+    """
+    indices = _real_activations(log)
+    left: set[int] = set()
+    for begin, end in zip(indices, [*indices[1:], len(log)], strict=True):
+        current = log[begin].entry
+        assert isinstance(current, Activation)
+        counted = _counted(log, begin, end, rules)
+        seen = {each.offset: each for each in counted if each.offset in evidence}
+        commands = [
+            each
+            for each in issued
+            if each.command.from_activation == current.activation and each.command.mode != "observe"
+        ]
+        kept: list[CountedExecution] = []
+        before: dict[int, list[CountedExecution]] = {}
+        goes_on = False
+        for index in range(begin, end):
+            execution = seen.get(log[index].offset)
+            if execution is not None:
+                if goes_on and execution.execution.success:
+                    kept, goes_on = _without_newest_failures(kept), False
+                kept.append(execution)
+            for number, command in enumerate(commands):
+                if command.length == index + 1:
+                    before[number], goes_on = _without_newest_failures(kept), False
+                elif _withdrawn_at(log[:end], commands, number) == index:
+                    goes_on = bool(kept) and not kept[-1].execution.success
+                    kept = list(before[number])
+        left |= {each.offset for each in kept}
+    return left
+
+
+def _without_newest_failures(executions: Sequence[CountedExecution]) -> list[CountedExecution]:
+    """Return these executions up to the last success, in the order of the log."""
+    left = list(executions)
+    while left and not left[-1].execution.success:
+        left.pop()
+    return left
+
+
 def _decision_by_evidence(
     log: Sequence[Entry],
     index: int,
-    executions: Sequence[CountedExecution],
+    issued: Sequence[Issued],
     holding: Sequence[Decision],
     rules: Rules,
 ) -> tuple[Decision | None, dict[str, Any]]:
     """Return the decision of policy `guarded`, and the evidence as the details show it."""
-    evidence = _evidence_in(log, rules)
+    executions = _counted(log, index, len(log), rules)
+    evidence = _without_outages(log, issued, _evidence_in(log, rules), rules)
     seen = [each for each in executions if each.offset in evidence]
     fewer = rules.model_copy(
         update={"remembered_versions": min(rules.remembered_versions, MOST_STORED)}

@@ -18,6 +18,7 @@ from tests.support.policy.folding import (
     dumped,
     log_record,
     note_counted_at_once,
+    with_withdrawals,
 )
 from tests.support.policy.generated_logs import (
     GUARDED_RULES,
@@ -77,6 +78,23 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
         assert min(found[each] for each in wanted) >= 1, found
         assert found["again"] >= 1, found
         assert found["dismissed"] >= 1, found
+
+
+@pytest.mark.parametrize("which", range(len(GUARDED_RULES)))
+def test_they_agree_on_commands_that_were_withdrawn_in_an_outage(which: int) -> None:
+    rules, found = GUARDED_RULES[which], Counter[str]()
+    for seed in range(LOGS_EACH // 2):
+        random = Random(f"withdrawn/{which}/{seed}")
+        before = built_by(random, rules)
+        log = with_withdrawals(before, rules, random)
+        expected = commands_of(log, rules)
+        assert dumped(commands_of_product(log, rules)) == dumped(expected), f"seed {which}/{seed}"
+        batches = assert_same_in_batches(log, rules, random)
+        assert dumped(command for _, command in batches) == dumped(expected)
+        found["answers"] += len(log) - len(before)
+        found["again"] += sum(command.details["attempt"] > 1 for command in expected)
+    assert found["answers"] >= 5, found
+    assert found["again"] >= 3, found
 
 
 DEFAULT = guarded(Rules())
