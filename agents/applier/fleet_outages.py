@@ -16,14 +16,12 @@ async def with_outages(
 ) -> list[PendingCommand]:
     """Return the commands with the fact whether there was an outage when each was issued.
 
-    It is read only for commands that would be carried out otherwise. Raises Retryable.
+    It is read only for automatic commands that are not rejected already. Raises Retryable.
     """
     times = {
         each.command.issued_at
         for each in pending
-        if each.rejection is None
-        and each.command.mode is None
-        and has_rollback_limits(each.command, each.rules)
+        if each.rejection is None and has_rollback_limits(each.command, each.rules)
     }
     found = await last_executions(conn, times, timedelta(seconds=rules.outage_window_s))
     outages: set[datetime] = set()

@@ -282,6 +282,7 @@ class Stack:
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
             "ROLLGUARD_POLICY": self.settings.rules.policy,
+            "ROLLGUARD_FLEET_BUDGET": "200",  # most rollbacks are carried out, some are held
             "ROLLGUARD_SIGNATURES": self.settings.signatures,
             "ROLLGUARD_TRUST": str(self.settings.trust),
             **signs,

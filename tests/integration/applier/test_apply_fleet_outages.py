@@ -68,6 +68,14 @@ async def test_in_an_outage_the_log_says_that_the_command_is_withdrawn(
     assert current.version_number == 2
 
 
+@pytest.mark.parametrize("mode", ["hold", "observe"])
+async def test_nobody_is_asked_in_an_outage(guarded: Guarded, conn: Connection, mode: str) -> None:
+    for tool in TOOLS:
+        await run(conn, tool, -5)
+    outcome = await guarded.condemn(conn, TOOLS[0], issued_at=AT, mode=mode)
+    assert outcome.rejection == "outage"
+
+
 async def test_only_the_last_executions_before_the_command_count(
     guarded: Guarded, conn: Connection
 ) -> None:

@@ -76,6 +76,10 @@ def rejected(rejection: str, **fields: Any) -> RollbackRecord:
             "no_previous_version: no trusted version to roll back to; next attempt at "
             "2026-01-01T12:10:00Z",
         ),
+        (
+            rejected("outage"),
+            "outage: many tools failed at once; a new command if it still fails afterwards",
+        ),
         (rejected("expired"), "expired; next attempt at 2026-01-01T12:10:00Z"),
     ],
 )

@@ -53,12 +53,13 @@ KNOWN: Final[dict[str, dict[str, Any]]] = {
     "expired": {"is_expired": True},
     "pinned": {"is_pinned": True},
     "no_previous_version": {"has_target": False},
+    "outage": {"is_outage": True},
     "budget": {"automatic_rollbacks": before(7_000, 5_000)},
 }
 """What is known of a command for which it is rejected."""
 ORDER: Final = (
     *("expired", "dismissed", "unknown_version", "not_current", "already_current"),
-    *("pinned", "no_previous_version", "budget"),
+    *("pinned", "no_previous_version", "outage", "budget"),
 )
 
 
@@ -130,6 +131,8 @@ def test_limits_are_for_machines_under_policy_guarded(
     facts = FACTS._replace(automatic_rollbacks=rollbacks)
     assert rejection_of(command(**fields), facts, rules) == expected
     assert has_rollback_limits(command(**fields), rules) or expected is None
+    in_outage = rejection_of(command(**fields), facts._replace(is_outage=True), rules)
+    assert in_outage == ("outage" if has_rollback_limits(command(**fields), rules) else None)
 
 
 @pytest.mark.parametrize(
