@@ -115,7 +115,9 @@ async def test_an_index_that_was_built_before_is_used(conn: Connection) -> None:
     assert await conn.fetchval("select 'tool_executions_pkey'::regclass::oid") == oid
 
 
-async def test_who_could_read_ids_of_executions_can_read_their_tools(conn: Connection) -> None:
+async def test_who_could_read_ids_of_executions_can_read_what_the_applier_now_needs(
+    conn: Connection,
+) -> None:
     role = f"applier_{uuid4().hex}"
     await conn.execute(f'create role "{role}"')
     try:
@@ -127,7 +129,7 @@ async def test_who_could_read_ids_of_executions_can_read_their_tools(conn: Conne
             role,
         )
         readable = {row["attname"] for row in rights if row["may_read"]}
-        assert readable == {"execution_id", "error", "tool_name"}
+        assert readable == {"execution_id", "error", "tool_name", "session_id", "caller"}
     finally:
         await conn.execute(f'drop owned by "{role}"')
         await conn.execute(f'drop role "{role}"')
