@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from schemas.rules import Rules
 from simulate.__main__ import DOCUMENT
 from simulate.deciders.decider import DECIDERS
 from simulate.reporting.bounds import PROMISED, promise_text, shows
@@ -19,6 +20,7 @@ from simulate.worlds.caller import Noise, simulate_callers
 from simulate.worlds.cells import Cell, rolled_back_at, simulate
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import SIGNATURE_ERROR, Phase, outcomes, steady
+from simulate.worlds.fleet import rolled_back_in_fleet
 from simulate.worlds.histories import Call, History, log_of, times_between, times_until
 from simulate.worlds.outage import FEW_TOOLS, TOOLS, OneRun, Runs, World, simulate_outages
 from simulate.worlds.scenarios import (
@@ -170,6 +172,15 @@ def test_guarded_holds_in_an_outage_of_few_tools(tools: int) -> None:
     assert guarded.broken_without is not None
     assert guarded.broken_without[1] <= 60
     assert consecutive.healthy == tools - 1
+
+
+def test_without_an_outage_the_applier_stops_nothing() -> None:
+    """A version that breaks alone is rolled back at the same execution as by its detector alone."""
+    tools = [history(f"tool-{n}", "+" * 20 + ("-" * 20 if n == 0 else "+" * 20)) for n in range(6)]
+    alone = rolled_back("guarded", tools[:1])
+    assert alone.keys() == {"tool-0"}
+    partitions = [[tool] for tool in tools]
+    assert rolled_back_in_fleet(partitions, Rules(policy="guarded")) == alone
 
 
 def test_guarded_hears_a_noisy_caller_once() -> None:
