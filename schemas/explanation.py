@@ -34,7 +34,8 @@ class Explanation(Message, strict=False):
     """
 
     rule: str
-    """The text of the rule, with the numbers that were in force."""
+    """The text of the rule, with the numbers that were in force; if it was rejected because of an
+    outage, also how that was told."""
     evidence: str | None = None
     """The evidence in one sentence, if the decision rests on evidence."""
     thresholds: dict[str, int | float]

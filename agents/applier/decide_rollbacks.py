@@ -101,7 +101,8 @@ class DecideRollbacks:
             ids = decided_by(command.details)
             errors = most_frequent(await errors_of(conn, command.tool_name, ids))
         breaks = () if pending.current is None else pending.current.breaking_changes
-        return explanation_of(command, pending.rules, errors, breaks)
+        outage = self._outages if pending.rejection == "outage" else None
+        return explanation_of(command, pending.rules, errors, breaks, outage)
 
     def _decision(self, pending: PendingCommand, explanation: Explanation | None) -> Decision:
         if pending.rejection is not None:

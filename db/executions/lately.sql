@@ -1,7 +1,7 @@
 -- The last execution within a span before each time, of at most so many tools that succeeded with their
 -- current version. Reads only columns that the applier has the privilege to read. `limit 1` makes
 -- Postgres look into the index once for each tool. Tools without an execution in the whole time are left
--- out first, because there may be many times.
+-- out first, because there may be many times. All failures count, whoever's they are.
 -- name: newest
 with tool as materialized (
     select current.tool_name
@@ -38,9 +38,14 @@ cross join lateral (
 ) as seen
 cross join lateral (
     select
-        sum(version.total_executions)::bigint as executions,
-        sum(version.total_executions - version.successful_executions)::bigint as failures
+        sum(version.total_executions + others.failures)::bigint as executions,
+        sum(
+            version.total_executions - version.successful_executions + others.failures
+        )::bigint as failures
     from tool_versions version
+    cross join lateral (
+        select version.caller_failures + version.environment_failures as failures
+    ) as others
     where version.tool_name = seen.tool_name
 ) as counts
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from policy.weighing.evidence_summary import EvidenceSummary
+from schemas.outages import OutageRules
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
 
@@ -26,6 +27,8 @@ _OF_EVIDENCE: Final = (
     *("assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
 )
 """The settings of the tests of policy `guarded`."""
+_OF_OUTAGE: Final = ("outage_tools", "outage_share", "outage_window_s", "doubt_s")
+"""The settings by which the applier tells an outage."""
 
 
 def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
@@ -69,6 +72,19 @@ def thresholds_of(tier: Tier, reason: Reason, rules: Rules) -> Mapping[str, int 
     if rules.policy == "guarded":
         values |= {name: getattr(rules, name) for name in _OF_EVIDENCE}
     return {name: float(v) if isinstance(v, Decimal) else v for name, v in values.items()}
+
+
+def outage_text(rules: OutageRules) -> str:
+    """Return why the applier took a moment for an outage."""
+    return (
+        f"of at least {rules.outage_tools} tools that were executed within "
+        f"{rules.outage_window_s} s, at least {rules.outage_share * 100:g} % failed at last"
+    )
+
+
+def outage_thresholds(rules: OutageRules) -> Mapping[str, int | float]:
+    """Return the settings by which the applier tells an outage, with their values, by name."""
+    return {name: getattr(rules, name) for name in _OF_OUTAGE}
 
 
 def _percent(share: Decimal) -> str:

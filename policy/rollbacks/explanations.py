@@ -6,10 +6,17 @@ from typing import Any, Final
 from uuid import UUID
 
 from policy.breaking.finding import one_line
-from policy.decision.rule_texts import evidence_text, rule_text, thresholds_of
+from policy.decision.rule_texts import (
+    evidence_text,
+    outage_text,
+    outage_thresholds,
+    rule_text,
+    thresholds_of,
+)
 from policy.weighing.evidence_summary import summary_of
 from schemas.explanation import MAX_ERROR_CHARACTERS, MAX_ERRORS, Explanation, SeenError
 from schemas.fields import uuid_of
+from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 
@@ -25,19 +32,26 @@ def explanation_of(
     rules: Rules,
     errors: Sequence[SeenError],
     breaking_changes: Sequence[str],
+    outage: OutageRules | None = None,
 ) -> Explanation | None:
     """Return the explanation of a command; None for a person's command, which has its reason.
 
     ``rules`` are those in force, ``errors`` those of the executions that decided, and
-    ``breaking_changes`` those of the version that is rolled back.
+    ``breaking_changes`` those of the version that is rolled back. ``outage`` are the numbers by
+    which an outage was told, if the command is rejected because of one.
     """
     if command.tier == "manual":
         return None
     summary = summary_of(command.details)
+    rule = rule_text(command.tier, command.reason, rules)
+    thresholds = dict(thresholds_of(command.tier, command.reason, rules))
+    if outage is not None:
+        rule += f"; but this is an outage: {outage_text(outage)}"
+        thresholds |= outage_thresholds(outage)
     return Explanation(
-        rule=rule_text(command.tier, command.reason, rules),
+        rule=rule,
         evidence=None if summary is None else evidence_text(summary),
-        thresholds=dict(thresholds_of(command.tier, command.reason, rules)),
+        thresholds=thresholds,
         executions=_count(command.details.get("executions")),
         failures=_count(command.details.get("failures")),
         errors=list(errors[:MAX_ERRORS]),

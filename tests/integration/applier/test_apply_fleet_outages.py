@@ -7,6 +7,7 @@ import pytest
 from db.postgres.pool import Connection, Pool, open_pool
 from db.versions.reading import current_version
 from schemas.execution import Activation, read_log_entry
+from schemas.failures.failure_classes import ErrorOrigin
 from tests.integration.applier.test_apply_guarded import Guarded, automatic_command
 from tests.support.applier import TOPICS
 from tests.support.login_roles import create_login_roles
@@ -27,7 +28,12 @@ async def tools(conn: Connection) -> None:
 
 
 async def run(
-    conn: Connection, tool: str, *seconds: float, failed: bool = True, session: str | None = None
+    conn: Connection,
+    tool: str,
+    *seconds: float,
+    failed: bool = True,
+    session: str | None = None,
+    origin: ErrorOrigin | None = None,
 ) -> None:
     """Record executions at these seconds before and after the commands."""
     version = await current_version(conn, tool)
@@ -41,6 +47,7 @@ async def run(
                 version_id=version.version_id,
                 executed_at=AT + timedelta(seconds=second),
                 session_id=session,
+                error_origin=origin,
             )
             for second in seconds
         ),
@@ -63,9 +70,27 @@ async def test_in_an_outage_the_log_says_that_the_command_is_withdrawn(
     told = [read_log_entry(value) for value in guarded.broker.of(TOPICS.executions)]
     assert [isinstance(each, Activation) and each.outage for each in told] == [order.command_id] * 2
     assert [each.tool_name for each in told] == [TOOLS[0]] * 2
+    [explanation, _] = [each.explanation for each in guarded.broker.rolled_back()]
+    assert explanation is not None
+    assert explanation.thresholds["outage_tools"] == 4
     current = await current_version(conn, TOOLS[0])
     assert current is not None
     assert current.version_number == 2
+
+
+async def test_failures_of_the_environment_are_the_best_sign(
+    guarded: Guarded, conn: Connection
+) -> None:
+    for tool in TOOLS:
+        await run(conn, tool, -5, origin="environment")
+    assert await rejection(guarded, conn) == "outage"
+
+
+async def test_failures_of_the_environment_may_be_usual(guarded: Guarded, conn: Connection) -> None:
+    for tool in TOOLS:
+        await run(conn, tool, *range(-970, -940), origin="environment")
+        await run(conn, tool, -5)
+    assert await rejection(guarded, conn) is None
 
 
 @pytest.mark.parametrize("mode", ["hold", "observe"])

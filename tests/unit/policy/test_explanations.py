@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policy.rollbacks.explanations import explanation_of, most_frequent
 from schemas.explanation import ERRORS_HEADER, SeenError, errors_in, errors_to_header
+from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackCommand, Tier
 from schemas.rules import Rules
 
@@ -45,6 +46,21 @@ def test_what_an_author_needs() -> None:
     assert found.breaking_changes == ["execute() needs a new parameter 'limit'."]
     assert found.decided_by == ids
     assert found.evidence is None
+
+
+def test_of_an_outage_it_has_the_numbers_that_told_it() -> None:
+    rules = OutageRules(outage_tools=7, outage_share=0.25, outage_window_s=90, doubt_s=11)
+    order = command("fast", "complete_failure")
+    found = explanation_of(order, Rules(policy="guarded"), [], [], rules)
+    assert found is not None
+    assert found.rule.endswith(
+        "; but this is an outage: of at least 7 tools that were executed within 90 s, "
+        "at least 25 % failed at last"
+    )
+    of_outage = {"outage_tools": 7, "outage_share": 0.25, "outage_window_s": 90, "doubt_s": 11}
+    of_rule = explanation_of(order, Rules(policy="guarded"), [], [])
+    assert of_rule is not None
+    assert found.thresholds == of_rule.thresholds | of_outage
 
 
 def test_a_person_has_said_why() -> None:
