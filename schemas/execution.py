@@ -1,9 +1,10 @@
-"""The entries of a tool's log, `tool-executions`: executions and activations."""
+"""The entries of a tool's log, `tool-executions`: executions, activations and later verdicts."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import (
+    Field,
     FiniteFloat,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -23,6 +24,7 @@ from schemas.fields import (
     ToolName,
     VersionId,
 )
+from schemas.later_verdict import LaterVerdict
 from schemas.message import Message, parse_json
 
 
@@ -58,7 +60,10 @@ class Execution(Message):
     input_hash: ShortText | None = None
     """A hash of the arguments. An invalid value is ignored as well."""
 
-    @field_validator("error_origin", "caller", "input_hash", mode="wrap")
+    cost: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    """What it cost, in whatever unit the engine uses. An invalid value is ignored as well."""
+
+    @field_validator("error_origin", "caller", "input_hash", "cost", mode="wrap")
     @classmethod
     def _hint(cls, value: object, read: ValidatorFunctionWrapHandler) -> object:
         try:
@@ -127,13 +132,15 @@ class _Kind(Message):
     kind: str | None = None
 
 
-def read_log_entry(value: bytes | None) -> Execution | Activation:
+def read_log_entry(value: bytes | None) -> Execution | Activation | LaterVerdict:
     """Read a value of `tool-executions`. Raises Rejected with what is wrong."""
     if value is None or b'"kind"' not in value:
         return Execution.from_bytes(value)
     kind = _Kind.from_bytes(value).kind
     if kind == "activation":
         return Activation.from_bytes(value)
+    if kind == "verdict":
+        return LaterVerdict.from_bytes(value)
     if kind not in (None, "execution"):
-        raise Rejected(f"kind: {kind[:50]!r} is neither 'execution' nor 'activation'")
+        raise Rejected(f"kind: {kind[:50]!r} is none of 'execution', 'activation', 'verdict'")
     return Execution.from_bytes(value)

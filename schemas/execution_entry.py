@@ -9,7 +9,7 @@ send. ``Execution`` reads all others, so that validity has one definition
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
@@ -53,6 +53,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
     caller: _Short | None = None
     input_hash: _Short | None = None
     error_origin: ErrorOrigin | None = None
+    cost: float | None = None
     kind: Literal["execution"] | None = None
     executed_us: int = 0
 
@@ -77,6 +78,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
             execution.caller,
             execution.input_hash,
             execution.error_origin,
+            execution.cost,
             executed_us=micros_of(execution.executed_at),
         )
 
@@ -112,7 +114,9 @@ def read_execution_entry(value: bytes) -> ExecutionEntry | None:
         return None
     if run.error_type is not None and "\0" in run.error_type:
         return None
-    if run.duration_ms is not None and not isfinite(run.duration_ms):
+    if (run.duration_ms is not None and not isfinite(run.duration_ms)) or (
+        run.cost is not None and not 0 <= run.cost < inf
+    ):
         return None
     run.executed_us = executed_us
     return run

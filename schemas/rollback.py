@@ -18,8 +18,15 @@ Reason = Literal[
     "high_failure_rate",
     "success_rate_drop",
     "regression",
+    "judged_bad",
+    "slower",
+    "costlier",
     "manual",
 ]
+QualityReason = Literal["judged_bad", "slower", "costlier"]
+"""The reasons that quality tests give (policy `guarded`)."""
+DryRunReason = Literal["slower", "costlier"]
+"""The reasons that are dry runs unless a setting says otherwise."""
 Rejection = Literal[
     "unknown_version",
     "not_current",

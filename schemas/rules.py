@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.failures.error_lines import dotted_name
 from schemas.failures.failure_classes import FailureClasses
-from schemas.rollback import Reason
+from schemas.rollback import DryRunReason, Reason
 
 PolicyName = Literal["seed", "guarded"]
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -114,6 +114,20 @@ class Rules(BaseModel):
     tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Guarded: how far the success rate may be below the baseline's; 0.05 are five percentage
     points."""
+    judged_bad_alpha: Risk = 0.003
+    """Guarded: the same as `alpha`, for the executions that a later verdict calls bad."""
+    slower_alpha: Risk = 0.005
+    """Guarded: the same as `alpha`, for executions that take long; and for those that cost much."""
+    slower_tolerance: Annotated[float, Field(ge=1, le=20)] = 1.25
+    """Guarded: by which factor the share of executions that take longer than the baseline version's
+    95 % quantile may be greater than its own; the same for what they cost."""
+    warm_up_executions: Annotated[int, Field(ge=0, le=100)] = 10
+    """Guarded: duration and cost of so many successes after an activation are not compared, because
+    caches may still be cold."""
+    compared_span_s: Seconds = 3_600
+    """Guarded: how long a version's durations and costs are compared with those of its baseline
+    version, in seconds, and how long before its activation those were measured. Load has a daily
+    rhythm, so only times that are near each other can be compared."""
     repeat_span_s: Annotated[int, Field(ge=0)] = 30
     """Guarded: failures of the same call count once within this time after the first one, in
     seconds. With 0 all of them count."""
@@ -123,6 +137,9 @@ class Rules(BaseModel):
     observe: Reasons = ()
     """Dry run: rollbacks for these reasons are decided and published, and change nothing. Separated
     by commas."""
+    enforce: tuple[DryRunReason, ...] = ()
+    """Rollbacks for the reasons `slower` and `costlier` are dry runs, unless they are named here or
+    in `hold`. Separated by commas."""
     hold: Reasons = ()
     """Rollbacks for these reasons wait until a person approves or dismisses them (`rollguard
     holds`). Separated by commas."""
@@ -158,7 +175,8 @@ class Rules(BaseModel):
         return with_new_names(values) if isinstance(values, Mapping) else values
 
     @field_validator(
-        *("observe", "hold", "signature_errors", "caller_errors", "environment_errors"),
+        *("observe", "enforce", "hold"),
+        *("signature_errors", "caller_errors", "environment_errors"),
         mode="before",
     )
     @classmethod
@@ -193,11 +211,19 @@ class Rules(BaseModel):
                 raise ValueError(f"{small} ({a}) must not be greater than {large} ({b})")
         if both := set(self.observe) & set(self.hold):
             raise ValueError(f"{sorted(both)} cannot be observed and held")
+        if twice := set(self.enforce) & {*self.observe, *self.hold}:
+            raise ValueError(f"{sorted(twice)} cannot be enforced, and observed or held")
         if "manual" in (*self.observe, *self.hold):
             raise ValueError("a manual rollback is neither observed nor held")
         if twice := set(self.caller_errors) & set(self.environment_errors):
             raise ValueError(f"{sorted(twice)} cannot be in caller_errors and environment_errors")
         return self
+
+    def observes(self, reason: Reason) -> bool:
+        """Return whether rollbacks for this reason are dry runs."""
+        if reason in self.observe:
+            return True
+        return reason in get_args(DryRunReason) and reason not in (*self.enforce, *self.hold)
 
     @cached_property
     def failure_classes(self) -> FailureClasses:

@@ -16,6 +16,7 @@ from policy.state.log import LogEntry, LogRecord
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
+from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
 
@@ -35,7 +36,7 @@ class Decision(NamedTuple):
     """A policy's first command for an activation."""
 
     executed_us: int
-    """When the deciding execution was executed."""
+    """When the deciding execution was executed, or the deciding verdict given."""
     executions: int
     """How many executions of the activation the policy had counted by then, that one included."""
     failures: int
@@ -114,6 +115,8 @@ class Backtest:
                 entry = record.entry
                 if isinstance(entry, ExecutionEntry):
                     self._judge(log, record, entry)
+                elif isinstance(entry, LaterVerdict):
+                    self._hear(log, record, entry)
                 else:
                     self._activate(log, record, entry)
 
@@ -137,15 +140,12 @@ class Backtest:
             trial.executions += 1
             if not execution.success:
                 self._count_failure(trial, execution)
-        for index, command in enumerate(log.read(record)):
-            if command is not None and trial.decisions[index] is None:
-                others = trial.not_judged[index]
-                trial.decisions[index] = Decision(
-                    execution.executed_us,
-                    trial.executions - others,
-                    trial.failures - others,
-                    command,
-                )
+        _decide(trial, execution.executed_us, log.read(record))
+
+    def _hear(self, log: PartitionLog, record: LogRecord, verdict: LaterVerdict) -> None:
+        commands, trial = log.read(record), self._trials.get(verdict.tool_name)
+        if trial is not None:
+            _decide(trial, micros_of(verdict.judged_at), commands)
 
     def _count_failure(self, trial: Trial, execution: ExecutionEntry) -> None:
         trial.failures += 1
@@ -183,3 +183,13 @@ class Backtest:
                 self.found.not_judged[index] += others
             if trial.was_rolled_back or any(trial.decisions):
                 self.found.notable.append(trial)
+
+
+def _decide(trial: Trial, at_us: int, commands: Sequence[RollbackCommand | None]) -> None:
+    """Note the first command of each policy."""
+    for index, command in enumerate(commands):
+        if command is not None and trial.decisions[index] is None:
+            others = trial.not_judged[index]
+            trial.decisions[index] = Decision(
+                at_us, trial.executions - others, trial.failures - others, command
+            )

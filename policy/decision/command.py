@@ -4,6 +4,7 @@ from copy import copy
 from typing import Any, Final
 from zlib import crc32
 
+from policy.decision.grounds import EXECUTION, Grounds
 from policy.decision.policy import Policy
 from policy.decision.verdict import Verdict
 from policy.state.counting_window import SECOND_US
@@ -22,8 +23,10 @@ from schemas.rules import Rules
 ISSUED_BY: Final = "detector"
 
 
-def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> RollbackCommand | None:
-    """Return the command that the execution just counted demands, and note it in the row.
+def decide(
+    row: Row, tool_name: str, timestamp_us: int, policy: Policy, grounds: Grounds
+) -> RollbackCommand | None:
+    """Return the command that the record just counted demands, and note it in the row.
 
     None if it demands none. An activation is commanded once, and again only after an interval of
     event time that doubles with each attempt, or if it is a new decision (``_is_new_decision``). A
@@ -33,11 +36,12 @@ def decide(row: Row, tool_name: str, timestamp_us: int, policy: Policy) -> Rollb
     rules = policy.rules
     if _is_too_early(row, rules) and not (
         rules.observe
+        or grounds != EXECUTION
         or rules.enforced_share < 1
         or (row.last_command is not None and row.last_command.may_be_followed)
     ):
         return None
-    verdict = policy.verdict_after_newest(row)
+    verdict = policy.verdict_after_newest(row, grounds)
     if verdict is None:
         return None
     return command_for(verdict, row, tool_name, timestamp_us, policy)
@@ -92,7 +96,7 @@ def _last_command(row: Row, verdict: Verdict, mode: Mode | None, policy: Policy)
 
 def mode_of(reason: Reason, tool_name: str, activation: int, rules: Rules) -> Mode | None:
     """Return what happens to a decision for this reason; None if it is carried out at once."""
-    if reason in rules.observe or not _is_enforced(tool_name, activation, rules.enforced_share):
+    if rules.observes(reason) or not _is_enforced(tool_name, activation, rules.enforced_share):
         return "observe"
     return "hold" if reason in rules.hold else None
 
@@ -155,7 +159,7 @@ def details_of(row: Row, verdict: Verdict, policy: Policy) -> dict[str, Any]:
     others = row.others_failures
     if any(others):
         details["not_judged"] = others._asdict()
-    return details | policy.evidence_details(row)
+    return details | policy.evidence_details(row, verdict.reason)
 
 
 def baseline_of(row: Row) -> dict[str, Any] | None:

@@ -16,8 +16,9 @@ from policy.state.counting import belongs_to_activation
 from policy.state.log import LogEntry, LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.row import Row
-from schemas.execution import Execution
+from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 
@@ -42,16 +43,20 @@ def fold(
     offset, entry = record.offset, record.entry
     if row is not None and offset <= row.read_to:
         return row, None
-    if not isinstance(entry, ExecutionEntry):
+    if isinstance(entry, Activation):
         row = policy.activate(row, entry, offset, timeline)
         row.read_ms = record.timestamp_ms
         return row, None
     if row is None:
         return None, None
     row.read_ms = record.timestamp_ms
-    if not policy.count(row, record, entry, timeline):
+    if isinstance(entry, LaterVerdict):
+        grounds = policy.count_verdict(row, record, entry, timeline)
+    else:
+        grounds = policy.count(row, record, entry, timeline)
+    if not grounds:
         return row, None
-    return row, decide(row, entry.tool_name, record.timestamp_ms * 1000, policy)
+    return row, decide(row, entry.tool_name, record.timestamp_ms * 1000, policy, grounds)
 
 
 _AT_ONCE: Final = 4

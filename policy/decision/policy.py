@@ -9,12 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from policy.decision.grounds import Grounds
 from policy.decision.verdict import Verdict
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.row import Row
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import Reason
 from schemas.rules import Rules
 
@@ -49,8 +51,14 @@ class Policy(ABC):
     @abstractmethod
     def count(
         self, row: Row, record: LogRecord, execution: ExecutionEntry, timeline: OutageTimeline
-    ) -> bool:
-        """Count one execution into the row, and return whether a verdict may follow from it."""
+    ) -> Grounds:
+        """Count one execution into the row, and return on what grounds a verdict may follow."""
+
+    @abstractmethod
+    def count_verdict(
+        self, row: Row, record: LogRecord, verdict: LaterVerdict, timeline: OutageTimeline
+    ) -> Grounds:
+        """Count what a judge says of an execution, and return what may follow from it."""
 
     @abstractmethod
     def count_successes(
@@ -67,8 +75,8 @@ class Policy(ABC):
         """
 
     @abstractmethod
-    def verdict_after_newest(self, row: Row) -> Verdict | None:
-        """Return what speaks against the version at the execution that was counted last."""
+    def verdict_after_newest(self, row: Row, grounds: Grounds) -> Verdict | None:
+        """Return what speaks against the version at the record that was counted last."""
 
     @abstractmethod
     def standing_verdict(self, row: Row) -> Verdict | None:
@@ -87,5 +95,8 @@ class Policy(ABC):
         """Return how strong the evidence against the version is; 0 if the policy weighs none."""
 
     @abstractmethod
-    def evidence_details(self, row: Row) -> dict[str, Any]:
-        """Return what the ``details`` of a command say besides the counts of the window."""
+    def evidence_details(self, row: Row, reason: Reason | None = None) -> dict[str, Any]:
+        """Return what ``details`` say besides the counts of the window.
+
+        With a ``reason``, these are the details of a command for this reason.
+        """

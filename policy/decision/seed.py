@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from policy.decision.grounds import EXECUTION, NONE, Grounds
 from policy.decision.policy import Policy
 from policy.decision.threshold_rules import (
     first_rule_that_holds,
@@ -16,6 +17,7 @@ from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.row import Row
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import Reason
 
 
@@ -39,9 +41,16 @@ class SeedPolicy(Policy):
 
     def count(
         self, row: Row, record: LogRecord, execution: ExecutionEntry, timeline: OutageTimeline
-    ) -> bool:
+    ) -> Grounds:
         """Count one execution into the windows; every execution that counts is judged."""
-        return count(row, execution, record.offset, self.rules)
+        return EXECUTION if count(row, execution, record.offset, self.rules) else NONE
+
+    def count_verdict(
+        self, row: Row, record: LogRecord, verdict: LaterVerdict, timeline: OutageTimeline
+    ) -> Grounds:
+        """Note that the record was read: rules do not look at later verdicts."""
+        row.read_to = record.offset
+        return NONE
 
     def count_successes(
         self,
@@ -57,7 +66,7 @@ class SeedPolicy(Policy):
             row, executions, last_offset, self.rules
         )
 
-    def verdict_after_newest(self, row: Row) -> Verdict | None:
+    def verdict_after_newest(self, row: Row, grounds: Grounds) -> Verdict | None:
         """Return the first rule that holds."""
         return self.standing_verdict(row)
 
@@ -81,6 +90,6 @@ class SeedPolicy(Policy):
         """Return 0: thresholds are met or not."""
         return 0.0
 
-    def evidence_details(self, row: Row) -> dict[str, Any]:
+    def evidence_details(self, row: Row, reason: Reason | None = None) -> dict[str, Any]:
         """Return nothing: the counts of the window are all that decided."""
         return {}

@@ -56,6 +56,9 @@ def activate(
         after.tool_evidence = evidence.replaced(
             row.version_id, activation.version_id, reactivated, rules
         )
+        after.quality = row.quality and row.quality.replaced(
+            row.version_id, activation.version_id, reactivated, row.newest_s, rules
+        )
     return after
 
 

@@ -6,9 +6,11 @@ import msgspec
 
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 
-LogEntry = ExecutionEntry | Activation
-"""The fact in one record of the log: a tool was executed, or a version of it became current."""
+LogEntry = ExecutionEntry | Activation | LaterVerdict
+"""The fact in one record of the log: a tool was executed, a version of it became current, or an
+execution was judged later."""
 
 
 class LogRecord(msgspec.Struct, gc=False):

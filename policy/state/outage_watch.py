@@ -37,7 +37,9 @@ from policy.state.producers import (
     Producers,
     producer_of,
 )
+from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 
 KEY: Final = b"\0outages"
@@ -117,9 +119,7 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 self.now_ms = timestamp_ms
             cell = crc32(key := record.key) % CELLS
             if not isinstance(entry, ExecutionEntry):
-                since[key] = min(_since(key, since, known_since), offset)
-                seconds[cell], states[cell] = self.now_ms // 1_000, ACTIVATED
-                self.producers.activated(cell)
+                since[key] = self._take_other(entry, cell, offset, _since(key, since, known_since))
                 continue
             if offset < (since.get(key) or _since(key, since, known_since)):
                 continue
@@ -137,6 +137,16 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
                 changes.append(offset)
                 known.append(self._outages)
         return OutageTimeline(tuple(changes), tuple(known), frozenset(deferred))
+
+    def _take_other(
+        self, entry: Activation | LaterVerdict, cell: int, offset: int, since: int
+    ) -> int:
+        """Take in an entry that is no execution; return since when its tool is known with it."""
+        if isinstance(entry, LaterVerdict):
+            return since
+        self.seconds[cell], self.states[cell] = self.now_ms // 1_000, ACTIVATED
+        self.producers.activated(cell)
+        return min(since, offset)
 
     @property
     def is_calm(self) -> bool:

@@ -19,6 +19,7 @@ from policy.state.counting_window import SECOND_US, CountingWindow
 from policy.state.counts import Counts
 from policy.state.last_command import LastCommand
 from policy.state.not_judged import NotJudged, OthersFailures
+from policy.state.quality.quality import Quality
 from policy.state.ring import Ring, RingExecution
 from policy.state.tool_evidence import ToolEvidence
 from schemas.rules import Rules
@@ -62,12 +63,20 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The Kafka timestamp of the last record that was folded in; 0 if it is not known."""
     not_judged: NotJudged | None = None
     """The failures of this activation that are not the tool's; None if there are none."""
+    quality: Quality | None = None
+    """The quality of the successes, under policy `guarded`; None if no execution has said how long
+    it took or what it cost, and none was judged later."""
 
     @property
     def others_failures(self) -> OthersFailures:
         """The failures of the last day that are not the tool's."""
         found = self.not_judged
         return OthersFailures(0, 0) if found is None else found.at(self.now_us)
+
+    @property
+    def newest_s(self) -> int:
+        """'Now' in seconds; before the first execution, when the version was activated."""
+        return (self.activated_us if self.now_us is None else self.now_us) // SECOND_US
 
     def baseline_to_store(self, rules: Rules) -> Counts | None:
         """Return the baseline that the current version leaves.

@@ -156,11 +156,11 @@ def betting_tables_of(baseline: Baseline | None, numbers: EvidenceNumbers) -> Be
     at_break = _expected_rates(known, BREAK_LEVEL, numbers)
     return BettingTables(
         tuple(
-            _level_table(_expected_rates(known, level, numbers), level.factor, RATE_BETS)
+            level_table(_expected_rates(known, level, numbers), level.factor, RATE_BETS)
             for level in numbers.rate_levels
         ),
         tuple(
-            _level_table(
+            level_table(
                 _expected_signature_errors(known, confidence, numbers), factor, SIGNATURE_BETS
             )
             for confidence, factor in SIGNATURE_LEVELS
@@ -214,7 +214,8 @@ def _expected_signature_errors(
     return ExpectedRates(confidence, rate, rate)
 
 
-def _level_table(expected: ExpectedRates, factor: float, bets: tuple[Bet, ...]) -> LevelTable:
+def level_table(expected: ExpectedRates, factor: float, bets: tuple[Bet, ...]) -> LevelTable:
+    """Return the table of these bets against the expected rates."""
     logarithms = tuple(
         BetLogarithms(
             log(bet.weight),

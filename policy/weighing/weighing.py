@@ -86,8 +86,8 @@ def weigh(
     """Return what the tests say now, with every number of them."""
     tables = betting_tables_of(baseline, numbers)
     return WeighedEvidence(
-        _odds_against(_rate_counts(evidence), tables.rate, numbers.alpha),
-        _odds_against(_signature_counts(evidence), tables.signature, numbers.signature_alpha),
+        odds_against(_rate_counts(evidence), tables.rate, numbers.alpha),
+        odds_against(_signature_counts(evidence), tables.signature, numbers.signature_alpha),
         OddsAgainst(_break_sum(evidence), numbers.false_alarm_executions, tables.break_expected),
         evidence.baseline,
         baseline if tables.has_baseline else None,
@@ -109,16 +109,16 @@ def condemns(evidence: Evidence, baseline: Baseline | None, numbers: EvidenceNum
     if _break_sum(evidence) >= numbers.false_alarm_executions:
         return True
     counts = _rate_counts(evidence)
-    if _is_worse(counts, tables.rate[0].expected) and _all_reach(
+    if is_worse(counts, tables.rate[0].expected) and all_reach(
         counts, tables.rate, 1 / numbers.alpha
     ):
         return True
     if not evidence.signature_errors:
         return False
-    return _all_reach(_signature_counts(evidence), tables.signature, 1 / numbers.signature_alpha)
+    return all_reach(_signature_counts(evidence), tables.signature, 1 / numbers.signature_alpha)
 
 
-class _KindCounts(NamedTuple):
+class KindCounts(NamedTuple):
     """How many executions there were of each kind that a bet tells apart."""
 
     success: int
@@ -127,21 +127,21 @@ class _KindCounts(NamedTuple):
     failure_after_failure: int
 
 
-def _rate_counts(evidence: Evidence) -> _KindCounts:
+def _rate_counts(evidence: Evidence) -> KindCounts:
     repeats = evidence.failures_after_failure
     recovered = evidence.after_failure - repeats
-    return _KindCounts(
+    return KindCounts(
         evidence.successes - recovered, recovered, evidence.failures - repeats, repeats
     )
 
 
-def _signature_counts(evidence: Evidence) -> _KindCounts:
+def _signature_counts(evidence: Evidence) -> KindCounts:
     """Count every execution that is no signature error as a success; order does not matter."""
     errors = evidence.signature_errors
-    return _KindCounts(evidence.executions - errors, 0, errors, 0)
+    return KindCounts(evidence.executions - errors, 0, errors, 0)
 
 
-def _is_worse(counts: _KindCounts, expected: ExpectedRates) -> bool:
+def is_worse(counts: KindCounts, expected: ExpectedRates) -> bool:
     """Return whether more failed than expected, after a success or after a failure.
 
     If not, every bet has lost: its rates are farther from what was seen than the expected rates.
@@ -154,7 +154,7 @@ def _is_worse(counts: _KindCounts, expected: ExpectedRates) -> bool:
     )
 
 
-def _odds_against(counts: _KindCounts, tables: tuple[LevelTable, ...], alpha: float) -> OddsAgainst:
+def odds_against(counts: KindCounts, tables: tuple[LevelTable, ...], alpha: float) -> OddsAgainst:
     """Return the least odds of all levels."""
     least, expected = _MOST, tables[0].expected
     for table in tables:
@@ -164,7 +164,7 @@ def _odds_against(counts: _KindCounts, tables: tuple[LevelTable, ...], alpha: fl
     return OddsAgainst(exp(least), 1 / alpha, expected)
 
 
-def _all_reach(counts: _KindCounts, tables: tuple[LevelTable, ...], limit: float) -> bool:
+def all_reach(counts: KindCounts, tables: tuple[LevelTable, ...], limit: float) -> bool:
     """Return whether the odds of every level reach the limit; most often the first does not."""
     return all(
         exp(min(_log_winnings(counts, table.bets) + table.log_factor, _MOST)) >= limit
@@ -172,7 +172,7 @@ def _all_reach(counts: _KindCounts, tables: tuple[LevelTable, ...], limit: float
     )
 
 
-def _log_winnings(counts: _KindCounts, bets: tuple[BetLogarithms, ...]) -> float:
+def _log_winnings(counts: KindCounts, bets: tuple[BetLogarithms, ...]) -> float:
     """Return the logarithm of what all bets together have made of a stake of 1."""
     success, recovered, failure, repeated = counts
     won = [

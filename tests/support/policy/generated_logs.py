@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of, time_of
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import automatic_command_id
 from schemas.rules import Rules
 from tests.support.policy.oracle import Entry
@@ -191,9 +192,11 @@ class LogBuilder:
     fail_of_8: int = 0
     signature: bool = False
     pace: int = SECOND_US
+    lengths: Sequence[int] = (6, 12, 25, 45, 60)
+    """How many actions there may be in a log."""
 
     def build(self) -> list[Entry]:
-        length = self.choose((6, 12, 25, 45, 60))
+        length = self.choose(self.lengths)
         if self.choose((True, True, True, True, False)):
             self._deploy()
         self._new_phase()
@@ -375,7 +378,7 @@ class LogBuilder:
         size = bucket_s * SECOND_US
         return then // size * size + size + window_s * SECOND_US + near
 
-    def _append(self, entry: Execution | Activation, at: int) -> None:
+    def _append(self, entry: Execution | Activation | LaterVerdict, at: int) -> None:
         """Append a record whose Kafka timestamp is at most 60 s before the time of the entry."""
         ahead = self.choose((0, 1, -SECOND_US, 60 * SECOND_US))
         self.timestamp_ms = max(self.timestamp_ms, -((ahead - at) // 1000))

@@ -11,16 +11,20 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 from zlib import crc32
 
 from policy.state.evidence import Baseline, Evidence
 from policy.state.tool_evidence import MOST_STORED
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
+from policy.weighing.quality_summary import quality_details
+from policy.weighing.quality_tests import QualityTest
 from policy.weighing.weighing import WeighedEvidence, weigh
 from schemas.execution import Activation, Execution
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import (
     Mode,
+    QualityReason,
     Reason,
     RollbackCommand,
     Tier,
@@ -29,6 +33,7 @@ from schemas.rollback import (
 )
 from schemas.rules import Rules
 from tests.support.policy import whose_failure
+from tests.support.policy.quality_oracle import Segment, quality_of
 from tests.support.policy.whose_failure import is_signature_error
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +45,7 @@ class Entry:
 
     offset: int
     timestamp_ms: int
-    entry: Execution | Activation
+    entry: Execution | Activation | LaterVerdict
 
 
 class CountedExecution(NamedTuple):
@@ -99,7 +104,7 @@ def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
     """Return the automatic commands that one tool's log demands, in order."""
     issued: list[Issued] = []
     for length, record in enumerate(log, start=1):
-        if isinstance(record.entry, Execution):
+        if isinstance(record.entry, Execution | LaterVerdict):
             command = _judge(log[:length], issued, rules)
             if command is not None:
                 issued.append(command)
@@ -107,50 +112,40 @@ def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
 
 
 def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issued | None:
-    """Return the command that the last record of the log demands; it is an execution."""
+    """Return the command that the last record of the log demands; it is no activation."""
     activations = _real_activations(log)
     if not activations:
         return None
     index = activations[-1]
     executions = _counted(log, index, len(log), rules)
-    if not any(execution.offset == log[-1].offset for execution in executions):
+    last = log[-1].entry
+    counts_itself = any(execution.offset == log[-1].offset for execution in executions)
+    if not executions or not (counts_itself or isinstance(last, LaterVerdict)):
         return None
-    current = log[index].entry
-    assert isinstance(current, Activation)
+    current = _activation_at(log, index)
     recent = _recent(executions, rules)
     baseline = _baseline(log, index, rules, lambda counted: _in_standard_window(counted, rules))
     holding = _rules_that_hold(executions, recent, baseline, rules)
-    evidence: dict[str, Any] | None = None
-    if rules.policy == "guarded":
-        decision, evidence = _decision_by_evidence(log, index, issued, holding, rules)
-    else:
-        acting = [each for each in holding if each.reason not in rules.observe]
-        decision = next(iter(acting or holding), None)
+    decision, weighed = _decision(log, index, holding, issued, rules)
     if decision is None:
         return None
+    evidence, quality = weighed
     strength = 0.0 if evidence is None else evidence["odds"] / evidence["limit"]
+    enforced = (each for each in quality if not _is_dry_run(each.reason, rules))
+    strength = max(strength, *(test.share_of_limit for test in enforced), 0.0)
     now = max(execution.executed_at for execution in executions)
     same = [each for each in issued if each.command.from_activation == current.activation]
     earlier = [each for each in same if each.command.mode != "observe"]
     mode = _mode(decision, current, rules)
-    if mode == "observe":
-        if any(
-            each.command.mode == mode and each.command.reason == decision.reason for each in same
-        ):
-            return None
-    elif earlier and not _is_interval_over(log, earlier, now, rules):
-        new = decision.tier == "immediate" and earlier[-1].command.tier != "immediate"
-        waits = earlier[-1].command.mode == "hold" and mode is None
-        grown = evidence is not None and strength >= rules.dismissal_growth * earlier[-1].strength
-        if not ((_is_dismissed(log, earlier[-1], current) and (new or grown)) or (new and waits)):
-            return None
+    if _is_known(log, decision, mode, same, now, strength, rules):
+        return None
     attempt = len(earlier) + (mode != "observe")
     counts = decision.decided_on
     details: dict[str, Any] = {
         "recent": [str(each.execution.execution_id) for each in recent],
         "executions": counts.executions,
         "failures": counts.failures,
-        "success_rate": float(counts.success_rate),
+        "success_rate": float(counts.success_rate) if counts.executions else None,
         "baseline": None
         if baseline is None
         else {
@@ -162,6 +157,8 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     details |= _not_judged(log, index, rules, now)
     if evidence is not None:
         details["evidence"] = evidence
+    if decision.reason in get_args(QualityReason):
+        details["quality"] = quality_details(quality)
     of = current.tool_name, current.version_id, current.activation
     command = RollbackCommand(
         command_id=observed_command_id(*of, decision.reason)
@@ -180,11 +177,71 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
     return Issued(command, now, strength, len(log))
 
 
-def _is_dismissed(log: Sequence[Entry], issued: Issued, current: Activation) -> bool:
+class _Weighed(NamedTuple):
+    evidence: dict[str, Any] | None
+    """The evidence about failures, as the details show it; None under policy `seed`."""
+    quality: list[QualityTest]
+
+
+def _decision(
+    log: Sequence[Entry],
+    index: int,
+    holding: Sequence[Decision],
+    issued: Sequence[Issued],
+    rules: Rules,
+) -> tuple[Decision | None, _Weighed]:
+    """Return what the policy decides at the last record, and what it has weighed."""
+    last = log[-1].entry
+    if rules.policy == "seed":
+        acting = [each for each in holding if each.reason not in rules.observe]
+        decision = next(iter(acting or holding), None)
+        return None if isinstance(last, LaterVerdict) else decision, _Weighed(None, [])
+    decision, evidence = _decision_by_evidence(log, index, issued, holding, rules)
+    quality, grounds = quality_of(_segments(log, rules), _entry_of(last), rules)
+    if decision is None and grounds:
+        tests = [test for test in quality if test.reason in grounds]
+        reason = _worst(tests, _activation_at(log, index), issued, rules)
+        counts = Counts(evidence["seen"]["executions"], evidence["seen"]["failures"])
+        decision = None if reason is None else Decision("standard", reason, counts)
+    return decision, _Weighed(evidence, quality)
+
+
+def _is_known(
+    log: Sequence[Entry],
+    decision: Decision,
+    mode: Mode | None,
+    same: Sequence[Issued],
+    now: datetime,
+    strength: float,
+    rules: Rules,
+) -> bool:
+    """Return whether the commands for the same activation say enough, so that none follows."""
+    if mode == "observe":
+        known = [each.command.reason for each in same if each.command.mode == mode]
+        return decision.reason in known
+    earlier = [each for each in same if each.command.mode != "observe"]
+    if not earlier or _is_interval_over(log, earlier, now, rules):
+        return False
+    newest = earlier[-1]
+    new = decision.tier == "immediate" and newest.command.tier != "immediate"
+    waits = newest.command.mode == "hold" and mode is None
+    grown = rules.policy == "guarded" and strength >= rules.dismissal_growth * newest.strength
+    return not ((_is_dismissed(log, newest) and (new or grown)) or (new and waits))
+
+
+def _activation_at(log: Sequence[Entry], index: int) -> Activation:
+    entry = log[index].entry
+    assert isinstance(entry, Activation)
+    return entry
+
+
+def _is_dismissed(log: Sequence[Entry], issued: Issued) -> bool:
     """Return whether the log says after the command that a person has dismissed it."""
+    current = issued.command.from_activation
+    assert current is not None
     return any(
         isinstance(each.entry, Activation)
-        and each.entry.activation <= current.activation
+        and each.entry.activation <= current
         and each.entry.dismissed == issued.command.command_id
         for each in log[issued.length :]
     )
@@ -290,9 +347,52 @@ def _decision_by_evidence(
 
 def _mode(decision: Decision, current: Activation, rules: Rules) -> Mode | None:
     draw = crc32(f"{current.activation}/{current.tool_name}".encode()) / 2**32
-    if decision.reason in rules.observe or draw >= rules.enforced_share:
+    if _is_dry_run(decision.reason, rules) or draw >= rules.enforced_share:
         return "observe"
     return "hold" if decision.reason in rules.hold else None
+
+
+def _is_dry_run(reason: Reason, rules: Rules) -> bool:
+    if reason in ("slower", "costlier") and reason not in (*rules.enforce, *rules.hold):
+        return True
+    return reason in rules.observe
+
+
+def _worst(
+    tests: Sequence[QualityTest], current: Activation, issued: Sequence[Issued], rules: Rules
+) -> Reason | None:
+    """Return the reason of a command by these tests, of which any may condemn.
+
+    One that is carried out comes first, then a dry run that was not published yet.
+    """
+    condemning = [test.reason for test in tests if test.share_of_limit >= 1]
+    published = [
+        each.command.reason
+        for each in issued
+        if each.command.from_activation == current.activation and each.command.mode == "observe"
+    ]
+    carried_out = [reason for reason in condemning if not _is_dry_run(reason, rules)]
+    fresh = [reason for reason in condemning if reason not in published]
+    return next(iter([*carried_out, *fresh, *condemning]), None)
+
+
+def _segments(log: Sequence[Entry], rules: Rules) -> list[Segment]:
+    """Return what the log says of each activation."""
+    indices = _real_activations(log)
+    segments = []
+    for index, end in zip(indices, [*indices[1:], len(log)], strict=True):
+        current = log[index].entry
+        assert isinstance(current, Activation)
+        executions = [each.execution for each in _counted(log, index, end, rules)]
+        entries = [record.entry for record in log[index:end]]
+        verdicts = [entry for entry in entries if isinstance(entry, LaterVerdict)]
+        segments.append(Segment(current, executions, verdicts))
+    return segments
+
+
+def _entry_of(entry: Execution | Activation | LaterVerdict) -> Execution | LaterVerdict:
+    assert not isinstance(entry, Activation)
+    return entry
 
 
 def _interval(attempts: int, rules: Rules) -> timedelta:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of
+from schemas.later_verdict import LaterVerdict
 from tests.support.policy.generated_logs import HASH, START, TOOL
 from tests.support.policy.oracle import Entry
 
@@ -77,7 +78,7 @@ class Script:
         """Append the record at this index once more."""
         return self.append(self.log[index].entry, 0)
 
-    def append(self, entry: Execution | Activation, timestamp: float) -> "Script":
+    def append(self, entry: Execution | Activation | LaterVerdict, timestamp: float) -> "Script":
         timestamp_ms = -(-micros_of(at(timestamp)) // 1000)
         if self.log:
             timestamp_ms = max(timestamp_ms, self.log[-1].timestamp_ms)

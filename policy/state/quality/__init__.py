@@ -1,0 +1,1 @@
+"""What is counted of executions that succeed: how long, how dear, and how many were judged bad."""

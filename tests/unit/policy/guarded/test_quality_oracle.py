@@ -1,0 +1,69 @@
+"""The quality tests against the oracle, over generated logs in which few numbers condemn."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.rules import Rules
+from tests.support.cases import THOROUGH, cases
+from tests.support.policy.folding import (
+    assert_same_in_batches,
+    commands_of_product,
+    dumped,
+    note_counted_at_once,
+)
+from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.quality_logs import (
+    QUALITY_RULES,
+    quality_log_built_by,
+    quality_logs,
+    small_blocks,
+)
+
+pytestmark = pytest.mark.exhaustive
+
+LOGS_EACH = 150 if THOROUGH else 60
+
+
+@settings(
+    max_examples=cases(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(quality_logs(), st.integers(0, 1_000))
+def test_the_oracle_issues_the_same_commands_in_batches_of_any_length(
+    case: tuple[Rules, list[Entry]], seed: int
+) -> None:
+    rules, log = case
+    with small_blocks():
+        expected = commands_of(log, rules)
+        assert dumped(commands_of_product(log, rules)) == dumped(expected)
+        found = assert_same_in_batches(log, rules, Random(seed))
+        assert dumped(command for _, command in found) == dumped(expected)
+
+
+@pytest.mark.parametrize("which", range(len(QUALITY_RULES)))
+def test_they_agree_on_many_logs_and_each_test_condemns(
+    which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, at_once = QUALITY_RULES[which], note_counted_at_once(monkeypatch)
+    found: Counter[str] = Counter()
+    with small_blocks():
+        for seed in range(LOGS_EACH):
+            random = Random(f"quality/{which}/{seed}")
+            log = quality_log_built_by(random, rules)
+            expected = commands_of(log, rules)
+            assert dumped(commands_of_product(log, rules)) == dumped(expected), f"seed {seed}"
+            batches = assert_same_in_batches(log, rules, random)
+            assert dumped(command for _, command in batches) == dumped(expected)
+            found.update(f"{command.reason} {command.mode}" for command in expected)
+    if rules.policy == "guarded":
+        slower = "None" if "slower" in rules.enforce else "observe"
+        costlier = "None" if "costlier" in rules.enforce else "observe"
+        judged = "hold" if "judged_bad" in rules.hold else "None"
+        wanted = (f"slower {slower}", f"costlier {costlier}", f"judged_bad {judged}")
+        assert min(found[each] for each in wanted) >= 1, found
+        assert sum(at_once) > LOGS_EACH
