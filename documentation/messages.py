@@ -14,6 +14,7 @@ from documentation.source import attribute_docstrings
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Activation, Execution
+from schemas.later_verdict import LaterVerdict, verdict_id_of
 from schemas.message import Message
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 
@@ -37,6 +38,7 @@ def examples() -> tuple[Example, ...]:
     return (
         Example("tool-executions", _execution()),
         Example("tool-executions", _activation()),
+        Example("tool-executions", _verdict()),
         Example("tool-deployments", _deployment()),
         Example("deployment-outcomes", _deployment_outcome()),
         Example("tool-versions", _tool_version()),
@@ -117,12 +119,14 @@ _MEANINGS: Final = {
     "is_breaking_change": "Whether a change breaks callers.",
     "issued_at": "The time of the decision; of an automatic command in the time of the executions.",
     "issued_by": "Who decided: `detector`, `monitor`, or the name of a person.",
+    "judged_at": "The time of the verdict.",
     "kind": "Which kind of entry of the log it is.",
     "mode": "`hold`: the rollback waits for a person. `observe`: a dry run.",
     "offset": "The offset of the bad record.",
     "partition": "The partition of the bad record.",
     "previous_version_id": "The version that this one replaced when it was deployed.",
-    "reason": "The rule that held, `regression`, or `manual`.",
+    "reason": "The rule that held, the evidence that reached its limit (`regression`, `judged_bad`, "
+    "`slower`, `costlier`), or `manual`.",
     "rejected_at": "The time at which the record was rejected.",
     "session_id": "The session in which the tool was called.",
     "success": "Whether the execution succeeded.",
@@ -158,7 +162,21 @@ def _execution() -> Execution:
         error_type="TypeError",
         executed_at=_AT,
         duration_ms=1.5,
+        cost=0.002,
         session_id="engine-1",
+    )
+
+
+def _verdict() -> LaterVerdict:
+    return LaterVerdict(
+        verdict_id=verdict_id_of(_EXECUTION, "judge-1"),
+        execution_id=_EXECUTION,
+        tool_name="words",
+        version_id=2,
+        bad=True,
+        by="judge-1",
+        why="the last word is missing",
+        judged_at=_AT,
     )
 
 

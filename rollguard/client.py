@@ -24,6 +24,7 @@ from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
 from schemas.execution import Execution
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import storable
+from schemas.later_verdict import LaterVerdict, verdict_id_of
 from schemas.message import MAX_REQUEST_BYTES, Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
@@ -44,6 +45,7 @@ __all__ = [
     "EngineClient",
     "ErrorOrigin",
     "Execution",
+    "LaterVerdict",
     "Misconfigured",
     "Rejected",
     "Retryable",
@@ -116,6 +118,48 @@ class EngineClient:
         because each ``execution_id`` counts once.
         """
         await self._publish(self._topics.executions, executions)
+
+    async def judge(
+        self,
+        tool_name: str,
+        execution_id: UUID,
+        version_id: int,
+        *,
+        bad: bool,
+        by: str | None = None,
+        why: str | None = None,
+        verdict_id: UUID | None = None,
+        judged_at: datetime | None = None,
+    ) -> LaterVerdict:
+        """Publish what a judge says of an execution that has succeeded, and return it.
+
+        Args:
+            tool_name: The tool.
+            execution_id: The execution that is judged.
+            version_id: The version that was executed.
+            bad: Whether the result was wrong.
+            by: Who says so; by default the name of the user who runs this program.
+            why: The reason, in words.
+            verdict_id: By default it follows from the execution and from ``by``, so that what one
+                judge says twice counts once.
+            judged_at: The time, with an offset; by default now.
+        """
+        judge = by or login_name() or "unknown"
+        try:
+            verdict = LaterVerdict(
+                verdict_id=verdict_id or verdict_id_of(execution_id, judge),
+                execution_id=execution_id,
+                tool_name=tool_name,
+                version_id=version_id,
+                bad=bad,
+                by=judge,
+                why=why,
+                judged_at=judged_at or datetime.now(UTC),
+            )
+        except ValidationError as error:
+            raise Rejected(explain(error)) from error
+        await self._publish(self._topics.executions, [verdict])
+        return verdict
 
     async def publish_again(
         self, topic: str, key: bytes | None, value: bytes | None
@@ -270,7 +314,7 @@ class EngineClient:
         async for outcome in self._follow(topic, DeploymentOutcome, ready):
             yield outcome
 
-    async def _publish(self, topic: str, messages: Iterable[Execution]) -> None:
+    async def _publish(self, topic: str, messages: Iterable[Execution | LaterVerdict]) -> None:
         waiting = iter(messages)
         with kafka_errors(self._settings):
             while some := list(islice(waiting, _UNACKNOWLEDGED)):

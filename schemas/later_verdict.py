@@ -1,10 +1,20 @@
 """Later verdicts: what a judge says of an execution that has succeeded."""
 
-from typing import Literal
-from uuid import UUID
+from typing import Final, Literal
+from uuid import UUID, uuid5
 
 from schemas.fields import ErrorText, ShortLine, Time, ToolName, VersionId
 from schemas.message import Message
+
+_VERDICTS: Final = UUID("5d2b3d0e-7c1e-5f3a-8a37-1f1d9f0b6c42")
+
+
+def verdict_id_of(execution_id: UUID, by: str) -> UUID:
+    """Return the id of what one judge says of an execution: always the same.
+
+    So a judge who says it twice is heard once.
+    """
+    return uuid5(_VERDICTS, f"{execution_id}/{by}")
 
 
 class LaterVerdict(Message):

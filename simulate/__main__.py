@@ -12,6 +12,7 @@ from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate
 from simulate.worlds.outage import FEW_TOOLS, RATES, TOOLS, World, simulate_outages
+from simulate.worlds.quality import all_quality_scenarios, simulate_quality
 from simulate.worlds.scenarios import Scenario, all_scenarios
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "simulation.md"
@@ -58,7 +59,15 @@ def main(
         f"{repetitions:,} repetitions of each healthy scenario under `guarded`, {fewer:,} of all "
         f"else; seed {seed}."
     )
-    parts = list(parts_of(cells, how, outages, callers))
+    qualities = simulate_quality(
+        [
+            (scenario, repetitions if scenario.is_healthy else min(repetitions, OTHERS))
+            for scenario in all_quality_scenarios()
+        ],
+        seed,
+        processes,
+    )
+    parts = list(parts_of(cells, how, outages, callers, qualities))
     for part in parts:
         print_table(part.name, part.table)
         if part.promise:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
-from schemas.execution import Activation, read_log_entry
+from schemas.execution import Activation, Execution, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.fields import micros_of
+from schemas.later_verdict import LaterVerdict
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
@@ -63,7 +64,7 @@ class RecordValidator:
 
     def log_entry(
         self, record: Record, known: Container[bytes] = ()
-    ) -> ExecutionEntry | Activation:
+    ) -> ExecutionEntry | Activation | LaterVerdict:
         """Return an entry of `tool-executions`.
 
         ``known`` are keys that certainly belong to the record's partition. For these the partition
@@ -73,15 +74,24 @@ class RecordValidator:
         if entry is None:
             _require_whole(record)
             other = read_log_entry(record.value)
-            if isinstance(other, Activation):
-                self._require_partition(record, other.tool_name)
-                return self._signed_activation(record, other)
+            if not isinstance(other, Execution):
+                return self._other_entry(record, other)
             entry = ExecutionEntry.of(other)
         key = record.key
         if key not in known or key != entry.tool_name.encode():
             self._require_partition(record, entry.tool_name)
         if entry.executed_us - record.timestamp * 1000 > self._ahead_us:
             self._require_not_ahead(record, "executed_at", entry.executed_us)
+        return entry
+
+    def _other_entry(
+        self, record: Record, entry: Activation | LaterVerdict
+    ) -> Activation | LaterVerdict:
+        """Return an entry of the log that is no execution."""
+        self._require_partition(record, entry.tool_name)
+        if isinstance(entry, Activation):
+            return self._signed_activation(record, entry)
+        self._require_not_ahead(record, "judged_at", micros_of(entry.judged_at))
         return entry
 
     def deployment(self, record: Record) -> Deployment:

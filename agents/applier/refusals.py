@@ -6,9 +6,8 @@ from db.executions.queries import errors_of
 from db.postgres.pool import Connection
 from db.rollbacks.trust import TrustLoss, trust_losses
 from policy.decision.policies import policy_for
-from policy.decision.rule_texts import evidence_text, rule_text
-from policy.rollbacks.explanations import decided_by, shown_error
-from policy.weighing.evidence_summary import summary_of
+from policy.decision.rule_texts import rule_text
+from policy.rollbacks.explanations import decided_by, evidence_of, shown_error
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
 from schemas.explanation import MAX_ERRORS
 from schemas.rules import Rules
@@ -48,13 +47,12 @@ def rolled_back_of(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> Roll
 
     ``errors`` are the recorded errors of its executions, the newest first.
     """
-    evidence = summary_of(lost.details)
     return RolledBack(
         command_id=lost.command_id,
         tier=lost.tier,
         reason=lost.reason,
         rule=rule_text(lost.tier, lost.reason, rules),
-        evidence=None if evidence is None else evidence_text(evidence),
+        evidence=evidence_of(lost.details, lost.reason),
         from_version_id=lost.from_version_id,
         rolled_back_at=lost.applied_at,
         executions=decided_by(lost.details),

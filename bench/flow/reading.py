@@ -3,11 +3,12 @@
 The programs with which the detector is compared read by this, so that all use the same functions.
 """
 
-from schemas.execution import Activation, Execution, read_log_entry
+from policy.state.log import LogEntry
+from schemas.execution import Execution, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 
 
-def read_entry(value: bytes) -> ExecutionEntry | Activation:
+def read_entry(value: bytes) -> LogEntry:
     """Return an entry of `tool-executions`; raise Rejected, which says what is wrong."""
     execution = read_execution_entry(value)
     if execution is not None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from db.executions.verdicts import insert_verdicts
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection
@@ -14,13 +15,14 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.failures.kept_class import kept_class
 from schemas.fields import time_of
+from schemas.later_verdict import LaterVerdict
 from schemas.settings import KeepErrors
 
 _SQL: Final = blocks("executions/recording.sql")
 
 _COLUMNS: Final = (
     *("execution_id", "tool_name", "version_id", "success", "error", "error_type", "executed_at"),
-    *("duration_ms", "session_id", "caller", "input_hash", "log_offset"),
+    *("duration_ms", "session_id", "caller", "input_hash", "cost", "log_offset"),
     *("error_origin", "stated_origin"),
 )
 
@@ -29,7 +31,7 @@ class LogEntry(NamedTuple):
     """An entry of a partition and its offset."""
 
     offset: int
-    entry: ExecutionEntry | Activation
+    entry: ExecutionEntry | Activation | LaterVerdict
     origin: ErrorOrigin | None = None
     """Whose failure it is, as the settings read it; None for anything but a failure."""
 
@@ -86,7 +88,8 @@ async def record(
     tool: it is neither stored nor counted again. An execution without a version belongs to the one
     that is current at its position in the log. Raises Retryable, also if another recorder has moved
     the offset of this partition meanwhile or has stored one of the ids: the next try finds it.
-    With ``keep_errors`` ``class``, only the classes of errors are stored.
+    With ``keep_errors`` ``class``, only the classes of errors are stored, and of later verdicts not
+    why they were given.
     """
     if not all(start <= each.offset < end for each in entries):
         raise ValueError(f"an offset is not in [{start}, {end})")
@@ -99,8 +102,18 @@ async def record(
         executions = await _attribute(conn, [each for each in entries if each.offset >= done])
         new = await _not_stored(conn, executions)
         await _insert(conn, new, keep_errors)
+        await insert_verdicts(conn, _verdicts_in(entries, done), keep_errors)
         await _count(conn, _added(new))
         return len(new)
+
+
+def _verdicts_in(entries: Iterable[LogEntry], since: int) -> list[tuple[int, LaterVerdict]]:
+    """Return the verdicts from this offset on, each with its own."""
+    return [
+        (offset, entry)
+        for offset, entry in entries
+        if offset >= since and isinstance(entry, LaterVerdict)
+    ]
 
 
 async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[AttributedExecution]:
@@ -114,6 +127,8 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
         if isinstance(entry, ExecutionEntry):
             version_id = entry.version_id or (known.version_id if known else None)
             executions.append(AttributedExecution(offset, entry, version_id, origin))
+        elif isinstance(entry, LaterVerdict):
+            continue
         elif entry.adopts or known is None or known.activation < entry.activation:
             current[tool] = _Current(entry.version_id, entry.activation)
             activated.add(tool)
@@ -203,6 +218,7 @@ def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[obje
         execution.session_id,
         execution.caller,
         execution.input_hash,
+        execution.cost,
         offset,
         None if execution.success else origin or "tool",
         None if execution.success else execution.error_origin,

@@ -5,10 +5,17 @@ from decimal import Decimal
 from typing import Final
 
 from policy.weighing.evidence_summary import EvidenceSummary
+from policy.weighing.quality_summary import QualitySummary
 from schemas.outages import OutageRules
 from schemas.rollback import Reason, Tier
 from schemas.rules import Rules
 
+_EVIDENCE: Final[dict[Reason, str]] = {
+    "regression": "the evidence against the version reached its limit, and no other rule held",
+    "judged_bad": "the evidence of later verdicts against the version reached its limit",
+    "slower": "the evidence that the version is slower reached its limit",
+    "costlier": "the evidence that the version costs more reached its limit",
+}
 _RECENT: Final = ("ring_size", "recent_window_s")
 _THRESHOLDS: Final[Mapping[tuple[Tier, Reason] | Reason, Sequence[str]]] = {
     "consecutive_failures": ("consecutive_failures", *_RECENT),
@@ -26,7 +33,14 @@ _OF_EVIDENCE: Final = (
     *("alpha", "signature_alpha", "false_alarm_executions", "assumed_success_rate"),
     *("assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
 )
-"""The settings of the tests of policy `guarded`."""
+"""The settings of the tests of failures under policy `guarded`."""
+_OF_MEASURED: Final = ("slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s")
+_OF_QUALITY: Final[Mapping[Reason, Sequence[str]]] = {
+    "judged_bad": ("judged_bad_alpha",),
+    "slower": _OF_MEASURED,
+    "costlier": _OF_MEASURED,
+}
+"""The settings of each quality test."""
 _OF_OUTAGE: Final = ("outage_tools", "outage_share", "outage_window_s", "doubt_s")
 """The settings by which the applier tells an outage."""
 
@@ -55,8 +69,8 @@ def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
                 f"{rules.fast_window_s} s, and more than "
                 f"{_percent(rules.high_failure_rate)} % failed"
             )
-        case _, "regression":
-            return "the evidence against the version reached its limit, and no other rule held"
+        case _, "regression" | "judged_bad" | "slower" | "costlier":
+            return _EVIDENCE[reason]
         case _:
             return (
                 f"at least {rules.standard_executions} executions in the last "
@@ -67,10 +81,10 @@ def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
 
 def thresholds_of(tier: Tier, reason: Reason, rules: Rules) -> Mapping[str, int | float]:
     """Return the settings by which a rule or a test decides, with their values, by name."""
-    names = _THRESHOLDS.get((tier, reason)) or _THRESHOLDS.get(reason, ())
-    values = {name: getattr(rules, name) for name in names}
+    names = [*(_THRESHOLDS.get((tier, reason)) or _THRESHOLDS.get(reason, ()))]
     if rules.policy == "guarded":
-        values |= {name: getattr(rules, name) for name in _OF_EVIDENCE}
+        names += _OF_QUALITY.get(reason, _OF_EVIDENCE)
+    values = {name: getattr(rules, name) for name in names}
     return {name: float(v) if isinstance(v, Decimal) else v for name, v in values.items()}
 
 
@@ -117,6 +131,22 @@ def evidence_text(summary: EvidenceSummary) -> str:
         weight = f"far fewer lately: {odds} where {limit} is a break"
     were = "were" if summary.test == "signature" else "was"
     return f"{expected}, {found} {were} seen{', ' if summary.test == 'break' else ': '}{weight}"
+
+
+def quality_text(reason: Reason, summary: QualitySummary) -> str:
+    """Return what a quality test says of a version in words."""
+    seen, before = summary.seen, summary.baseline
+    what = "bad verdicts"
+    if summary.threshold is not None:
+        unit, verb = (" ms", "took") if reason == "slower" else ("", "cost")
+        what = f"executions that {verb} {summary.threshold:.4g}{unit} or more"
+    if before is None or summary.expected_share is None or summary.confidence is None:
+        return f"{seen.found} of {seen.asked} {what} were seen"
+    return (
+        f"a share of at most {summary.expected_share:.2g} of {what} was expected "
+        f"({before.found} of {before.asked}, {summary.confidence * 100:g} %), {seen.found} of {seen.asked} were seen: "
+        f"{_number(summary.odds or 0)} to 1 against"
+    )
 
 
 def _number(value: float) -> str:

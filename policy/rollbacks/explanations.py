@@ -10,14 +10,16 @@ from policy.decision.rule_texts import (
     evidence_text,
     outage_text,
     outage_thresholds,
+    quality_text,
     rule_text,
     thresholds_of,
 )
 from policy.weighing.evidence_summary import summary_of
+from policy.weighing.quality_summary import quality_summary_of
 from schemas.explanation import MAX_ERROR_CHARACTERS, MAX_ERRORS, Explanation, SeenError
 from schemas.fields import uuid_of
 from schemas.outages import OutageRules
-from schemas.rollback import RollbackCommand
+from schemas.rollback import Reason, RollbackCommand
 from schemas.rules import Rules
 
 _MOST_IDS: Final = 100
@@ -42,7 +44,6 @@ def explanation_of(
     """
     if command.tier == "manual":
         return None
-    summary = summary_of(command.details)
     rule = rule_text(command.tier, command.reason, rules)
     thresholds = dict(thresholds_of(command.tier, command.reason, rules))
     if outage is not None:
@@ -50,7 +51,7 @@ def explanation_of(
         thresholds |= outage_thresholds(outage)
     return Explanation(
         rule=rule,
-        evidence=None if summary is None else evidence_text(summary),
+        evidence=evidence_of(command.details, command.reason),
         thresholds=thresholds,
         executions=_count(command.details.get("executions")),
         failures=_count(command.details.get("failures")),
@@ -58,6 +59,18 @@ def explanation_of(
         breaking_changes=_that_fit(breaking_changes),
         decided_by=decided_by(command.details),
     )
+
+
+def evidence_of(details: Mapping[str, Any], reason: Reason) -> str | None:
+    """Return what policy `guarded` compared, in words: the test that decided for this reason.
+
+    None if the details have no evidence.
+    """
+    quality = quality_summary_of(details, reason)
+    if quality is not None:
+        return quality_text(reason, quality)
+    summary = summary_of(details)
+    return None if summary is None else evidence_text(summary)
 
 
 def decided_by(details: Mapping[str, Any]) -> list[UUID]:

@@ -1,6 +1,6 @@
 """The quality tests as ``details.quality`` of a command and a health answer show them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +38,18 @@ class QualitySummary(msgspec.Struct, frozen=True):
 def quality_details(tests: Iterable[QualityTest]) -> dict[str, Any]:
     """Return each test by its reason, as dicts."""
     return {test.reason: msgspec.to_builtins(_summary(test)) for test in tests}
+
+
+def quality_summary_of(details: Mapping[str, Any], reason: str) -> QualitySummary | None:
+    """Return the quality test with this reason in the ``details`` of a command.
+
+    None if there is none, or if it cannot be read: whoever issues a command may write anything.
+    """
+    tests = details.get("quality")
+    try:
+        return msgspec.convert(tests[reason], QualitySummary) if isinstance(tests, dict) else None
+    except (KeyError, msgspec.ValidationError, OverflowError):
+        return None
 
 
 def _summary(test: QualityTest) -> QualitySummary:

@@ -5,6 +5,7 @@ from itertools import islice
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
+from policy.state.log import LogEntry
 from rollguard.backtest_sources.log_entries import (
     BacktestFilter,
     completed,
@@ -13,7 +14,7 @@ from rollguard.backtest_sources.log_entries import (
 )
 from rollguard.operations.records import BadLine
 from schemas.errors import Rejected
-from schemas.execution import Activation, read_log_entry
+from schemas.execution import Activation, Execution, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.fields import micros_of
 from schemas.settings import Settings
@@ -49,17 +50,17 @@ async def from_lines(
         yield found
 
 
-def _entry(line: bytes) -> ExecutionEntry | Activation | None:
+def _entry(line: bytes) -> LogEntry | None:
     if not line.strip():
         return None
     execution = read_execution_entry(line)
     if execution is not None:
         return execution
     entry = read_log_entry(line)
-    return entry if isinstance(entry, Activation) else ExecutionEntry.of(entry)
+    return ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
 
 
-def _wants(wanted: BacktestFilter, entry: ExecutionEntry | Activation) -> bool:
+def _wants(wanted: BacktestFilter, entry: LogEntry) -> bool:
     if not wanted.wants_tool(entry.tool_name):
         return False
     if wanted.until is not None and own_time_ms(entry) > micros_of(wanted.until) // 1000:
@@ -67,5 +68,5 @@ def _wants(wanted: BacktestFilter, entry: ExecutionEntry | Activation) -> bool:
     return (
         wanted.since is None
         or isinstance(entry, Activation)
-        or entry.executed_us >= micros_of(wanted.since)
+        or own_time_ms(entry) >= micros_of(wanted.since) / 1000
     )

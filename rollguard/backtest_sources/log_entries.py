@@ -6,9 +6,11 @@ from datetime import datetime
 
 from policy.backtest.derived_activations import DerivedActivations
 from policy.backtest.trials import Recorded
+from policy.state.log import LogEntry
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
+from schemas.later_verdict import LaterVerdict
 from streams.partitions import partition_of
 
 
@@ -32,7 +34,7 @@ def completed(
     derived: DerivedActivations,
     partition: int,
     timestamp_ms: int,
-    entry: ExecutionEntry | Activation,
+    entry: LogEntry,
 ) -> Iterator[Recorded]:
     """Yield the entry; before it, the activation that has to be derived, if there is one."""
     if isinstance(entry, ExecutionEntry):
@@ -40,16 +42,18 @@ def completed(
         if activation is not None:
             yield Recorded(partition, timestamp_ms, activation)
         yield Recorded(partition, timestamp_ms, entry)
+    elif isinstance(entry, LaterVerdict):
+        yield Recorded(partition, timestamp_ms, entry)
     elif (activation := derived.instead_of(entry)) is not None:
         yield Recorded(partition, timestamp_ms, activation)
 
 
-def own_time_ms(entry: ExecutionEntry | Activation) -> int:
+def own_time_ms(entry: LogEntry) -> int:
     """Return in ms the time of an entry whose Kafka timestamp is not known."""
-    at_us = (
-        entry.executed_us if isinstance(entry, ExecutionEntry) else micros_of(entry.activated_at)
-    )
-    return at_us // 1000
+    if isinstance(entry, ExecutionEntry):
+        return entry.executed_us // 1000
+    at = entry.activated_at if isinstance(entry, Activation) else entry.judged_at
+    return micros_of(at) // 1000
 
 
 def own_partition(tool_name: str, partitions: int) -> int:

@@ -37,6 +37,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "status": overview.status,
     "deploy": versions.deploy,
     "record": records.record,
+    "verdict": records.verdict,
     "current": versions.current,
     "history": versions.history,
     "show": versions.show,

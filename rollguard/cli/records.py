@@ -1,8 +1,9 @@
-"""The verbs about executions: record, prune and erase."""
+"""The verbs about executions: record, verdict, prune and erase."""
 
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
+from uuid import UUID
 
 import typer
 
@@ -34,6 +35,7 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
         ),
     ] = None,
     duration_ms: Annotated[float | None, typer.Option(help="How long it took.")] = None,
+    cost: Annotated[float | None, typer.Option(min=0, help="What it cost, in any unit.")] = None,
     session_id: Annotated[str | None, typer.Option(help="The session that it ran in.")] = None,
     caller: Annotated[str | None, typer.Option(help="Who called the tool.")] = None,
     input_hash: Annotated[str | None, typer.Option(help="A hash of the call's input.")] = None,
@@ -72,12 +74,47 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
         version_id=ran,
         error_origin=origin,
         duration_ms=duration_ms,
+        cost=cost,
         session_id=session_id,
         caller=caller,
         input_hash=input_hash,
     )
     run(records.record(in_force, execution), f"Kafka to acknowledge {execution.execution_id}")
     show_recorded(records.Recorded([execution.execution_id]), as_json, version)
+
+
+def verdict(
+    tool: Annotated[str, typer.Argument(help="The tool's name.")],
+    execution_id: Annotated[UUID, typer.Argument(help="The execution that is judged.")],
+    bad: Annotated[
+        bool | None, typer.Option("--bad/--good", help="Whether its result was wrong.")
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason, in words.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so; by default you.")] = None,
+    version_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The version that ran: its id (7), or its number (v2); by default the one that "
+            "Postgres has for the execution.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say that the result of an execution that succeeded was bad, or that it was good."""
+    from rollguard.cli.show.records import show_verdict
+    from rollguard.operations import verdicts, versions
+
+    if bad is None:
+        raise typer.BadParameter("give either --bad or --good")
+    in_force = settings()
+    if version_id is None:
+        ran = run(verdicts.version_of(in_force, tool, execution_id), "Postgres")
+    else:
+        name = version_name_of(version_id)
+        ran = run(versions.version_id_of(in_force, tool, name), "Postgres")
+    judging = verdicts.judge(in_force, tool, execution_id, ran, bad=bad, by=by, why=why)
+    show_verdict(run(judging, f"Kafka to acknowledge the verdict on {execution_id}"), as_json)
 
 
 def _record_lines(in_force: "Settings", file: BinaryIO) -> "Recorded":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from db.executions.queries import executions_by_id
+from db.executions.verdicts import verdict_is_recorded
 from db.postgres.pool import Connection
 from db.replays import Replay, changed_at, replays
 from db.rollbacks.records import rollback_of
@@ -15,6 +16,7 @@ from schemas.deployment import Deployment
 from schemas.errors import Rejected, Unverified
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.partitions import partition_of
@@ -23,7 +25,7 @@ from streams.topic_reader import open_reader
 from streams.topics import Topics
 from streams.unpacking.batches import Headers
 
-ReplayedMessage = ExecutionEntry | Activation | Deployment | RollbackCommand
+ReplayedMessage = ExecutionEntry | Activation | LaterVerdict | Deployment | RollbackCommand
 
 
 @dataclass
@@ -128,6 +130,10 @@ async def require_effect(conn: Connection, record: BadRecord, message: ReplayedM
     if isinstance(message, ExecutionEntry):
         if await executions_by_id(conn, message.tool_name, [message.execution_id]):
             raise Rejected(f"the execution {message.execution_id} is recorded already")
+        return
+    if isinstance(message, LaterVerdict):
+        if await verdict_is_recorded(conn, message.tool_name, message.verdict_id):
+            raise Rejected(f"the verdict {message.verdict_id} is recorded already")
         return
     if isinstance(message, Deployment):
         outcome = await outcome_of(conn, message.tool_name, message.deployment_id)

@@ -16,8 +16,8 @@ from db.rollbacks.records import (
     rollbacks,
 )
 from db.versions.reading import version
-from policy.decision.rule_texts import evidence_text, rule_text
-from policy.weighing.evidence_summary import summary_of
+from policy.decision.rule_texts import rule_text
+from policy.rollbacks.explanations import evidence_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from schemas.errors import Rejected
@@ -127,9 +127,8 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         executions = await executions_by_id(conn, command.tool_name, known)
         failures = await _failures_of(conn, command)
     recorded = {str(each.execution_id) for each in executions}
-    summary = summary_of(command.details)
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
-    evidence = None if summary is None else evidence_text(summary)
+    evidence = evidence_of(command.details, command.reason)
     if command.explanation is not None:
         rule, evidence = command.explanation.rule, command.explanation.evidence
     return RollbackExplanation(

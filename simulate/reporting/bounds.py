@@ -5,9 +5,10 @@ from typing import Final
 
 from schemas.rules import Rules
 from simulate.worlds.cells import Cell, of_part
+from simulate.worlds.quality import QualityCell
 from simulate.worlds.scenarios import Scenario
 
-PROMISED: Final = {"healthy": 0.01, "bursts": 0.03}
+PROMISED: Final = {"healthy": 0.01, "bursts": 0.03, "quality": 0.01}
 """The share of healthy versions that is rolled back, at most, by part."""
 _ASSUMED: Final = Rules().assumed_success_rate
 
@@ -44,10 +45,20 @@ def shows(cells: Sequence[Cell], part: str) -> bool:
 def promise_text(cells: Sequence[Cell], part: str) -> str:
     """Return a sentence with the promise and the interval that is nearest to breaking it."""
     nearest = worst(cells, part)
-    shown = "" if shows(cells, part) else "; so few repetitions do not show it"
+    return _promise(part, nearest.bounds[1], nearest.scenario.name)
+
+
+def quality_promise_text(cells: Sequence[QualityCell]) -> str:
+    """Return the same sentence for all tests together, of failures and of quality."""
+    healthy = (cell for cell in cells if cell.scenario.is_healthy)
+    nearest = max(healthy, key=lambda cell: cell.bounds[1])
+    return _promise("quality", nearest.bounds[1], nearest.scenario.name)
+
+
+def _promise(part: str, highest: float, name: str) -> str:
+    shown = "" if highest < PROMISED[part] else "; so few repetitions do not show it"
     return (
         f"`guarded` promises to roll back at most {100 * PROMISED[part]:g} % of healthy "
         f"versions{shown}. "
-        f"The highest end of an interval is {100 * nearest.bounds[1]:.2f} % "
-        f"({nearest.scenario.name})."
+        f"The highest end of an interval is {100 * highest:.2f} % ({name})."
     )

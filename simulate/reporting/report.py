@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from documentation.tables import TableCell, section
 from simulate.reporting import tables
-from simulate.reporting.bounds import PROMISED, promise_text
+from simulate.reporting.bounds import PROMISED, promise_text, quality_promise_text
 from simulate.reporting.plots import PLOTS, plots
-from simulate.worlds import caller, outage
+from simulate.worlds import caller, outage, quality
 from simulate.worlds.cells import Cell
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
 
@@ -78,6 +78,17 @@ ABOUT: Final = {
         {caller.CALLERS} callers. One more caller repeats a call that fails: {caller.REPEATED}
         times, once a second. The table shows the percentage of versions that are rolled back,
         without that caller and with it.""",
+    "quality": f"""All tests of `guarded` look at each version together: those of failures and the
+        quality tests, with `slower` and `costlier` enforced. Each success says how long it took
+        and what it cost, and is judged later. Durations are lognormal, and the 95 % quantile is 1.9
+        medians; {100 * quality.BAD:g} % of the verdicts are bad. A version is watched for
+        {quality.HEALTHY} executions. '50 % slower' takes 1.5 times as long in its median. A
+        healthy version whose load has a day's rhythm takes 1.3 times as long as on average at its
+        peak, and 0.7 times in its quietest hour; the version is replaced at any hour. 'Slow ones in
+        runs' means that the logarithm of a duration resembles the one before (correlation 0.6). The
+        table shows the percentage of versions that are condemned, and for worse versions the median
+        number of executions until then, of which the first
+        {quality.WARM_UP} are not compared because the version may have to warm up.""",
 }
 
 
@@ -101,6 +112,7 @@ def parts_of(
     how: str,
     outages: Mapping[tuple[outage.World, str], outage.Runs],
     callers: Mapping[tuple[float, str], caller.Noise],
+    qualities: Sequence[quality.QualityCell],
 ) -> Iterator[Part]:
     """Yield all parts, in the order of the document."""
     for name in dict.fromkeys(cell.scenario.part for cell in cells):
@@ -113,6 +125,17 @@ def parts_of(
         yield Part(name, f"{runs:,} runs for each success rate.", table)
     versions = next(iter(callers.values())).repetitions
     yield Part("caller", f"{versions:,} versions for each rate.", tables.of_callers(callers))
+    yield quality_part(qualities)
+
+
+def quality_part(cells: Sequence[quality.QualityCell]) -> Part:
+    """Return the part about the quality tests."""
+    healthy, worse = (
+        [len(cell.condemned) for cell in cells if cell.scenario.is_healthy is is_healthy]
+        for is_healthy in (True, False)
+    )
+    how = f"At least {min(healthy):,} versions that are healthy, and {min(worse):,} that are worse."
+    return Part("quality", how, tables.of_quality(cells), quality_promise_text(cells))
 
 
 def document(parts: Sequence[Part]) -> str:

@@ -8,6 +8,7 @@ from policy.statistics.intervals import wilson
 from simulate.worlds.caller import REPEATED, Noise
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.outage import Runs, World
+from simulate.worlds.quality import QualityCell
 
 
 def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
@@ -28,6 +29,19 @@ def of_cells(cells: Sequence[Cell], part: str) -> list[TableCell]:
             early = sum(cell.too_early for cell in known)
             all_of_them = share(early, sum(cell.repetitions for cell in known))
             table.append(TableCell("all with a baseline version", decider, all_of_them))
+    return table
+
+
+def of_quality(cells: Sequence[QualityCell]) -> list[TableCell]:
+    """Return the table of the quality tests."""
+    table = []
+    for cell in cells:
+        condemned, middle = share(cell.found, len(cell.condemned)), cell.median
+        shown = "" if cell.scenario.is_healthy else "never" if middle == inf else f"{middle:,.0f}"
+        table += [
+            TableCell(cell.scenario.name, "condemned, %", condemned),
+            TableCell(cell.scenario.name, "median", shown),
+        ]
     return table
 
 

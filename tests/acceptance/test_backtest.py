@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.execution import Activation, read_log_entry
+from schemas.execution import Activation, Execution, read_log_entry
 from schemas.fields import format_time
 from tests.support.command_line import rollguard
 from tests.support.messages import execution
@@ -122,8 +122,7 @@ async def check_parts_of_the_log(
     later = [
         value
         for value in log
-        if not isinstance(entry := read_log_entry(value), Activation)
-        and entry.executed_at >= between
+        if isinstance(entry := read_log_entry(value), Execution) and entry.executed_at >= between
     ]
     for words in (since, ("--topic", *since)):
         found = await backtest(env, *words)

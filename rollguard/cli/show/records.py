@@ -1,4 +1,4 @@
-"""The output of ``record``, ``prune`` and ``erase``."""
+"""The output of ``record``, ``verdict``, ``prune`` and ``erase``."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from rollguard.operations.prune import Pruned
 from rollguard.operations.records import BadLine, Recorded
 from rollguard.printing import print_json, print_line, print_note
 from rollguard.value_texts import time_text
+from schemas.later_verdict import LaterVerdict
 
 
 def show_recorded(done: Recorded, as_json: bool, version: str | None = None) -> None:
@@ -26,6 +27,15 @@ def show_recorded(done: Recorded, as_json: bool, version: str | None = None) -> 
         print_line(f"published {done.published[0]}{of_version}")
     else:
         print_line(f"published {len(done.published)} executions")
+
+
+def show_verdict(verdict: LaterVerdict, as_json: bool) -> None:
+    """Print which verdict was published."""
+    if as_json:
+        print_json(verdict.model_dump(mode="json"))
+        return
+    said = "bad" if verdict.bad else "good"
+    print_line(f"published {verdict.verdict_id}: {verdict.execution_id} was {said}")
 
 
 def show_bad_line(line: BadLine) -> None:

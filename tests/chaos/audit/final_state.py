@@ -15,6 +15,7 @@ from yarl import URL
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, Execution, read_log_entry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from tests.chaos.attack.forgeries import FORGED, POISON, UNANSWERED
@@ -85,7 +86,8 @@ async def read_final_state(
     state = FinalState(settings)
     for record in await _good_records(state, "tool-executions"):
         entry = read_log_entry(record.value)
-        state.logs[entry.tool_name].append((record, entry))
+        if not isinstance(entry, LaterVerdict):
+            state.logs[entry.tool_name].append((record, entry))
     for record in await _good_records(state, "tool-deployments"):
         state.deployments.append((record, Deployment.from_bytes(record.value)))
     for record in await _good_records(state, "rollback-commands"):

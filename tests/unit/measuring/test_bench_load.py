@@ -8,6 +8,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from bench.flow.load import Batches, Load, Tools, chosen
 from schemas.execution import Activation, Execution, read_log_entry
+from schemas.later_verdict import LaterVerdict
 from streams.partitions import partition_of
 
 PARTITIONS = 4
@@ -22,7 +23,7 @@ class Producer:
         return BatchBuilder(2_000, 0)
 
 
-def read(batches: Batches) -> list[Execution | Activation]:
+def read(batches: Batches) -> list[Execution | Activation | LaterVerdict]:
     found = []
     for partition, each in batches.items():
         for batch in each:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
 from schemas.rules import Rules
 from tests.chaos.audit.model import ToolModel
@@ -18,7 +19,11 @@ pytestmark = pytest.mark.exhaustive
 
 def modelled(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
     model = ToolModel(rules)
-    found = (model.read(each.offset, each.timestamp_ms, each.entry) for each in log)
+    found = (
+        model.read(each.offset, each.timestamp_ms, each.entry)
+        for each in log
+        if not isinstance(each.entry, LaterVerdict)
+    )
     return [command for command in found if command is not None]
 
 

@@ -23,6 +23,14 @@ from simulate.worlds.draws import SIGNATURE_ERROR, Phase, outcomes, steady
 from simulate.worlds.fleet import rolled_back_in_fleet
 from simulate.worlds.histories import Call, History, log_of, times_between, times_until
 from simulate.worlds.outage import FEW_TOOLS, TOOLS, OneRun, Runs, World, simulate_outages
+from simulate.worlds.quality import (
+    Durations,
+    QualityCell,
+    QualityScenario,
+    all_quality_scenarios,
+    condemned_at,
+    simulate_quality,
+)
 from simulate.worlds.scenarios import (
     Scenario,
     all_scenarios,
@@ -190,6 +198,44 @@ def test_guarded_hears_a_noisy_caller_once() -> None:
     assert found[0.95, "consecutive"].without < 8
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("50 % slower, 500 before", 60),
+        ("twice as slow, 500 before", 35),
+        ("ten times as slow, 500 before", 40),
+        ("2% to 30 % judged bad, 500 before", 14),  # 12 with more repetitions
+    ],
+)
+def test_the_quality_tests_find_what_is_slow_or_judged_bad(name: str, most: int) -> None:
+    [scenario] = [each for each in all_quality_scenarios() if each.name == name]
+    [cell] = simulate_quality([(scenario, 60)], SEED, 1)
+    assert cell.found >= 57
+    assert cell.median <= most
+
+
+@pytest.mark.parametrize("durations", ["lognormal", "pareto", "runs"])
+def test_the_quality_tests_leave_healthy_versions_alone(durations: str) -> None:
+    scenario = QualityScenario(durations, Durations(durations), 0.99)
+    [cell] = simulate_quality([(scenario, 60)], SEED, 1)
+    assert cell.found <= 1
+
+
+def test_a_quality_scenario_is_the_same_with_the_same_seed() -> None:
+    scenario = all_quality_scenarios()[-1]
+    assert condemned_at((scenario, "1/0")) == condemned_at((scenario, "1/0"))
+
+
+@pytest.mark.parametrize(
+    ("row", "most"), [("50 % slower, 500 before", 60), ("2% to 30 % judged bad, 500 before", 12)]
+)
+def test_the_document_that_is_kept_has_the_quality_tests_as_quick_as_they_are_to_be(
+    row: str, most: int
+) -> None:
+    [shown] = re.findall(rf"^\| {row} \| [^|]+ \| (\d+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert int(shown) <= most
+
+
 def history(tool: str, life: str) -> History:
     """Return 100 good executions of the baseline version, then these: + succeeds, - fails.
 
@@ -278,6 +324,8 @@ def test_the_document_that_is_kept_shows_what_is_promised() -> None:
     assert document.count("`guarded` promises to roll back at most ") == len(PROMISED)
     assert all(f"## {part} " in document for part in ABOUT)
     assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
+    assert all(f"| {scenario.name} |" in document for scenario in all_quality_scenarios())
+    assert "; so few repetitions do not show it" not in document
 
 
 @pytest.mark.parametrize(
@@ -331,13 +379,15 @@ def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_pat
         for decider in DECIDERS
     }
     callers = {(0.95, decider): Noise(3, 1, 100) for decider in DECIDERS}
-    parts = list(parts_of(cells, "3 repetitions.", outages, callers))
+    qualities = [QualityCell(each, (None, 9, None)) for each in all_quality_scenarios()]
+    parts = list(parts_of(cells, "3 repetitions.", outages, callers, qualities))
     write(tmp_path / "simulation.md", parts, cells)
     document = (tmp_path / "simulation.md").read_text()
     assert all(f"| {scenario.name} |" in document for scenario in scenarios)
     assert [part.name for part in parts] == list(ABOUT)
     assert "| 0.9: seconds until the broken tool is back | 7 (7) |" in document
     assert "| 10 tools, 0.9: the same without an outage | 15 (15) |" in document
+    assert all(f"| {each.name} | 33 (6.1–79) | " in document for each in all_quality_scenarios())
     assert "| 0.95, one call fails 20 times | 3.0 (1.0–8.5) |" in document
     plots = list((tmp_path / "simulation").iterdir())
     assert len(plots) == 3

@@ -33,6 +33,7 @@ class TestRecord:
             session_id="s",
             caller="c",
             input_hash="i",
+            cost=0.25,
         )
         named = execution(version_id=second, success=False, error="x", error_type="a.KeyError")
         good = [execution(version_id=second) for _ in range(2)]
@@ -56,6 +57,7 @@ class TestRecord:
             "caller": "c",
             "input_hash": "i",
             "log_offset": 0,
+            "cost": 0.25,
             "erased_at": None,
             "error_origin": "tool",
             "stated_origin": None,

@@ -10,6 +10,7 @@ import pytest
 from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch
 from schemas.execution import Activation
+from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 from tests.support.cases import THOROUGH
 from tests.support.policy.partition_logs import Record, random_log
@@ -129,6 +130,8 @@ class SlowWatch:
             self.seen.append((self.now_ms, tool, "new", "applier"))
             return False
         if tool not in self.activated:
+            return False
+        if isinstance(entry, LaterVerdict):
             return False
         producer = entry.session_id or ""
         self.seen.append((self.now_ms, tool, "good" if entry.success else "failed", producer))

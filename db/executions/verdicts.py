@@ -1,0 +1,67 @@
+"""Later verdicts on executions: each is stored once within its tool."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from db.postgres.errors import postgres_errors
+from db.postgres.pool import Connection
+from db.postgres.sql import blocks
+from schemas.later_verdict import LaterVerdict
+from schemas.settings import KeepErrors
+
+_SQL: Final = blocks("executions/verdicts.sql")
+
+
+class JudgedExecutions(NamedTuple):
+    """How many verdicts there are on a version, and how many of them say that it was bad."""
+
+    judged: int
+    bad: int
+
+
+async def insert_verdicts(
+    conn: Connection,
+    verdicts: Sequence[tuple[int, LaterVerdict]],
+    keep_errors: KeepErrors = "text",
+) -> None:
+    """Store verdicts, each with its offset; those whose id is stored already are skipped.
+
+    They are stored in the order of their keys, so that two recorders do not wait for each other in
+    a circle. Of two with the same id the first counts. With ``keep_errors`` ``class`` it is not
+    stored why they were given.
+    """
+    first: dict[tuple[str, int], tuple[int, LaterVerdict]] = {}
+    for offset, verdict in verdicts:
+        first.setdefault((verdict.tool_name, verdict.verdict_id.int), (offset, verdict))
+    if first:
+        rows = [_row(*first[key], keep_errors) for key in sorted(first)]
+        with postgres_errors():
+            await conn.executemany(_SQL["insert"], rows)
+
+
+def _row(offset: int, verdict: LaterVerdict, keep_errors: KeepErrors) -> tuple[object, ...]:
+    return (
+        verdict.tool_name,
+        verdict.verdict_id,
+        verdict.execution_id,
+        verdict.version_id,
+        verdict.bad,
+        verdict.by,
+        verdict.why if keep_errors == "text" else None,
+        verdict.judged_at,
+        offset,
+    )
+
+
+async def verdicts_on(conn: Connection, tool_name: str, version_id: int) -> JudgedExecutions:
+    """Return how many verdicts there are on a version of a tool."""
+    with postgres_errors():
+        row = await conn.fetchrow(_SQL["of_version"], tool_name, version_id)
+    return JudgedExecutions(row["judged"], row["bad"]) if row else JudgedExecutions(0, 0)
+
+
+async def verdict_is_recorded(conn: Connection, tool_name: str, verdict_id: UUID) -> bool:
+    """Return whether a verdict of a tool is stored."""
+    with postgres_errors():
+        return bool(await conn.fetchval(_SQL["is_recorded"], tool_name, verdict_id))

@@ -1,0 +1,82 @@
+"""Later verdicts are stored once within their tool, whether or not their execution is known."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from db.executions.recording import LogEntry, record
+from db.executions.verdicts import verdict_is_recorded, verdicts_on
+from db.postgres.pool import Connection
+from schemas.later_verdict import LaterVerdict, verdict_id_of
+from tests.support.stored import NOW, TOPIC, deploy_all, entry
+
+
+def verdict(**fields: Any) -> LaterVerdict:
+    values = {
+        "verdict_id": uuid4(),
+        "execution_id": uuid4(),
+        "tool_name": "parser",
+        "version_id": 1,
+        "bad": True,
+        "by": "judge",
+        "why": "wrong",
+        "judged_at": NOW,
+    }
+    return LaterVerdict.model_validate(values | fields)
+
+
+async def record_from(conn: Connection, start: int, *verdicts: LaterVerdict) -> int:
+    entries = [LogEntry(start + index, each) for index, each in enumerate(verdicts)]
+    return await record(conn, TOPIC, 0, start, start + len(entries), entries)
+
+
+async def test_a_verdict_is_stored_as_it_was_given(conn: Connection) -> None:
+    (version,) = await deploy_all(conn, "one")
+    given = verdict(version_id=version, why="x\0y")
+    assert await record_from(conn, 0, given) == 0
+    row = await conn.fetchrow("select * from later_verdicts")
+    assert row is not None
+    assert dict(row) == {
+        "tool_name": "parser",
+        "verdict_id": given.verdict_id,
+        "execution_id": given.execution_id,
+        "version_id": version,
+        "bad": True,
+        "judged_by": "judge",
+        "why": "x\u2400y",
+        "judged_at": NOW,
+        "log_offset": 0,
+    }
+    assert await verdict_is_recorded(conn, "parser", given.verdict_id)
+    assert not await verdict_is_recorded(conn, "other", given.verdict_id)
+
+
+async def test_a_verdict_counts_once_within_its_tool(conn: Connection) -> None:
+    first = verdict(bad=False)
+    again = first.model_copy(update={"bad": True})
+    other = first.model_copy(update={"tool_name": "other"})
+    await record_from(conn, 0, first, again, other)
+    await record_from(conn, 3, again, verdict())
+    await record_from(conn, 0, verdict())  # read a second time
+    assert await verdicts_on(conn, "parser", 1) == (2, 1)
+    assert await verdicts_on(conn, "other", 1) == (1, 0)
+
+
+async def test_executions_and_verdicts_of_one_batch_are_stored(conn: Connection) -> None:
+    (version,) = await deploy_all(conn, "one")
+    executed = entry(version_id=version)
+    judged = verdict(execution_id=executed.execution_id, version_id=version)
+    entries = [LogEntry(0, judged), LogEntry(1, executed)]
+    assert await record(conn, TOPIC, 0, 0, 2, entries) == 1
+    assert (
+        await conn.fetchval(
+            "select count(*) from later_verdicts join tool_executions using (execution_id, tool_name)"
+        )
+        == 1
+    )
+
+
+def test_one_judge_says_the_same_with_the_same_id() -> None:
+    execution_id = UUID(int=7)
+    assert verdict_id_of(execution_id, "a") == verdict_id_of(execution_id, "a")
+    assert verdict_id_of(execution_id, "a") != verdict_id_of(execution_id, "b")
+    assert verdict_id_of(execution_id, "a") != verdict_id_of(UUID(int=8), "a")
