@@ -125,8 +125,8 @@ _MEANINGS: Final = {
     "offset": "The offset of the bad record.",
     "partition": "The partition of the bad record.",
     "previous_version_id": "The version that this one replaced when it was deployed.",
-    "reason": "The rule that held, the evidence that reached its limit (`regression`, `judged_bad`, "
-    "`slower`, `costlier`), or `manual`.",
+    "reason": "The rule that held, what the evidence showed (`regression`, `judged_bad`, `slower`, "
+    "`costlier`), or `manual`.",
     "rejected_at": "The time at which the record was rejected.",
     "session_id": "The session in which the tool was called.",
     "success": "Whether the execution succeeded.",

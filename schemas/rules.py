@@ -114,7 +114,7 @@ class Rules(BaseModel):
     tolerated_drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Guarded: how far the success rate may be below the baseline's; 0.05 are five percentage
     points."""
-    judged_bad_alpha: Risk = 0.003
+    judged_bad_alpha: Risk = 0.004
     """Guarded: the same as `alpha`, for the executions that a later verdict calls bad."""
     slower_alpha: Risk = 0.005
     """Guarded: the same as `alpha`, for executions that take long; and for those that cost much."""

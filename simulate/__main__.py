@@ -61,7 +61,7 @@ def main(
     )
     qualities = simulate_quality(
         [
-            (scenario, repetitions if scenario.is_healthy else min(repetitions, OTHERS))
+            (scenario, scenario.repetitions(repetitions, OTHERS))
             for scenario in all_quality_scenarios()
         ],
         seed,

@@ -16,7 +16,7 @@ from policy.state.counts import Counts
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline, is_lasting
 from policy.state.quality.later_verdicts import LaterVerdicts
-from policy.state.quality.quality import NOTHING_ADDED, Quality, QualityAddition
+from policy.state.quality.quality import NOTHING_ADDED, Quality, QualityAddition, numbers_of
 from policy.state.row import Row
 from policy.state.tool_evidence import ToolEvidence
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
@@ -153,13 +153,13 @@ class GuardedPolicy(Policy):
 
     def _addition(self, row: Row, executions: Sequence[ExecutionEntry]) -> QualityAddition | None:
         """Return what these successes add to the quality; None if they must be counted singly."""
-        if all(each.duration_ms is None and each.cost is None for each in executions):
+        numbers, quality = numbers_of(executions), row.quality
+        if not any(numbers):
             return NOTHING_ADDED
-        quality = row.quality
         if quality is None or row.now_us is None:
             return None
-        newest_us = max(row.now_us, *(each.executed_us for each in executions))
-        addition = quality.addition(executions, row.newest_s, newest_us // SECOND_US, self.rules)
+        newest_us = max(row.now_us, max([each.executed_us for each in executions]))  # noqa: PLW3301 - unpacking takes longer
+        addition = quality.addition(numbers, row.newest_s, newest_us // SECOND_US, self.rules)
         if addition is None or may_condemn(quality, addition, self._quality_numbers):
             return None
         return addition

@@ -144,8 +144,8 @@ def quality_text(reason: Reason, summary: QualitySummary) -> str:
         return f"{seen.found} of {seen.asked} {what} were seen"
     return (
         f"a share of at most {summary.expected_share:.2g} of {what} was expected "
-        f"({before.found} of {before.asked}, {summary.confidence * 100:g} %), {seen.found} of {seen.asked} were seen: "
-        f"{_number(summary.odds or 0)} to 1 against"
+        f"({before.found} of {before.asked}, {summary.confidence * 100:g} %), {seen.found} of "
+        f"{seen.asked} were seen: {_number(summary.odds or 0)} to 1 against"
     )
 
 

@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from policy.state.quality.measured import Addition, Measured
-from policy.state.quality.quality import NOTHING_ADDED, Quality, QualityAddition
+from policy.state.quality.quality import Quality, QualityAddition
+from policy.state.quality.tail import Tail
 from policy.statistics.bounds import upper_bound
 from policy.weighing.betting_tables import Bet, ExpectedRates, LevelTable, level_table
 from policy.weighing.weighing import KindCounts, OddsAgainst, all_reach, is_worse, odds_against
@@ -85,9 +86,7 @@ class QualityTest(NamedTuple):
         return odds_against(self.seen, self._tables(baseline), self.alpha)
 
     def _tables(self, baseline: Share) -> tuple[LevelTable, ...]:
-        if self.reason == "judged_bad":
-            return _tables_of(baseline, self.tolerance, 0.0, JUDGED_BAD_BETS)
-        return _tables_of(baseline, self.tolerance, TAIL_REPEAT_RATE, TAIL_BETS)
+        return _tables_of(baseline, self.tolerance, self.reason == "judged_bad")
 
 
 class QualityNumbers(NamedTuple):
@@ -103,14 +102,8 @@ class QualityNumbers(NamedTuple):
         return cls(rules.judged_bad_alpha, rules.slower_alpha, rules.slower_tolerance)
 
 
-def quality_tests(
-    quality: Quality | None, numbers: QualityNumbers, added: QualityAddition = NOTHING_ADDED
-) -> list[QualityTest]:
-    """Return the tests that have a baseline, and that of later verdicts if there are any.
-
-    With ``added``, the tests speak at least as strongly against the version as at any moment while
-    these are counted: all that lies above the threshold is there, and nothing that lies below it.
-    """
+def quality_tests(quality: Quality | None, numbers: QualityNumbers) -> list[QualityTest]:
+    """Return the tests that have a baseline, and that of later verdicts if there are any."""
     if quality is None:
         return []
     tests = []
@@ -127,33 +120,45 @@ def quality_tests(
                 None,
             )
         )
-    measures: tuple[QualityReason, QualityReason] = ("slower", "costlier")
-    for reason, measured, more in zip(
-        measures, (quality.durations, quality.costs), added, strict=True
-    ):
-        if measured is None or (tail := measured.baseline) is None:
-            continue
-        tests.append(
-            QualityTest(
-                reason,
-                _kinds_of(measured, more),
-                Share(tail.counted, tail.above),
-                numbers.slower_tolerance,
-                numbers.slower_alpha,
-                tail.limit,
-            )
-        )
+    measures: tuple[tuple[QualityReason, Measured | None], ...] = (
+        ("slower", quality.durations),
+        ("costlier", quality.costs),
+    )
+    for reason, measured in measures:
+        if measured is not None and measured.baseline is not None:
+            tests.append(_tail_test(reason, measured, measured.baseline, numbers))
     return tests
 
 
 def may_condemn(quality: Quality, added: QualityAddition, numbers: QualityNumbers) -> bool:
     """Return whether a version could be condemned while these successes are counted."""
-    if not any(each and each.above for each in added):
-        return False
-    return any(
-        test.condemns
-        for test in quality_tests(quality, numbers, added)
-        if test.reason != "judged_bad"
+    for measured, more in zip((quality.durations, quality.costs), added, strict=True):
+        if more is None or not more.above or measured is None or measured.baseline is None:
+            continue
+        if _tail_test("slower", measured, measured.baseline, numbers, more).condemns:
+            return True
+    return False
+
+
+def _tail_test(
+    reason: QualityReason,
+    measured: Measured,
+    tail: Tail,
+    numbers: QualityNumbers,
+    more: Addition | None = None,
+) -> QualityTest:
+    """Return the test of durations or costs.
+
+    With ``more``, it speaks at least as strongly against the version as at any moment while these
+    are counted: all that lies above the threshold is there, and nothing that lies below it.
+    """
+    return QualityTest(
+        reason,
+        _kinds_of(measured, more),
+        Share(tail.counted, tail.above),
+        numbers.slower_tolerance,
+        numbers.slower_alpha,
+        tail.limit,
     )
 
 
@@ -169,13 +174,11 @@ def _kinds_of(measured: Measured, more: Addition | None) -> KindCounts:
 
 
 @lru_cache(maxsize=4096)
-def _tables_of(
-    baseline: Share, tolerance: float, repeat_rate: float, bets: tuple[Bet, ...]
-) -> tuple[LevelTable, ...]:
+def _tables_of(baseline: Share, tolerance: float, of_verdicts: bool) -> tuple[LevelTable, ...]:
+    repeat_rate, bets = (0.0, JUDGED_BAD_BETS) if of_verdicts else (TAIL_REPEAT_RATE, TAIL_BETS)
     tables = []
     for confidence, factor in LEVELS:
         rate = min(upper_bound(baseline.found, baseline.asked, confidence) * tolerance, 1.0)
-        tables.append(
-            level_table(ExpectedRates(confidence, rate, max(rate, repeat_rate)), factor, bets)
-        )
+        expected = ExpectedRates(confidence, rate, max(rate, repeat_rate))
+        tables.append(level_table(expected, factor, bets))
     return tuple(tables)

@@ -25,6 +25,13 @@ class QualityAddition(NamedTuple):
 NOTHING_ADDED = QualityAddition(None, None)
 
 
+class Numbers(NamedTuple):
+    """Durations and costs of successes."""
+
+    durations: list[float]
+    costs: list[float]
+
+
 class SpeaksAgainst(NamedTuple):
     """Which numbers of the success that was counted last speak against the version."""
 
@@ -54,20 +61,16 @@ class Quality(msgspec.Struct, array_like=True, gc=False):
         return SpeaksAgainst(slow, dear)
 
     def addition(
-        self, executions: Sequence[ExecutionEntry], before_s: int, now_s: int, rules: Rules
+        self, numbers: Numbers, before_s: int, now_s: int, rules: Rules
     ) -> QualityAddition | None:
-        """Return what these successes add; None if they must be counted one by one."""
-        durations = [
-            number
-            for each in executions
-            if (number := each.duration_ms) is not None and number >= 0
-        ]
-        costs = [number for each in executions if (number := each.cost) is not None]
+        """Return what successes with these numbers add; None if they must be counted singly."""
         added: list[Addition | None] = []
-        for numbers, measured in ((durations, self.durations), (costs, self.costs)):
-            found = measured.addition(numbers, before_s, now_s, rules) if measured else None
-            if numbers and found is None:
-                return None
+        for given, measured in zip(numbers, (self.durations, self.costs), strict=True):
+            found = None
+            if given:
+                found = measured.addition(given, before_s, now_s, rules) if measured else None
+                if found is None:
+                    return None
             added.append(found)
         return QualityAddition(*added)
 
@@ -103,6 +106,18 @@ class Quality(msgspec.Struct, array_like=True, gc=False):
             verdicts and verdicts.again(),
             version_id,
         )
+
+
+def numbers_of(executions: Sequence[ExecutionEntry]) -> Numbers:
+    """Return the durations and the costs of these successes, as far as they are known."""
+    return Numbers(
+        [
+            duration
+            for each in executions
+            if (duration := each.duration_ms) is not None and duration >= 0
+        ],
+        [cost for each in executions if (cost := each.cost) is not None],
+    )
 
 
 def duration_of(execution: ExecutionEntry) -> float | None:

@@ -6,7 +6,7 @@ small, and it is the same in whatever order the numbers came.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from math import ldexp
 from typing import Final
 
@@ -53,18 +53,18 @@ class Histogram(msgspec.Struct, array_like=True, gc=False):
         """How many numbers there are."""
         return self.below + sum(self.bins.values())
 
-    def add(self, found: Iterable[int]) -> None:
+    def add(self, found: Sequence[int]) -> None:
         """Count numbers, given by their bins."""
         bins = self.bins
-        lowest = min(bins) if len(bins) >= MOST_BINS else -1
-        for each in found:
-            if each < lowest:
-                self.below += 1
-                continue
+        high = found
+        if len(bins) >= MOST_BINS:
+            lowest = min(bins)
+            high = [each for each in found if each >= lowest]
+            self.below += len(found) - len(high)
+        for each in high:
             bins[each] = bins.get(each, 0) + 1
             if len(bins) > MOST_BINS:
                 self.below += bins.pop(min(bins))
-                lowest = min(bins)
 
     def tail(self) -> Tail | None:
         """Return the tail: at most one number of twenty, and as many as that as bins allow.

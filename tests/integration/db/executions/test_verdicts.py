@@ -69,7 +69,8 @@ async def test_executions_and_verdicts_of_one_batch_are_stored(conn: Connection)
     assert await record(conn, TOPIC, 0, 0, 2, entries) == 1
     assert (
         await conn.fetchval(
-            "select count(*) from later_verdicts join tool_executions using (execution_id, tool_name)"
+            "select count(*) from later_verdicts natural join (select execution_id, tool_name from "
+            "tool_executions) as executed"
         )
         == 1
     )
