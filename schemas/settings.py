@@ -107,7 +107,8 @@ class Settings(BaseSettings):
     compressed input does not become much more than 1 MB of dead letters."""
     keep_errors: KeepErrors = "text"
     """What the recorder keeps of errors in Postgres: their text, or only the class of the
-    exception. It holds for what is recorded from then on."""
+    exception, and then of later verdicts not why they were given. It holds for what is recorded
+    from then on."""
     data_dir: Path = Field(default_factory=state_folder)
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
     start while Kafka is away. If ``XDG_STATE_HOME`` is set, the default is the folder `rollguard`

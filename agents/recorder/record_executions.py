@@ -20,6 +20,7 @@ from schemas.errors import Misconfigured, Rejected
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
+from schemas.later_verdict import LaterVerdict
 from schemas.settings import Settings
 from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
@@ -90,9 +91,9 @@ class RecordExecutions:
         await self._in_postgres(write)
         crash_point("recorder.committed")
 
-    def _origin_of(self, entry: ExecutionEntry | Activation) -> ErrorOrigin | None:
+    def _origin_of(self, entry: ExecutionEntry | Activation | LaterVerdict) -> ErrorOrigin | None:
         """Return whose failure an entry is, by the rules that the detector has; None for others."""
-        if isinstance(entry, Activation) or entry.success:
+        if not isinstance(entry, ExecutionEntry) or entry.success:
             return None
         return self._rules_of(entry.tool_name).failure_classes.origin_of(entry)
 

@@ -1,6 +1,7 @@
 """The erasure of errors and identities of executions; the executions and their metrics stay.
 
-The explanations of rollbacks that these executions decided lose their errors, too.
+The explanations of rollbacks that these executions decided lose their errors, too, and the later
+verdicts on these executions lose who gave them and why.
 """
 
 from collections import Counter
@@ -54,4 +55,14 @@ async def erase_batch(
         labels = [kept_class(row["error_type"], row["error"]) for row in rows]
         await conn.execute(_SQL["erase"], ids, tools, labels)
         await conn.execute(_SQL["erase_explanations"], tools, ids)
+        await conn.execute(_SQL["erase_verdicts"], ids, tools)
     return Erased(Counter(tools), Place(ids[-1], tools[-1]))
+
+
+async def erase_verdicts_on(conn: Connection, execution_id: str) -> None:
+    """Erase who gave the later verdicts on an execution and why, also if it is not recorded.
+
+    Raises Retryable.
+    """
+    async with bounded_transaction(conn):
+        await conn.execute(_SQL["erase_verdicts_on"], execution_id)

@@ -34,6 +34,19 @@ from unnest($1::text[], $2::uuid[]) as erased (tool_name, execution_id)
 where rollbacks.tool_name = erased.tool_name
     and explanation -> 'decided_by' ? erased.execution_id::text
 
+-- name: erase_verdicts
+update later_verdicts
+set judged_by = null, why = null
+from unnest($1::uuid[], $2::text[]) as erased (execution_id, tool_name)
+where later_verdicts.execution_id = erased.execution_id
+    and later_verdicts.tool_name = erased.tool_name
+
+-- A verdict may be stored without its execution, or after that was erased.
+-- name: erase_verdicts_on
+update later_verdicts
+set judged_by = null, why = null
+where execution_id = $1::text::uuid
+
 -- name: erase
 update tool_executions
 set error = null,

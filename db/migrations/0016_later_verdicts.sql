@@ -7,7 +7,7 @@ create table later_verdicts (
     execution_id uuid not null,
     version_id integer not null,
     bad boolean not null,
-    judged_by text not null,
+    judged_by text,
     why text,
     judged_at timestamptz not null,
     log_offset bigint not null,
@@ -16,6 +16,8 @@ create table later_verdicts (
 create index later_verdicts_version on later_verdicts (version_id, judged_at desc);
 create index later_verdicts_execution on later_verdicts (execution_id, tool_name);
 
+comment on column later_verdicts.judged_by is 'null: it was erased, with the reason';
+comment on column later_verdicts.why is 'the reason; null if none was given, or if it is not kept';
 comment on column later_verdicts.log_offset is 'the offset of its record in its partition';
 
 alter table tool_executions add column cost double precision;

@@ -193,8 +193,9 @@ def erase(
 ) -> None:
     """Erase errors, sessions, callers and hashes of inputs from Postgres; the metrics stay.
 
-    Of an error only the class of the exception stays. What Kafka still keeps, and until when, is
-    said at the end: nobody can remove single records there.
+    Of an error only the class of the exception stays, and of a later verdict neither who gave it
+    nor why. What Kafka still keeps, and until when, is said at the end: nobody can remove single
+    records there.
     """
     from rollguard.cli.show.records import show_erased
     from rollguard.operations import erase as erasing

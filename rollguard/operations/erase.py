@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from db.executions.erasing import BEGIN, Whose, erase_batch
+from db.executions.erasing import BEGIN, Whose, erase_batch, erase_verdicts_on
 from db.executions.pruning import only_removal
 from rollguard.operations.connection import connection
 from schemas.errors import Misconfigured, Retryable
@@ -49,6 +49,8 @@ class KafkaKeeps:
 async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> None:
     """Erase the errors and identities of the executions in Postgres; metrics stay.
 
+    So do later verdicts on them, but not who gave them and why.
+
     Each batch is a transaction of its own. Batches that are done stay, even if a later one fails.
     Rejected if a prune or another erase is running, Retryable if Postgres does not answer.
     """
@@ -62,6 +64,8 @@ async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> Non
             erasure.by_tool += found.by_tool
             place = found.last
             await asyncio.sleep(0)
+        if erasure.whose == "execution":
+            await erase_verdicts_on(conn, erasure.value)
 
 
 async def kafka_keeps(settings: Settings) -> list[KafkaKeeps]:

@@ -18,6 +18,7 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fleet import FleetRules
+from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
@@ -130,7 +131,22 @@ def entry(**fields: Any) -> ExecutionEntry:
     return ExecutionEntry.of(execution(**fields))
 
 
-async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
+def verdict(**fields: Any) -> LaterVerdict:
+    """Return a later verdict: an execution of version 1 of `parser` was bad."""
+    values = {
+        "verdict_id": uuid4(),
+        "execution_id": uuid4(),
+        "tool_name": "parser",
+        "version_id": 1,
+        "bad": True,
+        "by": "judge",
+        "why": "wrong",
+        "judged_at": NOW,
+    }
+    return LaterVerdict.model_validate(values | fields)
+
+
+async def record_all(conn: Connection, *entries: Execution | Activation | LaterVerdict) -> int:
     """Store the next entries of a log as the recorder does."""
     start = await next_offset(conn, TOPIC, 0)
     end = start + len(entries)
@@ -138,9 +154,11 @@ async def record_all(conn: Connection, *entries: Execution | Activation) -> int:
     return await record(conn, TOPIC, 0, start, end, read)
 
 
-def log_entry(offset: int, entry: Execution | Activation, rules: Rules = DEFAULT_RULES) -> LogEntry:
+def log_entry(
+    offset: int, entry: Execution | Activation | LaterVerdict, rules: Rules = DEFAULT_RULES
+) -> LogEntry:
     """Return an entry of the log as the recorder reads it under these rules."""
-    if isinstance(entry, Activation):
+    if not isinstance(entry, Execution):
         return LogEntry(offset, entry)
     origin = None if entry.success else rules.failure_classes.origin_of(entry)
     return LogEntry(offset, ExecutionEntry.of(entry), origin)

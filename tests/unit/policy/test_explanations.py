@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.rollbacks.explanations import explanation_of, most_frequent
+from policy.weighing.quality_summary import QualitySummary, ShareOfYes
 from schemas.explanation import ERRORS_HEADER, SeenError, errors_in, errors_to_header
 from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackCommand, Tier
@@ -16,6 +18,7 @@ from schemas.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MAX_BYTES = 16 * 1024
+GUARDED = Rules(policy="guarded")
 
 
 def command(tier: Tier = "immediate", reason: Reason = "signature_change", **details: Any) -> Any:
@@ -48,17 +51,39 @@ def test_what_an_author_needs() -> None:
     assert found.evidence is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "names"),
+    [
+        ("judged_bad", {"judged_bad_alpha"}),
+        ("slower", {"slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s"}),
+        ("costlier", {"slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s"}),
+    ],
+)
+def test_a_quality_test_has_its_own_numbers_and_words(reason: Reason, names: set[str]) -> None:
+    quality = QualitySummary(
+        *(ShareOfYes(9, 8), ShareOfYes(100, 2)), 300.0, 250.0, 0.03, 0.8, threshold=None
+    )
+    details = {"quality": {reason: msgspec.to_builtins(quality)}}
+    found = explanation_of(command("standard", reason, **details), GUARDED, [], [])
+    assert found is not None
+    assert found.thresholds == {name: getattr(GUARDED, name) for name in names}
+    assert found.evidence == (
+        "a share of at most 0.03 of bad verdicts was expected (2 of 100, 80 %), 8 of 9 were seen: "
+        "300 to 1 against"
+    )
+
+
 def test_of_an_outage_it_has_the_numbers_that_told_it() -> None:
     rules = OutageRules(outage_tools=7, outage_share=0.25, outage_window_s=90, doubt_s=11)
     order = command("fast", "complete_failure")
-    found = explanation_of(order, Rules(policy="guarded"), [], [], rules)
+    found = explanation_of(order, GUARDED, [], [], rules)
     assert found is not None
     assert found.rule.endswith(
         "; but this is an outage: of at least 7 tools that were executed within 90 s, "
         "at least 25 % failed at last"
     )
     of_outage = {"outage_tools": 7, "outage_share": 0.25, "outage_window_s": 90, "doubt_s": 11}
-    of_rule = explanation_of(order, Rules(policy="guarded"), [], [])
+    of_rule = explanation_of(order, GUARDED, [], [])
     assert of_rule is not None
     assert found.thresholds == of_rule.thresholds | of_outage
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -16,7 +16,14 @@ from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
 from tests.support.error_texts import is_signature_error_of
-from tests.support.stored import TOPIC, deploy_all, execution, metrics, record_all
+from tests.support.stored import (
+    TOPIC,
+    deploy_all,
+    execution,
+    metrics,
+    record_all,
+    verdict,
+)
 
 SECRET = "Ann 4711"
 
@@ -93,6 +100,32 @@ async def test_a_backtest_reads_the_same_failures(conn: Connection, settings: Se
     await erase(settings, Erasure("session", "s"))
     assert await failures() == before
     assert SECRET not in str(await rows(conn))
+
+
+async def test_verdicts_stay_but_not_who_gave_them_and_why(
+    conn: Connection, settings: Settings
+) -> None:
+    runs = [failure(tool, execution_id=uuid4(), session_id=tool) for tool in ("a", "b")]
+    judged = [
+        verdict(tool_name=tool, execution_id=run.execution_id, by="Ann", why=SECRET)
+        for run in runs
+        for tool in ("a", "b")
+    ]
+    lone = verdict(by="Ann", why=SECRET)
+    await record_all(conn, *runs, *judged, lone)
+
+    async def erased() -> set[UUID]:
+        rows = await conn.fetch("select * from later_verdicts order by log_offset")
+        assert [row["verdict_id"] for row in rows] == [each.verdict_id for each in (*judged, lone)]
+        assert all(row["bad"] for row in rows)
+        assert {(row["judged_by"], row["why"]) for row in rows} <= {("Ann", SECRET), (None, None)}
+        return {row["verdict_id"] for row in rows if row["why"] is None}
+
+    await erase(settings, Erasure("session", "a"))
+    of_a = judged[0].verdict_id
+    assert await erased() == {of_a}
+    await erase(settings, Erasure("execution", str(lone.execution_id)))
+    assert await erased() == {of_a, lone.verdict_id}
 
 
 async def test_not_beside_a_prune(conn: Connection, settings: Settings) -> None:

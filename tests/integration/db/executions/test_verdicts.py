@@ -1,27 +1,12 @@
 """Later verdicts are stored once within their tool, whether or not their execution is known."""
 
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from db.executions.recording import LogEntry, record
 from db.executions.verdicts import verdict_is_recorded, verdicts_on
 from db.postgres.pool import Connection
 from schemas.later_verdict import LaterVerdict, verdict_id_of
-from tests.support.stored import NOW, TOPIC, deploy_all, entry
-
-
-def verdict(**fields: Any) -> LaterVerdict:
-    values = {
-        "verdict_id": uuid4(),
-        "execution_id": uuid4(),
-        "tool_name": "parser",
-        "version_id": 1,
-        "bad": True,
-        "by": "judge",
-        "why": "wrong",
-        "judged_at": NOW,
-    }
-    return LaterVerdict.model_validate(values | fields)
+from tests.support.stored import NOW, TOPIC, deploy_all, entry, verdict
 
 
 async def record_from(conn: Connection, start: int, *verdicts: LaterVerdict) -> int:
@@ -48,6 +33,14 @@ async def test_a_verdict_is_stored_as_it_was_given(conn: Connection) -> None:
     }
     assert await verdict_is_recorded(conn, "parser", given.verdict_id)
     assert not await verdict_is_recorded(conn, "other", given.verdict_id)
+
+
+async def test_the_reason_is_a_text_that_may_not_be_kept(conn: Connection) -> None:
+    entries = [LogEntry(0, verdict(why="Ann says so"))]
+    await record(conn, TOPIC, 0, 0, 1, entries, "class")
+    row = await conn.fetchrow("select judged_by, why from later_verdicts")
+    assert row is not None
+    assert tuple(row) == ("judge", None)
 
 
 async def test_a_verdict_counts_once_within_its_tool(conn: Connection) -> None:
