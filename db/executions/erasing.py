@@ -1,7 +1,8 @@
 """The erasure of errors and identities of executions; the executions and their metrics stay.
 
-The explanations of rollbacks that these executions decided lose their errors, too, and the later
-verdicts on these executions lose who gave them and why.
+The explanations of rollbacks that these executions decided lose their errors, too, and so do the
+refusals of the code that was rolled back. The later verdicts on these executions lose who gave them
+and why.
 """
 
 from collections import Counter
@@ -55,6 +56,7 @@ async def erase_batch(
         labels = [kept_class(row["error_type"], row["error"]) for row in rows]
         await conn.execute(_SQL["erase"], ids, tools, labels)
         await conn.execute(_SQL["erase_explanations"], tools, ids)
+        await conn.execute(_SQL["erase_refusals"], tools, ids)
         await conn.execute(_SQL["erase_verdicts"], ids, tools)
     return Erased(Counter(tools), Place(ids[-1], tools[-1]))
 

@@ -34,6 +34,14 @@ from unnest($1::text[], $2::uuid[]) as erased (tool_name, execution_id)
 where rollbacks.tool_name = erased.tool_name
     and explanation -> 'decided_by' ? erased.execution_id::text
 
+-- Refusals of the code that was rolled back quote the same errors.
+-- name: erase_refusals
+update deployments
+set outcome = jsonb_set(outcome, '{rolled_back,errors}', '[]')
+from unnest($1::text[], $2::uuid[]) as erased (tool_name, execution_id)
+where deployments.tool_name = erased.tool_name
+    and outcome -> 'rolled_back' -> 'executions' ? erased.execution_id::text
+
 -- name: erase_verdicts
 update later_verdicts
 set judged_by = null, why = null

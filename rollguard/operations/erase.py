@@ -74,7 +74,10 @@ async def kafka_keeps(settings: Settings) -> list[KafkaKeeps]:
     If Kafka does not answer, or does not show its settings, that is not known.
     """
     topics = Topics.of(settings)
-    names = (topics.executions, topics.commands, topics.outcomes, topics.dead_letters)
+    names = (
+        *(topics.executions, topics.commands, topics.outcomes),
+        *(topics.deployment_outcomes, topics.dead_letters),
+    )
     try:
         async with kafka_admin(settings) as admin:
             retention = await retention_of(admin, names)

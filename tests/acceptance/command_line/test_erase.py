@@ -41,7 +41,8 @@ async def test_what_is_erased_is_shown_nowhere(shared_system: System, tool: str)
     assert (said["session"], said["executions"], said["tools"]) == (tool, 2, {tool: 2})
     topics = shared_system.topics
     assert list(said["kafka_keeps"]) == [
-        *(topics.executions, topics.commands, topics.outcomes, topics.dead_letters)
+        *(topics.executions, topics.commands, topics.outcomes),
+        *(topics.deployment_outcomes, topics.dead_letters),
     ]
     week = datetime.now(UTC) + timedelta(days=shared_system.settings.retention_days)
     until_when = datetime.fromisoformat(said["kafka_keeps"][topics.executions])

@@ -10,15 +10,19 @@ from db.executions.log_export import executions_in_order, one_moment
 from db.executions.pruning import only_removal
 from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection
+from db.versions.deploying import Compared, deploy_each
 from rollguard.operations.erase import Erasure, erase
+from schemas.deployment import RolledBack
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
 from tests.support.error_texts import is_signature_error_of
 from tests.support.stored import (
+    NOW,
     TOPIC,
     deploy_all,
+    deployment,
     execution,
     metrics,
     record_all,
@@ -100,6 +104,37 @@ async def test_a_backtest_reads_the_same_failures(conn: Connection, settings: Se
     await erase(settings, Erasure("session", "s"))
     assert await failures() == before
     assert SECRET not in str(await rows(conn))
+
+
+async def test_a_refusal_that_quotes_the_error_quotes_it_no_longer(
+    conn: Connection, settings: Settings
+) -> None:
+    await deploy_all(conn, "x = 1", "x = 2", tool="a")
+    run, other = failure("a"), failure("a", session_id="t")
+    await record_all(conn, run, other)
+    for each, code in ((run, "x = 3"), (other, "x = 4")):
+        rolled_back = RolledBack(
+            command_id=uuid4(),
+            tier="fast",
+            reason="complete_failure",
+            rule="r",
+            from_version_id=1,
+            rolled_back_at=NOW,
+            executions=[each.execution_id],
+            errors=[SECRET],
+        )
+        request = Compared(deployment(code, "a"))
+        await deploy_each(conn, [request], {"a": rolled_back})
+    await erase(settings, Erasure("session", "s"))
+    found = await conn.fetch(
+        "select outcome -> 'rolled_back' -> 'executions' ->> 0 as id,"
+        " outcome -> 'rolled_back' -> 'errors' as errors from deployments"
+        " where outcome ? 'rolled_back'"
+    )
+    assert {row["id"]: row["errors"] for row in found} == {
+        str(run.execution_id): [],
+        str(other.execution_id): [SECRET],
+    }
 
 
 async def test_verdicts_stay_but_not_who_gave_them_and_why(

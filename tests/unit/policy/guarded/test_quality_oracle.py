@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.execution import Activation
 from schemas.rules import Rules
 from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import (
@@ -14,7 +15,9 @@ from tests.support.policy.folding import (
     commands_of_product,
     dumped,
     note_counted_at_once,
+    with_withdrawals,
 )
+from tests.support.policy.generated_logs import OTHERS
 from tests.support.policy.oracle import Entry, commands_of
 from tests.support.policy.quality_logs import (
     QUALITY_RULES,
@@ -67,3 +70,23 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
         wanted = (f"slower {slower}", f"costlier {costlier}", f"judged_bad {judged}")
         assert min(found[each] for each in wanted) >= 1, found
         assert sum(at_once) > LOGS_EACH
+
+
+@pytest.mark.parametrize("which", [0, 1, 2, 3])
+def test_they_agree_on_withdrawn_commands_and_on_failures_that_are_not_the_tools(
+    which: int,
+) -> None:
+    rules, found = QUALITY_RULES[which].changed(OTHERS), Counter[str]()
+    with small_blocks():
+        for seed in range(LOGS_EACH // 3):
+            random = Random(f"withdrawn/{which}/{seed}")
+            log = with_withdrawals(quality_log_built_by(random, rules), rules, random)
+            expected = commands_of(log, rules)
+            assert dumped(commands_of_product(log, rules)) == dumped(expected), f"seed {seed}"
+            batches = assert_same_in_batches(log, rules, random)
+            assert dumped(command for _, command in batches) == dumped(expected)
+            withdrawn = {each.entry.outage for each in log if isinstance(each.entry, Activation)}
+            found.update(each.reason for each in expected if each.command_id in withdrawn)
+            found["not judged"] += sum("not_judged" in each.details for each in expected)
+    assert found["judged_bad"] >= 1, found
+    assert found["not judged"] >= 1, found
