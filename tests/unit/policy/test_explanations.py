@@ -61,7 +61,7 @@ def test_what_an_author_needs() -> None:
 )
 def test_a_quality_test_has_its_own_numbers_and_words(reason: Reason, names: set[str]) -> None:
     quality = QualitySummary(
-        *(ShareOfYes(9, 8), ShareOfYes(100, 2)), 300.0, 250.0, 0.03, 0.8, threshold=None
+        ShareOfYes(9, 8), ShareOfYes(100, 2), 300.0, 250.0, 0.03, 0.8, threshold=None
     )
     details = {"quality": {reason: msgspec.to_builtins(quality)}}
     found = explanation_of(command("standard", reason, **details), GUARDED, [], [])
