@@ -211,8 +211,8 @@ class Rules(BaseModel):
                 raise ValueError(f"{small} ({a}) must not be greater than {large} ({b})")
         if both := set(self.observe) & set(self.hold):
             raise ValueError(f"{sorted(both)} cannot be observed and held")
-        if twice := set(self.enforce) & {*self.observe, *self.hold}:
-            raise ValueError(f"{sorted(twice)} cannot be enforced, and observed or held")
+        if both := {*self.observe, *self.hold} & {*self.enforce}:
+            raise ValueError(f"{sorted(both)} cannot be enforced, and observed or held")
         if "manual" in (*self.observe, *self.hold):
             raise ValueError("a manual rollback is neither observed nor held")
         if twice := set(self.caller_errors) & set(self.environment_errors):

@@ -6,6 +6,7 @@ and why.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,11 @@ _SQL: Final = blocks("executions/erasing.sql")
 
 Whose = Literal["session", "caller", "execution"]
 """By what executions are found: ``session_id``, ``caller`` or ``execution_id``."""
+_FOUND: Final[Mapping[Whose, str]] = {
+    "session": _SQL["of_session"],
+    "caller": _SQL["of_caller"],
+    "execution": _SQL["of_execution"],
+}
 
 
 class Place(NamedTuple):
@@ -48,7 +54,7 @@ async def erase_batch(
     ``kept_class`` gives it. Raises Retryable.
     """
     async with bounded_transaction(conn):
-        rows = await conn.fetch(_SQL[f"of_{whose}"], value, *after, most)
+        rows = await conn.fetch(_FOUND[whose], value, *after, most)
         if not rows:
             return None
         ids = [row["execution_id"] for row in rows]

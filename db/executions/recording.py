@@ -111,7 +111,7 @@ def _verdicts_in(entries: Iterable[LogEntry], since: int) -> list[tuple[int, Lat
     """Return the verdicts from this offset on, each with its own."""
     return [
         (offset, entry)
-        for offset, entry in entries
+        for offset, entry, _ in entries
         if offset >= since and isinstance(entry, LaterVerdict)
     ]
 

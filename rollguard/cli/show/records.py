@@ -35,7 +35,10 @@ def show_verdict(verdict: LaterVerdict, as_json: bool) -> None:
         print_json(verdict.model_dump(mode="json"))
         return
     said = "bad" if verdict.bad else "good"
-    print_line(f"published {verdict.verdict_id}: {verdict.execution_id} was {said}")
+    print_line(
+        f"published {verdict.verdict_id}: {verdict.execution_id} of {verdict.tool_name} was "
+        f"{said}, says {verdict.by}"
+    )
 
 
 def show_bad_line(line: BadLine) -> None:

@@ -35,6 +35,7 @@ from rollguard.cli.show.records import (
     show_pruned,
     show_recorded,
     show_to_prune,
+    show_verdict,
 )
 from rollguard.cli.show.rollbacks import show_explanation, show_outcome, show_rollbacks
 from rollguard.cli.show.versions import show_history, show_version
@@ -54,6 +55,7 @@ from rollguard.operations.versions import FoundVersion
 from rollguard.printing import on_terminal, print_json, print_line
 from schemas.configuration.settings_report import SettingInForce
 from schemas.errors import Rejected
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from tests.support.hostile import HOSTILE, NOON, TEXT, filled
@@ -209,6 +211,7 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
         FoundVersion(version(text, code=code_of(text)), 1), as_json, in_full=True
     ),
     "record": recorded,
+    "verdict": lambda text, as_json: show_verdict(filled(LaterVerdict, text), as_json),
     "history": lambda text, as_json: show_history([version(text, code="")], as_json),
     "compare": compare,
     "rollbacks": lambda text, as_json: show_rollbacks([filled(RollbackRecord, text)], as_json),

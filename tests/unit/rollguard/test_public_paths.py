@@ -14,14 +14,8 @@ PUBLIC = {
     "rollguard": ("DeploymentMonitor", "ToolVersionManager"),
     "rollguard.client": (
         *("AcceptedBreak", "DeploymentOutcome", "DeploymentRefused", "EngineClient", "Execution"),
-        *(
-            "Misconfigured",
-            "Rejected",
-            "Retryable",
-            "RollbackOutcome",
-            "RollguardError",
-            "Settings",
-        ),
+        *("ErrorOrigin", "LaterVerdict", "Misconfigured", "Rejected", "Retryable"),
+        *("RollbackOutcome", "RollguardError", "Settings"),
         *("ToolVersion", "load_settings", "refusal_text"),
     ),
     "rollguard.registry": ("LoadedTool", "Loader", "ToolRegistry"),

@@ -1,6 +1,7 @@
 """The quality tests against the oracle, over generated logs in which few numbers condemn."""
 
 from collections import Counter
+from itertools import product
 from random import Random
 
 import pytest
@@ -72,14 +73,11 @@ def test_they_agree_on_many_logs_and_each_test_condemns(
         assert sum(at_once) > LOGS_EACH
 
 
-@pytest.mark.parametrize("which", [0, 1, 2, 3])
-def test_they_agree_on_withdrawn_commands_and_on_failures_that_are_not_the_tools(
-    which: int,
-) -> None:
-    rules, found = QUALITY_RULES[which].changed(OTHERS), Counter[str]()
+def test_they_agree_on_withdrawn_commands_and_on_failures_that_are_not_the_tools() -> None:
+    found = Counter[str]()
     with small_blocks():
-        for seed in range(LOGS_EACH // 3):
-            random = Random(f"withdrawn/{which}/{seed}")
+        for which, seed in product(range(4), range(LOGS_EACH // 3)):
+            rules, random = QUALITY_RULES[which].changed(OTHERS), Random(f"{which}/{seed}")
             log = with_withdrawals(quality_log_built_by(random, rules), rules, random)
             expected = commands_of(log, rules)
             assert dumped(commands_of_product(log, rules)) == dumped(expected), f"seed {seed}"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 from random import Random
 
 import pytest
@@ -82,13 +83,12 @@ def test_a_log_without_the_others_failures_gives_the_same_decisions(which: int) 
         assert shown == dumped(expected), f"seed {which}/{seed}"
 
 
-@pytest.mark.parametrize("which", range(len(OTHER_RULES)))
-def test_what_was_folded_keeps_its_origin_when_the_settings_change(which: int) -> None:
-    before = OTHER_RULES[which]
-    after = before.changed({"caller_errors": ("TypeError", "HTTPError"), "environment_errors": ()})
+def test_what_was_folded_keeps_its_origin_when_the_settings_change() -> None:
     changed = 0
-    for seed in range(LOGS_EACH // 3):
-        random = Random(f"settings/{which}/{seed}")
+    others = {"caller_errors": ("TypeError", "HTTPError"), "environment_errors": ()}
+    for which, seed in product(range(len(OTHER_RULES)), range(LOGS_EACH // 3)):
+        before = OTHER_RULES[which]
+        after, random = before.changed(others), Random(f"settings/{which}/{seed}")
         log = built_by(random, before)
         until = random.randrange(len(log))
         row = _folded(None, log[:until], before)
