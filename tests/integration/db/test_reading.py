@@ -221,6 +221,7 @@ class TestRollbacks:
             "dismissed_by": None,
             "dismissal": None,
             "explanation": outcome.explanation and outcome.explanation.model_dump(),
+            "hold_reason": None,
         }
         unknown = command().key
         assert await rollback_of(conn, unknown) is None

@@ -129,7 +129,7 @@ async def test_a_refusal_that_quotes_the_error_quotes_it_no_longer(
     found = await conn.fetch(
         "select outcome -> 'rolled_back' -> 'executions' ->> 0 as id,"
         " outcome -> 'rolled_back' -> 'errors' as errors from deployments"
-        " where outcome ? 'rolled_back'"
+        " where outcome ->> 'status' = 'refused'"
     )
     assert {row["id"]: row["errors"] for row in found} == {
         str(run.execution_id): [],
