@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -101,6 +102,7 @@ async def arguments(
         "to": "v2",
         "file": str(file),
         "command_id": str(row["command_id"]),
+        "execution_id": str(uuid4()),
         "reason": "a test",
         "older_than": "1d",
         "roles": "detector",
@@ -121,6 +123,8 @@ async def test_output_that_cannot_be_written(
             words.append(arguments[each.name])
     if verb == "record":
         words += [arguments["tool"], "--ok"]
+    if verb == "verdict":
+        words += ["--bad", "--version-id", "v1"]
     words += ["--yes"] if "--yes" in options_of(command) else []
     with full() as device, unread() as pipe:
         for output, more in ((device, []), (pipe, ["--json"])):
