@@ -1,8 +1,9 @@
 """A refused deployment, as its author is told of it."""
 
-from rollguard.value_texts import time_text
+from rollguard.value_texts import stop_text, time_text
 from schemas.deployment import DeploymentOutcome, RolledBack
 from schemas.errors import Rejected
+from schemas.stops import Stop
 
 
 class DeploymentRefused(Rejected):
@@ -15,8 +16,22 @@ class DeploymentRefused(Rejected):
 
 def refusal_text(outcome: DeploymentOutcome) -> str:
     """Return in one line why a deployment was refused."""
-    done = outcome.rolled_back
-    return f"refused: {outcome.refusal}" + ("" if done is None else f": {_rolled_back_text(done)}")
+    why = ""
+    if outcome.rolled_back is not None:
+        why = f": {_rolled_back_text(outcome.rolled_back)}"
+    elif outcome.stopped is not None:
+        why = f": {_stopped_text(outcome.stopped, outcome.tool_name)}"
+    return f"refused: {outcome.refusal}{why}"
+
+
+def _stopped_text(stop: Stop, tool_name: str) -> str:
+    parts = [stop_text(stop)]
+    if stop.version_id is not None:
+        parts.append(f"it is the code of the version with the id {stop.version_id}")
+    if stop.kind == "wait":
+        parts.append(f"`rollguard resume {tool_name}` ends this")
+    parts.append("a person may deploy it all the same")
+    return "; ".join(parts)
 
 
 def _rolled_back_text(done: RolledBack) -> str:

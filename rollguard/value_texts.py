@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from schemas.printable import printable
 from schemas.rollback import HoldReason
+from schemas.stops import Stop, StopKind
 
 _NOTHING: Final = "-"
 _MAX_NAME: Final = 200
@@ -17,6 +18,13 @@ _MAX_WHOLE: Final = 1e15
 
 _HOLDS: Final[Mapping[HoldReason, str]] = {
     "fleet_budget": "so many tools were rolled back in a short time that another fault is likely",
+}
+
+_STOPS: Final[Mapping[StopKind, str]] = {
+    "pin": "pinned",
+    "freeze": "frozen",
+    "wait": "autonomous deployments wait for resume: rolled back",
+    "rejection": "rejected",
 }
 
 
@@ -63,6 +71,14 @@ def _float_text(value: float) -> str:
 def time_text(value: datetime) -> str:
     """Return a time as it is shown everywhere: ``2026-01-31T12:00:00Z``, in UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def stop_text(stop: Stop) -> str:
+    """Return on one line what a person said: ``frozen by ann at …, until …: the release``."""
+    of_all = " with all tools" if stop.tool_name is None else ""
+    until = "" if stop.expires_at is None else f", until {time_text(stop.expires_at)}"
+    said = f"{_STOPS[stop.kind]}{of_all} by {stop.set_by} at {time_text(stop.began_at)}{until}"
+    return printable(f"{said}: {stop.reason}" if stop.reason else said)
 
 
 def percent(rate: float | None) -> str:

@@ -22,12 +22,15 @@ from schemas.fields import (
 )
 from schemas.message import Message
 from schemas.rollback import Reason, Tier
+from schemas.stops import Stop
 
 MAX_ACCEPTED_BREAKS: Final = 50
 """With this many, a version still fits into one record, together with its code and the changes
 that break callers."""
 
 Author = Literal["human", "autonomous"]
+StopRefusal = Literal["frozen", "waits_for_resume", "rejected"]
+"""The refusals of an autonomous deployment because of what a person said (``schemas.stops``)."""
 
 
 def _without_byte_order_mark(code: str) -> str:
@@ -138,6 +141,8 @@ class DeploymentOutcome(Message):
     """The fault of a refused deployment, in words."""
     rolled_back: RolledBack | None = None
     """The rollback of the same code, if the refusal is ``identical_to_rolled_back``."""
+    stopped: Stop | None = None
+    """What a person said, if the refusal is ``frozen``, ``waits_for_resume`` or ``rejected``."""
     version_id: VersionId | None = None
     version_number: Count | None = None
     activation: Count | None = None

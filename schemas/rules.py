@@ -155,6 +155,9 @@ class Rules(BaseModel):
     hold_breaking_targets: bool = False
     """Guarded: whether a rollback waits for a person if its target breaks calls that the current
     version allows."""
+    wait_after_manual_rollback: bool | None = None
+    """Whether autonomous deployments of a tool are refused after a person's rollback of it, until
+    `rollguard resume` or a person's deployment. Not set: yes under `guarded`, no under `seed`."""
     rollback_budget: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Guarded: at most this many automatic rollbacks of a tool within `rollback_budget_s`."""
     rollback_budget_s: Seconds = 86_400

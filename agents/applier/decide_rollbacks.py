@@ -18,6 +18,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
+from policy.deployments.stops import begins_wait
 from policy.rollbacks.explanations import decided_by, explanation_of, most_frequent
 from policy.rollbacks.rejections import is_planned, status_of
 from schemas.explanation import Explanation, SeenError
@@ -125,6 +126,7 @@ class DecideRollbacks:
             breaks,
             pending.rules.hold_expires_s,
             explanation,
+            begins_wait=begins_wait(pending.command.tier, pending.rules),
         )
 
     def _breaks(self, pending: PendingCommand) -> TargetBreaks | None:

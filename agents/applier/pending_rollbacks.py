@@ -137,6 +137,7 @@ def _with_tool(pending: PendingCommand, tool: ToolFacts | None) -> PendingComman
         current=current and CurrentActivation(current.version_id, current.activation),
         known_version_ids=tool.known_version_ids,
         is_pinned=tool.is_pinned,
+        has_target=not (tool.is_target_rejected and pending.command.tier != "manual"),
     )
     return pending._replace(facts=facts, current=current, target=tool.target)
 

@@ -10,7 +10,8 @@ from db.postgres.pool import Connection, to_jsonb
 from db.postgres.sql import blocks
 from db.rollbacks.facts import CurrentVersion, outcome_of
 from db.rollbacks.holds import Conclusion, conclude, expire
-from db.rollbacks.trust import NewTrustLoss, Target, give_trust, take_trust
+from db.rollbacks.trust import NewTrust, NewTrustLoss, Target, give_trust, take_trust
+from db.stops.changing import NewStop, begin_each
 from schemas.explanation import Explanation
 from schemas.fields import storable
 from schemas.rollback import (
@@ -21,6 +22,7 @@ from schemas.rollback import (
     Status,
     TargetChoice,
 )
+from schemas.stops import MAX_REASON
 
 _SQL: Final = blocks("rollbacks/applying.sql")
 
@@ -55,6 +57,9 @@ class Decision(NamedTuple):
     """What an automatic command rests on; None if it is stored already."""
     hold_reason: HoldReason | None = None
     """Why it is held from now on, if neither its mode nor its target is the reason."""
+    begins_wait: bool = False
+    """Whether autonomous deployments of the tool wait if it is applied, until somebody resumes
+    them."""
 
 
 class _Change(NamedTuple):
@@ -77,7 +82,7 @@ async def apply_decisions(
     A command that is not applied changes no version: its row keeps the versions that it named if
     it is rejected, otherwise those that it would have changed. An applied automatic command takes
     the trust of the code that it replaced; an applied manual one gives trust to the code that it
-    activated.
+    activated, and autonomous deployments may wait from then on.
     """
     changes = [
         _Change(each.command, each.current, each.target)
@@ -88,6 +93,7 @@ async def apply_decisions(
         await _activate(conn, changes)
     stored = {row["tool_name"]: row for row in await _store(conn, decisions)}
     await _settle_trust(conn, changes, stored)
+    await begin_each(conn, [_wait_after(each.command) for each in decisions if _waits(each)])
     return {tool: outcome_of(row) for tool, row in stored.items()}
 
 
@@ -123,13 +129,30 @@ async def _settle_trust(
     losses, given = [], []
     for command, replaced, target in changes:
         if command.tier == "manual":
-            given.append((command.tool_name, target.code_hash))
+            by = command.issued_by
+            given.append(NewTrust(command.tool_name, target.code_hash, by, "rollback"))
         else:
             since = stored[command.tool_name]["applied_at"]
             code_hash = replaced.code_hash
             losses.append(NewTrustLoss(command.tool_name, code_hash, command.command_id, since))
     await take_trust(conn, losses)
     await give_trust(conn, given)
+
+
+def _waits(decision: Decision) -> bool:
+    return decision.begins_wait and decision.status == "applied"
+
+
+def _wait_after(command: RollbackCommand) -> NewStop:
+    """Return the wait that begins with a person's rollback."""
+    reason = command.details.get("reason")
+    return NewStop(
+        "wait",
+        command.tool_name,
+        storable(reason)[:MAX_REASON] if isinstance(reason, str) else "",
+        command.issued_by,
+        command_id=command.command_id,
+    )
 
 
 def _conclusion(decision: Decision) -> Conclusion:

@@ -78,7 +78,9 @@ class ToolFacts(NamedTuple):
     target: Target | None
     """The version that the command names as its target; None if it names none that exists."""
     is_pinned: bool
-    """Whether a pin of the tool is in force."""
+    """Whether a pin of the tool, or of all tools, is in force."""
+    is_target_rejected: bool
+    """Whether a person has rejected the code of the target that the command names."""
 
 
 def outcome_of(row: asyncpg.Record) -> RollbackOutcome:
@@ -157,4 +159,5 @@ def _facts_of(row: asyncpg.Record) -> ToolFacts:
         frozenset(version_id for version_id in known if version_id is not None),
         target,
         row["is_pinned"],
+        row["is_target_rejected"],
     )

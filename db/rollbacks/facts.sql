@@ -26,7 +26,18 @@ select
     target.version_id,
     target.version_number,
     target.code_hash,
-    pinned.tool_name is not null as is_pinned
+    exists (
+        select
+        from stops_in_force
+        where kind = 'pin' and tool_name = any(array[command.tool_name, ''])
+    ) as is_pinned,
+    exists (
+        select
+        from stops_in_force
+        where kind = 'rejection'
+            and tool_name = command.tool_name
+            and code_hash = target.code_hash
+    ) as is_target_rejected
 from unnest($1::text[], $2::int[], $3::int[])
     as command (tool_name, from_version_id, to_version_id)
 left join tool_versions current on current.tool_name = command.tool_name and current.is_current
@@ -34,9 +45,6 @@ left join tool_versions source
     on source.tool_name = command.tool_name and source.version_id = command.from_version_id
 left join tool_versions target
     on target.tool_name = command.tool_name and target.version_id = command.to_version_id
-left join pins pinned
-    on pinned.tool_name = command.tool_name
-    and (pinned.expires_at is null or pinned.expires_at > clock_timestamp())
 
 -- At most as many rows as the budget has: with that many, the budget is spent.
 -- name: automatic

@@ -1,14 +1,14 @@
 """Trust: which code of a tool a rollback may return to.
 
 Trust belongs to the code, not to a version of it. Code that was rolled back automatically has lost
-it until a person deploys that code again or activates a version of it. Call all functions inside
-the transaction that changes the tool.
+it until a person deploys that code again or activates a version of it. So has code that a person
+has rejected (``db.stops``). Call all functions inside the transaction that changes the tool.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,7 @@ import asyncpg
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
+from db.stops.changing import StopEnd, end_each
 from schemas.rollback import Reason, Tier
 
 _SQL: Final = blocks("rollbacks/trust.sql")
@@ -77,6 +78,15 @@ class NewTrustLoss(NamedTuple):
     since: datetime
 
 
+class NewTrust(NamedTuple):
+    """Code that a person has made current, and how."""
+
+    tool_name: str
+    code_hash: str
+    by: str
+    how: Literal["deployment", "rollback"]
+
+
 async def ways_back(conn: Connection, leaving: Sequence[WayBackFrom]) -> dict[str, list[Candidate]]:
     """Return the candidates on the way back from each version, by tool, the nearest first.
 
@@ -99,8 +109,8 @@ async def ways_back(conn: Connection, leaving: Sequence[WayBackFrom]) -> dict[st
 async def trust_losses(conn: Connection, code: Sequence[tuple[str, str]]) -> dict[str, TrustLoss]:
     """Return the rollback that took the trust of this code, by tool.
 
-    ``code`` has one pair of tool and code hash for each tool. Tools whose code is trusted are
-    missing.
+    ``code`` has one pair of tool and code hash for each tool. Tools whose code was not rolled back
+    automatically, or is trusted again, are missing.
     """
     if not code:
         return {}
@@ -115,10 +125,17 @@ async def take_trust(conn: Connection, losses: Sequence[NewTrustLoss]) -> None:
         await conn.executemany(_SQL["take"], losses)
 
 
-async def give_trust(conn: Connection, code: Sequence[tuple[str, str]]) -> None:
+async def give_trust(conn: Connection, given: Sequence[NewTrust]) -> None:
     """Give trust to code that a person has made current, whatever happened to it before.
 
-    ``code`` has pairs of tool and code hash.
+    If a person had rejected it, the rejection has ended.
     """
-    if code:
-        await conn.executemany(_SQL["give"], code)
+    if given:
+        await conn.executemany(_SQL["give"], [(each.tool_name, each.code_hash) for each in given])
+        await end_each(
+            conn,
+            [
+                StopEnd("rejection", each.tool_name, each.by, each.how, each.code_hash)
+                for each in given
+            ],
+        )

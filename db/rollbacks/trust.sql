@@ -41,9 +41,9 @@ cross join lateral (
                 and earlier.code_hash is distinct from leaving.losing
                 and not exists (
                     select
-                    from distrusted_code distrusted
-                    where distrusted.tool_name = leaving.tool_name
-                        and distrusted.code_hash = earlier.code_hash
+                    from untrusted_code untrusted
+                    where untrusted.tool_name = leaving.tool_name
+                        and untrusted.code_hash = earlier.code_hash
                 ) as will_do
         ) as judged
         where back.found < leaving.most and earlier.tool_name = leaving.tool_name

@@ -12,7 +12,10 @@ from db.postgres.errors import postgres_errors
 from db.postgres.locks import lock_versions, tool_transaction
 from db.postgres.pool import Connection, to_jsonb
 from db.postgres.sql import blocks
-from db.rollbacks.trust import give_trust
+from db.rollbacks.trust import NewTrust, give_trust
+from db.stops.changing import StopEnd, end_each
+from db.stops.reading import stops_of_deployments
+from policy.deployments.stops import REFUSALS, Attempt, stop_of
 from schemas.deployment import (
     IDENTICAL_TO_ROLLED_BACK,
     AuthoredDeployment,
@@ -23,6 +26,7 @@ from schemas.deployment import (
 )
 from schemas.errors import Retryable
 from schemas.fields import storable
+from schemas.stops import Stop
 
 _SQL: Final = blocks("versions/deploying.sql")
 _NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
@@ -49,6 +53,19 @@ class Compared(NamedTuple):
     def code_hash(self) -> str:
         """The hash of the deployed code."""
         return code_hash_of(self.deployment.code)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The deployment as stops look at it."""
+        return Attempt(self.tool_name, self.deployment.created_by, self.code_hash)
+
+
+class _Refusal(NamedTuple):
+    """Why a deployment is refused: a stop, or else the rollback of the same code."""
+
+    reason: str
+    stopped: Stop | None = None
+    rolled_back: RolledBack | None = None
 
 
 class _Version(NamedTuple):
@@ -88,8 +105,12 @@ async def deploy_each(
 
     If the code is current already, the outcome is ``unchanged``: the ``deployment_count`` of the
     version grows, and the breaking changes that its author accepted stay as they are. If a person
-    deploys code that had lost its trust by a rollback, the code is trusted again, unchanged or not.
-    ``rolled_back`` has the tools whose deployment is refused, because its code was rolled back. A
+    deploys code that had lost its trust by a rollback, the code is trusted again, unchanged or not,
+    and autonomous deployments that waited since a rollback need not wait any more.
+
+    An autonomous deployment is refused if a stop is in force (``policy.deployments.stops``). A stop
+    that begins or ends at the same time does so either before or after. ``rolled_back`` has the
+    tools whose deployment is refused otherwise, because its code was rolled back. A
     ``deployment_id`` of the tool that has an outcome already changes nothing and gets that outcome.
 
     The transaction locks the tools. A caller that has compared the code with the current version
@@ -107,10 +128,11 @@ async def deploy_each(
         )
         new = [request for request in requests if request.tool_name not in known]
         if new:
-            taken = [request for request in new if request.tool_name not in rolled_back]
-            refused = [request for request in new if request.tool_name in rolled_back]
+            refusals = _refusals(rolled_back) | await _stops(conn, new)
+            taken = [request for request in new if request.tool_name not in refusals]
+            refused = [request for request in new if request.tool_name in refusals]
             outcomes = await _deploy_new(conn, taken) if taken else []
-            outcomes += await _refuse_new(conn, refused, rolled_back) if refused else []
+            outcomes += await _refuse_new(conn, refused, refusals) if refused else []
             await _store(conn, outcomes)
             known |= {outcome.tool_name: outcome for outcome in outcomes}
         return [known[tool] for tool in tools]
@@ -124,6 +146,30 @@ async def outcome_of(
         return (await _stored_outcomes(conn, [(tool_name, deployment_id)])).get(tool_name)
 
 
+def _refusals(rolled_back: Mapping[str, RolledBack]) -> dict[str, _Refusal]:
+    return {
+        tool: _Refusal(IDENTICAL_TO_ROLLED_BACK, rolled_back=lost)
+        for tool, lost in rolled_back.items()
+    }
+
+
+async def _stops(conn: Connection, requests: Sequence[Compared]) -> dict[str, _Refusal]:
+    """Return the refusals because of stops, by tool."""
+    attempts = [each.attempt for each in requests if each.deployment.created_by == "autonomous"]
+    if not attempts:
+        return {}
+    said = await stops_of_deployments(conn, [(each.tool_name, each.code_hash) for each in attempts])
+    found = {
+        each.tool_name: stop_of(each, said.by_tool.get(each.tool_name, ()), said.now)
+        for each in attempts
+    }
+    return {
+        tool: _Refusal(REFUSALS[stop.kind], stopped=stop)
+        for tool, stop in found.items()
+        if stop is not None
+    }
+
+
 async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
     """Create the versions, except those whose code is current already."""
     before = await _tools(conn, [request.tool_name for request in requests])
@@ -133,11 +179,25 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
     new = [each for each in requests if each.code_hash != before[each.tool_name].code_hash]
     created = await _create(conn, new, before)
     await _deploy_again(conn, [each for each in requests if each.tool_name not in created], before)
-    by_people = [each for each in requests if each.deployment.created_by == "human"]
-    await give_trust(conn, [(each.tool_name, each.code_hash) for each in by_people])
+    await _settle_stops(conn, [each for each in requests if each.deployment.created_by == "human"])
     return [
         _outcome(each, before[each.tool_name], created.get(each.tool_name)) for each in requests
     ]
+
+
+async def _settle_stops(conn: Connection, by_people: Sequence[Compared]) -> None:
+    """Trust the code of these people, and let autonomous deployments wait no longer."""
+    names = {each.tool_name: _author_of(each.deployment)[0] or "human" for each in by_people}
+    await give_trust(
+        conn,
+        [
+            NewTrust(each.tool_name, each.code_hash, names[each.tool_name], "deployment")
+            for each in by_people
+        ],
+    )
+    await end_each(
+        conn, [StopEnd("wait", tool, name, "deployment") for tool, name in names.items()]
+    )
 
 
 def _require_compared(requests: Sequence[Compared], before: Mapping[str, _Tool]) -> None:
@@ -149,7 +209,7 @@ def _require_compared(requests: Sequence[Compared], before: Mapping[str, _Tool])
 
 
 async def _refuse_new(
-    conn: Connection, requests: Sequence[Compared], rolled_back: Mapping[str, RolledBack]
+    conn: Connection, requests: Sequence[Compared], refusals: Mapping[str, _Refusal]
 ) -> list[DeploymentOutcome]:
     """Return the refusals. No version is changed."""
     now = await conn.fetchval(_SQL["clock"])
@@ -158,8 +218,9 @@ async def _refuse_new(
             deployment_id=request.deployment.deployment_id,
             tool_name=request.tool_name,
             status="refused",
-            refusal=IDENTICAL_TO_ROLLED_BACK,
-            rolled_back=rolled_back[request.tool_name],
+            refusal=refusals[request.tool_name].reason,
+            rolled_back=refusals[request.tool_name].rolled_back,
+            stopped=refusals[request.tool_name].stopped,
             applied_at=now,
         )
         for request in requests

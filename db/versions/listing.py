@@ -38,7 +38,13 @@ class ListedTool(Message):
     """None until the version is executed."""
     total_executions: int
     pinned: bool
-    """Whether a pin is in force."""
+    """Whether a pin of it, or of all tools, is in force."""
+    frozen: bool
+    """Whether a freeze of it, or of all tools, is in force."""
+    waits_for_resume: bool
+    """Whether autonomous deployments wait until somebody resumes them after a rollback."""
+    rejected: bool
+    """Whether a person has rejected the code of the current version."""
     held: bool
     """Whether a rollback of the current version waits for a person."""
     last_rollback: LastRollback | None

@@ -7,13 +7,22 @@ select
     current.activated_at,
     current.success_rate,
     current.total_executions,
-    pin.tool_name is not null as pinned,
+    coalesce(stopped.pinned, false) as pinned,
+    coalesce(stopped.frozen, false) as frozen,
+    coalesce(stopped.waits_for_resume, false) as waits_for_resume,
+    coalesce(stopped.rejected, false) as rejected,
     held.tool_name is not null as held,
     newest.*
 from tool_versions current
-left join pins pin
-    on pin.tool_name = current.tool_name
-    and (pin.expires_at is null or pin.expires_at > clock_timestamp())
+left join lateral (
+    select
+        bool_or(kind = 'pin') as pinned,
+        bool_or(kind = 'freeze') as frozen,
+        bool_or(kind = 'wait') as waits_for_resume,
+        bool_or(code_hash = current.code_hash) as rejected
+    from stops_in_force
+    where tool_name = any(array[current.tool_name, ''])
+) stopped on true
 left join lateral (
     select rollbacks.tool_name
     from rollbacks

@@ -12,10 +12,13 @@ from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.rollbacks.records import RollbackRecord, rollbacks_about
+from db.stops.reading import stops_of
+from policy.deployments.stops import was_in_force
 from schemas.deployment import ToolVersion
 from schemas.execution import ActivatedBy
 from schemas.fields import Time
 from schemas.message import Message
+from schemas.stops import Stop
 
 _SQL: Final = blocks("versions/reading.sql")
 
@@ -42,10 +45,11 @@ class VersionRecord(ToolVersion):
 
     ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
     code (``db.rollbacks.trust``). ``activations`` are the times in which it was current, the oldest
-    first. ``rollbacks`` are the commands to replace this version, with
-    any status, the oldest first. ``pruned_executions`` of ``total_executions`` were removed after
-    they had been counted. ``total_executions`` are those that are judged: ``caller_failures`` and
-    ``environment_failures`` are not among them.
+    first. ``rollbacks`` are the commands to replace this version, with any status, the oldest
+    first. ``stops`` are the rejections of its code, and the other stops of the tool and of all
+    tools that were in force while it was current, the oldest first. ``pruned_executions`` of
+    ``total_executions`` were removed after they had been counted. ``total_executions`` are those
+    that are judged: ``caller_failures`` and ``environment_failures`` are not among them.
     """
 
     success_rate: float | None
@@ -60,6 +64,7 @@ class VersionRecord(ToolVersion):
     trusted: bool
     activations: list[ActivationRecord]
     rollbacks: list[RollbackRecord]
+    stops: list[Stop]
 
     @property
     def not_judged(self) -> int:
@@ -137,17 +142,19 @@ async def _records(
 ) -> list[VersionRecord]:
     """Return the versions with their activations and the commands about them.
 
-    Those are read a moment later.
+    Those, and the stops, are read a moment later.
     """
     ids = [row["version_id"] for row in rows]
     about = await rollbacks_about(conn, tool_name, ids)
     activations = await _activations(conn, tool_name, ids)
+    stops = (await stops_of(conn, tool_name, ended=True))[::-1] if ids else []
     return [
         VersionRecord.model_validate(
             _fields(row)
             | {
                 "activations": activations[row["version_id"]],
                 "rollbacks": about.get(row["version_id"], []),
+                "stops": _stops_about(stops, row["code_hash"], activations[row["version_id"]]),
             }
         )
         for row in rows
@@ -163,6 +170,21 @@ async def _activations(
     for row in rows:
         found[row["version_id"]].append(ActivationRecord.model_validate(dict(row)))
     return found
+
+
+def _stops_about(
+    stops: Sequence[Stop], code_hash: str, activations: Sequence[ActivationRecord]
+) -> list[Stop]:
+    """Return the rejections of this code, and what was in force in one of the activations."""
+    return [
+        each
+        for each in stops
+        if each.code_hash == code_hash
+        or (
+            each.code_hash is None
+            and any(was_in_force(each, time.began_at, time.ended_at) for time in activations)
+        )
+    ]
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 select * from tool_versions where tool_name = any($1::text[]) and is_current
 
 -- name: history
-select version.*, distrusted.code_hash is null as trusted
+select version.*, untrusted.code_hash is null as trusted
 from tool_versions version
-left join distrusted_code distrusted using (tool_name, code_hash)
+left join untrusted_code untrusted using (tool_name, code_hash)
 where version.tool_name = $1
 order by version.version_number desc
 limit $2
 
 -- name: version
-select version.*, distrusted.code_hash is null as trusted
+select version.*, untrusted.code_hash is null as trusted
 from tool_versions version
-left join distrusted_code distrusted using (tool_name, code_hash)
+left join untrusted_code untrusted using (tool_name, code_hash)
 where version.tool_name = $1 and version.version_id = $2
 
 -- name: activations

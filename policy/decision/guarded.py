@@ -48,6 +48,7 @@ class GuardedPolicy(Policy):
     plans_rollbacks = True
     judges_newest_alone = False
     refuses_rolled_back_code = True
+    waits_after_manual_rollback = True
 
     def __init__(self, rules: Rules) -> None:
         super().__init__(rules)

@@ -34,6 +34,9 @@ class Policy(ABC):
     the detector knows, because it has counted all executions."""
     refuses_rolled_back_code: ClassVar[bool]
     """Whether a machine may not deploy code again that was rolled back."""
+    waits_after_manual_rollback: ClassVar[bool]
+    """Whether machines wait with deployments of a tool after a person's rollback, unless a setting
+    says otherwise."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules

@@ -28,6 +28,7 @@ class SeedPolicy(Policy):
     plans_rollbacks = False
     judges_newest_alone = True
     refuses_rolled_back_code = False
+    waits_after_manual_rollback = False
 
     def activate(
         self,

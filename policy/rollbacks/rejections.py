@@ -38,7 +38,8 @@ class CommandFacts(NamedTuple):
     is_pinned: bool = False
     """Whether a pin of the tool is in force."""
     has_target: bool = True
-    """Whether there is a version to roll back to. True until it is known that there is none."""
+    """Whether there is a version to roll back to. True until it is known that there is none. False,
+    too, if an automatic command names a version whose code a person has rejected since."""
     is_outage: bool = False
     """Whether many tools of all partitions failed when the command was issued. False until it is
     read."""

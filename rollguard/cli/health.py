@@ -20,20 +20,24 @@ def health(tool: Tool, as_json: Json = False) -> None:
 
 
 def _health_of(tool: str) -> dict[str, Any]:
-    """Ask the detector what it says, and Postgres what a rollback waits for (``waits_for``).
+    """Ask the detector what it says, and Postgres for ``waits_for`` and ``stops``.
+
+    The first is what a rollback waits for, the others are the stops that are in force.
 
     If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
     """
     from rollguard.operations.overview.health import health_of
     from rollguard.operations.overview.why_waiting import why_waiting
+    from rollguard.operations.stops import stops_of
     from rollguard.printing import print_note
     from schemas.errors import RollguardError
 
     in_force = settings()
     found = run(health_of(in_force, tool, print_note))
+    waits_for = stops = None
     try:
         waits_for = run(why_waiting(in_force, found))
+        stops = run(stops_of(in_force, tool))
     except RollguardError as error:
         print_note(f"not known what the rollback waits for: {error}")
-        waits_for = None
-    return found | {"waits_for": waits_for}
+    return found | {"waits_for": waits_for, "stops": stops}

@@ -21,7 +21,7 @@ def tools(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List all tools: current version, state, success rate, last rollback, pin.
+    """List all tools: current version, state, success rate, last rollback, what stops machines.
 
     States: condemned (a rule demands a rollback), suspect (a recent execution failed), healthy,
     unjudged (not executed since its activation), unknown (no detector answers for it).
@@ -56,7 +56,7 @@ def status(as_json: Json = False) -> None:
 
 def pins(as_json: Json = False) -> None:
     """List the pins that are in force."""
-    from rollguard.cli.show.pins import show_pins
+    from rollguard.cli.show.stops import show_pins
     from rollguard.operations.pins import every_pin
 
     show_pins(run(every_pin(settings())), as_json)

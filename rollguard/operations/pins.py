@@ -2,51 +2,49 @@
 
 from datetime import datetime
 
-from db.rollbacks import pins
-from db.rollbacks.pins import Pin
+from db.stops.reading import stops_of_kind
 from rollguard.operations.connection import connection
-from rollguard.person_name import valid_name
+from rollguard.operations.stops import begin_stop, end_stop, name_in_database
 from schemas.errors import Rejected
-from schemas.fields import storable
 from schemas.settings import Settings
+from schemas.stops import Pin
 
 
-async def pin(settings: Settings, tool: str, reason: str, by: str, until: datetime | None) -> Pin:
+async def pin(
+    settings: Settings, tool: str | None, reason: str, by: str, until: datetime | None
+) -> Pin:
     """Pin the tool, and return the pin. It replaces a pin that the tool has.
 
-    ``reason`` and ``by`` (who pins it) are kept and shown. The pin ends at ``until``, a time with
-    an offset; if ``until`` is None it stays until ``unpin``.
+    If ``tool`` is None, all tools are pinned, also those that come later. ``reason`` and ``by``
+    (who pins it) are kept and shown. The pin ends at ``until``, a time with an offset; if ``until``
+    is None it stays until ``unpin``.
 
-    Raises Rejected if the tool has no versions or ``by`` is no name, Retryable if Postgres does not
-    answer, Misconfigured if it refuses or its schema is missing.
+    Raises Rejected if the tool has no versions, ``by`` is no name or ``reason`` is too long, Locked
+    if somebody else holds the tool (it says who), Retryable if Postgres does not answer,
+    Misconfigured if it refuses or its schema is missing.
     """
-    by = valid_name(by, "by")
+    return Pin.of(await begin_stop(settings, "pin", tool, reason, by, until))
+
+
+async def unpin(settings: Settings, tool: str | None, by: str) -> Pin:
+    """End the tool's pin in the name of ``by``, and return it; None is the pin of all tools.
+
+    Rejected if no such pin is in force. A tool that is pinned with all others stays pinned.
+    """
+    return Pin.of(await end_stop(settings, "pin", tool, by))
+
+
+async def pin_of(settings: Settings, tool: str | None) -> Pin:
+    """Return the tool's pin, or else that of all tools. Rejected if no pin is in force."""
+    names = [name_in_database(each) for each in (tool, None)]
     async with connection(settings) as conn:
-        pinned = await pins.pin(conn, tool, storable(reason), by, until)
-    if pinned is None:
-        raise Rejected(f"{tool!r} has no versions; deploy one before you pin it")
-    return pinned
-
-
-async def unpin(settings: Settings, tool: str) -> Pin:
-    """Remove the tool's pin, and return it. Rejected if no pin is in force."""
-    async with connection(settings) as conn:
-        return _in_force(await pins.unpin(conn, tool), tool)
-
-
-async def pin_of(settings: Settings, tool: str) -> Pin:
-    """Return the tool's pin. Rejected if no pin is in force."""
-    async with connection(settings) as conn:
-        return _in_force((await pins.pins(conn, [tool])).get(tool), tool)
+        found = await stops_of_kind(conn, "pin", names)
+    if not found:
+        raise Rejected("not all tools are pinned" if tool is None else f"{tool!r} is not pinned")
+    return Pin.of(found[-1])
 
 
 async def every_pin(settings: Settings) -> list[Pin]:
-    """Return every pin that is in force, by tool."""
+    """Return every pin that is in force, by tool; that of all tools comes first."""
     async with connection(settings) as conn:
-        return await pins.all_pins(conn)
-
-
-def _in_force(pin: Pin | None, tool: str) -> Pin:
-    if pin is None:
-        raise Rejected(f"{tool!r} is not pinned")
-    return pin
+        return [Pin.of(each) for each in await stops_of_kind(conn, "pin")]

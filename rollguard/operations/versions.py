@@ -77,7 +77,12 @@ async def current_of(settings: Settings, tool: str) -> FoundVersion:
 async def version_of(settings: Settings, tool: str, name: VersionName) -> FoundVersion:
     """Return one version of the tool. Rejected if the tool has no such version."""
     async with connection(settings) as conn:
-        return await _found(conn, tool, await _id_of(conn, tool, name))
+        return await found_version(conn, tool, name)
+
+
+async def found_version(conn: Connection, tool: str, name: VersionName) -> FoundVersion:
+    """Return one version of the tool on a connection. Rejected if the tool has no such version."""
+    return await _found(conn, tool, await _id_of(conn, tool, name))
 
 
 async def version_id_of(settings: Settings, tool: str, name: VersionName) -> int:

@@ -11,6 +11,7 @@ from agents.applier.decide_rollbacks import DecideRollbacks
 from agents.comparer.fair_comparer import FairComparer
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection
+from db.stops.changing import NewStop, StopEnd, begin, end
 from db.versions.deploying import Compared, deploy_each
 from db.versions.reading import current_version, history
 from policy.breaking.finding import Finding
@@ -22,6 +23,7 @@ from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.rules import Rules
+from schemas.stops import Stop, StopKind
 from tests.support.waiting import until
 
 NOW: Final = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -124,6 +126,25 @@ async def deploy_all(conn: Connection, *codes: str, tool: str = "parser") -> lis
     """Deploy these codes in their order, and return the ids of the versions."""
     outcomes = [await deploy(conn, deployment(code, tool)) for code in codes]
     return [outcome.version_id or 0 for outcome in outcomes]
+
+
+async def begin_stop(
+    conn: Connection,
+    kind: StopKind,
+    tool: str | None = "parser",
+    reason: str = "release",
+    by: str = "ann",
+    until: datetime | None = None,
+) -> Stop | None:
+    """Pin, or freeze, as a person does."""
+    return await begin(conn, NewStop(kind, tool, reason, by, until))
+
+
+async def end_stop(
+    conn: Connection, kind: StopKind, tool: str | None = "parser", by: str = "ben"
+) -> Stop | None:
+    """End a stop as a person does."""
+    return await end(conn, StopEnd(kind, tool, by, "removed"))
 
 
 def entry(**fields: Any) -> ExecutionEntry:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rollguard.printing import print_json, print_pairs, print_table
+from rollguard.cli.show.stops import stop_texts
+from rollguard.printing import data_of, print_json, print_pairs, print_table
 from rollguard.value_texts import failures_text, version_text
 from schemas.fields import parse_time
 
@@ -21,11 +22,12 @@ def show_check(found: Mapping[str, Any], as_json: bool) -> None:
 
 
 def show_health(found: Mapping[str, Any], as_json: bool) -> None:
-    """Print the windows, how near each rule is, and the newest executions."""
+    """Print the windows, how near each rule is, the newest executions, and the stops in force."""
+    stops = found["stops"]
     if as_json:
-        print_json(found)
+        print_json({**found, "stops": stops and [data_of(each) for each in stops]})
         return
-    health = _with_times(found)
+    health = {**_with_times(found), "stops": stops and stop_texts(stops)}
     number, version_id = health.pop("version_number"), health.pop("version_id")
     windows, recent, rules = (health.pop(name) for name in ("windows", "recent", "rules"))
     others = sum(health["not_judged"].values())

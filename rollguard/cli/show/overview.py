@@ -19,7 +19,17 @@ def show_tools(found: Sequence[ToolAtAGlance], as_json: bool) -> None:
 
 def _line_of(tool: ToolAtAGlance) -> tuple[object, ...]:
     last = tool.last_rollback
-    stops = ["pinned"] * tool.pinned + ["held"] * tool.held
+    stops = [
+        text
+        for text, holds in (
+            ("pinned", tool.pinned),
+            ("held", tool.held),
+            ("frozen", tool.frozen),
+            ("waits for resume", tool.waits_for_resume),
+            ("rejected", tool.rejected),
+        )
+        if holds
+    ]
     return (
         tool.tool_name,
         version_text(tool.version_number, tool.version_id),

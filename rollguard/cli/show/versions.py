@@ -9,6 +9,7 @@ from rich.syntax import Syntax
 from db.rollbacks.records import RollbackRecord
 from db.versions.reading import VersionRecord
 from rollguard.cli.show.rollbacks import rule_of, status_text
+from rollguard.cli.show.stops import stop_texts
 from rollguard.operations.rollbacks import named_executions
 from rollguard.operations.versions import FoundVersion
 from rollguard.printing import (
@@ -66,6 +67,7 @@ def _values(found: FoundVersion) -> dict[str, Any]:
         "activated_by": f"{record.activated_by.kind} {record.activated_by.id}",
         "was current": current_texts(record),
         "rollbacks": rollback_texts(record),
+        "stops": stop_texts(record.stops),
         "deployment_id": record.deployment_id,
         "code_hash": record.code_hash,
     }
@@ -87,6 +89,7 @@ def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),
         *("was current", ("success", "executions", "failures"), ("breaking changes", "rollbacks")),
+        "stops",
     )
     print_table(columns, (_row_of(found) for found in versions))
 
@@ -105,6 +108,7 @@ def _row_of(found: VersionRecord) -> tuple[Any, ...]:
         failures_text(found.failures, found.not_judged),
         found.breaking_changes,
         rollback_texts(found),
+        stop_texts(found.stops),
     )
 
 

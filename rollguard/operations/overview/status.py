@@ -10,8 +10,8 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from db.rollbacks.pins import all_pins
 from db.rollbacks.records import held
+from db.stops.reading import stopped_tools
 from rollguard.operations.connection import connection
 from schemas.errors import RollguardError
 from schemas.settings import Settings
@@ -45,6 +45,8 @@ class PostgresStatus:
     answers_in_ms: float
     held_rollbacks: int
     pinned_tools: int
+    frozen_tools: int
+    tools_that_wait_for_resume: int
 
 
 @dataclass
@@ -112,8 +114,8 @@ async def _postgres(settings: Settings) -> PostgresStatus:
         began = time.perf_counter()
         server = await conn.fetchval("show server_version")
         took_ms = (time.perf_counter() - began) * 1_000
-        waiting, pinned = await held(conn, None), await all_pins(conn)
-    return PostgresStatus(server, round(took_ms, 1), len(waiting), len(pinned))
+        waiting, stopped = await held(conn, None), await stopped_tools(conn)
+    return PostgresStatus(server, round(took_ms, 1), len(waiting), *stopped)
 
 
 async def _roles(

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from db.rollbacks.facts import automatic_rollbacks
-from db.rollbacks.pins import Pin, pins
 from db.rollbacks.records import RollbackRecord, rollback_of
+from db.stops.reading import ALL_TOOLS, stops_of_kind
+from policy.deployments.stops import lasting_longest
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
 from rollguard.value_texts import hold_text, time_text
@@ -15,6 +16,7 @@ from schemas.fields import parse_time
 from schemas.rollback import CommandKey
 from schemas.rules import Rules
 from schemas.settings import Settings
+from schemas.stops import Pin
 
 
 async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | None:
@@ -27,7 +29,8 @@ async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | No
         return None
     tool, rules = health["tool_name"], settings.rules_of(health["tool_name"])
     async with connection(settings) as conn:
-        pin = (await pins(conn, [tool])).get(tool)
+        pins = await stops_of_kind(conn, "pin", [ALL_TOOLS, tool])
+        pin = Pin.of(lasting_longest(pins)) if pins else None
         if health["command_id"] is None:
             return waiting_text(health, pin, None, [], rules)
         record = await rollback_of(
@@ -54,7 +57,8 @@ def waiting_text(
     if health["mode"] == "observe":
         return "nothing: a dry run, the decision is only published"
     if pin is not None:
-        return f"pinned until {time_text(pin.expires_at) if pin.expires_at else 'it is unpinned'}"
+        until = time_text(pin.expires_at) if pin.expires_at else "it is unpinned"
+        return f"pinned{' with all tools' * (pin.tool_name is None)} until {until}"
     if health["command_id"] is None:
         return "the next failure: no command was issued yet"
     if record is None:

@@ -325,6 +325,12 @@ READS: Final = {
         "{5000,7}",
         "{4999,6}",
     ),
+    "stops about deployments": (
+        blocks("stops/reading.sql")["of_deployments"],
+        "{my_tool,other}",
+        "{x,y}",
+    ),
+    "stops of a tool": (blocks("stops/reading.sql")["list"], "my_tool", True, None),
     "commands known": (blocks("rollbacks/facts.sql")["stored"], *KEYS, "{f,t}"),
     "targets": (
         blocks("rollbacks/trust.sql")["way_back"],
@@ -371,6 +377,6 @@ async def _no_scan(filled_much: Connection, name: str, plans: str) -> None:
     try:
         given = ", ".join("null" if value is None else f"'{value}'" for value in values)
         plan = await filled_much.fetchval(f"explain (format json) execute read({given})")
-        assert scanned(json.loads(plan)) <= {"distrusted_code", "pins"}  # nothing is in them
+        assert scanned(json.loads(plan)) <= {"distrusted_code", "stops"}  # nothing is in them
     finally:
         await filled_much.execute("deallocate read; reset plan_cache_mode")

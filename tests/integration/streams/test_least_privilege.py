@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from db.postgres.pool import connect
-from db.rollbacks.pins import pin, unpin
 from rollguard.client import EngineClient
 from rollguard.operations.setup import create_missing_topics
 from schemas.deployment import ToolVersion
@@ -28,7 +27,7 @@ from tests.support.kafka_acls import acls, allow
 from tests.support.login_roles import create_login_roles
 from tests.support.messages import execution
 from tests.support.secure_kafka import SecureKafka, password_of
-from tests.support.stored import command
+from tests.support.stored import begin_stop, command, end_stop
 from tests.support.system import System
 from tests.support.waiting import until
 
@@ -87,7 +86,7 @@ async def test_all_work_is_done_with_the_granted_rights(
         assert (await engine.command(held)).status == "held"
         approved = await engine.command(held.model_copy(update={"approved_by": "ann"}))
         assert (approved.status, approved.to_version_id) == ("applied", first.version_id)
-        await _pin(dsns["operator"], "parser")
+        await _stop(dsns["operator"], "parser")
         pinned = held.model_copy(update={"command_id": uuid4(), "mode": None})
         assert (await engine.command(pinned)).rejection == "pinned"
     await system.executions_recorded("parser", 3)
@@ -122,10 +121,12 @@ async def test_all_work_is_done_with_the_granted_rights(
         ("recorder", "delete from tool_executions"),
         ("applier", "delete from tool_versions"),
         ("applier", "select * from tool_executions"),
-        ("applier", "delete from pins"),
+        ("applier", "delete from stops"),
+        ("applier", "update stops set reason = ''"),
         ("applier", "update rollbacks set details = '{}'"),
         ("reader", "insert into recorder_current values ('x', 1, 1)"),
-        ("reader", "delete from pins"),
+        ("reader", "update stops set ended_at = now(), ended_how = 'removed'"),
+        ("operator", "delete from stops"),
         ("operator", "update rollbacks set status = 'applied'"),
     ):
         connection = await asyncpg.connect(dsns[role])
@@ -134,14 +135,15 @@ async def test_all_work_is_done_with_the_granted_rights(
         await connection.close()
 
 
-async def _pin(dsn: str, tool: str) -> None:
-    """Pin the tool, unpin it, and pin it twice."""
+async def _stop(dsn: str, tool: str) -> None:
+    """Begin each kind of stop, end it, and begin it twice."""
     connection = await connect(dsn)
     try:
-        assert await pin(connection, tool, "release", "ann", None) is not None
-        assert await unpin(connection, tool) is not None
-        for _ in range(2):
-            assert await pin(connection, tool, "release", "ann", None) is not None
+        for kind in ("pin", "freeze"):
+            assert await begin_stop(connection, kind, tool) is not None
+            assert await end_stop(connection, kind, tool) is not None
+            for _ in range(2):
+                assert await begin_stop(connection, kind, tool) is not None
     finally:
         await connection.close()
 

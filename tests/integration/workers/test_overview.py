@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from agents.worker.health_monitor import INTERVAL_S
-from db.rollbacks.pins import pin
 from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
 from rollguard.operations.overview.status import system_status
 from rollguard.operations.overview.tools import tools_at_a_glance
 from tests.support.messages import execution
+from tests.support.stored import begin_stop
 from tests.support.system import System
 from tests.support.waiting import until
 
@@ -36,7 +36,7 @@ async def test_the_state_of_each_tool(
             *(execution("was-rolled-back", no) for _ in range(3)),
         )
         async with connection(system.settings) as conn:
-            await pin(conn, "suspect", "release", "ann", None)
+            await begin_stop(conn, "pin", "suspect")
         notes: list[str] = []
 
         async def states() -> dict[str, str]:

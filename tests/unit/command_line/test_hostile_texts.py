@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from db.replays import RecordPosition, Replay
-from db.rollbacks.pins import Pin
 from db.rollbacks.records import RollbackRecord
+from db.rollbacks.trust import Target
 from db.versions.reading import VersionRecord
 from policy.backtest.trials import Decision, Trial, Trials
 from policy.breaking.finding import Finding
@@ -28,7 +28,6 @@ from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters,
 from rollguard.cli.show.health import show_check, show_health
 from rollguard.cli.show.holds import show_approval, show_dismissal, show_holds
 from rollguard.cli.show.overview import show_status, show_tools
-from rollguard.cli.show.pins import show_pin, show_pins, show_unpinned
 from rollguard.cli.show.records import (
     show_bad_line,
     show_erased,
@@ -38,6 +37,15 @@ from rollguard.cli.show.records import (
     show_verdict,
 )
 from rollguard.cli.show.rollbacks import show_explanation, show_outcome, show_rollbacks
+from rollguard.cli.show.stops import (
+    show_ended,
+    show_pin,
+    show_pins,
+    show_rejected,
+    show_stop,
+    show_stops,
+    show_unpinned,
+)
 from rollguard.cli.show.versions import show_history, show_version
 from rollguard.demo.live_view import LiveView
 from rollguard.demo.results import DemoResult, print_results
@@ -51,6 +59,7 @@ from rollguard.operations.prune import Pruned
 from rollguard.operations.records import BadLine, Recorded
 from rollguard.operations.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.rollbacks import RollbackExplanation
+from rollguard.operations.stops import RejectedVersion
 from rollguard.operations.versions import FoundVersion
 from rollguard.printing import on_terminal, print_json, print_line
 from schemas.configuration.settings_report import SettingInForce
@@ -58,6 +67,7 @@ from schemas.errors import Rejected
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
+from schemas.stops import Pin, Stop
 from tests.support.hostile import HOSTILE, NOON, TEXT, filled
 
 _COLOURS: Final = re.compile(r"\x1b\[(?!35m)[\d;]*m")
@@ -67,7 +77,17 @@ _PLAIN: Final = "a plain text"
 
 def version(text: str, *, code: str) -> VersionRecord:
     rollbacks = [filled(RollbackRecord, text)]
-    return filled(VersionRecord, text, code=code, rollbacks=rollbacks)
+    stops = [stop(text, "pin")]
+    return filled(VersionRecord, text, code=code, rollbacks=rollbacks, stops=stops)
+
+
+def stop(text: str, kind: str) -> Stop:
+    return filled(Stop, text).model_copy(update={"kind": kind})
+
+
+def reject(text: str, as_json: bool) -> None:
+    for way_back in (None, Target(1, 1, "")):
+        show_rejected(RejectedVersion(stop(text, "rejection"), True, way_back), as_json)
 
 
 def code_of(text: str) -> str:
@@ -158,6 +178,7 @@ def health(text: str, as_json: bool) -> None:
         "reason": text,
         "details": inner,
         "waits_for": text,
+        "stops": [stop(text, "freeze")],
         text: [text, inner],
     }
     show_health(found, as_json)
@@ -223,6 +244,11 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
     "pin": lambda text, as_json: show_pin(filled(Pin, text), as_json),
     "unpin": lambda text, as_json: show_unpinned(filled(Pin, text), as_json),
     "pins": lambda text, as_json: show_pins([filled(Pin, text)], as_json),
+    "freeze": lambda text, as_json: show_stop(stop(text, "freeze"), as_json),
+    "unfreeze": lambda text, as_json: show_ended(stop(text, "freeze"), as_json),
+    "resume": lambda text, as_json: show_ended(stop(text, "wait"), as_json),
+    "reject": reject,
+    "stops": lambda text, as_json: show_stops([stop(text, "rejection")], as_json),
     "health": health,
     "prune": pruned,
     "erase": erased,

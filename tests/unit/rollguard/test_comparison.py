@@ -67,6 +67,7 @@ def version(number: int, code: str, executions: int = 0, successes: int = 0) -> 
         trusted=True,
         activations=[],
         rollbacks=[],
+        stops=[],
     )
 
 

@@ -22,6 +22,10 @@ PUBLIC = {
     "rollguard.blocking": ("DeploymentMonitor", "ToolVersionManager"),
     "rollguard.holds": ("RollbackRecord", "approve", "dismiss", "waiting"),
     "rollguard.pins": ("Pin", "pin", "pin_of", "unpin"),
+    "rollguard.stops": (
+        *("RejectedVersion", "Stop", "VersionName", "freeze"),
+        *("reject", "resume", "stops_of", "unfreeze"),
+    ),
 }
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from db.rollbacks.pins import Pin
 from db.rollbacks.records import RollbackRecord
 from rollguard.operations.overview.why_waiting import waiting_text
 from schemas.rules import Rules
+from schemas.stops import Pin
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ID = UUID(int=1)

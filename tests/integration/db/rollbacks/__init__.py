@@ -1,1 +1,1 @@
-"""Rollback commands, pins, holds and trust."""
+"""Rollback commands, holds and trust."""

@@ -12,7 +12,6 @@ from db.rollbacks.facts import (
     stored_commands,
     tool_facts,
 )
-from db.rollbacks.pins import pin
 from db.rollbacks.trust import Target
 from schemas.deployment import code_hash_of
 from schemas.rollback import RollbackCommand
@@ -20,6 +19,7 @@ from schemas.rules import Rules
 from tests.support.stored import (
     NOW,
     answer,
+    begin_stop,
     command,
     deploy_all,
     execution,
@@ -41,25 +41,27 @@ async def test_what_is_known_of_a_tool_and_of_the_versions_that_are_named(conn: 
     await record_all(
         conn, execution(version_id=second), execution(version_id=second, success=False)
     )
-    await pin(conn, "other", "release", "ann", None)
+    await begin_stop(conn, "pin", "other")
     current = CurrentVersion(second, 2, code_hash_of("two"), 2, 1, [])
     target = Target(first, 1, code_hash_of("one"))
 
     async def known(**fields: Any) -> ToolFacts:
         return (await tool_facts(conn, [automatic(**fields)]))["parser"]
 
-    assert await known() == ToolFacts(current, frozenset(), None, False)
-    assert await known(from_version_id=first) == ToolFacts(current, frozenset({first}), None, False)
+    assert await known() == ToolFacts(current, frozenset(), None, False, False)
+    assert await known(from_version_id=first) == ToolFacts(
+        current, frozenset({first}), None, False, False
+    )
     assert await known(from_version_id=second, to_version_id=first) == ToolFacts(
-        current, frozenset({first, second}), target, False
+        current, frozenset({first, second}), target, False, False
     )
     assert await known(from_version_id=alien, to_version_id=alien) == ToolFacts(
-        current, frozenset(), None, False
+        current, frozenset(), None, False, False
     )
     several = await tool_facts(conn, [automatic(tool) for tool in ("parser", "other", "nobody")])
     assert several["parser"] == await known()
     assert several["other"].is_pinned
-    assert several["nobody"] == ToolFacts(None, frozenset(), None, False)
+    assert several["nobody"] == ToolFacts(None, frozenset(), None, False, False)
     assert await tool_facts(conn, []) == {}
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from db.postgres.pool import Connection, connect
 from db.rollbacks.holds import due, expire, tools_due
-from db.rollbacks.pins import pin
 from db.rollbacks.records import RollbackRecord, held, rollback_of
 from db.versions.reading import current_version, history
 from schemas.execution import ActivatedBy
@@ -18,6 +17,7 @@ from schemas.rules import Rules
 from tests.support.stored import (
     NOW,
     answer,
+    begin_stop,
     command,
     deploy,
     deploy_all,
@@ -234,7 +234,7 @@ async def test_what_was_shown_is_what_is_done(conn: Connection) -> None:
 
 async def test_a_pin_stops_no_person(conn: Connection) -> None:
     order = await hold(conn)
-    await pin(conn, "parser", "release", "ann", None)
+    await begin_stop(conn, "pin", "parser")
     assert (await roll_back(conn, await decided(conn, "hold"))).rejection == "pinned"
     assert (await roll_back(conn, answer(order, APPROVED))).status == "applied"
 

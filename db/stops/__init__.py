@@ -1,0 +1,1 @@
+"""Stops: pins, freezes, rejections and waits, with their history."""

@@ -1,0 +1,1 @@
+"""What becomes of a deployment: if it is stopped, held or refused before it becomes a version."""

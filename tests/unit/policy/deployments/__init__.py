@@ -1,0 +1,1 @@
+"""Deployments: what stops them."""
