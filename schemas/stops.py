@@ -25,7 +25,7 @@ class Stop(Message):
     """A pin, a freeze, a rejection or a wait, in force or ended."""
 
     kind: StopKind
-    tool_name: str | None
+    tool_name: str | None = None
     """None: all tools, also those that come later."""
     version_id: VersionId | None = None
     """The version whose code was rejected."""
