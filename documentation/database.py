@@ -23,7 +23,10 @@ class Table(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """Return the tables in the order in which the migrations create them."""
+    """Return the tables in the order in which the migrations create them.
+
+    What was a table and is a view now is left out.
+    """
     found: dict[str, Table] = {}
     for sql in _migrations():
         for name, body in _CREATE_TABLE.findall(sql):
@@ -33,7 +36,7 @@ def tables() -> list[Table]:
                 found[name].columns.update(
                     (column, " ".join(kind.split())) for column, kind in _ADD_COLUMN.findall(body)
                 )
-    return list(found.values())
+    return [each for each in found.values() if each.name not in views()]
 
 
 def views() -> dict[str, str]:

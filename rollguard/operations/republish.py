@@ -7,7 +7,7 @@ the time when signatures are switched on (``rollguard keys adopt``).
 from db.postgres.locks import LOCK_TIMEOUT_MS, tool_lock
 from db.versions.reading import current_version, tools
 from rollguard.client import EngineClient
-from rollguard.operations.connection import connection
+from rollguard.operations.connection import changing_connection, connection
 from schemas.settings import Settings
 
 
@@ -24,7 +24,7 @@ async def republish_versions(settings: Settings, *, adopts: bool = False) -> int
     published = 0
     async with (
         connection(settings) as conn,
-        connection(settings) as holder,
+        changing_connection(settings) as holder,
         EngineClient(settings) as client,
     ):
         for tool in await tools(conn):

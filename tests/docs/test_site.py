@@ -99,7 +99,7 @@ def _it_has_the_generated_parts_and_not_the_seed(site: Path) -> None:
 
 def _the_reference_has_every_public_name_and_reads_well(site: Path) -> None:
     html = (site / "reference" / "python.html").read_text("utf-8")
-    for module in ("rollguard", "client", "registry", "blocking", "pins", "holds"):
+    for module in ("rollguard", "client", "registry", "blocking", "pins", "stops", "holds"):
         for name in _public_names(module):
             assert name in html, (module, name)
     for cls in (EngineClient, ToolRegistry, *_MANAGERS):
