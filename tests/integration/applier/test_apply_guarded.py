@@ -328,7 +328,7 @@ class TestRollbackLimits:
         assert guarded.broker.rolled_back()[-1].status == "applied"
 
     async def test_rollbacks_by_people_are_not_counted(self, pool: Pool, conn: Connection) -> None:
-        guarded = Guarded(pool, rollback_budget=1)
+        guarded = Guarded(pool, rollback_budget=1, wait_after_manual_rollback=False)
         await deploy_all(conn, "good", "bad")
         await guarded.roll_back(command())
         assert await self.deploy_and_condemn(guarded, conn, 0) is None
