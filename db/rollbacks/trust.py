@@ -125,17 +125,17 @@ async def take_trust(conn: Connection, losses: Sequence[NewTrustLoss]) -> None:
         await conn.executemany(_SQL["take"], losses)
 
 
-async def give_trust(conn: Connection, given: Sequence[NewTrust]) -> None:
+async def give_trust(
+    conn: Connection, given: Sequence[NewTrust], waits: Sequence[StopEnd] = ()
+) -> None:
     """Give trust to code that a person has made current, whatever happened to it before.
 
-    If a person had rejected it, the rejection has ended.
+    If a person had rejected it, the rejection has ended. ``waits`` are the waits that end with it.
     """
     if given:
         await conn.executemany(_SQL["give"], [(each.tool_name, each.code_hash) for each in given])
-        await end_each(
-            conn,
-            [
-                StopEnd("rejection", each.tool_name, each.by, each.how, each.code_hash)
-                for each in given
-            ],
-        )
+        rejections = [
+            StopEnd("rejection", each.tool_name, each.by, each.how, each.code_hash)
+            for each in given
+        ]
+        await end_each(conn, [*rejections, *waits])

@@ -1,7 +1,7 @@
 """Stops as they are read: those that concern deployments, and lists for people."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -19,10 +19,10 @@ ALL_TOOLS: Final = ""
 _SQL: Final = blocks("stops/reading.sql")
 
 
-class StopsOfDeployments(NamedTuple):
-    """The stops that have not ended, by the tool that was asked for, and the time of Postgres."""
+class StopsNow(NamedTuple):
+    """The stops that have not ended, and the time of Postgres."""
 
-    by_tool: Mapping[str, Sequence[Stop]]
+    stops: Sequence[Stop]
     now: datetime
 
 
@@ -36,18 +36,18 @@ class StoppedTools(NamedTuple):
 
 async def stops_of_deployments(
     conn: Connection, code: Sequence[tuple[str, str]]
-) -> StopsOfDeployments:
-    """Return the stops about these tools and their code, those of all tools included.
+) -> dict[str, StopsNow]:
+    """Return the stops about these tools and their code, those of all tools included, by tool.
 
-    ``code`` has one pair of tool and code hash for each tool. Read them in the transaction that
-    holds the locks of the tools for changes: a stop of one of these tools then comes either before
-    or after it.
+    ``code`` has one pair of tool and code hash for each tool. Tools without stops are missing. Read
+    them in the transaction that holds the locks of the tools for changes: a stop of one of these
+    tools then comes either before or after it.
     """
     rows = await conn.fetch(_SQL["of_deployments"], *zip(*code, strict=True))
     found = defaultdict(list)
     for row in rows:
         found[row["asked_tool"]].append(stop_in(row))
-    return StopsOfDeployments(found, await conn.fetchval(_SQL["clock"]))
+    return {tool: StopsNow(stops, rows[0]["now"]) for tool, stops in found.items()}
 
 
 async def stops_of(

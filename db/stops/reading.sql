@@ -1,13 +1,11 @@
 -- Those that have not ended, whether they have expired or not.
 -- name: of_deployments
-select asked.tool_name as asked_tool, stops.*, version.version_number
+select asked.tool_name as asked_tool, stops.*, version.version_number, clock.now
 from unnest($1::text[], $2::text[]) as asked (tool_name, code_hash)
 join stops on stops.tool_name = any(array[asked.tool_name, '']) and stops.ended_at is null
 left join tool_versions version on version.version_id = stops.version_id
+cross join clock_timestamp() as clock (now)
 where stops.code_hash is null or stops.code_hash = asked.code_hash
-
--- name: clock
-select clock_timestamp()
 
 -- The newest first. Of a tool, those of all tools are among them.
 -- name: list

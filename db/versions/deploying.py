@@ -13,7 +13,7 @@ from db.postgres.locks import lock_versions, tool_transaction
 from db.postgres.pool import Connection, to_jsonb
 from db.postgres.sql import blocks
 from db.rollbacks.trust import NewTrust, give_trust
-from db.stops.changing import StopEnd, end_each
+from db.stops.changing import StopEnd
 from db.stops.reading import stops_of_deployments
 from policy.deployments.stops import REFUSALS, Attempt, stop_of
 from schemas.deployment import (
@@ -160,8 +160,9 @@ async def _stops(conn: Connection, requests: Sequence[Compared]) -> dict[str, _R
         return {}
     said = await stops_of_deployments(conn, [(each.tool_name, each.code_hash) for each in attempts])
     found = {
-        each.tool_name: stop_of(each, said.by_tool.get(each.tool_name, ()), said.now)
+        each.tool_name: stop_of(each, *said[each.tool_name])
         for each in attempts
+        if each.tool_name in said
     }
     return {
         tool: _Refusal(REFUSALS[stop.kind], stopped=stop)
@@ -188,16 +189,12 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
 async def _settle_stops(conn: Connection, by_people: Sequence[Compared]) -> None:
     """Trust the code of these people, and let autonomous deployments wait no longer."""
     names = {each.tool_name: _author_of(each.deployment)[0] or "human" for each in by_people}
-    await give_trust(
-        conn,
-        [
-            NewTrust(each.tool_name, each.code_hash, names[each.tool_name], "deployment")
-            for each in by_people
-        ],
-    )
-    await end_each(
-        conn, [StopEnd("wait", tool, name, "deployment") for tool, name in names.items()]
-    )
+    given = [
+        NewTrust(each.tool_name, each.code_hash, names[each.tool_name], "deployment")
+        for each in by_people
+    ]
+    waits = [StopEnd("wait", tool, name, "deployment") for tool, name in names.items()]
+    await give_trust(conn, given, waits)
 
 
 def _require_compared(requests: Sequence[Compared], before: Mapping[str, _Tool]) -> None:
