@@ -63,6 +63,8 @@ def _print(report: Report, took_s: float) -> None:
         f"{dict(report.transactions)}; "
         f"no lag after {report.catch_up_s or float('nan'):.1f} s"
     )
+    verbs = ", ".join(f"{verb} {times}" for verb, times in sorted(report.verbs.items()))
+    print(f"a person used verbs {report.verbs.total()} times: {verbs}")
     if report.attacks:
         print(f"{report.attacks.total()} attacks with {report.forged} forged records:")
         for kind, count in sorted(report.attacks.items()):

@@ -15,6 +15,7 @@ from tests.chaos.audit.invariants.violation import Violation
 from tests.chaos.audit.lag import wait_until_none
 from tests.chaos.engines import Engines
 from tests.chaos.faults import POSTGRES_REFUSED, inflict, schedule
+from tests.chaos.person import Person
 from tests.chaos.stack import PRODUCT, ROLES, Mode, Stack
 from tests.chaos.workload import Workload
 
@@ -49,6 +50,8 @@ class Report:
     commands: int = 0
     poison: int = 0
     attacks: Counter[str] = field(default_factory=Counter)
+    verbs: Counter[str] = field(default_factory=Counter)
+    """How often a person used each verb."""
     forged: int = 0
     refused: int = 0
     transactions: Counter[str] = field(default_factory=Counter)
@@ -80,13 +83,16 @@ async def run(plan: Plan, folder: Path, worker_program: Sequence[str] = PRODUCT)
         for role in ROLES:
             stack.add(role)
         workload = Workload(stack.settings, engines, plan.seed, plan.tools, plan.rate)
-        working = asyncio.create_task(workload.run())
+        person = Person(stack.settings, engines, plan.seed)
+        working = asyncio.gather(workload.run(), person.run())
         try:
             await _cause_faults(plan, stack, report)
             await asyncio.sleep(_CALM_S)
         finally:
             workload.stop()
+            person.stop()
             await working
+        report.verbs = person.done
         await _judge(report, stack, workload, engines)
     _write_ledger(folder, report)
     return report

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from schemas.rules import PolicyName
 from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation
@@ -28,13 +29,14 @@ async def play(
     kinds: Mapping[str, int] = KINDS,
     signatures: Mode = "off",
     engine_signatures: Mode | None = None,
+    policy: PolicyName = "seed",
 ) -> list[Violation]:
     """Run a stack and a workload while ``act`` causes the fault, and return the violations.
 
     ``armed`` has, by role, the crash point at which its worker dies or stops. If signatures are
     required, an attacker is at work; ``engine_signatures`` is what engines do, if that differs.
     """
-    async with Stack(folder, program, refresh_s, signatures=signatures) as stack:
+    async with Stack(folder, program, refresh_s, policy=policy, signatures=signatures) as stack:
         settings = stack.settings.model_copy(update={"signatures": engine_signatures or signatures})
         async with Engines(settings) as engines:
             return await _play(stack, engines, act, armed or {}, tools, rate, kinds)

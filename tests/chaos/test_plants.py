@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.attack.attacks import NAMES
 from tests.chaos.faults import stands_still, wait_until
+from tests.chaos.person import VERBS, Person
 from tests.chaos.scene import play
 from tests.chaos.stack import PRODUCT, SESSION_S, Stack
 from tests.chaos.workload import Workload
@@ -164,6 +165,37 @@ async def test_aborted_records_do_not_count(folder: Path) -> None:
         assert await wait_until(lambda: min(results["committed"], results["aborted"]) > 5, 60)
 
     assert await play(folder, enough, kinds=TRANSACTIONS) == []
+
+
+DEPLOYMENTS = {"execute": 60, "deploy": 8, "roll_back": 2}
+
+
+async def stopped_by_a_person(stack: Stack, workload: Workload) -> None:
+    """Let a person use every verb several times, while machines deploy."""
+    person = Person(stack.settings, workload.engines, 1)
+    using = asyncio.create_task(person.run())
+    try:
+        assert await wait_until(lambda: min(person.done[verb] for verb in VERBS) > 2, 120), (
+            person.done
+        )
+    finally:
+        person.stop()
+        await using
+
+
+async def test_what_a_person_said_holds(folder: Path) -> None:
+    assert await play(folder, stopped_by_a_person, kinds=DEPLOYMENTS, policy="guarded") == []
+
+
+async def test_deployments_that_nothing_stops_are_found(folder: Path) -> None:
+    found = await play(
+        folder,
+        stopped_by_a_person,
+        program=planted("no_stops"),
+        kinds=DEPLOYMENTS,
+        policy="guarded",
+    )
+    assert {each.invariant for each in found} == {"stops"}
 
 
 ATTACKS = {"execute": 40, "deploy": 2, "roll_back": 1, "attack": 12}

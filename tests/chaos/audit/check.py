@@ -12,6 +12,7 @@ from tests.chaos.audit.invariants.decisions import wrong_decisions
 from tests.chaos.audit.invariants.engines import wrong_engines
 from tests.chaos.audit.invariants.metrics import wrong_metrics
 from tests.chaos.audit.invariants.outcomes import wrong_outcomes
+from tests.chaos.audit.invariants.stops import broken_stops
 from tests.chaos.audit.invariants.versions import wrong_versions
 from tests.chaos.audit.invariants.violation import Violation
 
@@ -23,6 +24,7 @@ _INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
     wrong_engines,
     outdated_rows,
     wrong_dead_letters,
+    broken_stops,
 )
 
 

@@ -76,6 +76,7 @@ _QUERIES = {
     " from tool_executions",
     "rollbacks": "select * from rollbacks",
     "deployments": "select tool_name, deployment_id, outcome::text from deployments",
+    "stops": "select * from stops",
 }
 
 
