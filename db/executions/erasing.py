@@ -2,13 +2,15 @@
 
 The explanations of rollbacks that these executions decided lose their errors, too, and so do the
 refusals of the code that was rolled back. The later verdicts on these executions lose who gave them
-and why.
+and why; so do those that a caller gave who is erased.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
+
+from asyncpg import Record
 
 from db.postgres.locks import bounded_transaction
 from db.postgres.pool import Connection
@@ -61,9 +63,8 @@ async def erase_batch(
         tools = [row["tool_name"] for row in rows]
         labels = [kept_class(row["error_type"], row["error"]) for row in rows]
         await conn.execute(_SQL["erase"], ids, tools, labels)
-        await conn.execute(_SQL["erase_explanations"], tools, ids)
-        await conn.execute(_SQL["erase_refusals"], tools, ids)
         await conn.execute(_SQL["erase_verdicts"], ids, tools)
+        await _erase_quotations(conn, tools, ids)
     return Erased(Counter(tools), Place(ids[-1], tools[-1]))
 
 
@@ -73,4 +74,28 @@ async def erase_verdicts_on(conn: Connection, execution_id: str) -> None:
     Raises Retryable.
     """
     async with bounded_transaction(conn):
-        await conn.execute(_SQL["erase_verdicts_on"], execution_id)
+        rows = await conn.fetch(_SQL["erase_verdicts_on"], execution_id)
+        await _erase_quotations_of_verdicts(conn, rows)
+
+
+async def erase_verdicts_by(conn: Connection, judge: str, most: int) -> int:
+    """Erase who gave ``most`` of the later verdicts of this judge, and why; return how many.
+
+    It is one transaction. Raises Retryable.
+    """
+    async with bounded_transaction(conn):
+        rows = await conn.fetch(_SQL["erase_verdicts_by"], judge, most)
+        await _erase_quotations_of_verdicts(conn, rows)
+    return len(rows)
+
+
+async def _erase_quotations_of_verdicts(conn: Connection, rows: Sequence[Record]) -> None:
+    if rows:
+        tools, ids = zip(*{(row["tool_name"], row["execution_id"]) for row in rows}, strict=True)
+        await _erase_quotations(conn, tools, ids)
+
+
+async def _erase_quotations(conn: Connection, tools: Sequence[str], ids: Sequence[UUID]) -> None:
+    """Erase the errors in explanations and refusals that rest on these executions."""
+    await conn.execute(_SQL["erase_explanations"], tools, ids)
+    await conn.execute(_SQL["erase_refusals"], tools, ids)

@@ -54,6 +54,19 @@ where later_verdicts.execution_id = erased.execution_id
 update later_verdicts
 set judged_by = null, why = null
 where execution_id = $1::text::uuid
+returning tool_name, execution_id
+
+-- Who calls a tool may judge its executions, too.
+-- name: erase_verdicts_by
+update later_verdicts
+set judged_by = null, why = null
+where (tool_name, verdict_id) in (
+    select tool_name, verdict_id
+    from later_verdicts
+    where judged_by = $1
+    limit $2
+)
+returning tool_name, execution_id
 
 -- name: erase
 update tool_executions

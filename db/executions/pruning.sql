@@ -47,12 +47,59 @@ removed as (
     using old
     where tool_executions.execution_id = old.execution_id and tool_executions.tool_name = $1
     returning
+        tool_executions.execution_id,
         tool_executions.version_id,
         tool_executions.success or coalesce(tool_executions.error_origin, 'tool') = 'tool' as is_judged
+),
+verdicts as (
+    delete from later_verdicts
+    using removed
+    where later_verdicts.execution_id = removed.execution_id and later_verdicts.tool_name = $1
+    returning 1
 )
-select version_id, count(*) as executions, count(*) filter (where is_judged) as judged
+select
+    version_id,
+    count(*) as executions,
+    count(*) filter (where is_judged) as judged,
+    (select count(*) from verdicts) as verdicts
 from removed
 group by version_id
+
+-- The next verdicts in the order of the primary key, and those of them that are old and about an
+-- execution that is not recorded (any more).
+-- name: remove_lone_verdicts
+with examined as (
+    select tool_name, verdict_id, execution_id, judged_at
+    from later_verdicts
+    where (tool_name, verdict_id) > ($2::text, $3::uuid)
+    order by tool_name, verdict_id
+    limit $4
+),
+removed as (
+    delete from later_verdicts
+    using examined
+    where later_verdicts.tool_name = examined.tool_name
+        and later_verdicts.verdict_id = examined.verdict_id
+        and examined.judged_at < $1
+        and not exists (
+            select
+            from tool_executions execution
+            where execution.execution_id = examined.execution_id
+                and execution.tool_name = examined.tool_name
+        )
+    returning 1
+)
+select tool_name, verdict_id, (select count(*) from removed) as removed
+from examined
+order by tool_name desc, verdict_id desc
+limit 1
+
+-- name: count_verdicts
+select count(*)
+from later_verdicts verdict
+left join tool_executions execution
+    on execution.execution_id = verdict.execution_id and execution.tool_name = verdict.tool_name
+where coalesce(execution.executed_at, verdict.judged_at) < $1
 
 -- name: lock_versions
 select version_id

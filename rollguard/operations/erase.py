@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from db.executions.erasing import BEGIN, Whose, erase_batch, erase_verdicts_on
+from db.executions.erasing import (
+    BEGIN,
+    Whose,
+    erase_batch,
+    erase_verdicts_by,
+    erase_verdicts_on,
+)
 from db.executions.pruning import only_removal
 from rollguard.operations.connection import connection
 from schemas.errors import Misconfigured, Retryable
@@ -49,7 +55,8 @@ class KafkaKeeps:
 async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> None:
     """Erase the errors and identities of the executions in Postgres; metrics stay.
 
-    So do later verdicts on them, but not who gave them and why.
+    So do later verdicts on them, but not who gave them and why. Of a caller, the verdicts that he
+    gave are treated in the same way.
 
     Each batch is a transaction of its own. Batches that are done stay, even if a later one fails.
     Rejected if a prune or another erase is running, Retryable if Postgres does not answer.
@@ -66,6 +73,9 @@ async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> Non
             await asyncio.sleep(0)
         if erasure.whose == "execution":
             await erase_verdicts_on(conn, erasure.value)
+        elif erasure.whose == "caller":
+            while await erase_verdicts_by(conn, erasure.value, batch) == batch:
+                await asyncio.sleep(0)
 
 
 async def kafka_keeps(settings: Settings) -> list[KafkaKeeps]:

@@ -1,8 +1,9 @@
 """Messages for tests, and functions that store them in Postgres as the product does."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from policy.breaking.finding import Finding
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.explanation import SeenError
 from schemas.fleet import FleetRules
 from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
@@ -109,11 +111,12 @@ async def roll_back_each(
     commands: Sequence[RollbackCommand],
     rules_of: Callable[[str], Rules] = lambda _: DEFAULT_RULES,
     fleet: FleetRules = DEFAULT_FLEET,
+    errors: Mapping[str, Sequence[SeenError]] = MappingProxyType({}),
 ) -> list[RollbackOutcome]:
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
     nothing: Any = _NothingBreaks()
     decide = DecideRollbacks(
-        FairComparer(nothing, nothing), rules_of, commands, {}, fleet, OutageRules()
+        FairComparer(nothing, nothing), rules_of, commands, errors, fleet, OutageRules()
     )
     while True:
         try:

@@ -47,23 +47,32 @@ def show_bad_line(line: BadLine) -> None:
 
 
 def show_pruned(found: Pruned, as_json: bool) -> None:
-    """Print how many executions were removed."""
+    """Print how many executions and later verdicts were removed."""
     if as_json:
-        print_json({"before": found.before, "executions": found.executions, "tools": found.by_tool})
+        print_json(
+            {
+                "before": found.before,
+                "executions": found.executions,
+                "tools": found.by_tool,
+                "verdicts": found.verdicts,
+            }
+        )
         return
-    print_line(
-        f"removed {found.executions} executions of {len(found.by_tool)} tools, executed before "
-        f"{time_text(found.before)}; metrics stay"
-    )
+    print_line(f"removed {_pruned_text(found)}")
 
 
 def show_to_prune(found: Pruned) -> None:
     """Print on stderr what a prune would remove."""
     for tool, executions in found.by_tool.items():
         print_note(f"{tool}: {executions} executions")
-    print_note(
-        f"removes {found.executions} executions of {len(found.by_tool)} tools, executed before "
-        f"{time_text(found.before)}; metrics stay"
+    print_note(f"removes {_pruned_text(found)}")
+
+
+def _pruned_text(found: Pruned) -> str:
+    verdicts = f", and {found.verdicts} later verdicts" if found.verdicts else ""
+    return (
+        f"{found.executions} executions of {len(found.by_tool)} tools, executed before "
+        f"{time_text(found.before)}{verdicts}; metrics stay"
     )
 
 

@@ -171,7 +171,7 @@ async def test_to_prune_a_tool_leaves_the_others(conn: Connection) -> None:
     mine = execution(version_id=first)
     old = execution("evil", execution_id=mine.execution_id, executed_at=NOW - timedelta(days=2))
     await record_all(conn, mine, old)
-    assert await remove_executions(conn, "evil", NOW - timedelta(days=1), 10) == 1
+    assert await remove_executions(conn, "evil", NOW - timedelta(days=1), 10) == (1, 0)
     assert await conn.fetchval("select tool_name from tool_executions") == "parser"
     assert await metrics(conn, first) == (1, 1, 1.0)
 

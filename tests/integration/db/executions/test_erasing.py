@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from db.executions.erasing import Whose
 from db.executions.log_export import executions_in_order, one_moment
 from db.executions.pruning import only_removal
 from db.executions.recording import LogEntry, record
@@ -16,16 +17,19 @@ from schemas.deployment import RolledBack
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.explanation import SeenError
 from schemas.settings import Settings, load_settings
 from tests.support.error_texts import is_signature_error_of
 from tests.support.stored import (
     NOW,
     TOPIC,
+    command,
     deploy_all,
     deployment,
     execution,
     metrics,
     record_all,
+    roll_back_each,
     verdict,
 )
 
@@ -161,6 +165,56 @@ async def test_verdicts_stay_but_not_who_gave_them_and_why(
     assert await erased() == {of_a}
     await erase(settings, Erasure("execution", str(lone.execution_id)))
     assert await erased() == {of_a, lone.verdict_id}
+
+
+async def test_verdicts_that_a_caller_gave(conn: Connection, settings: Settings) -> None:
+    by_ann = [verdict(by="Ann", why=SECRET) for _ in range(5)]
+    others = [verdict(by="Ann 2", why="x"), verdict(by="judge", why="Ann")]
+    await record_all(conn, *by_ann, *others)
+    await erase(settings, Erasure("session", "Ann"))
+    assert await conn.fetchval("select count(*) from later_verdicts where why is null") == 0
+    await erase(settings, Erasure("caller", "Ann"), batch=2)
+    rows = await conn.fetch("select verdict_id from later_verdicts where judged_by is not null")
+    assert {row["verdict_id"] for row in rows} == {each.verdict_id for each in others}
+    assert SECRET not in str(await conn.fetch("select * from later_verdicts"))
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+@pytest.mark.parametrize("whose", ["execution", "caller"])
+async def test_explanations_and_refusals_that_quote_verdicts_quote_them_no_longer(
+    whose: Whose, is_recorded: bool, conn: Connection, settings: Settings
+) -> None:
+    first, second = await deploy_all(conn, "one", "two")
+    run = execution(version_id=second, caller="c")
+    judged = verdict(version_id=second, execution_id=run.execution_id, by="c", why=SECRET)
+    await record_all(conn, *([run] if is_recorded else []), judged)
+    names = ("verdict_id", "execution_id")
+    order = command(
+        tier="standard",
+        reason="judged_bad",
+        from_version_id=second,
+        to_version_id=first,
+        details={"later_verdict": {name: str(getattr(judged, name)) for name in names}},
+    )
+    seen = {"parser": [SeenError(error=SECRET, executions=1)]}
+    [outcome] = await roll_back_each(conn, [order], errors=seen)
+    assert outcome.explanation is not None
+    assert outcome.explanation.errors == seen["parser"]
+    rolled_back = RolledBack(
+        command_id=order.command_id,
+        tier="standard",
+        reason="judged_bad",
+        rule="r",
+        from_version_id=second,
+        rolled_back_at=NOW,
+        executions=outcome.explanation.decided_by,
+        errors=[SECRET],
+    )
+    await deploy_each(conn, [Compared(deployment("three"))], {"parser": rolled_back})
+    value = str(run.execution_id) if whose == "execution" else "c"
+    await erase(settings, Erasure(whose, value))
+    for table in ("tool_executions", "later_verdicts", "rollbacks", "deployments"):
+        assert SECRET not in str(await conn.fetch(f"select {table}::text from {table}"))
 
 
 async def test_not_beside_a_prune(conn: Connection, settings: Settings) -> None:

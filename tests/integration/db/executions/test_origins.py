@@ -145,7 +145,7 @@ async def test_of_what_is_pruned_only_what_was_judged_is_in_the_metrics(conn: Co
     failed: dict[str, Any] = {"version_id": first, "success": False}
     others = [execution(**failed, error_origin="caller") for _ in range(3)]
     await record_all(conn, execution(version_id=first), execution(**failed), *others)
-    assert await remove_executions(conn, "parser", NOW + timedelta(days=1), 10) == 5
+    assert await remove_executions(conn, "parser", NOW + timedelta(days=1), 10) == (5, 0)
     found = await version(conn, "parser", first)
     assert found is not None
     assert (found.total_executions, found.pruned_executions, found.caller_failures) == (2, 2, 3)

@@ -11,13 +11,22 @@ from db.executions.pruning import only_removal, remove_executions, tools_with_ex
 from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import recount
-from rollguard.operations.prune import Pruned, prune
+from rollguard.operations.prune import Pruned, prune, to_prune
 from rollguard.operations.rollbacks import explanation_of
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
-from tests.support.stored import NOW, command, deploy_all, execution, metrics, record_all, roll_back
+from tests.support.stored import (
+    NOW,
+    command,
+    deploy_all,
+    execution,
+    metrics,
+    record_all,
+    roll_back,
+    verdict,
+)
 
 OLD = NOW - timedelta(days=40)
 CUT = NOW - timedelta(days=30)
@@ -90,6 +99,36 @@ async def test_a_rollback_is_explained_without_its_executions(
     await prune(settings, Pruned(CUT))
     explained = await explanation_of(settings, order.key)
     assert (explained.executions, explained.unrecorded) == ([], ids)
+
+
+async def test_later_verdicts_go_with_their_executions(
+    conn: Connection, settings: Settings
+) -> None:
+    old = [execution(executed_at=OLD) for _ in range(3)]
+    new = [execution(executed_at=CUT), execution("other", executed_at=NOW)]
+    gone = [verdict(execution_id=each.execution_id, judged_at=NOW) for each in old for _ in "ab"]
+    lone = [
+        verdict(tool_name=tool, judged_at=OLD) for tool in ("parser", "other") for _ in range(4)
+    ]
+    same_id = verdict(tool_name="other", execution_id=old[0].execution_id, judged_at=OLD)
+    stay = [
+        *(
+            verdict(tool_name=each.tool_name, execution_id=each.execution_id, judged_at=OLD)
+            for each in new
+        ),
+        verdict(judged_at=CUT),
+        verdict(tool_name="other", execution_id=old[0].execution_id, judged_at=NOW),
+    ]
+    await record_all(conn, *old, *new, *gone, *lone, same_id, *stay)
+    assert (await to_prune(settings, CUT)).verdicts == len(gone) + len(lone) + 1
+    pruned = Pruned(CUT)
+    await prune(settings, pruned, batch=2)
+    assert (pruned.executions, pruned.verdicts) == (3, len(gone) + len(lone) + 1)
+    there = await conn.fetch("select verdict_id from later_verdicts")
+    assert {row["verdict_id"] for row in there} == {each.verdict_id for each in stay}
+    again = Pruned(CUT)
+    await prune(settings, again)
+    assert (again.executions, again.verdicts) == (0, 0)
 
 
 async def test_one_at_a_time(pool: Pool, conn: Connection, settings: Settings) -> None:
@@ -179,6 +218,6 @@ async def test_a_pruned_id_counts_again(conn: Connection) -> None:
     (first,) = await deploy_all(conn, "one")
     same = execution(version_id=first, executed_at=OLD, execution_id=uuid4())
     assert [await record_all(conn, same), await record_all(conn, same)] == [1, 0]
-    assert await remove_executions(conn, "parser", CUT, 10) == 1
+    assert await remove_executions(conn, "parser", CUT, 10) == (1, 0)
     assert await record_all(conn, same) == 1
     assert (await metrics(conn, first))[0] == 2
