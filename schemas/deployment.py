@@ -117,16 +117,16 @@ class RolledBack(Message):
     tier: Tier
     reason: Reason
     rule: str
-    """The text of the rule, with its numbers."""
+    """The text of the rule, with the numbers that were in force."""
     evidence: str | None = None
     """The evidence in one sentence, if the decision rests on evidence."""
     from_version_id: VersionId
     rolled_back_at: Time
     executions: list[UUID]
-    """The executions that decided, the newest first."""
+    """The executions that decided, the newest first (``Explanation.decided_by``)."""
     errors: list[str]
-    """Errors of these executions that are recorded: each different one once, on one line, cut if it
-    is long."""
+    """Errors of these executions, or why they were judged bad, as far as they are known: each
+    different one once, on one line, cut if it is long."""
 
 
 class DeploymentOutcome(Message):

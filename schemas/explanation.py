@@ -35,7 +35,7 @@ class Explanation(Message, strict=False):
 
     rule: str
     """The text of the rule, with the numbers that were in force; if it was rejected because of an
-    outage, also how that was told."""
+    outage, or stopped by a limit, also what that is."""
     evidence: str | None = None
     """The evidence in one sentence, if the decision rests on evidence."""
     thresholds: dict[str, int | float]
@@ -46,11 +46,13 @@ class Explanation(Message, strict=False):
     failures: int | None = None
     errors: list[SeenError]
     """At most three different errors of the executions that decided, the most frequent first; none
-    if none of them was known when it was decided."""
+    if none of them was known when it was decided. If later verdicts decided, why they were given.
+    """
     breaking_changes: list[str]
     """What the version that failed changed for its callers, in the words of its deployment."""
     decided_by: list[UUID]
-    """The executions that decided, the newest first."""
+    """The executions that decided, the newest first. If later verdicts decided, the ids of the bad
+    ones, the newest first, and then those of the executions that they are about."""
 
 
 _LIST: Final = TypeAdapter(list[SeenError])

@@ -13,13 +13,22 @@ from agents.applier.pending_rollbacks import (
 )
 from agents.comparer.fair_comparer import FairComparer
 from db.executions.queries import errors_of
+from db.executions.verdicts import bad_verdicts_before
 from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
+from policy.decision.rule_texts import Obstacle, limit_obstacle, outage_obstacle
 from policy.deployments.stops import begins_wait
-from policy.rollbacks.explanations import decided_by, explanation_of, most_frequent
+from policy.rollbacks.explanations import (
+    DecidingVerdict,
+    bad_verdicts_in,
+    decided_by,
+    explanation_of,
+    most_frequent,
+    verdict_that_decided,
+)
 from policy.rollbacks.rejections import is_planned, status_of
 from schemas.explanation import Explanation, SeenError
 from schemas.fleet import FleetRules
@@ -94,16 +103,29 @@ class DecideRollbacks:
 
         Errors that the detector did not know are read from Postgres, as far as they are there.
         """
-        command = pending.command
+        command, verdicts = pending.command, list[DecidingVerdict]()
         if pending.is_held or command.tier == "manual":
             return None
-        errors = self._errors.get(command.tool_name)
-        if not errors:
+        errors = self._errors.get(command.tool_name, ())
+        if command.reason == "judged_bad":
+            verdicts, errors = await _verdicts_of(conn, command, errors)
+        elif not errors:
             ids = decided_by(command.details)
             errors = most_frequent(await errors_of(conn, command.tool_name, ids))
         breaks = () if pending.current is None else pending.current.breaking_changes
-        outage = self._outages if pending.rejection == "outage" else None
-        return explanation_of(command, pending.rules, errors, breaks, outage)
+        return explanation_of(
+            command, pending.rules, errors, breaks, verdicts, self._obstacle(pending)
+        )
+
+    def _obstacle(self, pending: PendingCommand) -> Obstacle | None:
+        """Return the numbers because of which the command is rejected, if there are any."""
+        match pending.rejection:
+            case "outage":
+                return outage_obstacle(self._outages)
+            case "budget" | "cooldown" as limit:
+                return limit_obstacle(limit, pending.rules)
+            case _:
+                return None
 
     def _decision(self, pending: PendingCommand, explanation: Explanation | None) -> Decision:
         if pending.rejection is not None:
@@ -156,3 +178,26 @@ class DecideRollbacks:
             for tool, (current, target) in missing.items()
             if current in code and target in code
         }
+
+
+async def _verdicts_of(
+    conn: Connection, command: RollbackCommand, seen: Sequence[SeenError]
+) -> tuple[list[DecidingVerdict], list[SeenError]]:
+    """Return the bad verdicts that decided, and why they were given.
+
+    The newest of them comes with the command, and why it was given may be in ``seen``. Those before
+    it are read from Postgres, as far as they are recorded.
+    """
+    newest = verdict_that_decided(command.details)
+    verdicts, number = [newest] if newest else [], bad_verdicts_in(command.details)
+    if command.from_version_id is None or number <= len(verdicts):
+        return verdicts, list(seen)
+    before = await bad_verdicts_before(
+        conn,
+        command.tool_name,
+        command.from_version_id,
+        newest and newest.verdict_id,
+        number - len(verdicts),
+    )
+    verdicts += [DecidingVerdict(each.verdict_id, each.execution_id) for each in before]
+    return verdicts, most_frequent((each.why for each in before if each.why), seen)

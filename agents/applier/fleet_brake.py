@@ -11,6 +11,8 @@ from db.postgres.locks import lock_fleet, lock_versions
 from db.postgres.pool import Connection
 from db.rollbacks.applying import Decision
 from db.rollbacks.fleet import fleet_facts
+from policy.decision.rule_texts import brake_obstacle
+from policy.rollbacks.explanations import stopped
 from policy.rollbacks.fleet_brake import BrakedCommand, held_by_brake
 from policy.rollbacks.rejections import has_rollback_limits
 from schemas.fleet import FleetRules
@@ -46,13 +48,20 @@ async def with_fleet_brake(
         ],
         fleet,
     )
-    stopped = {each.tool_name for each, is_held in zip(commands, held, strict=True) if is_held}
+    braked_tools = {each.tool_name for each, is_held in zip(commands, held, strict=True) if is_held}
     return [
-        each._replace(status="held", hold_reason="fleet_budget")
-        if each.command.tool_name in stopped
-        else each
-        for each in decisions
+        _held(each, fleet) if each.command.tool_name in braked_tools else each for each in decisions
     ]
+
+
+def _held(decision: Decision, fleet: FleetRules) -> Decision:
+    """Return a decision that the brake holds, and whose explanation says so."""
+    why = decision.explanation
+    return decision._replace(
+        status="held",
+        hold_reason="fleet_budget",
+        explanation=why and stopped(why, brake_obstacle(fleet)),
+    )
 
 
 def _changed_versions(decisions: Sequence[Decision]) -> list[int]:

@@ -45,16 +45,19 @@ async def rolled_back_code(
 def rolled_back_of(lost: TrustLoss, errors: Iterable[str], rules: Rules) -> RolledBack:
     """Return the facts about a rollback that the author of the code gets. Pure.
 
-    ``errors`` are the recorded errors of its executions, the newest first.
+    They are those of its explanation, if it is stored. ``errors`` are the recorded errors of its
+    executions, the newest first; they are given if the explanation has none.
     """
+    why = lost.explanation
+    known = [each.error for each in why.errors] if why else []
     return RolledBack(
         command_id=lost.command_id,
         tier=lost.tier,
         reason=lost.reason,
-        rule=rule_text(lost.tier, lost.reason, rules),
-        evidence=evidence_of(lost.details, lost.reason),
+        rule=why.rule if why else rule_text(lost.tier, lost.reason, rules),
+        evidence=why.evidence if why else evidence_of(lost.details, lost.reason),
         from_version_id=lost.from_version_id,
         rolled_back_at=lost.applied_at,
-        executions=decided_by(lost.details),
-        errors=list(dict.fromkeys(map(shown_error, errors)))[:MAX_ERRORS],
+        executions=why.decided_by if why else decided_by(lost.details),
+        errors=known or list(dict.fromkeys(map(shown_error, errors)))[:MAX_ERRORS],
     )

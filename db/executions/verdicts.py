@@ -61,6 +61,26 @@ async def verdicts_on(conn: Connection, tool_name: str, version_id: int) -> Judg
     return JudgedExecutions(row["judged"], row["bad"]) if row else JudgedExecutions(0, 0)
 
 
+class BadVerdict(NamedTuple):
+    """A verdict that says that an execution was bad."""
+
+    verdict_id: UUID
+    execution_id: UUID
+    why: str | None
+
+
+async def bad_verdicts_before(
+    conn: Connection, tool_name: str, version_id: int, before: UUID | None, most: int
+) -> list[BadVerdict]:
+    """Return the newest ``most`` bad verdicts on a version, the newest first.
+
+    They are those before the verdict with the id ``before``, if it is recorded.
+    """
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["bad_before"], tool_name, version_id, before, most)
+    return [BadVerdict(*row) for row in rows]
+
+
 async def verdict_is_recorded(conn: Connection, tool_name: str, verdict_id: UUID) -> bool:
     """Return whether a verdict of a tool is stored."""
     with postgres_errors():

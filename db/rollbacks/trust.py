@@ -17,6 +17,7 @@ from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.stops.changing import StopEnd, end_each
+from schemas.explanation import Explanation
 from schemas.rollback import Reason, Tier
 
 _SQL: Final = blocks("rollbacks/trust.sql")
@@ -67,6 +68,8 @@ class TrustLoss(NamedTuple):
     details: dict[str, Any]
     from_version_id: int
     applied_at: datetime
+    explanation: Explanation | None = None
+    """None for a rollback from before explanations were stored."""
 
 
 class NewTrustLoss(NamedTuple):
@@ -116,7 +119,14 @@ async def trust_losses(conn: Connection, code: Sequence[tuple[str, str]]) -> dic
         return {}
     with postgres_errors():
         rows = await conn.fetch(_SQL["losses"], *zip(*code, strict=True))
-    return {row["tool_name"]: TrustLoss(*(row[name] for name in TrustLoss._fields)) for row in rows}
+    return {row["tool_name"]: _trust_loss(row) for row in rows}
+
+
+def _trust_loss(row: asyncpg.Record) -> TrustLoss:
+    loss = TrustLoss(*(row[name] for name in TrustLoss._fields))
+    if loss.explanation is None:
+        return loss
+    return loss._replace(explanation=Explanation.model_validate(loss.explanation))
 
 
 async def take_trust(conn: Connection, losses: Sequence[NewTrustLoss]) -> None:

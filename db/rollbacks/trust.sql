@@ -69,7 +69,8 @@ select
     rollbacks.reason,
     shown_details(rollbacks.details) as details,
     rollbacks.from_version_id,
-    rollbacks.applied_at
+    rollbacks.applied_at,
+    rollbacks.explanation
 from unnest($1::text[], $2::text[]) as code (tool_name, code_hash)
 join distrusted_code distrusted using (tool_name, code_hash)
 join rollbacks

@@ -10,7 +10,9 @@ from policy.decision.verdict import Verdict
 from policy.state.counting_window import SECOND_US
 from policy.state.last_command import LastCommand
 from policy.state.row import Row
+from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import (
     Mode,
     Reason,
@@ -24,14 +26,19 @@ ISSUED_BY: Final = "detector"
 
 
 def decide(
-    row: Row, tool_name: str, timestamp_us: int, policy: Policy, grounds: Grounds
+    row: Row,
+    entry: ExecutionEntry | LaterVerdict,
+    timestamp_us: int,
+    policy: Policy,
+    grounds: Grounds,
 ) -> RollbackCommand | None:
     """Return the command that the record just counted demands, and note it in the row.
 
     None if it demands none. An activation is commanded once, and again only after an interval of
     event time that doubles with each attempt, or if it is a new decision (``_is_new_decision``). A
-    dry run is published once for each reason. ``timestamp_us`` is the Kafka timestamp of the
-    deciding record, in microseconds.
+    dry run is published once for each reason. ``entry`` is the deciding record, and
+    ``timestamp_us`` its Kafka timestamp in microseconds. If it is a later verdict, the details name
+    it.
     """
     rules = policy.rules
     if _is_too_early(row, rules) and not (
@@ -44,7 +51,12 @@ def decide(
     verdict = policy.verdict_after_newest(row, grounds)
     if verdict is None:
         return None
-    return command_for(verdict, row, tool_name, timestamp_us, policy)
+    command = command_for(verdict, row, entry.tool_name, timestamp_us, policy)
+    if command is not None and isinstance(entry, LaterVerdict):
+        named = {name: str(getattr(entry, name)) for name in ("verdict_id", "execution_id")}
+        details = command.details | {"later_verdict": named}
+        return command.model_copy(update={"details": details})
+    return command
 
 
 def command_for(

@@ -56,7 +56,7 @@ def fold(
         grounds = policy.count(row, record, entry, timeline)
     if not grounds:
         return row, None
-    return row, decide(row, entry.tool_name, record.timestamp_ms * 1000, policy, grounds)
+    return row, decide(row, entry, record.timestamp_ms * 1000, policy, grounds)
 
 
 _AT_ONCE: Final = 4

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from policy.weighing.evidence_summary import EvidenceSummary
 from policy.weighing.quality_summary import QualitySummary
+from schemas.fleet import FleetRules
 from schemas.outages import OutageRules
-from schemas.rollback import Reason, Tier
+from schemas.rollback import Reason, RollbackLimit, Tier
 from schemas.rules import Rules
 
 _EVIDENCE: Final[dict[Reason, str]] = {
@@ -32,17 +33,31 @@ _THRESHOLDS: Final[Mapping[tuple[Tier, Reason] | Reason, Sequence[str]]] = {
 _OF_EVIDENCE: Final = (
     *("alpha", "signature_alpha", "false_alarm_executions", "assumed_success_rate"),
     *("assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
+    *("repeat_span_s", "repeat_others_s"),
 )
 """The settings of the tests of failures under policy `guarded`."""
 _OF_MEASURED: Final = ("slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s")
 _OF_QUALITY: Final[Mapping[Reason, Sequence[str]]] = {
-    "judged_bad": ("judged_bad_alpha",),
+    "judged_bad": ("judged_bad_alpha", "baseline_executions"),
     "slower": _OF_MEASURED,
     "costlier": _OF_MEASURED,
 }
 """The settings of each quality test."""
 _OF_OUTAGE: Final = ("outage_tools", "outage_share", "outage_window_s", "doubt_s")
 """The settings by which the applier tells an outage."""
+_OF_LIMIT: Final[Mapping[RollbackLimit, Sequence[str]]] = {
+    "budget": ("rollback_budget", "rollback_budget_s"),
+    "cooldown": ("cooldown_s", "cooldown_max_s", "cooldown_decay_s", "rollback_budget_s"),
+}
+"""The settings of the limits on how often a tool is rolled back."""
+
+
+class Obstacle(NamedTuple):
+    """Why a rollback is not carried out although it was decided: in words, and the settings."""
+
+    text: str
+    thresholds: Mapping[str, int | float]
+    """The settings by name, with the values that are in force."""
 
 
 def rule_text(tier: Tier, reason: Reason, rules: Rules) -> str:
@@ -88,17 +103,37 @@ def thresholds_of(tier: Tier, reason: Reason, rules: Rules) -> Mapping[str, int 
     return {name: float(v) if isinstance(v, Decimal) else v for name, v in values.items()}
 
 
-def outage_text(rules: OutageRules) -> str:
+def outage_obstacle(rules: OutageRules) -> Obstacle:
     """Return why the applier took a moment for an outage."""
-    return (
+    return Obstacle(
+        "this is an outage: "
         f"of at least {rules.outage_tools} tools that were executed within "
-        f"{rules.outage_window_s} s, at least {rules.outage_share * 100:g} % failed at last"
+        f"{rules.outage_window_s} s, at least {rules.outage_share * 100:g} % failed at last",
+        {name: getattr(rules, name) for name in _OF_OUTAGE},
     )
 
 
-def outage_thresholds(rules: OutageRules) -> Mapping[str, int | float]:
-    """Return the settings by which the applier tells an outage, with their values, by name."""
-    return {name: getattr(rules, name) for name in _OF_OUTAGE}
+def limit_obstacle(limit: RollbackLimit, rules: Rules) -> Obstacle:
+    """Return why the tool was rolled back too often already."""
+    text = (
+        f"machines may roll the tool back {rules.rollback_budget} times within "
+        f"{rules.rollback_budget_s} s, and have done so"
+    )
+    if limit == "cooldown":
+        text = (
+            "the last rollback was too short a time ago: after two rollbacks "
+            f"{rules.cooldown_s} s, doubled with each further one up to {rules.cooldown_max_s} s"
+        )
+    return Obstacle(text, {name: getattr(rules, name) for name in _OF_LIMIT[limit]})
+
+
+def brake_obstacle(rules: FleetRules) -> Obstacle:
+    """Return why the fleet's brake holds a rollback."""
+    return Obstacle(
+        f"machines may roll {rules.fleet_budget} tools back within {rules.fleet_budget_s} s, and "
+        "have done so, or an earlier rollback of this version waits because of that",
+        {"fleet_budget": rules.fleet_budget, "fleet_budget_s": rules.fleet_budget_s},
+    )
 
 
 def _percent(share: Decimal) -> str:

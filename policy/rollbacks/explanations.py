@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from policy.breaking.finding import one_line
 from policy.decision.rule_texts import (
+    Obstacle,
     evidence_text,
-    outage_text,
-    outage_thresholds,
     quality_text,
     rule_text,
     thresholds_of,
@@ -18,15 +17,26 @@ from policy.weighing.evidence_summary import summary_of
 from policy.weighing.quality_summary import quality_summary_of
 from schemas.explanation import MAX_ERROR_CHARACTERS, MAX_ERRORS, Explanation, SeenError
 from schemas.fields import uuid_of
-from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackCommand
 from schemas.rules import Rules
 
 _MOST_IDS: Final = 100
+MOST_VERDICTS: Final = 50
+"""So many later verdicts are named at most, each with its execution."""
 _MOST_CHANGES: Final = 50
 _CHANGES_BYTES: Final = 8 * 1024
 """With ids and errors of at most 5 KiB each, the whole stays below 16 KiB."""
 _MOST_COUNT: Final = 2**63 - 1
+
+
+class DecidingVerdict(NamedTuple):
+    """A later verdict, and the execution that it is about."""
+
+    verdict_id: UUID
+    execution_id: UUID
+
+
+_NAMES: Final = DecidingVerdict._fields
 
 
 def explanation_of(
@@ -34,30 +44,38 @@ def explanation_of(
     rules: Rules,
     errors: Sequence[SeenError],
     breaking_changes: Sequence[str],
-    outage: OutageRules | None = None,
+    verdicts: Sequence[DecidingVerdict] = (),
+    obstacle: Obstacle | None = None,
 ) -> Explanation | None:
     """Return the explanation of a command; None for a person's command, which has its reason.
 
     ``rules`` are those in force, ``errors`` those of the executions that decided, and
-    ``breaking_changes`` those of the version that is rolled back. ``outage`` are the numbers by
-    which an outage was told, if the command is rejected because of one.
+    ``breaking_changes`` those of the version that is rolled back. ``verdicts`` are the later
+    verdicts that decided, the newest first. ``obstacle`` says why the command is not carried out,
+    if numbers decide that.
     """
     if command.tier == "manual":
         return None
-    rule = rule_text(command.tier, command.reason, rules)
-    thresholds = dict(thresholds_of(command.tier, command.reason, rules))
-    if outage is not None:
-        rule += f"; but this is an outage: {outage_text(outage)}"
-        thresholds |= outage_thresholds(outage)
-    return Explanation(
-        rule=rule,
+    explanation = Explanation(
+        rule=rule_text(command.tier, command.reason, rules),
         evidence=evidence_of(command.details, command.reason),
-        thresholds=thresholds,
+        thresholds=dict(thresholds_of(command.tier, command.reason, rules)),
         executions=_count(command.details.get("executions")),
         failures=_count(command.details.get("failures")),
         errors=list(errors[:MAX_ERRORS]),
         breaking_changes=_that_fit(breaking_changes),
-        decided_by=decided_by(command.details),
+        decided_by=_ids_of(verdicts) if verdicts else decided_by(command.details),
+    )
+    return explanation if obstacle is None else stopped(explanation, obstacle)
+
+
+def stopped(explanation: Explanation, obstacle: Obstacle) -> Explanation:
+    """Return the explanation of a rollback that was decided, and that something stops."""
+    return explanation.model_copy(
+        update={
+            "rule": f"{explanation.rule}; but {obstacle.text}",
+            "thresholds": {**explanation.thresholds, **obstacle.thresholds},
+        }
     )
 
 
@@ -80,9 +98,36 @@ def decided_by(details: Mapping[str, Any]) -> list[UUID]:
     return [each for each in ids if each is not None]
 
 
-def most_frequent(errors: Iterable[str]) -> list[SeenError]:
-    """Return the most frequent errors, at most three; of equally frequent ones the first."""
-    counted = Counter(shown_error(each) for each in errors)
+def verdict_that_decided(details: Mapping[str, Any]) -> DecidingVerdict | None:
+    """Return the later verdict at which the command was decided; None if it was no verdict."""
+    named = details.get("later_verdict")
+    ids = [uuid_of(named.get(name)) for name in _NAMES] if isinstance(named, dict) else []
+    known = [each for each in ids if each is not None]
+    return DecidingVerdict(*known) if len(known) == len(_NAMES) else None
+
+
+def bad_verdicts_in(details: Mapping[str, Any]) -> int:
+    """Return how many bad verdicts decided; at most those that an explanation names."""
+    quality = quality_summary_of(details, "judged_bad")
+    return 0 if quality is None else max(0, min(quality.seen.found, MOST_VERDICTS))
+
+
+def _ids_of(verdicts: Sequence[DecidingVerdict]) -> list[UUID]:
+    """Return the ids of the verdicts, then those of the executions that they are about."""
+    named = verdicts[:MOST_VERDICTS]
+    ids = [each.verdict_id for each in named] + [each.execution_id for each in named]
+    return list(dict.fromkeys(ids))
+
+
+def most_frequent(errors: Iterable[str], seen: Iterable[SeenError] = ()) -> list[SeenError]:
+    """Return the most frequent errors, at most three; of equally frequent ones the first.
+
+    ``seen`` are counted already; they come first.
+    """
+    counted = Counter[str]()
+    for each in seen:
+        counted[each.error] += each.executions
+    counted.update(shown_error(each) for each in errors)
     return [SeenError(error=text, executions=n) for text, n in counted.most_common(MAX_ERRORS)]
 
 

@@ -57,6 +57,9 @@ async def test_more_than_the_budget_are_held_in_one_group(
     assert await numbers(conn) == [1, 1, 1, 2, 2, 2]
     reasons = [each.hold_reason for each in applier.broker.rolled_back()]
     assert reasons == [None] * 3 + ["fleet_budget"] * 3
+    explained = [each.explanation for each in applier.broker.rolled_back()]
+    in_force = [each and each.thresholds.get("fleet_budget") for each in explained]
+    assert in_force == [None] * 3 + [3] * 3
     assert {each.tool_name for each in await held(conn, None)} == set(TOOLS[3:])
     assert applier.count() == 3
     assert await held_locks(conn) == 0

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +10,8 @@ from agents.applier import comparisons
 from db.postgres.pool import Connection, Pool, open_pool
 from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
+from schemas.explanation import Explanation, SeenError
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import Settings
 from tests.support.applier import TOPICS, Applier
@@ -21,6 +24,7 @@ from tests.support.stored import (
     execution,
     held_locks,
     record_all,
+    verdict,
 )
 
 TOOLS = {"seed": {"policy": "seed"}}
@@ -251,6 +255,80 @@ class TestBreaks:
         assert [each.status for each in guarded.broker.rolled_back()] == ["applied"] * 3
 
 
+def thresholds(guarded: Guarded) -> dict[str, int | float]:
+    """Return the thresholds in the explanation of the last outcome."""
+    explanation = guarded.broker.rolled_back()[-1].explanation
+    assert explanation is not None
+    return explanation.thresholds
+
+
+class TestLaterVerdicts:
+    @staticmethod
+    async def condemned(
+        guarded: Guarded, conn: Connection, newest: LaterVerdict | None, bad: int
+    ) -> Explanation:
+        quality = {"judged_bad": {"seen": {"asked": 9, "found": bad}, "limit": 250.0} | NO_BASELINE}
+        details: dict[str, Any] = {"recent": [str(uuid4())], "quality": quality}
+        if newest is not None:
+            names = ("verdict_id", "execution_id")
+            details["later_verdict"] = {name: str(getattr(newest, name)) for name in names}
+        await guarded.condemn(conn, "parser", tier="standard", reason="judged_bad", details=details)
+        explanation = guarded.broker.rolled_back()[-1].explanation
+        assert explanation is not None
+        return explanation
+
+    @staticmethod
+    async def judged(conn: Connection) -> list[LaterVerdict]:
+        """Record verdicts on the second version, most of them bad; return the bad ones."""
+        first, second = await deploy_all(conn, "one", "two")
+        bad = [verdict(version_id=second, why=f"wrong {n % 2}") for n in range(5)]
+        good = [verdict(version_id=second, bad=False) for _ in range(2)]
+        others = [verdict(version_id=first), verdict(version_id=second, tool_name="other")]
+        await record_all(conn, *bad[:2], *good, *others, *bad[2:])
+        return bad
+
+    async def test_those_that_decided_are_named(self, guarded: Guarded, conn: Connection) -> None:
+        bad = await self.judged(conn)
+        found = await self.condemned(guarded, conn, bad[3], 3)  # the fifth came after the decision
+        named = [bad[3], bad[2], bad[1]]
+        assert found.decided_by == [
+            *(each.verdict_id for each in named),
+            *(each.execution_id for each in named),
+        ]
+        assert found.errors == [
+            SeenError(error="wrong 0", executions=1),
+            SeenError(error="wrong 1", executions=1),
+        ]
+
+    async def test_the_newest_is_named_before_it_is_recorded(
+        self, guarded: Guarded, conn: Connection
+    ) -> None:
+        bad, newest = await self.judged(conn), verdict()
+        found = await self.condemned(guarded, conn, newest, 2)
+        assert found.decided_by[:2] == [newest.verdict_id, bad[4].verdict_id]
+
+    async def test_a_command_that_names_none_has_the_recorded_ones(
+        self, guarded: Guarded, conn: Connection
+    ) -> None:
+        bad = await self.judged(conn)
+        found = await self.condemned(guarded, conn, None, 2)
+        assert found.decided_by[:2] == [bad[4].verdict_id, bad[3].verdict_id]
+
+    async def test_a_refusal_of_the_same_code_says_why_too(
+        self, guarded: Guarded, conn: Connection
+    ) -> None:
+        bad = await self.judged(conn)
+        found = await self.condemned(guarded, conn, bad[4], 5)
+        await guarded.deploy(deployment("two", created_by="autonomous"))
+        rolled_back = guarded.broker.deployed()[-1].rolled_back
+        assert rolled_back is not None
+        assert (rolled_back.rule, rolled_back.executions) == (found.rule, found.decided_by)
+        assert rolled_back.errors == ["wrong 1", "wrong 0"]
+
+
+NO_BASELINE = dict.fromkeys(("baseline", "odds", "expected_share", "confidence", "threshold"))
+
+
 class TestRollbackLimits:
     @staticmethod
     async def deploy_and_condemn(
@@ -272,6 +350,9 @@ class TestRollbackLimits:
         assert await self.deploy_and_condemn(guarded, conn, 99, "other") is None
         assert await self.deploy_and_condemn(guarded, conn, 100) is None
         assert await self.deploy_and_condemn(guarded, conn, 101) == "budget"
+        assert (
+            thresholds(guarded).items() >= {"rollback_budget": 2, "rollback_budget_s": 100}.items()
+        )
 
     async def test_the_cooldown(self, pool: Pool, conn: Connection) -> None:
         guarded = Guarded(pool, cooldown_s=5, cooldown_decay_s=60)
@@ -288,6 +369,7 @@ class TestRollbackLimits:
             await self.deploy_and_condemn(guarded, conn, 16 + 120) is None
         )  # two of the four rollbacks count no more
         assert await self.deploy_and_condemn(guarded, conn, 16 + 120 + 9) == "cooldown"
+        assert thresholds(guarded).items() >= {"cooldown_s": 5, "cooldown_decay_s": 60}.items()
         assert await self.deploy_and_condemn(guarded, conn, 16 + 120 + 10) is None
 
     async def test_a_replay_gets_the_first_outcome_again(

@@ -159,6 +159,11 @@ def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issu
         details["evidence"] = evidence
     if decision.reason in get_args(QualityReason):
         details["quality"] = quality_details(quality)
+    if isinstance(last, LaterVerdict):
+        details["later_verdict"] = {
+            "verdict_id": str(last.verdict_id),
+            "execution_id": str(last.execution_id),
+        }
     of = current.tool_name, current.version_id, current.activation
     command = RollbackCommand(
         command_id=observed_command_id(*of, decision.reason)

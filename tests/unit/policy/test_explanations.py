@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.rollbacks.explanations import explanation_of, most_frequent
+from policy.decision.rule_texts import brake_obstacle, limit_obstacle, outage_obstacle
+from policy.rollbacks.explanations import (
+    DecidingVerdict,
+    bad_verdicts_in,
+    explanation_of,
+    most_frequent,
+    stopped,
+    verdict_that_decided,
+)
 from policy.weighing.quality_summary import QualitySummary, ShareOfYes
 from schemas.explanation import ERRORS_HEADER, SeenError, errors_in, errors_to_header
+from schemas.fleet import FleetRules
 from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackCommand, Tier
 from schemas.rules import Rules
@@ -54,7 +63,7 @@ def test_what_an_author_needs() -> None:
 @pytest.mark.parametrize(
     ("reason", "names"),
     [
-        ("judged_bad", {"judged_bad_alpha"}),
+        ("judged_bad", {"judged_bad_alpha", "baseline_executions"}),
         ("slower", {"slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s"}),
         ("costlier", {"slower_alpha", "slower_tolerance", "warm_up_executions", "compared_span_s"}),
     ],
@@ -76,7 +85,7 @@ def test_a_quality_test_has_its_own_numbers_and_words(reason: Reason, names: set
 def test_of_an_outage_it_has_the_numbers_that_told_it() -> None:
     rules = OutageRules(outage_tools=7, outage_share=0.25, outage_window_s=90, doubt_s=11)
     order = command("fast", "complete_failure")
-    found = explanation_of(order, GUARDED, [], [], rules)
+    found = explanation_of(order, GUARDED, [], [], obstacle=outage_obstacle(rules))
     assert found is not None
     assert found.rule.endswith(
         "; but this is an outage: of at least 7 tools that were executed within 90 s, "
@@ -86,6 +95,68 @@ def test_of_an_outage_it_has_the_numbers_that_told_it() -> None:
     of_rule = explanation_of(order, GUARDED, [], [])
     assert of_rule is not None
     assert found.thresholds == of_rule.thresholds | of_outage
+
+
+def test_of_a_limit_it_has_the_numbers_that_were_in_force() -> None:
+    rules = Rules(
+        policy="guarded",
+        rollback_budget=3,
+        rollback_budget_s=500,
+        cooldown_s=7,
+        cooldown_max_s=90,
+        cooldown_decay_s=60,
+    )
+    base = explanation_of(command("fast", "complete_failure"), rules, [], [])
+    assert base is not None
+    budget = stopped(base, limit_obstacle("budget", rules))
+    assert budget.rule == (
+        f"{base.rule}; but machines may roll the tool back 3 times within 500 s, and have done so"
+    )
+    in_force = {"rollback_budget": 3, "rollback_budget_s": 500}
+    assert budget.thresholds == base.thresholds | in_force
+    cooldown = stopped(base, limit_obstacle("cooldown", rules))
+    assert cooldown.rule == (
+        f"{base.rule}; but the last rollback was too short a time ago: after two rollbacks 7 s, "
+        "doubled with each further one up to 90 s"
+    )
+    in_force = {"cooldown_s": 7, "cooldown_max_s": 90, "cooldown_decay_s": 60}
+    assert cooldown.thresholds == base.thresholds | in_force | {"rollback_budget_s": 500}
+    fleet = stopped(base, brake_obstacle(FleetRules(fleet_budget=6, fleet_budget_s=80)))
+    assert fleet.rule.startswith(
+        f"{base.rule}; but machines may roll 6 tools back within 80 s, and have done so"
+    )
+    assert fleet.thresholds == base.thresholds | {"fleet_budget": 6, "fleet_budget_s": 80}
+
+
+def test_later_verdicts_that_decided_are_named_with_their_executions() -> None:
+    verdicts = [DecidingVerdict(UUID(int=n), UUID(int=100 + n % 2)) for n in (3, 2, 1)]
+    order = command("standard", "judged_bad", recent=[str(uuid4())])
+    found = explanation_of(order, GUARDED, [SeenError(error="wrong", executions=2)], [], verdicts)
+    assert found is not None
+    assert found.decided_by == [UUID(int=n) for n in (3, 2, 1, 101, 100)]
+    assert found.errors == [SeenError(error="wrong", executions=2)]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [None, 1, [], {}, {"verdict_id": str(uuid4())}, {"verdict_id": "x", "execution_id": "y"}],
+)
+def test_a_verdict_that_is_not_named_properly_is_none(named: Any) -> None:
+    assert verdict_that_decided({"later_verdict": named}) is None
+
+
+def test_the_verdict_that_decided_is_read_from_the_details() -> None:
+    verdict = DecidingVerdict(UUID(int=1), UUID(int=2))
+    details = {name: str(value) for name, value in verdict._asdict().items()}
+    assert verdict_that_decided({"later_verdict": details}) == verdict
+
+
+@pytest.mark.parametrize(("found", "most"), [(3, 3), (10**9, 50), (-4, 0)])
+def test_how_many_verdicts_decided_has_a_limit(found: int, most: int) -> None:
+    quality = QualitySummary(ShareOfYes(9, found), None, None, 250.0, None, None, None)
+    details = {"quality": {"judged_bad": msgspec.to_builtins(quality)}}
+    assert bad_verdicts_in(details) == most
+    assert bad_verdicts_in({"quality": {"judged_bad": 1}}) == 0
 
 
 def test_a_person_has_said_why() -> None:
@@ -120,15 +191,22 @@ def test_each_number_in_the_text_is_a_threshold(tier: Tier, reason: Reason, poli
     sentences=st.lists(st.text(max_size=2_000), max_size=80),
     errors=st.lists(st.text(min_size=1, max_size=5_000), max_size=8),
     counts=st.one_of(st.integers(), st.text(), st.none(), st.booleans()),
+    verdicts=st.lists(st.tuples(st.uuids(), st.uuids()), max_size=80),
 )
 def test_it_is_small_and_never_fails(
-    recent: list[Any], sentences: list[str], errors: list[str], counts: Any
+    recent: list[Any],
+    sentences: list[str],
+    errors: list[str],
+    counts: Any,
+    verdicts: list[tuple[UUID, UUID]],
 ) -> None:
     found = explanation_of(
         command(recent=recent, executions=counts, failures=counts),
         Rules(policy="guarded"),
         errors_in([(ERRORS_HEADER, errors_to_header(most_frequent(errors)))]),
         [each.encode(errors="replace").decode() for each in sentences],
+        [DecidingVerdict(*each) for each in verdicts],
+        limit_obstacle("cooldown", GUARDED),
     )
     assert found is not None
     assert len(found.to_bytes()) <= MAX_BYTES
