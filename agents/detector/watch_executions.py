@@ -134,7 +134,10 @@ class WatchExecutions:
         watch = OutageWatch() if data is None else decode_watch(data)
         followed_to = watch.read_to
         timeline = watch.follow(
-            records, self._settings.outages, lambda key: known_since(rows.get(key), followed_to)
+            records,
+            self._settings.outages,
+            lambda key: known_since(rows.get(key), followed_to),
+            self._policies.origin_of,
         )
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]

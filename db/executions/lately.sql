@@ -1,7 +1,7 @@
 -- The last execution within a span before each time, of at most so many tools that succeeded with their
 -- current version. Reads only columns that the applier has the privilege to read. `limit 1` makes
 -- Postgres look into the index once for each tool. Tools without an execution in the whole time are left
--- out first, because there may be many times. All failures count, whoever's they are.
+-- out first, because there may be many times. Failures of callers say nothing of an outage.
 -- name: newest
 with tool as materialized (
     select current.tool_name
@@ -31,6 +31,7 @@ cross join lateral (
         where execution.tool_name = tool.tool_name
             and execution.executed_at > asked.at - $2::interval
             and execution.executed_at <= asked.at
+            and (execution.success or execution.error_origin is distinct from 'caller')
         order by execution.executed_at desc
         limit 1
     ) as last
@@ -38,14 +39,13 @@ cross join lateral (
 ) as seen
 cross join lateral (
     select
-        sum(version.total_executions + others.failures)::bigint as executions,
+        sum(version.total_executions + version.environment_failures)::bigint as executions,
         sum(
-            version.total_executions - version.successful_executions + others.failures
+            version.total_executions
+            - version.successful_executions
+            + version.environment_failures
         )::bigint as failures
     from tool_versions version
-    cross join lateral (
-        select version.caller_failures + version.environment_failures as failures
-    ) as others
     where version.tool_name = seen.tool_name
 ) as counts
 
@@ -60,6 +60,7 @@ cross join lateral (
         and execution.executed_at > $1::timestamptz - $2::interval
         and execution.executed_at <= $1
         and coalesce(nullif(execution.session_id, ''), execution.caller, '') <> $4
+        and (execution.success or execution.error_origin is distinct from 'caller')
     order by execution.executed_at desc
     limit 1
 ) as last

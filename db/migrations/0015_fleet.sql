@@ -14,8 +14,8 @@ alter table tool_locks
     add constraint tool_locks_kind_check check (kind in ('change', 'publish', 'fleet'));
 insert into tool_locks (tool_name, kind) values ('', 'fleet');
 
--- The applier asks who published executions: who may read the ids of executions, column by column, may
--- now read that too.
+-- The applier asks who published executions, and whose failures they are: who may read the ids of
+-- executions, column by column, may now read that too.
 do $$
 declare
     reader text;
@@ -27,7 +27,7 @@ begin
             and attname = 'execution_id'
             and privilege_type = 'SELECT'
     loop
-        execute format('grant select (session_id, caller) on tool_executions to %s', reader);
+        execute format('grant select (session_id, caller, error_origin) on tool_executions to %s', reader);
     end loop;
 end
 $$;

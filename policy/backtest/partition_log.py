@@ -6,7 +6,7 @@ from policy.backtest.requested_policy import RequestedPolicy
 from policy.decision.fold import fold
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE
-from policy.state.outage_watch import OutageWatch
+from policy.state.outage_watch import OutageWatch, stated_origin
 from policy.state.row import Row
 from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
@@ -15,14 +15,17 @@ from schemas.rollback import RollbackCommand
 class PartitionLog:
     """The rows of all tools of a partition for each policy, and what is known about its outages.
 
-    Outages follow from the log of all tools together.
+    Outages follow from the log of all tools together. Whose failures those in it are is read by the
+    lists of the first policy that watches outages.
     """
 
     def __init__(self, policies: Sequence[RequestedPolicy], outages: OutageRules) -> None:
         self._policies = policies
         self._rows: list[dict[str, Row]] = [{} for _ in policies]
         self._outages = outages
-        self._watch = OutageWatch() if any(each.watches_outages for each in policies) else None
+        watching = [each for each in policies if each.watches_outages]
+        self._watch = OutageWatch() if watching else None
+        self._origin_of = watching[0].origin_of if watching else stated_origin
         self._timeline = NO_OUTAGE
 
     def row(self, tool_name: str) -> Row | None:
@@ -32,7 +35,9 @@ class PartitionLog:
     def follow(self, log: Sequence[LogRecord]) -> None:
         """Learn about outages from the part of the log that is read next."""
         if self._watch is not None:
-            self._timeline = self._watch.follow(log, self._outages, self._known_since)
+            self._timeline = self._watch.follow(
+                log, self._outages, self._known_since, self._origin_of
+            )
 
     def _known_since(self, key: bytes) -> int | None:
         row = self.row(key.decode())

@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from policy.decision.policies import Policies, any_watches_outages
 from policy.decision.policy import Policy
+from schemas.execution_entry import ExecutionEntry
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.message import explain
 from schemas.rules import PolicyName, Rules
 from schemas.settings import Settings
@@ -76,6 +78,10 @@ class RequestedPolicy:
     def of(self, tool_name: str) -> Policy:
         """Return the policy of this tool."""
         return self._policies.of(tool_name)
+
+    def origin_of(self, failure: ExecutionEntry) -> ErrorOrigin:
+        """Return whose failure it is, by the rules of its tool."""
+        return self._policies.origin_of(failure)
 
 
 def _changed(rules: Rules, changes: dict[str, Any], where: str) -> Rules:

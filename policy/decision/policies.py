@@ -6,6 +6,8 @@ from typing import Final
 from policy.decision.guarded import GuardedPolicy
 from policy.decision.policy import Policy
 from policy.decision.seed import SeedPolicy
+from schemas.execution_entry import ExecutionEntry
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.rules import PolicyName, Rules
 
 _POLICIES: Final[dict[PolicyName, type[Policy]]] = {"seed": SeedPolicy, "guarded": GuardedPolicy}
@@ -34,6 +36,10 @@ class Policies:
         if policy is None:
             policy = self._known[id(rules)] = policy_for(rules)
         return policy
+
+    def origin_of(self, failure: ExecutionEntry) -> ErrorOrigin:
+        """Return whose failure it is, by the rules of its tool."""
+        return self._rules_of(failure.tool_name).failure_classes.origin_of(failure)
 
 
 def any_watches_outages(rules: Iterable[Rules]) -> bool:

@@ -12,8 +12,9 @@ executed.
 
 A version that has not succeeded since its activation says nothing about an outage: several broken
 versions that are deployed at the same time are no outage. Executions of tools that were never
-activated say nothing either. And an outage must not rest on one producer while the others are well
-(``policy.state.producers``).
+activated say nothing either, and neither do failures of callers: what is wrong with the arguments
+is no sign that something is away. And an outage must not rest on one producer while the others are
+well (``policy.state.producers``).
 """
 
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ from policy.state.producers import (
 )
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.failures.error_class import SIGNATURE_ERRORS
+from schemas.failures.failure_classes import ErrorOrigin, FailureClasses
 from schemas.later_verdict import LaterVerdict
 from schemas.outages import OutageRules
 
@@ -67,6 +70,10 @@ _HALVE_AT: Final = 4_096
 KnownSince = Callable[[bytes], int | None]
 """For a tool's key, the offset of its first activation (or any offset before what is read next);
 None if the tool was not activated before what is read next."""
+OriginOf = Callable[[ExecutionEntry], ErrorOrigin]
+"""Returns whose failure an execution is, by the settings of its tool."""
+stated_origin: Final[OriginOf] = FailureClasses(SIGNATURE_ERRORS, {}).origin_of
+"""The origin if no setting lists classes of failures."""
 
 
 class OutageWatch(msgspec.Struct, array_like=True, gc=False):
@@ -96,7 +103,11 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """Since when the newest suspicion is there, or was there if it has ended."""
 
     def follow(
-        self, log: Iterable[LogRecord], rules: OutageRules, known_since: KnownSince
+        self,
+        log: Iterable[LogRecord],
+        rules: OutageRules,
+        known_since: KnownSince,
+        origin_of: OriginOf = stated_origin,
     ) -> OutageTimeline:
         """Take in records in the order of the partition's log, and return what was known at each.
 
@@ -121,7 +132,8 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
             if not isinstance(entry, ExecutionEntry):
                 since[key] = self._take_other(entry, cell, offset, _since(key, since, known_since))
                 continue
-            if offset < (since.get(key) or _since(key, since, known_since)):
+            is_callers = not entry.success and origin_of(entry) == "caller"
+            if is_callers or offset < (since.get(key) or _since(key, since, known_since)):
                 continue
             if producers[cell] != (producer := producer_of(entry)):
                 self.producers.changed(cell, producer, seconds[cell], states[cell])

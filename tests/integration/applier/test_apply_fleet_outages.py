@@ -54,6 +54,20 @@ async def run(
     )
 
 
+async def test_failures_of_callers_are_no_sign_of_an_outage(
+    guarded: Guarded, conn: Connection
+) -> None:
+    for tool in TOOLS:
+        await run(conn, tool, -10, failed=False)
+        await run(conn, tool, -5, origin="caller")
+        await run(conn, tool, *range(-970, -940), origin="caller")  # nor of what is usual
+    assert await rejection(guarded, conn) is None
+    for tool in TOOLS[1:]:
+        await run(conn, tool, -4)
+    await deploy_all(conn, "three", tool=TOOLS[0])
+    assert await rejection(guarded, conn) == "outage"
+
+
 async def rejection(applier: Guarded, conn: Connection, tool: str = TOOLS[0]) -> str | None:
     return (await applier.condemn(conn, tool, issued_at=AT)).rejection
 

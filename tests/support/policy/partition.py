@@ -23,7 +23,9 @@ class Partition:
         """Fold a record, and return the command that it demands, if there is one."""
         record, timeline = LogRecord.of(offset, timestamp_ms, entry), NO_OUTAGE
         if self._settings.is_guarded_anywhere:
-            timeline = self.watch.follow([record], self._settings.outages, self._known_since)
+            timeline = self.watch.follow(
+                [record], self._settings.outages, self._known_since, self._policies.origin_of
+            )
         tool = entry.tool_name
         row, command = fold(self.rows.get(tool), record, self._policies.of(tool), timeline)
         if row is not None:

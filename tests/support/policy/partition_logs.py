@@ -10,6 +10,7 @@ from zlib import crc32
 from policy.state.log import LogEntry
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import micros_of, time_of
 from schemas.settings import load_settings
 from tests.support.policy.generated_logs import HASH, START
@@ -20,6 +21,7 @@ SENSITIVE = load_settings(
 )
 """Settings under which a few failures condemn a version, and three tools are an outage."""
 
+ORIGINS: Final[Sequence[ErrorOrigin | None]] = (*[None] * 9, "tool", "environment", "caller")
 Record = tuple[int, int, LogEntry]
 """Offset, Kafka timestamp in milliseconds, entry."""
 
@@ -52,6 +54,7 @@ class PartitionLogWriter:
         success: bool,
         error: str = "ConnectionError",
         session: str | None = None,
+        origin: ErrorOrigin | None = None,
     ) -> None:
         execution = ExecutionEntry(
             UUID(int=len(self.log)),
@@ -60,6 +63,7 @@ class PartitionLogWriter:
             "",
             error_type=None if success else error,
             session_id=session,
+            error_origin=origin,
             executed_us=at_ms * 1_000,
         )
         self.log.append((len(self.log), at_ms, execution))
@@ -84,7 +88,7 @@ def random_log(seed: int) -> list[Record]:
     The last tool is executed before its first activation, too, and one producer of three may be the
     only one that fails.
     """
-    random = Random(seed)
+    random, origins = Random(seed), Random(f"origins {seed}")
     writer, tools = PartitionLogWriter(random=random), tools_of(random.choice((3, 5, 12, 40)))
     at_ms = BEGIN_MS
     for tool in tools[:-1]:
@@ -105,7 +109,9 @@ def random_log(seed: int) -> list[Record]:
         session = random.choice((None, "one", "one", "one", "two"))
         rate = failure_rate if session == "one" or not failing_alone else 0.0
         success = random.random() >= rate
-        writer.run(random.choice(tools), at_ms + late_ms, success, session=session)
+        origin = None if success else origins.choice(ORIGINS)
+        tool = random.choice(tools)
+        writer.run(tool, at_ms + late_ms, success, session=session, origin=origin)
     return writer.log
 
 

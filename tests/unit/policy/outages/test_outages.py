@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE
 from policy.state.outage_watch import OutageWatch, chance, decode_watch, encode_watch
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import time_of
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings, load_settings
@@ -51,6 +53,31 @@ def healthy(tools: Sequence[str], rounds: int = 500) -> tuple[PartitionLogWriter
     for number in range(rounds, rounds + 3):
         writer.round(BEGIN_MS + number * 5_000, (), tools)
     return writer, BEGIN_MS + (rounds + 3) * 5_000
+
+
+@pytest.mark.parametrize(
+    ("origin", "changes", "is_outage"),
+    [
+        ("environment", {}, True),
+        ("caller", {}, False),
+        (None, {"caller_errors": ("ConnectionError",)}, False),
+        (None, {"environment_errors": ("ConnectionError",)}, True),
+        ("tool", {"caller_errors": ("ConnectionError",)}, True),
+        (None, {"tools": {"other": {"caller_errors": ("ConnectionError",)}}}, True),
+    ],
+)
+def test_failures_of_callers_are_no_sign_of_an_outage(
+    origin: ErrorOrigin | None, changes: dict[str, Any], is_outage: bool
+) -> None:
+    tools = tools_of(10)
+    writer, at_ms = healthy(tools, rounds=50)
+    for index, tool in enumerate(tools * 3):
+        writer.run(tool, at_ms + index * 100, success=False, origin=origin)
+    settings = load_settings(policy="guarded", **changes)
+    partition = Partition(settings)
+    for record in writer.log:
+        partition.read(*record)
+    assert partition.watch.lasts == is_outage
 
 
 def test_an_outage_rolls_nothing_back_and_leaves_no_evidence() -> None:

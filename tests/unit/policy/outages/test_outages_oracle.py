@@ -133,6 +133,8 @@ class SlowWatch:
             return False
         if isinstance(entry, LaterVerdict):
             return False
+        if not entry.success and entry.error_origin == "caller":
+            return False
         producer = entry.session_id or ""
         self.seen.append((self.now_ms, tool, "good" if entry.success else "failed", producer))
         return self.judge(offset, tool, entry.success)
