@@ -34,18 +34,24 @@ class PartitionLogWriter:
     activations: dict[str, int] = field(default_factory=dict)
     random: Random = field(default_factory=lambda: Random(1))
 
-    def deploy(self, tool: str, at_ms: int, by: Any = "deployment") -> None:
+    def deploy(
+        self, tool: str, at_ms: int, by: Any = "deployment", version: int | None = None
+    ) -> Activation:
         number = self.activations[tool] = self.activations.get(tool, 0) + 1
         activation = Activation(
             tool_name=tool,
-            version_id=number,
-            version_number=number,
+            version_id=version or number,
+            version_number=version or number,
             code_hash=HASH,
             activation=number,
             activated_at=time_of(at_ms * 1_000),
             activated_by=ActivatedBy(kind=by, id=UUID(int=number)),
         )
-        self.log.append((len(self.log), at_ms, activation))
+        self.append(at_ms, activation)
+        return activation
+
+    def append(self, at_ms: int, entry: LogEntry) -> None:
+        self.log.append((len(self.log), at_ms, entry))
 
     def run(
         self,
@@ -55,6 +61,7 @@ class PartitionLogWriter:
         error: str = "ConnectionError",
         session: str | None = None,
         origin: ErrorOrigin | None = None,
+        **fields: Any,
     ) -> None:
         execution = ExecutionEntry(
             UUID(int=len(self.log)),
@@ -65,8 +72,9 @@ class PartitionLogWriter:
             session_id=session,
             error_origin=origin,
             executed_us=at_ms * 1_000,
+            **fields,
         )
-        self.log.append((len(self.log), at_ms, execution))
+        self.append(at_ms, execution)
 
     def round(self, at_ms: int, failing: Sequence[str], tools: Sequence[str]) -> None:
         """Append an execution of each tool, within five seconds, in random order."""
