@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import agents.applier.publish_changes
 import agents.detector.watch_executions
+import agents.recorder.record_executions
+import db.executions.recording
 import db.postgres.locks
 import db.versions.deploying
 import policy.decision.fold
@@ -23,6 +25,8 @@ import signatures.verifying
 import streams.crash_points
 import streams.records
 from agents.worker.process import run_worker
+from db.executions.verdicts import insert_verdicts
+from policy.state.quality.later_verdicts import LaterVerdicts
 from schemas.settings import load_settings
 from streams.crash_points import CrashPoint
 from streams.driver import consumer_thread, table
@@ -140,6 +144,38 @@ def no_signature_check() -> None:
     _replace(signatures.verifying.Verifier, "verified", believe)
 
 
+def verdicts_repeat() -> None:
+    """Count a later verdict each time that it is said."""
+
+    def count(self: LaterVerdicts, _: Any, bad: bool) -> bool:
+        self.judged += 1
+        self.bad += bad
+        return True
+
+    _replace(LaterVerdicts, "count", count)
+
+
+def verdicts_after_offset() -> None:
+    """Store later verdicts after the transaction that moves the offset, and die once in between."""
+    record = db.executions.recording.record
+    waiting: list[tuple[Any, ...]] = []
+
+    async def note(_: Any, verdicts: Any, *rest: Any) -> None:
+        waiting.append((verdicts, *rest))
+
+    async def record_first(conn: Any, *rest: Any) -> int:
+        waiting.clear()
+        new = await record(conn, *rest)
+        if any(verdicts for verdicts, *_ in waiting):
+            _die_once()
+        for verdicts, *more in waiting:
+            await insert_verdicts(conn, verdicts, *more)
+        return new
+
+    _replace(db.executions.recording, "insert_verdicts", note)
+    _replace(agents.recorder.record_executions, "record", record_first)
+
+
 def clock_steps() -> None:
     """Let the wall clock jump by an hour every two seconds. This is no bug: it must do no harm."""
     real, begin = time.time, time.monotonic()
@@ -171,6 +207,8 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         no_suspend_watchdog,
         reads_uncommitted,
         no_signature_check,
+        verdicts_repeat,
+        verdicts_after_offset,
         clock_steps,
         no_stops,
     )

@@ -31,6 +31,10 @@ def _execution(**changes: Any) -> Callable[[str, Random], Made]:
     return _changed(_good_execution, changes)
 
 
+def _verdict(**changes: Any) -> Callable[[str, Random], Made]:
+    return _changed(_good_verdict, changes)
+
+
 def _deployment(**changes: Any) -> Callable[[str, Random], Made]:
     return _changed(_good_deployment, changes)
 
@@ -68,6 +72,19 @@ def _good_execution(tool: str, draw: Random) -> dict[str, Any]:
         "success": False,
         "error": "TypeError: poison",
         "executed_at": _now(),
+    }
+
+
+def _good_verdict(tool: str, draw: Random) -> dict[str, Any]:
+    return {
+        "kind": "verdict",
+        "verdict_id": _id(draw),
+        "execution_id": _id(draw),
+        "tool_name": tool,
+        "version_id": 1,
+        "bad": True,
+        "by": "poison",
+        "judged_at": _now(),
     }
 
 
@@ -129,6 +146,10 @@ POISONS: Final = (
     Poison("tool-executions", "key", _no_key),
     Poison("tool-executions", "partition", _wrong_partition),
     Poison("tool-executions", "kind", _execution(kind="something")),
+    Poison("tool-executions", "bad", _verdict(bad="yes")),
+    Poison("tool-executions", "by", _verdict(by=_MISSING)),
+    Poison("tool-executions", "verdict_id", _verdict(verdict_id=None)),
+    Poison("tool-executions", "judged_at", _verdict(judged_at="yesterday")),
     Poison("tool-deployments", "code", _deployment(code=_MISSING)),
     Poison("tool-deployments", "code", _deployment(code="x" * 600_000)),
     Poison("tool-deployments", "deployment_id", _deployment(deployment_id=7)),

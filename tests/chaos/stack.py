@@ -28,6 +28,10 @@ from tests.support.proxy import Proxy, to_port, to_socket
 Mode = Literal["off", "require"]
 """Whether signatures are required."""
 ROLES = ("detector", "applier", "recorder")
+ENVIRONMENT_ERRORS = "TimeoutError"
+"""Failures of this class are the environment's, if the producer says nothing else."""
+ENFORCED = "slower"
+"""Versions that are slower are rolled back; those that cost more are dry runs."""
 SESSION_S = 6
 PARTITIONS = 4
 PRODUCT = ("-m", "tests.support.armed_worker", "worker")
@@ -230,6 +234,8 @@ class Stack:
             partitions=PARTITIONS,
             session_timeout_s=SESSION_S,
             policy=policy,
+            environment_errors=ENVIRONMENT_ERRORS,
+            enforce=ENFORCED,
             signatures=signatures,
             trust=folder / "trust.json",
             data_dir=folder / "engines",
@@ -282,6 +288,8 @@ class Stack:
             "ROLLGUARD_KEEP_ROWS": str(self.keep_rows).lower(),
             "ROLLGUARD_LOG_JSON": "true",
             "ROLLGUARD_POLICY": self.settings.rules.policy,
+            "ROLLGUARD_ENVIRONMENT_ERRORS": ENVIRONMENT_ERRORS,
+            "ROLLGUARD_ENFORCE": ENFORCED,
             "ROLLGUARD_FLEET_BUDGET": "200",  # most rollbacks are carried out, some are held
             "ROLLGUARD_SIGNATURES": self.settings.signatures,
             "ROLLGUARD_TRUST": str(self.settings.trust),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.rules import PolicyName
 from tests.chaos.attack.attacks import NAMES
 from tests.chaos.faults import stands_still, wait_until
 from tests.chaos.person import VERBS, Person
@@ -144,6 +145,46 @@ async def test_publishing_without_the_lock(plant: str, broken: set[str], folder:
     """While it is held, the lock of the tool is enough to keep the versions in order."""
     stops = Stops(APPLIER, lock_is_lost=False)
     assert await broken_by_a_zombie(folder, stops, planted(plant)) == broken
+
+
+VERDICTS = {"execute": 60, "judge": 30, "repeat": 2, "deploy": 1}
+
+
+async def judged(_: Stack, workload: Workload) -> None:
+    """Go on until many verdicts were said, some of them again."""
+    assert await wait_until(lambda: workload.sent > 800, 60)
+
+
+async def test_verdicts_that_count_again_are_found(folder: Path) -> None:
+    found = await play(
+        folder, judged, program=planted("verdicts_repeat"), kinds=VERDICTS, policy="guarded"
+    )
+    assert {each.invariant for each in found} & {"windows", "decisions"}
+
+
+async def recorder_dies(stack: Stack, workload: Workload) -> None:
+    worker = stack.one("recorder")
+    assert await wait_until(lambda: bool(worker.ends), 60)
+    await judged(stack, workload)
+
+
+async def test_verdicts_that_are_stored_after_the_offset_get_lost(folder: Path) -> None:
+    found = await play(
+        folder, recorder_dies, program=planted("verdicts_after_offset"), kinds=VERDICTS
+    )
+    assert {each.invariant for each in found} == {"verdicts"}
+
+
+@pytest.mark.parametrize("policy", ["seed", "guarded"])
+async def test_verdicts_count_once_although_workers_die(folder: Path, policy: PolicyName) -> None:
+    async def die(stack: Stack, workload: Workload) -> None:
+        for role in ("detector", "recorder"):
+            worker = stack.one(role)
+            assert await wait_until(lambda worker=worker: bool(worker.ends), 60)  # type: ignore[misc]
+        await judged(stack, workload)
+
+    armed = {"detector": "kill:detector.commanded@9", "recorder": "kill:recorder.committed@9"}
+    assert await play(folder, die, armed=armed, kinds=VERDICTS, policy=policy) == []
 
 
 TRANSACTIONS = {"execute": 20, "transaction": 10}

@@ -6,14 +6,13 @@ require signatures, the producers sign, and an attacker is at work, too.
 
 The acts, their order, their tools and their results are drawn from the seed alone. The version that
 an execution names depends on when the engine reads of the version, as in production. The code of a
-version contains its failure rate and its error: ``# fails 0.9 TypeError``.
+version contains what its executions are like (``tests/chaos/behaviour.py``).
 """
 
 import asyncio
-import re
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -25,12 +24,15 @@ from aiokafka.errors import KafkaError
 
 from schemas.deployment import Deployment
 from schemas.execution import Execution
+from schemas.failures.failure_classes import ErrorOrigin
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
 from tests.chaos.attack.attacker import Attacker
 from tests.chaos.attack.forgeries import POISON, UNANSWERED, Forgery
 from tests.chaos.attack.keys import HonestSigner
+from tests.chaos.behaviour import HEALTHY, Behaviour
 from tests.chaos.engines import Engines
+from tests.chaos.judges import Judges, Success
 from tests.chaos.poison import POISONS
 from tests.chaos.transactions import Transaction, TransactionalRecord, Transactions
 
@@ -39,11 +41,15 @@ OUTAGE_FROM: Final = 2_500
 """Under policy `guarded` there are outages: of 3,000 acts, all executions from this one on fail."""
 SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
 
-ORIGINS: Final = (*[None] * 8, "tool", "caller", "environment")
+ORIGINS: Final[Sequence[ErrorOrigin | None]] = (*[None] * 8, "tool", "caller", "environment")
 """Whose failure it is; most engines do not say it."""
+BUSY: Final = 0.4
+"""So many executions and verdicts are about the first tools: the quality tests need many."""
+BUSY_TOOLS: Final = 4
 
 KINDS: Final = {
-    "execute": 920,
+    "execute": 850,
+    "judge": 70,
     "repeat": 20,
     "deploy": 30,
     "deploy_again": 4,
@@ -87,7 +93,20 @@ class Workload:
         self.sent = 0
         self.failed = 0
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
+        self._judges = Judges()
         self._deployed: dict[str, Deployment] = {}
+        self._acts: dict[str, Callable[[AIOKafkaProducer, str, Random], Awaitable[None]]] = {
+            "execute": self._execute,
+            "judge": self._judge,
+            "repeat": self._repeat,
+            "deploy": self._deploy_another,
+            "deploy_again": self._deploy_again,
+            "roll_back": self._roll_back,
+            "use_ids_first": self._use_ids_first,
+            "poison": self._poison,
+            "transaction": self._transact,
+            "attack": self._attack,
+        }
         self._has_outages = settings.rules.policy == "guarded"
         self._in_outage = False
         self._stopping = asyncio.Event()
@@ -110,7 +129,7 @@ class Workload:
         await producer.start()
         try:
             for tool in self._tools:
-                await self._deploy(producer, tool, "fails 0.02 ValueError")
+                await self._deploy(producer, tool, HEALTHY)
             begin, done = time.monotonic(), 0
             while not self._stopping.is_set():
                 while done < (time.monotonic() - begin) * self._rate:
@@ -135,35 +154,28 @@ class Workload:
         tool = random.choice(self._tools)
         kind = random.choices(list(self._kinds), list(self._kinds.values()))[0]
         # Draw for every kind, so that later draws do not depend on the versions that are known.
-        luck, draw = random.random(), Random(random.getrandbits(64))
-        if kind == "execute":
-            await self._execute(producer, tool, luck, draw)
-        elif kind == "repeat" and self._past[tool]:
-            await self._send(producer, "tool-executions", tool, draw.choice(self._past[tool]))
-        elif kind == "deploy":
-            await self._deploy(producer, tool, _behaviour(draw), draw)
-        elif kind == "deploy_again" and tool in self._deployed:
-            again = self._deployed[tool]
-            await self._send_signed(producer, "tool-deployments", again)
-        elif kind == "roll_back":
-            await self._roll_back(producer, tool, draw)
-        elif kind == "use_ids_first":
-            await self._use_ids_first(producer, tool, draw)
-        elif kind == "poison":
-            await self._poison(producer, tool, draw)
-        elif kind == "transaction":
-            await self._transact(tool, draw)
-        elif kind == "attack":
-            await self._attack(producer, tool, draw)
+        draw = Random(random.getrandbits(64))
+        if kind in ("execute", "judge") and draw.random() < BUSY:
+            tool = draw.choice(self._tools[:BUSY_TOOLS])
+        await self._acts[kind](producer, tool, draw)
 
-    async def _execute(
-        self, producer: AIOKafkaProducer, tool: str, luck: float, draw: Random
-    ) -> None:
+    async def _repeat(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        if self._past[tool]:
+            await self._send(producer, "tool-executions", tool, draw.choice(self._past[tool]))
+
+    async def _deploy_another(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        await self._deploy(producer, tool, Behaviour.drawn(draw), draw)
+
+    async def _deploy_again(self, producer: AIOKafkaProducer, tool: str, _: Random) -> None:
+        if tool in self._deployed:
+            await self._send_signed(producer, "tool-deployments", self._deployed[tool])
+
+    async def _execute(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
         version = self.engines.versions.get(tool)
         if version is None:
             return
-        rate, error = _failures_of(version.code)
-        failed = luck < rate or self._in_outage
+        behaviour = Behaviour.of(version.code)
+        failed = draw.random() < behaviour.fails or self._in_outage
         at = datetime.now(UTC) - timedelta(milliseconds=draw.randrange(50))
         if draw.random() < 0.03:
             at -= timedelta(seconds=draw.choice((20, 400, 4_000, 90_000)))
@@ -177,18 +189,27 @@ class Workload:
             tool_name=tool,
             version_id=version_id,
             success=not failed,
-            error=f"{error}: it failed" if failed else None,
+            error=f"{behaviour.error}: it failed" if failed else None,
             executed_at=at,
             session_id=draw.choice(SESSIONS),
+            error_origin=draw.choice(ORIGINS) if failed else None,
         )
-        if failed:
-            origin = draw.choice(ORIGINS)
-            execution = execution.model_copy(update={"error_origin": origin})
+        execution = execution.model_copy(update=behaviour.numbers(draw))
+        if not failed:
+            is_bad = draw.random() < behaviour.bad
+            success = Success(execution.execution_id, version.version_id, is_bad)
+            self._judges.note(tool, success)
         value = execution.to_bytes()
         self._past[tool].append(value)
         await self._send(producer, "tool-executions", tool, value, execution.execution_id)
 
-    async def _transact(self, tool: str, draw: Random) -> None:
+    async def _judge(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
+        verdict = self._judges.verdict(tool, draw)
+        if verdict is not None:
+            value = verdict.to_bytes()
+            await self._send(producer, "tool-executions", tool, value, verdict.verdict_id)
+
+    async def _transact(self, _: AIOKafkaProducer, tool: str, draw: Random) -> None:
         """Send some executions of a tool, and now and then a deployment, in one transaction."""
         is_committed = draw.random() < 0.5
         records = []
@@ -206,8 +227,13 @@ class Workload:
             records.append(
                 TransactionalRecord("tool-executions", tool, value, execution.execution_id)
             )
+        verdict = self._judges.new_verdict(tool, draw)
+        if verdict is not None:
+            verdict = verdict if is_committed else verdict.model_copy(update={"bad": True})
+            value = verdict.to_bytes()
+            records.append(TransactionalRecord("tool-executions", tool, value, verdict.verdict_id))
         if draw.random() < 0.3:
-            behaviour = _behaviour(draw) if is_committed else "fails 1.0 TypeError"
+            behaviour = Behaviour.drawn(draw) if is_committed else Behaviour(1.0, "TypeError")
             deployment = self._new_deployment(tool, behaviour, draw)
             value = deployment.to_bytes()
             headers = await self._signer.headers(deployment, value)
@@ -220,19 +246,23 @@ class Workload:
         self.transactions.add(Transaction(records, is_committed, draw.random() / 2))
 
     async def _deploy(
-        self, producer: AIOKafkaProducer, tool: str, behaviour: str, draw: Random | None = None
+        self,
+        producer: AIOKafkaProducer,
+        tool: str,
+        behaviour: Behaviour,
+        draw: Random | None = None,
     ) -> None:
-        draw = draw or Random(f"{tool} {behaviour}")
+        draw = draw or Random(tool)
         deployment = self._new_deployment(tool, behaviour, draw)
         self._deployed[tool] = deployment
         await self._send_forgeries_before(producer, deployment, draw)
         await self._send_signed(producer, "tool-deployments", deployment, deployment.deployment_id)
 
-    def _new_deployment(self, tool: str, behaviour: str, draw: Random) -> Deployment:
+    def _new_deployment(self, tool: str, behaviour: Behaviour, draw: Random) -> Deployment:
         return Deployment(
             deployment_id=UUID(int=draw.getrandbits(128)),
             tool_name=tool,
-            code=f"# {behaviour}\nREVISION = {draw.randrange(4)}\n",
+            code=f"{behaviour.comment}\nREVISION = {draw.randrange(4)}\n",
             created_by=draw.choice(("human", "autonomous")),
             improvement_type="bug_fix",
             deployed_at=datetime.now(UTC),
@@ -268,7 +298,7 @@ class Workload:
             await self._roll_back(producer, tool, draw, command_id)
         other = draw.choice(self._tools)
         if other != tool and other in self._deployed:
-            deployment = self._new_deployment(tool, _behaviour(draw), draw)
+            deployment = self._new_deployment(tool, Behaviour.drawn(draw), draw)
             same = {"deployment_id": self._deployed[other].deployment_id}
             await self._send_signed(
                 producer, "tool-deployments", deployment.model_copy(update=same)
@@ -343,16 +373,3 @@ class Workload:
             self.failed += 1
         elif record_id is not None:
             self.acknowledged[topic].add(record_id)
-
-
-def _behaviour(draw: Random) -> str:
-    if draw.random() < 0.5:
-        return "fails 0.02 ValueError"
-    rate = draw.choice((1.0, 0.95, 0.6, 0.4))
-    return f"fails {rate} {draw.choice(('TypeError', 'ValueError', 'KeyError'))}"
-
-
-def _failures_of(code: str) -> tuple[float, str]:
-    match = re.match(r"# fails (\S+) (\w+)", code)
-    assert match is not None
-    return float(match[1]), match[2]

@@ -13,11 +13,13 @@ from tests.chaos.audit.invariants.engines import wrong_engines
 from tests.chaos.audit.invariants.metrics import wrong_metrics
 from tests.chaos.audit.invariants.outcomes import wrong_outcomes
 from tests.chaos.audit.invariants.stops import broken_stops
+from tests.chaos.audit.invariants.verdicts import wrong_verdicts
 from tests.chaos.audit.invariants.versions import wrong_versions
 from tests.chaos.audit.invariants.violation import Violation
 
 _INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
     wrong_metrics,
+    wrong_verdicts,
     wrong_decisions,
     wrong_outcomes,
     wrong_versions,

@@ -18,6 +18,7 @@ from policy.decision.health import health_of
 from policy.decision.policies import policy_for
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
+from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
 from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.model import ToolModel, baseline_shown
@@ -48,6 +49,8 @@ def expected_of_seed(state: FinalState) -> Iterator[tuple[str, Expected]]:
     for tool, log in state.logs.items():
         model, expected = ToolModel(state.settings.rules_of(tool)), Expected()
         for record, entry in log:
+            if isinstance(entry, LaterVerdict):
+                continue  # rules do not look at them
             command = model.read(record.offset, record.timestamp, entry)
             if command is not None:
                 expected.commands.append((record, command))

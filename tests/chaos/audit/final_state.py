@@ -22,6 +22,8 @@ from tests.chaos.attack.forgeries import FORGED, POISON, UNANSWERED
 from tests.chaos.audit.topic_reader import read_all
 from tests.chaos.engines import Engines, LoadedVersion
 
+LogEntry = Execution | Activation | LaterVerdict
+
 
 class RecordPosition(NamedTuple):
     """The position of a record in Kafka."""
@@ -46,7 +48,7 @@ class FinalState:
 
     settings: Settings
     """The settings of the workers."""
-    logs: dict[str, list[tuple[ConsumerRecord, Execution | Activation]]] = field(
+    logs: dict[str, list[tuple[ConsumerRecord, LogEntry]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     deployments: list[tuple[ConsumerRecord, Deployment]] = field(default_factory=list)
@@ -72,8 +74,9 @@ class FinalState:
 
 _QUERIES = {
     "versions": "select * from tool_versions order by tool_name, version_number",
-    "executions": "select execution_id, tool_name, version_id, success, error_origin"
-    " from tool_executions",
+    "executions": "select execution_id, tool_name, version_id, success, error_origin, duration_ms,"
+    " cost from tool_executions",
+    "verdicts": "select * from later_verdicts",
     "rollbacks": "select * from rollbacks",
     "deployments": "select tool_name, deployment_id, outcome::text from deployments",
     "stops": "select * from stops",
@@ -87,8 +90,7 @@ async def read_final_state(
     state = FinalState(settings)
     for record in await _good_records(state, "tool-executions"):
         entry = read_log_entry(record.value)
-        if not isinstance(entry, LaterVerdict):
-            state.logs[entry.tool_name].append((record, entry))
+        state.logs[entry.tool_name].append((record, entry))
     for record in await _good_records(state, "tool-deployments"):
         state.deployments.append((record, Deployment.from_bytes(record.value)))
     for record in await _good_records(state, "rollback-commands"):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from schemas.execution import Execution
+from schemas.later_verdict import LaterVerdict
 from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.invariants.violation import Violation
 
@@ -16,10 +17,10 @@ def lost_records(state: FinalState, acknowledged: dict[str, set[UUID]]) -> Itera
     """
     present = {
         "tool-executions": {
-            entry.execution_id
+            entry.execution_id if isinstance(entry, Execution) else entry.verdict_id
             for log in state.logs.values()
             for _, entry in log
-            if isinstance(entry, Execution)
+            if isinstance(entry, Execution | LaterVerdict)
         },
         "tool-deployments": {each.deployment_id for _, each in state.deployments},
         "rollback-commands": {each.command_id for _, each in state.commands},

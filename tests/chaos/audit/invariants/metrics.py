@@ -9,13 +9,14 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.execution import Activation, Execution
 from schemas.failures.failure_classes import ErrorOrigin
-from tests.chaos.audit.final_state import FinalState
+from tests.chaos.audit.final_state import FinalState, LogEntry
 from tests.chaos.audit.invariants.violation import Violation, position
 from tests.support.policy.whose_failure import origin_of
 
 _METRICS: Final = (
     *("total_executions", "success_rate", "caller_failures", "environment_failures"),
 )
+_STORED: Final = ("version_id", "success", "error_origin", "duration_ms", "cost")
 
 
 class _Published(NamedTuple):
@@ -35,7 +36,7 @@ def wrong_metrics(state: FinalState) -> Iterator[Violation]:
 
 
 def _published(
-    log: list[tuple[ConsumerRecord, Execution | Activation]],
+    log: list[tuple[ConsumerRecord, LogEntry]],
 ) -> Iterator[_Published]:
     """Yield each execution of a tool's log once, although producers may have sent it again."""
     current: Activation | None = None
@@ -44,7 +45,7 @@ def _published(
         if isinstance(entry, Activation):
             if current is None or current.activation < entry.activation:
                 current = entry
-        elif entry.execution_id not in seen:
+        elif isinstance(entry, Execution) and entry.execution_id not in seen:
             seen.add(entry.execution_id)
             version_id = entry.version_id or (current.version_id if current else None)
             yield _Published(record, entry, version_id)
@@ -61,10 +62,11 @@ def _wrong_executions(
                 text = f"{execution.execution_id} is not stored"
                 yield Violation("metrics", tool, position(record), text)
                 continue
-            found = row["version_id"], row["success"], row["error_origin"]
+            found = tuple(row[name] for name in _STORED)
             origin = origin_of(execution, state.settings.rules_of(tool))
-            if found != (version_id, execution.success, origin):
-                text = f"stored as {found}; is {version_id}, {execution.success}, {origin}"
+            numbers = execution.duration_ms, execution.cost
+            if found != (given := (version_id, execution.success, origin, *numbers)):
+                text = f"stored as {found}; is {given}"
                 yield Violation("metrics", tool, position(record), text)
     for row in stored.values():
         yield Violation("metrics", row["tool_name"], str(row["execution_id"]), "is not in the log")
