@@ -58,13 +58,15 @@ def _print(report: Report, took_s: float) -> None:
     for kind, count in sorted(report.faults.items()):
         print(f"  {count:3} {kind}")
     print(
-        f"checked {report.executions} executions of {report.records} records sent, "
-        f"{report.commands} rollback commands, {report.poison} poison, transactions "
+        f"checked {report.executions} executions and {report.verdicts} verdicts of "
+        f"{report.records} records sent, {report.commands} rollback commands, "
+        f"{report.poison} poison, transactions "
         f"{dict(report.transactions)}; "
         f"no lag after {report.catch_up_s or float('nan'):.1f} s"
     )
     verbs = ", ".join(f"{verb} {times}" for verb, times in sorted(report.verbs.items()))
     print(f"a person used verbs {report.verbs.total()} times: {verbs}")
+    print(f"the detector commanded because of {dict(report.reasons)}")
     if report.attacks:
         print(f"{report.attacks.total()} attacks with {report.forged} forged records:")
         for kind, count in sorted(report.attacks.items()):

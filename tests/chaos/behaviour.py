@@ -1,7 +1,7 @@
 """What the executions of a version are like. The first line of its code says it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Self
 
@@ -18,18 +18,19 @@ class Behaviour:
     """The share of its successes that judges call bad."""
 
     @classmethod
-    def drawn(cls, draw: Random) -> Self:
+    def drawn(cls, draw: Random) -> "Behaviour":
         """Return the behaviour of a new version: half of them are healthy."""
-        kind = draw.choice(("healthy",) * 8 + ("failing",) * 6 + ("slow", "dear", "wrong"))
+        kind = draw.choice(("healthy",) * 8 + ("failing",) * 6 + ("other",) * 3)
         if kind == "failing":
             rate = draw.choice((1.0, 0.95, 0.6, 0.4))
             return cls(rate, draw.choice(("TypeError", "ValueError", "KeyError", "TimeoutError")))
-        changes: dict[str, dict[str, float]] = {
-            "slow": {"takes": 4},
-            "dear": {"costs": 4},
-            "wrong": {"bad": 0.9},
-        }
-        return cls(0.02, "ValueError", **changes.get(kind, {}))  # type: ignore[arg-type]
+        return HEALTHY if kind == "healthy" else cls.in_quality(draw)
+
+    @classmethod
+    def in_quality(cls, draw: Random) -> "Behaviour":
+        """Return the behaviour of a version that succeeds, but may be slow, dear or wrong."""
+        worse = draw.choice(({}, {"takes": 4}, {"costs": 4}, {"bad": 0.9}))
+        return replace(HEALTHY, **worse)
 
     @classmethod
     def of(cls, code: str) -> Self:

@@ -48,6 +48,9 @@ class Report:
     records: int = 0
     executions: int = 0
     commands: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why the detector issued commands."""
+    verdicts: int = 0
     poison: int = 0
     attacks: Counter[str] = field(default_factory=Counter)
     verbs: Counter[str] = field(default_factory=Counter)
@@ -138,6 +141,9 @@ async def _judge(report: Report, stack: Stack, workload: Workload, engines: Engi
     report.transactions = workload.transactions.results
     report.executions = len(state.tables["executions"])
     report.commands = len(state.tables["rollbacks"])
+    detected = {each.key: each for _, each in state.commands if each.issued_by == "detector"}
+    report.reasons = Counter(each.reason for each in detected.values())
+    report.verdicts = len(state.tables["verdicts"])
     report.poison = len(state.poison)
     report.forged = state.forged
     report.refused = len({(each.topic, each.partition, each.offset) for each in state.dead_letters})

@@ -43,13 +43,15 @@ SESSIONS: Final = (None, None, *(f"session-{number}" for number in range(20)))
 
 ORIGINS: Final[Sequence[ErrorOrigin | None]] = (*[None] * 8, "tool", "caller", "environment")
 """Whose failure it is; most engines do not say it."""
-BUSY: Final = 0.4
+BUSY: Final = 0.5
 """So many executions and verdicts are about the first tools: the quality tests need many."""
-BUSY_TOOLS: Final = 4
+BUSY_TOOLS: Final = 5
+BUSY_DEPLOYMENTS: Final = 0.15
+"""So many deployments are of these tools, of versions that quality tests may condemn."""
 
 KINDS: Final = {
-    "execute": 850,
-    "judge": 70,
+    "execute": 780,
+    "judge": 140,
     "repeat": 20,
     "deploy": 30,
     "deploy_again": 4,
@@ -164,7 +166,10 @@ class Workload:
             await self._send(producer, "tool-executions", tool, draw.choice(self._past[tool]))
 
     async def _deploy_another(self, producer: AIOKafkaProducer, tool: str, draw: Random) -> None:
-        await self._deploy(producer, tool, Behaviour.drawn(draw), draw)
+        behaviour = Behaviour.drawn(draw)
+        if draw.random() < BUSY_DEPLOYMENTS:
+            tool, behaviour = draw.choice(self._tools[:BUSY_TOOLS]), Behaviour.in_quality(draw)
+        await self._deploy(producer, tool, behaviour, draw)
 
     async def _deploy_again(self, producer: AIOKafkaProducer, tool: str, _: Random) -> None:
         if tool in self._deployed:
