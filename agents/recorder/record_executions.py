@@ -7,6 +7,7 @@ read a second time is skipped. Whose failure it is, is stored as the settings of
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -99,9 +100,10 @@ class RecordExecutions:
 
     async def _in_postgres(self, work: Callable[[Connection], Awaitable[int]]) -> int:
         """Return the result of the work, for however long it takes; say who locks what it needs."""
+        look = partial(acquire, self._pool)
 
         async def attempt() -> int:
-            async with naming_blockers(self._pool, _LOCK_WAIT_MS), acquire(self._pool) as conn:
+            async with naming_blockers(look, _LOCK_WAIT_MS), acquire(self._pool) as conn:
                 return await work(conn)
 
         return await retry_without_limit(attempt, self._waits)

@@ -5,14 +5,14 @@ short time, and another connection asks meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from db.postgres.errors import postgres_errors
-from db.postgres.pool import Connection, Pool, acquire
+from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from schemas.errors import Locked, RollguardError
 
@@ -41,7 +41,7 @@ class WatchedAttempt:
 
     wait_ms: int
     """How long it waits for a lock."""
-    process_ids: list[int] = field(default_factory=list)
+    process_ids: set[int] = field(default_factory=set)
     """Its sessions of Postgres."""
     blockers: tuple[Blocker, ...] = ()
     """Those that were seen last to hold a lock that it waited for."""
@@ -56,15 +56,18 @@ def watched_attempt() -> WatchedAttempt | None:
 
 
 @asynccontextmanager
-async def naming_blockers(pool: Pool, wait_ms: int) -> AsyncIterator[None]:
+async def naming_blockers(
+    look: Callable[[], AbstractAsyncContextManager[Connection]], wait_ms: int
+) -> AsyncIterator[None]:
     """Watch what the body does in transactions of ``db.postgres.locks``.
 
     They wait for a lock for ``wait_ms``. A Locked that the body raises then says who held the lock,
-    if that was seen.
+    if that was seen. ``look`` gives a connection for one look at Postgres, which must not be the
+    one that waits.
     """
     attempt = WatchedAttempt(wait_ms)
     token = _current.set(attempt)
-    looking = asyncio.ensure_future(_look(pool, attempt))
+    looking = asyncio.ensure_future(_look(look, attempt))
     try:
         yield
     except Locked as error:
@@ -90,16 +93,20 @@ async def note_session(conn: Connection) -> None:
 def note_process(process_id: int) -> None:
     """Note the process of Postgres that runs the present transaction, if it is watched."""
     if (attempt := _current.get()) is not None:
-        attempt.process_ids.append(process_id)
+        attempt.process_ids.add(process_id)
 
 
-async def _look(pool: Pool, attempt: WatchedAttempt) -> None:
+async def _look(
+    look: Callable[[], AbstractAsyncContextManager[Connection]], attempt: WatchedAttempt
+) -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
+        if not attempt.process_ids:
+            continue
         with suppress(RollguardError):
-            async with acquire(pool) as conn:
+            async with look() as conn:
                 with postgres_errors():
-                    rows = await conn.fetch(_SQL["blockers"], attempt.process_ids)
+                    rows = await conn.fetch(_SQL["blockers"], list(attempt.process_ids))
             if rows:
                 attempt.blockers = tuple(
                     Blocker(row["pid"], row["application_name"] or "", row["usename"] or "")

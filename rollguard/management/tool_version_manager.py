@@ -18,6 +18,8 @@ from uuid import UUID
 
 import structlog
 
+from db.postgres.blockers import naming_blockers
+from db.postgres.locks import LOCK_TIMEOUT_MS
 from db.postgres.pool import Connection
 from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
@@ -277,7 +279,8 @@ class ToolVersionManager(ClosesAtExit):
         pruned; then the metrics stay.
         """
         require_name(tool_name)
-        async with self.connections.postgres() as conn:
+        look = self.connections.postgres
+        async with naming_blockers(look, LOCK_TIMEOUT_MS), look() as conn:
             if version_id is None:
                 version_id = (await require_current(conn, tool_name)).version_id
             _require_id(version_id)

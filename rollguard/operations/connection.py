@@ -2,11 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
+from db.postgres.blockers import naming_blockers
 from db.postgres.errors import postgres_errors
+from db.postgres.locks import LOCK_TIMEOUT_MS
 from db.postgres.migrate import require_schema
 from db.postgres.pool import Connection, connect
 from schemas.settings import Settings
+
+
+@asynccontextmanager
+async def changing_connection(settings: Settings) -> AsyncIterator[Connection]:
+    """Yield a connection for changes. A Locked names who held the lock that was waited for."""
+    look = partial(connection, settings)
+    async with naming_blockers(look, LOCK_TIMEOUT_MS), connection(settings) as conn:
+        yield conn
 
 
 @asynccontextmanager

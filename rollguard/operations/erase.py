@@ -14,7 +14,7 @@ from db.executions.erasing import (
     erase_verdicts_on,
 )
 from db.executions.pruning import only_removal
-from rollguard.operations.connection import connection
+from rollguard.operations.connection import changing_connection, connection
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.admin import kafka_admin
@@ -64,7 +64,7 @@ async def erase(settings: Settings, erasure: Erasure, batch: int = BATCH) -> Non
     async with (
         connection(settings) as holder,
         only_removal(holder),
-        connection(settings) as conn,
+        changing_connection(settings) as conn,
     ):
         place = BEGIN
         while found := await erase_batch(conn, erasure.whose, erasure.value, place, batch):

@@ -14,7 +14,7 @@ from db.executions.pruning import (
     tools_with_executions_before,
     verdicts_before,
 )
-from rollguard.operations.connection import connection
+from rollguard.operations.connection import changing_connection, connection
 from schemas.settings import Settings
 
 BATCH: Final = 5_000
@@ -63,7 +63,7 @@ async def prune(settings: Settings, pruned: Pruned, batch: int = BATCH) -> None:
     async with (
         connection(settings) as holder,
         only_removal(holder),
-        connection(settings) as conn,
+        changing_connection(settings) as conn,
     ):
         for tool in await tools_with_executions_before(conn, pruned.before):
             while True:

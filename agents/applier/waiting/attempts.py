@@ -16,7 +16,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.applier.comparisons import NotCompared
 from db.postgres.blockers import naming_blockers
 from db.postgres.locks import locked_among
-from db.postgres.pool import Pool
+from db.postgres.pool import Pool, acquire
 from schemas.deployment import Deployment
 from schemas.errors import Locked, Rejected, Retryable
 from schemas.rollback import RollbackCommand
@@ -132,7 +132,8 @@ class Attempts(Generic[RequestMessage]):
     async def _try(
         self, member: Request[RequestMessage], is_watched: bool = False
     ) -> NotNow | None:
-        watch = naming_blockers(self._pool, WATCHED_WAIT_MS) if is_watched else nullcontext()
+        look = partial(acquire, self._pool)
+        watch = naming_blockers(look, WATCHED_WAIT_MS) if is_watched else nullcontext()
         try:
             async with watch:
                 await self._changes.apply([member])
