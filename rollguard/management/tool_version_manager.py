@@ -130,7 +130,7 @@ class ToolVersionManager(ClosesAtExit):
         Raises:
             Rejected: A ``ValueError`` too. It names the field that is wrong.
             DeploymentRefused: A ``Rejected``. It says why the applier refused the code, such as
-                code that was rolled back before (policy `guarded`).
+                code that was rolled back before (policy `guarded`), or a tool that is frozen.
             Retryable: A part did not answer in time; the deployment may still be applied.
         """
         if previous_version_id is not None:
@@ -156,8 +156,8 @@ class ToolVersionManager(ClosesAtExit):
         The keys are the fields of the message ToolVersion and ``success_rate``,
         ``total_executions``, ``successful_executions``, ``pruned_executions``,
         ``caller_failures``, ``environment_failures``, ``deployment_count``, ``is_current``,
-        ``created_at``, ``trusted`` and ``rollbacks``. ``total_executions`` and ``success_rate``
-        are about the executions that are judged.
+        ``created_at``, ``trusted``, ``activations``, ``rollbacks`` and ``stops``.
+        ``total_executions`` and ``success_rate`` are about the executions that are judged.
         ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
         comparison with it is false.
         """
