@@ -39,5 +39,5 @@ def _health_of(tool: str) -> dict[str, Any]:
         waits_for = run(why_waiting(in_force, found))
         stops = run(stops_of(in_force, tool))
     except RollguardError as error:
-        print_note(f"not known what the rollback waits for: {error}")
+        print_note(f"not known what the rollback waits for, and what is stopped: {error}")
     return found | {"waits_for": waits_for, "stops": stops}
