@@ -21,7 +21,7 @@ from uuid import UUID
 
 from rollguard.management import deployment_monitor, tool_version_manager
 from rollguard.management.tool_version_manager import ReloadsTools
-from schemas.deployment import AcceptedBreak, Author
+from schemas.deployment import AcceptedBreak, Author, Check
 from schemas.settings import Settings
 
 __all__ = ["DeploymentMonitor", "ToolVersionManager"]
@@ -143,6 +143,7 @@ class ToolVersionManager(_ClosesAtExit):
         previous_version_id: int | None = None,
         *,
         accepted_breaks: Iterable[AcceptedBreak] = (),
+        checks: Iterable[Check] = (),
         deployment_id: UUID | None = None,
     ) -> int:
         """Make this code the tool's current version, and return the version's id.
@@ -150,7 +151,8 @@ class ToolVersionManager(_ClosesAtExit):
         Code that is current already makes no new version. ``previous_version_id``, if given, must
         be the id of the current version. To repeat a ``deployment_id`` changes nothing and returns
         the first result. Raises ``Rejected`` (a ``ValueError``) if a field is wrong, and
-        ``DeploymentRefused``, a ``Rejected`` too, if the applier refuses the code.
+        ``DeploymentRefused`` or ``DeploymentHeld``, a ``Rejected`` too, if the applier refuses the
+        code or holds it for a person.
         """
         return self.background.run(
             self.wrapped.create_version(
@@ -161,6 +163,7 @@ class ToolVersionManager(_ClosesAtExit):
                 improvement_reason,
                 previous_version_id,
                 accepted_breaks=accepted_breaks,
+                checks=checks,
                 deployment_id=deployment_id,
             )
         )

@@ -18,8 +18,15 @@ from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from rollguard.login_name import login_name
-from rollguard.refusal import DeploymentRefused, refusal_text
-from schemas.deployment import AcceptedBreak, Author, Deployment, DeploymentOutcome, ToolVersion
+from rollguard.refusal import DeploymentHeld, DeploymentRefused, refusal_text
+from schemas.deployment import (
+    AcceptedBreak,
+    Author,
+    Check,
+    Deployment,
+    DeploymentOutcome,
+    ToolVersion,
+)
 from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
 from schemas.execution import Execution
 from schemas.failures.failure_classes import ErrorOrigin
@@ -40,6 +47,8 @@ if TYPE_CHECKING:  # it is imported only if signatures are wanted
 
 __all__ = [
     "AcceptedBreak",
+    "Check",
+    "DeploymentHeld",
     "DeploymentOutcome",
     "DeploymentRefused",
     "EngineClient",
@@ -192,12 +201,14 @@ class EngineClient:
         deployed_at: datetime | None = None,
         deployment_id: UUID | None = None,
         accepted_breaks: Iterable[AcceptedBreak] = (),
+        checks: Iterable[Check] = (),
     ) -> DeploymentOutcome:
         """Deploy code as the tool's new version, and return the outcome.
 
         A refusal is an outcome too, not an error: ``status`` is ``refused`` then, and
-        ``refusal_text(outcome)`` says why. To deploy the same ``deployment_id`` of the tool again
-        changes nothing and returns the first outcome.
+        ``refusal_text(outcome)`` says why. It is ``held`` if the code waits for a person. To deploy
+        the same ``deployment_id`` of the tool again changes nothing and returns the first outcome,
+        or the last one of a deployment that was held.
 
         Args:
             tool_name: The tool. Its first deployment creates it.
@@ -208,6 +219,8 @@ class EngineClient:
             deployed_at: The time of the deployment, with an offset; by default now.
             deployment_id: The id of this request; by default a new one.
             accepted_breaks: Changes that break callers and that you intend; kept and shown.
+            checks: Checks that you made of the code; kept and shown. A failed one of a machine's
+                code counts if the setting ``gate`` says so.
 
         Raises:
             Rejected: A field is wrong, or the code is too large.
@@ -224,8 +237,17 @@ class EngineClient:
             improvement_reason=improvement_reason,
             deployed_at=deployed_at or datetime.now(UTC),
             accepted_breaks=list(accepted_breaks) or None,
+            checks=list(checks) or None,
         )
-        _require_size(code, self._settings.max_code_bytes)
+        return await self.deployment(deployment)
+
+    async def deployment(self, deployment: Deployment) -> DeploymentOutcome:
+        """Publish a deployment, and return its outcome.
+
+        If it is a person's answer to a held deployment (approval or dismissal), the outcome is that
+        of the answer. Raises what ``deploy`` raises.
+        """
+        _require_size(deployment.code, self._settings.max_code_bytes)
         return await self._ask(
             self._topics.deployments,
             deployment,
@@ -234,6 +256,7 @@ class EngineClient:
             lambda outcome: (
                 (outcome.tool_name, outcome.deployment_id)
                 == (deployment.tool_name, deployment.deployment_id)
+                and not (deployment.is_answer and outcome.status == "held")
             ),
         )
 

@@ -1,4 +1,4 @@
-"""A refused deployment, as its author is told of it."""
+"""A deployment that made no version, as its author is told of it."""
 
 from rollguard.value_texts import stop_text, time_text
 from schemas.deployment import DeploymentOutcome, RolledBack
@@ -14,14 +14,31 @@ class DeploymentRefused(Rejected):
         self.outcome = outcome
 
 
+class DeploymentHeld(Rejected):
+    """A deployment that waits for a person: the text says why, ``outcome`` has the facts."""
+
+    def __init__(self, outcome: DeploymentOutcome) -> None:
+        super().__init__(refusal_text(outcome))
+        self.outcome = outcome
+
+
+def require_version(outcome: DeploymentOutcome) -> int:
+    """Return the id of the version; raise DeploymentRefused or DeploymentHeld if there is none."""
+    if outcome.version_id is not None:
+        return outcome.version_id
+    raise DeploymentHeld(outcome) if outcome.status == "held" else DeploymentRefused(outcome)
+
+
 def refusal_text(outcome: DeploymentOutcome) -> str:
-    """Return in one line why a deployment was refused."""
-    why = ""
+    """Return in one line why a deployment was refused, or is held."""
+    parts = [outcome.status if outcome.refusal is None else f"{outcome.status}: {outcome.refusal}"]
     if outcome.rolled_back is not None:
-        why = f": {_rolled_back_text(outcome.rolled_back)}"
+        parts[0] += f": {_rolled_back_text(outcome.rolled_back)}"
     elif outcome.stopped is not None:
-        why = f": {_stopped_text(outcome.stopped, outcome.tool_name)}"
-    return f"refused: {outcome.refusal}{why}"
+        parts[0] += f": {_stopped_text(outcome.stopped, outcome.tool_name)}"
+    elif outcome.status == "held":
+        parts[0] += f": waits for a person: rollguard approve {outcome.deployment_id}"
+    return "; ".join([*parts, *(outcome.findings or ())])
 
 
 def _stopped_text(stop: Stop, tool_name: str) -> str:

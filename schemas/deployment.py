@@ -14,11 +14,13 @@ from schemas.fields import (
     LongText,
     NewToolName,
     Sha256,
+    ShortLine,
     ShortText,
     Time,
     ToolName,
     VersionId,
     one_line,
+    storable,
 )
 from schemas.message import Message
 from schemas.rollback import Reason, Tier
@@ -27,6 +29,10 @@ from schemas.stops import Stop
 MAX_ACCEPTED_BREAKS: Final = 50
 """With this many, a version still fits into one record, together with its code and the changes
 that break callers."""
+MAX_CHECKS: Final = 50
+"""With this many, the outcome of a deployment still fits into one record."""
+MAX_CHECK_DETAIL: Final = 1_000
+"""How long the detail of a check may be, in characters."""
 
 Author = Literal["human", "autonomous"]
 StopRefusal = Literal["frozen", "waits_for_resume", "rejected"]
@@ -65,10 +71,33 @@ class AcceptedBreak(Message):
         return self
 
 
-class Deployment(Message):
-    """A request to make this code the current version of the tool."""
+class Check(Message):
+    """A check that the author or the engine made of the code before it was deployed.
 
-    cleaned = ("improvement_reason", "accepted_breaks")
+    It is kept and shown with the version. One that failed speaks against a machine's deployment if
+    the setting `gate` asks for it.
+    """
+
+    name: Annotated[ShortLine, Field(min_length=1)]
+    """What was checked, such as ``smoke``."""
+    ok: bool
+    """Whether the code passed."""
+    detail: Annotated[str, Field(max_length=MAX_CHECK_DETAIL), AfterValidator(storable)] | None = (
+        None
+    )
+    """What was found, in words."""
+
+
+class Deployment(Message):
+    """A request to make this code the current version of the tool.
+
+    A held deployment is published again with the answer of a person.
+    """
+
+    cleaned = (
+        *("improvement_reason", "accepted_breaks", "checks"),
+        *("approved_by", "dismissed_by", "dismissal"),
+    )
 
     deployment_id: UUID
     tool_name: NewToolName
@@ -78,6 +107,25 @@ class Deployment(Message):
     improvement_reason: LongText | None = None
     deployed_at: Time
     accepted_breaks: list[AcceptedBreak] | None = Field(None, max_length=MAX_ACCEPTED_BREAKS)
+    checks: list[Check] | None = Field(None, max_length=MAX_CHECKS)
+    """The checks that were made of the code; kept and shown."""
+    approved_by: ShortLine | None = None
+    """The person who decided that this held deployment becomes a version."""
+    dismissed_by: ShortLine | None = None
+    """The person who decided that this held deployment becomes no version."""
+    dismissal: LongText | None = None
+    """Why it becomes no version."""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it carries the answer of a person to a held deployment."""
+        return self.approved_by is not None or self.dismissed_by is not None
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> Self:
+        if self.approved_by is not None and self.dismissed_by is not None:
+            raise ValueError("approved_by and dismissed_by exclude each other")
+        return self
 
     @field_validator("accepted_breaks")
     @classmethod
@@ -104,10 +152,27 @@ class DeploymentId(Message):
 
     deployment_id: UUID
     tool_name: Any = None
+    approved_by: Any = None
+    dismissed_by: Any = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it was meant as an answer to a held deployment."""
+        return self.approved_by is not None or self.dismissed_by is not None
 
 
 IDENTICAL_TO_ROLLED_BACK: Final = "identical_to_rolled_back"
 """The refusal of code that a machine deploys again although it was rolled back."""
+GATE: Final = "gate"
+"""The refusal of a machine's deployment because of findings."""
+NOT_HELD: Final = "not_held"
+"""The refusal of an answer to a deployment that nobody has sent."""
+DISMISSED: Final = "dismissed by "
+"""With this begins the refusal of a held deployment that a person dismissed: who, and why."""
+EXPIRED: Final = "expired"
+"""The refusal of a held deployment that nobody answered in time."""
+SUPERSEDED: Final = "superseded"
+"""The refusal of a held deployment after which another one of the tool came."""
 
 
 class RolledBack(Message):
@@ -134,11 +199,15 @@ class DeploymentOutcome(Message):
 
     deployment_id: UUID
     tool_name: str
-    status: Literal["created", "unchanged", "refused"]
+    status: Literal["created", "unchanged", "held", "refused"]
     """``created``: there is a new version. ``unchanged``: the code is that of the current version.
+    ``held``: it waits for a person, and another outcome of the same deployment follows.
     ``refused``: nothing changed."""
     refusal: str | None = None
     """The fault of a refused deployment, in words."""
+    findings: list[str] | None = None
+    """What speaks against a deployment that is held or was held, or that the gate refuses: one
+    sentence each."""
     rolled_back: RolledBack | None = None
     """The rollback of the same code, if the refusal is ``identical_to_rolled_back``."""
     stopped: Stop | None = None

@@ -84,6 +84,11 @@ class CommandKey(NamedTuple):
     command_id: UUID
     is_automatic: bool
 
+    @property
+    def held_id(self) -> UUID:
+        """The id by which a person answers it if it is held."""
+        return self.command_id
+
     @classmethod
     def of(cls, tool_name: str, command_id: UUID, tier: Tier) -> Self:
         """Return the key of a command of this tier."""

@@ -12,6 +12,7 @@ from schemas.failures.failure_classes import FailureClasses
 from schemas.rollback import DryRunReason, Reason
 
 PolicyName = Literal["seed", "guarded"]
+GateMode = Literal["allow", "hold", "refuse"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
 """Whole seconds, at most one year."""
@@ -148,7 +149,13 @@ class Rules(BaseModel):
     activations are only published. The activation's number decides which ones, so that the answer
     is always the same."""
     hold_expires_s: AtLeastOne = 86_400
-    """How long a held rollback waits for a person, in seconds; then it is rejected, `expired`."""
+    """How long a held rollback or deployment waits for a person, in seconds; then it is rejected or
+    refused, `expired`."""
+    gate: GateMode = "allow"
+    """What becomes of a machine's deployment whose code cannot be parsed, has breaking changes that
+    its author does not accept, or failed one of the checks that it carries. `allow`: a version.
+    `hold`: it waits until a person approves or dismisses it (`rollguard holds`). `refuse`: it is
+    refused."""
     dismissal_growth: Annotated[float, Field(gt=1, le=1e100)] = 1_000.0
     """Guarded: a dismissed rollback is commanded again at once when the odds against the version
     have grown by this factor since the command; otherwise with the next attempt."""

@@ -22,6 +22,7 @@ SignedMessage = Deployment | Activation | ToolVersion | RollbackCommand
 
 DEPLOYMENT: Final = "application/vnd.rollguard.deployment+json"
 ACTIVATION: Final = "application/vnd.rollguard.activation+json"
+DEPLOYMENT_ANSWER: Final = "application/vnd.rollguard.deployment-answer+json"
 TOOL_VERSION: Final = "application/vnd.rollguard.tool-version+json"
 ROLLBACK_COMMAND: Final = "application/vnd.rollguard.rollback-command+json"
 
@@ -59,6 +60,13 @@ def statement_of(
 def _said_by(message: SignedMessage, signed_at: datetime | None) -> tuple[str, dict[str, Any]]:
     """Return the type of the statement, and what it says beside what all statements say."""
     match message:
+        case Deployment() if message.is_answer:
+            # A type of its own: what a person dismisses must never count as signed by its author.
+            return DEPLOYMENT_ANSWER, {
+                "answer": "dismissed" if message.dismissed_by is not None else "approved",
+                "code_hash": code_hash_of(message.code),
+                "deployment_id": str(message.deployment_id),
+            }
         case Deployment():
             return DEPLOYMENT, {
                 "code_hash": code_hash_of(message.code),

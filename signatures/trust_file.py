@@ -118,7 +118,7 @@ class DetectorKey(_TrustedKey):
 
 
 class PersonKey(_TrustedKey):
-    """The key of a person, who commands rollbacks and answers held ones."""
+    """The key of a person, who commands rollbacks, and answers what is held."""
 
     role: Literal["person"]
 
@@ -159,6 +159,11 @@ class TrustFile(_Strict):
     def entries(self, key_id: str) -> list[TrustedKey]:
         """Return all entries of a key."""
         return [each for each in self.keys if each.key.keyid == key_id]
+
+    def is_of_machine(self, key_id: str) -> bool:
+        """Return whether the key is that of a machine that deploys."""
+        author = self.key("author", key_id)
+        return isinstance(author, AuthorKey) and author.kind == "autonomous"
 
     def requires_author(self, tool_name: str) -> bool:
         """Return whether a registry loads the tool only if its author has signed it."""

@@ -31,11 +31,12 @@ M = TypeVar("M", bound=SignedMessage)
 def role_that_says(message: SignedMessage) -> KeyRole:
     """Return the role whose keys may say this.
 
-    A detector commands automatic rollbacks. A person commands the others, and answers held ones.
+    A detector commands automatic rollbacks. A person commands the others, and answers held ones and
+    held deployments.
     """
     match message:
         case Deployment():
-            return "author"
+            return "person" if message.is_answer else "author"
         case RollbackCommand():
             return "person" if message.is_answer or message.tier == "manual" else "detector"
         case _:
@@ -91,6 +92,8 @@ class Verifier:
         """Return the message of a record, with the names that its key gives."""
         verified: SignedMessage
         match message:
+            case Deployment() if message.is_answer:
+                verified = self.answer(record, message)
             case Deployment():
                 verified = self.deployment(record, message)
             case RollbackCommand():
@@ -116,6 +119,17 @@ class Verifier:
                 "authorship": authorship.model_dump_json(),
             }
         )
+
+    def answer(self, record: SignedRecord, message: Deployment) -> Deployment:
+        """Return the answer to a held deployment, with the name of the person who gives it.
+
+        The key of a machine that deploys answers nothing, whatever other role it has.
+        """
+        key = self._signed(record, message).key
+        if self.trust.is_of_machine(key.key.keyid):
+            raise Unverified(f"{key.name!r} deploys as a machine: it may answer no deployment")
+        answer = "approved_by" if message.approved_by is not None else "dismissed_by"
+        return message.model_copy(update={answer: key.name})
 
     def command(self, record: SignedRecord, message: RollbackCommand) -> RollbackCommand:
         """Return the command, with the name of the key instead of the names that it gives itself.
@@ -151,7 +165,7 @@ class Verifier:
 
     def require_may_say(self, key_id: str, message: SignedMessage) -> None:
         """Raise Unverified if this key, whose role may say the message, may not say it."""
-        if isinstance(message, Deployment):
+        if isinstance(message, Deployment) and not message.is_answer:
             key = self.trust.key("author", key_id)
             assert key is not None, "the role was asked for"
             _author(key, message.tool_name)

@@ -8,15 +8,22 @@ import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.applier.comparisons import CodePair, Comparisons
+from agents.applier.gated_deployments import AskedDeployment, asked_deployment, obstacles_of
 from agents.applier.publish_changes import PublishChanges
-from agents.applier.refusals import rolled_back_code
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.deploying import Compared, deploy_each
+from db.versions.held import DeploymentKey, superseded_by, waiting
 from db.versions.reading import current_versions
-from policy.breaking.finding import is_breaking, sentences
-from schemas.deployment import Deployment, DeploymentId, DeploymentOutcome, ToolVersion
+from policy.breaking.finding import Finding, is_breaking, sentences
+from schemas.deployment import (
+    EXPIRED,
+    Deployment,
+    DeploymentId,
+    DeploymentOutcome,
+    ToolVersion,
+)
 from schemas.errors import Rejected
 from schemas.fields import micros_of, storable, time_of
 from schemas.settings import Settings
@@ -68,16 +75,33 @@ class Deployments:
             # that is replaced. A tool that was changed since `_compare` is compared again later.
             current = await current_versions(conn, tools)
             comparisons.require(_pairs_of(requests, current))
-            rolled_back = await rolled_back_code(conn, requests, current, self._settings)
+            held = await waiting(conn, tools)
+            asked = [asked_deployment(each, held.get(each.tool_name)) for each in requests]
+            findings = {
+                each.tool_name: comparisons.findings(_pair_of(each, current.get(each.tool_name)))
+                for each in requests
+            }
+            obstacles = await obstacles_of(conn, asked, current, findings, self._settings)
             compared = [
-                _compared(request, current.get(request.tool_name), comparisons)
-                for request in requests
+                _compared(each, current.get(each.tool_name), findings[each.tool_name])
+                for each in asked
             ]
-            return await deploy_each(conn, compared, rolled_back)
+            return await deploy_each(conn, compared, obstacles)
 
-        outcomes = await self._publish.make(tools, deploy, self._topics.deployment_outcomes)
+        others: list[DeploymentOutcome] = []
+
+        async def superseded(conn: Connection) -> list[DeploymentOutcome]:
+            newer = [DeploymentKey(each.tool_name, each.deployment_id) for each in requests]
+            others.extend(await superseded_by(conn, newer))
+            return others
+
+        outcomes = await self._publish.make(
+            tools, deploy, self._topics.deployment_outcomes, superseded
+        )
+        for each in others:
+            log_deployment(each)
         for request, outcome in zip(requests, outcomes, strict=True):
-            _log(request, outcome)
+            log_deployment(outcome, request)
 
     async def _compare(self, requests: Sequence[Deployment], comparisons: Comparisons) -> None:
         """Compare with the current versions, before the locks. Raises NotCompared."""
@@ -101,10 +125,15 @@ class Deployments:
 
 
 def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | None:
-    """Return the outcome of a bad deployment; None if its id cannot be read. Pure."""
+    """Return the outcome of a bad deployment; None if its id cannot be read. Pure.
+
+    A bad answer has none: the deployment that it answers still waits.
+    """
     try:
         request = DeploymentId.from_bytes(record.value)
     except Rejected:
+        return None
+    if request.is_answer:
         return None
     named = request.tool_name
     key = sendable_key(record.key) or b""
@@ -119,11 +148,12 @@ def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | N
 
 
 def _compared(
-    request: Deployment, current: ToolVersion | None, comparisons: Comparisons
+    asked: AskedDeployment, current: ToolVersion | None, findings: Sequence[Finding]
 ) -> Compared:
-    findings = comparisons.findings(_pair_of(request, current))
     against = None if current is None else current.version_id
-    return Compared(request, sentences(findings), is_breaking(findings), against)
+    return Compared(
+        asked.deployment, sentences(findings), is_breaking(findings), against, asked.answer
+    )
 
 
 def _pairs_of(
@@ -143,14 +173,22 @@ def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | Non
     return CodePair((request.tool_name, current.version_id), current.code, request.code)
 
 
-def _log(request: Deployment, outcome: DeploymentOutcome) -> None:
-    log.info(
+def log_deployment(outcome: DeploymentOutcome, request: Deployment | None = None) -> None:
+    """Log an outcome, and who answered if it is one of an answer."""
+    write = log.info
+    if outcome.status == "held" or outcome.refusal == EXPIRED:
+        write = log.warning  # a person has to answer, or did not answer in time
+    write(
         "deployment",
-        tool=request.tool_name,
+        tool=outcome.tool_name,
         status=outcome.status,
         refusal=outcome.refusal,
+        findings=len(outcome.findings or ()),
         version=outcome.version_id,
         number=outcome.version_number,
         breaking=outcome.is_breaking_change,
         activation=outcome.activation,
+        approved_by=None if request is None else request.approved_by,
+        dismissed_by=None if request is None else request.dismissed_by,
+        deployment=str(outcome.deployment_id),
     )

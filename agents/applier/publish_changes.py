@@ -39,8 +39,11 @@ class PublishChanges:
         tools: Sequence[str],
         change: Callable[[Connection], Awaitable[list[Outcome]]],
         outcomes_topic: str,
+        others: Callable[[Connection], Awaitable[list[Outcome]]] | None = None,
     ) -> list[Outcome]:
         """Lock the tools, call ``change``, which runs its transaction, and publish the results.
+
+        ``others`` returns more outcomes that follow from the change, by what is stored.
 
         Return the outcomes, one for each tool, after the broker has acknowledged them. No tool may
         be there twice. Raises Retryable.
@@ -50,10 +53,11 @@ class PublishChanges:
             crash_point("applier.committed")
             await self._publish_current(conn, _changed(tools, outcomes))
             await self._publish_answers(conn, _answers(tools, outcomes))
+            more: list[Outcome] = [] if others is None else await others(conn)
             await self._outbox.publish(
                 [
-                    Outgoing.of(outcomes_topic, tool, outcome)
-                    for tool, outcome in zip(tools, outcomes, strict=True)
+                    Outgoing.of(outcomes_topic, outcome.tool_name, outcome)
+                    for outcome in more + outcomes
                 ]
             )
             crash_point("applier.outcome_published")

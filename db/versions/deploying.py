@@ -1,24 +1,36 @@
 """Deployments: the versions that they make, and the outcome of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 from uuid import UUID
 
 import asyncpg
 
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import lock_versions, tool_transaction
-from db.postgres.pool import Connection, to_jsonb
+from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.rollbacks.trust import NewTrust, give_trust
 from db.stops.changing import StopEnd
 from db.stops.reading import stops_of_deployments
+from db.versions.held import (
+    DeploymentKey,
+    HoldEnd,
+    HoldEnded,
+    NewHold,
+    WaitingDeployment,
+    accepted_of,
+    author_of,
+    checks_of,
+    end_holds,
+    hold,
+    waiting,
+)
 from policy.deployments.stops import REFUSALS, Attempt, stop_of
 from schemas.deployment import (
-    IDENTICAL_TO_ROLLED_BACK,
-    AuthoredDeployment,
+    SUPERSEDED,
     Deployment,
     DeploymentOutcome,
     RolledBack,
@@ -29,25 +41,46 @@ from schemas.fields import storable
 from schemas.stops import Stop
 
 _SQL: Final = blocks("versions/deploying.sql")
-_NONE_ROLLED_BACK: Final[Mapping[str, RolledBack]] = MappingProxyType({})
+
+
+class Obstacle(NamedTuple):
+    """What keeps a deployment from becoming a version: it is refused, or held for a person."""
+
+    status: Literal["refused", "held"]
+    refusal: str | None = None
+    rolled_back: RolledBack | None = None
+    stopped: Stop | None = None
+    findings: Sequence[str] = ()
+    hold_expires_s: int = 0
+    """For how many seconds a deployment that is held waits for an answer."""
+
+
+_NO_OBSTACLES: Final[Mapping[str, Obstacle]] = MappingProxyType({})
 
 
 class Compared(NamedTuple):
     """A deployment, and what its code breaks for callers of the current version.
 
     ``breaking`` are the sentences; ``is_breaking`` if one of them is about a break. ``against`` is
-    the id of the version that was current when it was compared; None if there was none.
+    the id of the version that was current when it was compared; None if there was none. ``answer``
+    is the answer to it if it is held.
     """
 
     deployment: Deployment
     breaking: Sequence[str] = ()
     is_breaking: bool = False
     against: int | None = None
+    answer: Deployment | None = None
 
     @property
     def tool_name(self) -> str:
         """The tool of the deployment."""
         return self.deployment.tool_name
+
+    @property
+    def key(self) -> DeploymentKey:
+        """The identity of the deployment."""
+        return DeploymentKey(self.deployment.tool_name, self.deployment.deployment_id)
 
     @property
     def code_hash(self) -> str:
@@ -58,14 +91,6 @@ class Compared(NamedTuple):
     def attempt(self) -> Attempt:
         """The deployment as stops look at it."""
         return Attempt(self.tool_name, self.deployment.created_by, self.code_hash)
-
-
-class _Refusal(NamedTuple):
-    """Why a deployment is refused: a stop, or else the rollback of the same code."""
-
-    reason: str
-    stopped: Stop | None = None
-    rolled_back: RolledBack | None = None
 
 
 class _Version(NamedTuple):
@@ -97,11 +122,11 @@ class _Tool(NamedTuple):
 async def deploy_each(
     conn: Connection,
     requests: Sequence[Compared],
-    rolled_back: Mapping[str, RolledBack] = _NONE_ROLLED_BACK,
+    obstacles: Mapping[str, Obstacle] = _NO_OBSTACLES,
 ) -> list[DeploymentOutcome]:
     """Make the code of each deployment the current version of its tool; return the outcomes.
 
-    No two deployments may be of the same tool. It is one transaction: all of them or none.
+    No two deployments may be of the same tool. It is one transaction: all of them or obstacle.
 
     If the code is current already, the outcome is ``unchanged``: the ``deployment_count`` of the
     version grows, and the breaking changes that its author accepted stay as they are. If a person
@@ -109,9 +134,11 @@ async def deploy_each(
     and autonomous deployments that waited since a rollback need not wait any more.
 
     An autonomous deployment is refused if a stop is in force (``policy.deployments.stops``). A stop
-    that begins or ends at the same time does so either before or after. ``rolled_back`` has the
-    tools whose deployment is refused otherwise, because its code was rolled back. A
-    ``deployment_id`` of the tool that has an outcome already changes nothing and gets that outcome.
+    that begins or ends at the same time does so either before or after. ``obstacles`` has the tools
+    whose deployment makes no version for another reason. A ``deployment_id`` of the tool that has
+    an outcome already changes nothing and gets that outcome. The exceptions are held deployments
+    with an answer, and those whose time is over, which are refused. A deployment that makes a
+    version or is held takes the place of the one of the tool that waits.
 
     The transaction locks the tools. A caller that has compared the code with the current version
     should have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
@@ -123,19 +150,28 @@ async def deploy_each(
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
     async with tool_transaction(conn, *tools):
-        known = await _stored_outcomes(
-            conn, [(each.tool_name, each.deployment.deployment_id) for each in requests]
-        )
-        new = [request for request in requests if request.tool_name not in known]
-        if new:
-            refusals = _refusals(rolled_back) | await _stops(conn, new)
-            taken = [request for request in new if request.tool_name not in refusals]
-            refused = [request for request in new if request.tool_name in refusals]
-            outcomes = await _deploy_new(conn, taken) if taken else []
-            outcomes += await _refuse_new(conn, refused, refusals) if refused else []
-            await _store(conn, outcomes)
+        held = await waiting(conn, tools)
+        await _expire(conn, requests, held)
+        known = await _stored_outcomes(conn, [each.key for each in requests])
+        pending = [each for each in requests if _is_pending(each, known.get(each.tool_name))]
+        if pending:
+            stopped = await _stops(conn, pending)
+            outcomes = await _settle(conn, pending, held, {**obstacles, **stopped})
             known |= {outcome.tool_name: outcome for outcome in outcomes}
         return [known[tool] for tool in tools]
+
+
+async def expire(conn: Connection, tool_name: str) -> list[DeploymentOutcome]:
+    """Refuse the held deployments of the tool that nobody answered in time; return the outcomes.
+
+    The caller has locked the tool, and has published the outcomes, which ``due`` returns.
+    """
+    async with tool_transaction(conn, tool_name):
+        over = [each for each in (await waiting(conn, [tool_name])).values() if each.is_past_hold]
+        await _end(
+            conn, [(HoldEnded(each.key, "expired", each.expires_at), each.expired) for each in over]
+        )
+    return [each.expired for each in over]
 
 
 async def outcome_of(
@@ -146,29 +182,127 @@ async def outcome_of(
         return (await _stored_outcomes(conn, [(tool_name, deployment_id)])).get(tool_name)
 
 
-def _refusals(rolled_back: Mapping[str, RolledBack]) -> dict[str, _Refusal]:
-    return {
-        tool: _Refusal(IDENTICAL_TO_ROLLED_BACK, rolled_back=lost)
-        for tool, lost in rolled_back.items()
-    }
+def _is_pending(request: Compared, outcome: DeploymentOutcome | None) -> bool:
+    """Return whether the deployment has no outcome, or is held and is answered now."""
+    return outcome is None or (outcome.status == "held" and request.answer is not None)
 
 
-async def _stops(conn: Connection, requests: Sequence[Compared]) -> dict[str, _Refusal]:
-    """Return the refusals because of stops, by tool."""
-    attempts = [each.attempt for each in requests if each.deployment.created_by == "autonomous"]
-    if not attempts:
+async def _expire(
+    conn: Connection, requests: Sequence[Compared], held: Mapping[str, WaitingDeployment]
+) -> None:
+    """Refuse the held deployments of the tools that nobody answered in time."""
+    over = [(each, held[each.tool_name]) for each in requests if each.tool_name in held]
+    ended = [
+        (_ended(request, waited, "expired", waited.expires_at), waited.expired)
+        for request, waited in over
+        if waited.is_past_hold
+    ]
+    await _end(conn, ended)
+
+
+async def _settle(
+    conn: Connection,
+    requests: Sequence[Compared],
+    held: Mapping[str, WaitingDeployment],
+    obstacles: Mapping[str, Obstacle],
+) -> list[DeploymentOutcome]:
+    """Make versions of the deployments that are not stopped; return the outcomes of all.
+
+    ``held`` are the deployments of their tools that wait.
+    """
+    taken = [each for each in requests if each.tool_name not in obstacles]
+    stopped = [each for each in requests if each.tool_name in obstacles]
+    outcomes = await _deploy_new(conn, taken) if taken else []
+    outcomes += await _keep_back(conn, stopped, obstacles) if stopped else []
+    of_tool = {outcome.tool_name: outcome for outcome in outcomes}
+    await _end_waits(conn, requests, of_tool, held)
+    await hold(
+        conn,
+        [
+            NewHold(
+                each.deployment,
+                obstacle.findings,
+                of_tool[tool].applied_at,
+                obstacle.hold_expires_s,
+            )
+            for each in stopped
+            for tool, obstacle in [(each.tool_name, obstacles[each.tool_name])]
+            if obstacle.status == "held"
+        ],
+    )
+    await _store(conn, [of_tool[each.tool_name] for each in requests if each.answer is None])
+    return outcomes
+
+
+async def _end_waits(
+    conn: Connection,
+    requests: Sequence[Compared],
+    outcomes: Mapping[str, DeploymentOutcome],
+    held: Mapping[str, WaitingDeployment],
+) -> None:
+    """End the waits of deployments that were answered, and of those that others supersede."""
+    ended = []
+    for request in requests:
+        waited, outcome = held.get(request.tool_name), outcomes[request.tool_name]
+        if waited is None or waited.is_past_hold:
+            continue
+        if request.answer is not None:
+            status: HoldEnd = "dismissed" if request.answer.dismissed_by else "approved"
+            ended.append((_ended(request, waited, status, outcome.applied_at), outcome))
+        elif outcome.status in ("created", "held"):
+            refused = waited.refused(SUPERSEDED, outcome.applied_at)
+            ended.append((_ended(request, waited, "superseded", outcome.applied_at), refused))
+    await _end(conn, ended)
+
+
+def _ended(
+    request: Compared, waited: WaitingDeployment, status: HoldEnd, at: datetime
+) -> HoldEnded:
+    answer = request.answer
+    return HoldEnded(
+        waited.key,
+        status,
+        at,
+        *(
+            (None, None, None)
+            if answer is None or status == "expired"
+            else (answer.approved_by, answer.dismissed_by, answer.dismissal)
+        ),
+        superseded_by=None if request.key == waited.key else request.deployment.deployment_id,
+    )
+
+
+async def _end(conn: Connection, ended: Sequence[tuple[HoldEnded, DeploymentOutcome]]) -> None:
+    """Store the ends of waits, and the outcomes that take the place of `held`."""
+    await end_holds(conn, [each for each, _ in ended])
+    if rows := _outcome_rows(outcome for _, outcome in ended):
+        await conn.executemany(_SQL["replace_outcome"], rows)
+
+
+async def _stops(conn: Connection, requests: Sequence[Compared]) -> dict[str, Obstacle]:
+    """Return the refusals because of stops, by tool.
+
+    A person who approves a held deployment is stopped by nothing but the rejection of its code.
+    """
+    asked = [
+        each
+        for each in requests
+        if each.deployment.created_by == "autonomous"
+        and not each.deployment.is_answer
+        and (each.answer is None or each.answer.approved_by is not None)
+    ]
+    if not asked:
         return {}
-    said = await stops_of_deployments(conn, [(each.tool_name, each.code_hash) for each in attempts])
-    found = {
-        each.tool_name: stop_of(each, *said[each.tool_name])
-        for each in attempts
-        if each.tool_name in said
-    }
-    return {
-        tool: _Refusal(REFUSALS[stop.kind], stopped=stop)
-        for tool, stop in found.items()
-        if stop is not None
-    }
+    said = await stops_of_deployments(conn, [(each.tool_name, each.code_hash) for each in asked])
+    found = {}
+    for each in asked:
+        if each.tool_name not in said:
+            continue
+        stops, now = said[each.tool_name]
+        counting = [stop for stop in stops if each.answer is None or stop.kind == "rejection"]
+        if (stop := stop_of(each.attempt, counting, now)) is not None:
+            found[each.tool_name] = Obstacle("refused", REFUSALS[stop.kind], stopped=stop)
+    return found
 
 
 async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[DeploymentOutcome]:
@@ -188,7 +322,7 @@ async def _deploy_new(conn: Connection, requests: Sequence[Compared]) -> list[De
 
 async def _settle_stops(conn: Connection, by_people: Sequence[Compared]) -> None:
     """Trust the code of these people, and let autonomous deployments wait no longer."""
-    names = {each.tool_name: _author_of(each.deployment)[0] or "human" for each in by_people}
+    names = {each.tool_name: author_of(each.deployment)[0] or "human" for each in by_people}
     given = [
         NewTrust(each.tool_name, each.code_hash, names[each.tool_name], "deployment")
         for each in by_people
@@ -205,22 +339,24 @@ def _require_compared(requests: Sequence[Compared], before: Mapping[str, _Tool])
             raise Retryable("Postgres", f"the current version of {each.tool_name!r} has changed")
 
 
-async def _refuse_new(
-    conn: Connection, requests: Sequence[Compared], refusals: Mapping[str, _Refusal]
+async def _keep_back(
+    conn: Connection, requests: Sequence[Compared], obstacles: Mapping[str, Obstacle]
 ) -> list[DeploymentOutcome]:
-    """Return the refusals. No version is changed."""
+    """Return the outcomes of deployments that make no version."""
     now = await conn.fetchval(_SQL["clock"])
     return [
         DeploymentOutcome(
             deployment_id=request.deployment.deployment_id,
             tool_name=request.tool_name,
-            status="refused",
-            refusal=refusals[request.tool_name].reason,
-            rolled_back=refusals[request.tool_name].rolled_back,
-            stopped=refusals[request.tool_name].stopped,
+            status=obstacle.status,
+            refusal=obstacle.refusal,
+            rolled_back=obstacle.rolled_back,
+            stopped=obstacle.stopped,
+            findings=list(obstacle.findings) or None,
             applied_at=now,
         )
         for request in requests
+        for obstacle in [obstacles[request.tool_name]]
     ]
 
 
@@ -260,7 +396,7 @@ async def _deploy_again(
 ) -> None:
     """Count one more deployment of the current versions, whose code is deployed again."""
     again = [
-        (version.version_id, *_author_of(each.deployment))
+        (version.version_id, *author_of(each.deployment))
         for each in requests
         if (version := before[each.tool_name].version) is not None
     ]
@@ -268,17 +404,9 @@ async def _deploy_again(
         await conn.execute(_SQL["deploy_again"], *zip(*again, strict=True))
 
 
-def _author_of(deployment: Deployment) -> tuple[str | None, str | None]:
-    """Return the name of the author and what the author has signed, if that is known."""
-    if isinstance(deployment, AuthoredDeployment):
-        return deployment.author, deployment.authorship
-    return None, None
-
-
 def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
     """Return the parameters of the block `create`."""
     deployment = request.deployment
-    accepted = [each.model_dump(exclude_none=True) for each in deployment.accepted_breaks or []]
     return (
         deployment.tool_name,
         tool.highest_number + 1,
@@ -293,8 +421,9 @@ def _row(request: Compared, tool: _Tool) -> tuple[Any, ...]:
         None if tool.version is None else tool.version.version_id,
         deployment.deployment_id,
         tool.highest_activation + 1,
-        to_jsonb(accepted),
-        *_author_of(deployment),
+        accepted_of(deployment),
+        *author_of(deployment),
+        checks_of(deployment),
     )
 
 
@@ -323,8 +452,12 @@ async def _stored_outcomes(
 
 
 async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:
-    rows = [
+    await conn.executemany(_SQL["store_outcome"], _outcome_rows(outcomes))
+
+
+def _outcome_rows(outcomes: Iterable[DeploymentOutcome]) -> list[tuple[Any, ...]]:
+    """Return the parameters of the blocks `store_outcome` and `replace_outcome`."""
+    return [
         (outcome.deployment_id, outcome.tool_name, outcome.model_dump_json(), outcome.applied_at)
         for outcome in outcomes
     ]
-    await conn.executemany(_SQL["store_outcome"], rows)

@@ -27,12 +27,12 @@ insert into tool_versions (
     tool_name, version_number, code, code_hash, created_at, created_by, deployment_count,
     is_current, is_breaking_change, breaking_changes, improvement_type, improvement_reason,
     previous_version_id, deployment_id, activation, activated_at, activated_by_kind,
-    activated_by_id, accepted_breaks, author, authorship
+    activated_by_id, accepted_breaks, author, authorship, checks
 ) values (
     $1, $2, $3, $4, $5, $6, 1,
     true, $7, $8, $9, $10,
     $11, $12, $13, $5, 'deployment',
-    $12, $14::text::jsonb, $15, $16
+    $12, $14::text::jsonb, $15, $16, $17::text::jsonb
 )
 returning tool_name, version_id, version_number, activation, is_breaking_change, breaking_changes
 
@@ -53,6 +53,12 @@ join deployments using (tool_name, deployment_id)
 -- name: store_outcome
 insert into deployments (deployment_id, tool_name, outcome, applied_at)
 values ($1, $2, $3::text::jsonb, $4)
+
+-- Only a held deployment gets another outcome.
+-- name: replace_outcome
+update deployments
+set outcome = $3::text::jsonb, applied_at = $4
+where deployment_id = $1 and tool_name = $2 and outcome ->> 'status' = 'held'
 
 -- name: clock
 select clock_timestamp()

@@ -47,6 +47,8 @@ class ListedTool(Message):
     """Whether a person has rejected the code of the current version."""
     held: bool
     """Whether a rollback of the current version waits for a person."""
+    deployment_held: bool
+    """Whether a deployment waits for a person."""
     last_rollback: LastRollback | None
 
 

@@ -12,6 +12,13 @@ select
     coalesce(stopped.waits_for_resume, false) as waits_for_resume,
     coalesce(stopped.rejected, false) as rejected,
     held.tool_name is not null as held,
+    exists (
+        select
+        from held_deployments waiting
+        where waiting.status = 'held'
+            and waiting.tool_name = current.tool_name
+            and waiting.expires_at > clock_timestamp()
+    ) as deployment_held,
     newest.*
 from tool_versions current
 left join lateral (

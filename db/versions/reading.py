@@ -13,8 +13,9 @@ from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.rollbacks.records import RollbackRecord, rollbacks_about
 from db.stops.reading import stops_of
+from db.versions.held import HeldDeployment, holds_among
 from policy.deployments.stops import was_in_force
-from schemas.deployment import ToolVersion
+from schemas.deployment import Check, ToolVersion
 from schemas.execution import ActivatedBy
 from schemas.fields import Time
 from schemas.message import Message
@@ -45,7 +46,8 @@ class VersionRecord(ToolVersion):
 
     ``success_rate`` is None until it is executed. ``trusted``: whether a rollback may return to its
     code (``db.rollbacks.trust``). ``activations`` are the times in which it was current, the oldest
-    first. ``rollbacks`` are the commands to replace this version, with any status, the oldest
+    first. ``hold`` is its deployment while that waited for a person; None if it never did.
+    ``rollbacks`` are the commands to replace this version, with any status, the oldest
     first. ``stops`` are the rejections of its code, and the other stops of the tool and of all
     tools that were in force while it was current, the oldest first. ``pruned_executions`` of
     ``total_executions`` were removed after they had been counted. ``total_executions`` are those
@@ -62,6 +64,8 @@ class VersionRecord(ToolVersion):
     is_current: bool
     created_at: Time
     trusted: bool
+    checks: list[Check]
+    hold: HeldDeployment | None
     activations: list[ActivationRecord]
     rollbacks: list[RollbackRecord]
     stops: list[Stop]
@@ -142,17 +146,19 @@ async def _records(
 ) -> list[VersionRecord]:
     """Return the versions with their activations and the commands about them.
 
-    Those, and the stops, are read a moment later.
+    Those, the stops and the deployments that were held are read a moment later.
     """
     ids = [row["version_id"] for row in rows]
     about = await rollbacks_about(conn, tool_name, ids)
     activations = await _activations(conn, tool_name, ids)
     stops = (await stops_of(conn, tool_name, ended=True))[::-1] if ids else []
+    held = await holds_among(conn, tool_name, [row["deployment_id"] for row in rows])
     return [
         VersionRecord.model_validate(
             _fields(row)
             | {
                 "activations": activations[row["version_id"]],
+                "hold": held.get(row["deployment_id"]),
                 "rollbacks": about.get(row["version_id"], []),
                 "stops": _stops_about(stops, row["code_hash"], activations[row["version_id"]]),
             }

@@ -12,7 +12,7 @@ from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.trial import Trial
 from examples.engine.engine import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
-from rollguard.client import DeploymentRefused
+from rollguard.client import DeploymentHeld, DeploymentRefused
 
 BASELINE_RUNS: Final = 10
 """A candidate is deployed after this number of successes of the version before."""
@@ -60,7 +60,7 @@ class TrialRunner:
         before = await self._current(tool_name)
         try:
             deployment = await self._improvement.improve(candidate)
-        except DeploymentRefused as refused:
+        except (DeploymentRefused, DeploymentHeld) as refused:
             self._say(f"{tool_name}: {candidate.name} is refused")
             return _refused(candidate, before["version_number"], str(refused))
         version_id: int = deployment["version_id"]

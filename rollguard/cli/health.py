@@ -20,24 +20,28 @@ def health(tool: Tool, as_json: Json = False) -> None:
 
 
 def _health_of(tool: str) -> dict[str, Any]:
-    """Ask the detector what it says, and Postgres for ``waits_for`` and ``stops``.
+    """Ask the detector what it says, and Postgres for what stops the tool.
 
-    The first is what a rollback waits for, the others are the stops that are in force.
+    That is what a rollback waits for (``waits_for``), which deployment waits for a person
+    (``held_deployment``), and the stops that are in force (``stops``).
 
+    That is what a rollback waits for (``waits_for``), and which deployment waits for a person
+    (``held_deployment``).
     If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
     """
     from rollguard.operations.overview.health import health_of
-    from rollguard.operations.overview.why_waiting import why_waiting
+    from rollguard.operations.overview.why_waiting import held_deployment_of, why_waiting
     from rollguard.operations.stops import stops_of
     from rollguard.printing import print_note
     from schemas.errors import RollguardError
 
     in_force = settings()
     found = run(health_of(in_force, tool, print_note))
-    waits_for = stops = None
+    waits_for = held = stops = None
     try:
         waits_for = run(why_waiting(in_force, found))
+        held = run(held_deployment_of(in_force, tool))
         stops = run(stops_of(in_force, tool))
     except RollguardError as error:
-        print_note(f"not known what the rollback waits for, and what is stopped: {error}")
-    return found | {"waits_for": waits_for, "stops": stops}
+        print_note(f"not known what the rollback waits for, and what is held and stopped: {error}")
+    return found | {"waits_for": waits_for, "held_deployment": held, "stops": stops}

@@ -9,6 +9,7 @@ from rollguard.cli.process.waiting import run
 from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
+    from db.versions.held import DeploymentKey
     from rollguard.operations.versions import VersionName
     from schemas.rollback import CommandKey
     from schemas.settings import Settings
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 __all__ = [
     "By",
     "CommandId",
+    "HeldId",
     "Json",
     "Limit",
     "OfTool",
     "Tool",
     "Version",
     "command_named",
+    "held_named",
     "name_of",
     "run",
     "settings",
@@ -44,11 +47,19 @@ Version = Annotated[
         metavar="VERSION", help="A version: its number (v2), or its id (7).", show_default=False
     ),
 ]
+HeldId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The id of the rollback or of the deployment, as `holds` prints it, or its beginning.",
+        show_default=False,
+    ),
+]
 CommandId = Annotated[
     str,
     typer.Argument(
         metavar="COMMAND_ID",
-        help="The command's id, as `rollbacks` and `holds` print it, or its beginning.",
+        help="The command's id, as `rollbacks` prints it, or its beginning.",
         show_default=False,
     ),
 ]
@@ -81,6 +92,16 @@ def version_name_of(text: str) -> "VersionName":
     return VersionName(number=number) if found[1] else VersionName(version_id=number)
 
 
+def held_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey | DeploymentKey":
+    """Return the rollback or the held deployment that a person names by its id, or its beginning.
+
+    With ``tool`` only those of this tool count. Rejected if there is none, or more than one.
+    """
+    from rollguard.operations import held_deployments
+
+    return run(held_deployments.held_named(in_force, _beginning_of(text), tool), "Postgres")
+
+
 def command_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey":
     """Return the command that a person names by its id or by the beginning of it.
 
@@ -89,8 +110,14 @@ def command_named(in_force: "Settings", text: str, tool: str | None) -> "Command
     """
     from rollguard.operations import rollbacks
 
+    return run(rollbacks.command_named(in_force, _beginning_of(text), tool), "Postgres")
+
+
+def _beginning_of(text: str) -> str:
+    """Return the digits with which an id begins."""
+    from rollguard.operations.rollbacks import id_beginning
+
     try:
-        beginning = rollbacks.id_beginning(text)
+        return id_beginning(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not the beginning of a command's id") from None
-    return run(rollbacks.command_named(in_force, beginning, tool), "Postgres")

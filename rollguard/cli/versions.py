@@ -16,7 +16,7 @@ from rollguard.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from schemas.deployment import AcceptedBreak
+    from schemas.deployment import AcceptedBreak, Check
 
 FROM_OR_TO: Final = "A version: its number (v2), or its id (7)."
 
@@ -37,6 +37,14 @@ def deploy(
             "that it changes (execute), and why. May be repeated.",
         ),
     ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RESULT",
+            help="A check that was made of the code: NAME=ok, NAME=failed, or 'NAME=failed: "
+            "DETAIL'. May be repeated.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Deploy code as the tool's new version, wait until it is current, and print it."""
@@ -48,10 +56,12 @@ def deploy(
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file.name} is not UTF-8: {error}") from None
     accepted = [_accepted_break(each) for each in accept or ()]
+    checks = [_check(each) for each in check or ()]
     deployment_id = uuid4()
     deployed = run(
         versions.deploy(
-            *(settings(), tool, code, by, type_, reason, accepted), deployment_id=deployment_id
+            *(settings(), tool, code, by, type_, reason, accepted, checks),
+            deployment_id=deployment_id,
         ),
         f"the outcome of the deployment {deployment_id}, from an applier",
     )
@@ -77,6 +87,23 @@ def _accepted_break(text: str) -> "AcceptedBreak":
         raise typer.BadParameter(f"--accept {text[:50]!r}: {explain(error)}") from None
 
 
+def _check(text: str) -> "Check":
+    """Return the check that ``NAME=RESULT`` names."""
+    from pydantic import ValidationError
+
+    from schemas.deployment import Check
+    from schemas.message import explain
+
+    name, is_given, said = text.partition("=")
+    result, _, detail = (part.strip() for part in said.partition(":"))
+    if not is_given or result not in ("ok", "failed"):
+        raise typer.BadParameter(f"--check {text[:50]!r}: give NAME=ok or NAME=failed")
+    try:
+        return Check(name=name, ok=result == "ok", detail=detail or None)
+    except ValidationError as error:
+        raise typer.BadParameter(f"--check {text[:50]!r}: {explain(error)}") from None
+
+
 def current(tool: Tool, as_json: Json = False) -> None:
     """Show the version that is current now."""
     from rollguard.cli.show.versions import show_version
@@ -86,7 +113,7 @@ def current(tool: Tool, as_json: Json = False) -> None:
 
 
 def history(tool: Tool, limit: Limit = 50, as_json: Json = False) -> None:
-    """List the versions of a tool, the newest first."""
+    """List the versions of a tool, and its deployments that were held, the newest first."""
     from rollguard.cli.show.versions import show_history
     from rollguard.operations.versions import history_of
 

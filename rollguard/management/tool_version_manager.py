@@ -42,8 +42,8 @@ from rollguard.management.connections import Connections
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.management.version_comparison import code_diff, comparison_of
 from rollguard.operations.overview.health import health_of
-from rollguard.refusal import DeploymentRefused
-from schemas.deployment import AcceptedBreak, Author, ToolVersion
+from rollguard.refusal import require_version
+from schemas.deployment import AcceptedBreak, Author, Check, ToolVersion
 from schemas.errors import Rejected, RollguardError
 from schemas.fields import parse_time
 from schemas.rollback import RollbackOutcome
@@ -108,6 +108,7 @@ class ToolVersionManager(ClosesAtExit):
         previous_version_id: int | None = None,
         *,
         accepted_breaks: Iterable[AcceptedBreak] = (),
+        checks: Iterable[Check] = (),
         deployment_id: UUID | None = None,
     ) -> int:
         """Make this code the tool's current version, and return the version's id.
@@ -124,6 +125,8 @@ class ToolVersionManager(ClosesAtExit):
             previous_version_id: The version that this one replaces. It is found without being
                 given. If it is given, it must be the id of the current version.
             accepted_breaks: Changes that break callers and that you intend; kept and shown.
+            checks: Checks that you made of the code; kept and shown. A failed one of a machine's
+                code counts if the setting ``gate`` says so.
             deployment_id: The id of this request. To repeat it changes nothing and returns the
                 first result.
 
@@ -131,6 +134,7 @@ class ToolVersionManager(ClosesAtExit):
             Rejected: A ``ValueError`` too. It names the field that is wrong.
             DeploymentRefused: A ``Rejected``. It says why the applier refused the code, such as
                 code that was rolled back before (policy `guarded`), or a tool that is frozen.
+            DeploymentHeld: A ``Rejected``. The code waits for a person (setting ``gate``).
             Retryable: A part did not answer in time; the deployment may still be applied.
         """
         if previous_version_id is not None:
@@ -144,11 +148,11 @@ class ToolVersionManager(ClosesAtExit):
             improvement_reason=improvement_reason,
             deployment_id=deployment_id,
             accepted_breaks=accepted_breaks,
+            checks=checks,
         )
-        if outcome.version_id is None:
-            raise DeploymentRefused(outcome)
+        version_id = require_version(outcome)
         await self._tell_registry(tool_name)
-        return outcome.version_id
+        return version_id
 
     async def get_current_version(self, tool_name: str) -> dict[str, Any] | None:
         """Return the current version with its code and metrics; None if the tool has no versions.
@@ -156,8 +160,8 @@ class ToolVersionManager(ClosesAtExit):
         The keys are the fields of the message ToolVersion and ``success_rate``,
         ``total_executions``, ``successful_executions``, ``pruned_executions``,
         ``caller_failures``, ``environment_failures``, ``deployment_count``, ``is_current``,
-        ``created_at``, ``trusted``, ``activations``, ``rollbacks`` and ``stops``.
-        ``total_executions`` and ``success_rate`` are about the executions that are judged.
+        ``created_at``, ``trusted``, ``checks``, ``hold``, ``activations``, ``rollbacks`` and
+        ``stops``. ``total_executions`` and ``success_rate`` are about the executions that are judged.
         ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
         comparison with it is false.
         """

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from db.versions.reading import VersionRecord
 from policy.breaking.finding import Finding, is_breaking, sentences
+from policy.deployments.accepted_breaks import acceptance_of
 from policy.statistics.intervals import CONFIDENCE, METHOD, newcombe
 from rollguard.value_texts import time_text, version_text
-from schemas.deployment import AcceptedBreak
 
 UNKNOWN: Final = (nan, nan)
 
@@ -87,15 +87,6 @@ def _interval(before: VersionRecord, after: VersionRecord) -> tuple[float, float
         *(before.successful_executions, before.total_executions),
         *(after.successful_executions, after.total_executions),
     )
-
-
-def acceptance_of(finding: Finding, accepted: Sequence[AcceptedBreak]) -> str | None:
-    """Return why the author accepted this change; None if the author did not."""
-    for each in accepted:
-        is_this_kind = not each.kind or each.kind == finding.kind
-        if is_this_kind and (not each.object or each.object == finding.object):
-            return each.reason
-    return None
 
 
 def code_diff(before: VersionRecord, after: VersionRecord, hunks: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
@@ -25,9 +25,11 @@ from schemas.fields import uuid_of
 from schemas.rollback import CommandKey, RollbackOutcome
 from schemas.settings import Settings
 
+T = TypeVar("T")
+
 _DIGITS: Final = 32
 """How many hexadecimal digits an id has."""
-_CANDIDATES: Final = 10
+MAX_CANDIDATES: Final = 10
 """How many ids or tools the error for an ambiguous name of a command lists at most."""
 
 
@@ -56,25 +58,48 @@ async def command_named(settings: Settings, beginning: str, tool: str | None) ->
     Rejected if there is no such command, or more than one; then the error lists their ids, or the
     tools that have a command with the same id.
     """
-    first, last = (UUID(beginning.ljust(_DIGITS, digit)) for digit in "0f")
+    first, last = ids_between(beginning)
     async with connection(settings) as conn:
-        found = await commands_between(conn, first, last, tool, _CANDIDATES + 1)
+        found = await commands_between(conn, first, last, tool, MAX_CANDIDATES + 1)
+    return require_one(
+        [(each.command_id, each.tool_name) for each in found], found, beginning, tool
+    )
+
+
+def ids_between(beginning: str) -> tuple[UUID, UUID]:
+    """Return the first and the last id that begins with these digits."""
+    first, last = (UUID(beginning.ljust(_DIGITS, digit)) for digit in "0f")
+    return first, last
+
+
+def require_one(
+    ids: Sequence[tuple[UUID, str]],
+    found: Sequence[T],
+    beginning: str,
+    tool: str | None,
+    kind: str = "rollback",
+) -> T:
+    """Return the only one that was found; ``ids`` are the id and the tool of each.
+
+    Rejected if there is none, or more than one.
+    """
     if not found:
+        first, last = ids_between(beginning)
         of_tool = "" if tool is None else f" and is of {tool!r}"
         named = f"the id {first}" if first == last else f"an id that begins with {beginning}"
-        raise unknown_rollback(named + of_tool)
+        raise unknown_rollback(named + of_tool, kind)
     if len(found) > 1:
-        raise Rejected(_ambiguous(beginning, found))
+        raise Rejected(_ambiguous(beginning, ids))
     return found[0]
 
 
-def _ambiguous(beginning: str, found: Sequence[CommandKey]) -> str:
+def _ambiguous(beginning: str, found: Sequence[tuple[UUID, str]]) -> str:
     """Return the error for several commands: their ids, or their tools if it is one id."""
-    ids = list(dict.fromkeys(str(each.command_id) for each in found[:_CANDIDATES]))
-    more = ", and more" if len(found) > _CANDIDATES else ""
+    ids = list(dict.fromkeys(str(each_id) for each_id, _ in found[:MAX_CANDIDATES]))
+    more = ", and more" if len(found) > MAX_CANDIDATES else ""
     if len(ids) > 1:
         return f"more than one id begins with {beginning}: {', '.join(ids)}{more}"
-    tools = ", ".join(repr(each.tool_name) for each in found[:_CANDIDATES])
+    tools = ", ".join(repr(tool) for _, tool in found[:MAX_CANDIDATES])
     return f"commands of several tools have the id {ids[0]}: {tools}{more}; name one with --tool"
 
 
@@ -160,6 +185,6 @@ def named_executions(command: RollbackRecord) -> list[str]:
     return [str(each) for each in recent] if isinstance(recent, list) else []
 
 
-def unknown_rollback(named: str) -> Rejected:
+def unknown_rollback(named: str, kind: str = "rollback") -> Rejected:
     """Return the error for an id that no rollback has."""
-    return Rejected(f"no rollback has {named}; `rollguard rollbacks` lists the rollbacks")
+    return Rejected(f"no {kind} has {named}; `rollguard rollbacks` lists the rollbacks")

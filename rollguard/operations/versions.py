@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from db.postgres.pool import Connection
+from db.versions.held import HeldDeployment, holds_of_tool
 from db.versions.reading import (
     VersionRecord,
     current_version,
@@ -14,9 +15,9 @@ from db.versions.reading import (
 )
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
-from rollguard.refusal import DeploymentRefused
+from rollguard.refusal import require_version
 from rollguard.value_texts import version_text
-from schemas.deployment import AcceptedBreak, Author
+from schemas.deployment import AcceptedBreak, Author, Check
 from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings
 
@@ -43,12 +44,13 @@ async def deploy(
     kind: str,
     reason: str | None,
     accepted: Iterable[AcceptedBreak] = (),
+    checks: Iterable[Check] = (),
     *,
     deployment_id: UUID | None = None,
 ) -> FoundVersion:
     """Deploy the code, wait for the outcome, and return the version that is current then.
 
-    Raises DeploymentRefused if the applier refused it.
+    Raises DeploymentRefused if the applier refused it, DeploymentHeld if it waits for a person.
     """
     async with EngineClient(settings) as client:
         outcome = await client.deploy(
@@ -58,11 +60,10 @@ async def deploy(
             improvement_type=kind,
             improvement_reason=reason,
             accepted_breaks=accepted,
+            checks=checks,
             deployment_id=deployment_id,
         )
-    if outcome.version_id is None:
-        raise DeploymentRefused(outcome)
-    return await version_of(settings, tool, VersionName(version_id=outcome.version_id))
+    return await version_of(settings, tool, VersionName(version_id=require_version(outcome)))
 
 
 async def current_of(settings: Settings, tool: str) -> FoundVersion:
@@ -133,13 +134,22 @@ def _no_such_version(tool: str, which: str) -> Rejected:
     )
 
 
-async def history_of(settings: Settings, tool: str, limit: int) -> list[VersionRecord]:
-    """Return the newest ``limit`` versions, the newest first. Rejected if the tool has none."""
+class ToolHistory(NamedTuple):
+    """The versions of a tool, and its deployments that wait for a person or waited."""
+
+    versions: list[VersionRecord]
+    held: list[HeldDeployment]
+
+
+async def history_of(settings: Settings, tool: str, limit: int) -> ToolHistory:
+    """Return the newest ``limit`` of each, the newest first. Rejected if the tool has none."""
     async with connection(settings) as conn:
-        records = await history(conn, tool, limit)
-    if not records:
+        found = ToolHistory(
+            await history(conn, tool, limit), await holds_of_tool(conn, tool, limit)
+        )
+    if not any(found):
         raise _no_versions(tool)
-    return records
+    return found
 
 
 def _no_versions(tool: str) -> Rejected:

@@ -8,7 +8,9 @@ from rollguard.printing import data_of, print_json, print_pairs, print_table
 from rollguard.value_texts import failures_text, version_text
 from schemas.fields import parse_time
 
-_TIMES: Final = ("activated_at", "as_of", "executed_at", "next_attempt_at", "since")
+_TIMES: Final = (
+    *("activated_at", "as_of", "executed_at", "expires_at", "held_at", "next_attempt_at", "since"),
+)
 
 
 def show_check(found: Mapping[str, Any], as_json: bool) -> None:

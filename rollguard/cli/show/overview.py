@@ -24,6 +24,7 @@ def _line_of(tool: ToolAtAGlance) -> tuple[object, ...]:
         for text, holds in (
             ("pinned", tool.pinned),
             ("held", tool.held),
+            ("deployment held", tool.deployment_held),
             ("frozen", tool.frozen),
             ("waits for resume", tool.waits_for_resume),
             ("rejected", tool.rejected),

@@ -1,17 +1,17 @@
 """The output of ``deploy``, ``current``, ``history`` and ``show``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.syntax import Syntax
 
 from db.rollbacks.records import RollbackRecord
+from db.versions.held import HeldDeployment
 from db.versions.reading import VersionRecord
 from rollguard.cli.show.rollbacks import rule_of, status_text
 from rollguard.cli.show.stops import stop_texts
 from rollguard.operations.rollbacks import named_executions
-from rollguard.operations.versions import FoundVersion
+from rollguard.operations.versions import FoundVersion, ToolHistory
 from rollguard.printing import (
     data_of,
     on_terminal,
@@ -21,6 +21,7 @@ from rollguard.printing import (
     print_unchanged,
 )
 from rollguard.value_texts import failures_text, percent, time_text, version_text
+from schemas.deployment import Check
 from schemas.printable import printable
 
 
@@ -55,6 +56,8 @@ def _values(found: FoundVersion) -> dict[str, Any]:
             f"{' '.join(filter(None, (each.kind, each.object)))}: {each.reason}"
             for each in record.accepted_breaks
         ],
+        "checks": [check_text(each) for each in record.checks],
+        **({} if record.hold is None else {"held": hold_text_of(record.hold)}),
         "success_rate": percent(record.success_rate),
         "total_executions": record.total_executions,
         "successful_executions": record.successful_executions,
@@ -73,6 +76,12 @@ def _values(found: FoundVersion) -> dict[str, Any]:
     }
 
 
+def check_text(check: Check) -> str:
+    """Return a check and its result."""
+    detail = f": {check.detail}" if check.detail else ""
+    return f"{check.name} {'ok' if check.ok else 'failed'}{detail}"
+
+
 def _print_code(code: str) -> None:
     if not on_terminal():
         print_unchanged(code)
@@ -81,17 +90,47 @@ def _print_code(code: str) -> None:
     Console().print(Syntax(shown, "python", line_numbers=True, word_wrap=True))
 
 
-def show_history(versions: Sequence[VersionRecord], as_json: bool) -> None:
-    """Print the versions of a tool, the newest first."""
+def show_history(history: ToolHistory, as_json: bool) -> None:
+    """Print the versions of a tool, and for a person its held deployments; the newest first.
+
+    JSON has the versions alone, each with its ``hold``.
+    """
     if as_json:
-        print_json([data_of(found) for found in versions])
+        print_json([data_of(found) for found in history.versions])
         return
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),
         *("was current", ("success", "executions", "failures"), ("breaking changes", "rollbacks")),
         "stops",
     )
-    print_table(columns, (_row_of(found) for found in versions))
+    print_table(columns, (_row_of(found) for found in history.versions))
+    if history.held:
+        print_table(
+            (("held at", "deployment"), "by", "what became of it", "findings"),
+            (
+                (
+                    each.held_at,
+                    each.deployment_id,
+                    each.author or each.created_by,
+                    hold_text_of(each),
+                    each.findings,
+                )
+                for each in history.held
+            ),
+            title="deployments that were held",
+        )
+
+
+def hold_text_of(held: HeldDeployment) -> str:
+    """Say what became of a held deployment, and by whom or by what."""
+    if held.ended_at is None:
+        return f"held until {time_text(held.expires_at)}"
+    why = {
+        "approved": f" by {held.approved_by}",
+        "dismissed": f" by {held.dismissed_by}: {held.dismissal}",
+        "superseded": f" by deployment {held.superseded_by}",
+    }
+    return f"{held.status}{why.get(held.status, '')} at {time_text(held.ended_at)}"
 
 
 def _row_of(found: VersionRecord) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from db.rollbacks.records import held
 from db.stops.reading import stopped_tools
+from db.versions.held import held_deployments
 from rollguard.operations.connection import connection
 from schemas.errors import RollguardError
 from schemas.settings import Settings
@@ -44,6 +45,7 @@ class PostgresStatus:
     server: str
     answers_in_ms: float
     held_rollbacks: int
+    held_deployments: int
     pinned_tools: int
     frozen_tools: int
     tools_that_wait_for_resume: int
@@ -115,7 +117,8 @@ async def _postgres(settings: Settings) -> PostgresStatus:
         server = await conn.fetchval("show server_version")
         took_ms = (time.perf_counter() - began) * 1_000
         waiting, stopped = await held(conn, None), await stopped_tools(conn)
-    return PostgresStatus(server, round(took_ms, 1), len(waiting), *stopped)
+        deployed = await held_deployments(conn, None)
+    return PostgresStatus(server, round(took_ms, 1), len(waiting), len(deployed), *stopped)
 
 
 async def _roles(

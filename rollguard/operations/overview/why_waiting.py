@@ -1,4 +1,4 @@
-"""Why a version is not rolled back now, though a rule demands it."""
+"""What waits: a rollback that a rule demands, and a deployment for a person."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from uuid import UUID
 from db.rollbacks.facts import automatic_rollbacks
 from db.rollbacks.records import RollbackRecord, rollback_of
 from db.stops.reading import ALL_TOOLS, stops_of_kind
+from db.versions.held import held_deployments
 from policy.deployments.stops import lasting_longest
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
@@ -40,6 +41,16 @@ async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | No
         if record is not None:
             near = await automatic_rollbacks(conn, [(tool, record.issued_at, rules)])
     return waiting_text(health, pin, record, near.get(tool, []), rules)
+
+
+async def held_deployment_of(settings: Settings, tool: str) -> dict[str, Any] | None:
+    """Return the deployment of the tool that waits for a person; None if there is none."""
+    async with connection(settings) as conn:
+        for held in await held_deployments(conn, tool):
+            return held.model_dump(
+                include={"deployment_id", "held_at", "expires_at", "findings"}, mode="json"
+            )
+    return None
 
 
 def waiting_text(
