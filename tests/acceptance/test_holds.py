@@ -1,4 +1,4 @@
-"""The verbs for held rollbacks, which wait for a person, and for pins, with real workers."""
+"""The verbs for what waits for a person, rollbacks and deployments, and for pins; real workers."""
 
 import getpass
 import json
@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from rollguard import ToolVersionManager
+from rollguard.client import Check, DeploymentHeld, DeploymentOutcome
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.command_line import rollguard
+from tests.support.command_line import CommandResult, rollguard
 from tests.support.messages import execution
 from tests.support.shared import Start
 from tests.support.system import System
@@ -28,7 +30,8 @@ async def _holding(start_shared: Start, embedded_broker: str) -> AsyncIterator[W
         embedded_broker,
         *("detector", "applier", "recorder"),
         ROLLGUARD_HOLD="consecutive_failures",
-        ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}}',
+        ROLLGUARD_GATE="hold",
+        ROLLGUARD_TOOLS='{"quick": {"hold_expires_s": 1}, "strict": {"gate": "refuse"}}',
     ) as workers:
         yield workers
 
@@ -148,7 +151,7 @@ async def test_only_a_held_rollback_can_be_answered(system: System, tool: str) -
     for words in (("approve",), ("dismiss", "--reason", "no")):
         unknown = await rollguard(*words, str(UUID(int=1)), env=env)
         assert (unknown.code, unknown.out) == (1, "")
-        assert "no rollback has the id 00000000" in unknown.err
+        assert "no rollback and no held deployment has the id 00000000" in unknown.err
     for wrong in (
         ("approve", "nonsense"),
         ("dismiss", str(UUID(int=1))),
@@ -188,6 +191,111 @@ async def test_a_hold_expires_if_nobody_answers(system: System) -> None:
     assert late.code == 1
     assert "nobody approved it in time" in late.err
     assert (await json_of(system, "current", "quick"))["version_number"] == 2
+
+
+async def deploy_by_machine(system: System, tool: str, code: str, *words: str) -> CommandResult:
+    """Deploy as a machine does, by the command line; the check `smoke` has failed."""
+    file = system.folder / f"{tool}.py"
+    file.write_text(code)
+    failed = ("--check", "smoke=failed: no answer", "--check", "lint=ok")
+    return await rollguard(
+        *("deploy", tool, str(file), "--by", "autonomous", *failed, *words),
+        env=system.environment(),
+    )
+
+
+async def held_by(system: System, tool: str, code: str) -> str:
+    """Deploy as a machine does, and return the id of the deployment, which is held."""
+    held = await deploy_by_machine(system, tool, code)
+    assert (held.code, held.out) == (1, "")
+    assert "the check 'smoke' failed: no answer" in held.err.lower()
+    [waits] = await json_of(system, "holds", "--tool", tool)
+    assert (waits["kind"], waits["status"]) == ("deployment", "held")
+    assert f"rollguard approve {waits['deployment_id']}" in held.err
+    return str(waits["deployment_id"])
+
+
+async def test_a_person_is_asked_before_a_version_runs(system: System, tool: str) -> None:
+    env = system.environment()
+    await deploy(system, tool, "def execute(a): return a")
+    held = await held_by(system, tool, "def execute(): return 1")
+    shown = (await rollguard("holds", env=env)).out
+    for word in (held, "deployment by autonomous", "smoke", "'a'"):
+        assert word in shown
+
+    async def version_1_is_judged() -> bool:
+        return (await system.health(tool))[0] == 200
+
+    await until(version_1_is_judged)
+    health = await json_of(system, "health", tool)
+    assert health["held_deployment"]["deployment_id"] == held
+    assert held in (await rollguard("health", tool, env=env)).out
+    [listed] = [each for each in await json_of(system, "tools") if each["tool_name"] == tool]
+    assert (listed["held"], listed["deployment_held"]) == (False, True)
+    assert "deployment held" in (await rollguard("tools", env=env)).out
+    assert (await json_of(system, "status"))["postgres"]["held_deployments"] >= 1
+    assert "held until" in (await rollguard("history", tool, env=env)).out
+
+    yes = await json_of(system, "approve", held[:13], "--by", "ann")
+    assert (yes["status"], yes["version_number"]) == ("created", 2)
+    current = await json_of(system, "current", tool)
+    assert (current["code"], current["created_by"]) == ("def execute(): return 1", "autonomous")
+    assert current["checks"] == [
+        {"name": "smoke", "ok": False, "detail": "no answer"},
+        {"name": "lint", "ok": True, "detail": None},
+    ]
+    assert (current["hold"]["status"], current["hold"]["approved_by"]) == ("approved", "ann")
+    assert await json_of(system, "approve", held) == yes, "a second approval changes nothing"
+    late = await rollguard("dismiss", held, "--reason", "no", env=env)
+    assert (late.code, late.out) == (1, "")
+    assert "not dismissed: created before" in late.err
+    told = (await rollguard("show", tool, "v2", env=env)).out
+    assert "smoke failed: no answer" in told
+    assert "approved by ann" in told
+    assert await json_of(system, "holds", "--tool", tool) == []
+
+
+async def test_a_held_deployment_is_dismissed_or_superseded(system: System, tool: str) -> None:
+    env = system.environment()
+    first = await held_by(system, tool, "x = 1")
+    assert first in (await rollguard("history", tool, env=env)).out, "it has no version yet"
+    second = await held_by(system, tool, "x = 2")
+    gone = await rollguard("approve", first, env=env)
+    assert gone.code == 1
+    assert "not approved: refused: superseded" in gone.err
+    no = await rollguard("dismiss", second, "--reason", "a test\x1b[1m", "--by", "ben", env=env)
+    assert (no.code, no.err) == (0, "")
+    late = await rollguard("approve", second, env=env)
+    assert "not approved: refused: dismissed by ben: a test␛[1m" in late.err
+    third = await held_by(system, tool, "x = 3")
+    assert (await deploy(system, tool, "x = 4")) is not None
+    assert "superseded" in (await rollguard("approve", third, env=env)).err
+    history = (await rollguard("history", tool, env=env)).out
+    assert f"superseded by deployment {second}" in history
+    assert "dismissed by ben: a test␛[1m" in history
+    assert (await json_of(system, "current", tool))["code"] == "x = 4"
+
+
+async def test_a_held_deployment_expires_and_the_gate_refuses(system: System) -> None:
+    await deploy_by_machine(system, "quick", "x = 1")
+
+    def expired(value: bytes) -> bool:
+        outcome = DeploymentOutcome.from_bytes(value)
+        return (outcome.tool_name, outcome.refusal) == ("quick", "expired")
+
+    await system.first(system.topics.deployment_outcomes, expired)
+    refused = await deploy_by_machine(system, "strict", "def execute(")
+    assert (refused.code, refused.out) == (1, "")
+    assert "refused: gate; The code does not parse (line 1" in refused.err
+    with pytest.raises(DeploymentHeld, match="smoke") as held:
+        async with ToolVersionManager(system.settings) as manager:
+            await manager.create_version(
+                *("quick", "x = 2", "autonomous"), checks=[Check(name="smoke", ok=False)]
+            )
+    assert held.value.outcome.status == "held"
+    for wrong in ("smoke", "smoke=perhaps", "=ok", "a\nb=ok"):
+        words = ("deploy", "quick", __file__, "--check", wrong)
+        assert (await rollguard(*words, env=system.environment())).code == 2, wrong
 
 
 async def test_pins(system: System, tool: str) -> None:

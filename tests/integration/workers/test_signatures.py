@@ -12,11 +12,12 @@ import pytest
 import pytest_asyncio
 
 from rollguard.client import EngineClient
+from rollguard.operations.held_deployments import approve_deployment, waiting_deployments
 from rollguard.operations.holds import approve
 from rollguard.operations.keys import adopt
 from rollguard.registry import ToolRegistry
 from schemas.dead_letter import DeadLetter
-from schemas.deployment import DeploymentOutcome, ToolVersion
+from schemas.deployment import Check, Deployment, DeploymentOutcome, ToolVersion
 from schemas.errors import Misconfigured
 from schemas.message import Message
 from schemas.rollback import automatic_command_id
@@ -33,6 +34,8 @@ from tests.support.workers import Workers
 pytestmark = pytest.mark.timeout(360)
 
 GREATEST = 2**31 - 1
+GATED = '{"robot-gated": {"gate": "hold"}}'
+"""The tool whose deployments by a machine a person must approve if a check failed."""
 
 
 class Guarded(System):
@@ -106,7 +109,7 @@ async def signing_roles(workers: Workers) -> AsyncIterator[None]:
     """Run the three roles, each with a key of its own, during the block."""
     try:
         for role, key in KEY_OF_ROLE.items():
-            await workers.spawn(role, **variables(workers.folder, key))
+            await workers.spawn(role, **variables(workers.folder, key), ROLLGUARD_TOOLS=GATED)
         await workers.detector_ready()
         yield
     finally:
@@ -274,6 +277,57 @@ async def test_a_machine_restores_no_trust_by_calling_itself_human(
     again = await guarded.deploy_by("robot", tool, "def execute(): pass", created_by="human")
     assert (again.created_by, again.author) == ("autonomous", "robot")
     assert len(await guarded.query(distrusted, tool)) == 1
+
+
+async def test_only_a_person_answers_a_held_deployment(guarded: Guarded) -> None:
+    """Neither does anybody take a failed check away, or add an acceptance."""
+    tool, topic = "robot-gated", guarded.topics.deployments
+    failed = [Check(name="smoke", ok=False)]
+    await guarded.deploy_by("robot", tool, "def execute(x): pass")
+    async with EngineClient(guarded.settings_by("robot")) as client:
+        outcome = await client.deploy(tool, "def execute(): pass", checks=failed)
+        assert (outcome.status, len(outcome.findings or ())) == ("held", 2)
+        own = deployment(tool, "def execute(): pass", deployment_id=outcome.deployment_id)
+        with pytest.raises(Misconfigured, match="person"):
+            await client.deployment(own.model_copy(update={"approved_by": "ann"}))
+    [sent] = [
+        record
+        for record in await guarded.records(topic, 2, tool)
+        if Deployment.from_bytes(record.value).deployment_id == outcome.deployment_id
+    ]
+    said, forgeries = json.loads(sent.value), 0
+    changes: list[dict[str, Any]] = [
+        {"checks": []},
+        {"accepted_breaks": [{"object": "execute", "reason": "x"}]},
+        {"approved_by": "ann"},
+    ]
+    for more in changes:
+        stolen = json.dumps(said | more | {"deployment_id": str(uuid4())}).encode()
+        await guarded.producer.send_and_wait(
+            topic, stolen, key=tool.encode(), headers=list(sent.headers)
+        )
+        forgeries += 1
+    for answer in ({"approved_by": "ann"}, {"dismissed_by": "ann", "dismissal": "x"}):
+        for by in (None, "robot", "detector", "applier", "stranger"):
+            await guarded.attack(topic, own.model_copy(update=answer), by)
+            forgeries += 1
+    await guarded.dead_letters(tool, forgeries)
+    [held] = await waiting_deployments(guarded.settings, tool)
+    assert (held.deployment_id, held.author, held.checks) == (
+        *(outcome.deployment_id, "robot"),
+        failed,
+    )
+    assert len(await guarded.records(guarded.topics.deployment_outcomes, 2, tool)) == 2
+
+    with pytest.raises(Misconfigured, match=r"role author, not|person"):
+        await approve_deployment(guarded.settings_by("robot"), tool, held.deployment_id, "ann")
+    ann = guarded.settings_by("ann")
+    approved = await approve_deployment(ann, tool, held.deployment_id, "boss")
+    assert approved.status == "created"
+    current = await guarded.current(tool)
+    assert (current.created_by, current.author) == ("autonomous", "robot")
+    [row] = await guarded.query("SELECT approved_by, status FROM held_deployments")
+    assert tuple(row) == ("ann", "approved"), "the name is that of the key"
 
 
 async def test_nobody_takes_the_id_of_a_deployment(guarded: Guarded, tool: str) -> None:

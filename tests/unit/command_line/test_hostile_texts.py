@@ -15,6 +15,7 @@ from rich.console import Console
 from db.replays import RecordPosition, Replay
 from db.rollbacks.records import RollbackRecord
 from db.rollbacks.trust import Target
+from db.versions.held import HeldDeployment
 from db.versions.reading import VersionRecord
 from policy.backtest.trials import Decision, Trial, Trials
 from policy.breaking.finding import Finding
@@ -26,7 +27,13 @@ from rollguard.cli.show.comparison import show_comparison
 from rollguard.cli.show.config import show_settings
 from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters, show_replays
 from rollguard.cli.show.health import show_check, show_health
-from rollguard.cli.show.holds import show_approval, show_dismissal, show_holds
+from rollguard.cli.show.holds import (
+    show_approval,
+    show_deployment_approval,
+    show_deployment_dismissal,
+    show_dismissal,
+    show_holds,
+)
 from rollguard.cli.show.overview import show_status, show_tools
 from rollguard.cli.show.records import (
     show_bad_line,
@@ -60,9 +67,10 @@ from rollguard.operations.records import BadLine, Recorded
 from rollguard.operations.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.operations.stops import RejectedVersion
-from rollguard.operations.versions import FoundVersion
+from rollguard.operations.versions import FoundVersion, ToolHistory
 from rollguard.printing import on_terminal, print_json, print_line
 from schemas.configuration.settings_report import SettingInForce
+from schemas.deployment import DISMISSED, Check, DeploymentOutcome, RolledBack
 from schemas.errors import Rejected
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand, RollbackOutcome
@@ -77,8 +85,9 @@ _PLAIN: Final = "a plain text"
 
 def version(text: str, *, code: str) -> VersionRecord:
     rollbacks = [filled(RollbackRecord, text)]
-    stops = [stop(text, "pin")]
-    return filled(VersionRecord, text, code=code, rollbacks=rollbacks, stops=stops)
+    hold, checks = filled(HeldDeployment, text, status="dismissed"), [filled(Check, text)]
+    more = {"hold": hold, "checks": checks, "stops": [stop(text, "pin")]}
+    return filled(VersionRecord, text, code=code, rollbacks=rollbacks, **more)
 
 
 def stop(text: str, kind: str) -> Stop:
@@ -103,6 +112,32 @@ def outcomes(text: str) -> list[RollbackOutcome]:
         filled(RollbackOutcome, text, status=status, rejection=rejection)
         for status, rejection in (("applied", None), ("rejected", text), ("held", None))
     ]
+
+
+def deployment_outcomes(text: str) -> list[DeploymentOutcome]:
+    rolled_back = filled(RolledBack, text)
+    return [
+        filled(DeploymentOutcome, text, version_id=None, **more)
+        for more in (
+            {"status": "refused", "rolled_back": rolled_back},
+            {"status": "refused", "rolled_back": None, "stopped": stop(text, "wait")},
+            {"status": "held", "refusal": DISMISSED + text, "rolled_back": None, "stopped": None},
+        )
+    ] + [filled(DeploymentOutcome, text, status="created")]
+
+
+def approve(text: str, as_json: bool) -> None:
+    for each in outcomes(text):
+        show_approval(each, as_json)
+    for outcome in deployment_outcomes(text):
+        show_deployment_approval(outcome, as_json)
+
+
+def dismiss(text: str, as_json: bool) -> None:
+    for each in outcomes(text):
+        show_dismissal(each, as_json)
+    for outcome in deployment_outcomes(text):
+        show_deployment_dismissal(outcome, as_json)
 
 
 def explain(text: str, as_json: bool) -> None:
@@ -233,14 +268,25 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
     ),
     "record": recorded,
     "verdict": lambda text, as_json: show_verdict(filled(LaterVerdict, text), as_json),
-    "history": lambda text, as_json: show_history([version(text, code="")], as_json),
+    "history": lambda text, as_json: show_history(
+        ToolHistory(
+            [version(text, code="")],
+            [
+                filled(HeldDeployment, text, status=status)
+                for status in ("approved", "dismissed", "superseded")
+            ],
+        ),
+        as_json,
+    ),
     "compare": compare,
     "rollbacks": lambda text, as_json: show_rollbacks([filled(RollbackRecord, text)], as_json),
     "explain": explain,
     "rollback": rollback,
-    "holds": lambda text, as_json: show_holds([filled(RollbackRecord, text)], as_json),
-    "approve": lambda text, as_json: [show_approval(each, as_json) for each in outcomes(text)],
-    "dismiss": lambda text, as_json: [show_dismissal(each, as_json) for each in outcomes(text)],
+    "holds": lambda text, as_json: show_holds(
+        [filled(RollbackRecord, text)], [filled(HeldDeployment, text)], as_json
+    ),
+    "approve": approve,
+    "dismiss": dismiss,
     "pin": lambda text, as_json: show_pin(filled(Pin, text), as_json),
     "unpin": lambda text, as_json: show_unpinned(filled(Pin, text), as_json),
     "pins": lambda text, as_json: show_pins([filled(Pin, text)], as_json),

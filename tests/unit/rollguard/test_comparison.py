@@ -19,8 +19,8 @@ from agents.comparer.line_diff import hunks_of, one_hunk
 from db.versions.reading import VersionRecord
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import new_finding
+from policy.deployments.accepted_breaks import acceptance_of
 from rollguard.management.version_comparison import (
-    acceptance_of,
     code_diff,
     comparison_of,
     metrics_comparison,
@@ -65,6 +65,8 @@ def version(number: int, code: str, executions: int = 0, successes: int = 0) -> 
         is_current=False,
         created_at=now,
         trusted=True,
+        checks=[],
+        hold=None,
         activations=[],
         rollbacks=[],
         stops=[],

@@ -29,6 +29,15 @@ MESSAGES: dict[str, SignedMessage] = {
         improvement_type="initial",
         deployed_at=NOON,
     ),
+    "deployment-answer": Deployment(
+        deployment_id=ID,
+        tool_name="words",
+        code="x = 1",
+        created_by="autonomous",
+        improvement_type="initial",
+        deployed_at=NOON,
+        approved_by="ann",
+    ),
     "activation": activation(
         "words",
         3,

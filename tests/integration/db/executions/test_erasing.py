@@ -11,7 +11,7 @@ from db.executions.log_export import executions_in_order, one_moment
 from db.executions.pruning import only_removal
 from db.executions.recording import LogEntry, record
 from db.postgres.pool import Connection
-from db.versions.deploying import Compared, deploy_each
+from db.versions.deploying import Compared, Obstacle, deploy_each
 from rollguard.operations.erase import Erasure, erase
 from schemas.deployment import RolledBack
 from schemas.errors import Rejected
@@ -128,7 +128,7 @@ async def test_a_refusal_that_quotes_the_error_quotes_it_no_longer(
             errors=[SECRET],
         )
         request = Compared(deployment(code, "a"))
-        await deploy_each(conn, [request], {"a": rolled_back})
+        await deploy_each(conn, [request], {"a": Obstacle("refused", "identical", rolled_back)})
     await erase(settings, Erasure("session", "s"))
     found = await conn.fetch(
         "select outcome -> 'rolled_back' -> 'executions' ->> 0 as id,"
