@@ -98,7 +98,9 @@ def _obstacle_of(
         refusal = f"{DISMISSED}{answer.dismissed_by}{why}"
         return Obstacle("refused", refusal, findings=asked.held_findings)
     if rolled_back is not None:
-        return Obstacle("refused", IDENTICAL_TO_ROLLED_BACK, rolled_back, asked.held_findings)
+        return Obstacle(
+            "refused", IDENTICAL_TO_ROLLED_BACK, rolled_back, findings=asked.held_findings
+        )
     if answer is not None:
         return None
     rules = settings.rules_of(asked.tool_name)

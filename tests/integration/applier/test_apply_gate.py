@@ -13,15 +13,16 @@ from prometheus_client import CollectorRegistry
 from agents.applier.expire_holds import ExpireHolds
 from agents.applier.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
+from db.stops.changing import NewStop, begin
 from db.versions.held import HeldDeployment, held_deployments, holds_of_tool
 from db.versions.reading import current_version, history
-from schemas.deployment import Check, Deployment, DeploymentOutcome
+from schemas.deployment import Check, Deployment, DeploymentOutcome, code_hash_of
 from schemas.errors import Retryable
 from schemas.rules import Rules
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
 from tests.support.applier import TOPICS, Applier, Broker
-from tests.support.stored import NOW, command, deployment
+from tests.support.stored import NOW, begin_stop, command, deployment, end_stop
 
 LATER = NOW + timedelta(hours=1)
 YES = {"approved_by": "ann"}
@@ -199,6 +200,38 @@ async def test_a_dismissed_deployment_is_refused(applier: Applier, conn: Connect
     hold = await hold_of(conn, held)
     assert (hold.status, hold.dismissed_by, hold.dismissal) == ("dismissed", "ben", "not now")
     assert await conn.fetchval("select count(code) from held_deployments") == 0
+
+
+async def test_a_person_approves_in_spite_of_a_freeze_but_not_rejected_code(
+    applier: Applier, conn: Connection
+) -> None:
+    held, other = by_machine("two"), by_machine("three")
+    await applier.deploy(deployment("one"), held)
+    await begin_stop(conn, "freeze")
+    await applier.deploy(by_machine("two"), answer(by_machine("9"), YES), answer(held, YES))
+    assert results(applier.broker)[1:] == ["held", "frozen", "not_held", "created"]
+    await end_stop(conn, "freeze")
+    await applier.deploy(other)
+    await begin_stop(conn, "freeze")
+    code_hash, version_id = code_hash_of("three"), 1
+    await begin(
+        conn,
+        NewStop(
+            *("rejection", "parser", "it is wrong", "ann"),
+            version_id=version_id,
+            code_hash=code_hash,
+        ),
+    )
+    await applier.deploy(answer(other, YES))
+    assert results(applier.broker)[-2:] == ["held", "rejected"]
+    assert await current_code(conn) == "two"
+    assert (await hold_of(conn, other)).status == "approved"
+    dismissed = by_machine("four")
+    await end_stop(conn, "freeze")
+    await applier.deploy(dismissed)
+    await begin_stop(conn, "freeze")
+    await applier.deploy(answer(dismissed, NO))
+    assert results(applier.broker)[-1] == "dismissed by ben: not now"
 
 
 async def test_an_answer_to_what_does_not_wait_makes_no_version(

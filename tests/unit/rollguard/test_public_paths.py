@@ -13,14 +13,18 @@ from rollguard.cli.app import app
 PUBLIC = {
     "rollguard": ("DeploymentMonitor", "ToolVersionManager"),
     "rollguard.client": (
-        *("AcceptedBreak", "DeploymentOutcome", "DeploymentRefused", "EngineClient", "Execution"),
+        *("AcceptedBreak", "Check", "DeploymentHeld", "DeploymentOutcome", "DeploymentRefused"),
+        *("EngineClient", "Execution"),
         *("ErrorOrigin", "LaterVerdict", "Misconfigured", "Rejected", "Retryable"),
         *("RollbackOutcome", "RollguardError", "Settings"),
         *("ToolVersion", "load_settings", "refusal_text"),
     ),
     "rollguard.registry": ("LoadedTool", "Loader", "ToolRegistry"),
     "rollguard.blocking": ("DeploymentMonitor", "ToolVersionManager"),
-    "rollguard.holds": ("RollbackRecord", "approve", "dismiss", "waiting"),
+    "rollguard.holds": (
+        *("HeldDeployment", "RollbackRecord", "approve", "approve_deployment", "deployments_of"),
+        *("dismiss", "dismiss_deployment", "waiting", "waiting_deployments"),
+    ),
     "rollguard.pins": ("Pin", "pin", "pin_of", "unpin"),
     "rollguard.stops": (
         *("RejectedVersion", "Stop", "VersionName", "freeze"),

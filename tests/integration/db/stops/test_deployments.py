@@ -11,7 +11,7 @@ from db.postgres.pool import Connection, connect
 from db.rollbacks.trust import WayBackFrom, ways_back
 from db.stops.changing import NewStop, begin
 from db.stops.reading import stopped_tools, stops_of
-from db.versions.deploying import Compared, deploy_each
+from db.versions.deploying import Compared, Obstacle, deploy_each
 from db.versions.listing import listed_tools
 from db.versions.reading import history
 from schemas.deployment import DeploymentOutcome, RolledBack, code_hash_of
@@ -112,7 +112,8 @@ async def test_a_group_of_which_some_are_stopped(conn: Connection) -> None:
         errors=[],
     )
     group = [Compared(deployment("two", tool, created_by="autonomous")) for tool in "abc"]
-    outcomes = await deploy_each(conn, group, {"b": lost, "c": lost})
+    obstacle = Obstacle("refused", "identical_to_rolled_back", lost)
+    outcomes = await deploy_each(conn, group, {"b": obstacle, "c": obstacle})
     assert [each.refusal for each in outcomes] == [None, "frozen", "identical_to_rolled_back"]
     assert [each.rolled_back for each in outcomes] == [None, None, lost]
 
