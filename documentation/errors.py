@@ -1,10 +1,10 @@
 """The reference of the errors that the Python API raises."""
 
 from documentation.markdown import code, prose, table
-from rollguard.refusal import DeploymentRefused
+from rollguard.refusal import DeploymentHeld, DeploymentRefused
 from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
 
-_ERRORS = (RollguardError, Rejected, Retryable, Misconfigured, DeploymentRefused)
+_ERRORS = (RollguardError, Rejected, Retryable, Misconfigured, DeploymentRefused, DeploymentHeld)
 
 
 def errors_reference() -> str:
