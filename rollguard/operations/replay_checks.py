@@ -136,12 +136,7 @@ async def require_effect(conn: Connection, record: BadRecord, message: ReplayedM
             raise Rejected(f"the verdict {message.verdict_id} is recorded already")
         return
     if isinstance(message, Deployment):
-        outcome = await outcome_of(conn, message.tool_name, message.deployment_id)
-        if outcome is not None and outcome.status != "refused":
-            raise Rejected(
-                f"the deployment {message.deployment_id} was sent again and applied: "
-                f"{version_text(outcome.version_number, outcome.version_id)}"
-            )
+        await _require_not_deployed(conn, message)
     elif (command := await rollback_of(conn, message.key)) is not None:
         raise Rejected(f"the command {message.command_id} was sent again and {command.status}")
     changed = await changed_at(conn, message.tool_name)
@@ -150,3 +145,14 @@ async def require_effect(conn: Connection, record: BadRecord, message: ReplayedM
             f"overtaken: {message.tool_name!r} was changed at {time_text(changed)}, after this "
             "was rejected"
         )
+
+
+async def _require_not_deployed(conn: Connection, message: Deployment) -> None:
+    """Raise Rejected for a deployment that was sent again, and for an answer to a held one."""
+    if message.is_answer:
+        raise Rejected("a person's answer to a held deployment: give it anew")
+    outcome = await outcome_of(conn, message.tool_name, message.deployment_id)
+    if outcome is not None and outcome.status != "refused":
+        version = version_text(outcome.version_number, outcome.version_id)
+        done = "held" if outcome.status == "held" else f"applied: {version}"
+        raise Rejected(f"the deployment {message.deployment_id} was sent again and {done}")

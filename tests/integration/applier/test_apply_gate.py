@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -16,8 +17,9 @@ from db.postgres.pool import Connection, Pool
 from db.stops.changing import NewStop, begin
 from db.versions.held import HeldDeployment, held_deployments, holds_of_tool
 from db.versions.reading import current_version, history
+from rollguard.operations.replay_checks import require_effect
 from schemas.deployment import Check, Deployment, DeploymentOutcome, code_hash_of
-from schemas.errors import Retryable
+from schemas.errors import Rejected, Retryable
 from schemas.rules import Rules
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
@@ -248,6 +250,16 @@ async def test_an_answer_to_what_does_not_wait_makes_no_version(
     bad = answer(held, NO).to_bytes().replace(b'"code":"two"', b'"code":2')
     await applier.deploy(bad)
     assert len(applier.broker.deployed()) == 7, "a bad answer has no outcome"
+
+
+async def test_dead_letters_of_answers_and_of_what_waits_are_not_replayed(
+    applier: Applier, conn: Connection
+) -> None:
+    held = by_machine("two")
+    await applier.deploy(held)
+    for message, why in ((answer(held, YES), "give it anew"), (held, "sent again and held")):
+        with pytest.raises(Rejected, match=why):
+            await require_effect(conn, Mock(), message)
 
 
 async def test_a_newer_deployment_takes_the_place_of_the_held_one(

@@ -9,7 +9,12 @@ import pytest
 from agents.applier.refusals import rolled_back_of
 from db.rollbacks.trust import TrustLoss
 from policy.rollbacks.explanations import decided_by
-from rollguard.refusal import DeploymentRefused, refusal_text
+from rollguard.refusal import (
+    DeploymentHeld,
+    DeploymentRefused,
+    refusal_text,
+    require_version,
+)
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
 from schemas.rules import Rules
@@ -72,6 +77,23 @@ def test_the_text_of_a_refusal_because_of_a_rollback() -> None:
     assert (str(error), error.outcome) == (text, refused)
     assert isinstance(error, Rejected)
     assert DeploymentOutcome.from_bytes(refused.to_bytes()) == refused
+
+
+def test_the_text_of_a_held_deployment_and_of_one_that_the_gate_refuses() -> None:
+    findings = ["The code does not parse.", "The check 'smoke' failed."]
+    held = outcome(status="held", findings=findings)
+    assert refusal_text(held) == (
+        f"held: waits for a person: rollguard approve {held.deployment_id}; "
+        "The code does not parse.; The check 'smoke' failed."
+    )
+    with pytest.raises(DeploymentHeld) as error:
+        require_version(held)
+    assert (str(error.value), error.value.outcome) == (refusal_text(held), held)
+    assert isinstance(error.value, Rejected)
+    refused = outcome(refusal="gate", findings=findings)
+    with pytest.raises(DeploymentRefused, match=r"^refused: gate; The code does not parse.; The"):
+        require_version(refused)
+    assert require_version(outcome(status="created", version_id=7)) == 7
 
 
 def test_the_text_of_another_refusal() -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from schemas.deployment import Deployment, DeploymentId
+from schemas.deployment import MAX_CHECK_DETAIL, MAX_CHECKS, Deployment, DeploymentId
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, read_log_entry
 from schemas.failures.error_class import class_named_by
@@ -83,16 +83,53 @@ def test_a_lone_surrogate_in_a_name_or_in_code_is_rejected() -> None:
     assert DeploymentId.from_bytes(bad).tool_name is None
 
 
-def test_a_byte_order_mark_is_no_part_of_deployed_code() -> None:
+def deployment(**fields: Any) -> bytes:
     sent = {
         "deployment_id": str(uuid4()),
         "tool_name": "t",
-        "code": "\ufeffX = '\ufeff'\n",
+        "code": "x = 1",
         "created_by": "human",
         "improvement_type": "initial",
         "deployed_at": "2026-01-01T00:00:00Z",
     }
-    assert Deployment.from_bytes(json.dumps(sent).encode()).code == "X = '\ufeff'\n"
+    return json.dumps(sent | fields).encode()
+
+
+def test_a_byte_order_mark_is_no_part_of_deployed_code() -> None:
+    read = Deployment.from_bytes(deployment(code="\ufeffX = '\ufeff'\n"))
+    assert read.code == "X = '\ufeff'\n"
+
+
+def test_the_checks_of_a_deployment() -> None:
+    good = {"name": "n" * 255, "ok": False, "detail": "a\ud800\0" + "d" * 997, "more": 1}
+    [check] = Deployment.from_bytes(deployment(checks=[good])).checks or []
+    assert (check.ok, check.detail) == (False, "a\ufffd\u2400" + "d" * 997)
+    Deployment.from_bytes(deployment(checks=[good] * MAX_CHECKS))
+    for wrong in (
+        [good] * (MAX_CHECKS + 1),
+        [good | {"name": ""}],
+        [good | {"name": "n" * 256}],
+        [good | {"name": "two\nlines"}],
+        [good | {"name": 7}],
+        [good | {"ok": "no"}],
+        [good | {"ok": 0}],
+        [good | {"detail": "d" * (MAX_CHECK_DETAIL + 1)}],
+        [{"ok": True}],
+        [{"name": "smoke"}],
+        good,
+        "smoke",
+    ):
+        with pytest.raises(Rejected, match="checks"):
+            Deployment.from_bytes(deployment(checks=wrong))
+
+
+def test_a_deployment_has_one_answer() -> None:
+    assert not Deployment.from_bytes(deployment(dismissal="why")).is_answer
+    for answer in ("approved_by", "dismissed_by"):
+        assert Deployment.from_bytes(deployment(**{answer: "ann"})).is_answer
+        assert DeploymentId.from_bytes(deployment(code=7, **{answer: 7})).is_answer
+    with pytest.raises(Rejected, match="exclude each other"):
+        Deployment.from_bytes(deployment(approved_by="ann", dismissed_by="ben"))
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ ACTIVATION: dict[str, Any] = {
     [
         (Deployment, DEPLOYMENT, "tool_name"),
         (Deployment, DEPLOYMENT, "improvement_type"),
+        (Deployment, DEPLOYMENT, "approved_by"),
+        (Deployment, DEPLOYMENT, "dismissed_by"),
         (RollbackCommand, COMMAND, "issued_by"),
         (RollbackCommand, COMMAND, "approved_by"),
         (RollbackCommand, COMMAND, "dismissed_by"),
