@@ -14,7 +14,8 @@ from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.deploying import Compared, deploy_each
-from db.versions.held import DeploymentKey, superseded_by, waiting
+from db.versions.held import superseded_by, waiting
+from db.versions.outcomes import DeploymentKey
 from db.versions.reading import current_versions
 from policy.breaking.finding import Finding, is_breaking, sentences
 from schemas.deployment import (

@@ -14,8 +14,8 @@ from agents.applier.waiting.free_tools import of_free_tools
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire
 from db.rollbacks.holds import due, expire, tools_due
-from db.versions.deploying import expire as expire_deployments
 from db.versions.held import due as due_deployments
+from db.versions.held import expire as expire_deployment
 from db.versions.held import tools_with_due
 from streams.driver.outbox import Outbox, Outgoing
 from streams.topics import Topics
@@ -61,7 +61,7 @@ class ExpireHolds:
                 [Outgoing.of(self._topics.deployment_outcomes, tool, each) for each in outcomes]
             )
             if outcomes:
-                await expire_deployments(conn, tool)
+                await expire_deployment(conn, tool)
         for outcome in outcomes:
             log_deployment(outcome)
         return len(outcomes)

@@ -1,14 +1,12 @@
 """Deployments: the versions that they make, and the outcome of each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Self
-from uuid import UUID
 
 import asyncpg
 
-from db.postgres.errors import postgres_errors
 from db.postgres.locks import lock_versions, tool_transaction
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
@@ -16,8 +14,6 @@ from db.rollbacks.trust import NewTrust, give_trust
 from db.stops.changing import StopEnd
 from db.stops.reading import stops_of_deployments
 from db.versions.held import (
-    DeploymentKey,
-    HoldEnd,
     HoldEnded,
     NewHold,
     WaitingDeployment,
@@ -28,9 +24,9 @@ from db.versions.held import (
     hold,
     waiting,
 )
+from db.versions.outcomes import DeploymentKey, store_outcomes, stored_outcomes
 from policy.deployments.stops import REFUSALS, Attempt, stop_of
 from schemas.deployment import (
-    SUPERSEDED,
     Deployment,
     DeploymentOutcome,
     RolledBack,
@@ -126,7 +122,7 @@ async def deploy_each(
 ) -> list[DeploymentOutcome]:
     """Make the code of each deployment the current version of its tool; return the outcomes.
 
-    No two deployments may be of the same tool. It is one transaction: all of them or obstacle.
+    No two deployments may be of the same tool. It is one transaction: all of them or none.
 
     If the code is current already, the outcome is ``unchanged``: the ``deployment_count`` of the
     version grows, and the breaking changes that its author accepted stay as they are. If a person
@@ -152,34 +148,13 @@ async def deploy_each(
     async with tool_transaction(conn, *tools):
         held = await waiting(conn, tools)
         await _expire(conn, requests, held)
-        known = await _stored_outcomes(conn, [each.key for each in requests])
+        known = await stored_outcomes(conn, [each.key for each in requests])
         pending = [each for each in requests if _is_pending(each, known.get(each.tool_name))]
         if pending:
             stopped = await _stops(conn, pending)
             outcomes = await _settle(conn, pending, held, {**obstacles, **stopped})
             known |= {outcome.tool_name: outcome for outcome in outcomes}
         return [known[tool] for tool in tools]
-
-
-async def expire(conn: Connection, tool_name: str) -> list[DeploymentOutcome]:
-    """Refuse the held deployments of the tool that nobody answered in time; return the outcomes.
-
-    The caller has locked the tool, and has published the outcomes, which ``due`` returns.
-    """
-    async with tool_transaction(conn, tool_name):
-        over = [each for each in (await waiting(conn, [tool_name])).values() if each.is_past_hold]
-        await _end(
-            conn, [(HoldEnded(each.key, "expired", each.expires_at), each.expired) for each in over]
-        )
-    return [each.expired for each in over]
-
-
-async def outcome_of(
-    conn: Connection, tool_name: str, deployment_id: UUID
-) -> DeploymentOutcome | None:
-    """Return the outcome of a deployment of the tool; None if it has none yet."""
-    with postgres_errors():
-        return (await _stored_outcomes(conn, [(tool_name, deployment_id)])).get(tool_name)
 
 
 def _is_pending(request: Compared, outcome: DeploymentOutcome | None) -> bool:
@@ -190,14 +165,15 @@ def _is_pending(request: Compared, outcome: DeploymentOutcome | None) -> bool:
 async def _expire(
     conn: Connection, requests: Sequence[Compared], held: Mapping[str, WaitingDeployment]
 ) -> None:
-    """Refuse the held deployments of the tools that nobody answered in time."""
-    over = [(each, held[each.tool_name]) for each in requests if each.tool_name in held]
-    ended = [
-        (_ended(request, waited, "expired", waited.expires_at), waited.expired)
-        for request, waited in over
-        if waited.is_past_hold
+    """Refuse those of the deployments that wait, and that nobody answered in time."""
+    over = [
+        waited
+        for each in requests
+        if (waited := held.get(each.tool_name)) is not None
+        and waited.is_past_hold
+        and waited.key == each.key
     ]
-    await _end(conn, ended)
+    await end_holds(conn, [each.expiry for each in over])
 
 
 async def _settle(
@@ -230,7 +206,9 @@ async def _settle(
             if obstacle.status == "held"
         ],
     )
-    await _store(conn, [of_tool[each.tool_name] for each in requests if each.answer is None])
+    await store_outcomes(
+        conn, [of_tool[each.tool_name] for each in requests if each.answer is None]
+    )
     return outcomes
 
 
@@ -244,39 +222,24 @@ async def _end_waits(
     ended = []
     for request in requests:
         waited, outcome = held.get(request.tool_name), outcomes[request.tool_name]
-        if waited is None or waited.is_past_hold:
+        if waited is None:
             continue
         if request.answer is not None:
-            status: HoldEnd = "dismissed" if request.answer.dismissed_by else "approved"
-            ended.append((_ended(request, waited, status, outcome.applied_at), outcome))
+            ended.append((_answered(request.answer, waited, outcome.applied_at), outcome))
         elif outcome.status in ("created", "held"):
-            refused = waited.refused(SUPERSEDED, outcome.applied_at)
-            ended.append((_ended(request, waited, "superseded", outcome.applied_at), refused))
-    await _end(conn, ended)
+            ended.append(waited.superseded_by(request.key, outcome.applied_at))
+    await end_holds(conn, ended)
 
 
-def _ended(
-    request: Compared, waited: WaitingDeployment, status: HoldEnd, at: datetime
-) -> HoldEnded:
-    answer = request.answer
+def _answered(answer: Deployment, waited: WaitingDeployment, at: datetime) -> HoldEnded:
     return HoldEnded(
         waited.key,
-        status,
+        "approved" if answer.approved_by is not None else "dismissed",
         at,
-        *(
-            (None, None, None)
-            if answer is None or status == "expired"
-            else (answer.approved_by, answer.dismissed_by, answer.dismissal)
-        ),
-        superseded_by=None if request.key == waited.key else request.deployment.deployment_id,
+        answer.approved_by,
+        answer.dismissed_by,
+        answer.dismissal,
     )
-
-
-async def _end(conn: Connection, ended: Sequence[tuple[HoldEnded, DeploymentOutcome]]) -> None:
-    """Store the ends of waits, and the outcomes that take the place of `held`."""
-    await end_holds(conn, [each for each, _ in ended])
-    if rows := _outcome_rows(outcome for _, outcome in ended):
-        await conn.executemany(_SQL["replace_outcome"], rows)
 
 
 async def _stops(conn: Connection, requests: Sequence[Compared]) -> dict[str, Obstacle]:
@@ -441,23 +404,3 @@ def _outcome(request: Compared, tool: _Tool, created: _Version | None) -> Deploy
         breaking_changes=version.breaking_changes,
         applied_at=tool.now,
     )
-
-
-async def _stored_outcomes(
-    conn: Connection, requests: Sequence[tuple[str, UUID]]
-) -> dict[str, DeploymentOutcome]:
-    """Return the outcomes of these deployments, by tool; each is of another tool."""
-    rows = await conn.fetch(_SQL["stored_outcomes"], *zip(*requests, strict=True))
-    return {row["tool_name"]: DeploymentOutcome.model_validate_json(row["outcome"]) for row in rows}
-
-
-async def _store(conn: Connection, outcomes: Sequence[DeploymentOutcome]) -> None:
-    await conn.executemany(_SQL["store_outcome"], _outcome_rows(outcomes))
-
-
-def _outcome_rows(outcomes: Iterable[DeploymentOutcome]) -> list[tuple[Any, ...]]:
-    """Return the parameters of the blocks `store_outcome` and `replace_outcome`."""
-    return [
-        (outcome.deployment_id, outcome.tool_name, outcome.model_dump_json(), outcome.applied_at)
-        for outcome in outcomes
-    ]

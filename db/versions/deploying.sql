@@ -45,20 +45,5 @@ set deployment_count = deployment_count + 1,
 from unnest($1::int[], $2::text[], $3::text[]) as again (version_id, author, authorship)
 where tool_versions.version_id = again.version_id
 
--- name: stored_outcomes
-select tool_name, outcome::text
-from unnest($1::text[], $2::uuid[]) as request (tool_name, deployment_id)
-join deployments using (tool_name, deployment_id)
-
--- name: store_outcome
-insert into deployments (deployment_id, tool_name, outcome, applied_at)
-values ($1, $2, $3::text::jsonb, $4)
-
--- Only a held deployment gets another outcome.
--- name: replace_outcome
-update deployments
-set outcome = $3::text::jsonb, applied_at = $4
-where deployment_id = $1 and tool_name = $2 and outcome ->> 'status' = 'held'
-
 -- name: clock
 select clock_timestamp()

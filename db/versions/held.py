@@ -12,10 +12,13 @@ from uuid import UUID
 import asyncpg
 
 from db.postgres.errors import postgres_errors
+from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection, to_jsonb
 from db.postgres.sql import blocks
+from db.versions.outcomes import DeploymentKey, replace_outcomes
 from schemas.deployment import (
     EXPIRED,
+    SUPERSEDED,
     AcceptedBreak,
     Author,
     AuthoredDeployment,
@@ -31,19 +34,6 @@ from schemas.message import Message
 _SQL: Final = blocks("versions/held.sql")
 
 HoldStatus = Literal["held", "approved", "dismissed", "expired", "superseded"]
-HoldEnd = Literal["approved", "dismissed", "expired", "superseded"]
-
-
-class DeploymentKey(NamedTuple):
-    """The identity of a deployment: an id counts within its tool."""
-
-    tool_name: str
-    deployment_id: UUID
-
-    @property
-    def held_id(self) -> UUID:
-        """The id by which a person answers it."""
-        return self.deployment_id
 
 
 class HeldDeployment(Message):
@@ -88,8 +78,7 @@ class WaitingDeployment(NamedTuple):
         """The identity of the deployment."""
         return DeploymentKey(self.deployment.tool_name, self.deployment.deployment_id)
 
-    def refused(self, refusal: str, at: datetime) -> DeploymentOutcome:
-        """Return the outcome that refuses it."""
+    def _refused(self, refusal: str, at: datetime) -> DeploymentOutcome:
         return DeploymentOutcome(
             deployment_id=self.deployment.deployment_id,
             tool_name=self.deployment.tool_name,
@@ -100,16 +89,30 @@ class WaitingDeployment(NamedTuple):
         )
 
     @property
-    def expired(self) -> DeploymentOutcome:
-        """The outcome of a deployment that nobody answered in time."""
-        return self.refused(EXPIRED, self.expires_at)
+    def expiry(self) -> "tuple[HoldEnded, DeploymentOutcome]":
+        """The end of its wait if nobody answers in time."""
+        ended = HoldEnded(self.key, "expired", self.expires_at)
+        return ended, self._refused(EXPIRED, self.expires_at)
+
+    def superseded_by(
+        self, newer: DeploymentKey, at: datetime
+    ) -> "tuple[HoldEnded, DeploymentOutcome]":
+        """Return the end of its wait if a newer deployment comes.
+
+        One whose time was over before has expired, but it is told with the newer one.
+        """
+        ended, outcome = self.expiry
+        if not self.is_past_hold:
+            ended = HoldEnded(self.key, "superseded", at)
+            outcome = self._refused(SUPERSEDED, at)
+        return ended._replace(superseded_by=newer.deployment_id), outcome
 
 
 class HoldEnded(NamedTuple):
     """The end of a wait."""
 
     key: DeploymentKey
-    status: HoldEnd
+    status: HoldStatus
     at: datetime
     approved_by: str | None = None
     dismissed_by: str | None = None
@@ -139,16 +142,28 @@ async def hold(conn: Connection, held: Sequence[NewHold]) -> None:
         await conn.executemany(_SQL["hold"], [_row(each) for each in held])
 
 
-async def end_holds(conn: Connection, ended: Sequence[HoldEnded]) -> None:
+async def end_holds(conn: Connection, ended: Sequence[tuple[HoldEnded, DeploymentOutcome]]) -> None:
     """Store that these deployments do not wait any more, in the caller's transaction.
 
-    Raises Retryable if one of them does not wait: the lock of its tool was lost.
+    With each comes the outcome that takes the place of `held`. Raises Retryable if one of them does
+    not wait: the lock of its tool was lost.
     """
     if not ended:
         return
-    rows = await conn.fetchmany(_SQL["end"], [(*key, *rest) for key, *rest in ended])
+    rows = await conn.fetchmany(_SQL["end"], [(*key, *rest) for (key, *rest), _ in ended])
     if len(rows) < len(ended):
         raise Retryable("Postgres", "a held deployment was answered by somebody else")
+    await replace_outcomes(conn, [outcome for _, outcome in ended])
+
+
+async def expire(conn: Connection, tool_name: str) -> None:
+    """Refuse the held deployment of the tool that nobody answered in time.
+
+    The caller has locked the tool, and has published the outcome, which ``due`` returns.
+    """
+    async with tool_transaction(conn, tool_name):
+        held = await waiting(conn, [tool_name])
+        await end_holds(conn, [each.expiry for each in held.values() if each.is_past_hold])
 
 
 async def tools_with_due(conn: Connection) -> list[str]:
@@ -163,7 +178,7 @@ async def due(conn: Connection, tool_name: str) -> list[DeploymentOutcome]:
     They are the same each time, until they are stored.
     """
     held = await waiting(conn, [tool_name])
-    return [each.expired for each in held.values() if each.is_past_hold]
+    return [each.expiry[1] for each in held.values() if each.is_past_hold]
 
 
 async def superseded_by(

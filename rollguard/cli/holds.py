@@ -32,7 +32,7 @@ def holds(tool: OfTool = None, as_json: Json = False) -> None:
 
 def approve(held_id: HeldId, tool: OfTool = None, by: By = None, as_json: Json = False) -> None:
     """Carry out a held rollback or deployment, and wait for the outcome."""
-    from db.versions.held import DeploymentKey
+    from db.versions.outcomes import DeploymentKey
     from rollguard.cli.show.holds import show_approval, show_deployment_approval
     from rollguard.operations import held_deployments, holds
 
@@ -57,7 +57,7 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Reject a held rollback, or refuse a held deployment, and wait for the outcome."""
-    from db.versions.held import DeploymentKey
+    from db.versions.outcomes import DeploymentKey
     from rollguard.cli.show.holds import show_deployment_dismissal, show_dismissal
     from rollguard.operations import held_deployments, holds
 

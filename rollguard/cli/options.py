@@ -9,7 +9,7 @@ from rollguard.cli.process.waiting import run
 from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
-    from db.versions.held import DeploymentKey
+    from db.versions.outcomes import DeploymentKey
     from rollguard.operations.versions import VersionName
     from schemas.rollback import CommandKey
     from schemas.settings import Settings

@@ -21,8 +21,8 @@ import structlog
 from db.postgres.blockers import naming_blockers
 from db.postgres.locks import LOCK_TIMEOUT_MS
 from db.postgres.pool import Connection
-from db.versions.deploying import outcome_of
 from db.versions.metrics import Metrics, recount
+from db.versions.outcomes import outcome_of
 from db.versions.reading import (
     VersionRecord,
     current_version,

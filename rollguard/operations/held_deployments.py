@@ -6,15 +6,14 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from db.rollbacks.records import commands_between
-from db.versions.deploying import outcome_of
 from db.versions.held import (
-    DeploymentKey,
     HeldDeployment,
     deployment_held,
     held_between,
     held_deployments,
     holds_of_tool,
 )
+from db.versions.outcomes import DeploymentKey, outcome_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from rollguard.operations.rollbacks import MAX_CANDIDATES, ids_between, require_one

@@ -9,7 +9,7 @@ import pytest
 from db.postgres import migrate
 from db.postgres.pool import Connection, connect
 from db.rollbacks.records import rollback_of
-from db.versions.deploying import outcome_of
+from db.versions.outcomes import outcome_of
 from schemas.rollback import CommandKey
 from tests.support.stored import (
     NOW,
