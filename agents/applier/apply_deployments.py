@@ -1,29 +1,22 @@
 """Deployments: the applier compares their code, makes versions of it, and publishes outcomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.comparisons import CodePair, Comparisons
-from agents.applier.gated_deployments import AskedDeployment, asked_deployment, obstacles_of
+from agents.applier.decide_deployments import DecideDeployments
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
-from db.postgres.pool import Connection, Pool, acquire
-from db.versions.deploying import Compared, deploy_each
-from db.versions.held import superseded_by, waiting
-from db.versions.outcomes import DeploymentKey
-from db.versions.reading import current_versions
-from policy.breaking.finding import Finding, is_breaking, sentences
+from db.postgres.pool import Pool
 from schemas.deployment import (
     EXPIRED,
     Deployment,
     DeploymentId,
     DeploymentOutcome,
-    ToolVersion,
 )
 from schemas.errors import Rejected
 from schemas.fields import micros_of, storable, time_of
@@ -66,49 +59,19 @@ class Deployments:
 
     async def apply(self, group: Sequence[Request[Deployment]]) -> None:
         """Compare the code, make the versions, and publish them and the outcomes."""
-        comparisons = Comparisons(self._comparer)
         requests = [each.message for each in group]
-        await self._compare(requests, comparisons)
-        tools = [request.tool_name for request in requests]
-
-        async def deploy(conn: Connection) -> list[DeploymentOutcome]:
-            # This runs under the locks of the tools, so that the code is compared with the version
-            # that is replaced. A tool that was changed since `_compare` is compared again later.
-            current = await current_versions(conn, tools)
-            comparisons.require(_pairs_of(requests, current))
-            held = await waiting(conn, tools)
-            asked = [asked_deployment(each, held.get(each.tool_name)) for each in requests]
-            findings = {
-                each.tool_name: comparisons.findings(_pair_of(each, current.get(each.tool_name)))
-                for each in requests
-            }
-            obstacles = await obstacles_of(conn, asked, current, findings, self._settings)
-            compared = [
-                _compared(each, current.get(each.tool_name), findings[each.tool_name])
-                for each in asked
-            ]
-            return await deploy_each(conn, compared, obstacles)
-
-        others: list[DeploymentOutcome] = []
-
-        async def superseded(conn: Connection) -> list[DeploymentOutcome]:
-            newer = [DeploymentKey(each.tool_name, each.deployment_id) for each in requests]
-            others.extend(await superseded_by(conn, newer))
-            return others
-
+        decide = DecideDeployments(self._comparer, requests, self._settings)
+        await decide.compare(self._pool)
         outcomes = await self._publish.make(
-            tools, deploy, self._topics.deployment_outcomes, superseded
+            [request.tool_name for request in requests],
+            decide.deploy,
+            self._topics.deployment_outcomes,
+            decide.others,
         )
-        for each in others:
-            log_deployment(each)
+        for outcome in decide.superseded:
+            log_deployment(outcome)
         for request, outcome in zip(requests, outcomes, strict=True):
             log_deployment(outcome, request)
-
-    async def _compare(self, requests: Sequence[Deployment], comparisons: Comparisons) -> None:
-        """Compare with the current versions, before the locks. Raises NotCompared."""
-        async with acquire(self._pool) as conn:
-            current = await current_versions(conn, [each.tool_name for each in requests])
-        await comparisons.compare(_pairs_of(requests, current))
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the outcome `refused` if the id of the deployment can be read.
@@ -146,32 +109,6 @@ def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | N
         refusal=storable(str(error)),
         applied_at=time_of(min(max(0, record.timestamp), _LAST_MS) * 1000),
     )
-
-
-def _compared(
-    asked: AskedDeployment, current: ToolVersion | None, findings: Sequence[Finding]
-) -> Compared:
-    against = None if current is None else current.version_id
-    return Compared(
-        asked.deployment, sentences(findings), is_breaking(findings), against, asked.answer
-    )
-
-
-def _pairs_of(
-    requests: Sequence[Deployment], current: Mapping[str, ToolVersion]
-) -> dict[str, CodePair]:
-    """Return the code to compare, by tool."""
-    pairs = {each.tool_name: _pair_of(each, current.get(each.tool_name)) for each in requests}
-    return {tool: pair for tool, pair in pairs.items() if pair is not None}
-
-
-def _pair_of(request: Deployment, current: ToolVersion | None) -> CodePair | None:
-    """Return the code to compare; None if it is the current code, which breaks nothing."""
-    if current is None:
-        return CodePair((request.tool_name, None), None, request.code)
-    if current.code == request.code:
-        return None
-    return CodePair((request.tool_name, current.version_id), current.code, request.code)
 
 
 def log_deployment(outcome: DeploymentOutcome, request: Deployment | None = None) -> None:

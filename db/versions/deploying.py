@@ -22,7 +22,6 @@ from db.versions.held import (
     checks_of,
     end_holds,
     hold,
-    waiting,
 )
 from db.versions.outcomes import DeploymentKey, store_outcomes, stored_outcomes
 from policy.deployments.stops import REFUSALS, Attempt, stop_of
@@ -51,6 +50,7 @@ class Obstacle(NamedTuple):
     """For how many seconds a deployment that is held waits for an answer."""
 
 
+_NONE_HELD: Final[Mapping[str, WaitingDeployment]] = MappingProxyType({})
 _NO_OBSTACLES: Final[Mapping[str, Obstacle]] = MappingProxyType({})
 
 
@@ -119,6 +119,7 @@ async def deploy_each(
     conn: Connection,
     requests: Sequence[Compared],
     obstacles: Mapping[str, Obstacle] = _NO_OBSTACLES,
+    held: Mapping[str, WaitingDeployment] = _NONE_HELD,
 ) -> list[DeploymentOutcome]:
     """Make the code of each deployment the current version of its tool; return the outcomes.
 
@@ -133,8 +134,8 @@ async def deploy_each(
     that begins or ends at the same time does so either before or after. ``obstacles`` has the tools
     whose deployment makes no version for another reason. A ``deployment_id`` of the tool that has
     an outcome already changes nothing and gets that outcome. The exceptions are held deployments
-    with an answer, and those whose time is over, which are refused. A deployment that makes a
-    version or is held takes the place of the one of the tool that waits.
+    with an answer, and those whose time is over, which are refused. ``held`` are the deployments of
+    the tools that wait; one that makes a version or is held takes the place of that of its tool.
 
     The transaction locks the tools. A caller that has compared the code with the current version
     should have taken ``db.postgres.locks.tool_lock`` before, so that the version is still current.
@@ -146,7 +147,6 @@ async def deploy_each(
     tools = [request.tool_name for request in requests]
     assert len(set(tools)) == len(tools), "deployments of one tool need an order"
     async with tool_transaction(conn, *tools):
-        held = await waiting(conn, tools)
         await _expire(conn, requests, held)
         known = await stored_outcomes(conn, [each.key for each in requests])
         pending = [each for each in requests if _is_pending(each, known.get(each.tool_name))]

@@ -4,7 +4,7 @@ An expired deployment is refused at ``expires_at``, whenever that is stored: so 
 always the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
@@ -129,11 +129,26 @@ class NewHold(NamedTuple):
     expires_s: int
 
 
-async def waiting(conn: Connection, tool_names: Sequence[str]) -> dict[str, WaitingDeployment]:
-    """Return the deployments of these tools that wait, by tool: each tool has at most one."""
+class Holds(NamedTuple):
+    """What is held of some tools, as one look at them shows it."""
+
+    waiting: Mapping[str, WaitingDeployment]
+    """The deployments that wait, by tool: each tool has at most one."""
+    have_superseded: bool
+    """Whether one of the deployments that are asked about has superseded another one."""
+
+
+async def holds_about(
+    conn: Connection, tool_names: Sequence[str], deployment_ids: Sequence[UUID] = ()
+) -> Holds:
+    """Return what waits of these tools, and whether these deployments were here before.
+
+    To be called under the locks of the tools, so that the answer still holds when they are changed.
+    """
     with postgres_errors():
-        rows = await conn.fetch(_SQL["waiting"], tool_names)
-    return {row["tool_name"]: _waiting(row) for row in rows}
+        rows = await conn.fetch(_SQL["about"], tool_names, deployment_ids)
+    waits = {row["tool_name"]: _waiting(row) for row in rows if row["status"] == "held"}
+    return Holds(waits, len(rows) > len(waits))
 
 
 async def hold(conn: Connection, held: Sequence[NewHold]) -> None:
@@ -162,8 +177,9 @@ async def expire(conn: Connection, tool_name: str) -> None:
     The caller has locked the tool, and has published the outcome, which ``due`` returns.
     """
     async with tool_transaction(conn, tool_name):
-        held = await waiting(conn, [tool_name])
-        await end_holds(conn, [each.expiry for each in held.values() if each.is_past_hold])
+        held = await holds_about(conn, [tool_name])
+        over = [each.expiry for each in held.waiting.values() if each.is_past_hold]
+        await end_holds(conn, over)
 
 
 async def tools_with_due(conn: Connection) -> list[str]:
@@ -177,8 +193,8 @@ async def due(conn: Connection, tool_name: str) -> list[DeploymentOutcome]:
 
     They are the same each time, until they are stored.
     """
-    held = await waiting(conn, [tool_name])
-    return [each.expiry[1] for each in held.values() if each.is_past_hold]
+    held = await holds_about(conn, [tool_name])
+    return [each.expiry[1] for each in held.waiting.values() if each.is_past_hold]
 
 
 async def superseded_by(

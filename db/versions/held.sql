@@ -1,8 +1,10 @@
+-- Those of the tools that wait, and those that a deployment with one of the ids has superseded.
 -- Postgres' clock alone decides whether the time of a held deployment is over.
--- name: waiting
+-- name: about
 select *, expires_at <= clock_timestamp() as is_past_hold
 from held_deployments
-where tool_name = any($1::text[]) and status = 'held'
+where tool_name = any($1::text[])
+    and (status = 'held' or superseded_by = any($2::uuid[]))
 
 -- name: hold
 insert into held_deployments (
