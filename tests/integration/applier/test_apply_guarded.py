@@ -314,6 +314,18 @@ class TestLaterVerdicts:
         found = await self.condemned(guarded, conn, None, 2)
         assert found.decided_by[:2] == [bad[4].verdict_id, bad[3].verdict_id]
 
+    async def test_the_appliers_role_may_read_them(
+        self, database_dsn: str, conn: Connection
+    ) -> None:
+        bad = await self.judged(conn)
+        pool = await open_pool((await create_login_roles(database_dsn))["applier"])
+        try:
+            found = await self.condemned(Guarded(pool), conn, bad[4], 3)
+        finally:
+            await pool.close()
+        assert found.decided_by[:3] == [each.verdict_id for each in (bad[4], bad[3], bad[2])]
+        assert found.errors
+
     async def test_a_refusal_of_the_same_code_says_why_too(
         self, guarded: Guarded, conn: Connection
     ) -> None:
