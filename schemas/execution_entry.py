@@ -127,18 +127,14 @@ def _micros_of(text: str) -> int | None:
     begin = _second(text[:19])
     if begin is None:
         return None
-    rest = text[19:]
-    digits = rest[1:-1] if rest[-1:] == "Z" else rest[1:-6] if rest[-6:] == "+00:00" else None
-    if digits is None:
+    fraction = text[19:-1] if text[-1] == "Z" else text[19:-6] if text[-6:] == "+00:00" else None
+    if not fraction:
+        return None if fraction is None else begin
+    if not fraction[1:].isdigit() or not fraction.isascii() or fraction[0] != ".":
         return None
-    if not digits:
-        return begin if rest in ("Z", "+00:00") else None
-    if rest[0] != "." or not digits.isdigit() or not digits.isascii():
-        return None
-    size = len(digits)
-    if size == 6:
-        return begin + int(digits)
-    return begin + int(digits.ljust(6, "0")) if size < 6 else None
+    if len(fraction) == 7:
+        return begin + int(fraction[1:])
+    return begin + int(fraction[1:].ljust(6, "0")) if len(fraction) < 7 else None
 
 
 @lru_cache(maxsize=4_096)

@@ -7,6 +7,7 @@ the command of it.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from policy.decision.command import decide
@@ -79,9 +80,14 @@ def fold_all(
     commands: list[DecidedCommand] = []
     done = 0
     while done < len(log):
-        first, done = done, _end_of_part(row, log, done)
-        part = log[first:done]
-        if row is None or len(part) < _AT_ONCE or not _count_at_once(row, part, policy, timeline):
+        executions = _successes_from(row, log, done)
+        part = log[done : done + max(len(executions), 1)]
+        done += len(part)
+        if (
+            row is None
+            or len(executions) < _AT_ONCE
+            or not _count_at_once(row, executions, part, policy, timeline)
+        ):
             row, found = _fold_each(row, part, policy, timeline)
             commands += found
     return row, commands
@@ -101,31 +107,37 @@ def _fold_each(
     return row, commands
 
 
-def _end_of_part(row: Row | None, log: Sequence[LogRecord], first: int) -> int:
-    """Return the index after the successes of the current activation that begin at ``first``.
-
-    If there are none, return the index after one record.
-    """
+def _successes_from(row: Row | None, log: Sequence[LogRecord], first: int) -> list[ExecutionEntry]:
+    """Return the successes of the current activation that follow each other from ``first`` on."""
+    found: list[ExecutionEntry] = []
     if row is None or log[first].offset <= row.read_to:
-        return first + 1
-    for index in range(first, len(log)):
-        entry = log[index].entry
+        return found
+    for record in islice(log, first, None):
+        entry = record.entry
         if not (
             isinstance(entry, ExecutionEntry)
             and entry.success
             and belongs_to_activation(row, entry)
         ):
-            return max(index, first + 1)
-    return len(log)
+            break
+        found.append(entry)
+    return found
 
 
 def _count_at_once(
-    row: Row, log: Sequence[LogRecord], policy: Policy, timeline: OutageTimeline
+    row: Row,
+    executions: Sequence[ExecutionEntry],
+    log: Sequence[LogRecord],
+    policy: Policy,
+    timeline: OutageTimeline,
 ) -> bool:
-    """Count these successes at once, if no command can follow; return whether they were counted."""
-    executions = [each.entry for each in log if isinstance(each.entry, ExecutionEntry)]  # all are
+    """Count these successes at once, if no command can follow; return whether they were counted.
+
+    ``log`` are their records.
+    """
     last = log[-1]
-    if not policy.count_successes(row, executions, log[0].offset, last.offset, timeline):
+    times_us = [each.executed_us for each in executions]
+    if not policy.count_successes(row, executions, times_us, log[0].offset, last.offset, timeline):
         return False
     row.read_ms = last.timestamp_ms
     return True

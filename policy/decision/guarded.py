@@ -16,7 +16,13 @@ from policy.state.counts import Counts
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline, is_lasting
 from policy.state.quality.later_verdicts import LaterVerdicts
-from policy.state.quality.quality import NOTHING_ADDED, Quality, QualityAddition, numbers_of
+from policy.state.quality.quality import (
+    NOTHING_ADDED,
+    Quality,
+    QualityAddition,
+    costs_of,
+    durations_of,
+)
 from policy.state.row import Row
 from policy.state.tool_evidence import ToolEvidence
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
@@ -134,13 +140,16 @@ class GuardedPolicy(Policy):
         self,
         row: Row,
         executions: Sequence[ExecutionEntry],
+        times_us: list[int],
         first_offset: int,
         last_offset: int,
         timeline: OutageTimeline,
     ) -> bool:
         """Count successes at once, unless their durations or costs may condemn the version."""
-        addition = self._addition(row, executions)
-        if addition is None or not count_successes(row, executions, last_offset, self.rules):
+        addition = self._addition(row, executions, times_us)
+        if addition is None or not count_successes(
+            row, executions, times_us, last_offset, self.rules
+        ):
             return False
         if row.quality is not None:
             row.quality.add(addition)
@@ -152,15 +161,17 @@ class GuardedPolicy(Policy):
             evidence.add_success(number)
         return True
 
-    def _addition(self, row: Row, executions: Sequence[ExecutionEntry]) -> QualityAddition | None:
+    def _addition(
+        self, row: Row, executions: Sequence[ExecutionEntry], times_us: list[int]
+    ) -> QualityAddition | None:
         """Return what these successes add to the quality; None if they must be counted singly."""
-        numbers, quality = numbers_of(executions), row.quality
-        if not any(numbers):
+        durations, costs, quality = durations_of(executions), costs_of(executions), row.quality
+        if not durations and not costs:
             return NOTHING_ADDED
         if quality is None or row.now_us is None:
             return None
-        newest_us = max(row.now_us, max([each.executed_us for each in executions]))  # noqa: PLW3301 - unpacking takes longer
-        addition = quality.addition(numbers, row.newest_s, newest_us // SECOND_US, self.rules)
+        now_s = max(row.now_us, max(times_us)) // SECOND_US  # noqa: PLW3301 - unpacking takes longer
+        addition = quality.addition(durations, costs, row.newest_s, now_s, self.rules)
         if addition is None or may_condemn(quality, addition, self._quality_numbers):
             return None
         return addition

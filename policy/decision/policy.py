@@ -68,13 +68,15 @@ class Policy(ABC):
         self,
         row: Row,
         executions: Sequence[ExecutionEntry],
+        times_us: list[int],
         first_offset: int,
         last_offset: int,
         timeline: OutageTimeline,
     ) -> bool:
         """Count successes of the current activation at once, if that is the same as one by one.
 
-        Return whether they were counted. No outage begins, ends or lasts among them.
+        ``times_us`` are their times. Return whether they were counted. No outage begins, ends or
+        lasts among them.
         """
 
     @abstractmethod

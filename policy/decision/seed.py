@@ -57,14 +57,14 @@ class SeedPolicy(Policy):
         self,
         row: Row,
         executions: Sequence[ExecutionEntry],
+        times_us: list[int],
         first_offset: int,
         last_offset: int,
         timeline: OutageTimeline,
     ) -> bool:
         """Count successes at once, if no rule can hold meanwhile."""
-        now_us = max(execution.executed_us for execution in executions)
-        return no_rule_can_hold(row, now_us, self.rules) and count_successes(
-            row, executions, last_offset, self.rules
+        return no_rule_can_hold(row, max(times_us), self.rules) and count_successes(
+            row, executions, times_us, last_offset, self.rules
         )
 
     def verdict_after_newest(self, row: Row, grounds: Grounds) -> Verdict | None:

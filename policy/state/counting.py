@@ -136,18 +136,21 @@ def count(row: Row, execution: ExecutionEntry, offset: int, rules: Rules) -> boo
 
 
 def count_successes(
-    row: Row, executions: Sequence[ExecutionEntry], offset: int, rules: Rules
+    row: Row,
+    executions: Sequence[ExecutionEntry],
+    times_us: list[int],
+    offset: int,
+    rules: Rules,
 ) -> bool:
     """Do the same as ``count`` for each of these successes, and return True.
 
-    All belong to the current activation; ``offset`` is that of the last one. If one of them may be
-    a repeat, nothing is changed and False is returned.
+    All belong to the current activation; ``times_us`` are their times, and ``offset`` is that of
+    the last one. If one of them may be a repeat, nothing is changed and False is returned.
     """
     ids = [execution.execution_id.int.to_bytes(16, "big") for execution in executions]
     ring = row.ring
     if len({*ring.ids, *ids}) < len(ring.ids) + len(ids):
         return False
-    times_us = [execution.executed_us for execution in executions]
     ascending = sorted(times_us)
     if ascending != times_us:
         # The sort is stable: of two with the same time, the one that arrived first stays first.

@@ -13,6 +13,7 @@ Without a baseline they say nothing. The numbers that were chosen, and what they
 """
 
 from functools import lru_cache
+from math import inf
 from typing import Final, NamedTuple, Self
 
 from policy.state.quality.measured import Addition, Measured
@@ -71,10 +72,7 @@ class QualityTest(NamedTuple):
         """Whether the odds against the version reach the limit."""
         if self.baseline is None:
             return False
-        tables = self._tables(self.baseline)
-        return is_worse(self.seen, tables[0].expected) and all_reach(
-            self.seen, tables, 1 / self.alpha
-        )
+        return _all_levels_condemn(self.seen, self._tables(self.baseline), self.alpha)
 
     @property
     def share_of_limit(self) -> float:
@@ -132,45 +130,60 @@ def quality_tests(quality: Quality | None, numbers: QualityNumbers) -> list[Qual
 
 def may_condemn(quality: Quality, added: QualityAddition, numbers: QualityNumbers) -> bool:
     """Return whether a version could be condemned while these successes are counted."""
-    for measured, more in zip((quality.durations, quality.costs), added, strict=True):
-        if more is None or not more.above or measured is None or measured.baseline is None:
-            continue
-        if _tail_test("slower", measured, measured.baseline, numbers, more).condemns:
-            return True
-    return False
-
-
-def _tail_test(
-    reason: QualityReason,
-    measured: Measured,
-    tail: Tail,
-    numbers: QualityNumbers,
-    more: Addition | None = None,
-) -> QualityTest:
-    """Return the test of durations or costs.
-
-    With ``more``, it speaks at least as strongly against the version as at any moment while these
-    are counted: all that lies above the threshold is there, and nothing that lies below it.
-    """
-    return QualityTest(
-        reason,
-        _kinds_of(measured, more),
-        Share(tail.counted, tail.above),
-        numbers.slower_tolerance,
-        numbers.slower_alpha,
-        tail.limit,
+    return _tail_may_condemn(quality.durations, added.durations, numbers) or _tail_may_condemn(
+        quality.costs, added.costs, numbers
     )
 
 
-def _kinds_of(measured: Measured, more: Addition | None) -> KindCounts:
-    """Return the counts of numbers below and above the threshold, and what is above in ``more``."""
+def _tail_may_condemn(
+    measured: Measured | None, more: Addition | None, numbers: QualityNumbers
+) -> bool:
+    if more is None or not more.above or measured is None or measured.baseline is None:
+        return False
+    tail, tolerance = measured.baseline, numbers.slower_tolerance
+    # All of them that lie above the threshold, and none that lies below it: this speaks at least as
+    # strongly against the version as any moment while these are counted.
+    repeats = measured.repeats + more.repeats
+    first = measured.above + more.above - repeats
+    after = measured.after_one_above + more.repeats
+    below = measured.counted - measured.after_one_above + more.above - more.repeats
+    # What is expected is more than the baseline's share, so most often this is enough.
+    share = tolerance * tail.above / tail.counted
+    if first <= share * below and repeats <= TAIL_REPEAT_RATE * after:
+        return False
+    seen = KindCounts(below - first, after - repeats, first, repeats)
+    return _all_levels_condemn(
+        seen, _tables_of(_share_of(tail), tolerance, False), numbers.slower_alpha
+    )
+
+
+def _tail_test(
+    reason: QualityReason, measured: Measured, tail: Tail, numbers: QualityNumbers
+) -> QualityTest:
+    """Return the test of durations or costs."""
+    return QualityTest(
+        reason,
+        _kinds_of(measured),
+        _share_of(tail),
+        numbers.slower_tolerance,
+        numbers.slower_alpha,
+        tail.limit if tail.limit < inf else None,
+    )
+
+
+def _share_of(tail: Tail) -> Share:
+    return Share(tail.counted, tail.above)
+
+
+def _kinds_of(measured: Measured) -> KindCounts:
+    """Return the counts of numbers below and above the threshold."""
     after, repeats = measured.after_one_above, measured.repeats
     recovered, first = after - repeats, measured.above - repeats
-    below = measured.counted - measured.above - recovered
-    if more is not None:
-        first += more.above - more.repeats
-        repeats += more.repeats
-    return KindCounts(below, recovered, first, repeats)
+    return KindCounts(measured.counted - measured.above - recovered, recovered, first, repeats)
+
+
+def _all_levels_condemn(seen: KindCounts, tables: tuple[LevelTable, ...], alpha: float) -> bool:
+    return is_worse(seen, tables[0].expected) and all_reach(seen, tables, 1 / alpha)
 
 
 @lru_cache(maxsize=4096)

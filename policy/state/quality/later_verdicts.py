@@ -10,8 +10,9 @@ from schemas.rules import Rules
 
 REMEMBERED: Final = 8
 """The ids of so many verdicts are remembered, so that a repeated verdict does not count again."""
-_BYTES: Final = 4
-"""Of each id a checksum of so many bytes."""
+_BYTES: Final = 2
+"""Of each id a checksum of so many bytes. So one verdict of 8,000 is taken for a repeated one, and
+does not count: it would take a thousand times as many to change a decision."""
 
 
 class LaterVerdicts(msgspec.Struct, array_like=True, gc=False):
@@ -27,7 +28,7 @@ class LaterVerdicts(msgspec.Struct, array_like=True, gc=False):
 
     def count(self, verdict_id: UUID, bad: bool) -> bool:
         """Count a verdict unless it is one of the newest; return whether it counted."""
-        checksum = crc32(verdict_id.bytes).to_bytes(_BYTES, "big")
+        checksum = crc32(verdict_id.bytes).to_bytes(4, "big")[-_BYTES:]
         newest = self.newest
         if any(newest[at : at + _BYTES] == checksum for at in range(0, len(newest), _BYTES)):
             return False

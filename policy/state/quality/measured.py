@@ -10,14 +10,13 @@ slow:
   replaced (a *block* of numbers), and the next version is compared with it for about as long.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import msgspec
 
-from policy.state.quality.tail import EDGES, Histogram, Tail, bin_of
+from policy.state.quality.tail import Histogram, Tail
 from schemas.rules import Rules
 
 LEAST_OF_BLOCK: Final = 100
@@ -26,11 +25,12 @@ LEAST_OF_BASELINE: Final = 30
 """With fewer numbers there is no 95 % quantile to compare with."""
 
 
-class Addition(NamedTuple):
-    """What numbers add that are counted at once."""
+class Addition(msgspec.Struct, gc=False):
+    """What numbers add that are counted at once. A struct, because a NamedTuple takes longer."""
 
     left_out: int
-    bins: list[int]
+    numbers: Sequence[float]
+    """Those that are not left out."""
     counted: int
     above: int
     repeats: int
@@ -65,15 +65,14 @@ class Measured(msgspec.Struct, array_like=True, gc=False):
         if self.left_out < rules.warm_up_executions:
             self.left_out += 1
             return False
-        found = bin_of(number)
         if self._may_end(now_s, 0, rules):
             self.block_before, self.block, self.block_s = self.block.tail(), Histogram(), 0
         self.block_s = self.block_s or now_s
-        self.block.add((found,))
+        self.block.add((number,))
         baseline = self.baseline
         if baseline is None or self._is_over(now_s, rules):
             return False
-        follows_one_above, self.was_above = self.was_above, found > baseline.threshold
+        follows_one_above, self.was_above = self.was_above, number >= baseline.limit
         self.counted += 1
         self.above += self.was_above
         self.repeats += self.was_above and follows_one_above
@@ -86,23 +85,25 @@ class Measured(msgspec.Struct, array_like=True, gc=False):
 
         'Now' is ``before_s`` before they are counted, and ``now_s`` after the last of them.
         """
-        left_out = min(max(rules.warm_up_executions - self.left_out, 0), len(numbers))
-        bins = [bisect_right(EDGES, number) for number in numbers[left_out:]]
-        if not bins:
-            return Addition(left_out, bins, 0, 0, 0, self.was_above)
-        if not self.block_s or self._may_end(now_s, len(bins), rules):
+        left_out = 0
+        if self.left_out < rules.warm_up_executions:
+            left_out = min(rules.warm_up_executions - self.left_out, len(numbers))
+            numbers = numbers[left_out:]
+            if not numbers:
+                return Addition(left_out, numbers, 0, 0, 0, self.was_above)
+        if not self.block_s or self._may_end(now_s, len(numbers), rules):
             return None
         baseline = self.baseline
-        if baseline is None or self._is_over(before_s, rules):
-            return Addition(left_out, bins, 0, 0, 0, self.was_above)
-        if self._is_over(now_s, rules):
+        if baseline is not None and not self._is_over(now_s, rules):
+            return self._compared(left_out, numbers, baseline.limit)
+        if baseline is not None and not self._is_over(before_s, rules):
             return None
-        return Addition(left_out, bins, *self._compared(bins, baseline.threshold))
+        return Addition(left_out, numbers, 0, 0, 0, self.was_above)
 
     def add(self, addition: Addition) -> None:
         """Count the numbers of ``addition``."""
         self.left_out += addition.left_out
-        self.block.add(addition.bins)
+        self.block.add(addition.numbers)
         self.counted += addition.counted
         self.above += addition.above
         self.repeats += addition.repeats
@@ -125,19 +126,20 @@ class Measured(msgspec.Struct, array_like=True, gc=False):
         """How many numbers followed one above the threshold."""
         return self.above - self.was_above
 
-    def _compared(self, bins: Sequence[int], threshold: int) -> tuple[int, int, int, bool]:
-        """Return what these add to ``counted``, ``above`` and ``repeats``, and ``was_above``."""
-        if max(bins) <= threshold:  # often
-            return len(bins), 0, 0, False
-        is_above = [self.was_above, *(found > threshold for found in bins)]
-        repeats = sum(before and now for before, now in pairwise(is_above))
-        return len(bins), sum(is_above) - self.was_above, repeats, is_above[-1]
+    def _compared(self, left_out: int, numbers: Sequence[float], limit: float) -> Addition:
+        """Return what these numbers add, of which those from ``limit`` on lie above."""
+        number, above = len(numbers), [at for at, each in enumerate(numbers) if each >= limit]
+        if not above:
+            return Addition(left_out, numbers, number, 0, 0, False)
+        repeats = sum([after - before == 1 for before, after in pairwise(above)])
+        repeats += self.was_above and not above[0]
+        return Addition(left_out, numbers, number, len(above), repeats, above[-1] == number - 1)
 
     def _may_end(self, now_s: int, more: int, rules: Rules) -> bool:
         """Return whether the block ends before the next of ``more`` numbers, or one after it."""
         return (
-            self.block_s > 0
-            and now_s - self.block_s >= rules.compared_span_s
+            now_s - self.block_s >= rules.compared_span_s
+            and self.block_s > 0
             and self.block.counted + more >= LEAST_OF_BLOCK
         )
 

@@ -15,7 +15,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.rules import Rules
 
 
-class QualityAddition(NamedTuple):
+class QualityAddition(msgspec.Struct, gc=False):
     """What successes add that are counted at once; None for numbers that they do not have."""
 
     durations: Addition | None
@@ -23,13 +23,6 @@ class QualityAddition(NamedTuple):
 
 
 NOTHING_ADDED = QualityAddition(None, None)
-
-
-class Numbers(NamedTuple):
-    """Durations and costs of successes."""
-
-    durations: list[float]
-    costs: list[float]
 
 
 class SpeaksAgainst(NamedTuple):
@@ -61,18 +54,26 @@ class Quality(msgspec.Struct, array_like=True, gc=False):
         return SpeaksAgainst(slow, dear)
 
     def addition(
-        self, numbers: Numbers, before_s: int, now_s: int, rules: Rules
+        self,
+        durations: Sequence[float],
+        costs: Sequence[float],
+        before_s: int,
+        now_s: int,
+        rules: Rules,
     ) -> QualityAddition | None:
         """Return what successes with these numbers add; None if they must be counted singly."""
-        added: list[Addition | None] = []
-        for given, measured in zip(numbers, (self.durations, self.costs), strict=True):
-            found = None
-            if given:
-                found = measured.addition(given, before_s, now_s, rules) if measured else None
-                if found is None:
-                    return None
-            added.append(found)
-        return QualityAddition(*added)
+        slow = dear = None
+        if durations:
+            if self.durations is not None:
+                slow = self.durations.addition(durations, before_s, now_s, rules)
+            if slow is None:
+                return None
+        if costs:
+            if self.costs is not None:
+                dear = self.costs.addition(costs, before_s, now_s, rules)
+            if dear is None:
+                return None
+        return QualityAddition(slow, dear)
 
     def add(self, addition: QualityAddition) -> None:
         """Count the successes of ``addition``."""
@@ -108,16 +109,18 @@ class Quality(msgspec.Struct, array_like=True, gc=False):
         )
 
 
-def numbers_of(executions: Sequence[ExecutionEntry]) -> Numbers:
-    """Return the durations and the costs of these successes, as far as they are known."""
-    return Numbers(
-        [
-            duration
-            for each in executions
-            if (duration := each.duration_ms) is not None and duration >= 0
-        ],
-        [cost for each in executions if (cost := each.cost) is not None],
-    )
+def durations_of(executions: Sequence[ExecutionEntry]) -> list[float]:
+    """Return the durations of these successes, as far as they are known."""
+    return [
+        duration
+        for each in executions
+        if (duration := each.duration_ms) is not None and duration >= 0.0
+    ]
+
+
+def costs_of(executions: Sequence[ExecutionEntry]) -> list[float]:
+    """Return the costs of these successes, as far as they are known."""
+    return [cost for each in executions if (cost := each.cost) is not None]
 
 
 def duration_of(execution: ExecutionEntry) -> float | None:

@@ -2,12 +2,13 @@
 
 Numbers are counted in *bins*: eight for each doubling, so a bin is at most 12.5 % wide. Of the bins
 with something in them only the ``MOST_BINS`` highest are kept one by one. So the histogram is
-small, and it is the same in whatever order the numbers came.
+small, it is the same in whatever order the numbers came, and most numbers are looked at only once:
+they lie below the bins that are kept.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import ldexp
+from math import inf, ldexp
 from typing import Final
 
 import msgspec
@@ -19,13 +20,18 @@ EDGES: Final = tuple(
 )
 """Where a bin ends and the next one begins, exact in binary. The first and the last bin hold
 whatever is smaller or larger."""
+LOWEST_BIN: Final = -176
+"""Bins are numbered from here, so that the bins of usual durations in milliseconds are numbers that
+take one byte in a row: those from -32 to 127, which are 0.25 ms to 4 minutes."""
+_BOUNDS: Final = (0.0, *EDGES, inf)
+"""Where each bin begins, the lowest first; and where the last one ends."""
 _TAIL: Final = 20
 """The tail is at most one of so many numbers: what lies above the 95 % quantile."""
 
 
 def bin_of(number: float) -> int:
-    """Return the bin of a number: how many edges are at most as large as it."""
-    return bisect_right(EDGES, number)
+    """Return the bin of a number that is at least 0."""
+    return bisect_right(EDGES, number) + LOWEST_BIN
 
 
 class Tail(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -37,9 +43,9 @@ class Tail(msgspec.Struct, array_like=True, frozen=True, gc=False):
     above: int
 
     @property
-    def limit(self) -> float | None:
-        """The number from which on the tail begins; None for the last bin, which has no end."""
-        return EDGES[self.threshold] if self.threshold < len(EDGES) else None
+    def limit(self) -> float:
+        """The number from which on the tail begins; infinite for the last bin."""
+        return _BOUNDS[self.threshold - LOWEST_BIN + 1]
 
 
 class Histogram(msgspec.Struct, array_like=True, gc=False):
@@ -53,16 +59,16 @@ class Histogram(msgspec.Struct, array_like=True, gc=False):
         """How many numbers there are."""
         return self.below + sum(self.bins.values())
 
-    def add(self, found: Sequence[int]) -> None:
-        """Count numbers, given by their bins."""
-        bins = self.bins
-        high = found
+    def add(self, numbers: Sequence[float]) -> None:
+        """Count numbers that are at least 0."""
+        bins, high = self.bins, numbers
         if len(bins) >= MOST_BINS:
-            lowest = min(bins)
-            high = [each for each in found if each >= lowest]
-            self.below += len(found) - len(high)
-        for each in high:
-            bins[each] = bins.get(each, 0) + 1
+            lowest = _BOUNDS[min(bins) - LOWEST_BIN]
+            high = [number for number in numbers if number >= lowest]
+            self.below += len(numbers) - len(high)
+        for number in high:
+            found = bin_of(number)
+            bins[found] = bins.get(found, 0) + 1
             if len(bins) > MOST_BINS:
                 self.below += bins.pop(min(bins))
 

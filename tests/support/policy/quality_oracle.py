@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import policy.state.quality.measured as limits
 from policy.state.quality.later_verdicts import REMEMBERED
-from policy.state.quality.tail import EDGES, MOST_BINS
+from policy.state.quality.tail import EDGES, LOWEST_BIN, MOST_BINS
 from policy.weighing.quality_tests import QualityTest, Share
 from policy.weighing.weighing import KindCounts
 from schemas.execution import Activation, Execution
@@ -70,7 +70,7 @@ def quality_of(segments: Sequence[Segment], last: Execution | LaterVerdict, rule
 
 
 def bin_of(number: float) -> int:
-    return sum(edge <= number for edge in EDGES)
+    return sum(edge <= number for edge in EDGES) + LOWEST_BIN
 
 
 def tail_of(numbers: Sequence[float]) -> SortedTail | None:
@@ -158,7 +158,7 @@ def _seen(segment: Segment, known: _Known, last: Execution | LaterVerdict, rules
                 Share(tail.counted, tail.above),
                 rules.slower_tolerance,
                 rules.slower_alpha,
-                EDGES[tail.threshold] if tail.threshold < len(EDGES) else None,
+                EDGES[end] if (end := tail.threshold - LOWEST_BIN) < len(EDGES) else None,
             )
         )
         if isinstance(last, Execution) and _has(last, field):
