@@ -161,9 +161,9 @@ class ToolVersionManager(ClosesAtExit):
         ``total_executions``, ``successful_executions``, ``pruned_executions``,
         ``caller_failures``, ``environment_failures``, ``deployment_count``, ``is_current``,
         ``created_at``, ``trusted``, ``checks``, ``hold``, ``activations``, ``rollbacks`` and
-        ``stops``. ``total_executions`` and ``success_rate`` are about the executions that are judged.
-        ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that every
-        comparison with it is false.
+        ``stops``. ``total_executions`` and ``success_rate`` are about the executions that are
+        judged. ``success_rate`` is from 0 to 1. It is NaN until the version was executed, so that
+        every comparison with it is false.
         """
         require_name(tool_name)
         async with self.connections.postgres() as conn:

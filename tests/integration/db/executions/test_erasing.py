@@ -210,7 +210,8 @@ async def test_explanations_and_refusals_that_quote_verdicts_quote_them_no_longe
         executions=outcome.explanation.decided_by,
         errors=[SECRET],
     )
-    await deploy_each(conn, [Compared(deployment("three"))], {"parser": rolled_back})
+    obstacle = Obstacle("refused", "identical", rolled_back)
+    await deploy_each(conn, [Compared(deployment("three"))], {"parser": obstacle})
     value = str(run.execution_id) if whose == "execution" else "c"
     await erase(settings, Erasure(whose, value))
     for table in ("tool_executions", "later_verdicts", "rollbacks", "deployments"):
