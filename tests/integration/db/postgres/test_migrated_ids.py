@@ -129,7 +129,8 @@ async def test_who_could_read_ids_of_executions_can_read_what_the_applier_now_ne
             role,
         )
         readable = {row["attname"] for row in rights if row["may_read"]}
-        assert readable == {"execution_id", "error", "tool_name", "session_id", "caller"}
+        granted = {"tool_name", "session_id", "caller", "error_origin"}
+        assert readable == {"execution_id", "error"} | granted
     finally:
         await conn.execute(f'drop owned by "{role}"')
         await conn.execute(f'drop role "{role}"')
