@@ -256,7 +256,13 @@ class ToolVersion(Message):
             activated_at=self.activated_at,
             activated_by=self.activated_by,
             author=self.author,
+            is_breaking_change=self._breaks_calls_now or None,
         )
+
+    @property
+    def _breaks_calls_now(self) -> bool:
+        """Whether this activation breaks calls; one by a rollback brings known code back."""
+        return self.is_breaking_change and self.activated_by.kind == "deployment"
 
 
 def is_genuine(version: ToolVersion) -> bool:

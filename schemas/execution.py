@@ -123,6 +123,9 @@ class Activation(Message):
     partitions failed at once; set if the activation is published again because of that."""
     author: ShortText | None = None
     """The name of the author who has signed the deployment of the version."""
+    is_breaking_change: bool | None = None
+    """Whether it is a deployment's, and the version breaks calls that the version before it
+    allowed: then policy `guarded` watches it more closely. It is not given otherwise."""
     adopts: bool | None = None
     """Whether it takes the place of any other activation, also of one with a greater number. It is
     obeyed only if signatures are required (``rollguard keys adopt``)."""

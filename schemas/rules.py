@@ -103,6 +103,10 @@ class Rules(BaseModel):
     A version that is no worse than its baseline reaches them with at most this probability."""
     signature_alpha: Risk = 0.007
     """Guarded: the same as `alpha`, for its signature errors."""
+    breaking_factor: Annotated[float, Field(ge=1, le=100)] = 4.0
+    """Guarded: by which factor `signature_alpha` is greater for a version that breaks calls, so
+    that fewer signature errors condemn it; it becomes at most 0.5. 1 switches this closer watch
+    off."""
     false_alarm_executions: Annotated[float, Field(gt=1, le=1e15)] = 100_000.0
     """Guarded: how many executions there are, on average and at least, between two false alarms of
     the test for a version that broke after a healthy start."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from documentation.tables import print_table
-from simulate.deciders.decider import DECIDERS
+from simulate.deciders.decider import deciders_of
 from simulate.reporting.report import parts_of, write
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate
@@ -21,6 +21,8 @@ REPETITIONS: Final = 10_000
 lift the worst of fifty cells over 1 %."""
 OTHERS: Final = 400
 """At most so many repetitions if shares are greater or if the median counts."""
+OF_BREAKING: Final = 3_000
+"""At most so many repetitions of versions that break calls."""
 OF_A_RUN: Final = 200
 """There is one run of the outage, which has many tools, for so many repetitions; at least two."""
 OF_A_CALLER: Final = 10
@@ -29,6 +31,8 @@ OF_A_CALLER: Final = 10
 
 def repetitions_of(scenario: Scenario, decider: str, repetitions: int) -> int:
     """Return how often a scenario is repeated: in full if it is to show what is promised."""
+    if scenario.part == "breaking":
+        return min(repetitions, OF_BREAKING)
     if decider == "guarded" and scenario.is_healthy:
         return repetitions
     return min(repetitions, OTHERS)
@@ -48,7 +52,7 @@ def main(
     wanted = [
         (scenario, decider, repetitions_of(scenario, decider, repetitions))
         for scenario in all_scenarios()
-        for decider in DECIDERS
+        for decider in deciders_of(scenario.part)
     ]
     cells = simulate(wanted, seed, processes)
     worlds = [World(tools, rate) for tools in (TOOLS, *FEW_TOOLS) for rate in RATES]

@@ -64,6 +64,7 @@ async def executions_in_order(
 
 
 def _activation(row: asyncpg.Record) -> Activation:
+    is_breaking = row["activated_by_kind"] == "deployment" and row["is_breaking_change"]
     return Activation(
         tool_name=row["tool_name"],
         version_id=row["version_id"],
@@ -73,6 +74,7 @@ def _activation(row: asyncpg.Record) -> Activation:
         activation=row["activation"],
         activated_at=row["activated_at"],
         activated_by=ActivatedBy(kind=row["activated_by_kind"], id=row["activated_by_id"]),
+        is_breaking_change=is_breaking or None,
     )
 
 

@@ -1,6 +1,7 @@
 -- name: activations
-select *
+select activations.*, version.is_breaking_change
 from activations
+join tool_versions version using (tool_name, version_id)
 where $1::text[] is null or tool_name = any($1)
 order by tool_name, activation
 

@@ -59,6 +59,7 @@ class GuardedPolicy(Policy):
     def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
         self._numbers = EvidenceNumbers.of(rules)
+        self._numbers_of_breaking = EvidenceNumbers.of_breaking(rules)
         self._quality_numbers = QualityNumbers.of(rules)
         self._acting_reasons: tuple[QualityReason, ...] = tuple(
             reason for reason in get_args(QualityReason) if not rules.observes(reason)
@@ -102,7 +103,7 @@ class GuardedPolicy(Policy):
             return self._count_quality(row, execution)
         if not is_evidence:
             return NONE
-        bets = betting_tables_of(evidence.baseline, self._numbers).break_bets
+        bets = betting_tables_of(evidence.baseline, self._numbers_of(row)).break_bets
         is_signature_error = self.rules.failure_classes.is_signature_error(execution)
         evidence.add_failure(is_signature_error, bets, record.timestamp_ms)
         return NONE if record.offset in timeline.deferred else EXECUTION
@@ -183,7 +184,7 @@ class GuardedPolicy(Policy):
         evidence = row.tool_evidence
         if evidence is None or not evidence.evidence.last_failed:
             return None
-        if not condemns(evidence.evidence, evidence.baseline, self._numbers):
+        if not condemns(evidence.evidence, evidence.baseline, self._numbers_of(row)):
             return None
         return self._named(row)
 
@@ -248,7 +249,11 @@ class GuardedPolicy(Policy):
 
     def _weighed(self, row: Row) -> WeighedEvidence:
         evidence = row.tool_evidence or ToolEvidence()
-        return weigh(evidence.evidence, evidence.baseline, self._numbers)
+        return weigh(evidence.evidence, evidence.baseline, self._numbers_of(row))
+
+    def _numbers_of(self, row: Row) -> EvidenceNumbers:
+        """Return the numbers of the tests of failures: a breaking version is watched closer."""
+        return self._numbers_of_breaking if row.is_breaking else self._numbers
 
     def _named(self, row: Row) -> Verdict:
         """Return the threshold rule that holds at this moment; `regression` if none does."""

@@ -31,8 +31,8 @@ _THRESHOLDS: Final[Mapping[tuple[Tier, Reason] | Reason, Sequence[str]]] = {
 }
 """The settings in the text of each rule."""
 _OF_EVIDENCE: Final = (
-    *("alpha", "signature_alpha", "false_alarm_executions", "assumed_success_rate"),
-    *("assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
+    *("alpha", "signature_alpha", "breaking_factor", "false_alarm_executions"),
+    *("assumed_success_rate", "assumed_repeat_rate", "tolerated_drop", "baseline_executions"),
     *("repeat_span_s", "repeat_others_s"),
 )
 """The settings of the tests of failures under policy `guarded`."""

@@ -44,6 +44,7 @@ def activate(
         baseline=None,
         tool_evidence=ToolEvidence() if keeps_evidence else None,
         first_activated=offset if row is None else row.first_activated,
+        is_breaking=bool(activation.is_breaking_change) and not reactivated,
     )
     if row is None:
         return after

@@ -67,6 +67,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """The quality of the successes, under policy `guarded`; None if no execution has said how long
     it took or what it cost, and none was judged later."""
 
+    is_breaking: bool = False
+    """Whether this activation is a deployment that breaks calls."""
+
     @property
     def others_failures(self) -> OthersFailures:
         """The failures of the last day that are not the tool's."""

@@ -38,6 +38,8 @@ RATE_LEVELS: Final = (
 """Of the test of the rate, the least confidence first."""
 SIGNATURE_LEVELS: Final = ((0.80, 1.0), (0.95, 4.0), (0.995, 15.0), (0.9995, 50.0))
 """Of the test of signature errors: confidence and factor."""
+MOST_SIGNATURE_ALPHA: Final = 0.5
+"""The greatest risk for the signature errors of a version that breaks calls."""
 BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
 """Of the test for a break."""
 
@@ -66,6 +68,17 @@ class EvidenceNumbers(NamedTuple):
             assumed_repeat_rate=rules.assumed_repeat_rate,
             tolerated_drop=rules.tolerated_drop,
         )
+
+    @classmethod
+    def of_breaking(cls, rules: Rules) -> Self:
+        """Return the numbers for a version that breaks calls.
+
+        It is more probable that it fails by signature errors. So their odds need not be as great:
+        the limit is divided by ``breaking_factor``, as if these were odds from the beginning.
+        """
+        numbers = cls.of(rules)
+        alpha = min(numbers.signature_alpha * rules.breaking_factor, MOST_SIGNATURE_ALPHA)
+        return numbers._replace(signature_alpha=max(alpha, numbers.signature_alpha))
 
 
 class Bet(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from simulate.deciders.guarded import Guarded
+from simulate.deciders.guarded import Guarded, WatchedCloser
 from simulate.deciders.others import Asymptotic, Consecutive, Repeated, Threshold
 from simulate.deciders.seed import Seed
 from simulate.worlds.draws import Outcome
@@ -35,3 +35,11 @@ DECIDERS: Final[dict[str, type[Decider]]] = {
     "GrowthBook": Asymptotic,
 }
 """In the order of the columns of the tables."""
+CLOSER: Final = "guarded, breaks calls"
+OF_BREAKING: Final[dict[str, type[Decider]]] = {"guarded": Guarded, CLOSER: WatchedCloser}
+"""Those of the part `breaking`: what the closer watch changes."""
+
+
+def deciders_of(part: str) -> dict[str, type[Decider]]:
+    """Return the deciders by name that judge the scenarios of this part."""
+    return OF_BREAKING if part == "breaking" else DECIDERS

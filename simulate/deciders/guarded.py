@@ -11,20 +11,29 @@ from schemas.rules import Rules
 from simulate.worlds.draws import Outcome
 
 _NUMBERS: Final = EvidenceNumbers.of(Rules())
+_NUMBERS_OF_BREAKING: Final = EvidenceNumbers.of_breaking(Rules())
 
 
 class Guarded:
     """Judges at every failure, because a success never condemns."""
 
+    _numbers = _NUMBERS
+
     def __init__(self, baseline: Sequence[Outcome]) -> None:
         self._baseline = _baseline_of(baseline)
-        self._tables = betting_tables_of(self._baseline, _NUMBERS)
+        self._tables = betting_tables_of(self._baseline, self._numbers)
         self._evidence = Evidence()
 
     def judge(self, outcome: Outcome) -> bool:
         """Count the execution; return whether the evidence condemns the version."""
         _count(self._evidence, outcome, self._tables)
-        return outcome is not None and condemns(self._evidence, self._baseline, _NUMBERS)
+        return outcome is not None and condemns(self._evidence, self._baseline, self._numbers)
+
+
+class WatchedCloser(Guarded):
+    """Judges a version that breaks calls."""
+
+    _numbers = _NUMBERS_OF_BREAKING
 
 
 def _baseline_of(outcomes: Sequence[Outcome]) -> Baseline | None:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.rules import Rules
+from simulate.deciders.decider import CLOSER
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.quality import QualityCell
 from simulate.worlds.scenarios import Scenario
 
-PROMISED: Final = {"healthy": 0.01, "bursts": 0.03, "quality": 0.01}
+PROMISED: Final = {"healthy": 0.01, "bursts": 0.03, "breaking": 0.04, "quality": 0.01}
 """The share of healthy versions that is rolled back, at most, by part."""
+PROMISING: Final = {"breaking": CLOSER}
+"""The decider that the promise is about, if it is not `guarded`."""
 _ASSUMED: Final = Rules().assumed_success_rate
 
 
@@ -31,7 +34,9 @@ def worst(cells: Sequence[Cell], part: str) -> Cell:
         (
             cell
             for cell in of_part(cells, part)
-            if cell.decider == "guarded" and is_promised(cell.scenario)
+            if cell.decider == PROMISING.get(part, "guarded")
+            and cell.scenario.is_healthy
+            and is_promised(cell.scenario)
         ),
         key=lambda cell: cell.bounds[1],
     )

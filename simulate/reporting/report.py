@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from documentation.tables import TableCell, section
+from schemas.rules import Rules
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, promise_text, quality_promise_text
 from simulate.reporting.plots import PLOTS, plots
 from simulate.worlds import caller, outage, quality
-from simulate.worlds.cells import Cell
+from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
 
 HEADER: Final = """# Simulations
@@ -33,10 +34,10 @@ drawn anew for each version. A row such as '0.9, 100 of the baseline version' me
 of 0.9, and 100 executions of the baseline version are known. Brackets hold the 95 % interval
 (Wilson) unless the text says something else.
 
-In the parts `healthy`, `bursts`, `broken` and `late`, `guarded` is only its tests of evidence. In
-the parts `outage`, `few tools` and `caller` it is the whole policy, which counts the log of a
-partition as the detector does. In `outage` and `few tools` the applier asks the executions of all
-tools, as far as they are recorded: the recorder is a second behind.
+In the parts `healthy`, `bursts`, `breaking`, `broken` and `late`, `guarded` is only its tests of
+evidence. In the parts `outage`, `few tools` and `caller` it is the whole policy, which counts the
+log of a partition as the detector does. In `outage` and `few tools` the applier asks the executions
+of all tools, as far as they are recorded: the recorder is a second behind.
 """
 
 ABOUT: Final = {
@@ -47,6 +48,12 @@ ABOUT: Final = {
         that.""",
     "bursts": """As in `healthy`, but half of the failures are followed by another failure. So
         failures come in runs of two on average.""",
+    "breaking": f"""The last column is of versions of which the Activation says that they break
+        calls: then `guarded` needs odds that are {Rules().breaking_factor:g} times smaller to
+        condemn by signature errors. The first rows are versions that are exactly as good as their
+        baseline versions, although they break calls, and show the percentage that is rolled back
+        within {HEALTHY_EXECUTIONS} executions. In the others a share of the calls fails by
+        signature errors; they show the median as in `broken`.""",
     "broken": f"""The versions are worse than their baseline versions. The table shows the median
         number of executions until the version is rolled back. `2.8 never` means that 2.8 % of the
         versions are not rolled back within {BROKEN_EXECUTIONS:,} executions. `never` alone means
@@ -117,7 +124,12 @@ def parts_of(
     """Yield all parts, in the order of the document."""
     for name in dict.fromkeys(cell.scenario.part for cell in cells):
         promise = promise_text(cells, name) if name in PROMISED else ""
-        yield Part(name, how, tables.of_cells(cells, name), promise)
+        said = how
+        if name == "breaking":
+            said = (
+                f"{min(cell.repetitions for cell in of_part(cells, name)):,} repetitions of each."
+            )
+        yield Part(name, said, tables.of_cells(cells, name), promise)
     runs = len(next(iter(outages.values())).runs)
     for name, has_few in (("outage", False), ("few tools", True)):
         worlds = [of for of in outages if (of[0].tools < outage.TOOLS) is has_few]

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from policy.statistics.intervals import wilson
-from simulate.deciders.decider import DECIDERS
+from simulate.deciders.decider import deciders_of
 from simulate.worlds.draws import outcomes
 from simulate.worlds.parallel import in_processes
 from simulate.worlds.scenarios import Scenario
@@ -113,7 +113,7 @@ def rolled_back_at(scenario: Scenario, decider: str, seed: str) -> int | None:
     """Return the number of the execution that rolls the version back, from 1; None if none does."""
     random = Random(f"{scenario.part}/{scenario.draws_name}/{seed}")
     baseline = list(outcomes([scenario.baseline], scenario.run_length, random))
-    judging = DECIDERS[decider](baseline)
+    judging = deciders_of(scenario.part)[decider](baseline)
     life = outcomes(scenario.life, scenario.run_length, random)
     return next((at for at, outcome in enumerate(life, 1) if judging.judge(outcome)), None)
 

@@ -34,6 +34,8 @@ BAD: Final = 0.02
 """The share of verdicts that are bad, of a healthy version."""
 LEAST_CERTAIN: Final = 0.99
 """The tests of failures give hardly any false rollbacks from this success rate on."""
+RARE_S: Final = 60.0
+"""Executions as rare as this are too few within an hour to show a daily rhythm."""
 _RULES: Final = Rules(policy="guarded")
 _FAILURES: Final = EvidenceNumbers.of(_RULES)
 _QUALITY: Final = QualityNumbers.of(_RULES)
@@ -71,10 +73,13 @@ class QualityScenario(NamedTuple):
     def repetitions(self, most: int, others: int) -> int:
         """Return how often it is repeated, if at most so often for healthy and other versions.
 
-        The more false rollbacks the tests of failures give, the more repetitions show the promise.
+        The more false rollbacks there are, the more repetitions show the promise: the tests of
+        failures give some, and a daily rhythm does if executions are frequent.
         """
         if not self.is_healthy:
             return min(most, others)
+        if self.durations.rhythm and self.durations.interval_s < RARE_S:
+            return most * 3 // 5
         return most * 2 // 5 if self.success_rate < LEAST_CERTAIN else most // 5
 
 

@@ -19,7 +19,7 @@ class Scenario(NamedTuple):
     """One row of a table. The draws follow from the part and ``draws_name``."""
 
     part: str
-    """`healthy`, `bursts`, `broken` or `late`."""
+    """`healthy`, `bursts`, `breaking`, `broken` or `late`."""
     name: str
     baseline: Phase
     """The executions of the baseline version; none if there is no such version."""
@@ -39,7 +39,7 @@ class Scenario(NamedTuple):
     @property
     def is_healthy(self) -> bool:
         """Whether the version is as good as its baseline version."""
-        return self.part in ("healthy", "bursts")
+        return all(phase[1:] == self.baseline[1:] for phase in self.life)
 
     @property
     def good_before(self) -> int:
@@ -56,6 +56,12 @@ def all_scenarios() -> list[Scenario]:
             for rate in RATES
             if 1 - rate < 1 - 1 / RUN_LENGTH  # else as independent ones
             for baseline in BASELINES
+        ),
+        *(breaking(healthy(rate, known)) for rate in (0.5, 0.7, 0.9, 0.99) for known in (100, 500)),
+        *(
+            breaking(signature_break(share, known))
+            for share in (1.0, 0.5, 0.2, 0.1)
+            for known in (100, 500)
         ),
         *(total_break(rate, known) for rate in (0.8, 0.9, 0.95, 0.99) for known in BASELINES),
         *(signature_break(share, known) for share in (1.0, 0.5) for known in (100, 500)),
@@ -74,6 +80,11 @@ def healthy(rate: float, baseline: int, run_length: float | None = None) -> Scen
         (steady(HEALTHY_EXECUTIONS, rate),),
         run_length,
     )
+
+
+def breaking(scenario: Scenario) -> Scenario:
+    """Return the same scenario in the part about versions that break calls."""
+    return scenario._replace(part="breaking")
 
 
 def total_break(rate: float, baseline: int) -> Scenario:

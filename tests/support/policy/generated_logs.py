@@ -259,6 +259,7 @@ class LogBuilder:
             activation=self.activation,
             activated_at=time_of(self.activated_at),
             activated_by=ActivatedBy(kind=kind, id=UUID(int=self.activation)),
+            is_breaking_change=(kind == "deployment" and version % 3 == 2) or None,
         )
         self.activations.append(activation)
         self._append(activation, self.activated_at)

@@ -338,7 +338,8 @@ def _decision_by_evidence(
         update={"remembered_versions": min(rules.remembered_versions, MOST_STORED)}
     )
     baseline = _baseline(log, index, fewer, lambda counted: _tally(counted, rules, evidence))
-    weighed, tally = _weighed(seen, baseline, rules), _tally(seen, rules)
+    is_breaking = _activation_at(log, index).is_breaking_change
+    weighed, tally = _weighed(seen, baseline, rules, is_breaking is True), _tally(seen, rules)
     shown = _evidence_shown(weighed, tally)
     if (
         log[-1].offset not in evidence
@@ -407,10 +408,17 @@ def _interval(attempts: int, rules: Rules) -> timedelta:
 
 
 def _weighed(
-    executions: Sequence[CountedExecution], baseline: Tally | None, rules: Rules
+    executions: Sequence[CountedExecution],
+    baseline: Tally | None,
+    rules: Rules,
+    is_breaking: bool,
 ) -> WeighedEvidence:
     """Return the weighed evidence after these executions of an activation."""
     numbers = EvidenceNumbers.of(rules)
+    if is_breaking:
+        alpha = rules.signature_alpha
+        watched_closer = max(alpha, min(alpha * rules.breaking_factor, 0.5))
+        numbers = numbers._replace(signature_alpha=watched_closer)
     baseline_version = None if baseline is None else Baseline(**asdict(baseline))
     evidence = Evidence()
     for each in executions:
