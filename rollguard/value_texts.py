@@ -33,6 +33,11 @@ def hold_text(reason: HoldReason) -> str:
     return _HOLDS[reason]
 
 
+def verdicts_text(judged: int, bad: int) -> str:
+    """Say how many executions were judged later, and how many of them were bad; "" for none."""
+    return f"{bad} of {judged} judged bad" if judged else ""
+
+
 def value_text(value: object) -> str:
     """Return any value on one line, for a person; a dash if there is none."""
     match value:

@@ -13,13 +13,6 @@ from schemas.settings import KeepErrors
 _SQL: Final = blocks("executions/verdicts.sql")
 
 
-class JudgedExecutions(NamedTuple):
-    """How many verdicts there are on a version, and how many of them say that it was bad."""
-
-    judged: int
-    bad: int
-
-
 async def insert_verdicts(
     conn: Connection,
     verdicts: Sequence[tuple[int, LaterVerdict]],
@@ -52,13 +45,6 @@ def _row(offset: int, verdict: LaterVerdict, keep_errors: KeepErrors) -> tuple[o
         verdict.judged_at,
         offset,
     )
-
-
-async def verdicts_on(conn: Connection, tool_name: str, version_id: int) -> JudgedExecutions:
-    """Return how many verdicts there are on a version of a tool."""
-    with postgres_errors():
-        row = await conn.fetchrow(_SQL["of_version"], tool_name, version_id)
-    return JudgedExecutions(row["judged"], row["bad"]) if row else JudgedExecutions(0, 0)
 
 
 class BadVerdict(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import asyncpg
+from pydantic import Field
 
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
@@ -14,6 +15,7 @@ from db.postgres.sql import blocks
 from db.rollbacks.records import RollbackRecord, rollbacks_about
 from db.stops.reading import stops_of
 from db.versions.held import HeldDeployment, holds_among
+from db.versions.verdicts import VerdictsOnVersion, verdicts_on
 from policy.deployments.stops import was_in_force
 from schemas.deployment import Check, ToolVersion
 from schemas.execution import ActivatedBy
@@ -52,6 +54,7 @@ class VersionRecord(ToolVersion):
     tools that were in force while it was current, the oldest first. ``pruned_executions`` of
     ``total_executions`` were removed after they had been counted. ``total_executions`` are those
     that are judged: ``caller_failures`` and ``environment_failures`` are not among them.
+    ``later_verdicts`` are those on its executions.
     """
 
     success_rate: float | None
@@ -60,6 +63,7 @@ class VersionRecord(ToolVersion):
     pruned_executions: int = 0
     caller_failures: int = 0
     environment_failures: int = 0
+    later_verdicts: VerdictsOnVersion = Field(default_factory=VerdictsOnVersion)
     deployment_count: int
     is_current: bool
     created_at: Time
@@ -144,7 +148,7 @@ def possible_id(version_id: int) -> bool:
 async def _records(
     conn: Connection, tool_name: str, rows: Sequence[asyncpg.Record]
 ) -> list[VersionRecord]:
-    """Return the versions with their activations and the commands about them.
+    """Return the versions with their activations, and the commands and verdicts about them.
 
     Those, the stops and the deployments that were held are read a moment later.
     """
@@ -153,6 +157,7 @@ async def _records(
     activations = await _activations(conn, tool_name, ids)
     stops = (await stops_of(conn, tool_name, ended=True))[::-1] if ids else []
     held = await holds_among(conn, tool_name, [row["deployment_id"] for row in rows])
+    verdicts = await verdicts_on(conn, tool_name, ids)
     return [
         VersionRecord.model_validate(
             _fields(row)
@@ -161,6 +166,7 @@ async def _records(
                 "hold": held.get(row["deployment_id"]),
                 "rollbacks": about.get(row["version_id"], []),
                 "stops": _stops_about(stops, row["code_hash"], activations[row["version_id"]]),
+                "later_verdicts": verdicts.get(row["version_id"], VerdictsOnVersion()),
             }
         )
         for row in rows

@@ -15,7 +15,8 @@ from db.rollbacks.records import (
     rollback_of,
     rollbacks,
 )
-from db.versions.reading import version
+from db.versions.reading import VersionRecord, version
+from db.versions.verdicts import VerdictsOnVersion
 from policy.decision.rule_texts import rule_text
 from policy.rollbacks.explanations import evidence_of
 from rollguard.client import EngineClient
@@ -130,7 +131,8 @@ class RollbackExplanation:
     before they were kept, with those that are set here and now. ``evidence`` says what policy
     `guarded` compared; None for a command of another policy. ``executions`` are those that
     the command names and Postgres has, the newest first; ``unrecorded`` are the ids of the others.
-    ``failures`` are those of the version that was replaced; None if that is not known.
+    ``failures`` are those of the version that was replaced, and ``later_verdicts`` those on it;
+    None if that is not known.
     """
 
     command: RollbackRecord
@@ -139,6 +141,7 @@ class RollbackExplanation:
     executions: list[ExecutionRecord]
     unrecorded: list[str]
     failures: RecordedFailures | None
+    later_verdicts: VerdictsOnVersion | None = None
 
 
 async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExplanation:
@@ -150,7 +153,7 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         ids = named_executions(command)
         known = [each for each in map(uuid_of, ids) if each]
         executions = await executions_by_id(conn, command.tool_name, known)
-        failures = await _failures_of(conn, command)
+        replaced = await _replaced_version(conn, command)
     recorded = {str(each.execution_id) for each in executions}
     rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
     evidence = evidence_of(command.details, command.reason)
@@ -162,17 +165,19 @@ async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExpla
         evidence=evidence,
         executions=executions,
         unrecorded=[each for each in ids if each not in recorded],
-        failures=failures,
+        failures=None if replaced is None else _failures_of(replaced),
+        later_verdicts=None if replaced is None else replaced.later_verdicts,
     )
 
 
-async def _failures_of(conn: Connection, command: RollbackRecord) -> RecordedFailures | None:
-    """Return the failures of the version that a command replaces."""
+async def _replaced_version(conn: Connection, command: RollbackRecord) -> VersionRecord | None:
+    """Return the version that a command replaces; None if that is not known."""
     if command.from_version_id is None:
         return None
-    found = await version(conn, command.tool_name, command.from_version_id)
-    if found is None:
-        return None
+    return await version(conn, command.tool_name, command.from_version_id)
+
+
+def _failures_of(found: VersionRecord) -> RecordedFailures:
     return RecordedFailures(found.failures, found.caller_failures, found.environment_failures)
 
 

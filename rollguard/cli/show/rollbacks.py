@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
+from rollguard.cli.show.verdicts import verdict_texts
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.printing import (
@@ -151,7 +152,15 @@ def _failures(found: RollbackExplanation) -> dict[str, Any]:
     if found.failures is None:
         return {}
     failures, caller, environment = found.failures
-    return {"failures": failures_text(failures, caller + environment)}
+    return {"failures": failures_text(failures, caller + environment), **_verdicts(found)}
+
+
+def _verdicts(found: RollbackExplanation) -> dict[str, Any]:
+    """Return what was said later of the executions of the replaced version."""
+    verdicts = found.later_verdicts
+    if verdicts is None or not verdicts.judged:
+        return {}
+    return {"later verdicts": verdict_texts(verdicts)}
 
 
 def _target(command: RollbackRecord) -> dict[str, Any]:
@@ -173,4 +182,5 @@ def _document(found: RollbackExplanation) -> dict[str, Any]:
         "executions": [data_of(each) for each in found.executions],
         "unrecorded": list(found.unrecorded),
         "failures": None if found.failures is None else found.failures._asdict(),
+        "later_verdicts": None if found.later_verdicts is None else data_of(found.later_verdicts),
     }

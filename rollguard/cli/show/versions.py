@@ -10,6 +10,7 @@ from db.versions.held import HeldDeployment
 from db.versions.reading import VersionRecord
 from rollguard.cli.show.rollbacks import rule_of, status_text
 from rollguard.cli.show.stops import stop_texts
+from rollguard.cli.show.verdicts import verdict_texts
 from rollguard.operations.rollbacks import named_executions
 from rollguard.operations.versions import FoundVersion, ToolHistory
 from rollguard.printing import (
@@ -20,7 +21,13 @@ from rollguard.printing import (
     print_table,
     print_unchanged,
 )
-from rollguard.value_texts import failures_text, percent, time_text, version_text
+from rollguard.value_texts import (
+    failures_text,
+    percent,
+    time_text,
+    verdicts_text,
+    version_text,
+)
 from schemas.deployment import Check
 from schemas.printable import printable
 
@@ -62,6 +69,7 @@ def _values(found: FoundVersion) -> dict[str, Any]:
         "total_executions": record.total_executions,
         "successful_executions": record.successful_executions,
         "failures": failures_text(record.failures, record.not_judged),
+        "later verdicts": verdict_texts(record.later_verdicts),
         "pruned_executions": record.pruned_executions,
         "deployment_count": record.deployment_count,
         "trusted": record.trusted,
@@ -100,7 +108,11 @@ def show_history(history: ToolHistory, as_json: bool) -> None:
         return
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),
-        *("was current", ("success", "executions", "failures"), ("breaking changes", "rollbacks")),
+        *(
+            "was current",
+            ("success", "executions", "failures", "verdicts"),
+            ("breaking changes", "rollbacks"),
+        ),
         "stops",
     )
     print_table(columns, (_row_of(found) for found in history.versions))
@@ -145,6 +157,7 @@ def _row_of(found: VersionRecord) -> tuple[Any, ...]:
         percent(found.success_rate),
         f"of {found.total_executions}",
         failures_text(found.failures, found.not_judged),
+        verdicts_text(found.later_verdicts.judged, found.later_verdicts.bad),
         found.breaking_changes,
         rollback_texts(found),
         stop_texts(found.stops),

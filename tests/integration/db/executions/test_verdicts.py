@@ -1,10 +1,14 @@
 """Later verdicts are stored once within their tool, whether or not their execution is known."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from db.executions.recording import LogEntry, record
-from db.executions.verdicts import verdict_is_recorded, verdicts_on
+from db.executions.verdicts import verdict_is_recorded
 from db.postgres.pool import Connection
+from db.versions.reading import history
+from db.versions.reading import version as read_version
+from db.versions.verdicts import VerdictsOnVersion, verdicts_on
 from schemas.later_verdict import LaterVerdict, verdict_id_of
 from tests.support.stored import NOW, TOPIC, deploy_all, entry, verdict
 
@@ -50,8 +54,32 @@ async def test_a_verdict_counts_once_within_its_tool(conn: Connection) -> None:
     await record_from(conn, 0, first, again, other)
     await record_from(conn, 3, again, verdict())
     await record_from(conn, 0, verdict())  # read a second time
-    assert await verdicts_on(conn, "parser", 1) == (2, 1)
-    assert await verdicts_on(conn, "other", 1) == (1, 0)
+    on = await verdicts_on(conn, "parser", [1, 2])
+    assert on.keys() == {1}
+    assert (on[1].judged, on[1].bad) == (2, 1)
+    on = await verdicts_on(conn, "other", [1])
+    assert (on[1].judged, on[1].bad, on[1].newest_bad) == (1, 0, [])
+
+
+async def test_the_newest_bad_verdicts_on_a_version_are_shown_with_it(conn: Connection) -> None:
+    one, two = await deploy_all(conn, "one", "two")
+    given = [
+        verdict(version_id=one, why=f"reason {n}", judged_at=NOW + timedelta(seconds=n), bad=n != 2)
+        for n in range(6)
+    ]
+    await record_from(conn, 0, *given)
+    newest, oldest = await history(conn, "parser", 10)
+    assert newest.version_id == two
+    assert newest.later_verdicts == VerdictsOnVersion()
+    shown = oldest.later_verdicts
+    assert (shown.judged, shown.bad) == (6, 5)
+    assert [each.why for each in shown.newest_bad] == ["reason 5", "reason 4", "reason 3"]
+    assert [each.execution_id for each in shown.newest_bad] == [
+        each.execution_id for each in given[:2:-1]
+    ]
+    found = await read_version(conn, "parser", one)
+    assert found is not None
+    assert found.later_verdicts == shown
 
 
 async def test_executions_and_verdicts_of_one_batch_are_stored(conn: Connection) -> None:
