@@ -67,6 +67,7 @@ def _print(report: Report, took_s: float) -> None:
     verbs = ", ".join(f"{verb} {times}" for verb, times in sorted(report.verbs.items()))
     print(f"a person used verbs {report.verbs.total()} times: {verbs}")
     print(f"the detector commanded because of {dict(report.reasons)}")
+    print(f"held deployments: {dict(report.waits)}")
     if report.attacks:
         print(f"{report.attacks.total()} attacks with {report.forged} forged records:")
         for kind, count in sorted(report.attacks.items()):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import agents.applier.gated_deployments
 import agents.applier.publish_changes
 import agents.detector.watch_executions
 import agents.recorder.record_executions
@@ -26,6 +27,7 @@ import streams.crash_points
 import streams.records
 from agents.worker.process import run_worker
 from db.executions.verdicts import insert_verdicts
+from policy.deployments.gate import GateDecision
 from policy.state.quality.later_verdicts import LaterVerdicts
 from schemas.settings import load_settings
 from streams.crash_points import CrashPoint
@@ -176,6 +178,15 @@ def verdicts_after_offset() -> None:
     _replace(agents.recorder.record_executions, "record", record_first)
 
 
+def open_gate() -> None:
+    """Make versions of what failed a check."""
+
+    def passes(*_: Any, **__: Any) -> GateDecision:
+        return GateDecision("pass")
+
+    _replace(agents.applier.gated_deployments, "gate_decision", passes)
+
+
 def clock_steps() -> None:
     """Let the wall clock jump by an hour every two seconds. This is no bug: it must do no harm."""
     real, begin = time.time, time.monotonic()
@@ -209,6 +220,7 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
         no_signature_check,
         verdicts_repeat,
         verdicts_after_offset,
+        open_gate,
         clock_steps,
         no_stops,
     )

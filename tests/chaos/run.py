@@ -51,6 +51,8 @@ class Report:
     reasons: Counter[str] = field(default_factory=Counter)
     """Why the detector issued commands."""
     verdicts: int = 0
+    waits: Counter[str] = field(default_factory=Counter)
+    """What became of deployments that were held."""
     poison: int = 0
     attacks: Counter[str] = field(default_factory=Counter)
     verbs: Counter[str] = field(default_factory=Counter)
@@ -143,6 +145,7 @@ async def _judge(report: Report, stack: Stack, workload: Workload, engines: Engi
     report.commands = len(state.tables["rollbacks"])
     detected = {each.key: each for _, each in state.commands if each.issued_by == "detector"}
     report.reasons = Counter(each.reason for each in detected.values())
+    report.waits = Counter(row["status"] for row in state.tables["held_deployments"])
     report.verdicts = len(state.tables["verdicts"])
     report.poison = len(state.poison)
     report.forged = state.forged

@@ -32,6 +32,8 @@ ENVIRONMENT_ERRORS = "TimeoutError"
 """Failures of this class are the environment's, if the producer says nothing else."""
 ENFORCED = "slower"
 """Versions that are slower are rolled back; those that cost more are dry runs."""
+GATE: Literal["hold"] = "hold"
+"""What a failed check speaks against waits for a person."""
 SESSION_S = 6
 PARTITIONS = 4
 PRODUCT = ("-m", "tests.support.armed_worker", "worker")
@@ -236,6 +238,7 @@ class Stack:
             policy=policy,
             environment_errors=ENVIRONMENT_ERRORS,
             enforce=ENFORCED,
+            gate=GATE,
             signatures=signatures,
             trust=folder / "trust.json",
             data_dir=folder / "engines",
@@ -290,6 +293,7 @@ class Stack:
             "ROLLGUARD_POLICY": self.settings.rules.policy,
             "ROLLGUARD_ENVIRONMENT_ERRORS": ENVIRONMENT_ERRORS,
             "ROLLGUARD_ENFORCE": ENFORCED,
+            "ROLLGUARD_GATE": GATE,
             "ROLLGUARD_FLEET_BUDGET": "200",  # most rollbacks are carried out, some are held
             "ROLLGUARD_SIGNATURES": self.settings.signatures,
             "ROLLGUARD_TRUST": str(self.settings.trust),

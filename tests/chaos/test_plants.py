@@ -187,6 +187,29 @@ async def test_verdicts_count_once_although_workers_die(folder: Path, policy: Po
     assert await play(folder, die, armed=armed, kinds=VERDICTS, policy=policy) == []
 
 
+GATE = {"execute": 30, "deploy": 20, "deploy_again": 2, "answer": 12}
+
+
+async def answered(_: Stack, workload: Workload) -> None:
+    """Go on until people have answered many deployments."""
+    assert await wait_until(lambda: workload.answers > 200, 90)
+
+
+async def test_an_open_gate_is_found(folder: Path) -> None:
+    found = await play(folder, answered, program=planted("open_gate"), kinds=GATE)
+    assert {each.invariant for each in found} == {"gate"}
+
+
+async def test_nothing_passes_the_gate_but_what_people_approve(folder: Path) -> None:
+    async def die(stack: Stack, workload: Workload) -> None:
+        worker = stack.one("applier")
+        assert await wait_until(lambda: bool(worker.ends), 60)
+        await answered(stack, workload)
+
+    armed = {"applier": "kill:applier.committed@20"}
+    assert await play(folder, die, armed=armed, kinds=GATE) == []
+
+
 TRANSACTIONS = {"execute": 20, "transaction": 10}
 
 

@@ -22,14 +22,14 @@ from uuid import UUID
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from schemas.deployment import Deployment
+from schemas.deployment import Check, Deployment
 from schemas.execution import Execution
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.rollback import RollbackCommand, automatic_command_id
 from schemas.settings import Settings
 from tests.chaos.attack.attacker import Attacker
 from tests.chaos.attack.forgeries import POISON, UNANSWERED, Forgery
-from tests.chaos.attack.keys import HonestSigner
+from tests.chaos.attack.keys import PERSON, HonestSigner
 from tests.chaos.behaviour import HEALTHY, Behaviour
 from tests.chaos.engines import Engines
 from tests.chaos.judges import Judges, Success
@@ -49,6 +49,8 @@ BUSY_TOOLS: Final = 5
 BUSY_DEPLOYMENTS: Final = 0.15
 """So many deployments are of these tools, of versions that quality tests may condemn."""
 
+CHECKS: Final = (None, None, [Check(name="smoke", ok=True)], [Check(name="smoke", ok=False)])
+
 KINDS: Final = {
     "execute": 780,
     "judge": 140,
@@ -57,6 +59,7 @@ KINDS: Final = {
     "deploy_again": 4,
     "roll_back": 6,
     "use_ids_first": 6,
+    "answer": 12,
     "poison": 20,
     "transaction": 12,
     "attack": 12,
@@ -97,6 +100,9 @@ class Workload:
         self._past: dict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=40))
         self._judges = Judges()
         self._deployed: dict[str, Deployment] = {}
+        self._doubtful: deque[Deployment] = deque(maxlen=12)
+        """The newest deployments of machines that failed a check."""
+        self.answers = 0
         self._acts: dict[str, Callable[[AIOKafkaProducer, str, Random], Awaitable[None]]] = {
             "execute": self._execute,
             "judge": self._judge,
@@ -105,6 +111,7 @@ class Workload:
             "deploy_again": self._deploy_again,
             "roll_back": self._roll_back,
             "use_ids_first": self._use_ids_first,
+            "answer": self._answer,
             "poison": self._poison,
             "transaction": self._transact,
             "attack": self._attack,
@@ -260,6 +267,10 @@ class Workload:
         draw = draw or Random(tool)
         deployment = self._new_deployment(tool, behaviour, draw)
         self._deployed[tool] = deployment
+        if deployment.created_by == "autonomous" and not all(
+            check.ok for check in deployment.checks or ()
+        ):
+            self._doubtful.append(deployment)
         await self._send_forgeries_before(producer, deployment, draw)
         await self._send_signed(producer, "tool-deployments", deployment, deployment.deployment_id)
 
@@ -271,7 +282,17 @@ class Workload:
             created_by=draw.choice(("human", "autonomous")),
             improvement_type="bug_fix",
             deployed_at=datetime.now(UTC),
+            checks=draw.choice(CHECKS),
         )
+
+    async def _answer(self, producer: AIOKafkaProducer, _: str, draw: Random) -> None:
+        """Approve or dismiss a deployment that failed a check, perhaps again, or too late."""
+        if self._doubtful:
+            held = draw.choice(self._doubtful)
+            by = draw.choice(("approved_by", "dismissed_by"))
+            answer = held.model_copy(update={by: PERSON, "deployed_at": datetime.now(UTC)})
+            self.answers += 1
+            await self._send_signed(producer, "tool-deployments", answer)
 
     async def _roll_back(
         self, producer: AIOKafkaProducer, tool: str, draw: Random, command_id: UUID | None = None

@@ -45,7 +45,9 @@ class HonestSigner:
         """Return the headers of a record: those of the author, or of the person who commands."""
         if not self._signs or not isinstance(message, Deployment | RollbackCommand):
             return []
-        by = AUTHORS[message.created_by] if isinstance(message, Deployment) else PERSON
+        by = PERSON
+        if isinstance(message, Deployment) and not message.is_answer:
+            by = AUTHORS[message.created_by]
         return await signature_of(message, value, by)
 
     async def headers_of_value(self, topic: str, value: bytes | None) -> KafkaHeaders:

@@ -10,6 +10,7 @@ from tests.chaos.audit.invariants.changelog_rows import outdated_rows
 from tests.chaos.audit.invariants.dead_letters import wrong_dead_letters
 from tests.chaos.audit.invariants.decisions import wrong_decisions
 from tests.chaos.audit.invariants.engines import wrong_engines
+from tests.chaos.audit.invariants.gate import wrong_gate
 from tests.chaos.audit.invariants.metrics import wrong_metrics
 from tests.chaos.audit.invariants.outcomes import wrong_outcomes
 from tests.chaos.audit.invariants.stops import broken_stops
@@ -22,6 +23,7 @@ _INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
     wrong_verdicts,
     wrong_decisions,
     wrong_outcomes,
+    wrong_gate,
     wrong_versions,
     wrong_engines,
     outdated_rows,

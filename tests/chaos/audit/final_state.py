@@ -77,6 +77,7 @@ _QUERIES = {
     "executions": "select execution_id, tool_name, version_id, success, error_origin, duration_ms,"
     " cost from tool_executions",
     "verdicts": "select * from later_verdicts",
+    "held_deployments": "select tool_name, deployment_id, status from held_deployments",
     "rollbacks": "select * from rollbacks",
     "deployments": "select tool_name, deployment_id, outcome::text from deployments",
     "stops": "select * from stops",

@@ -60,6 +60,11 @@ def _commands(state: FinalState) -> _Requests:
 def _deployments(state: FinalState) -> _Requests:
     """Return the good deployments, with their outcomes."""
     refused = _refused(state)
+    held = {
+        (row["tool_name"], row["deployment_id"])
+        for row in state.tables["held_deployments"]
+        if row["status"] == "held"
+    }
     return _Requests(
         "deployment",
         {_Request(each.tool_name, each.deployment_id) for _, each in state.deployments},
@@ -71,6 +76,8 @@ def _deployments(state: FinalState) -> _Requests:
             (_Request(each.tool_name, each.deployment_id), each.model_dump_json())
             for each in state.deployment_outcomes
             if each.deployment_id not in refused
+            # one that does not wait any more has another outcome afterwards
+            and (each.status != "held" or (each.tool_name, each.deployment_id) in held)
         ),
     )
 
