@@ -60,15 +60,22 @@ def _was_in_force(stop: asyncpg.Record, at: datetime) -> bool:
 
 def _deployed(state: FinalState) -> Iterator[_Change]:
     outcomes = _outcomes(state)
+    approved = {
+        (row["tool_name"], row["deployment_id"])
+        for row in state.tables["held_deployments"]
+        if row["status"] == "approved"
+    }
     for row in state.tables["versions"]:
         if row["created_by"] == "autonomous":
-            outcome = outcomes[row["tool_name"], row["deployment_id"]]
+            deployment = row["tool_name"], row["deployment_id"]
+            outcome = outcomes[deployment]
             yield _Change(
                 row["tool_name"],
                 f"deployment {row['deployment_id']}",
                 row["code_hash"],
                 outcome.applied_at,
-                _STOPS_DEPLOYMENTS,
+                # what a person has approved, only a person's word about this code stops
+                ("rejection",) if deployment in approved else _STOPS_DEPLOYMENTS,
             )
 
 
