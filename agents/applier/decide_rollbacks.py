@@ -19,7 +19,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.rollbacks.applying import Decision, TargetBreaks, apply_decisions
 from db.rollbacks.facts import codes, stored_commands
 from policy.breaking.finding import is_breaking, sentences
-from policy.decision.rule_texts import Obstacle, limit_obstacle, outage_obstacle
+from policy.decision.rule_texts import WhyNot, why_not_by_limit, why_not_in_outage
 from policy.deployments.stops import begins_wait
 from policy.rollbacks.explanations import (
     DecidingVerdict,
@@ -114,16 +114,16 @@ class DecideRollbacks:
             errors = most_frequent(await errors_of(conn, command.tool_name, ids))
         breaks = () if pending.current is None else pending.current.breaking_changes
         return explanation_of(
-            command, pending.rules, errors, breaks, verdicts, self._obstacle(pending)
+            command, pending.rules, errors, breaks, verdicts, self._why_not(pending)
         )
 
-    def _obstacle(self, pending: PendingCommand) -> Obstacle | None:
+    def _why_not(self, pending: PendingCommand) -> WhyNot | None:
         """Return the numbers because of which the command is rejected, if there are any."""
         match pending.rejection:
             case "outage":
-                return outage_obstacle(self._outages)
+                return why_not_in_outage(self._outages)
             case "budget" | "cooldown" as limit:
-                return limit_obstacle(limit, pending.rules)
+                return why_not_by_limit(limit, pending.rules)
             case _:
                 return None
 

@@ -11,8 +11,8 @@ from db.postgres.locks import lock_fleet, lock_versions
 from db.postgres.pool import Connection
 from db.rollbacks.applying import Decision
 from db.rollbacks.fleet import fleet_facts
-from policy.decision.rule_texts import brake_obstacle
-from policy.rollbacks.explanations import stopped
+from policy.decision.rule_texts import why_not_by_brake
+from policy.rollbacks.explanations import not_carried_out
 from policy.rollbacks.fleet_brake import BrakedCommand, held_by_brake
 from policy.rollbacks.rejections import has_rollback_limits
 from schemas.fleet import FleetRules
@@ -60,7 +60,7 @@ def _held(decision: Decision, fleet: FleetRules) -> Decision:
     return decision._replace(
         status="held",
         hold_reason="fleet_budget",
-        explanation=why and stopped(why, brake_obstacle(fleet)),
+        explanation=why and not_carried_out(why, why_not_by_brake(fleet)),
     )
 
 

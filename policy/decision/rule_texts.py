@@ -52,7 +52,7 @@ _OF_LIMIT: Final[Mapping[RollbackLimit, Sequence[str]]] = {
 """The settings of the limits on how often a tool is rolled back."""
 
 
-class Obstacle(NamedTuple):
+class WhyNot(NamedTuple):
     """Why a rollback is not carried out although it was decided: in words, and the settings."""
 
     text: str
@@ -103,9 +103,9 @@ def thresholds_of(tier: Tier, reason: Reason, rules: Rules) -> Mapping[str, int 
     return {name: float(v) if isinstance(v, Decimal) else v for name, v in values.items()}
 
 
-def outage_obstacle(rules: OutageRules) -> Obstacle:
+def why_not_in_outage(rules: OutageRules) -> WhyNot:
     """Return why the applier took a moment for an outage."""
-    return Obstacle(
+    return WhyNot(
         "this is an outage: "
         f"of at least {rules.outage_tools} tools that were executed within "
         f"{rules.outage_window_s} s, at least {rules.outage_share * 100:g} % failed at last",
@@ -113,7 +113,7 @@ def outage_obstacle(rules: OutageRules) -> Obstacle:
     )
 
 
-def limit_obstacle(limit: RollbackLimit, rules: Rules) -> Obstacle:
+def why_not_by_limit(limit: RollbackLimit, rules: Rules) -> WhyNot:
     """Return why the tool was rolled back too often already."""
     text = (
         f"machines may roll the tool back {rules.rollback_budget} times within "
@@ -124,12 +124,12 @@ def limit_obstacle(limit: RollbackLimit, rules: Rules) -> Obstacle:
             "the last rollback was too short a time ago: after two rollbacks "
             f"{rules.cooldown_s} s, doubled with each further one up to {rules.cooldown_max_s} s"
         )
-    return Obstacle(text, {name: getattr(rules, name) for name in _OF_LIMIT[limit]})
+    return WhyNot(text, {name: getattr(rules, name) for name in _OF_LIMIT[limit]})
 
 
-def brake_obstacle(rules: FleetRules) -> Obstacle:
+def why_not_by_brake(rules: FleetRules) -> WhyNot:
     """Return why the fleet's brake holds a rollback."""
-    return Obstacle(
+    return WhyNot(
         f"machines may roll {rules.fleet_budget} tools back within {rules.fleet_budget_s} s, and "
         "have done so, or an earlier rollback of this version waits because of that",
         {"fleet_budget": rules.fleet_budget, "fleet_budget_s": rules.fleet_budget_s},

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from policy.breaking.finding import one_line
 from policy.decision.rule_texts import (
-    Obstacle,
+    WhyNot,
     evidence_text,
     quality_text,
     rule_text,
@@ -45,13 +45,13 @@ def explanation_of(
     errors: Sequence[SeenError],
     breaking_changes: Sequence[str],
     verdicts: Sequence[DecidingVerdict] = (),
-    obstacle: Obstacle | None = None,
+    why_not: WhyNot | None = None,
 ) -> Explanation | None:
     """Return the explanation of a command; None for a person's command, which has its reason.
 
     ``rules`` are those in force, ``errors`` those of the executions that decided, and
     ``breaking_changes`` those of the version that is rolled back. ``verdicts`` are the later
-    verdicts that decided, the newest first. ``obstacle`` says why the command is not carried out,
+    verdicts that decided, the newest first. ``why_not`` says why the command is not carried out,
     if numbers decide that.
     """
     if command.tier == "manual":
@@ -66,15 +66,15 @@ def explanation_of(
         breaking_changes=_that_fit(breaking_changes),
         decided_by=_ids_of(verdicts) if verdicts else decided_by(command.details),
     )
-    return explanation if obstacle is None else stopped(explanation, obstacle)
+    return explanation if why_not is None else not_carried_out(explanation, why_not)
 
 
-def stopped(explanation: Explanation, obstacle: Obstacle) -> Explanation:
-    """Return the explanation of a rollback that was decided, and that something stops."""
+def not_carried_out(explanation: Explanation, why_not: WhyNot) -> Explanation:
+    """Return the explanation of a rollback that was decided and is not carried out."""
     return explanation.model_copy(
         update={
-            "rule": f"{explanation.rule}; but {obstacle.text}",
-            "thresholds": {**explanation.thresholds, **obstacle.thresholds},
+            "rule": f"{explanation.rule}; but {why_not.text}",
+            "thresholds": {**explanation.thresholds, **why_not.thresholds},
         }
     )
 

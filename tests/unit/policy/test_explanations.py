@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.decision.rule_texts import brake_obstacle, limit_obstacle, outage_obstacle
+from policy.decision.rule_texts import why_not_by_brake, why_not_by_limit, why_not_in_outage
 from policy.rollbacks.explanations import (
     DecidingVerdict,
     bad_verdicts_in,
     explanation_of,
     most_frequent,
-    stopped,
+    not_carried_out,
     verdict_that_decided,
 )
 from policy.weighing.quality_summary import QualitySummary, ShareOfYes
@@ -85,7 +85,7 @@ def test_a_quality_test_has_its_own_numbers_and_words(reason: Reason, names: set
 def test_of_an_outage_it_has_the_numbers_that_told_it() -> None:
     rules = OutageRules(outage_tools=7, outage_share=0.25, outage_window_s=90, doubt_s=11)
     order = command("fast", "complete_failure")
-    found = explanation_of(order, GUARDED, [], [], obstacle=outage_obstacle(rules))
+    found = explanation_of(order, GUARDED, [], [], why_not=why_not_in_outage(rules))
     assert found is not None
     assert found.rule.endswith(
         "; but this is an outage: of at least 7 tools that were executed within 90 s, "
@@ -108,20 +108,20 @@ def test_of_a_limit_it_has_the_numbers_that_were_in_force() -> None:
     )
     base = explanation_of(command("fast", "complete_failure"), rules, [], [])
     assert base is not None
-    budget = stopped(base, limit_obstacle("budget", rules))
+    budget = not_carried_out(base, why_not_by_limit("budget", rules))
     assert budget.rule == (
         f"{base.rule}; but machines may roll the tool back 3 times within 500 s, and have done so"
     )
     in_force = {"rollback_budget": 3, "rollback_budget_s": 500}
     assert budget.thresholds == base.thresholds | in_force
-    cooldown = stopped(base, limit_obstacle("cooldown", rules))
+    cooldown = not_carried_out(base, why_not_by_limit("cooldown", rules))
     assert cooldown.rule == (
         f"{base.rule}; but the last rollback was too short a time ago: after two rollbacks 7 s, "
         "doubled with each further one up to 90 s"
     )
     in_force = {"cooldown_s": 7, "cooldown_max_s": 90, "cooldown_decay_s": 60}
     assert cooldown.thresholds == base.thresholds | in_force | {"rollback_budget_s": 500}
-    fleet = stopped(base, brake_obstacle(FleetRules(fleet_budget=6, fleet_budget_s=80)))
+    fleet = not_carried_out(base, why_not_by_brake(FleetRules(fleet_budget=6, fleet_budget_s=80)))
     assert fleet.rule.startswith(
         f"{base.rule}; but machines may roll 6 tools back within 80 s, and have done so"
     )
@@ -206,7 +206,7 @@ def test_it_is_small_and_never_fails(
         errors_in([(ERRORS_HEADER, errors_to_header(most_frequent(errors)))]),
         [each.encode(errors="replace").decode() for each in sentences],
         [DecidingVerdict(*each) for each in verdicts],
-        limit_obstacle("cooldown", GUARDED),
+        why_not_by_limit("cooldown", GUARDED),
     )
     assert found is not None
     assert len(found.to_bytes()) <= MAX_BYTES
