@@ -74,7 +74,7 @@ def counted(script: Script, rules: Rules) -> LaterVerdicts | None:
     assert row is not None
     assert commands == []
     row = decode(encode(row))
-    return row.quality and row.quality.verdicts
+    return row.quality.verdicts if row.quality else None
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
