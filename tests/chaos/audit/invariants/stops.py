@@ -6,7 +6,7 @@ before one of them may not have known it.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from schemas.deployment import DeploymentOutcome
 from tests.chaos.audit.final_state import FinalState
 from tests.chaos.audit.invariants.violation import Violation
 
+_STORED_WITHIN: Final = timedelta(seconds=5)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _STOPS_DEPLOYMENTS: Final = ("freeze", "wait", "rejection")
 
@@ -102,11 +103,22 @@ def _wrong_refusals(state: FinalState, stops: _Stops) -> Iterator[Violation]:
             stop
             for stop in stops.get(said.tool_name or "", ())
             if (stop["kind"], stop["began_at"]) == (said.kind, said.began_at)
-            and (stop["ended_at"] or _NEVER) >= outcome.applied_at
+            and _ended_at(stop) >= outcome.applied_at
         ]
         if len(known) != 1:
             text = f"{outcome.refusal} by {len(known)} stops: {said}"
             yield Violation("stops", tool, f"deployment {deployment_id}", text)
+
+
+def _ended_at(stop: asyncpg.Record) -> datetime:
+    """Return until when the stop may refuse: what is decided in time is stored a little later.
+
+    A person cannot end a stop of the tool in between, but it may expire, and one of all tools may
+    end.
+    """
+    ended_at: datetime = stop["ended_at"] or _NEVER
+    is_locked = stop["tool_name"] != "" and stop["ended_how"] != "expired"
+    return ended_at if is_locked or ended_at == _NEVER else ended_at + _STORED_WITHIN
 
 
 def _wrong_waits(state: FinalState) -> Iterator[Violation]:
