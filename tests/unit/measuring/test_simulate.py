@@ -343,8 +343,9 @@ def test_the_document_that_is_kept_shows_what_is_promised() -> None:
     ],
 )
 def test_the_document_that_is_kept_has_guarded_as_quick_as_it_is_to_be(row: str, most: int) -> None:
-    [cell] = re.findall(rf"^\| {re.escape(row)} \| (\d+)", DOCUMENT.read_text(), re.MULTILINE)
-    assert int(cell) <= most
+    cells = re.findall(rf"^\| {re.escape(row)} \| (\d+)", DOCUMENT.read_text(), re.MULTILINE)
+    assert cells  # two if the row is in the part `breaking`, too
+    assert max(map(int, cells)) <= most
 
 
 @pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
