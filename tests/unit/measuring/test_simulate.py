@@ -12,7 +12,7 @@ import pytest
 
 from schemas.rules import Rules
 from simulate.__main__ import DOCUMENT
-from simulate.deciders.decider import DECIDERS
+from simulate.deciders.decider import DECIDERS, deciders_of
 from simulate.reporting.bounds import PROMISED, promise_text, shows
 from simulate.reporting.report import ABOUT, parts_of, write
 from simulate.reporting.tables import broken_text, text
@@ -370,7 +370,9 @@ def test_the_document_that_is_kept_has_at_most_one_of_few_tools_rolled_back(
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
     scenarios = all_scenarios()
     cells = [
-        Cell(scenario, decider, (None, 3, 1_200)) for scenario in scenarios for decider in DECIDERS
+        Cell(scenario, decider, (None, 3, 1_200))
+        for scenario in scenarios
+        for decider in deciders_of(scenario.part)
     ]
     outages = {
         (world, decider): Runs((OneRun(world, decider, 1, 0, 7.0, 15.0),) * 2)
