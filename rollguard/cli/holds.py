@@ -40,11 +40,13 @@ def approve(held_id: HeldId, tool: OfTool = None, by: By = None, as_json: Json =
     held = held_named(in_force, held_id, tool)
     if isinstance(held, DeploymentKey):
         deployed = run(
-            held_deployments.approve_deployment(in_force, *held, by), _waits_for(held.held_id)
+            held_deployments.approve_deployment(in_force, *held, by),
+            _waits_for("deployment", held.held_id),
         )
         raise typer.Exit(0 if show_deployment_approval(deployed, as_json) else 1)
     outcome = run(
-        holds.approve(in_force, held.command_id, by, tool=held.tool_name), _waits_for(held.held_id)
+        holds.approve(in_force, held.command_id, by, tool=held.tool_name),
+        _waits_for("command", held.held_id),
     )
     raise typer.Exit(0 if show_approval(outcome, as_json) else 1)
 
@@ -66,15 +68,15 @@ def dismiss(
     if isinstance(held, DeploymentKey):
         refused = run(
             held_deployments.dismiss_deployment(in_force, *held, reason, by),
-            _waits_for(held.held_id),
+            _waits_for("deployment", held.held_id),
         )
         raise typer.Exit(0 if show_deployment_dismissal(refused, as_json) else 1)
     outcome = run(
         holds.dismiss(in_force, held.command_id, reason, by, tool=held.tool_name),
-        _waits_for(held.held_id),
+        _waits_for("command", held.held_id),
     )
     raise typer.Exit(0 if show_dismissal(outcome, as_json) else 1)
 
 
-def _waits_for(held_id: "UUID") -> str:
-    return f"the outcome of {held_id}, from an applier"
+def _waits_for(what: str, held_id: "UUID") -> str:
+    return f"the outcome of the {what} {held_id}, from an applier"

@@ -102,6 +102,7 @@ async def arguments(
         "to": "v2",
         "file": str(file),
         "command_id": str(row["command_id"]),
+        "held_id": str(row["command_id"]),
         "execution_id": str(uuid4()),
         "reason": "a test",
         "older_than": "1d",
