@@ -7,9 +7,9 @@ from documentation.markdown import code, prose, table
 from schemas.configuration.setting_sources import FILE_VARIABLE
 from schemas.configuration.settings_report import SettingInForce, settings_in_force
 from schemas.files.state_folder import AS_WRITTEN, state_folder
-from schemas.fleet import FleetRules
-from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from schemas.settings import Settings
 
 _HEAD: Final = ("variable", "type", "default", "unit", "meaning")

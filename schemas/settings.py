@@ -19,10 +19,10 @@ from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.files.state_folder import state_folder
-from schemas.fleet import FleetRules
 from schemas.message import explain
-from schemas.outages import OutageRules
-from schemas.rules import Rules, with_new_names
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules, with_new_names
 
 _WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
 _SHORTEST_SECRET: Final = 16

@@ -8,8 +8,8 @@ lost.
 
 from typing import Final
 
-from agents.applier.apply_deployments import log_deployment
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.deployments.apply_deployments import log_deployment
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from agents.applier.waiting.free_tools import of_free_tools
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Pool, acquire

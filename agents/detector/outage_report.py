@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from policy.state.outage import OutageTimeline, is_lasting
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from schemas.fields import format_time, time_of
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 from streams.driver.table import WindowTable
 
 log = structlog.get_logger()

@@ -8,12 +8,12 @@ from typing import Final, Literal, NamedTuple
 from prometheus_client import CollectorRegistry, Gauge
 
 from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
-from agents.applier.apply_deployments import Deployments
-from agents.applier.apply_rollbacks import Rollbacks
+from agents.applier.deployments.apply_deployments import Deployments
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishVersions
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.rollbacks.apply_rollbacks import Rollbacks
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside

@@ -19,7 +19,7 @@ from policy.state.row import decode, encode
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import read_execution_entry
 from schemas.fields import time_of
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 EXECUTIONS: Final = 20_000
 BATCH: Final = 200

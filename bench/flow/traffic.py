@@ -18,7 +18,7 @@ from policy.decision.fold import commands_of_log
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 STEP: Final = timedelta(milliseconds=10)
 """The event time from one execution to the next."""

@@ -11,7 +11,7 @@ from typing import Annotated, Final, get_args
 import typer
 
 from bench.results import Result, show
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 
 PART: Final = "decisions"
 _HERE: Final = Path(__file__).parents[2]

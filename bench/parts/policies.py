@@ -13,7 +13,7 @@ from bench.flow.load import Load, Tools, chosen
 from bench.results import Result, show
 from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 
 PART: Final = "policies"
 TOOLS: Final = (50, 1_000)

@@ -16,7 +16,7 @@ from policy.decision.fold import fold
 from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
 from policy.state.row import decode, encode
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 ROW = "row"
 """The one key in the state of a tool; Quix puts the message's key before it."""

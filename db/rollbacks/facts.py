@@ -16,7 +16,7 @@ from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.rollbacks.trust import Target
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _SQL: Final = blocks("rollbacks/facts.sql")
 

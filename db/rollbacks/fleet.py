@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from schemas.fleet import FleetRules
 from schemas.rollback import RollbackCommand
+from schemas.rules.fleet import FleetRules
 
 _SQL: Final = blocks("rollbacks/fleet.sql")
 

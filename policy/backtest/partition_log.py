@@ -8,8 +8,8 @@ from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE
 from policy.state.outage_watch import OutageWatch, stated_origin
 from policy.state.row import Row
-from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
+from schemas.rules.outages import OutageRules
 
 
 class PartitionLog:

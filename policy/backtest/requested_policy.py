@@ -9,7 +9,7 @@ from policy.decision.policy import Policy
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.message import explain
-from schemas.rules import PolicyName, Rules
+from schemas.rules.rules import PolicyName, Rules
 from schemas.settings import Settings
 
 _NAMES: Final = get_args(PolicyName)

@@ -17,8 +17,8 @@ from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.later_verdict import LaterVerdict
-from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
+from schemas.rules.outages import OutageRules
 
 
 class Recorded(NamedTuple):

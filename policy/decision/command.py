@@ -20,7 +20,7 @@ from schemas.rollback import (
     automatic_command_id,
     observed_command_id,
 )
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 ISSUED_BY: Final = "detector"
 

@@ -21,7 +21,7 @@ from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class DecidedCommand(NamedTuple):

@@ -40,7 +40,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import QualityReason, Reason
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _SLOW: Final[tuple[Ground, ...]] = ("slower",)
 _DEAR: Final[tuple[Ground, ...]] = ("costlier",)

@@ -10,8 +10,8 @@ from policy.state.outage_watch import OutageWatch
 from policy.state.ring import RingExecution
 from policy.state.row import Row
 from schemas.fields import format_time, time_of
-from schemas.outages import OutageRules
 from schemas.rollback import Reason
+from schemas.rules.outages import OutageRules
 
 State = Literal["healthy", "suspect", "condemned", "unjudged"]
 

@@ -8,7 +8,7 @@ from policy.decision.policy import Policy
 from policy.decision.seed import SeedPolicy
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
-from schemas.rules import PolicyName, Rules
+from schemas.rules.rules import PolicyName, Rules
 
 _POLICIES: Final[dict[PolicyName, type[Policy]]] = {"seed": SeedPolicy, "guarded": GuardedPolicy}
 

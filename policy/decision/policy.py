@@ -18,7 +18,7 @@ from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import Reason
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class Policy(ABC):

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from policy.weighing.evidence_summary import EvidenceSummary
 from policy.weighing.quality_summary import QualitySummary
-from schemas.fleet import FleetRules
-from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackLimit, Tier
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 
 _EVIDENCE: Final[dict[Reason, str]] = {
     "regression": "the evidence against the version reached its limit, and no other rule held",

@@ -8,7 +8,7 @@ from policy.state.counts import Counts
 from policy.state.row import Row
 from schemas.failures.error_class import is_signature_error
 from schemas.rollback import Reason, Tier
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class RuleNow(NamedTuple):

@@ -13,7 +13,7 @@ from policy.state.counts import Counts
 from policy.state.row import Row
 from schemas.failures.error_class import is_signature_error
 from schemas.rollback import Reason
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 def first_rule_that_holds(row: Row, rules: Rules, but: Sequence[Reason] = ()) -> Verdict | None:

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from policy.breaking.finding import Finding, one_line, sentences
 from policy.deployments.accepted_breaks import acceptance_of
 from schemas.deployment import AcceptedBreak, Check, Deployment
-from schemas.rules import GateMode
+from schemas.rules.rules import GateMode
 
 _MAX_DETAIL: Final = 300
 """How much of the detail of a failed check is told, in characters."""

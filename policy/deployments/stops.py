@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from policy.decision.policies import policy_for
 from schemas.deployment import Author, StopRefusal
 from schemas.rollback import Tier
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.stops import Stop, StopKind
 
 REFUSALS: Final[Mapping[StopKind, StopRefusal]] = {

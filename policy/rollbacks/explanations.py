@@ -18,7 +18,7 @@ from policy.weighing.quality_summary import quality_summary_of
 from schemas.explanation import MAX_ERROR_CHARACTERS, MAX_ERRORS, Explanation, SeenError
 from schemas.fields import uuid_of
 from schemas.rollback import Reason, RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _MOST_IDS: Final = 100
 MOST_VERDICTS: Final = 50

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.fleet import FleetRules
+from schemas.rules.fleet import FleetRules
 
 
 class BrakedCommand(NamedTuple):

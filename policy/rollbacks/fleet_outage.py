@@ -15,7 +15,7 @@ from math import ceil
 from typing import NamedTuple
 
 from policy.state.outage_watch import BY_CHANCE, chance
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 
 
 class SeenTool(NamedTuple):

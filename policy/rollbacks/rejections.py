@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from policy.decision.policies import policy_for
 from policy.rollbacks.rollback_limits import rollback_limit
 from schemas.rollback import Mode, Rejection, RollbackCommand, Status
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _STATUS_OF_MODE: Final[dict[Mode | None, Status]] = {
     None: "applied",

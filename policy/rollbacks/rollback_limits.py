@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from schemas.rollback import RollbackLimit
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 def rollback_limit(

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from policy.statistics.bounds import lower_bound
 from schemas.rollback import TargetChoice
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 CONFIDENCE: Final = 0.95
 """The confidence that a version's success rate is above its lower bound."""

@@ -9,7 +9,7 @@ from policy.state.tool_evidence import ToolEvidence
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 def activate(

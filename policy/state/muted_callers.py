@@ -18,7 +18,7 @@ from zlib import crc32
 import msgspec
 
 from schemas.execution_entry import ExecutionEntry
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 MOST_MUTED: Final = 8
 """At most so many muted callers are remembered; the one that failed first is forgotten first."""

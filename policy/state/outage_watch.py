@@ -43,7 +43,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.failures.error_class import SIGNATURE_ERRORS
 from schemas.failures.failure_classes import ErrorOrigin, FailureClasses
 from schemas.later_verdict import LaterVerdict
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 
 KEY: Final = b"\0outages"
 """The key of this row in the table. No tool can have it, because names contain no NUL."""

@@ -22,7 +22,7 @@ from policy.state.not_judged import NotJudged, OthersFailures
 from policy.state.quality.quality import Quality
 from policy.state.ring import Ring, RingExecution
 from policy.state.tool_evidence import ToolEvidence
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):

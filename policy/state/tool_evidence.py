@@ -10,7 +10,7 @@ from policy.state.evidence import Baseline, BreakBets, Evidence
 from policy.state.muted_callers import MutedCallers
 from policy.state.outage import Outage
 from policy.state.stored_baselines import store_baseline
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 MOST_STORED: Final = 8
 """The baselines of at most so many replaced versions are stored, so that rows stay small."""

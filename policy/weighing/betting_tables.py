@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 
 from policy.state.evidence import Baseline, BreakBets
 from policy.statistics.bounds import lower_bound, upper_bound
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class Level(NamedTuple):
@@ -45,7 +45,7 @@ BREAK_LEVEL: Final = Level(0.90, 0.90, 1.0)
 
 
 class EvidenceNumbers(NamedTuple):
-    """The settings of the three tests (``schemas.rules.Rules`` says what each means)."""
+    """The settings of the three tests (``schemas.rules.rules.Rules`` says what each means)."""
 
     alpha: float
     signature_alpha: float

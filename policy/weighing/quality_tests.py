@@ -23,7 +23,7 @@ from policy.statistics.bounds import upper_bound
 from policy.weighing.betting_tables import Bet, ExpectedRates, LevelTable, level_table
 from policy.weighing.weighing import KindCounts, OddsAgainst, all_reach, is_worse, odds_against
 from schemas.rollback import QualityReason
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 LEVELS: Final = ((0.80, 1.0), (0.95, 4.0), (0.995, 15.0))
 """Confidence and factor, as those of the signature errors."""
@@ -88,7 +88,7 @@ class QualityTest(NamedTuple):
 
 
 class QualityNumbers(NamedTuple):
-    """The settings of the quality tests (``schemas.rules.Rules`` says what each means)."""
+    """The settings of the quality tests (``schemas.rules.rules.Rules`` says what each means)."""
 
     judged_bad_alpha: float
     slower_alpha: float

@@ -8,7 +8,7 @@ from rollguard.cli.given_times import optional_time_of
 from rollguard.cli.options import WHEN, Json, Limit, run, settings
 
 if TYPE_CHECKING:
-    from rollguard.operations.bad_records import DeadLetterFilter
+    from rollguard.operations.dead_letters.bad_records import DeadLetterFilter
 
 OfTopic = Annotated[str | None, typer.Option("--topic", help="Only of this topic.")]
 OfKey = Annotated[str | None, typer.Option("--tool", help="Only with this tool as the key.")]
@@ -32,7 +32,10 @@ def dead_letters(
 ) -> None:
     """List bad records and why they were rejected, the last rejected first; or show one of them."""
     from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters
-    from rollguard.operations.dead_letters import bad_record_with_value, list_bad_records
+    from rollguard.operations.dead_letters.dead_letters import (
+        bad_record_with_value,
+        list_bad_records,
+    )
 
     wanted = _filter_of(record_id, topic, tool, error, since)
     in_force = settings()
@@ -66,7 +69,7 @@ def replay(
 ) -> None:
     """Publish bad records again to the topics they came from, after you removed the cause."""
     from rollguard.cli.show.dead_letters import show_replays
-    from rollguard.operations.replay import Replays, replay_matching
+    from rollguard.operations.dead_letters.replay import Replays, replay_matching
 
     if (record_id is None) != all_:
         raise typer.BadParameter("give an ID or --all, and not both")
@@ -90,7 +93,7 @@ def _filter_of(
     since: str | None,
 ) -> "DeadLetterFilter":
     """Return the filter that these options describe."""
-    from rollguard.operations.bad_records import DeadLetterFilter, parse_position
+    from rollguard.operations.dead_letters.bad_records import DeadLetterFilter, parse_position
 
     if record_id is None:
         return DeadLetterFilter(None, topic, tool, error, optional_time_of("--since", since))

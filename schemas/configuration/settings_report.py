@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from schemas.configuration.setting_sources import GivenSetting, variable_of
-from schemas.rules import with_new_names
+from schemas.rules.rules import with_new_names
 from schemas.settings import GROUPS, Settings
 
 DEFAULT: Final = "default"
@@ -86,7 +86,7 @@ def settings_in_force(
 
 
 def _new_names(given: Mapping[str, GivenSetting]) -> dict[str, GivenSetting]:
-    """Return what the variables give by the names of now (``schemas.rules.with_new_names``)."""
+    """Return what the variables give by the names of now (``with_new_names``)."""
     values = with_new_names({name: each.text for name, each in given.items()})
     return {name: given[name] if name in given else given["signature_errors"] for name in values}
 

@@ -7,7 +7,7 @@ from policy.state.evidence import Baseline, Evidence
 from policy.weighing.betting_tables import BettingTables, EvidenceNumbers, betting_tables_of
 from policy.weighing.weighing import condemns
 from schemas.failures.error_class import SIGNATURE_ERRORS
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.worlds.draws import Outcome
 
 _NUMBERS: Final = EvidenceNumbers.of(Rules())

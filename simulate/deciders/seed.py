@@ -9,7 +9,7 @@ from policy.decision.policies import policy_for
 from policy.state.counting import activate, count
 from policy.state.log import LogRecord
 from schemas.execution_entry import ExecutionEntry
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.worlds.draws import Outcome
 from simulate.worlds.histories import INTERVAL_MS, Call, activation, execution_entry
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.deciders.decider import CLOSER
 from simulate.worlds.cells import Cell, of_part
 from simulate.worlds.quality import QualityCell

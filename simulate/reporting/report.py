@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from documentation.tables import TableCell, section
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, promise_text, quality_promise_text
 from simulate.reporting.plots import PLOTS, plots

@@ -9,8 +9,8 @@ from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE
 from policy.state.outage_watch import OutageWatch
-from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from simulate.deciders.decider import DECIDERS
 from simulate.worlds.histories import History, log_of, outcomes_of
 

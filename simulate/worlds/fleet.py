@@ -17,9 +17,9 @@ from policy.state.outage_watch import OutageWatch
 from policy.state.row import Row
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
-from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from simulate.worlds.histories import Entry, History, activation, log_of
 
 LAG_MS: Final = 1_000

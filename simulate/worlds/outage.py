@@ -6,7 +6,7 @@ from random import Random
 from statistics import fmean, median, stdev
 from typing import Final, NamedTuple
 
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.deciders.decider import DECIDERS
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import OTHER_ERROR, outcomes, steady

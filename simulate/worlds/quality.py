@@ -21,7 +21,7 @@ from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
 from policy.weighing.quality_tests import QualityNumbers, quality_tests
 from policy.weighing.weighing import condemns
 from schemas.failures.error_class import SIGNATURE_ERRORS
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.worlds.draws import Outcome, outcomes, steady
 from simulate.worlds.parallel import in_processes
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from tests.chaos.run import Plan, Report, run
 from tests.chaos.stack import Mode
 

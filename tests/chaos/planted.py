@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import agents.applier.gated_deployments
+import agents.applier.deployments.gated_deployments
 import agents.applier.publish_changes
 import agents.detector.watch_executions
 import agents.recorder.record_executions
@@ -184,7 +184,7 @@ def open_gate() -> None:
     def passes(*_: Any, **__: Any) -> GateDecision:
         return GateDecision("pass")
 
-    _replace(agents.applier.gated_deployments, "gate_decision", passes)
+    _replace(agents.applier.deployments.gated_deployments, "gate_decision", passes)
 
 
 def clock_steps() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from tests.chaos.audit.check import violations
 from tests.chaos.audit.final_state import read_final_state
 from tests.chaos.audit.invariants.violation import Violation

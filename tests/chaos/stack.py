@@ -18,7 +18,7 @@ from rollguard.embedded.ports import free_port
 from rollguard.embedded.postgres import PostgresCommands, prepare_postgres
 from rollguard.embedded.processes import guarded
 from rollguard.operations.setup import create_missing_topics, migrate_database
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.chaos.attack.keys import KEY_OF_ROLE, write_keys
 from tests.support.armed_worker import VARIABLE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from tests.chaos.attack.attacks import NAMES
 from tests.chaos.faults import stands_still, wait_until
 from tests.chaos.person import VERBS, Person

@@ -8,10 +8,10 @@ from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from agents.applier.apply_changes import RETRY_EVERY_S, ApplyChanges
-from agents.applier.apply_deployments import Deployments
-from agents.applier.apply_rollbacks import Rollbacks
+from agents.applier.deployments.apply_deployments import Deployments
 from agents.applier.publish_changes import PublishChanges
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.rollbacks.apply_rollbacks import Rollbacks
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.comparer.fair_comparer import FairComparer

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from agents.applier.comparisons import NotCompared
-from agents.applier.decide_rollbacks import DecideRollbacks
+from agents.applier.rollbacks.decide_rollbacks import DecideRollbacks
 from agents.comparer.fair_comparer import FairComparer
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection
@@ -20,11 +20,11 @@ from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.explanation import SeenError
-from schemas.fleet import FleetRules
 from schemas.later_verdict import LaterVerdict
-from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from schemas.stops import Stop, StopKind
 from tests.support.waiting import until
 

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 REMEMBERED: Final = 8
 """The ids of so many verdicts are remembered, so that a repeated verdict does not count again."""

@@ -17,7 +17,7 @@ from typing import Final, Self
 import msgspec
 
 from policy.state.quality.tail import Histogram, Tail
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 LEAST_OF_BLOCK: Final = 100
 """A block ends when its time is over and it has so many numbers."""

@@ -12,7 +12,7 @@ import msgspec
 from policy.state.quality.later_verdicts import LaterVerdicts
 from policy.state.quality.measured import Addition, Measured
 from schemas.execution_entry import ExecutionEntry
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 class QualityAddition(msgspec.Struct, gc=False):

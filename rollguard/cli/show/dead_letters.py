@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.replays import RecordPosition, Replay
-from rollguard.operations.bad_records import BadRecord, text_of
-from rollguard.operations.dead_letters import BadRecordList
-from rollguard.operations.replay import Replays
-from rollguard.operations.replay_checks import replay_text
+from rollguard.operations.dead_letters.bad_records import BadRecord, text_of
+from rollguard.operations.dead_letters.dead_letters import BadRecordList
+from rollguard.operations.dead_letters.replay import Replays
+from rollguard.operations.dead_letters.replay_checks import replay_text
 from rollguard.printing import print_json, print_line, print_note, print_pairs, print_table
 from schemas.printable import printable
 

@@ -15,7 +15,7 @@ from rollguard.operations.connection import connection
 from rollguard.value_texts import hold_text, time_text
 from schemas.fields import parse_time
 from schemas.rollback import CommandKey
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from schemas.stops import Pin
 

@@ -12,15 +12,15 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from agents.applier.expire_holds import ExpireHolds
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
 from db.stops.changing import NewStop, begin
 from db.versions.held import HeldDeployment, held_deployments, holds_of_tool
 from db.versions.reading import current_version, history
-from rollguard.operations.replay_checks import require_effect
+from rollguard.operations.dead_letters.replay_checks import require_effect
 from schemas.deployment import Check, Deployment, DeploymentOutcome, code_hash_of
 from schemas.errors import Rejected, Retryable
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
 from tests.support.applier import TOPICS, Applier, Broker

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from agents.applier.expire_holds import ExpireHolds
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
 from db.rollbacks.records import rollback_of
 from schemas.errors import Retryable

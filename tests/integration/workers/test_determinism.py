@@ -13,7 +13,7 @@ import pytest
 from policy.decision.fold import commands_of_log
 from rollguard.embedded.ports import free_port
 from schemas.execution import Activation, Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.messages import activation, execution
 from tests.support.system import System
 

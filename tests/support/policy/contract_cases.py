@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.folding import commands_of_product
 from tests.support.policy.generated_logs import START
 from tests.support.policy.oracle import Entry, commands_of

@@ -16,7 +16,7 @@ from policy.state.row import Row, encode
 from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.oracle import Entry
 
 

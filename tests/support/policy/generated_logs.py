@@ -19,7 +19,7 @@ from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import automatic_command_id
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.oracle import Entry
 
 T = TypeVar("T")

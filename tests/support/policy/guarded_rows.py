@@ -3,7 +3,7 @@
 from policy.decision.fold import fold_all
 from policy.decision.policies import policy_for
 from policy.state.row import Row, decode, encode
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.folding import log_record
 from tests.support.policy.generated_logs import guarded
 from tests.support.policy.written_logs import Script

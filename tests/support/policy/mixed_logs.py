@@ -10,7 +10,7 @@ from schemas.execution import Activation
 from schemas.fields import time_of
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import automatic_command_id
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.support.policy.partition_logs import BEGIN_MS, ORIGINS, PartitionLogWriter, Record
 

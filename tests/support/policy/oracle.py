@@ -31,7 +31,7 @@ from schemas.rollback import (
     automatic_command_id,
     observed_command_id,
 )
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy import whose_failure
 from tests.support.policy.quality_oracle import Segment, quality_of
 from tests.support.policy.whose_failure import is_signature_error

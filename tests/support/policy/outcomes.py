@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from policy.state.evidence import Baseline, Evidence
 from policy.weighing.betting_tables import EvidenceNumbers, betting_tables_of
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 POLICY = EvidenceNumbers.of(Rules())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.execution import Execution
 from schemas.fields import micros_of, time_of
 from schemas.later_verdict import LaterVerdict
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.generated_logs import (
     QUICK,
     RULES,

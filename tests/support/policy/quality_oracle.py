@@ -16,7 +16,7 @@ from policy.weighing.weighing import KindCounts
 from schemas.execution import Activation, Execution
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import QualityReason
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 _LEAF = re.compile(r"^ +\| (\w+): ", re.MULTILINE)
 """A leaf in the traceback of an exception group."""

@@ -11,7 +11,7 @@ from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
 from policy.state.outage_watch import KEY, OutageWatch, encode_watch
 from policy.state.row import encode
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import load_settings
 from tests.support.policy.partition_logs import BEGIN_MS, PartitionLogWriter
 

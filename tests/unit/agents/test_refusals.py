@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from agents.applier.refusals import rolled_back_of
+from agents.applier.deployments.refusals import rolled_back_of
 from db.rollbacks.trust import TrustLoss
 from policy.rollbacks.explanations import decided_by
 from rollguard.refusal import (
@@ -17,7 +17,7 @@ from rollguard.refusal import (
 )
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 IDS = [UUID(int=number) for number in (1, 2)]

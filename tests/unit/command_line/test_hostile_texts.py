@@ -57,14 +57,14 @@ from rollguard.cli.show.versions import show_history, show_version
 from rollguard.demo.live_view import LiveView
 from rollguard.demo.results import DemoResult, print_results
 from rollguard.management.version_comparison import comparison_of
-from rollguard.operations.bad_records import BadRecord
-from rollguard.operations.dead_letters import BadRecordList
+from rollguard.operations.dead_letters.bad_records import BadRecord
+from rollguard.operations.dead_letters.dead_letters import BadRecordList
+from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.erase import Erasure, KafkaKeeps
 from rollguard.operations.overview.status import SystemStatus
 from rollguard.operations.overview.tools import ToolAtAGlance
 from rollguard.operations.prune import Pruned
 from rollguard.operations.records import BadLine, Recorded
-from rollguard.operations.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.operations.stops import RejectedVersion
 from rollguard.operations.versions import FoundVersion, ToolHistory

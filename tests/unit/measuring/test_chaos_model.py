@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.chaos.audit.model import ToolModel
 from tests.support.cases import cases
 from tests.support.policy.folding import dumped

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from simulate.__main__ import DOCUMENT
 from simulate.deciders.decider import DECIDERS, deciders_of
 from simulate.reporting.bounds import PROMISED, promise_text, shows

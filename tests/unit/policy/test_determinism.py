@@ -9,7 +9,7 @@ import pytest
 from policy.state.outage_watch import encode_watch
 from policy.state.row import encode
 from schemas.rollback import RollbackCommand
-from schemas.rules import PolicyName
+from schemas.rules.rules import PolicyName
 from schemas.settings import Settings
 from tests.support.cases import THOROUGH
 from tests.support.policy.detectors import Detector, StoredPartition

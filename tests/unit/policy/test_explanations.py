@@ -20,10 +20,10 @@ from policy.rollbacks.explanations import (
 )
 from policy.weighing.quality_summary import QualitySummary, ShareOfYes
 from schemas.explanation import ERRORS_HEADER, SeenError, errors_in, errors_to_header
-from schemas.fleet import FleetRules
-from schemas.outages import OutageRules
 from schemas.rollback import Reason, RollbackCommand, Tier
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MAX_BYTES = 16 * 1024

@@ -10,7 +10,7 @@ from policy.state.log import LogRecord
 from policy.state.ring import Ring
 from policy.state.row import Row, decode, encode
 from schemas.execution import Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.generated_logs import DEFAULT, GROUP, TOOL, guarded
 from tests.support.policy.written_logs import Script, at
 

@@ -15,8 +15,8 @@ from policy.state.outage_watch import OutageWatch
 from policy.state.row import Row, decode, encode
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import micros_of
-from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from tests.support.messages import activation, execution
 from tests.support.policy.generated_logs import guarded
 

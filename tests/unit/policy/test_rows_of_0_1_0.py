@@ -21,7 +21,7 @@ from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch, decode_watch, encode_watch
 from policy.state.row import Row, decode, encode
 from schemas.execution import read_log_entry
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import load_settings
 from tests.support.messages import execution
 

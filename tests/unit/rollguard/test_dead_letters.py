@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from db.replays import RecordPosition
-from rollguard.operations.bad_records import BadRecords, DeadLetterFilter, parse_position
+from rollguard.operations.dead_letters.bad_records import (
+    BadRecords,
+    DeadLetterFilter,
+    parse_position,
+)
 from schemas.dead_letter import DeadLetter
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)

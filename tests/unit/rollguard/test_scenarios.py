@@ -8,7 +8,7 @@ import pytest
 from policy.decision.fold import commands_of_log
 from rollguard.demo.scenarios import SCENARIOS, Attempt, Scenario
 from schemas.execution import ActivatedBy, Activation, Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 DEPLOYED_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 
 from db.rollbacks.records import RollbackRecord
 from rollguard.operations.overview.why_waiting import waiting_text
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.stops import Pin
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from schemas.configuration.setting_sources import given_settings
 from schemas.configuration.settings_report import settings_in_force
 from schemas.errors import Misconfigured
-from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from schemas.settings import SETTING_NAMES, load_settings
 from tests.support.messages import execution
 

@@ -21,7 +21,7 @@ from db.versions.reading import version
 from policy.decision.policies import policy_for
 from policy.decision.rebuild import rebuild
 from schemas.execution import Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.login_roles import SECURITY_PAGE
 from tests.support.policy.whose_failure import origin_of
 from tests.support.stored import (

@@ -15,7 +15,7 @@ from db.rollbacks.facts import (
 from db.rollbacks.trust import Target
 from schemas.deployment import code_hash_of
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.stored import (
     NOW,
     answer,

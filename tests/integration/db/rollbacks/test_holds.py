@@ -13,7 +13,7 @@ from db.rollbacks.records import RollbackRecord, held, rollback_of
 from db.versions.reading import current_version, history
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackCommand, RollbackOutcome, Status
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.stored import (
     NOW,
     answer,

@@ -16,7 +16,7 @@ from db.versions.listing import listed_tools
 from db.versions.reading import history
 from schemas.deployment import DeploymentOutcome, RolledBack, code_hash_of
 from schemas.errors import Locked
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.stops import Stop
 from tests.support.stored import (
     NOW,

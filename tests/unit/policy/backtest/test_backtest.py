@@ -14,7 +14,7 @@ from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import load_settings
 from tests.support.policy.backtest_logs import GUARDED, SEED, SETTINGS, active, at, run
 from tests.support.policy.generated_logs import RULES, built_by

@@ -12,7 +12,7 @@ from policy.breaking.finding import MAX_SENTENCES, Finding, Kind, new_finding
 from policy.deployments.gate import GateDecision, gate_decision, gate_findings
 from schemas.deployment import MAX_CHECKS, AcceptedBreak, Check, Deployment
 from schemas.fields import time_of
-from schemas.rules import GateMode
+from schemas.rules.rules import GateMode
 
 OLD: Final = "def execute(a, b): return a"
 REMOVED: Final = "def execute(a): return a"

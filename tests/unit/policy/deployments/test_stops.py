@@ -18,7 +18,7 @@ from policy.deployments.stops import (
 )
 from schemas.deployment import StopRefusal
 from schemas.rollback import Tier
-from schemas.rules import PolicyName, Rules
+from schemas.rules.rules import PolicyName, Rules
 from schemas.stops import Stop, StopKind
 
 BEGIN: Final = datetime(2026, 1, 31, tzinfo=UTC)

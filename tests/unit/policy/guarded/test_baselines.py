@@ -13,7 +13,7 @@ from policy.state.muted_callers import MOST_MUTED, MutedCallers
 from policy.state.tool_evidence import MOST_STORED, EvidenceBefore, ToolEvidence
 from schemas.execution import Activation
 from schemas.fields import micros_of
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.backtest_logs import START
 from tests.support.policy.folding import log_record
 from tests.support.policy.guarded_rows import DEFAULT, row_of

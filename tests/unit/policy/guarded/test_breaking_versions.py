@@ -11,7 +11,7 @@ from policy.decision.policies import policy_for
 from policy.state.row import decode, encode
 from policy.weighing.betting_tables import EvidenceNumbers
 from schemas.execution import Activation
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from signatures.statements import statement_of
 from tests.support.messages import activation, version
 from tests.support.policy.folding import log_record

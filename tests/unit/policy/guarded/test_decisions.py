@@ -4,8 +4,8 @@ from policy.decision.health import health_of
 from policy.decision.policies import policy_for
 from policy.state.outage_watch import OutageWatch
 from policy.weighing.evidence_summary import CountsOfVersion, summary_of
-from schemas.outages import OutageRules
-from schemas.rules import Rules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 from tests.support.policy.backtest_logs import START
 from tests.support.policy.folding import commands_of_product
 from tests.support.policy.generated_logs import TOOL

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from policy.decision.fold import fold, fold_all
 from policy.decision.policies import policy_for
 from policy.state.row import decode, encode
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import (
     assert_same_in_batches,

@@ -13,7 +13,7 @@ from policy.state.row import Row
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.backtest_logs import START
 from tests.support.policy.folding import log_record
 from tests.support.policy.written_logs import Script

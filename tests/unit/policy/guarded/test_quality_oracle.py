@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.execution import Activation
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import (
     assert_same_in_batches,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.rollbacks.fleet_brake import BrakedCommand, held_by_brake
-from schemas.fleet import FleetRules
+from schemas.rules.fleet import FleetRules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

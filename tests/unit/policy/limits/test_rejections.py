@@ -16,7 +16,7 @@ from policy.rollbacks.rejections import (
     status_of,
 )
 from schemas.rollback import RollbackCommand
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 NOW: Final = datetime(2026, 1, 31, tzinfo=UTC)
 CURRENT: Final = CurrentActivation(2, 5)

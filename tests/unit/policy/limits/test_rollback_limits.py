@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.rollbacks.rollback_limits import cooldown, rollback_limit
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LOOSE = {"rollback_budget": 100}

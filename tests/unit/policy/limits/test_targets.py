@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from policy.rollbacks.targets import VersionCounts, choose_target, replaced_counts
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 RULES = Rules(policy="guarded")
 BROKEN = VersionCounts(10, 2)

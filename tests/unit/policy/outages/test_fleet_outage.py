@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, others_are_well
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 
 RULES = OutageRules()
 

@@ -11,7 +11,7 @@ from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch
 from schemas.execution import Activation
 from schemas.later_verdict import LaterVerdict
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 from tests.support.cases import THOROUGH
 from tests.support.policy.partition_logs import Record, random_log
 

@@ -10,7 +10,7 @@ from policy.decision.policies import policy_for
 from policy.state.quality.later_verdicts import REMEMBERED, LaterVerdicts
 from policy.state.row import decode, encode
 from schemas.later_verdict import LaterVerdict
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.folding import log_record
 from tests.support.policy.generated_logs import TOOL
 from tests.support.policy.written_logs import Script, at, every

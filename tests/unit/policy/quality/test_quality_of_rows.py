@@ -12,7 +12,7 @@ from policy.state.quality.tail import MOST_BINS
 from policy.state.row import Row, decode, encode
 from schemas.execution import Execution
 from schemas.later_verdict import LaterVerdict
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.folding import log_record
 from tests.support.policy.generated_logs import TOOL
 from tests.support.policy.written_logs import Script, at

@@ -8,7 +8,7 @@ from policy.state.log import LogRecord
 from policy.state.row import Row
 from schemas.errors import Rejected
 from schemas.execution import Activation
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from streams.records import RecordValidator
 from tests.support.messages import activation, execution

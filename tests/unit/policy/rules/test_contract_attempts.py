@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.policy.contract_cases import JUDGES, Cases, Judge
 from tests.support.policy.written_logs import Script
 

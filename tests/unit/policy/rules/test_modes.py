@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from policy.decision.command import mode_of
 from schemas.errors import Misconfigured
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import load_settings
 from tests.support.cases import THOROUGH
 from tests.support.policy.folding import assert_same_in_batches, commands_of_product, dumped

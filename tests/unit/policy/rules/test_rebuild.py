@@ -14,7 +14,7 @@ from policy.state.log import LogRecord
 from policy.state.row import Row
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.execution import ActivatedBy, Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 RUNS = st.lists(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from policy.decision.rule_texts import rule_text
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, target
 
 from schemas.fields import time_of
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import commands_of_product, dumped
 from tests.support.policy.generated_logs import RULES, built_by, logs

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from schemas.execution import Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.cases import cases
 from tests.support.policy.folding import assert_same_in_batches, note_counted_at_once
 from tests.support.policy.generated_logs import RULES, built_by

@@ -13,7 +13,7 @@ from policy.decision.fold import fold
 from policy.decision.policies import policy_for
 from policy.state.row import Row, decode, encode
 from schemas.execution import Execution
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from tests.support.cases import cases
 from tests.support.policy.folding import (
     assert_same_in_batches,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.decide_rollbacks import DecideRollbacks
 from agents.applier.publish_changes import PublishChanges
-from agents.applier.rollback_report import RollbackReport
+from agents.applier.rollbacks.decide_rollbacks import DecideRollbacks
+from agents.applier.rollbacks.rollback_report import RollbackReport
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool

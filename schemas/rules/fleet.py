@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.rules import Seconds
+from schemas.rules.rules import Seconds
 
 
 class FleetRules(BaseModel):

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from aiokafka.structs import ConsumerRecord
 
-from agents.applier.decide_deployments import DecideDeployments
+from agents.applier.deployments.decide_deployments import DecideDeployments
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer

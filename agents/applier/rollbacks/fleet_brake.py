@@ -15,8 +15,8 @@ from policy.decision.rule_texts import why_not_by_brake
 from policy.rollbacks.explanations import not_carried_out
 from policy.rollbacks.fleet_brake import BrakedCommand, held_by_brake
 from policy.rollbacks.rejections import has_rollback_limits
-from schemas.fleet import FleetRules
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.rules import Rules
 
 
 async def with_fleet_brake(

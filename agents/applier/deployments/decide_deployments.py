@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from agents.applier.comparisons import CodePair, Comparisons
-from agents.applier.gated_deployments import AskedDeployment, asked_deployment, obstacles_of
+from agents.applier.deployments.gated_deployments import (
+    AskedDeployment,
+    asked_deployment,
+    obstacles_of,
+)
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Connection, Pool, acquire
 from db.versions.deploying import Compared, deploy_each

@@ -10,7 +10,7 @@ from policy.decision.rule_texts import rule_text
 from policy.rollbacks.explanations import decided_by, evidence_of, shown_error
 from schemas.deployment import Deployment, RolledBack, ToolVersion, code_hash_of
 from schemas.explanation import MAX_ERRORS
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 from schemas.settings import Settings
 
 

@@ -22,7 +22,7 @@ from policy.rollbacks.rejections import (
 )
 from policy.rollbacks.targets import VersionCounts, choose_target, replaced_counts
 from schemas.rollback import Rejection, RollbackCommand, TargetChoice
-from schemas.rules import Rules
+from schemas.rules.rules import Rules
 
 CANDIDATES: Final = 16
 """Under policy `guarded`, the target is chosen from at most this many trusted versions, the nearest

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.applier.comparisons import CodePair, Comparisons
-from agents.applier.fleet_brake import with_fleet_brake
-from agents.applier.fleet_outages import with_outages
-from agents.applier.pending_rollbacks import (
+from agents.applier.rollbacks.fleet_brake import with_fleet_brake
+from agents.applier.rollbacks.fleet_outages import with_outages
+from agents.applier.rollbacks.pending_rollbacks import (
     PendingCommand,
     pending_commands,
     with_rollbacks,
@@ -31,10 +31,10 @@ from policy.rollbacks.explanations import (
 )
 from policy.rollbacks.rejections import is_planned, status_of
 from schemas.explanation import Explanation, SeenError
-from schemas.fleet import FleetRules
-from schemas.outages import OutageRules
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from schemas.rules import Rules
+from schemas.rules.fleet import FleetRules
+from schemas.rules.outages import OutageRules
+from schemas.rules.rules import Rules
 
 
 class DecideRollbacks:

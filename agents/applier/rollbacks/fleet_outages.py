@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from agents.applier.pending_rollbacks import PendingCommand
+from agents.applier.rollbacks.pending_rollbacks import PendingCommand
 from db.executions.lately import failed_for_others, last_executions
 from db.postgres.pool import Connection
 from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, others_are_well
 from policy.rollbacks.rejections import has_rollback_limits
-from schemas.outages import OutageRules
+from schemas.rules.outages import OutageRules
 
 
 async def with_outages(

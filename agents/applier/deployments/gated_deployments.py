@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from agents.applier.refusals import rolled_back_code
+from agents.applier.deployments.refusals import rolled_back_code
 from db.postgres.pool import Connection
 from db.versions.deploying import Obstacle
 from db.versions.held import WaitingDeployment

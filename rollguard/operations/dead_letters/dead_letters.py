@@ -5,8 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from db.replays import RecordPosition, Replay, replays
-from rollguard.operations.bad_records import BadRecord, BadRecords, DeadLetterFilter
 from rollguard.operations.connection import connection
+from rollguard.operations.dead_letters.bad_records import BadRecord, BadRecords, DeadLetterFilter
 from schemas.dead_letter import DeadLetter, decoded
 from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings

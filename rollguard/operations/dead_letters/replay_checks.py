@@ -9,7 +9,7 @@ from db.postgres.pool import Connection
 from db.replays import Replay, changed_at, replays
 from db.rollbacks.records import rollback_of
 from db.versions.outcomes import outcome_of
-from rollguard.operations.bad_records import BadRecord
+from rollguard.operations.dead_letters.bad_records import BadRecord
 from rollguard.value_texts import time_text, version_text
 from schemas.dead_letter import MAX_KEY_BYTES
 from schemas.deployment import Deployment

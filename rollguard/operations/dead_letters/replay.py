@@ -14,15 +14,15 @@ from uuid import UUID, uuid5
 from db.postgres.pool import Connection
 from db.replays import RecordPosition, claim, give_back, published
 from rollguard.client import EngineClient
-from rollguard.operations.bad_records import BadRecord, DeadLetterFilter
 from rollguard.operations.connection import connection
-from rollguard.operations.dead_letters import (
+from rollguard.operations.dead_letters.bad_records import BadRecord, DeadLetterFilter
+from rollguard.operations.dead_letters.dead_letters import (
     bad_records,
     known_replays,
     require_found,
     values_of,
 )
-from rollguard.operations.replay_checks import (
+from rollguard.operations.dead_letters.replay_checks import (
     RecordToReplay,
     ReplayedMessage,
     message_of,

@@ -1,0 +1,1 @@
+"""Deployments: whether they become versions, and their outcomes."""

@@ -1,0 +1,1 @@
+"""Rollback commands: whether they are carried out, held or rejected, and their outcomes."""

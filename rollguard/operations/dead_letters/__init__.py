@@ -1,0 +1,1 @@
+"""Dead letters: reading them, repairing bad records, and sending them again."""
