@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.executions.log_export import executions_in_order, one_moment
@@ -157,9 +157,7 @@ FAILURES = st.tuples(st.integers(0, 12), st.integers(0, 2), st.booleans(), CLASS
 
 
 @given(st.lists(st.lists(FAILURES, max_size=6), max_size=4))
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 async def test_the_recorder_counts_as_a_model_does(
     conn: Connection, batches: list[list[tuple[int, int, bool, str | None, str | None]]]
 ) -> None:

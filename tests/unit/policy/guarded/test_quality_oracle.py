@@ -5,7 +5,7 @@ from itertools import product
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.execution import Activation
@@ -29,14 +29,10 @@ from tests.support.policy.quality_logs import (
 
 pytestmark = pytest.mark.exhaustive
 
-LOGS_EACH = 150 if THOROUGH else 60
+LOGS_EACH = 150 if THOROUGH else 45
 
 
-@settings(
-    max_examples=cases(60),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=cases(60))
 @given(quality_logs(), st.integers(0, 1_000))
 def test_the_oracle_issues_the_same_commands_in_batches_of_any_length(
     case: tuple[Rules, list[Entry]], seed: int

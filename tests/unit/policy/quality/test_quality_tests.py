@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.statistics.bounds import upper_bound
@@ -49,7 +49,6 @@ def expected_at(reason: QualityReason, baseline: Share, confidence: float) -> Ex
     return ExpectedRates(confidence, rate, max(rate, 0.8))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(BETS)), answers, shares)
 def test_odds_are_the_product_of_likelihood_ratios(
     reason: QualityReason, seen: str, baseline: Share

@@ -6,7 +6,7 @@ from itertools import product
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.decision.fold import fold
@@ -31,11 +31,7 @@ pytestmark = pytest.mark.exhaustive
 LOGS_EACH = cases(150)
 
 
-@settings(
-    max_examples=cases(100),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=cases(100))
 @given(logs(OTHER_RULES), st.integers(0, 1_000))
 def test_product_and_oracle_issue_the_same_commands(
     case: tuple[Rules, list[Entry]], seed: int
