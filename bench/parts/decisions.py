@@ -59,8 +59,10 @@ def _cpu_us(checkout: Path, policy: str, fields: tuple[str, ...]) -> float:
         cwd=checkout,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:  # such as: a module has another name there
+        raise SystemExit(f"{checkout}: {done.stderr.strip().rpartition(chr(10))[2]}")
     return float(done.stdout)
 
 
