@@ -62,7 +62,7 @@ def _cpu_us(checkout: Path, policy: str, fields: tuple[str, ...]) -> float:
         check=False,
     )
     if done.returncode:  # such as: a module has another name there
-        raise SystemExit(f"{checkout}: {done.stderr.strip().rpartition(chr(10))[2]}")
+        raise SystemExit(f"{checkout}: {done.stderr.splitlines()[-1]}")
     return float(done.stdout)
 
 

@@ -47,8 +47,8 @@ def _row(offset: int, verdict: LaterVerdict, keep_errors: KeepErrors) -> tuple[o
     )
 
 
-class BadVerdict(NamedTuple):
-    """A verdict that says that an execution was bad."""
+class EarlierBadVerdict(NamedTuple):
+    """A bad verdict that was recorded before another one."""
 
     verdict_id: UUID
     execution_id: UUID
@@ -57,14 +57,14 @@ class BadVerdict(NamedTuple):
 
 async def bad_verdicts_before(
     conn: Connection, tool_name: str, version_id: int, before: UUID | None, most: int
-) -> list[BadVerdict]:
+) -> list[EarlierBadVerdict]:
     """Return the newest ``most`` bad verdicts on a version, the newest first.
 
     They are those before the verdict with the id ``before``, if it is recorded.
     """
     with postgres_errors():
         rows = await conn.fetch(_SQL["bad_before"], tool_name, version_id, before, most)
-    return [BadVerdict(*row) for row in rows]
+    return [EarlierBadVerdict(*row) for row in rows]
 
 
 async def verdict_is_recorded(conn: Connection, tool_name: str, verdict_id: UUID) -> bool:

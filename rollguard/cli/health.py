@@ -25,8 +25,6 @@ def _health_of(tool: str) -> dict[str, Any]:
     That is what a rollback waits for (``waits_for``), which deployment waits for a person
     (``held_deployment``), and the stops that are in force (``stops``).
 
-    That is what a rollback waits for (``waits_for``), and which deployment waits for a person
-    (``held_deployment``).
     If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
     """
     from rollguard.operations.overview.health import health_of

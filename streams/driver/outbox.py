@@ -70,8 +70,7 @@ class Outbox:
         """Send in order, and return when all are acknowledged.
 
         If one fails, all are signed and sent again, so the topic may hold the acknowledged ones
-        twice. An
-        error that a retry cannot mend (a record that is too large) is raised.
+        twice. An error that a retry cannot mend (a record that is too large) is raised.
         """
         if not messages:
             return
