@@ -78,8 +78,8 @@ bench: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/python -m bench $(PART)
 
-# What each policy does to versions whose truth is known, into docs/simulation.md, in some minutes;
-# SIMULATE="--repetitions 400" for less.
+# What each policy does to versions whose truth is known, into docs/simulation.md, in an hour;
+# SIMULATE=quality for one part of it, SIMULATE="--repetitions 400" for less.
 simulate: $(STAMP)
 	$(BIN)/python -m simulate $(SIMULATE)
 

@@ -10,7 +10,6 @@ from typing import Final
 
 import typer
 
-from bench.document import write
 from bench.parts.growth import growth
 from bench.parts.latency import latency
 from bench.parts.others import applier, recorder, throughput
@@ -21,6 +20,7 @@ from bench.parts.signing import signing
 from bench.parts.versions import versions
 from bench.results import Result, cells_of, show
 from bench.setup.servers import machine, with_servers
+from documentation.sections import MeasuredDocument
 from documentation.tables import section
 
 Part = Callable[[str, str], Awaitable[list[Result]]]
@@ -39,7 +39,17 @@ PARTS: Final[dict[str, Part]] = {
     "versions": versions,
     "signing": signing,
 }
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "bench.md"
+_HEADER: Final = """# Benchmarks
+
+`make bench` writes this file; `make bench PART=latency` writes one section of it. A cell shows the
+median of the rounds. If there were several rounds, the least and the greatest value follow in
+brackets. Programs that are compared ran in turn in the same run. CPU time is the time of a process
+in user and in kernel mode, over all its threads. Kafka, Postgres, the workers and the programs that
+send the load run on the same machine. CPU times and wall times in µs are for one execution.
+"""
+DOCUMENT: Final = MeasuredDocument(
+    Path(__file__).parents[1] / "docs" / "bench.md", _HEADER, list(PARTS)
+)
 
 
 async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
@@ -59,7 +69,7 @@ async def measure(names: list[str], brokers: str, dsn: str) -> list[str]:
         show(name, results)
         conditions = f"{await machine(brokers, dsn)}; {datetime.now(UTC):%Y-%m-%d}."
         text = section(name, about, conditions, cells_of(results))
-        write(DOCUMENT, name, text, list(PARTS))
+        DOCUMENT.write(name, text)
     return failed
 
 

@@ -2,13 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from documentation.tables import print_table
 from simulate.deciders.decider import deciders_of
-from simulate.reporting.report import parts_of, write
+from simulate.reporting.report import (
+    ABOUT,
+    Part,
+    part_of_callers,
+    part_of_cells,
+    part_of_outages,
+    part_of_quality,
+)
 from simulate.worlds.caller import simulate_callers
 from simulate.worlds.cells import simulate
 from simulate.worlds.outage import FEW_TOOLS, RATES, TOOLS, World, simulate_outages
@@ -38,7 +45,45 @@ def repetitions_of(scenario: Scenario, decider: str, repetitions: int) -> int:
     return min(repetitions, OTHERS)
 
 
+class Simulation(NamedTuple):
+    """How much is simulated, from which seed, by how many processes."""
+
+    repetitions: int
+    seed: int
+    processes: int
+
+    def part(self, name: str) -> Part:
+        """Simulate a part of the document."""
+        if name == "caller":
+            number = self.repetitions // OF_A_CALLER
+            return part_of_callers(simulate_callers(number, self.seed, self.processes))
+        if name == "quality":
+            scenarios = all_quality_scenarios()
+            wanted = [(each, each.repetitions(self.repetitions, OTHERS)) for each in scenarios]
+            return part_of_quality(simulate_quality(wanted, self.seed, self.processes))
+        if name in ("outage", "few tools"):
+            return self._outages(name, (TOOLS,) if name == "outage" else FEW_TOOLS)
+        return self._cells(name)
+
+    def _outages(self, name: str, tools: tuple[int, ...]) -> Part:
+        runs = max(self.repetitions // OF_A_RUN, 2)
+        worlds = [World(number, rate) for number in tools for rate in RATES]
+        return part_of_outages(name, simulate_outages(runs, self.seed, self.processes, worlds))
+
+    def _cells(self, name: str) -> Part:
+        wanted = [
+            (scenario, decider, repetitions_of(scenario, decider, self.repetitions))
+            for scenario in all_scenarios()
+            if scenario.part == name
+            for decider in deciders_of(name)
+        ]
+        return part_of_cells(name, simulate(wanted, self.seed, self.processes))
+
+
 def main(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help=f"Some of: {', '.join(ABOUT)}. Without it, all.")
+    ] = None,
     repetitions: Annotated[
         int, typer.Option(min=OF_A_CALLER, help="Repetitions of each healthy scenario.")
     ] = REPETITIONS,
@@ -48,35 +93,20 @@ def main(
         Path, typer.Option(help="The file to write; its plots go into the folder beside it.")
     ] = DOCUMENT,
 ) -> None:
-    """Simulate what each policy does to versions whose truth is known."""
-    wanted = [
-        (scenario, decider, repetitions_of(scenario, decider, repetitions))
-        for scenario in all_scenarios()
-        for decider in deciders_of(scenario.part)
-    ]
-    cells = simulate(wanted, seed, processes)
-    worlds = [World(tools, rate) for tools in (TOOLS, *FEW_TOOLS) for rate in RATES]
-    outages = simulate_outages(max(repetitions // OF_A_RUN, 2), seed, processes, worlds)
-    callers = simulate_callers(repetitions // OF_A_CALLER, seed, processes)
-    fewer = min(number for _, _, number in wanted)
-    how = (
-        f"{repetitions:,} repetitions of each healthy scenario under `guarded`, {fewer:,} of all "
-        f"else; seed {seed}."
-    )
-    qualities = simulate_quality(
-        [
-            (scenario, scenario.repetitions(repetitions, OTHERS))
-            for scenario in all_quality_scenarios()
-        ],
-        seed,
-        processes,
-    )
-    parts = list(parts_of(cells, how, outages, callers, qualities))
-    for part in parts:
+    """Simulate what each policy does to versions whose truth is known.
+
+    The section of a part is written as soon as the part is simulated.
+    """
+    unknown = [name for name in parts or () if name not in ABOUT]
+    if unknown:
+        raise typer.BadParameter(f"no part {unknown[0]!r}; some of: {', '.join(ABOUT)}")
+    simulation = Simulation(repetitions, seed, processes)
+    for name in parts or ABOUT:
+        part = simulation.part(name)
         print_table(part.name, part.table)
         if part.promise:
             print(part.promise)
-    write(document, parts, cells)
+        part.write(document)
 
 
 if __name__ == "__main__":

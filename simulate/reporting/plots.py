@@ -4,7 +4,7 @@ The same cells give the same file. All lines and texts are mid-toned on a transp
 so that a plot can be read on a light page and on a dark one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from simulate.deciders.decider import DECIDERS
-from simulate.worlds.cells import Cell, of_part
+from simulate.worlds.cells import Cell
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, HEALTHY_EXECUTIONS
 
 PLOTS: Final = ("healthy", "bursts", "broken")
@@ -55,17 +55,18 @@ class _Axis(NamedTuple):
         return min(max(value, self.least), self.most)
 
 
-def plots(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the SVG of each plot.
+def plot(part: str, cells: Sequence[Cell]) -> str:
+    """Return the plot of a part as SVG; "" if it has none.
 
     A plot shows the scenarios with 500 executions of the baseline version if its part is `broken`,
     and those with 100 executions otherwise.
     """
-    for part in PLOTS:
-        known = 500 if part == "broken" else 100
-        chosen = [c for c in of_part(cells, part) if c.scenario.baseline.executions == known]
-        axis = _Axis(1.0, float(BROKEN_EXECUTIONS)) if part == "broken" else _Axis(0.01, 100.0)
-        yield part, _drawn(_title(part, known), chosen, axis)
+    if part not in PLOTS:
+        return ""
+    known = 500 if part == "broken" else 100
+    chosen = [cell for cell in cells if cell.scenario.baseline.executions == known]
+    axis = _Axis(1.0, float(BROKEN_EXECUTIONS)) if part == "broken" else _Axis(0.01, 100.0)
+    return _drawn(_title(part, known), chosen, axis)
 
 
 def _title(part: str, known: int) -> str:

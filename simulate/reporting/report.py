@@ -1,22 +1,24 @@
-"""The document that holds the simulations, ``docs/simulation.md``."""
+"""The sections of the document that holds the simulations, ``docs/simulation.md``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from documentation.sections import MeasuredDocument
 from documentation.tables import TableCell, section
 from schemas.rules.rules import Rules
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, promise_text, quality_promise_text
-from simulate.reporting.plots import PLOTS, plots
+from simulate.reporting.plots import plot
 from simulate.worlds import caller, outage, quality
-from simulate.worlds.cells import Cell, of_part
+from simulate.worlds.cells import Cell
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
 
 HEADER: Final = """# Simulations
 
-`make simulate` writes this file. It shows what each policy does to versions of which we know
-whether they are good or broken. All policies judge the same simulated executions.
+`make simulate` writes this file; `make simulate SIMULATE=quality` writes one section of it. It
+shows what each policy does to versions of which we know whether they are good or broken. All
+policies judge the same simulated executions.
 
 `guarded` and `seed` are the code of the product with its default settings. The other columns decide
 as other tools do (`simulate/deciders/others.py`):
@@ -100,47 +102,55 @@ ABOUT: Final = {
 
 
 class Part(NamedTuple):
-    """A section of the document."""
+    """What was simulated for a section of the document."""
 
     name: str
     how: str
     """The line above the table."""
     table: list[TableCell]
     promise: str = ""
+    plot: str = ""
+    """An SVG; "" if the part has none."""
 
     @property
-    def about(self) -> str:
-        """The text of the section."""
-        return " ".join([*ABOUT[self.name].split(), *self.promise.split()])
+    def section(self) -> str:
+        """The section, with a link to the plot."""
+        about = " ".join([*ABOUT[self.name].split(), *self.promise.split()])
+        text = section(self.name, about, self.how, self.table)
+        return f"{text}\n![{self.name}](simulation/{self.name}.svg)\n" if self.plot else text
+
+    def write(self, path: Path) -> None:
+        """Put the section into the document, and the plot into the folder beside it."""
+        MeasuredDocument(path, HEADER, list(ABOUT)).write(self.name, self.section)
+        if self.plot:
+            folder = path.with_suffix("")
+            folder.mkdir(exist_ok=True)
+            (folder / f"{self.name}.svg").write_text(self.plot)
 
 
-def parts_of(
-    cells: Sequence[Cell],
-    how: str,
-    outages: Mapping[tuple[outage.World, str], outage.Runs],
-    callers: Mapping[tuple[float, str], caller.Noise],
-    qualities: Sequence[quality.QualityCell],
-) -> Iterator[Part]:
-    """Yield all parts, in the order of the document."""
-    for name in dict.fromkeys(cell.scenario.part for cell in cells):
-        promise = promise_text(cells, name) if name in PROMISED else ""
-        said = how
-        if name == "breaking":
-            said = (
-                f"{min(cell.repetitions for cell in of_part(cells, name)):,} repetitions of each."
-            )
-        yield Part(name, said, tables.of_cells(cells, name), promise)
+def part_of_cells(name: str, cells: Sequence[Cell]) -> Part:
+    """Return a part whose scenarios concern one tool and its failures."""
+    most, fewest = (choose(cell.repetitions for cell in cells) for choose in (max, min))
+    how = f"{most:,} repetitions of each"
+    if most != fewest:
+        how = f"{how} healthy scenario under `guarded`, {fewest:,} of all else"
+    promise = promise_text(cells, name) if name in PROMISED else ""
+    return Part(name, f"{how}.", tables.of_cells(cells, name), promise, plot(name, cells))
+
+
+def part_of_outages(name: str, outages: Mapping[tuple[outage.World, str], outage.Runs]) -> Part:
+    """Return a part about tools that fail together."""
     runs = len(next(iter(outages.values())).runs)
-    for name, has_few in (("outage", False), ("few tools", True)):
-        worlds = [of for of in outages if (of[0].tools < outage.TOOLS) is has_few]
-        table = tables.of_outages({of: outages[of] for of in worlds})
-        yield Part(name, f"{runs:,} runs for each success rate.", table)
+    return Part(name, f"{runs:,} runs for each success rate.", tables.of_outages(outages))
+
+
+def part_of_callers(callers: Mapping[tuple[float, str], caller.Noise]) -> Part:
+    """Return the part about a noisy caller."""
     versions = next(iter(callers.values())).repetitions
-    yield Part("caller", f"{versions:,} versions for each rate.", tables.of_callers(callers))
-    yield quality_part(qualities)
+    return Part("caller", f"{versions:,} versions for each rate.", tables.of_callers(callers))
 
 
-def quality_part(cells: Sequence[quality.QualityCell]) -> Part:
+def part_of_quality(cells: Sequence[quality.QualityCell]) -> Part:
     """Return the part about the quality tests."""
     healthy, worse = (
         [len(cell.condemned) for cell in cells if cell.scenario.is_healthy is is_healthy]
@@ -148,22 +158,3 @@ def quality_part(cells: Sequence[quality.QualityCell]) -> Part:
     )
     how = f"At least {min(healthy):,} versions that are healthy, and {min(worse):,} that are worse."
     return Part("quality", how, tables.of_quality(cells), quality_promise_text(cells))
-
-
-def document(parts: Sequence[Part]) -> str:
-    """Return the text of the document."""
-    texts = [HEADER]
-    for part in parts:
-        texts.append(section(part.name, part.about, part.how, part.table))
-        if part.name in PLOTS:
-            texts.append(f"![{part.name}](simulation/{part.name}.svg)\n")
-    return "\n".join(texts)
-
-
-def write(path: Path, parts: Sequence[Part], cells: Sequence[Cell]) -> None:
-    """Write the document to ``path`` and its plots into the folder of the same name beside it."""
-    folder = path.with_suffix("")
-    folder.mkdir(exist_ok=True)
-    path.write_text(document(parts))
-    for name, svg in plots(cells):
-        (folder / f"{name}.svg").write_text(svg)

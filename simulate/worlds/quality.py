@@ -78,9 +78,9 @@ class QualityScenario(NamedTuple):
         """
         if not self.is_healthy:
             return min(most, others)
-        if self.durations.rhythm and self.durations.interval_s < RARE_S:
-            return most * 3 // 5
-        return most * 2 // 5 if self.success_rate < LEAST_CERTAIN else most // 5
+        if self.success_rate < LEAST_CERTAIN:
+            return 2 * most
+        return most if self.durations.rhythm and self.durations.interval_s < RARE_S else most // 2
 
 
 class QualityCell(NamedTuple):

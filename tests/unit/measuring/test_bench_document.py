@@ -1,12 +1,15 @@
 """The document of the benchmarks: a part's section is replaced, and nothing else."""
 
+from pathlib import Path
+
 import pytest
 
-from bench.document import HEADER, replace_section
 from bench.results import Result, cells_of, quantiles
+from documentation.sections import MeasuredDocument
 from documentation.tables import section
 
-ORDER = ("first", "second")
+HEADER = "# Measured\n\nHow.\n"
+DOCUMENT = MeasuredDocument(Path("measured.md"), HEADER, ("first", "the second"))
 
 
 def written(part: str, *values: float) -> str:
@@ -43,16 +46,25 @@ def test_cells_without_a_value_are_empty() -> None:
 
 
 def test_sections_stand_in_their_order_and_the_others_stay() -> None:
-    second = replace_section("", "second", written("second", 1.0), ORDER)
-    both = replace_section(second, "first", written("first", 2.0), ORDER)
-    assert both == "\n".join([HEADER, written("first", 2.0), written("second", 1.0)])
-    again = replace_section(both, "first", written("first", 3.0), ORDER)
+    second = DOCUMENT.replaced("", "the second", written("the second", 1.0))
+    both = DOCUMENT.replaced(second, "first", written("first", 2.0))
+    assert both == "\n".join([HEADER, written("first", 2.0), written("the second", 1.0)])
+    again = DOCUMENT.replaced(both, "first", written("first", 3.0))
     assert again == both.replace(written("first", 2.0), written("first", 3.0))
 
 
 def test_a_part_that_is_no_more_is_left_out() -> None:
-    old = replace_section("", "old", written("old", 1.0), ("old",))
-    assert "## old" not in replace_section(old, "first", written("first", 2.0), ORDER)
+    old = DOCUMENT._replace(order=("old",)).replaced("", "old", written("old", 1.0))
+    assert "## old" not in DOCUMENT.replaced(old, "first", written("first", 2.0))
+
+
+def test_a_file_is_made_and_then_changed_in_one_section(tmp_path: Path) -> None:
+    document = DOCUMENT._replace(path=tmp_path / "measured.md")
+    document.write("first", written("first", 1.0))
+    document.write("the second", written("the second", 2.0))
+    assert document.path.read_text() == "\n".join(
+        [HEADER, written("first", 1.0), written("the second", 2.0)]
+    )
 
 
 def test_quantiles_are_of_each_round_and_in_milliseconds() -> None:

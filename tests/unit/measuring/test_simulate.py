@@ -14,10 +14,16 @@ from schemas.rules.rules import Rules
 from simulate.__main__ import DOCUMENT
 from simulate.deciders.decider import DECIDERS, deciders_of
 from simulate.reporting.bounds import PROMISED, promise_text, shows
-from simulate.reporting.report import ABOUT, parts_of, write
+from simulate.reporting.report import (
+    ABOUT,
+    part_of_callers,
+    part_of_cells,
+    part_of_outages,
+    part_of_quality,
+)
 from simulate.reporting.tables import broken_text, text
 from simulate.worlds.caller import Noise, simulate_callers
-from simulate.worlds.cells import Cell, rolled_back_at, simulate
+from simulate.worlds.cells import Cell, of_part, rolled_back_at, simulate
 from simulate.worlds.detector import rolled_back
 from simulate.worlds.draws import SIGNATURE_ERROR, Phase, outcomes, steady
 from simulate.worlds.fleet import rolled_back_in_fleet
@@ -322,8 +328,10 @@ def test_a_promise_is_shown_by_the_interval_and_not_by_the_estimate() -> None:
 def test_the_document_that_is_kept_shows_what_is_promised() -> None:
     document = " ".join(DOCUMENT.read_text().split())
     assert document.count("`guarded` promises to roll back at most ") == len(PROMISED)
+    assert "do not show it" not in document
     assert all(f"## {part} " in document for part in ABOUT)
     assert all(f"| {scenario.name} |" in document for scenario in all_scenarios())
+    assert all(f"| {scenario.name} |" in document for scenario in all_quality_scenarios())
 
 
 @pytest.mark.parametrize(
@@ -369,21 +377,33 @@ def test_the_document_that_is_kept_has_at_most_one_of_few_tools_rolled_back(
 
 def test_the_document_names_every_scenario_and_its_plots_are_well_formed(tmp_path: Path) -> None:
     scenarios = all_scenarios()
+    of_parts = [scenario.part for scenario in scenarios]
     cells = [
         Cell(scenario, decider, (None, 3, 1_200))
         for scenario in scenarios
         for decider in deciders_of(scenario.part)
     ]
-    outages = {
-        (world, decider): Runs((OneRun(world, decider, 1, 0, 7.0, 15.0),) * 2)
-        for world in (World(TOOLS, 0.9), World(10, 0.9), World(20, 0.9))
-        for decider in DECIDERS
-    }
+    outages, few = (
+        {
+            (world, decider): Runs((OneRun(world, decider, 1, 0, 7.0, 15.0),) * 2)
+            for world in worlds
+            for decider in DECIDERS
+        }
+        for worlds in ([World(TOOLS, 0.9)], [World(10, 0.9), World(20, 0.9)])
+    )
     callers = {(0.95, decider): Noise(3, 1, 100) for decider in DECIDERS}
     qualities = [QualityCell(each, (None, 9, None)) for each in all_quality_scenarios()]
-    parts = list(parts_of(cells, "3 repetitions.", outages, callers, qualities))
-    write(tmp_path / "simulation.md", parts, cells)
-    document = (tmp_path / "simulation.md").read_text()
+    parts = [
+        *(part_of_cells(name, of_part(cells, name)) for name in dict.fromkeys(of_parts)),
+        part_of_outages("outage", outages),
+        part_of_outages("few tools", few),
+        part_of_callers(callers),
+        part_of_quality(qualities),
+    ]
+    path = tmp_path / "simulation.md"
+    for part in reversed(parts):
+        part.write(path)
+    document = path.read_text()
     assert all(f"| {scenario.name} |" in document for scenario in scenarios)
     assert [part.name for part in parts] == list(ABOUT)
     assert "| 0.9: seconds until the broken tool is back | 7 (7) |" in document
