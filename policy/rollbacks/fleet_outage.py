@@ -7,22 +7,33 @@ conditions are those of the detector.
 
 A tool counts from its first success with the current version on, so that several broken versions
 which are deployed at the same time are no outage.
+
+It is looked a second time, at ``LOOK_BACK`` before: when an outage is over, a tool may fail by
+chance before it succeeds again, and its failures in the outage would condemn it.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from math import ceil
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from policy.state.outage_watch import BY_CHANCE, chance
 from schemas.rules.outages import OutageRules
 
+LOOK_BACK: Final = timedelta(seconds=15)
+
+
+def moments_of(issued_at: datetime) -> tuple[datetime, datetime]:
+    """Return the moments at which an outage stops a command that was issued at this time."""
+    return issued_at, issued_at - LOOK_BACK
+
 
 class SeenTool(NamedTuple):
-    """A tool that was executed within ``outage_window_s`` before a command was issued."""
+    """A tool that was executed within ``outage_window_s`` before a moment."""
 
     failed: bool
-    """Whether its last execution before the command failed."""
+    """Whether its last execution before the moment failed."""
     producer: str
     """Who published this execution (``policy.state.producers``)."""
     executions: int

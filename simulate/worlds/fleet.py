@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from policy.decision.fold import fold
 from policy.decision.policies import policy_for
-from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, others_are_well
+from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, moments_of, others_are_well
 from policy.state.log import LogRecord
 from policy.state.outage_watch import OutageWatch
 from policy.state.row import Row
@@ -69,10 +69,10 @@ class _Recorded:
         self.failures += not entry.success
         self.has_succeeded |= entry.success
 
-    def lately(self, issued_ms: int, known_ms: int) -> SeenTool | None:
+    def lately(self, moment_ms: int, known_ms: int) -> SeenTool | None:
         for at_ms, failed in reversed(self.seen):
-            if at_ms <= min(issued_ms, known_ms):
-                is_late = at_ms <= issued_ms - _OUTAGES.outage_window_s * 1_000
+            if at_ms <= min(moment_ms, known_ms):
+                is_late = at_ms <= moment_ms - _OUTAGES.outage_window_s * 1_000
                 if is_late or not self.has_succeeded:
                     return None
                 return SeenTool(failed, "", self.executions, self.failures)
@@ -111,8 +111,13 @@ class Fleet:
         return None
 
     def _is_outage(self, command: RollbackCommand, at_ms: int) -> bool:
-        issued_ms = micros_of(command.issued_at) // 1_000
-        seen = (each.lately(issued_ms, at_ms - LAG_MS) for each in self._recorded.values())
+        return any(
+            self._is_outage_at(micros_of(moment) // 1_000, at_ms)
+            for moment in moments_of(command.issued_at)
+        )
+
+    def _is_outage_at(self, moment_ms: int, now_ms: int) -> bool:
+        seen = (each.lately(moment_ms, now_ms - LAG_MS) for each in self._recorded.values())
         tools = [tool for tool in seen if tool is not None]
         # All executions are of one producer, so there are no others.
         return loudest_in_outage(tools, _OUTAGES) is not None and not others_are_well((), _OUTAGES)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from agents.applier.rollbacks.pending_rollbacks import PendingCommand
 from db.executions.lately import failed_for_others, last_executions
 from db.postgres.pool import Connection
-from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, others_are_well
+from policy.rollbacks.fleet_outage import SeenTool, loudest_in_outage, moments_of, others_are_well
 from policy.rollbacks.rejections import has_rollback_limits
 from schemas.rules.outages import OutageRules
 
@@ -16,12 +16,14 @@ async def with_outages(
 ) -> list[PendingCommand]:
     """Return the commands with the fact whether there was an outage when each was issued.
 
+    Or a moment before (``policy.rollbacks.fleet_outage``).
     It is read only for automatic commands that are not rejected already. Raises Retryable.
     """
     times = {
-        each.command.issued_at
+        moment
         for each in pending
         if each.rejection is None and has_rollback_limits(each.command, each.rules)
+        for moment in moments_of(each.command.issued_at)
     }
     found = await last_executions(conn, times, timedelta(seconds=rules.outage_window_s))
     outages: set[datetime] = set()
@@ -33,7 +35,7 @@ async def with_outages(
                 outages.add(at)
     return [
         each._replace(facts=each.facts._replace(is_outage=True))
-        if each.command.issued_at in outages
+        if outages.intersection(moments_of(each.command.issued_at))
         else each
         for each in pending
     ]

@@ -119,15 +119,28 @@ async def test_only_the_last_executions_before_the_command_count(
     guarded: Guarded, conn: Connection
 ) -> None:
     for tool in TOOLS:
-        await run(conn, tool, -61)
+        await run(conn, tool, -76)
         await run(conn, tool, -10, failed=tool == TOOLS[0])
         await run(conn, tool, 1)
     assert await rejection(guarded, conn) is None
 
 
+@pytest.mark.parametrize(("recovered", "rejected"), [(-14, "outage"), (-15, None)])
+async def test_an_outage_stops_commands_for_some_seconds_more(
+    guarded: Guarded, conn: Connection, recovered: float, rejected: str | None
+) -> None:
+    """The failures of a tool that has not succeeded since then are still those of the outage."""
+    for tool in TOOLS:
+        await run(conn, tool, -20)
+    for tool in TOOLS[1:]:
+        await run(conn, tool, recovered, failed=False)
+    await run(conn, TOOLS[0], -1)
+    assert await rejection(guarded, conn) == rejected
+
+
 async def test_executions_of_long_ago_do_not_count(guarded: Guarded, conn: Connection) -> None:
     for tool in TOOLS:
-        await run(conn, tool, -60)
+        await run(conn, tool, -75)
     assert await rejection(guarded, conn) is None
 
 
