@@ -32,8 +32,8 @@ SPREAD: Final = 0.4
 """The standard deviation of the logarithm of a duration: the 95 % quantile is 1.9 medians."""
 BAD: Final = 0.02
 """The share of verdicts that are bad, of a healthy version."""
-LEAST_CERTAIN: Final = 0.99
-"""The tests of failures give hardly any false rollbacks from this success rate on."""
+CERTAIN: Final = 0.9
+"""The tests of failures give few false rollbacks from this success rate on."""
 RARE_S: Final = 60.0
 """Executions as rare as this are too few within an hour to show a daily rhythm."""
 _RULES: Final = Rules(policy="guarded")
@@ -78,9 +78,11 @@ class QualityScenario(NamedTuple):
         """
         if not self.is_healthy:
             return min(most, others)
-        if self.success_rate < LEAST_CERTAIN:
+        if self.success_rate < CERTAIN and self.baseline == BASELINE:
             return 2 * most
-        return most if self.durations.rhythm and self.durations.interval_s < RARE_S else most // 2
+        if self.durations.rhythm and self.durations.interval_s < RARE_S:
+            return most * 3 // 5
+        return most * 2 // 5
 
 
 class QualityCell(NamedTuple):

@@ -10,6 +10,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.settings import Settings
 from streams.admin import kafka_admin
+from streams.broker_topics.checks import partition_counts
 from streams.partitions import partition_of
 from streams.topic_reader import open_reader
 from streams.topics import Topics
@@ -39,7 +40,10 @@ async def set_partitions(
 async def create_topic(
     admin: AIOKafkaAdminClient, settings: Settings, topic: str, **changed: str | None
 ) -> None:
-    """Create a topic by hand; ``changed`` (``_`` for ``.``) are settings, None: Kafka's default."""
+    """Create a topic by hand, and return when the broker lists it.
+
+    ``changed`` (``_`` for ``.``) are settings, None: Kafka's default.
+    """
     wanted = Topics.of(settings).config_of(topic, settings) | {
         name.replace("_", "."): value for name, value in changed.items()
     }
@@ -48,6 +52,11 @@ async def create_topic(
         [NewTopic(topic, settings.partitions, 1, topic_configs=given)]
     )
     assert not response.topic_errors[0][1], response
+
+    async def is_listed() -> bool:
+        return topic in await partition_counts(admin, settings)
+
+    await until(is_listed)
 
 
 def run_kafka_configs(command: str) -> None:

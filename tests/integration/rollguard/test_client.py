@@ -8,12 +8,12 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import ConsumerRecord
 
 from rollguard.client import EngineClient
 from rollguard.embedded.ports import free_port
+from rollguard.operations.setup import create_missing_topics
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
 from schemas.errors import Misconfigured, Rejected, Retryable
@@ -24,24 +24,20 @@ from schemas.settings import Settings, load_settings
 from streams.topic_reader import open_reader
 
 PARTITIONS = 4
-TOPICS = (
-    *("tool-executions", "tool-deployments", "deployment-outcomes"),
-    *("tool-versions", "rollback-commands", "rollback-outcomes"),
-)
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 async def settings(kafka: str, topic_prefix: str, tmp_path: Path) -> Settings:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic_prefix + name, PARTITIONS, 1) for name in TOPICS])
-    finally:
-        await admin.close()
-    return load_settings(
-        kafka_brokers=kafka, topic_prefix=topic_prefix, wait_s=20, data_dir=tmp_path
+    settings = load_settings(
+        kafka_brokers=kafka,
+        topic_prefix=topic_prefix,
+        partitions=PARTITIONS,
+        wait_s=20,
+        data_dir=tmp_path,
     )
+    await create_missing_topics(settings)
+    return settings
 
 
 class PublishingClient(EngineClient):
