@@ -1,0 +1,1 @@
+"""The client of Rollguard: it publishes executions of tools, and follows their versions."""

@@ -1,0 +1,1 @@
+"""What is said: the public messages, as the server's own models have them."""

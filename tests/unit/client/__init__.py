@@ -1,0 +1,1 @@
+"""The client (`clients/python`) is held to what the server says."""
