@@ -22,6 +22,8 @@ FILE_VARIABLE: Final = "ROLLGUARD_ENV_FILE"
 """Names a file of settings; only the environment may set it."""
 TESTS_PREFIX: Final = "ROLLGUARD_TEST_"
 """Variables with this prefix belong to the tests and are no settings."""
+CLIENT_PREFIX: Final = "ROLLGUARD_CLIENT_"
+"""Variables with this prefix are settings of `rollguard-client` alone."""
 ENVIRONMENT: Final = "environment"
 """The source of a setting that a variable of the environment gives."""
 
@@ -57,7 +59,7 @@ def given_settings(known: Collection[str]) -> dict[str, GivenSetting]:
     for source, variables in _sources():
         for variable, text in variables.items():
             upper = variable.upper()
-            if not upper.startswith(PREFIX) or upper.startswith(TESTS_PREFIX):
+            if not upper.startswith(PREFIX) or upper.startswith((TESTS_PREFIX, CLIENT_PREFIX)):
                 continue
             if upper == FILE_VARIABLE and source == ENVIRONMENT:
                 continue

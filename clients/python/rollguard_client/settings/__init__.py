@@ -1,0 +1,1 @@
+"""Where Kafka is, and how the client behaves: arguments, variables of the environment, a file."""
