@@ -1,0 +1,37 @@
+"""The calls that have not ended: one that never ends is published all the same, once."""
+
+import asyncio
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rollguard_client.calls.call import Call
+
+
+class OpenCalls:
+    """The calls that run now. Whoever removes one publishes it."""
+
+    def __init__(self, stuck_after_s: float) -> None:
+        self._stuck_after_s = stuck_after_s
+        self._calls: dict[int, Call] = {}
+
+    def add(self, call: "Call") -> None:
+        """Note that a call has begun."""
+        self._calls[id(call)] = call
+
+    def remove(self, call: "Call") -> bool:
+        """Note that a call has ended; return False if it was published as stuck."""
+        return self._calls.pop(id(call), None) is not None
+
+    def forget(self) -> None:
+        """Forget all: after a fork they run in the parent."""
+        self._calls.clear()
+
+    async def watch(self) -> None:
+        """Publish each call that takes too long, without end."""
+        while True:
+            await asyncio.sleep(min(self._stuck_after_s / 4, 5.0))
+            begun_before = perf_counter() - self._stuck_after_s
+            for call in list(self._calls.values()):
+                if call.began < begun_before and self.remove(call):
+                    call.tool.publish_stuck(call, self._stuck_after_s)

@@ -1,0 +1,172 @@
+"""A tool: what its calls are published as. Nothing here raises into a call."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from rollguard_client.calls.call import Call, current_call
+from rollguard_client.calls.failures import (
+    OriginOf,
+    class_text,
+    is_cancelled,
+    text_of,
+)
+from rollguard_client.calls.open_calls import OpenCalls
+from rollguard_client.messages.fields import error_text, storable
+from rollguard_client.publishing.publisher import Publisher
+
+log = logging.getLogger("rollguard_client")
+
+_MOST_OF_SESSION: Final = 255
+_Said = Callable[[], Any]
+
+
+class Tool:
+    """One tool of an engine, and how its executions are published."""
+
+    def __init__(
+        self,
+        name: str,
+        publisher: Publisher,
+        open_calls: OpenCalls,
+        *,
+        failed: Callable[[Any], Any] | None,
+        origin_of: OriginOf | None,
+        session: _Said | None,
+        version: _Said | None,
+    ) -> None:
+        self.name = name
+        self.key = name.encode()
+        self._publisher = publisher
+        self._put = publisher.put
+        self._open_calls = open_calls
+        self._failed = failed
+        self._origin_of = origin_of
+        self._session = session
+        self._version = version
+        self._has_logged = False
+
+    def begin(self) -> Call:
+        """Return a new call, which is the current one from now on."""
+        version = self._version
+        session = self._session
+        call = Call(
+            self,
+            None if version is None else self._version_id(version),
+            None if session is None else self._session_id(session),
+        )
+        call.outer = current_call.get()
+        current_call.set(call)
+        self._open_calls.add(call)
+        self._publisher.start()
+        return call
+
+    def suspend(self, call: Call) -> None:
+        """Note that a generator has given an item, and waits."""
+        current_call.set(call.outer)
+        call.pause()
+
+    def resume(self, call: Call) -> None:
+        """Note that a generator goes on."""
+        call.outer = current_call.get()
+        current_call.set(call)
+        call.resume()
+
+    def succeed(self, call: Call, result: Any) -> None:
+        """Publish a call that has returned."""
+        current_call.set(call.outer)
+        if not self._open_calls.remove(call):
+            return
+        call.end()
+        if self._failed is not None:
+            self._note_failed_result(call, result)
+        call.outer = call.told = None
+        self._put(call)
+
+    def fail(self, call: Call, error: BaseException) -> None:
+        """Publish a call that has raised."""
+        current_call.set(call.outer)
+        if not self._open_calls.remove(call):
+            return
+        call.end()
+        call.success = False
+        try:
+            self._note_error(call, error)
+        except Exception:
+            self._log("an exception could not be read")
+            call.error_type = type(error).__name__
+        call.outer = call.told = None
+        self._put(call)
+
+    def publish_stuck(self, call: Call, after_s: float) -> None:
+        """Publish a call that has not ended. Called in another thread than the call's own."""
+        call.end()
+        call.success = False
+        call.error = f"TimeoutError: the call has not ended after {after_s:g} s"
+        call.error_type = "TimeoutError"
+        call.error_origin = "environment"
+        self._put(call)
+
+    def _note_error(self, call: Call, error: BaseException) -> None:
+        call.error, call.error_type = text_of(error), error_text(class_text(error))
+        if is_cancelled(error):
+            call.error_origin = "caller"
+        elif self._origin_of is not None:
+            call.error_origin = self._origin_said(self._origin_of, error)
+        if error is call.told and call.error_origin is None:
+            # An inner call of this tool has published this failure, and it counts once.
+            call.error_origin = "environment"
+        outer = call.outer
+        while outer is not None and outer.tool is not self:
+            outer = outer.outer
+        if outer is not None:
+            outer.told = error
+
+    def _origin_said(self, origin_of: OriginOf, error: BaseException) -> Any:
+        try:
+            origin = origin_of(error)
+        except Exception:
+            self._log("origin= has raised")
+            return None
+        if origin in (None, "tool", "caller", "environment"):
+            return origin
+        self._log(f"origin= has returned {origin!r:.50}")
+        return None
+
+    def _note_failed_result(self, call: Call, result: Any) -> None:
+        assert self._failed is not None
+        try:
+            said = self._failed(result)
+            if not said:
+                return
+            text = said if isinstance(said, str) else result
+            call.error = error_text(text) if isinstance(text, str) else "the result is an error"
+        except Exception:
+            self._log("failed= has raised")
+            return
+        call.success = False
+
+    def _session_id(self, session: _Said) -> str | None:
+        try:
+            said = session()
+            return None if said is None else storable(str(said)[:_MOST_OF_SESSION])
+        except Exception:
+            self._log("session= has raised")
+            return None
+
+    def _version_id(self, version: _Said) -> int | None:
+        try:
+            said = version()
+        except Exception:
+            self._log("version= has raised")
+            return None
+        if said is None or (type(said) is int and 0 < said < 2**31):
+            return said
+        self._log(f"version= has returned {said!r:.50}")
+        return None
+
+    def _log(self, text: str) -> None:
+        """Log the first fault of what the program has given us."""
+        if not self._has_logged:
+            self._has_logged = True
+            log.exception("tool %s: %s", self.name, text)

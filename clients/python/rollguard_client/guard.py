@@ -1,0 +1,179 @@
+"""The way in: one object for an engine."""
+
+import functools
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from rollguard_client.calls.failures import Origins, origin_of_errors
+from rollguard_client.calls.open_calls import OpenCalls
+from rollguard_client.calls.tool import Tool
+from rollguard_client.calls.wrappers import MARK, wrapped
+from rollguard_client.errors import Misconfigured, Rejected
+from rollguard_client.messages.execution import Execution, LaterVerdict
+from rollguard_client.messages.fields import require_no_nul
+from rollguard_client.publishing.publisher import Publisher
+from rollguard_client.settings.settings import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Rollguard:
+    """The client of an engine: ``guard = Rollguard()``, and ``@guard.tool`` before each tool.
+
+    Settings are read from the environment; arguments win (``Rollguard(kafka_brokers="…")``), and a
+    ``Settings`` object may be given instead. Raises ``Misconfigured`` that names each setting that
+    is wrong. Make one for a process, and use it from any thread and any event loop.
+
+    Executions are published by a thread of its own. Nothing that publishes waits or raises: if
+    Kafka is away, records wait in a bounded buffer (``buffered``), of which the oldest are dropped
+    (``dropped``), and the log says so once a minute.
+    """
+
+    def __init__(self, settings: Settings | None = None, **values: Any) -> None:
+        if settings is not None and values:
+            raise Misconfigured("give either settings or single values, not both")
+        self.settings = load_settings(**values) if settings is None else settings
+        self._open_calls = OpenCalls(self.settings.stuck_after_s)
+        watch = [self._open_calls.watch] if self.settings.stuck_after_s else []
+        self._publisher = Publisher(self.settings, watch)
+        self._publisher.on_fork.append(self._open_calls.forget)
+
+    @property
+    def dropped(self) -> int:
+        """How many executions of this process will never be in Kafka."""
+        return self._publisher.dropped
+
+    @property
+    def buffered(self) -> int:
+        """How many executions of this process are not in Kafka yet."""
+        return self._publisher.buffered
+
+    def publish(self, message: Execution | LaterVerdict) -> None:
+        """Publish an execution, or what a judge says of one; neither waits nor raises."""
+        self._publisher.publish(message)
+
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until Kafka has all executions, by default as long as ``flush_s`` says.
+
+        Returns whether it has. A program that ends does this by itself.
+        """
+        return self._publisher.flush(timeout_s)
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Flush, and end the background thread. Tools may still be called; nothing is published."""
+        self._publisher.close(timeout_s)
+
+    def __enter__(self) -> "Rollguard":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+
+    @overload
+    def tool(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        failed: Callable[[Any], Any] | None = None,
+        origin: Origins = None,
+        session: str | Callable[[], Any] | None = None,
+        version: int | Callable[[], int | None] | None = None,
+    ) -> Callable[[F], F]: ...
+
+    def tool(
+        self,
+        given: Any = None,
+        /,
+        *,
+        failed: Callable[[Any], Any] | None = None,
+        origin: Origins = None,
+        session: str | Callable[[], Any] | None = None,
+        version: int | Callable[[], int | None] | None = None,
+    ) -> Any:
+        """Publish each call of a function: ``@guard.tool``, or ``@guard.tool("name", …)``.
+
+        Functions, coroutines, generators, async generators, and methods. Results and exceptions
+        pass through as they are, and the signature stays. The name is by default that of the
+        function.
+
+        Args:
+            given: The name of the tool.
+            failed: Says of a result whether the tool has failed, for tools that return their
+                errors. A text is taken as the error. It is not asked about generators.
+            origin: Whose failure an exception is: a function of the exception, a mapping of classes
+                to ``tool``, ``caller`` or ``environment``, or one of these for all. None leaves it
+                to the server's settings.
+            session: The session's id, or a function that returns it when a call begins.
+            version: The id of the version that runs, or a function that returns it when a call
+                begins. Without it the server takes the version that is current.
+
+        Raises:
+            Misconfigured: An argument is wrong.
+            Rejected: The name is wrong.
+        """
+        if given is not None and not isinstance(given, str):
+            return self.tool()(given)
+
+        def decorate(function: Any) -> Any:
+            if isinstance(function, staticmethod | classmethod):
+                return type(function)(decorate(function.__func__))
+            _require_function(function)
+            name = _name_of(function) if given is None else given
+            _require_name(name)
+            tool = Tool(
+                name,
+                self._publisher,
+                self._open_calls,
+                failed=_callable("failed", failed),
+                origin_of=origin_of_errors(origin),
+                session=_said(session),
+                version=_said(version),
+            )
+            return wrapped(tool, function)
+
+        return decorate
+
+
+def _name_of(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", None)
+    if not isinstance(name, str):
+        raise Misconfigured(f"{function!r:.100} has no name: give one, guard.tool('name')")
+    return name
+
+
+def _require_function(function: Any) -> None:
+    if not callable(function) or isinstance(function, type):
+        raise Misconfigured(f"{function!r:.100} is no function")
+    if hasattr(function, MARK):
+        raise Misconfigured(f"{function!r:.100} is a tool already: it would be published twice")
+
+
+def _require_name(name: str) -> None:
+    if not 1 <= len(name) <= 255:
+        raise Rejected(f"tool_name: {len(name)} characters; 1 to 255 are allowed")
+    try:
+        require_no_nul(name)
+    except ValueError as error:
+        raise Rejected(f"tool_name: {error}") from None
+
+
+def _callable(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise Misconfigured(f"{name}: {value!r:.100} is no function")
+    return value
+
+
+def _said(value: Any) -> Callable[[], Any] | None:
+    return value if value is None or callable(value) else lambda: value

@@ -1,0 +1,1 @@
+"""Kafka through aiokafka: access, topics, errors, reading a topic."""

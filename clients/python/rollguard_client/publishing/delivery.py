@@ -1,0 +1,211 @@
+"""The work of the background thread: what is in the buffer is sent, in order, without loss."""
+
+import asyncio
+import logging
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from rollguard_client.errors import Misconfigured, RollguardError
+from rollguard_client.publishing.batches import REFUSED, BatchSender, Record
+from rollguard_client.publishing.buffer import Buffer, Waiting
+from rollguard_client.publishing.ids import random_ids
+from rollguard_client.publishing.spool import Spool
+from rollguard_client.settings.settings import Settings
+
+log = logging.getLogger("rollguard_client")
+
+_AT_ONCE: Final = 2_000
+_GATHER_S: Final = 0.02
+"""How long records are gathered before they are sent."""
+_PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0)
+_SLOW_S: Final = 10.0
+"""After how long without an answer Kafka is said to be away."""
+_SAY_EVERY_S: Final = 60.0
+_STOP_S: Final = 1.0
+
+
+class Delivery:
+    """Takes records out of a buffer and sends them until it is told to stop."""
+
+    def __init__(self, settings: Settings, topic: str, buffer: Buffer, spool: Spool | None) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._buffer = buffer
+        self._spool = spool
+        self._records: list[Record] = []
+        self._taken = 0
+        self._most = _AT_ONCE
+        self._new_id = random_ids()
+        self._sender: BatchSender | None = None
+        self._wake = asyncio.Event()
+        self._is_ending = False
+        self._trouble = ""
+        self._since = 0.0
+        self._said_at = -_SAY_EVERY_S
+        self._dropped_said = 0
+        self.is_idle = False
+        """Whether it must be woken when a record comes."""
+        self.refused = 0
+        """How many records Kafka has refused for good."""
+
+    @property
+    def held(self) -> int:
+        """How many records were taken out of the buffer and are not in Kafka yet."""
+        return len(self._records) + self._taken
+
+    def wake(self) -> None:
+        """Look into the buffer. Call it in the loop."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until ``end`` was called and nothing waits."""
+        if self._spool is not None:
+            with self._buffer.lock:
+                adopted = self._spool.adopt()
+            self._records = [Record(*each) for each in adopted]
+        saying = asyncio.ensure_future(self._say_now_and_then())
+        failures = 0
+        try:
+            while await self._something_waits():
+                error = await self._sent_or_error()
+                failures = 0 if error is None else failures + 1
+                if error is not None:
+                    self._in_trouble(_text(error))
+                    await self._disconnect()
+                    await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S)) - 1])
+        finally:
+            saying.cancel()
+            await self._disconnect()
+
+    def end(self) -> None:
+        """Make ``run`` return as soon as nothing waits."""
+        self._is_ending = True
+        self._wake.set()
+
+    async def _something_waits(self) -> bool:
+        """Wait for records; return False if it is to end and there are none."""
+        while not self._records and not len(self._buffer):
+            if self._is_ending:
+                return False
+            self._wake.clear()
+            self.is_idle = True
+            if not len(self._buffer):  # one may have come before it was said that we are idle
+                await self._wake.wait()
+            self.is_idle = False
+            if not self._is_ending:
+                await asyncio.sleep(_GATHER_S)
+        return True
+
+    async def _sent_or_error(self) -> Exception | None:
+        """Send what waits; return the error after which it must be tried again."""
+        try:
+            await self._send_all()
+        except (KafkaError, OSError, RollguardError, asyncio.TimeoutError) as error:
+            return error
+        return None
+
+    async def _send_all(self) -> None:
+        """Send what waits. Raises an error after which a new connection is needed."""
+        sender = await self._connected()
+        while self._records or len(self._buffer):
+            self._take()
+            self._since = asyncio.get_running_loop().time()
+            some, later = self._records[: self._most], self._records[self._most :]
+            sent = await sender.send(some)
+            self._since = 0.0
+            self._records = sent.left + later
+            self._most = min(self._most * 2, _AT_ONCE)
+            self._forget_in_spool()
+            if sent.error is not None:
+                if sent.refused:
+                    self._refuse(sent.refused, sent.error)
+                if isinstance(sent.error, REFUSED):
+                    self._most = 1  # find the record that is too large
+                raise sent.error
+            self._out_of_trouble()
+            if len(self._buffer) < self._most // 4:
+                await asyncio.sleep(_GATHER_S)
+
+    def _take(self) -> None:
+        with self._buffer.lock:
+            taken = self._buffer.take(_AT_ONCE - len(self._records))
+            self._taken = len(taken)
+        for waiting in taken:
+            self._encode(waiting)
+        self._taken = 0
+
+    def _encode(self, waiting: Waiting) -> None:
+        try:
+            key, value = waiting.record(self._new_id)
+        except Exception as error:  # the rest must be sent all the same
+            self._refuse(1, error)
+        else:
+            self._records.append(Record(key, value, waiting.place))
+
+    def _refuse(self, count: int, error: BaseException) -> None:
+        self.refused += count
+        if self.refused == count:
+            log.error("an execution cannot be published: %s", _text(error))
+
+    def _forget_in_spool(self) -> None:
+        if self._spool is None:
+            return
+        held = {each.place for each in self._records if each.place is not None}
+        with self._buffer.lock:
+            oldest = self._buffer.oldest()
+            self._spool.forget(held, None if oldest is None else oldest.place)
+
+    async def _connected(self) -> BatchSender:
+        if self._sender is None:
+            sender = BatchSender(self._settings, self._topic)
+            await sender.start()
+            self._sender = sender
+        return self._sender
+
+    async def _disconnect(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.stop(_STOP_S)
+
+    def _in_trouble(self, text: str) -> None:
+        self._trouble = text
+        self._say()
+
+    def _out_of_trouble(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            self._said_at = -_SAY_EVERY_S
+            log.info("Kafka takes executions again; %d wait", len(self._buffer) + self.held)
+
+    async def _say_now_and_then(self) -> None:
+        clock, dropped = asyncio.get_running_loop().time, self._buffer.dropped
+        while True:
+            await asyncio.sleep(1.0)
+            if self._since and clock() - self._since > _SLOW_S:
+                self._trouble = self._trouble or "Kafka does not answer"
+            if self._buffer.dropped != dropped:
+                dropped = self._buffer.dropped
+                self._forget_in_spool()
+            self._say()
+
+    def _say(self) -> None:
+        """Log once a minute that Kafka takes nothing, or that records were dropped."""
+        now = asyncio.get_running_loop().time()
+        dropped = self._buffer.dropped
+        if not self._trouble and dropped == self._dropped_said:
+            return
+        if now - self._said_at < _SAY_EVERY_S:
+            return
+        self._said_at, self._dropped_said = now, dropped
+        log.warning(
+            "executions wait for Kafka at %s (%s): %d wait, %d were dropped",
+            ",".join(self._settings.kafka_brokers),
+            self._trouble or "more come than it takes",
+            len(self._buffer) + self.held,
+            dropped,
+        )
+
+
+def _text(error: BaseException) -> str:
+    return str(error) if isinstance(error, Misconfigured) else repr(error)

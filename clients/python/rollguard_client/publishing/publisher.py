@@ -1,0 +1,229 @@
+"""Publishing from any thread: nothing here waits, and nothing here raises."""
+
+import asyncio
+import atexit
+import logging
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rollguard_client.kafka.topics import Topics
+from rollguard_client.messages.execution import Execution, LaterVerdict
+from rollguard_client.publishing.background import Background, is_of_multiprocessing
+from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting
+from rollguard_client.publishing.ids import random_ids
+from rollguard_client.publishing.spool import Place, Spool
+from rollguard_client.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from rollguard_client.publishing.delivery import Delivery
+
+log = logging.getLogger("rollguard_client")
+
+_LOOK_S: Final = 0.01
+
+
+class _Encoded:
+    """A record that is ready, and its place in the spool."""
+
+    __slots__ = ("_key", "_value", "place", "size")
+
+    def __init__(self, key: bytes, value: bytes, place: Place | None) -> None:
+        self._key = key
+        self._value = value
+        self.place = place
+        self.size = RECORD_BYTES + len(value)
+
+    def record(self, new_id: Callable[[], str]) -> tuple[bytes, bytes]:
+        """Return key and value."""
+        return self._key, self._value
+
+
+class Publisher:
+    """Takes executions from any thread, and sends them by a thread of its own.
+
+    After a fork the child begins with an empty buffer: what the parent had, the parent sends.
+    """
+
+    def __init__(
+        self, settings: Settings, beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    ) -> None:
+        """``beside`` is other work of the background thread."""
+        # aiokafka takes a tenth of a second, and a thread must not be at it when a process forks.
+        import rollguard_client.publishing.delivery  # noqa: F401
+
+        self._settings = settings
+        self._beside = beside
+        self.on_fork: list[Callable[[], None]] = []
+        self.background = Background()
+        self._begin()
+        _PUBLISHERS.add(self)
+
+    def _begin(self) -> None:
+        settings = self._settings
+        self._buffer = Buffer(settings.buffer_records, settings.buffer_bytes)
+        folder = settings.spool_dir
+        self._spool = None if folder is None else Spool(folder)
+        self._new_id = random_ids()
+        self._delivery: Delivery | None = None
+        self._is_started = False
+        self._is_closed = False
+        self._lost = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many records of this process will never be in Kafka."""
+        delivery = self._delivery
+        refused = 0 if delivery is None else delivery.refused
+        return self._buffer.dropped + self._lost + refused
+
+    @property
+    def buffered(self) -> int:
+        """How many records of this process are not in Kafka yet."""
+        delivery = self._delivery
+        with self._buffer.lock:
+            return len(self._buffer) + (0 if delivery is None else delivery.held)
+
+    def publish(self, message: Execution | LaterVerdict) -> None:
+        """Publish an execution, or what a judge says of one."""
+        try:
+            if not isinstance(message, Execution | LaterVerdict):
+                raise TypeError(f"an Execution or a LaterVerdict, not {type(message).__name__}")
+            self._put_encoded(message.tool_name.encode(), message.to_bytes())
+        except Exception:
+            self._lose()
+
+    def put(self, waiting: Waiting) -> None:
+        """Publish something that becomes a record later."""
+        try:
+            if self._spool is None:
+                self._buffer.put(waiting)
+                self._wake()
+            else:
+                with self._buffer.lock:  # the ids are made by one thread at a time
+                    self._put_encoded(*waiting.record(self._new_id))
+        except Exception:
+            self._lose()
+
+    def _put_encoded(self, key: bytes, value: bytes) -> None:
+        with self._buffer.lock:
+            place = None if self._spool is None else self._spool.append(value)
+            self._buffer.put(_Encoded(key, value, place))
+        self._wake()
+
+    def _lose(self) -> None:
+        """Count a record that could not be taken, and log the first one."""
+        self._lost += 1
+        if self._lost == 1:
+            log.exception("an execution could not be published")
+
+    def _wake(self) -> None:
+        delivery = self._delivery
+        if delivery is None:
+            self.start()
+        elif delivery.is_idle:
+            delivery.is_idle = False
+            self.background.call(delivery.wake)
+
+    def start(self) -> None:
+        """Start the background thread unless it runs."""
+        if self._is_started or self._is_closed:
+            return
+        self._is_started = True
+        _end_with_the_process()
+        try:
+            self.background.start(self._deliver)
+        except RuntimeError as error:  # there are too many threads, or the program is at its end
+            self._is_started = False
+            log.warning("the thread that publishes executions cannot start: %s", error)
+
+    async def _deliver(self) -> None:
+        from rollguard_client.publishing.delivery import Delivery
+
+        topic = Topics(self._settings.topic_prefix).executions
+        delivery = Delivery(self._settings, topic, self._buffer, self._spool)
+        self._delivery = delivery
+        beside = [asyncio.ensure_future(work()) for work in self._beside]
+        while not await _is_done(delivery):
+            await asyncio.sleep(1.0)
+        for task in beside:
+            task.cancel()
+
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until all is in Kafka, at most ``timeout_s`` seconds; return whether it is.
+
+        By default the time is the setting ``flush_s``.
+        """
+        if self.background.is_current_thread:
+            return not self.buffered
+        wait_s = self._settings.flush_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + wait_s
+        while self.buffered:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return True
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Send what waits within this time, and end the thread. What is left is logged."""
+        if self._is_closed:
+            return
+        done = self.flush(timeout_s)
+        self._is_closed = True
+        if not done:
+            log.warning(
+                "%d executions are not in Kafka%s",
+                self.buffered,
+                "" if self._spool is None else f", and are kept in {self._settings.spool_dir}",
+            )
+        self.background.stop(2.0)
+        if self._spool is not None:
+            self._spool.close()
+
+    def after_fork(self) -> None:
+        """Begin anew in the child."""
+        _OF_PARENT.append((self._buffer, self._delivery))
+        if self._spool is not None:
+            self._spool.abandon()
+        self.background.after_fork()
+        for function in self.on_fork:
+            function()
+        self._begin()
+
+
+async def _is_done(delivery: "Delivery") -> bool:
+    """Send until the end; return False if a fault of our own stopped it."""
+    try:
+        await delivery.run()
+    except Exception:
+        log.exception("publishing failed; it goes on")
+        return False
+    return True
+
+
+_PUBLISHERS: "weakref.WeakSet[Publisher]" = weakref.WeakSet()
+_OF_PARENT: list[Any] = []
+
+
+def _after_fork() -> None:
+    for publisher in list(_PUBLISHERS):
+        publisher.after_fork()
+
+
+def _close_all() -> None:
+    for publisher in list(_PUBLISHERS):
+        publisher.close()
+
+
+def _end_with_the_process() -> None:
+    """See to it that a process that multiprocessing has forked flushes, too."""
+    if is_of_multiprocessing():
+        util = sys.modules["multiprocessing.util"]
+        util.Finalize(None, _close_all, exitpriority=10)
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_close_all)

@@ -1,0 +1,1 @@
+"""The client of engines with real brokers."""
