@@ -13,26 +13,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from rollguard_client import Execution, Rollguard
 from schemas.execution import Execution as ServerExecution
-from schemas.settings import load_settings
-from streams.partitions import partition_of
-from streams.topic_reader import open_reader
-
-PARTITIONS = 4
+from tests.integration.client.topics import make_topics
+from tests.integration.client.topics import published as all_of
 
 
 @pytest.fixture
 async def topics(kafka: str, topic_prefix: str) -> dict[str, str]:
     """Make the topic of executions, and return the variables by which it is found."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(f"{topic_prefix}tool-executions", PARTITIONS, 1)])
-    finally:
-        await admin.close()
+    await make_topics(kafka, topic_prefix, "tool-executions")
     return {"ROLLGUARD_KAFKA_BROKERS": kafka, "ROLLGUARD_TOPIC_PREFIX": topic_prefix}
 
 
@@ -45,20 +36,8 @@ def guard_of(topics: dict[str, str], **values: Any) -> Rollguard:
 
 
 async def published(topics: dict[str, str]) -> list[ServerExecution]:
-    """Return all executions, in the order of each partition; each is where its tool belongs."""
-    prefix = topics["ROLLGUARD_TOPIC_PREFIX"]
-    settings = load_settings(
-        kafka_brokers=topics["ROLLGUARD_KAFKA_BROKERS"], topic_prefix=prefix, fetch_wait_ms=50
-    )
-    found = []
-    async with open_reader(settings, f"{prefix}tool-executions", from_beginning=True) as reader:
-        async for records in reader.to_the_end(30):
-            for record in records:
-                execution = ServerExecution.from_bytes(record.value)
-                assert record.key == execution.tool_name.encode()
-                assert record.partition == partition_of(record.key, PARTITIONS)
-                found.append(execution)
-    return found
+    """Return all executions, in the order of each partition."""
+    return await all_of(topics["ROLLGUARD_KAFKA_BROKERS"], topics["ROLLGUARD_TOPIC_PREFIX"])
 
 
 def run(program: str, topics: dict[str, str], *arguments: str, **more: str) -> int:
