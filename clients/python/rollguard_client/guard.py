@@ -1,20 +1,30 @@
 """The way in: one object for an engine."""
 
+import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+from uuid import UUID
 
 from rollguard_client.calls.failures import Origins, origin_of_errors
 from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.calls.tool import Tool
 from rollguard_client.calls.wrappers import MARK, wrapped
 from rollguard_client.errors import Misconfigured, Rejected
+from rollguard_client.messages.deployment import AcceptedBreak, Author, DeploymentOutcome
 from rollguard_client.messages.execution import Execution, LaterVerdict
 from rollguard_client.messages.fields import require_no_nul
+from rollguard_client.messages.message import Message
+from rollguard_client.messages.rollback import RollbackOutcome
 from rollguard_client.publishing.publisher import Publisher
 from rollguard_client.settings.settings import Settings, load_settings
 
+if TYPE_CHECKING:  # they need aiokafka, which takes a tenth of a second
+    from rollguard_client.requests.following import Following
+
+M = TypeVar("M", bound=Message)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,6 +48,11 @@ class Rollguard:
         watch = [self._open_calls.watch] if self.settings.stuck_after_s else []
         self._publisher = Publisher(self.settings, watch)
         self._publisher.on_fork.append(self._open_calls.forget)
+        from rollguard_client.blocking import Blocking
+        from rollguard_client.requests.requester import Requester
+
+        self._requester = Requester(self.settings, self._publisher)
+        self.blocking: Blocking = Blocking(self.settings, self._requester)
 
     @property
     def dropped(self) -> int:
@@ -52,6 +67,100 @@ class Rollguard:
     def publish(self, message: Execution | LaterVerdict) -> None:
         """Publish an execution, or what a judge says of one; neither waits nor raises."""
         self._publisher.publish(message)
+
+    async def deploy(
+        self,
+        tool_name: str,
+        code: str,
+        *,
+        created_by: Author = "human",
+        improvement_type: str = "initial",
+        improvement_reason: str | None = None,
+        deployed_at: datetime | None = None,
+        deployment_id: UUID | None = None,
+        accepted_breaks: Iterable[AcceptedBreak] = (),
+    ) -> DeploymentOutcome:
+        """Deploy code as the tool's new version, and return the outcome.
+
+        A refusal is an outcome too, not an error: ``status`` is ``refused`` then, and ``refusal``
+        says why. To deploy the same ``deployment_id`` of the tool again changes nothing and returns
+        the first outcome.
+
+        Args:
+            tool_name: The tool. Its first deployment creates it.
+            code: The source text, at most ``max_code_bytes`` bytes as UTF-8.
+            created_by: Who made the version: ``human`` or ``autonomous``.
+            improvement_type: What kind of change it is, such as ``bug_fix``; kept and shown.
+            improvement_reason: Why it was made; kept and shown.
+            deployed_at: The time of the deployment, with an offset; by default now.
+            deployment_id: The id of this request; by default a new one.
+            accepted_breaks: Changes that break callers and that you intend; kept and shown.
+
+        Raises:
+            Rejected: A field is wrong, or the code is too large.
+            Misconfigured: A topic is missing, Kafka refuses us, or a signature is required and
+                there is no key.
+            Retryable: Kafka does not answer, or no outcome comes within ``wait_s`` seconds (its
+                ``part`` is then ``applier``). The deployment may still be applied.
+        """
+        return await asyncio.wrap_future(
+            self._requester.deploy(
+                tool_name,
+                code,
+                created_by=created_by,
+                improvement_type=improvement_type,
+                improvement_reason=improvement_reason,
+                deployed_at=deployed_at,
+                deployment_id=deployment_id,
+                accepted_breaks=accepted_breaks,
+            )
+        )
+
+    async def rollback(
+        self,
+        tool_name: str,
+        to_version_id: int,
+        reason: str,
+        *,
+        issued_by: str | None = None,
+        command_id: UUID | None = None,
+    ) -> RollbackOutcome:
+        """Order a rollback to any version of the tool in the name of a person; return its outcome.
+
+        If the applier rejects the command, no error is raised: ``status`` is ``rejected`` then, and
+        ``rejection`` says why in one word. To order the same ``command_id`` again changes nothing
+        and returns the first outcome.
+
+        Args:
+            tool_name: The tool.
+            to_version_id: The id of the version to make current, an older or a newer one.
+            reason: Free text; kept and shown.
+            issued_by: Who orders it; kept and shown. By default your login name.
+            command_id: The id of this request; by default a new one.
+
+        Raises:
+            Rejected: An argument is wrong; nothing was sent.
+            Misconfigured: As for ``deploy``.
+            Retryable: As for ``deploy``. The command may still be applied.
+        """
+        return await asyncio.wrap_future(
+            self._requester.rollback(
+                tool_name, to_version_id, reason, issued_by=issued_by, command_id=command_id
+            )
+        )
+
+    def follow(self, *kinds: type[M]) -> "Following[M]":
+        """Return the messages of these kinds from now on, of all tools, without end.
+
+        Kinds are ``RollbackOutcome``, ``DeploymentOutcome`` and ``ToolVersion``::
+
+            async for outcome in guard.follow(RollbackOutcome): ...
+
+        To do something that must be seen, enter it first: ``async with guard.follow(…) as said``.
+        """
+        from rollguard_client.requests.following import Following
+
+        return Following(self.settings, self._requester, kinds)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until Kafka has all executions, by default as long as ``flush_s`` says.

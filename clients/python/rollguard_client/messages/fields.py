@@ -77,3 +77,8 @@ def utc(time: datetime) -> datetime:
     if time < _EPOCH:
         raise ValueError("a time must lie in 1970 to 9999")
     return time
+
+
+def time_text(time: datetime) -> str:
+    """Return a time as RFC 3339 in UTC, with microseconds only if there are any."""
+    return time.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

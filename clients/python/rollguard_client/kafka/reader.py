@@ -1,0 +1,142 @@
+"""A reader of topics without a consumer group, from their end or from their beginning.
+
+It commits nothing, and its start makes no other consumer rebalance.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from rollguard_client.kafka.access import kafka_options
+from rollguard_client.kafka.errors import kafka_errors
+from rollguard_client.messages.message import MAX_REQUEST_BYTES
+from rollguard_client.settings.settings import Settings
+
+_POLL_MS: Final = 200
+_POLL_RECORDS: Final = 10_000
+_NEW_TOPIC_S: Final = 2.0
+_METADATA_MS: Final = 15_000
+"""How often the topics' partitions are looked up."""
+
+
+class TopicReader:
+    """A reader of all partitions of some topics, which ``open_reader`` opens."""
+
+    def __init__(self, consumer: Any, topics: Sequence[str], ends: dict[Any, int]) -> None:
+        self._consumer = consumer
+        self._topics = topics
+        self._ends = ends
+
+    async def poll(self) -> list[Any]:
+        """Return the next records, in order within each partition; none if none came for 0.2 s.
+
+        If the broker goes away and comes back, reading continues.
+        """
+        await self._take_new_partitions()
+        fetched = await self._consumer.getmany(timeout_ms=_POLL_MS)
+        return [record for records in fetched.values() for record in records]
+
+    async def _take_new_partitions(self) -> None:
+        """Read partitions that were added to a topic, too, from their beginning."""
+        all_now = {
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in self._consumer.partitions_for_topic(topic) or ()
+        }
+        new = all_now - self._ends.keys()
+        if not new:
+            return
+        positions = {tp: await self._consumer.position(tp) for tp in self._consumer.assignment()}
+        positions |= dict.fromkeys(new, 0)
+        self._ends |= dict.fromkeys(new, 0)
+        _assign(self._consumer, positions)
+
+    async def caught_up(self) -> bool:
+        """Return whether everything was polled that the topics held when the reader was opened."""
+        for partition, end in self._ends.items():
+            # The ListOffsets of some brokers is too low; the answers to fetches know better.
+            fetched_end = self._consumer.highwater(partition) or 0
+            if await self._consumer.position(partition) < max(end, fetched_end):
+                return False
+        return True
+
+
+@asynccontextmanager
+async def open_reader(
+    settings: Settings, *topics: str, from_beginning: bool = False
+) -> AsyncIterator[TopicReader]:
+    """Open a reader of topics (full names) at their end as it is now, or at their beginning.
+
+    Everything that is published after the block was entered is read; some older records may come
+    first. Raises Retryable if the broker does not answer, Misconfigured if a topic is missing.
+    """
+    consumer = AIOKafkaConsumer(
+        **kafka_options(settings),
+        isolation_level="read_committed",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+        max_poll_records=_POLL_RECORDS,
+        request_timeout_ms=int(settings.wait_s * 1000) + settings.fetch_wait_ms,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        metadata_max_age_ms=_METADATA_MS,
+    )
+    try:
+        with kafka_errors(settings):
+            await consumer.start()
+            partitions = await _partitions_of(consumer, topics)
+            ends = await consumer.end_offsets(partitions)
+            begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
+            _assign(consumer, begins)
+        yield TopicReader(consumer, topics, ends)
+    finally:
+        await _stop(consumer)
+
+
+def _assign(consumer: Any, positions: dict[Any, int]) -> None:
+    """Read from these positions. Nothing is awaited: aiokafka would ask for them otherwise."""
+    consumer.assign(list(positions))
+    for partition, position in positions.items():
+        consumer.seek(partition, position)
+
+
+async def _partitions_of(consumer: Any, topics: Sequence[str]) -> list[Any]:
+    """Return the topics' partitions; a topic that was just created may be known a little later."""
+    deadline = asyncio.get_running_loop().time() + _NEW_TOPIC_S
+    while True:
+        # Ask for all topics: asking for a single one would create it, if the broker allows that.
+        cluster = await consumer._client.fetch_all_metadata()
+        missing = [topic for topic in topics if not cluster.partitions_for_topic(topic)]
+        if not missing:
+            break
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnknownTopicOrPartitionError(missing[0])
+        await asyncio.sleep(_NEW_TOPIC_S / 20)
+    for topic in topics:  # without this, aiokafka would look up the leaders only after a wait
+        await consumer._client.add_topic(topic)
+    return [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(cluster.partitions_for_topic(topic))
+    ]
+
+
+async def _stop(consumer: Any) -> None:
+    """Stop a consumer, and close its connections whatever happens.
+
+    aiokafka's ``stop`` may raise CancelledError because one of its own tasks was cancelled: one
+    that has not begun yet (the sleep prevents that), or one that waits before it fetches again.
+    """
+    try:
+        await asyncio.sleep(0)
+        stopping = asyncio.ensure_future(consumer.stop())
+        await asyncio.wait({stopping})
+        if not stopping.cancelled():
+            stopping.exception()
+    finally:
+        await consumer._client.close()

@@ -1,0 +1,1 @@
+"""Requests to the applier, their answers, and what it says to all."""
