@@ -74,6 +74,11 @@ class Publisher:
         self._lost = 0
 
     @property
+    def flush_s(self) -> float:
+        """How long the end of the process may wait for the last records, in seconds."""
+        return self._settings.flush_s
+
+    @property
     def dropped(self) -> int:
         """How many records of this process will never be in Kafka."""
         delivery = self._delivery
@@ -159,7 +164,7 @@ class Publisher:
         """
         if self.background.is_current_thread:
             return not self.buffered
-        wait_s = self._settings.flush_s if timeout_s is None else timeout_s
+        wait_s = self.flush_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + wait_s
         while self.buffered:
             if time.monotonic() >= deadline:
@@ -214,8 +219,11 @@ def _after_fork() -> None:
 
 
 def _close_all() -> None:
+    """Close all at the end of the process, together within the longest of their limits."""
+    begin = time.monotonic()
     for publisher in list(_PUBLISHERS):
-        publisher.close()
+        passed_s = time.monotonic() - begin
+        publisher.close(max(0.0, publisher.flush_s - passed_s))
 
 
 def _end_with_the_process() -> None:

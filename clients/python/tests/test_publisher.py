@@ -1,0 +1,169 @@
+"""Publishing never raises and never waits, whatever goes wrong; Kafka is away here."""
+
+import gc
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from rollguard_client import Misconfigured, Rollguard
+from rollguard_client.publishing.ids import random_ids
+from rollguard_client.publishing.publisher import Publisher
+
+AWAY = "127.0.0.1:1"
+
+
+def test_a_wrong_setting_is_an_error_at_construction() -> None:
+    with pytest.raises(Misconfigured, match="buffer_records"):
+        Rollguard(buffer_records=-1)
+    with pytest.raises(Misconfigured, match="either settings or single values"):
+        Rollguard(Rollguard(kafka_brokers=AWAY).settings, wait_s=1)
+
+
+def test_no_thread_before_the_first_call() -> None:
+    before = threading.active_count()
+    guard = Rollguard(kafka_brokers=AWAY)
+    assert threading.active_count() == before
+    guard.tool("t")(os.getpid)()
+    assert threading.active_count() == before + 1
+    guard.close(0)
+    assert threading.active_count() == before
+
+
+def test_what_is_no_execution_is_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    guard = Rollguard(kafka_brokers=AWAY)
+    wrong: Any = {"tool_name": "t"}
+    guard.publish(wrong)
+    guard.publish(wrong)
+    assert (guard.dropped, guard.buffered) == (2, 0)
+    assert [each.getMessage() for each in caplog.records] == ["an execution could not be published"]
+
+
+def test_a_thread_that_cannot_start_stops_no_tool(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard = Rollguard(kafka_brokers=AWAY)
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert guard.tool("t")(os.getpid)() == os.getpid()
+    assert guard.buffered == 1
+    assert "can't start new thread" in caplog.text
+
+
+def test_the_buffer_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        guard = Rollguard(kafka_brokers=AWAY, buffer_records=100)
+        tool = guard.tool("t")(os.getpid)
+        for _ in range(1_000):
+            tool()
+        deadline = time.monotonic() + 60
+        while "wait for Kafka" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (guard.buffered, guard.dropped) == (100, 900)
+        assert not guard.flush(0)
+        guard.close(0)
+    said = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert len(said) == 2
+    assert said[0].startswith("executions wait for Kafka at 127.0.0.1:1 (")
+    assert said[1] == "100 executions are not in Kafka"
+
+
+def test_large_errors_count_by_their_size() -> None:
+    guard = Rollguard(kafka_brokers=AWAY, buffer_bytes=1_000_000)
+
+    @guard.tool
+    def failing() -> None:
+        raise ValueError("x" * 100_000)
+
+    for _ in range(1_000):
+        with pytest.raises(ValueError, match="x"):
+            failing()
+    assert guard.buffered < 100
+    assert guard.buffered + guard.dropped == 1_000
+    guard.close(0)
+
+
+def test_a_closed_client_lets_tools_run() -> None:
+    guard = Rollguard(kafka_brokers=AWAY)
+    guard.close()
+    guard.close()
+    assert guard.tool("t")(os.getpid)() == os.getpid()
+    assert guard.flush(0) is False
+
+
+def test_a_child_begins_anew(tmp_path: Path) -> None:
+    """The parent's records stay the parent's, also in the spool."""
+    guard = Rollguard(kafka_brokers=AWAY, spool_dir=tmp_path)
+    tool = guard.tool("t")(os.getpid)
+    tool()
+    child = os.fork()
+    if child == 0:
+        os._exit(
+            7
+            if (guard.buffered, guard.dropped, tool() > 0, guard.buffered) == (0, 0, True, 1)
+            else 1
+        )
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert guard.buffered == 1
+    assert len(list(tmp_path.iterdir())) == 2
+    guard.close(0)
+
+
+def test_a_fork_within_a_call_publishes_it_once() -> None:
+    guard = Rollguard(kafka_brokers=AWAY)
+    pid = guard.tool("fork")(os.fork)()
+    if pid == 0:
+        os._exit(7 if guard.buffered == 0 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert guard.buffered == 1
+    guard.close(0)
+
+
+def test_a_program_ends_within_the_limit_and_says_what_is_left() -> None:
+    program = (
+        "from rollguard_client import Rollguard\n"
+        f"guard = Rollguard(kafka_brokers='{AWAY}', flush_s=0.3)\n"
+        "guard.tool('t')(len)('abc')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[-1] == "1 executions are not in Kafka"
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_ids_are_random_uuids() -> None:
+    new_id = random_ids()
+    ids = [UUID(new_id()) for _ in range(1_000)]
+    assert len(set(ids)) == 1_000
+    assert {(each.version, each.variant) for each in ids} == {(4, "specified in RFC 4122")}
+
+
+def test_the_import_is_light() -> None:
+    program = "import sys, rollguard_client; print('aiokafka' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_publishers_are_not_kept_alive() -> None:
+    publisher = weakref.ref(Publisher(Rollguard(kafka_brokers=AWAY).settings))
+    gc.collect()
+    assert publisher() is None
