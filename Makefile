@@ -17,11 +17,11 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e .
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e . -e clients/python
 	@touch $@
 
 # Broker, Postgres, workers, a real engine: a bad version is put back while you watch.
@@ -36,13 +36,14 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd clients/python && ../../$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/unit -n 2 -m exhaustive
 	$(MAKE) --no-print-directory coverage docs
 
 # The other unit tests, with the branches of policy/ that they take; less than 95 % fails.
 coverage: $(STAMP)
-	$(BIN)/pytest tests/unit -n 2 -m "not exhaustive" --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests/unit clients/python/tests -n 2 -m "not exhaustive" --cov --cov-report=term:skip-covered
 
 # All cases that the oracles generate; `make check` and `make test` look at a sixth of them.
 exhaustive: $(STAMP)

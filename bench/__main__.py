@@ -10,6 +10,7 @@ from typing import Final
 
 import typer
 
+from bench.parts.client import client
 from bench.parts.growth import growth
 from bench.parts.latency import latency
 from bench.parts.others import applier, recorder, throughput
@@ -38,6 +39,7 @@ PARTS: Final[dict[str, Part]] = {
     "pressure": pressure,
     "versions": versions,
     "signing": signing,
+    "client": client,
 }
 _HEADER: Final = """# Benchmarks
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from math import inf
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,20 +23,28 @@ current_call: Final[ContextVar["Call | None"]] = ContextVar("rollguard_call", de
 """The call of a tool that runs in this context."""
 
 
+class Failure(NamedTuple):
+    """What is published of a failure."""
+
+    error: str | None
+    error_type: str | None
+    error_origin: ErrorOrigin | None
+
+
 class Call:
-    """A call: it is in the list of its tool's open calls until somebody has published it."""
+    """A call: it is among the open calls until somebody has published it.
+
+    It has few attributes, because each of them takes time in the thread of the tool.
+    """
 
     __slots__ = (
         "began",
-        "began_at",
         "busy_s",
         "ended_at",
-        "error",
-        "error_origin",
-        "error_type",
+        "failure",
         "outer",
         "session_id",
-        "success",
+        "size",
         "told",
         "tool",
         "version_id",
@@ -47,15 +55,11 @@ class Call:
         self.tool = tool
         self.version_id = version_id
         self.session_id = session_id
-        self.outer: Call | None = None
+        self.failure: Failure | None = None
         self.told: BaseException | None = None
         """The exception of an inner call of the same tool, which was published already."""
-        self.success = True
-        self.error: str | None = None
-        self.error_type: str | None = None
-        self.error_origin: ErrorOrigin | None = None
+        self.outer = current_call.get()
         self.busy_s = 0.0
-        self.ended_at = 0.0
         self.began = perf_counter()
 
     def pause(self) -> None:
@@ -71,25 +75,25 @@ class Call:
         """Stop the clock for good."""
         self.busy_s += perf_counter() - self.began
         self.ended_at = time()
+        self.size = RECORD_BYTES
 
-    @property
-    def size(self) -> int:
-        """How many bytes of memory it takes, about."""
-        return RECORD_BYTES + (0 if self.error is None else 2 * len(self.error))
+    def fail(self, failure: Failure) -> None:
+        """Note a failure, after the end."""
+        self.failure = failure
+        self.size = RECORD_BYTES + 2 * len(failure.error or "")
 
     def record(self, new_id: Callable[[], str]) -> tuple[bytes, bytes]:
         """Return key and value of the execution."""
-        tool = self.tool
+        tool, failure = self.tool, self.failure
         execution = _Execution(
             execution_id=new_id(),
             tool_name=tool.name,
             version_id=self.version_id,
-            success=self.success,
-            error=self.error,
-            error_type=self.error_type,
-            error_origin=self.error_origin,
+            success=failure is None,
             executed_at=datetime.fromtimestamp(self.ended_at, timezone.utc),
             duration_ms=self.busy_s * 1000,
             session_id=self.session_id,
         )
+        if failure is not None:
+            execution.error, execution.error_type, execution.error_origin = failure
         return tool.key, _encode(execution)

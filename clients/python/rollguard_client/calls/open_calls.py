@@ -9,29 +9,24 @@ if TYPE_CHECKING:
 
 
 class OpenCalls:
-    """The calls that run now. Whoever removes one publishes it."""
+    """The calls that run now. Whoever removes one publishes it.
+
+    ``calls`` has them by their ``id``. Tools use it themselves, which saves time in each call.
+    """
 
     def __init__(self, stuck_after_s: float) -> None:
         self._stuck_after_s = stuck_after_s
-        self._calls: dict[int, Call] = {}
-
-    def add(self, call: "Call") -> None:
-        """Note that a call has begun."""
-        self._calls[id(call)] = call
-
-    def remove(self, call: "Call") -> bool:
-        """Note that a call has ended; return False if it was published as stuck."""
-        return self._calls.pop(id(call), None) is not None
+        self.calls: dict[int, Call] = {}
 
     def forget(self) -> None:
         """Forget all: after a fork they run in the parent."""
-        self._calls.clear()
+        self.calls.clear()
 
     async def watch(self) -> None:
         """Publish each call that takes too long, without end."""
         while True:
             await asyncio.sleep(min(self._stuck_after_s / 4, 5.0))
             begun_before = perf_counter() - self._stuck_after_s
-            for call in list(self._calls.values()):
-                if call.began < begun_before and self.remove(call):
+            for call in list(self.calls.values()):
+                if call.began < begun_before and self.calls.pop(id(call), None) is not None:
                     call.tool.publish_stuck(call, self._stuck_after_s)

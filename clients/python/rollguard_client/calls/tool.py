@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from rollguard_client.calls.call import Call, current_call
+from rollguard_client.calls.call import Call, Failure, current_call
 from rollguard_client.calls.failures import (
     OriginOf,
     class_text,
@@ -12,6 +12,7 @@ from rollguard_client.calls.failures import (
     text_of,
 )
 from rollguard_client.calls.open_calls import OpenCalls
+from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text, storable
 from rollguard_client.publishing.publisher import Publisher
 
@@ -39,7 +40,7 @@ class Tool:
         self.key = name.encode()
         self._publisher = publisher
         self._put = publisher.put
-        self._open_calls = open_calls
+        self._open = open_calls.calls
         self._failed = failed
         self._origin_of = origin_of
         self._session = session
@@ -55,10 +56,10 @@ class Tool:
             None if version is None else self._version_id(version),
             None if session is None else self._session_id(session),
         )
-        call.outer = current_call.get()
         current_call.set(call)
-        self._open_calls.add(call)
-        self._publisher.start()
+        self._open[id(call)] = call
+        if not self._publisher.is_started:
+            self._publisher.start()
         return call
 
     def suspend(self, call: Call) -> None:
@@ -75,7 +76,7 @@ class Tool:
     def succeed(self, call: Call, result: Any) -> None:
         """Publish a call that has returned."""
         current_call.set(call.outer)
-        if not self._open_calls.remove(call):
+        if self._open.pop(id(call), None) is None:
             return
         call.end()
         if self._failed is not None:
@@ -86,41 +87,39 @@ class Tool:
     def fail(self, call: Call, error: BaseException) -> None:
         """Publish a call that has raised."""
         current_call.set(call.outer)
-        if not self._open_calls.remove(call):
+        if self._open.pop(id(call), None) is None:
             return
         call.end()
-        call.success = False
         try:
-            self._note_error(call, error)
+            call.fail(self._failure_of(call, error))
         except Exception:
             self._log("an exception could not be read")
-            call.error_type = type(error).__name__
+            call.fail(Failure(None, type(error).__name__, None))
         call.outer = call.told = None
         self._put(call)
 
     def publish_stuck(self, call: Call, after_s: float) -> None:
         """Publish a call that has not ended. Called in another thread than the call's own."""
         call.end()
-        call.success = False
-        call.error = f"TimeoutError: the call has not ended after {after_s:g} s"
-        call.error_type = "TimeoutError"
-        call.error_origin = "environment"
+        text = f"TimeoutError: the call has not ended after {after_s:g} s"
+        call.fail(Failure(text, "TimeoutError", "environment"))
         self._put(call)
 
-    def _note_error(self, call: Call, error: BaseException) -> None:
-        call.error, call.error_type = text_of(error), error_text(class_text(error))
+    def _failure_of(self, call: Call, error: BaseException) -> Failure:
+        origin: ErrorOrigin | None = None
         if is_cancelled(error):
-            call.error_origin = "caller"
+            origin = "caller"
         elif self._origin_of is not None:
-            call.error_origin = self._origin_said(self._origin_of, error)
-        if error is call.told and call.error_origin is None:
+            origin = self._origin_said(self._origin_of, error)
+        if error is call.told and origin is None:
             # An inner call of this tool has published this failure, and it counts once.
-            call.error_origin = "environment"
+            origin = "environment"
         outer = call.outer
         while outer is not None and outer.tool is not self:
             outer = outer.outer
         if outer is not None:
             outer.told = error
+        return Failure(text_of(error), error_text(class_text(error)), origin)
 
     def _origin_said(self, origin_of: OriginOf, error: BaseException) -> Any:
         try:
@@ -140,11 +139,10 @@ class Tool:
             if not said:
                 return
             text = said if isinstance(said, str) else result
-            call.error = error_text(text) if isinstance(text, str) else "the result is an error"
+            error = error_text(text) if isinstance(text, str) else "the result is an error"
+            call.fail(Failure(error, None, None))
         except Exception:
             self._log("failed= has raised")
-            return
-        call.success = False
 
     def _session_id(self, session: _Said) -> str | None:
         try:

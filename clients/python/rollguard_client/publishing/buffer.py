@@ -46,9 +46,10 @@ class Buffer:
     def put(self, waiting: Waiting) -> None:
         """Add a record, and drop the oldest ones if there are too many."""
         with self.lock:
-            self._waiting.append(waiting)
+            records = self._waiting
+            records.append(waiting)
             self._bytes += waiting.size
-            while len(self._waiting) > self._most_records or self._bytes > self._most_bytes:
+            while len(records) > self._most_records or self._bytes > self._most_bytes:
                 self._bytes -= self._waiting.popleft().size
                 self.dropped += 1
 

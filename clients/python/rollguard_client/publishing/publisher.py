@@ -69,7 +69,7 @@ class Publisher:
         self._spool = None if folder is None else Spool(folder)
         self._new_id = random_ids()
         self._delivery: Delivery | None = None
-        self._is_started = False
+        self.is_started = False
         self._is_closed = False
         self._lost = 0
 
@@ -135,14 +135,14 @@ class Publisher:
 
     def start(self) -> None:
         """Start the background thread unless it runs."""
-        if self._is_started or self._is_closed:
+        if self.is_started or self._is_closed:
             return
-        self._is_started = True
+        self.is_started = True
         _end_with_the_process()
         try:
             self.background.start(self._deliver)
         except RuntimeError as error:  # there are too many threads, or the program is at its end
-            self._is_started = False
+            self.is_started = False
             log.warning("the thread that publishes executions cannot start: %s", error)
 
     async def _deliver(self) -> None:
