@@ -13,7 +13,12 @@ from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.calls.tool import Tool
 from rollguard_client.calls.wrappers import MARK, wrapped
 from rollguard_client.errors import Misconfigured, Rejected
-from rollguard_client.messages.deployment import AcceptedBreak, Author, DeploymentOutcome
+from rollguard_client.messages.deployment import (
+    AcceptedBreak,
+    Author,
+    DeploymentOutcome,
+    ToolVersion,
+)
 from rollguard_client.messages.execution import Execution, LaterVerdict
 from rollguard_client.messages.fields import require_no_nul
 from rollguard_client.messages.message import Message
@@ -22,6 +27,7 @@ from rollguard_client.publishing.publisher import Publisher
 from rollguard_client.settings.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # they need aiokafka, which takes a tenth of a second
+    from rollguard_client.registry.loading import Loader
     from rollguard_client.requests.following import Following
 
 M = TypeVar("M", bound=Message)
@@ -52,7 +58,11 @@ class Rollguard:
         from rollguard_client.requests.requester import Requester
 
         self._requester = Requester(self.settings, self._publisher)
+        from rollguard_client.registry.registry import Registry
+
         self.blocking: Blocking = Blocking(self.settings, self._requester)
+        self.registry: Registry = Registry(self.settings, self._requester)
+        self._publisher.on_fork.append(self.registry.after_fork)
 
     @property
     def dropped(self) -> int:
@@ -233,24 +243,81 @@ class Rollguard:
         if given is not None and not isinstance(given, str):
             return self.tool()(given)
 
+        made = self._maker(failed, origin, session)
+
         def decorate(function: Any) -> Any:
             if isinstance(function, staticmethod | classmethod):
                 return type(function)(decorate(function.__func__))
             _require_function(function)
             name = _name_of(function) if given is None else given
             _require_name(name)
-            tool = Tool(
-                name,
-                self._publisher,
-                self._open_calls,
-                failed=_callable("failed", failed),
-                origin_of=origin_of_errors(origin),
-                session=_said(session),
-                version=_said(version),
-            )
-            return wrapped(tool, function)
+            return wrapped(made(name, _said(version)), function)
 
         return decorate
+
+    def managed(
+        self,
+        name: str,
+        /,
+        *,
+        entry: str = "execute",
+        loader: "Loader | None" = None,
+        failed: Callable[[Any], Any] | None = None,
+        origin: Origins = None,
+        session: str | Callable[[], Any] | None = None,
+    ) -> Callable[[F], F]:
+        """Call, instead of a function, the current version of a tool whose code is in Rollguard.
+
+        The function gives the signature alone; its body is never run. The version is swapped while
+        the program runs; a call ends in the version in which it began. Each call is published as
+        an execution of its version. If the version cannot be loaded, each call fails with that
+        error. If there is no version, or none is known within ``wait_s`` seconds, a call raises
+        ``Retryable`` and nothing is published.
+
+        Args:
+            name: The name of the tool.
+            entry: The function in the tool's code that is called.
+            loader: How the code becomes a tool (``registry.loading.Loader``); by default it is
+                imported into this process.
+            failed: As for ``tool``.
+            origin: As for ``tool``.
+            session: As for ``tool``.
+
+        Raises:
+            Misconfigured: An argument is wrong, or signatures are required.
+            Rejected: The name is wrong.
+        """
+        from rollguard_client.registry.managed import managed
+
+        _require_name(name)
+        made = self._maker(failed, origin, session)
+
+        def publishes(version: ToolVersion, call: Callable[..., Any]) -> Callable[..., Any]:
+            return wrapped(made(name, lambda: version.version_id), call)
+
+        def decorate(function: Any) -> Any:
+            if isinstance(function, staticmethod | classmethod):
+                return type(function)(decorate(function.__func__))
+            _require_function(function)
+            self.registry.use(name, publishes, loader, entry)
+            return managed(self.registry, name, function)
+
+        return decorate
+
+    def _maker(self, failed: Any, origin: Origins, session: Any) -> Callable[..., Tool]:
+        """Return a function that makes a tool of a name and what says its version."""
+        return functools.partial(
+            _tool,
+            publisher=self._publisher,
+            open_calls=self._open_calls,
+            failed=_callable("failed", failed),
+            origin_of=origin_of_errors(origin),
+            session=_said(session),
+        )
+
+
+def _tool(name: str, version: Callable[[], Any] | None, **how: Any) -> Tool:
+    return Tool(name, version=version, **how)
 
 
 def _name_of(function: Any) -> str:

@@ -115,7 +115,7 @@ class Tool:
             # An inner call of this tool has published this failure, and it counts once.
             origin = "environment"
         outer = call.outer
-        while outer is not None and outer.tool is not self:
+        while outer is not None and outer.tool.name != self.name:
             outer = outer.outer
         if outer is not None:
             outer.told = error

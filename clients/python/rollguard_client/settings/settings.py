@@ -1,5 +1,6 @@
 """The settings of a client, and how they are read and checked."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
@@ -12,7 +13,21 @@ from rollguard_client.messages.message import fault_text
 from rollguard_client.settings.sources import OWN_PREFIX, PREFIX, given_variables
 
 _SECRETS: Final = frozenset({"kafka_password"})
-_PATHS: Final = frozenset({"kafka_ca_file", "kafka_cert_file", "kafka_key_file", "trust"})
+_PATHS: Final = frozenset(
+    {"data_dir", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "trust"}
+)
+
+
+def state_folder() -> Path:
+    """Return ``$XDG_STATE_HOME/rollguard``, or that folder in the user's home.
+
+    It does not depend on the working directory, which may belong to somebody else.
+    """
+    given = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if given.is_absolute():
+        return given / "rollguard"
+    home = Path(os.path.expanduser("~"))
+    return (home if home.is_absolute() else Path("/")) / ".local/state/rollguard"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +57,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``kafka_cert_file``."""
     topic_prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,150}\Z")] = ""
     """Text that the name of every topic begins with. No separator is added."""
+    data_dir: Path = msgspec.field(default_factory=state_folder)
+    """The folder in which the versions in use are kept, for a start while Kafka is away. If
+    ``XDG_STATE_HOME`` is set, the default is the folder `rollguard` in it."""
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments and rollbacks are signed. It needs ``rollguard-client[signatures]``."""
     trust: Path | None = None
@@ -117,7 +135,7 @@ def _read(name: str, value: object) -> object:
     """Return the value of a setting. Raises ValueError; msgspec's error is one."""
     if name == "kafka_brokers":
         return _brokers(value)
-    if name in _PATHS or name == "spool_dir":
+    if name in _PATHS:
         if value is not None and (not isinstance(value, str | Path) or not str(value)):
             raise ValueError("must be the path of a file or a folder")
         return None if value is None else Path(value)

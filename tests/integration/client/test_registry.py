@@ -1,0 +1,261 @@
+"""Tools whose code lives in Rollguard: loaded, swapped while they run, and kept for a bad day."""
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from rollguard_client import Misconfigured, Retryable, Rollguard
+from rollguard_client.registry.loading import LoadedTool
+from schemas.deployment import ToolVersion
+from tests.integration.client.broker import Broker
+from tests.integration.client.topics import make_topics, published
+from tests.support.messages import version
+from tests.support.waiting import until
+
+TOPICS = ("tool-executions", "tool-versions")
+
+
+async def publish(brokers: str, prefix: str, *versions: ToolVersion | bytes) -> None:
+    """Publish current versions, as the applier does."""
+    producer = AIOKafkaProducer(bootstrap_servers=brokers)
+    await producer.start()
+    for each in versions:
+        value = each if isinstance(each, bytes) else each.to_bytes()
+        key = b"parser" if isinstance(each, bytes) else each.tool_name.encode()
+        await producer.send_and_wait(f"{prefix}tool-versions", value, key=key)
+    await producer.stop()
+
+
+def guard_of(brokers: str, prefix: str, folder: Path, **values: Any) -> Rollguard:
+    given = {"kafka_brokers": brokers, "topic_prefix": prefix, "data_dir": folder}
+    return Rollguard(**given | {"fetch_wait_ms": 50, "flush_s": 20} | values)
+
+
+def version_of(guard: Rollguard, tool: str) -> int:
+    loaded = guard.registry.get(tool)
+    return 0 if loaded is None else loaded.version.activation
+
+
+def is_in_use(guard: Rollguard, tool: str, activation: int) -> Any:
+    async def holds() -> bool:
+        return version_of(guard, tool) == activation
+
+    return holds
+
+
+async def test_the_current_version_is_called_and_swapped_while_it_runs(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(
+        embedded_broker, topic_prefix, version(1, "def execute(text): return text + '1'\n")
+    )
+    seen: list[LoadedTool] = []
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+        guard.registry.on_change.append(seen.append)
+
+        @guard.managed("parser", session="s")
+        def parse(text: str) -> str:
+            """Parse."""
+            raise NotImplementedError
+
+        assert await asyncio.to_thread(parse, "a") == "a1"
+        assert (parse.__name__, list(inspect.signature(parse).parameters)) == ("parse", ["text"])
+        loaded = guard.registry.get("parser")
+        assert loaded is not None
+        assert inspect.getsource(loaded.tool) == "def execute(text): return text + '1'\n"  # type: ignore[arg-type]
+        await publish(
+            embedded_broker,
+            topic_prefix,
+            b"nonsense",
+            version(3, "def execute(text): raise TypeError('3')\n"),
+            version(2, "def execute(text): return 'late'\n"),
+        )
+        await until(is_in_use(guard, "parser", 3))
+        with pytest.raises(TypeError, match="3"):
+            parse("b")
+        await publish(
+            embedded_broker,
+            topic_prefix,
+            version(4, "import no_such_module\n"),
+        )
+        await until(is_in_use(guard, "parser", 4))
+        for _ in range(2):
+            with pytest.raises(ModuleNotFoundError):
+                parse("c")
+    assert [each.version.activation for each in seen] == [1, 3, 4]
+    assert seen[2].why.startswith("deployment ")
+    found = await published(embedded_broker, topic_prefix)
+    assert [(each.version_id, each.error_type, each.session_id) for each in found] == [
+        (1, None, "s"),
+        (3, "TypeError", "s"),
+        (4, "ModuleNotFoundError", "s"),
+        (4, "ModuleNotFoundError", "s"),
+    ]
+
+
+async def test_each_kind_of_function(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    code = (
+        "async def later(x): return x\n"
+        "def items(x): yield x; yield x + 1\n"
+        "async def aitems(x):\n    yield x\n"
+    )
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    tools = ("later", "items", "aitems", "now")
+    await publish(
+        embedded_broker, topic_prefix, *(version(1, code, tool_name=name) for name in tools)
+    )
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("later", entry="later")
+        async def later(x: int) -> int:
+            raise NotImplementedError
+
+        @guard.managed("now", entry="later")
+        async def later_too(x: int) -> int:
+            raise NotImplementedError
+
+        @guard.managed("items", entry="items")
+        def items(x: int) -> Iterator[int]:
+            yield 0
+
+        @guard.managed("aitems", entry="aitems")
+        async def aitems(x: int) -> AsyncIterator[int]:
+            yield 0
+
+        assert await later(7) == await later_too(7) == 7
+        assert await asyncio.to_thread(lambda: list(items(7))) == [7, 8]
+        assert [each async for each in aitems(7)] == [7]
+        assert inspect.isasyncgenfunction(aitems)
+        assert inspect.isgeneratorfunction(items)
+    found = {
+        each.tool_name: each.success for each in await published(embedded_broker, topic_prefix)
+    }
+    assert found == dict.fromkeys(tools, True)
+
+
+async def test_code_that_is_not_genuine_is_never_loaded(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    bad = version(2, "def execute(): return 2\n").model_copy(update={"code_hash": "0" * 64})
+    await publish(embedded_broker, topic_prefix, version(1, "def execute(): return 1\n"), bad)
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser")
+        async def parse() -> int:
+            raise NotImplementedError
+
+        @guard.managed("other")
+        async def other() -> int:
+            raise NotImplementedError
+
+        assert await parse() == 1
+        assert "code_hash is not the SHA-256" in caplog.text
+        with pytest.raises(Retryable, match="'other' has no version"):
+            await other()
+
+
+async def test_a_loader_of_ones_own(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    unloaded: list[str] = []
+
+    class Codes:
+        def load(self, version: Any) -> Any:
+            return lambda: version.code
+
+        def unload(self, tool: Any) -> None:
+            unloaded.append(tool())
+
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(embedded_broker, topic_prefix, version(1, "one"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser", loader=Codes())
+        async def parse() -> str:
+            raise NotImplementedError
+
+        assert await parse() == "one"
+        await publish(embedded_broker, topic_prefix, version(2, "two"))
+        await until(is_in_use(guard, "parser", 2))
+        assert await parse() == "two"
+
+        async def is_unloaded() -> bool:
+            return unloaded == ["one"]
+
+        await until(is_unloaded)
+
+
+async def test_kept_versions_are_used_while_kafka_is_away(tmp_path: Path) -> None:
+    """When it answers again, what it says counts, also if its number is smaller."""
+    broker = Broker("embedded", tmp_path / "kafka")
+
+    def managed(guard: Rollguard) -> Any:
+        @guard.managed("parser")
+        async def parse() -> int:
+            raise NotImplementedError
+
+        return parse
+
+    with broker.runs():
+        await make_topics(broker.address, "", *TOPICS)
+        await publish(broker.address, "", version(5, "def execute(): return 5\n"))
+        with guard_of(broker.address, "", tmp_path / "data") as guard:
+            assert await managed(guard)() == 5
+    guard = guard_of(broker.address, "", tmp_path / "data", flush_s=0)
+    parse = managed(guard)
+    assert await parse() == 5
+    with broker.runs():
+        await make_topics(broker.address, "", *TOPICS)
+        await publish(broker.address, "", version(3, "def execute(): return 3\n"))
+        await until(is_in_use(guard, "parser", 3))
+        assert await parse() == 3
+        guard.close(20)
+    empty = guard_of(broker.address, "", tmp_path / "none", flush_s=0, wait_s=0.5)
+    with pytest.raises(Retryable, match="Kafka: no version of 'parser' is known yet"):
+        await managed(empty)()
+    empty.close()
+
+
+async def test_a_child_goes_on_following(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(embedded_broker, topic_prefix, version(1, "def execute(): return 1\n"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser")
+        def parse() -> int:
+            raise NotImplementedError
+
+        assert await asyncio.to_thread(parse) == 1
+        told, tell = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(tell, b"%d" % parse())
+            while parse() != 2:
+                pass
+            os._exit(7)
+        assert await asyncio.to_thread(os.read, told, 1) == b"1"
+        await publish(embedded_broker, topic_prefix, version(2, "def execute(): return 2\n"))
+        status = await asyncio.to_thread(os.waitpid, child, 0)
+        assert os.waitstatus_to_exitcode(status[1]) == 7
+
+
+def test_what_cannot_be_managed_is_named(tmp_path: Path) -> None:
+    guard = guard_of("127.0.0.1:1", "", tmp_path)
+    guard.managed("parser")(len)
+    with pytest.raises(Misconfigured, match="parser is managed already"):
+        guard.managed("parser")(len)
+    signed = guard_of("127.0.0.1:1", "", tmp_path, signatures="require")
+    with pytest.raises(Misconfigured, match="ROLLGUARD_SIGNATURES is require"):
+        signed.managed("parser")(len)
