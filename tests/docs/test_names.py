@@ -13,6 +13,7 @@ from documentation.log_event_meanings import MEANINGS
 from documentation.log_events import files_with_loggers, log_events
 from documentation.metrics import metrics
 from documentation.settings import variables
+from rollguard_client.settings.settings import VARIABLES
 from tests.docs.pages import ROOT, pages
 
 _ROOMS: Final = (
@@ -23,13 +24,13 @@ _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
 _DOTTED: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
 _IDENTIFIER: Final = re.compile(r"`([a-z]\w*_\w*)`")
 _CODE_ROOMS: Final = (
-    *("agents", "db", "examples", "policy", "rollguard", "schemas", "signatures", "simulate"),
-    "streams",
+    *("agents", "clients", "db", "examples", "policy", "rollguard", "schemas", "signatures"),
+    *("simulate", "streams"),
 )
 _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")
 _VERB: Final = re.compile(r"(?:\$ |`)rollguard ([a-z][\w-]*)([^`\n|&;]*)")
 _OPTION: Final = re.compile(r"(?<=\s)(--[a-z][\w-]*)")
-_NOT_OURS: Final = frozenset({"ROLLGUARD_TEST", "ROLLGUARD_TEST_FUZZ_SEED"})
+_NOT_OURS: Final = frozenset({"ROLLGUARD_CLIENT", "ROLLGUARD_TEST", "ROLLGUARD_TEST_FUZZ_SEED"})
 _METRIC: Final = re.compile(r"rollguard_[a-z]+(?:_[a-z]+)*")
 _DATABASE_ROLES: Final = frozenset(
     f"rollguard_{role}" for role in ("applier", "recorder", "reader", "operator")
@@ -91,7 +92,7 @@ def _identifiers_in_the_code() -> frozenset[str]:
 @each_page
 def test_settings_exist(page: Path) -> None:
     named = set(_SETTING.findall(page.read_text("utf-8"))) - _NOT_OURS
-    assert named <= variables()
+    assert named <= variables() | VARIABLES.keys()
 
 
 @each_page

@@ -33,7 +33,11 @@ async def publish(brokers: str, prefix: str, *versions: ToolVersion | bytes) -> 
 
 
 def guard_of(brokers: str, prefix: str, folder: Path, **values: Any) -> Rollguard:
-    given = {"kafka_brokers": brokers, "topic_prefix": prefix, "data_dir": folder}
+    given: dict[str, Any] = {
+        "kafka_brokers": brokers,
+        "topic_prefix": prefix,
+        "data_dir": folder,
+    }
     return Rollguard(**given | {"fetch_wait_ms": 50, "flush_s": 20} | values)
 
 

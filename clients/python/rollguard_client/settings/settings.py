@@ -14,7 +14,7 @@ from rollguard_client.settings.sources import OWN_PREFIX, PREFIX, given_variable
 
 _SECRETS: Final = frozenset({"kafka_password"})
 _PATHS: Final = frozenset(
-    {"data_dir", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "trust"}
+    {"data_dir", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "spool_dir", "trust"}
 )
 
 
@@ -84,8 +84,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool_dir: Path | None = None
     """A folder in which records are kept until Kafka has them, so that they survive a kill of the
     process. Without it they are kept in memory alone."""
-    spool_bytes: Annotated[int, Meta(ge=65_536)] = 256 * 1024**2
-    """How many bytes the records of one process in ``spool_dir`` take at most."""
     stuck_after_s: Annotated[float, Meta(ge=0)] = 3_600.0
     """After how long a call that has not ended is published as a failure of the environment, in
     seconds; 0: never."""
@@ -96,9 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(shown)})"
 
 
-_OWN: Final = frozenset(
-    {"buffer_records", "buffer_bytes", "flush_s", "spool_dir", "spool_bytes", "stuck_after_s"}
-)
+_OWN: Final = frozenset({"buffer_records", "buffer_bytes", "flush_s", "spool_dir", "stuck_after_s"})
 _FIELDS: Final = {each.name: each for each in msgspec.structs.fields(Settings)}
 VARIABLES: Final = {
     (OWN_PREFIX if name in _OWN else PREFIX) + name.upper(): name for name in _FIELDS
