@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from rollguard_client.messages.deployment import AcceptedBreak, Author, DeploymentOutcome
+from rollguard_client.messages.deployment import AcceptedBreak, Author, Check, DeploymentOutcome
 from rollguard_client.messages.message import Message
 from rollguard_client.messages.rollback import RollbackOutcome
 from rollguard_client.requests.following import BlockingFollowing, result_of
@@ -33,6 +33,7 @@ class Blocking:
         deployed_at: datetime | None = None,
         deployment_id: UUID | None = None,
         accepted_breaks: Iterable[AcceptedBreak] = (),
+        checks: Iterable[Check] = (),
     ) -> DeploymentOutcome:
         """Deploy code as the tool's new version, and return the outcome (``Rollguard.deploy``)."""
         return result_of(
@@ -45,6 +46,7 @@ class Blocking:
                 deployed_at=deployed_at,
                 deployment_id=deployment_id,
                 accepted_breaks=accepted_breaks,
+                checks=checks,
             )
         )
 

@@ -16,6 +16,7 @@ from rollguard_client.errors import Misconfigured, Rejected
 from rollguard_client.messages.deployment import (
     AcceptedBreak,
     Author,
+    Check,
     DeploymentOutcome,
     ToolVersion,
 )
@@ -89,12 +90,14 @@ class Rollguard:
         deployed_at: datetime | None = None,
         deployment_id: UUID | None = None,
         accepted_breaks: Iterable[AcceptedBreak] = (),
+        checks: Iterable[Check] = (),
     ) -> DeploymentOutcome:
         """Deploy code as the tool's new version, and return the outcome.
 
         A refusal is an outcome too, not an error: ``status`` is ``refused`` then, and ``refusal``
-        says why. To deploy the same ``deployment_id`` of the tool again changes nothing and returns
-        the first outcome.
+        says why. It is ``held`` if the code waits for a person. To deploy the same
+        ``deployment_id`` of the tool again changes nothing and returns the first outcome, or the
+        last one of a deployment that was held.
 
         Args:
             tool_name: The tool. Its first deployment creates it.
@@ -105,6 +108,8 @@ class Rollguard:
             deployed_at: The time of the deployment, with an offset; by default now.
             deployment_id: The id of this request; by default a new one.
             accepted_breaks: Changes that break callers and that you intend; kept and shown.
+            checks: Checks that you made of the code; kept and shown. A failed one of a machine's
+                code counts if the server's setting ``gate`` says so.
 
         Raises:
             Rejected: A field is wrong, or the code is too large.
@@ -123,6 +128,7 @@ class Rollguard:
                 deployed_at=deployed_at,
                 deployment_id=deployment_id,
                 accepted_breaks=accepted_breaks,
+                checks=checks,
             )
         )
 

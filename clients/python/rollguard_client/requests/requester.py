@@ -11,6 +11,7 @@ from rollguard_client.errors import Misconfigured, Rejected
 from rollguard_client.messages.deployment import (
     AcceptedBreak,
     Author,
+    Check,
     Deployment,
     DeploymentOutcome,
 )
@@ -55,6 +56,7 @@ class Requester:
         deployed_at: datetime | None,
         deployment_id: UUID | None,
         accepted_breaks: Iterable[AcceptedBreak],
+        checks: Iterable[Check],
     ) -> "Future[DeploymentOutcome]":
         """Begin a deployment. Raises Rejected if a field is wrong."""
         deployment = Deployment(
@@ -66,6 +68,7 @@ class Requester:
             improvement_reason=improvement_reason,
             deployed_at=deployed_at or datetime.now(timezone.utc),
             accepted_breaks=list(accepted_breaks) or None,
+            checks=list(checks) or None,
         )
         size, limit = len(code.encode()), self._settings.max_code_bytes
         if size > limit:
