@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from rollguard_client import Misconfigured, Rollguard
+from rollguard_client import Execution, Misconfigured, Rollguard
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.publisher import Publisher
 
@@ -45,6 +45,16 @@ def test_what_is_no_execution_is_counted_and_logged_once(caplog: pytest.LogCaptu
     guard.publish(wrong)
     assert (guard.dropped, guard.buffered) == (2, 0)
     assert [each.getMessage() for each in caplog.records] == ["an execution could not be published"]
+
+
+def test_an_execution_of_ones_own() -> None:
+    guard = Rollguard(kafka_brokers=AWAY)
+    execution = Execution.now("t", False, error="no", cost=1.5)
+    assert (execution.success, execution.error, execution.cost) == (False, "no", 1.5)
+    assert abs(execution.executed_at.timestamp() - time.time()) < 60
+    guard.publish(execution)
+    assert guard.buffered == 1
+    guard.close(0)
 
 
 def test_a_thread_that_cannot_start_stops_no_tool(

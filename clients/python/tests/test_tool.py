@@ -3,9 +3,11 @@
 import asyncio
 import functools
 import inspect
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent import futures
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, cast
@@ -166,6 +168,49 @@ async def test_coroutines(told: Told) -> None:
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(slow(60), 0.01)
     assert told.of("slow")[2].error_origin == "caller"
+
+
+def test_a_coroutine_that_is_thrown_away_is_no_failure_of_the_tool(told: Told) -> None:
+    @told.guard.tool
+    async def slow() -> None:
+        await asyncio.sleep(60)
+
+    loop = asyncio.new_event_loop()
+    coroutine = slow()
+    loop.call_soon(coroutine.send, None)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    coroutine.close()
+    loop.close()
+    assert told.one("slow").error_origin == "caller"
+
+
+def test_a_cancelled_future_within_a_tool_is_its_failure(told: Told) -> None:
+    @told.guard.tool
+    def waits() -> None:
+        raise futures.CancelledError
+
+    with pytest.raises(futures.CancelledError):
+        waits()
+    assert told.one("waits").error_origin is None
+
+
+def test_a_tool_at_the_end_of_the_stack_keeps_its_result(told: Told) -> None:
+    """Less than that it fails itself; publishing takes nothing from it."""
+
+    @told.guard.tool
+    def deep() -> int:
+        return 7
+
+    def at(depth: int) -> int:
+        return deep() if depth == 0 else at(depth - 1)
+
+    results = []
+    for depth in range(sys.getrecursionlimit() - 200, sys.getrecursionlimit()):
+        with suppress(RecursionError):
+            results.append(at(depth))
+    assert set(results) == {7}
+    assert len(told.of("deep")) >= len(results) - 10
 
 
 async def test_many_tasks_and_threads_and_loops(told: Told) -> None:

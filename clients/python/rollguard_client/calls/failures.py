@@ -9,7 +9,10 @@ from rollguard_client.messages.fields import error_text
 
 OriginOf = Callable[[BaseException], ErrorOrigin | None]
 Origins = OriginOf | Mapping[type[BaseException], ErrorOrigin] | ErrorOrigin | None
-_CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled", "KeyboardInterrupt"})
+_CANCELLATIONS: Final = frozenset(
+    {"CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt"}
+)
+"""By name, because there is one in asyncio and one in Trio."""
 _LEAVES: Final = 20
 _LEAF_CHARACTERS: Final = 200
 _DEPTH: Final = 5
@@ -17,7 +20,7 @@ _DEPTH: Final = 5
 
 def is_cancelled(error: BaseException) -> bool:
     """Return whether the caller has ended the call: the tool has not failed."""
-    return type(error).__name__ in _CANCELLATIONS or isinstance(error, KeyboardInterrupt)
+    return not isinstance(error, Exception) and type(error).__name__ in _CANCELLATIONS
 
 
 def class_text(error: BaseException) -> str:

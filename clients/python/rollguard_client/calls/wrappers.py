@@ -34,7 +34,7 @@ def wrapped(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _function(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
-    begin, succeed, fail = tool.begin, tool.succeed, tool.fail
+    begin, succeed = tool.begin, tool.succeed
 
     @wraps(function)
     def call_tool(*args: Any, **kwargs: Any) -> Any:
@@ -42,15 +42,25 @@ def _function(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            fail(call, error)
+            _fail(tool, call, error)
             raise
         if type(result) is CoroutineType:  # it has done nothing yet
             tool.suspend(call)
             return _finished(tool, call, result)
-        succeed(call, result)
+        try:
+            succeed(call, result)
+        except RecursionError:
+            return result  # there is less room left on the stack than it takes to publish
         return result
 
     return call_tool
+
+
+def _fail(tool: Tool, call: Call, error: BaseException) -> None:
+    try:
+        tool.fail(call, error)
+    except RecursionError:
+        return
 
 
 async def _finished(tool: Tool, call: Call, coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -1,13 +1,16 @@
 """The translation of Kafka's errors into Retryable, Misconfigured and Rejected."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -19,6 +22,7 @@ from aiokafka.errors import (
 )
 
 from rollguard_client.errors import Misconfigured, Rejected, Retryable
+from rollguard_client.kafka.access import security_options
 from rollguard_client.messages.message import MAX_REQUEST_BYTES
 from rollguard_client.settings.settings import Settings
 
@@ -30,8 +34,57 @@ _NOT_ALLOWED: Final = (
 _REFUSED: Final = (
     AuthenticationFailedError,
     SaslAuthenticationFailed,
+    IllegalSaslStateError,
     UnsupportedSaslMechanismError,
 )
+_CONNECT_MS: Final = 5_000
+
+
+@asynccontextmanager
+async def connecting(settings: Settings) -> AsyncIterator[None]:
+    """Translate the errors of a connection that is opened inside the block.
+
+    Raises what ``kafka_errors`` raises. Also raises Misconfigured if a broker refuses the
+    credentials or is not trusted, because aiokafka reports only that there is no connection.
+    """
+    try:
+        with kafka_errors(settings):
+            yield
+    except Retryable:
+        await _require_access(settings)
+        raise
+
+
+async def _require_access(settings: Settings) -> None:
+    """Raise Misconfigured if a broker refuses the credentials, or is not trusted.
+
+    A broker that does not answer is skipped.
+    """
+    options = security_options(settings)
+    for broker in settings.kafka_brokers:
+        fault = await _fault_of(broker, options)
+        if fault is not None:
+            raise Misconfigured(f"Kafka at {broker} {fault}")
+
+
+async def _fault_of(broker: str, options: dict[str, Any]) -> str | None:
+    """Return why a broker lets nobody in; None if it does, or if it does not answer."""
+    host, _, port = broker.rpartition(":")
+    try:
+        connection = await create_conn(
+            host.strip("[]"), int(port), request_timeout_ms=_CONNECT_MS, **options
+        )
+    except _REFUSED as error:
+        # Name only the kind of the error: aiokafka's text may contain the password.
+        return f"refuses {options.get('sasl_plain_username')!r}: {type(error).__name__}"
+    except ssl.SSLCertVerificationError as error:
+        return f"is not trusted: {error.verify_message}"
+    except ssl.SSLError as error:
+        return f"cannot be reached: TLS failed: {error.reason}"
+    except (OSError, KafkaError):
+        return None  # it may answer later
+    connection.close()
+    return None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from rollguard_client.kafka.access import kafka_options
-from rollguard_client.kafka.errors import kafka_errors
+from rollguard_client.kafka.errors import connecting, kafka_errors
 from rollguard_client.messages.message import MAX_REQUEST_BYTES
 from rollguard_client.settings.settings import Settings
 
@@ -87,8 +87,9 @@ async def open_reader(
         metadata_max_age_ms=_METADATA_MS,
     )
     try:
-        with kafka_errors(settings):
+        async with connecting(settings):
             await consumer.start()
+        with kafka_errors(settings):
             partitions = await _partitions_of(consumer, topics)
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions) if from_beginning else ends

@@ -1,7 +1,8 @@
 """The entries of a tool's log, `tool-executions`: executions, activations and later verdicts."""
 
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID, uuid5
+from datetime import datetime, timezone
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID, uuid4, uuid5
 
 from msgspec import Meta
 
@@ -55,6 +56,13 @@ class Execution(Message, frozen=True, kw_only=True):
     """A hash of the arguments."""
     cost: Annotated[float, Meta(ge=0)] | None = None
     """What it cost, in whatever unit the engine uses."""
+
+    @classmethod
+    def now(cls, tool_name: str, success: bool, **fields: Any) -> "Execution":
+        """Return an execution that has just ended, with a new id. ``fields`` are the others."""
+        ended = datetime.now(timezone.utc)
+        given: dict[str, Any] = {"execution_id": uuid4(), "executed_at": ended} | fields
+        return cls(tool_name=tool_name, success=success, **given)
 
 
 class LaterVerdict(Message, frozen=True, kw_only=True, tag_field="kind", tag="verdict"):

@@ -39,7 +39,8 @@ class Background:
         with self._lock:
             if self._loop is not None:
                 return
-            loop = asyncio.new_event_loop()
+            # Not what a policy may give, such as uvloop: it must survive a fork.
+            loop = asyncio.SelectorEventLoop()
             loop.set_default_executor(_InThisThread(1))
             thread = threading.Thread(
                 target=_run, args=(loop, work), name="rollguard-client", daemon=True

@@ -6,7 +6,8 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from rollguard_client.errors import Misconfigured, RollguardError
+from rollguard_client.errors import RollguardError
+from rollguard_client.kafka.errors import connecting
 from rollguard_client.publishing.batches import REFUSED, BatchSender, Record
 from rollguard_client.publishing.buffer import Buffer, Waiting
 from rollguard_client.publishing.ids import random_ids
@@ -159,7 +160,8 @@ class Delivery:
     async def _connected(self) -> BatchSender:
         if self._sender is None:
             sender = BatchSender(self._settings, self._topic)
-            await sender.start()
+            async with connecting(self._settings):
+                await sender.start()
             self._sender = sender
         return self._sender
 
@@ -208,4 +210,4 @@ class Delivery:
 
 
 def _text(error: BaseException) -> str:
-    return str(error) if isinstance(error, Misconfigured) else repr(error)
+    return str(error) if isinstance(error, RollguardError) else repr(error)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from rollguard_client.errors import Rejected, Retryable
 from rollguard_client.kafka.access import kafka_options
-from rollguard_client.kafka.errors import kafka_errors
+from rollguard_client.kafka.errors import connecting, kafka_errors
 from rollguard_client.kafka.reader import TopicReader, open_reader
 from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.deployment import Deployment, DeploymentOutcome
@@ -96,8 +96,9 @@ async def _publish(
         request_timeout_ms=int(settings.wait_s * 1000),
     )
     try:
-        with kafka_errors(settings):
+        async with connecting(settings):
             await producer.start()
+        with kafka_errors(settings):
             await producer.send_and_wait(topic, value, key=key, headers=headers)
     finally:
         await producer.stop()
