@@ -19,6 +19,8 @@ from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.publisher import Publisher
 
 AWAY = "127.0.0.1:1"
+# Python 3.12 and later warn of what these tests are about.
+forks = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
 
 def test_a_wrong_setting_is_an_error_at_construction() -> None:
@@ -66,9 +68,12 @@ def test_a_thread_that_cannot_start_stops_no_tool(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    assert guard.tool("t")(os.getpid)() == os.getpid()
-    assert guard.buffered == 1
-    assert "can't start new thread" in caplog.text
+    tool = guard.tool("t")(os.getpid)
+    assert [tool() == os.getpid() for _ in range(3)] == [True] * 3
+    assert guard.buffered == 3
+    assert [each.getMessage() for each in caplog.records] == [
+        "the thread that publishes executions cannot start: can't start new thread"
+    ]
 
 
 def test_the_buffer_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -112,6 +117,7 @@ def test_a_closed_client_lets_tools_run() -> None:
     assert guard.flush(0) is False
 
 
+@forks
 def test_a_child_begins_anew(tmp_path: Path) -> None:
     """The parent's records stay the parent's, also in the spool."""
     guard = Rollguard(kafka_brokers=AWAY, spool_dir=tmp_path)
@@ -130,6 +136,7 @@ def test_a_child_begins_anew(tmp_path: Path) -> None:
     guard.close(0)
 
 
+@forks
 def test_a_fork_within_a_call_publishes_it_once() -> None:
     guard = Rollguard(kafka_brokers=AWAY)
     pid = guard.tool("fork")(os.fork)()

@@ -230,6 +230,7 @@ async def test_kept_versions_are_used_while_kafka_is_away(tmp_path: Path) -> Non
     empty.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 async def test_a_child_goes_on_following(
     embedded_broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -147,10 +147,10 @@ class BatchSender:
             for partition, batch in batches.items()
         }
         await asyncio.wait(futures.values())
-        return _told(futures, inside, left)
+        return told(futures, inside, left)
 
 
-def _told(
+def told(
     futures: dict[int, "asyncio.Future[Any]"],
     inside: dict[int, list[Record]],
     left: dict[int, list[Record]],

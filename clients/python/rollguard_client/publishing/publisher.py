@@ -72,6 +72,7 @@ class Publisher:
         self.is_started = False
         self._is_closed = False
         self._lost = 0
+        self._has_said = False
 
     @property
     def flush_s(self) -> float:
@@ -143,7 +144,9 @@ class Publisher:
             self.background.start(self._deliver)
         except RuntimeError as error:  # there are too many threads, or the program is at its end
             self.is_started = False
-            log.warning("the thread that publishes executions cannot start: %s", error)
+            if not self._has_said:
+                self._has_said = True
+                log.warning("the thread that publishes executions cannot start: %s", error)
 
     async def _deliver(self) -> None:
         from rollguard_client.publishing.delivery import Delivery
