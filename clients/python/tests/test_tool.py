@@ -11,6 +11,7 @@ from concurrent import futures
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, cast
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -368,6 +369,11 @@ def test_partials_and_objects(told: Told) -> None:
     call: Any = told.guard.tool("object")(Box())
     assert asyncio.run(call()) == 7
     assert told.one("object").success
+
+
+def test_a_mock_may_be_a_tool(told: Told) -> None:
+    assert told.guard.tool("mock")(Mock(return_value=7))(1) == 7
+    assert told.one("mock").success
 
 
 def test_nested_and_recursive_calls_are_each_published(told: Told) -> None:
