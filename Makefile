@@ -13,7 +13,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check coverage exhaustive docs kafka-test chaos chaos-scenes chaos-run bench simulate differential peers peers-test lock setup
+.PHONY: demo up test check coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench simulate differential peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -52,6 +52,10 @@ exhaustive: $(STAMP)
 # The documentation as a site, in site/.
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The messages for other languages: docs/asyncapi.json, and a JSON Schema of each in docs/schemas/.
+schemas: $(STAMP)
+	$(BIN)/python -m documentation.asyncapi
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 6 $(TESTS)

@@ -65,7 +65,7 @@ def _section(example: Example) -> Iterator[str]:
                 code(name),
                 _kind(field),
                 "yes" if field.is_required() else "",
-                prose(field.description or texts.get(name) or _MEANINGS[name]),
+                prose(field.description or texts.get(name) or MEANINGS[name]),
             )
             for name, field in kind.model_fields.items()
         ],
@@ -95,7 +95,7 @@ def _kind(field: FieldInfo) -> str:
     return said(field.annotation)
 
 
-_MEANINGS: Final = {
+MEANINGS: Final = {
     "accepted_breaks": "The changes that break callers and that the author intends.",
     "activated_at": "The time of the deployment, of the command, or of its approval.",
     "activated_by": "The deployment or rollback that made the version current: `kind` and `id`.",

@@ -1,0 +1,1 @@
+"""The public messages for other languages: an AsyncAPI document, and JSON Schemas."""

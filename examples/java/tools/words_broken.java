@@ -1,0 +1,7 @@
+class Tool {
+  static String[] words;
+
+  static Object execute(String text) {
+    return words.length;
+  }
+}

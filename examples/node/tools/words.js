@@ -1,0 +1,3 @@
+export function execute(text) {
+  return text.split(/\s+/).filter(Boolean).length;
+}

@@ -1,0 +1,3 @@
+export function execute(text) {
+  return text.words().length;
+}
