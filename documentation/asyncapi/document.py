@@ -200,7 +200,7 @@ def _channel(topic: str) -> dict[str, Any]:
 
 
 def _operation(operation: _Operation) -> dict[str, Any]:
-    made = {
+    made: dict[str, Any] = {
         "action": operation.action,
         "channel": {"$ref": f"#/channels/{operation.topic}"},
         "summary": operation.summary,

@@ -32,7 +32,7 @@ _EXAMPLES: Final = Path(__file__).parents[3] / "examples"
 _IN_MAVEN: Final = ("mvn", "-q", "-B", "compile", "dependency:copy-dependencies")
 _IN_NPM: Final = ("npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
 _QUICK_START: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Options of Java for programs that end soon: a third of the CPU time less."""
+"""Options of Java for programs that end soon."""
 _JAVA: Final = ("java", *_QUICK_START.split(), "-cp", "target/classes:target/dependency/*")
 
 
