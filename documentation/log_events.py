@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from documentation.log_event_meanings import MEANINGS
 from documentation.markdown import code, table
-from documentation.source import SourceFile, calls, source_files, text_of
+from documentation.source import SourceFile, calls, registry_files, source_files, text_of
 
 LEVELS: Final = ("debug", "info", "warning", "error", "exception", "critical")
 _NO_FIELDS: Final = frozenset({"exc_info", "stack_info"})
@@ -25,11 +25,11 @@ def log_events() -> list[LogEvent]:
     """Return every event of the product, by name and level."""
     fields: dict[tuple[str, str], set[str]] = defaultdict(set)
     paths: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for file in source_files():
+    for file in (*source_files(), *registry_files()):
         chosen = _chosen_levels(file.tree)
         for call in calls(file.tree):
             event = text_of(call.args[0]) if call.args else None
-            if event is None:
+            if event is None or " " in event:  # a text of the client's own log
                 continue
             for level in _levels(call, chosen):
                 fields[event, level] |= _fields(call)

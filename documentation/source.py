@@ -20,12 +20,19 @@ class SourceFile(NamedTuple):
 
 @cache
 def source_files() -> tuple[SourceFile, ...]:
-    """Return every Python file of the product, in the order of the paths."""
-    return tuple(
-        SourceFile(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8")))
-        for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-    )
+    """Return every Python file of the server, in the order of the paths."""
+    return tuple(file for room in ROOMS for file in _files_in(ROOT / room))
+
+
+@cache
+def registry_files() -> tuple[SourceFile, ...]:
+    """Return the files of the registry, which the server has from the client."""
+    return tuple(_files_in(ROOT / "clients/python/rollguard_client/registry"))
+
+
+def _files_in(folder: Path) -> Iterator[SourceFile]:
+    for path in sorted(folder.rglob("*.py")):
+        yield SourceFile(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8")))
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -263,11 +263,3 @@ class ToolVersion(Message):
     def _breaks_calls_now(self) -> bool:
         """Whether this activation breaks calls; one by a rollback brings known code back."""
         return self.is_breaking_change and self.activated_by.kind == "deployment"
-
-
-def is_genuine(version: ToolVersion) -> bool:
-    """Return whether the code has the hash that the version names."""
-    try:
-        return code_hash_of(version.code) == version.code_hash
-    except UnicodeEncodeError:
-        return False

@@ -7,33 +7,21 @@ RollguardError
 ├── Retryable         may succeed later: wait and try again, in order
 │   └── Locked        somebody else holds a lock in Postgres: others need not wait
 └── Misconfigured     an operator must correct it: report it and exit 1
+
+All but Locked are the client's own classes, so that an engine catches one class whoever raises it.
 """
 
 from collections.abc import Iterable
 
+from rollguard_client.errors import (
+    Misconfigured,
+    Rejected,
+    Retryable,
+    RollguardError,
+    Unverified,
+)
 
-class RollguardError(Exception):
-    """Any error of Rollguard's own. Its text is one line for a person."""
-
-
-class Rejected(RollguardError, ValueError):
-    """The input is wrong and stays wrong; the text says what is wrong."""
-
-
-class Unverified(Rejected):
-    """A signature is missing or wrong, or its key may not say this."""
-
-
-class Retryable(RollguardError):
-    """Another part did not answer; the same call may succeed later.
-
-    ``part`` is 'Kafka', 'Postgres', or the role that did not answer.
-    """
-
-    def __init__(self, part: str, cause: str) -> None:
-        super().__init__(f"{part}: {cause}")
-        self.part = part
-        self.cause = cause
+__all__ = ["Locked", "Misconfigured", "Rejected", "Retryable", "RollguardError", "Unverified"]
 
 
 class Locked(Retryable):
@@ -45,7 +33,3 @@ class Locked(Retryable):
     def __init__(self, cause: str, tools: Iterable[str] = ()) -> None:
         super().__init__("Postgres", cause)
         self.tools = frozenset(tools)
-
-
-class Misconfigured(RollguardError):
-    """Settings, topics or the database schema are wrong, and waiting does not help."""

@@ -5,25 +5,22 @@ If they are off, nothing of this room is imported, and nothing is signed or chec
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import structlog
 
+from rollguard_client.signatures.header import KafkaHeaders
+from rollguard_client.signatures.statements import KeyRole, role_that_says
+from rollguard_client.signatures.trust_file import read_trust_file
+from rollguard_client.signatures.verifying import SignedRecord
 from schemas.errors import Misconfigured, Unverified
 from schemas.execution import Activation
-from schemas.files.closed_files import WRITING, content_of, reason_of
 from schemas.settings import Settings
-from signatures.header import KafkaHeaders
 from signatures.signing import Signer, private_key_of
 from signatures.statements import SignedMessage
-from signatures.trust_file import KeyRole, TrustFile
-from signatures.verifying import M, SignedRecord, Verifier, role_that_says
+from signatures.verifying import M, Verifier
 
 log = structlog.get_logger()
-
-_MAX_BYTES: Final = 1024**2
-"""A trust file with thousands of keys."""
 
 
 def _count_nothing(_: str) -> None:
@@ -100,14 +97,6 @@ def without_adoption(message: M) -> M:
     if isinstance(message, Activation) and message.adopts:
         return message.model_copy(update={"adopts": None})
     return message
-
-
-def read_trust_file(file: Path) -> TrustFile:
-    """Read the trust file. Raises Misconfigured, also if others may write to it."""
-    try:
-        return TrustFile.from_bytes(content_of(file, WRITING, _MAX_BYTES))
-    except (OSError, ValueError, Misconfigured) as error:
-        raise Misconfigured(f"ROLLGUARD_TRUST {file}: {reason_of(error)}") from None
 
 
 def load_signatures(settings: Settings) -> Signatures:

@@ -3,25 +3,20 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Key
 from securesystemslib.signer import Signer as PrivateKey
 
+from rollguard_client.signatures.header import Authorship, KafkaHeaders, SignatureHeader
+from rollguard_client.signatures.keys import VARIABLE, read_private_key
+from rollguard_client.signatures.statements import KeyRole
+from rollguard_client.signatures.trust_file import TrustFile, validity_text
+from rollguard_client.signatures.verifying import short_id
 from schemas.deployment import ToolVersion
 from schemas.errors import Misconfigured, Retryable
 from schemas.execution import Activation
-from schemas.files.closed_files import ANY_USE, content_of, reason_of
 from schemas.message import Message
-from signatures.header import Authorship, KafkaHeaders, SignatureHeader
 from signatures.statements import SignedMessage, statement_of
-from signatures.trust_file import KeyRole, TrustFile, validity_text
-from signatures.verifying import short_id
-
-_MAX_BYTES: Final = 64 * 1024
-VARIABLE: Final = "ROLLGUARD_SIGNING_KEY"
 
 
 class Signer:
@@ -57,7 +52,7 @@ class Signer:
         sig = SignatureHeader.base64(bytes.fromhex(signature.signature))
         authorship = None
         if isinstance(message, ToolVersion) and message.authorship is not None:
-            authorship = Authorship.model_validate_json(message.authorship)
+            authorship = Authorship.from_bytes(message.authorship.encode())
         return SignatureHeader(
             keyid=self.key_id, sig=sig, signed_at=signed_at, authorship=authorship
         ).as_headers()
@@ -101,20 +96,3 @@ def _key_of_service(uri: str, public: Key) -> PrivateKey:
         return PrivateKey.from_priv_key_uri(uri, public)
     except Exception as error:  # each service raises errors of its own
         raise Misconfigured(f"{VARIABLE} {uri}: {error!r}") from error
-
-
-def read_private_key(file: Path) -> CryptoSigner:
-    """Return the Ed25519 key in a PEM file that only its user may read. Raises Misconfigured."""
-    try:
-        pem = content_of(file, ANY_USE, _MAX_BYTES)
-    except (OSError, ValueError) as error:
-        raise Misconfigured(f"{VARIABLE} {file}: {reason_of(error)}") from None
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError):
-        raise Misconfigured(
-            f"{VARIABLE} {file}: no private key (PEM, PKCS 8, no password)"
-        ) from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured(f"{VARIABLE} {file}: is no Ed25519 key")
-    return CryptoSigner(key)

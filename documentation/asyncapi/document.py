@@ -8,12 +8,12 @@ from typing import Any, Final, Literal, NamedTuple
 from documentation.asyncapi.json_schemas import Schema, components, kinds, payload_of
 from documentation.messages import Example
 from documentation.source import ROOT
+from rollguard_client.signatures.header import HEADER
 from schemas.explanation import ERRORS_HEADER
 from schemas.rules.fleet import FleetRules
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules
 from schemas.settings import Settings
-from signatures.header import HEADER
 from streams.partitions import partition_of
 from streams.topics import Topics
 

@@ -48,7 +48,7 @@ def generate(
     from rollguard.cli.show.keys import show_generated
     from rollguard.operations.keys import NewKey
     from rollguard.operations.keys import generate as make
-    from signatures.trust_file import ROLES
+    from rollguard_client.signatures.trust_file import ROLES
 
     known = [role for role in ROLES if role in roles]
     if unknown := set(roles) - set(known):

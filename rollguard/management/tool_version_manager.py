@@ -31,7 +31,6 @@ from db.versions.reading import (
     version_numbers,
 )
 from policy.decision.command import details_of
-from rollguard.interruption import Contained
 from rollguard.management.automatic_commands import (
     AutomaticCommands,
     require_current,
@@ -43,6 +42,7 @@ from rollguard.management.outcome_texts import why_not_applied
 from rollguard.management.version_comparison import code_diff, comparison_of
 from rollguard.operations.overview.health import health_of
 from rollguard.refusal import require_version
+from rollguard_client.registry.interruption import Contained
 from schemas.deployment import AcceptedBreak, Author, Check, ToolVersion
 from schemas.errors import Rejected, RollguardError
 from schemas.fields import parse_time

@@ -5,18 +5,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
 from securesystemslib.signer import CryptoSigner, Key
 
 from rollguard.operations.republish import republish_versions
+from rollguard_client.files.own_files import replace, write_new
+from rollguard_client.signatures.keys import read_private_key
+from rollguard_client.signatures.statements import KeyRole
+from rollguard_client.signatures.trust_file import (
+    TrustedKey,
+    TrustFile,
+    Validity,
+    entry_of,
+    read_trust_file,
+)
 from schemas.deployment import Author
 from schemas.errors import Misconfigured, Rejected
-from schemas.files.own_files import replace, write_new
-from schemas.message import explain
 from schemas.settings import Settings
-from signatures.signatures import read_trust_file
-from signatures.signing import private_key_of, read_private_key
-from signatures.trust_file import KeyRole, TrustedKey, TrustFile, Validity
+from signatures.signing import private_key_of
 
 
 class NewKey(NamedTuple):
@@ -55,10 +60,10 @@ def generate(settings: Settings, new: NewKey, file: Path) -> list[TrustedKey]:
     if file.exists():
         raise Rejected(f"{file} exists already: a private key is never overwritten")
     trust_file = _trust_path(settings)
-    trust = read_trust_file(trust_file) if trust_file.exists() else TrustFile(keys=[])
+    trust = read_trust_file(trust_file) if trust_file.exists() else TrustFile(())
     private_key = CryptoSigner.generate_ed25519()
     entries = _entries_of(new, private_key.public_key)
-    changed = TrustFile(keys=[*trust.keys, *entries], require_author=trust.require_author)
+    changed = TrustFile((*trust.keys, *entries), trust.require_author)
     # The public key comes first: without its private key it does no harm, and a private key that
     # nobody trusts would not be made again.
     _replace(trust_file, changed.to_bytes())
@@ -113,7 +118,7 @@ def _trust_path(settings: Settings) -> Path:
 
 def _trust_if_any(settings: Settings) -> TrustFile:
     if settings.trust is None or not settings.trust.exists():
-        return TrustFile(keys=[])
+        return TrustFile(())
     return read_trust_file(settings.trust)
 
 
@@ -126,14 +131,14 @@ def _entries_of(new: NewKey, key: Key) -> list[TrustedKey]:
         "not_after": new.not_after,
     }
     author = {"kind": new.kind, "tools": list(new.tools)}
-    entry: TypeAdapter[TrustedKey] = TypeAdapter(TrustedKey)
-    try:
-        return [
-            entry.validate_python(common | {"role": role} | (author if role == "author" else {}))
-            for role in dict.fromkeys(new.roles)
-        ]
-    except ValidationError as error:
-        raise Rejected(explain(error)) from None
+    entries = []
+    for role in dict.fromkeys(new.roles):
+        more = author if role == "author" else {}
+        entry, faults = entry_of(common | {"role": role} | more)
+        if entry is None:
+            raise Rejected("; ".join(faults))
+        entries.append(entry)
+    return entries
 
 
 def _write_new(file: Path, content: bytes) -> None:

@@ -1,20 +1,11 @@
-"""Loading versions: what a loader raises is the fault of the version; only some load at once."""
+"""How an engine loads versions, and what is in use then."""
 
-import asyncio
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-import structlog
-
-from rollguard.interruption import Contained
 from schemas.deployment import ToolVersion
 
-log = structlog.get_logger()
-
 T = TypeVar("T")
-
-SHOWN: Final = 2_000
-"""How many characters of an error are logged."""
 
 
 class Loader(Protocol[T]):
@@ -44,44 +35,3 @@ class LoadedTool(Generic[T]):
     version: ToolVersion
     tool: T | None
     error: BaseException | None = None
-
-
-class Loads(Generic[T]):
-    """The loads and unloads of one registry."""
-
-    def __init__(self, loader: Loader[T], at_once: int) -> None:
-        self._loader = loader
-        self._free = asyncio.Semaphore(at_once)
-
-    async def load(self, version: ToolVersion) -> LoadedTool[T]:
-        """Load a version as soon as fewer than ``at_once`` others are loading."""
-        async with self._free:
-            with Contained() as load:
-                return LoadedTool(version, await self._loader.load(version))
-        log.warning("tool_load_failed", **named(version), error=_shown(load.error))
-        return LoadedTool(version, None, load.error)
-
-    async def unload(self, loaded: LoadedTool[T]) -> None:
-        """Unload a tool, if the version could be loaded."""
-        if loaded.tool is None:
-            return
-        with Contained() as unload:
-            await self._loader.unload(loaded.tool)
-        if unload.error is not None:
-            log.error("tool_unload_failed", exc_info=unload.error)
-
-
-def named(version: ToolVersion) -> dict[str, object]:
-    """Return the fields by which the log names a version."""
-    return {
-        "tool": version.tool_name,
-        "version_id": version.version_id,
-        "version_number": version.version_number,
-    }
-
-
-def _shown(error: BaseException | None) -> str:
-    """Return the error as text; its class's name if even that fails."""
-    with Contained():
-        return repr(error)[:SHOWN]
-    return type(error).__name__

@@ -1,1 +1,1 @@
-"""Files of our user: where they are kept, and which are safe to read."""
+"""Where files of our user are kept."""

@@ -16,7 +16,7 @@ from streams.driver.driver import Driver
 from streams.waits import Ticket, Waits
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
-    from signatures.header import KafkaHeaders
+    from rollguard_client.signatures.header import KafkaHeaders
     from signatures.signing import Signer
 
 log = structlog.get_logger()

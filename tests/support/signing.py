@@ -10,10 +10,10 @@ from typing import Any
 
 from securesystemslib.signer import CryptoSigner
 
+from rollguard_client.signatures.trust_file import TrustFile
 from schemas.settings import Settings, load_settings
 from signatures.signatures import Signatures
 from signatures.signing import Signer
-from signatures.trust_file import TrustFile
 from signatures.verifying import Verifier
 
 KEY_OF_ROLE: Mapping[str, str | None] = {
@@ -49,7 +49,7 @@ def trust(*more: dict[str, Any], require_author: tuple[str, ...] = ()) -> TrustF
         entry("detector", "detector"),
         *more,
     ]
-    return TrustFile.model_validate({"keys": entries, "require_author": list(require_author)})
+    return TrustFile.from_data({"keys": entries, "require_author": list(require_author)})
 
 
 def signer(name: str, namespace: str = "") -> Signer:

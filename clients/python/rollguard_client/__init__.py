@@ -1,16 +1,20 @@
 """The client of Rollguard: it publishes executions of tools, and follows their versions."""
 
-from rollguard_client.errors import Misconfigured, Rejected, Retryable, RollguardError
-from rollguard_client.guard import Rollguard
-from rollguard_client.messages.deployment import (
-    AcceptedBreak,
-    Check,
-    DeploymentOutcome,
-    ToolVersion,
-)
-from rollguard_client.messages.execution import ErrorOrigin, Execution, LaterVerdict
-from rollguard_client.messages.rollback import RollbackOutcome
-from rollguard_client.settings.settings import Settings, load_settings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rollguard_client.errors import Misconfigured, Rejected, Retryable, RollguardError
+    from rollguard_client.guard import Rollguard
+    from rollguard_client.messages.deployment import (
+        AcceptedBreak,
+        Check,
+        DeploymentOutcome,
+        ToolVersion,
+    )
+    from rollguard_client.messages.execution import ErrorOrigin, Execution, LaterVerdict
+    from rollguard_client.messages.rollback import RollbackOutcome
+    from rollguard_client.settings.settings import Settings, load_settings
 
 __all__ = [
     "AcceptedBreak",
@@ -29,3 +33,23 @@ __all__ = [
     "ToolVersion",
     "load_settings",
 ]
+
+_MODULES: Final = {
+    "errors": ("Misconfigured", "Rejected", "Retryable", "RollguardError"),
+    "guard": ("Rollguard",),
+    "messages.deployment": ("AcceptedBreak", "Check", "DeploymentOutcome", "ToolVersion"),
+    "messages.execution": ("ErrorOrigin", "Execution", "LaterVerdict"),
+    "messages.rollback": ("RollbackOutcome",),
+    "settings.settings": ("Settings", "load_settings"),
+}
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is asked for: whoever needs a part of the client pays for that part."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = found
+    return found

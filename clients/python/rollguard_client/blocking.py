@@ -6,8 +6,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from rollguard_client.messages.deployment import AcceptedBreak, Author, Check, DeploymentOutcome
+from rollguard_client.messages.execution import Execution, LaterVerdict
 from rollguard_client.messages.message import Message
 from rollguard_client.messages.rollback import RollbackOutcome
+from rollguard_client.publishing.publisher import Publisher
+from rollguard_client.registry.registry import BlockingRegistry, Registry
 from rollguard_client.requests.following import BlockingFollowing, result_of
 from rollguard_client.requests.requester import Requester
 from rollguard_client.settings.settings import Settings
@@ -18,9 +21,21 @@ M = TypeVar("M", bound=Message)
 class Blocking:
     """What ``Rollguard`` does with ``await``, without it. Any thread may call this."""
 
-    def __init__(self, settings: Settings, requester: Requester) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        requester: Requester,
+        publisher: Publisher,
+        registry: Registry,
+    ) -> None:
         self._settings = settings
         self._requester = requester
+        self._publisher = publisher
+        self.registry = BlockingRegistry(registry)
+
+    def publish(self, message: Execution | LaterVerdict) -> None:
+        """Publish an execution, or what a judge says of one (``Rollguard.publish``)."""
+        self._publisher.publish(message)
 
     def deploy(
         self,

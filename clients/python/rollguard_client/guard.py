@@ -61,8 +61,10 @@ class Rollguard:
         self._requester = Requester(self.settings, self._publisher)
         from rollguard_client.registry.registry import Registry
 
-        self.blocking: Blocking = Blocking(self.settings, self._requester)
         self.registry: Registry = Registry(self.settings, self._requester)
+        self.blocking: Blocking = Blocking(
+            self.settings, self._requester, self._publisher, self.registry
+        )
         self._publisher.on_fork.append(self.registry.after_fork)
 
     @property
@@ -186,7 +188,11 @@ class Rollguard:
         return self._publisher.flush(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Flush, and end the background thread. Tools may still be called; nothing is published."""
+        """Flush, and end the background thread and the processes of tools.
+
+        Tools of this process may still be called; nothing is published.
+        """
+        self.registry.close()
         self._publisher.close(timeout_s)
 
     def __enter__(self) -> "Rollguard":
@@ -268,6 +274,7 @@ class Rollguard:
         *,
         entry: str = "execute",
         loader: "Loader | None" = None,
+        lazy: bool = False,
         failed: Callable[[Any], Any] | None = None,
         origin: Origins = None,
         session: str | Callable[[], Any] | None = None,
@@ -285,14 +292,17 @@ class Rollguard:
             entry: The function in the tool's code that is called.
             loader: How the code becomes a tool (``registry.loading.Loader``); by default it is
                 imported into this process.
+            lazy: Load the tool when it is first called, and not as soon as any tool is.
             failed: As for ``tool``.
             origin: As for ``tool``.
             session: As for ``tool``.
 
         Raises:
-            Misconfigured: An argument is wrong, or signatures are required.
+            Misconfigured: An argument is wrong; or signatures are wanted, and the trust file or
+                the extra that verifies is missing.
             Rejected: The name is wrong.
         """
+        from rollguard_client.registry.chosen_tools import ChosenTools
         from rollguard_client.registry.managed import managed
 
         _require_name(name)
@@ -305,7 +315,8 @@ class Rollguard:
             if isinstance(function, staticmethod | classmethod):
                 return type(function)(decorate(function.__func__))
             _require_function(function)
-            self.registry.use(name, publishes, loader, entry)
+            names = ChosenTools([name], globs=False)
+            self.registry.use(names, publishes, loader, entry=entry, is_lazy=lazy)
             return managed(self.registry, name, function)
 
         return decorate

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rollguard.operations.keys import ListedKey, ShownKey
-from rollguard.printing import data_of, print_json, print_note, print_pairs, print_table
-from signatures.trust_file import AuthorKey, TrustedKey
+from rollguard.printing import print_json, print_note, print_pairs, print_table
+from rollguard_client.signatures.trust_file import AuthorKey, TrustedKey
 
 
 def show_generated(entries: Sequence[TrustedKey], file: Path, as_json: bool) -> None:
@@ -56,8 +56,7 @@ def show_keys(found: Sequence[ListedKey], as_json: bool) -> None:
 
 
 def _data_of(entry: TrustedKey) -> dict[str, Any]:
-    data: dict[str, Any] = data_of(entry)
-    return {"key_id": entry.key.keyid} | data
+    return {"key_id": entry.key.keyid} | entry.to_data()
 
 
 def _row_of(entry: TrustedKey) -> tuple[Any, ...]:

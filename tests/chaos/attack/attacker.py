@@ -11,10 +11,10 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from rollguard_client.signatures.header import KafkaHeaders
 from schemas.deployment import Deployment, ToolVersion
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from signatures.header import KafkaHeaders
 from tests.chaos.attack.attacks import ATTACKS, Knowledge, take_id
 from tests.chaos.attack.forgeries import FORGED, Forgery, refusal_headers
 from tests.chaos.audit.topic_reader import follow

@@ -17,11 +17,11 @@ from uuid import UUID
 
 from aiokafka.structs import ConsumerRecord
 
+from rollguard_client.signatures.header import HEADER as SIGNATURE
+from rollguard_client.signatures.header import KafkaHeaders
 from schemas.deployment import Deployment, ToolVersion, code_hash_of
 from schemas.execution import Execution
 from schemas.rollback import MAX_DETAILS_BYTES, RollbackCommand, automatic_command_id
-from signatures.header import HEADER as SIGNATURE
-from signatures.header import KafkaHeaders
 from signatures.statements import SignedMessage
 from tests.chaos.attack.forgeries import Forgery, refused, refused_value, signature_in, unused
 from tests.chaos.attack.keys import signature_of

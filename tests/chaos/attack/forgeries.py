@@ -6,9 +6,9 @@ leaves the records out, so that all it demands follows from the honest records a
 
 from typing import Final, NamedTuple
 
+from rollguard_client.signatures.header import HEADER as SIGNATURE
+from rollguard_client.signatures.header import KafkaHeaders
 from schemas.message import Message
-from signatures.header import HEADER as SIGNATURE
-from signatures.header import KafkaHeaders
 
 POISON: Final = "poison"
 """The header of a record that must become a dead letter; its value is the cause."""

@@ -7,12 +7,12 @@ author of other tools only, so its key is one that an attacker may have, as is a
 from pathlib import Path
 from typing import Final
 
+from rollguard_client.signatures.header import KafkaHeaders
 from schemas.deployment import Deployment
 from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from signatures.header import KafkaHeaders
 from tests.support.signing import entry, signer, trust, write_files
 
 PERSON: Final = "ann"

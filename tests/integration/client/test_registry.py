@@ -199,6 +199,28 @@ async def test_a_loader_of_ones_own(
         await until(is_unloaded)
 
 
+async def test_a_tool_may_be_managed_after_the_topic_was_read(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    code = "def execute(): return 1\n"
+    await publish(embedded_broker, topic_prefix, version(1, code), version(1, code, "late"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser")
+        async def parse() -> int:
+            raise NotImplementedError
+
+        assert await parse() == 1
+
+        @guard.managed("late", lazy=True)
+        async def late() -> int:
+            raise NotImplementedError
+
+        assert guard.registry.get("late") is None
+        assert await late() == await parse() == 1
+
+
 async def test_kept_versions_are_used_while_kafka_is_away(tmp_path: Path) -> None:
     """When it answers again, what it says counts, also if its number is smaller."""
     broker = Broker("embedded", tmp_path / "kafka")
@@ -262,5 +284,5 @@ def test_what_cannot_be_managed_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="parser is managed already"):
         guard.managed("parser")(len)
     signed = guard_of("127.0.0.1:1", "", tmp_path, signatures="require")
-    with pytest.raises(Misconfigured, match="ROLLGUARD_SIGNATURES is require"):
+    with pytest.raises(Misconfigured, match="ROLLGUARD_SIGNATURES=require needs ROLLGUARD_TRUST"):
         signed.managed("parser")(len)

@@ -1,6 +1,7 @@
 """Deployments, rollbacks and what is said of them, with the real applier."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,10 +16,12 @@ from rollguard_client import (
     Rollguard,
     ToolVersion,
 )
+from rollguard_client.registry.swaps import Swap
+from rollguard_client.registry.versions import is_genuine
 from tests.support.system import System
 
 
-def guard_of(system: System, **values: float | str) -> Rollguard:
+def guard_of(system: System, **values: Any) -> Rollguard:
     given: dict[str, Any] = {
         "kafka_brokers": system.settings.kafka_brokers,
         "topic_prefix": system.settings.topic_prefix,
@@ -49,6 +52,37 @@ async def test_deploy_and_roll_back(shared_without_detector: System, tool: str) 
         assert (again.status, again.rejection) == ("rejected", "already_current")
 
 
+async def test_a_swap_is_told_with_the_outcome_that_it_rests_on(
+    shared_without_detector: System, tool: str, tmp_path: Path
+) -> None:
+    """The applier publishes the version first, and then the outcome."""
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[Swap]()
+    with guard_of(shared_without_detector, data_dir=tmp_path) as guard:
+
+        @guard.registry.on_swap
+        def tell(swap: Swap) -> None:
+            loop.call_soon_threadsafe(told.put_nowait, swap)
+
+        @guard.managed(tool)
+        async def call() -> int:
+            raise NotImplementedError
+
+        first = await guard.deploy(tool, "def execute(): return 1\n")
+        assert await call() == 1
+        second = await guard.deploy(tool, "def execute(): return 2\n")
+        deployed = await asyncio.wait_for(told.get(), 30)
+        assert first.version_id is not None
+        back = await guard.rollback(tool, first.version_id, "it was better", issued_by="ann")
+        rolled_back = await asyncio.wait_for(told.get(), 30)
+        numbers = [
+            (each.old.version.version_number, each.new.version.version_number)
+            for each in (deployed, rolled_back)
+        ]
+        assert numbers == [(1, 2), (2, 1)]
+        assert (deployed.outcome, rolled_back.outcome) == (second, back)
+        assert await call() == 1
+
+
 async def test_the_same_without_await(shared_without_detector: System, tool: str) -> None:
     def work() -> None:
         with guard_of(shared_without_detector) as guard:
@@ -69,7 +103,7 @@ async def test_what_is_said_is_followed(shared_without_detector: System, tool: s
             found = [await said.__anext__(), await said.__anext__()]
         version = next(each for each in found if isinstance(each, ToolVersion))
         assert outcome in found
-        assert (version.code, version.is_genuine) == ("x = 1\n", True)
+        assert (version.code, is_genuine(version)) == ("x = 1\n", True)
         assert version.activated_by.id == outcome.deployment_id
 
 

@@ -19,11 +19,11 @@ from aiokafka.structs import ConsumerRecord
 
 from rollguard.client import EngineClient
 from rollguard.registry import ToolRegistry
+from rollguard_client.signatures.header import HEADER, SignatureHeader, bytes_of
 from schemas.dead_letter import DeadLetter, encoded
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
-from signatures.header import HEADER, SignatureHeader, bytes_of
 from streams.access import kafka_options
 from streams.partitions import partition_of
 from streams.topics import group_of

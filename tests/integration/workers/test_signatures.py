@@ -413,9 +413,9 @@ async def test_an_old_signed_version_does_not_come_back(guarded: Guarded, tool: 
     assert old.topic == prefix
     # Whoever may delete records of the topic publishes the old version as the only one.
     async with ToolRegistry(settings, Text()) as registry:
-        registry._newest.clear()
+        registry._tools._newest.clear()
         registry.offer(old.value, old)
-        assert tool not in registry._newest
+        assert tool not in registry._tools._newest
 
 
 async def test_adoption_mends_what_was_forged_before_signatures_were_required(

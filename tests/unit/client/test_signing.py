@@ -13,8 +13,8 @@ import schemas.rollback
 from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.deployment import Deployment
 from rollguard_client.messages.rollback import RollbackCommand
-from rollguard_client.requests.signing import Signatures
 from rollguard_client.settings.settings import load_settings
+from rollguard_client.signatures.signing import Signatures
 from schemas.errors import Unverified
 from signatures.verifying import Verifier
 from tests.support.signing import Record, trust, write_files
@@ -96,6 +96,7 @@ def test_a_key_that_cannot_be_used_is_named_at_construction(tmp_path: Path) -> N
 def test_without_the_extra_a_key_is_an_error_at_construction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delitem(sys.modules, "rollguard_client.signatures.keys", raising=False)
     monkeypatch.setitem(sys.modules, "securesystemslib.signer", None)
     settings = load_settings(signatures="require", signing_key=str(tmp_path / "ann.pem"))
     with pytest.raises(Misconfigured, match=r"pip install rollguard-client\[signatures\]"):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from rollguard_client.signatures.trust_file import read_trust_file
 from schemas.configuration.setting_sources import variable_of
 from schemas.configuration.web_address import is_allowed
 from schemas.settings import SETTING_NAMES
-from signatures.signatures import read_trust_file
 
 _ROOT = Path(__file__).parents[3]
 _COMPOSE = _ROOT / "compose" / "compose.yaml"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.files.closed_files import ANY_USE, WRITING, content_of
+from rollguard_client.files.closed_files import ANY_USE, WRITING, content_of
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner
 
 from rollguard.operations.keys import NewKey, generate, listed, shown
+from rollguard_client.signatures.keys import read_private_key
+from rollguard_client.signatures.trust_file import AuthorKey
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.settings import Settings, load_settings
 from signatures import signatures_of
-from signatures.signing import Signer, read_private_key
-from signatures.trust_file import AuthorKey
+from signatures.signing import Signer
 from signatures.verifying import Verifier
 from tests.support.messages import activation, deployment, execution
 from tests.support.signing import Record, entry, private_key, trust, write_files
@@ -163,7 +164,7 @@ def test_a_generated_key_is_used_at_once(tmp_path: Path) -> None:
     [author, person] = generate(in_force, new_key("author", "person", not_after=ends), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert isinstance(author, AuthorKey)
-    assert (author.name, author.tools, author.not_after) == ("bob", ["par*"], ends)
+    assert (author.name, author.tools, author.not_after) == ("bob", ("par*",), ends)
     assert author.key == person.key
     generate(in_force, new_key("applier"), tmp_path / "applier.pem")
     ours = settings(tmp_path, signing_key=str(file))

@@ -6,6 +6,7 @@ It commits nothing, and its start makes no other consumer rebalance.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime, timezone
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,6 +20,7 @@ from rollguard_client.settings.settings import Settings
 _POLL_MS: Final = 200
 _POLL_RECORDS: Final = 10_000
 _NEW_TOPIC_S: Final = 2.0
+_END_OF_START_S: Final = 0.5
 _METADATA_MS: Final = 15_000
 """How often the topics' partitions are looked up."""
 
@@ -30,6 +32,18 @@ class TopicReader:
         self._consumer = consumer
         self._topics = topics
         self._ends = ends
+        self._opened_at = datetime.now(timezone.utc)
+
+    @property
+    def heard_at(self) -> datetime:
+        """The time since which some partition has not been heard: an answer may hold no record."""
+        heard_ms = [self._consumer.last_poll_timestamp(each) for each in self._ends]
+        times = [
+            datetime.fromtimestamp(each / 1000, timezone.utc)
+            for each in heard_ms
+            if each is not None
+        ]
+        return min(times) if len(times) == len(self._ends) else self._opened_at
 
     async def poll(self) -> list[Any]:
         """Return the next records, in order within each partition; none if none came for 0.2 s.
@@ -88,7 +102,7 @@ async def open_reader(
     )
     try:
         async with connecting(settings):
-            await consumer.start()
+            await _start(consumer)
         with kafka_errors(settings):
             partitions = await _partitions_of(consumer, topics)
             ends = await consumer.end_offsets(partitions)
@@ -104,6 +118,17 @@ def _assign(consumer: Any, positions: dict[Any, int]) -> None:
     consumer.assign(list(positions))
     for partition, position in positions.items():
         consumer.seek(partition, position)
+
+
+async def _start(consumer: Any) -> None:
+    """Start a consumer. A cancellation waits a little: aiokafka would leave connections open."""
+    starting = asyncio.ensure_future(consumer.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=_END_OF_START_S)
+        starting.cancel()
+        raise
 
 
 async def _partitions_of(consumer: Any, topics: Sequence[str]) -> list[Any]:

@@ -113,6 +113,11 @@ class Deployment(Message, frozen=True, kw_only=True):
         if self.code.startswith("\ufeff"):  # Python skips it in a file
             msgspec.structs.force_setattr(self, "code", self.code[1:])
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether it carries the answer of a person to a held deployment."""
+        return self.approved_by is not None or self.dismissed_by is not None
+
 
 class RolledBack(Message, frozen=True, kw_only=True):
     """The rollback by which code lost its trust, as the author of that code needs it."""
@@ -182,11 +187,3 @@ class ToolVersion(Message, frozen=True, kw_only=True):
     activated_by: ActivatedBy
     author: ShortText | None = None
     """The name of the author who has signed the deployment; None if it was not signed."""
-
-    @property
-    def is_genuine(self) -> bool:
-        """Whether the code has the hash that the version names."""
-        try:
-            return code_hash_of(self.code) == self.code_hash
-        except UnicodeEncodeError:
-            return False

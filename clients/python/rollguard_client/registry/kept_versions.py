@@ -1,134 +1,160 @@
-"""The versions in use, kept on disk for a start while Kafka is away.
+"""The versions that an engine uses, kept on disk for a start while Kafka is away.
 
 There is one file for each tool, in a folder that only its user may write to, because the engine
-runs what is in it. A file begins with a line that names the topic and the SHA-256 of the rest; the
-rest is the value of `tool-versions`. The server's own registry has the same files. One that is
-damaged, or that is not ours, is logged and not used.
+runs what is in it. A file begins with a line that names the topic and the SHA-256 of the rest, and
+has the signature if signatures are wanted. The rest is the value of `tool-versions`. A file that is
+damaged, or that is not ours, is logged and not used. Several engines may share the folder: each
+file is replaced as a whole.
 """
 
-import logging
 import os
-import stat
-from collections.abc import Callable, Container
-from contextlib import suppress
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Container, Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
-from uuid import uuid4
+from typing import Final, Generic, NamedTuple
 
-from rollguard_client.messages.deployment import ToolVersion
-
-log = logging.getLogger("rollguard_client")
+from rollguard_client.errors import Rejected
+from rollguard_client.event_log import EventLog
+from rollguard_client.files.closed_files import reason_of
+from rollguard_client.files.own_files import (
+    content_of,
+    holds,
+    make_folder,
+    replace,
+    require_own_folder,
+)
+from rollguard_client.registry.versions import V, is_genuine
 
 _FORMAT: Final = b"rollguard-kept-version-1"
 _SUFFIX: Final = ".version"
-_MAX_BYTES: Final = 8 * 1024**2
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-class KeptVersions:
-    """The kept versions of one topic; they use the disk: call them in a thread."""
+class Proof(NamedTuple):
+    """The record that vouches for a version: its header, its Kafka timestamp in ms, its value."""
 
-    def __init__(self, data_dir: Path, topic: str) -> None:
+    header: bytes
+    timestamp: int
+    value: bytes
+
+
+class KeptVersion(NamedTuple, Generic[V]):
+    """A version that was kept, and its proof; None if it was kept without one."""
+
+    version: V
+    proof: Proof | None
+
+
+class KeptVersions(Generic[V]):
+    """The kept versions of one topic. No method raises: the engine works without them, too.
+
+    ``read`` makes a version of a record's value, or raises Rejected. The methods use the disk: call
+    them in a thread.
+    """
+
+    def __init__(
+        self, data_dir: Path, topic: str, read: Callable[[bytes], V], log: EventLog
+    ) -> None:
         self._topic = topic
+        self._read_version = read
+        self._log = log
         self.folder: Final = data_dir / "registry" / topic
         self._is_failing = False
 
-    def load(self, chosen: Container[str]) -> list[ToolVersion]:
-        """Return the kept versions of these tools."""
+    def load(self) -> list[KeptVersion[V]]:
+        """Return the kept versions, of each tool one."""
         try:
             if not self.folder.exists():
                 return []
-            _require_own(self.folder.lstat(), stat.S_ISDIR)
+            require_own_folder(self.folder)
             files = sorted(self.folder.glob(f"*{_SUFFIX}"))
         except (OSError, ValueError) as error:
-            log.error("kept versions in %s are not used: %s", self.folder, error)
+            self._log.error(
+                "kept_versions_refused", folder=str(self.folder), error=reason_of(error)
+            )
             return []
-        found = [self._read(file) for file in files]
-        return [each for each in found if each is not None and each.tool_name in chosen]
+        return [kept for file in files if (kept := self._read(file)) is not None]
 
-    def keep(self, version: ToolVersion) -> None:
+    def keep(self, version: V, proof: Proof | None = None) -> None:
         """Keep this version of its tool, instead of the one that was kept before."""
-        value = version.to_bytes()
-        content = b" ".join((_FORMAT, self._topic.encode(), _digest(value))) + b"\n" + value
+        file, content = self._file_of(version.tool_name), self._content_of(version, proof)
         try:
-            self.write(self._file_of(version.tool_name), content)
+            make_folder(self.folder)
+            if not holds(file, content):
+                replace(file, content)
         except (OSError, ValueError) as error:
-            if not self._is_failing:
-                log.error("versions are not kept in %s: %s", self.folder, error)
-            self._is_failing = True
+            self._failed(error)
         else:
             self._is_failing = False
 
-    def write(self, file: Path, content: bytes) -> None:
-        """Replace a file in the folder as a whole. Raises OSError and ValueError."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _require_own(self.folder.lstat(), stat.S_ISDIR)
-        with suppress(OSError, ValueError):
-            if _content_of(file) == content:
-                return
-        new = file.with_name(f"{uuid4().hex}.new")
-        try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-                opened.write(content)
-            os.replace(new, file)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+    def replace(self, versions: Iterable[KeptVersion[V]]) -> None:
+        """Keep each of these versions if a version of its tool is kept."""
+        for version, proof in versions:
+            if os.path.lexists(self._file_of(version.tool_name)):
+                self.keep(version, proof)
 
-    def forget(self, tool_name: str) -> None:
-        """Keep no version of this tool any more."""
-        with suppress(OSError):
-            self._file_of(tool_name).unlink(missing_ok=True)
+    def keep_only(self, tool_names: Iterable[str], chosen: Container[str]) -> None:
+        """Remove the kept versions of all other tools that are among the chosen ones.
 
-    def _read(self, file: Path) -> ToolVersion | None:
+        Another engine may keep other tools in the folder. A file that holds no version is removed.
+        """
+        files = {self._file_of(tool_name) for tool_name in tool_names}
         try:
-            version = self._version_in(_content_of(file))
-            if file != self._file_of(version.tool_name):
-                raise ValueError(f"it holds the tool {version.tool_name!r}")
+            for file in set(self.folder.glob(f"*{_SUFFIX}")) - files:
+                kept = self._read(file)
+                if kept is None or kept.version.tool_name in chosen:
+                    file.unlink(missing_ok=True)
         except (OSError, ValueError) as error:
-            log.error("the kept version in %s is not used: %s", file, error)
-            return None
-        return version
+            self._failed(error)
 
-    def _version_in(self, content: bytes) -> ToolVersion:
+    def _failed(self, error: Exception) -> None:
+        """Log the first error, until a version can be kept again."""
+        if not self._is_failing:
+            self._log.error("versions_not_kept", folder=str(self.folder), error=reason_of(error))
+        self._is_failing = True
+
+    def _read(self, file: Path) -> KeptVersion[V] | None:
+        try:
+            kept = self._version_in(content_of(file))
+            if file != self._file_of(kept.version.tool_name):
+                raise ValueError(f"it holds the tool {kept.version.tool_name!r}")
+        except (OSError, ValueError) as error:
+            self._log.error("kept_version_refused", file=str(file), error=reason_of(error))
+            return None
+        return kept
+
+    def _version_in(self, content: bytes) -> KeptVersion[V]:
         """Read a version. Raises ValueError, which Rejected is too."""
         head, _, value = content.partition(b"\n")
-        form, *rest = head.split(b" ")
-        if form != _FORMAT or len(rest) < 2:
-            raise ValueError("it is no kept version")
-        if rest[0] != self._topic.encode():
-            raise ValueError(f"it belongs to the topic {rest[0].decode(errors='replace')}")
-        if rest[1] != _digest(value):
-            raise ValueError("its SHA-256 is not the one that it names")
-        version = ToolVersion.from_bytes(value)
-        if not version.is_genuine:
-            raise ValueError("code_hash is not the SHA-256 of the code")
-        return version
+        match head.split(b" "):
+            case [form, topic, digest, *proof] if form == _FORMAT:
+                if topic != self._topic.encode():
+                    raise ValueError(f"it belongs to the topic {topic.decode(errors='replace')}")
+                if digest != _digest(value):
+                    raise ValueError("its SHA-256 is not the one that it names")
+            case _:
+                raise ValueError("it is no kept version")
+        version = self._read_version(value)
+        if not is_genuine(version):
+            raise Rejected("code_hash is not the SHA-256 of the code")
+        match proof:
+            case []:
+                return KeptVersion(version, None)
+            case [header, timestamp]:
+                said = Proof(b64decode(header, validate=True), int(timestamp), value)
+                return KeptVersion(version, said)
+        raise ValueError("its first line is damaged")
+
+    def _content_of(self, version: V, proof: Proof | None) -> bytes:
+        # What was signed is the record as it was, and not as this program would write it.
+        value = version.to_bytes() if proof is None else proof.value
+        head = [_FORMAT, self._topic.encode(), _digest(value)]
+        if proof is not None:
+            head += [b64encode(proof.header), str(proof.timestamp).encode()]
+        return b" ".join(head) + b"\n" + value
 
     def _file_of(self, tool_name: str) -> Path:
         return self.folder / f"{sha256(tool_name.encode()).hexdigest()[:32]}{_SUFFIX}"
-
-
-def _content_of(file: Path) -> bytes:
-    """Read a file of ours to which nobody else may write. Raises OSError and ValueError."""
-    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as opened:
-        _require_own(os.fstat(opened.fileno()), stat.S_ISREG)
-        content = opened.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
-    return content
-
-
-def _require_own(status: os.stat_result, is_kind: Callable[[int], bool]) -> None:
-    """Raise ValueError unless it is of this kind, ours, and closed to the writing of others."""
-    if not is_kind(status.st_mode):
-        raise ValueError("it is of another kind")
-    if status.st_uid != os.geteuid():
-        raise ValueError("it belongs to another user")
-    if status.st_mode & _OTHERS_WRITE:
-        mode = stat.S_IMODE(status.st_mode)
-        raise ValueError(f"other users may write to it (mode {mode:04o})")
 
 
 def _digest(value: bytes) -> bytes:

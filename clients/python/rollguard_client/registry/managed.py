@@ -7,6 +7,7 @@ from typing import Any
 
 from rollguard_client.registry.loading import Call
 from rollguard_client.registry.registry import Registry
+from rollguard_client.requests.following import result_of
 
 
 def managed(registry: Registry, tool_name: str, function: Callable[..., Any]) -> Call:
@@ -17,7 +18,7 @@ def managed(registry: Registry, tool_name: str, function: Callable[..., Any]) ->
 
     def current() -> Call:
         loaded = registry.get(tool_name) if registry.is_started else None
-        return (loaded or registry.load_blocking(tool_name)).call
+        return (loaded or result_of(registry.loading(tool_name))).call
 
     if inspect.isasyncgenfunction(function):
 

@@ -1,37 +1,56 @@
-"""The registry: it follows `tool-versions`, and has the current tools of an engine in use."""
+"""The registry of the client: the current tools of an engine, in any thread and any event loop."""
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
-from aiokafka.errors import KafkaError
-
-from rollguard_client.errors import Misconfigured, Rejected, Retryable, RollguardError
+from rollguard_client.errors import Misconfigured, Retryable
+from rollguard_client.event_log import TextLog
 from rollguard_client.kafka.reader import open_reader
 from rollguard_client.kafka.topics import Topics
-from rollguard_client.messages.deployment import ToolVersion
+from rollguard_client.messages.deployment import DeploymentOutcome, ToolVersion
+from rollguard_client.messages.rollback import RollbackOutcome
+from rollguard_client.registry.chosen_tools import ChosenTools
+from rollguard_client.registry.current_tools import CurrentTools, Source
 from rollguard_client.registry.kept_versions import KeptVersions
-from rollguard_client.registry.loading import Call, LoadedTool, Loader, ModuleLoader
-from rollguard_client.requests.following import result_of
+from rollguard_client.registry.loading import Call, LoadedTool, Loader
+from rollguard_client.registry.loads import Loads
+from rollguard_client.registry.module_loader import ModuleLoader
+from rollguard_client.registry.swaps import Swap, Swaps
+from rollguard_client.registry.threads import in_thread
+from rollguard_client.requests.following import Following, result_of
 from rollguard_client.requests.requester import Requester
 from rollguard_client.settings.settings import Settings
+from rollguard_client.signatures.signing import missing_extra
 
-log = logging.getLogger("rollguard_client")
-
-T = TypeVar("T")
 Publishes = Callable[[ToolVersion, Call], Call]
 """Returns a function that publishes each call as an execution of the version."""
-_RETRY_S: Final = 1.0
+_CLOSE_S: Final = 5.0
+_LOG: Final = TextLog()
+
+
+@dataclass(frozen=True)
+class Managed:
+    """Some tools whose code lives in Rollguard, and how they are loaded."""
+
+    names: ChosenTools
+    publishes: Publishes
+    loader: Loader
+    is_lazy: bool
 
 
 class Registry:
     """The current versions of the tools that an engine runs: ``guard.registry``.
 
     Of each tool it has the version with the largest ``activation`` in use; the one before stays in
-    use until that one is loaded. Code whose SHA-256 is not ``code_hash`` is never loaded. The
-    versions in use are kept in ``data_dir``: if Kafka does not answer at the start, they are used.
+    use until that one is loaded. Code whose SHA-256 is not ``code_hash`` is never loaded, and if
+    signatures are required, nothing is loaded that is not signed. The versions in use are kept in
+    ``data_dir``: if Kafka does not answer at the start, they are used.
 
     It begins with the first call of a tool, or with ``start``. Any thread may use it.
     """
@@ -39,198 +58,249 @@ class Registry:
     def __init__(self, settings: Settings, requester: Requester) -> None:
         self._settings = settings
         self._requester = requester
-        self._topic = Topics(settings.topic_prefix).versions
-        self._kept = KeptVersions(settings.data_dir, self._topic)
-        self._loaders: dict[str, tuple[Loader, Publishes]] = {}
-        self._loaded: dict[str, LoadedTool] = {}
-        self._newest: dict[str, ToolVersion] = {}
-        self.on_change: list[Callable[[LoadedTool], None]] = []
+        topic = Topics(settings.topic_prefix).versions
+        self._kept = KeptVersions(settings.data_dir, topic, ToolVersion.from_bytes, _LOG)
+        self._source = Source(
+            lambda: open_reader(settings, topic, from_beginning=True),
+            ToolVersion.from_bytes,
+            self._kept,
+            in_thread,
+            settings.wait_s,
+        )
+        self._managed: list[Managed] = []
+        self._verifier: Any = None
+        self.on_change: list[Callable[[LoadedTool], None]] = [self._changed]
         """Functions to call with each tool that comes into use; they must not block."""
-        self._begin()
+        self._on_swap: list[Callable[[Swap], None]] = []
+        self._begin({})
 
-    def _begin(self) -> None:
+    def _begin(self, loaded: dict[str, LoadedTool]) -> None:
         self._lock = threading.Lock()
-        self._loading: dict[str, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._caught_up: asyncio.Event | None = None
-        self._is_read = False
         self.is_started = False
+        self._swaps: Swaps | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._before = dict(loaded)  # what was in use before, by tool
+        self._tools: CurrentTools[ToolVersion, LoadedTool] = CurrentTools(
+            self._source,
+            Loads(self._load, self._unload, self._made, _LOG),
+            _LOG,
+            chosen=_Names(self._managed),
+            is_lazy=lambda name: self._managed_of(name).is_lazy,
+            loaded=loaded,
+        )
+        self._tools.on_change = self.on_change
 
     def after_fork(self) -> None:
         """Begin to follow anew in the child; what is loaded stays."""
-        self._begin()
+        self._begin(self._tools.loaded)
 
-    def use(self, tool_name: str, publishes: Publishes, loader: Loader | None, entry: str) -> None:
-        """Know a tool: its versions are loaded from now on. Raises Misconfigured.
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when nothing is heard from Kafka; None while it answers."""
+        return self._tools.silent_since
 
-        Signatures are checked by the server's own registry alone, so it is an error if they must
-        be: this one would load what nobody has vouched for.
+    def use(
+        self,
+        names: ChosenTools,
+        publishes: Publishes,
+        loader: Loader | None,
+        *,
+        entry: str,
+        is_lazy: bool,
+    ) -> None:
+        """Know some tools: their versions are loaded from now on. Raises Misconfigured.
+
+        If signatures are wanted, the trust file must be there, and the extra that verifies.
         """
-        if self._settings.signatures == "require":
-            raise Misconfigured(
-                "ROLLGUARD_SIGNATURES is require, and only the server's rollguard.registry checks "
-                "the signatures of versions"
-            )
-        if tool_name in self._loaders:
-            raise Misconfigured(f"{tool_name} is managed already")
+        for each in self._managed:
+            twice = names.names & each.names.names
+            if twice:
+                raise Misconfigured(f"{', '.join(sorted(twice))} is managed already")
+        if self._settings.signatures != "off" and self._verifier is None:
+            self._verifier = _verifier_of(self._settings)
         default = ModuleLoader(self._kept.folder / "code", entry)
-        self._loaders[tool_name] = loader or default, publishes
+        self._managed.append(Managed(names, publishes, loader or default, is_lazy))
+        if self.is_started:
+            self._requester.call(self._tools.read_again)
 
     def start(self) -> None:
         """Begin to follow, unless that has begun. Raises Misconfigured if the client was closed."""
         with self._lock:
-            if not self.is_started:
-                self._requester.submit(self._follow())
-                self.is_started = True
+            if self.is_started:
+                return
+            if self._verifier is not None and self._tools.admission is None:
+                from rollguard_client.registry.admission import Admission
+
+                self._tools.admission = Admission(
+                    self._verifier,
+                    self._kept.folder,
+                    _LOG,
+                    are_required=self._settings.signatures == "require",
+                    max_age_s=self._settings.signature_max_age_s,
+                )
+            if self._on_swap:
+                self._follow_outcomes()
+            self._requester.submit(self._tools.begin(is_patient=True))
+            self.is_started = True
+
+    def on_swap(self, callback: Callable[[Swap], None]) -> Callable[[Swap], None]:
+        """Call a function with each swap and with the outcome that says why; it must not block.
+
+        Returns the function, so that it may be used as a decorator.
+        """
+        self._on_swap.append(callback)
+        with self._lock:
+            if self.is_started and self._swaps is None:
+                self._follow_outcomes()
+        return callback
+
+    def _follow_outcomes(self) -> None:
+        kinds: Any = (RollbackOutcome, DeploymentOutcome)
+        following = Following(self._settings, self._requester, kinds)
+        self._swaps = Swaps(following, self._settings.wait_s)
+        self._swaps.callbacks = self._on_swap
+        self._requester.submit(self._swaps.follow())
 
     def get(self, tool_name: str) -> LoadedTool | None:
-        """Return what is in use now; None if nothing is. Never waits."""
-        return self._loaded.get(tool_name)
+        """Return what is in use now; None if nothing is. Never waits.
+
+        If the registry has begun, the first call for a tool begins to load it.
+        """
+        return self._tools.get(tool_name)
 
     async def load(self, tool_name: str) -> LoadedTool:
         """Return what is in use; wait for it at most ``wait_s`` seconds.
 
         Raises Retryable if the tool has no version, or if neither Kafka answers nor a version is
-        kept.
+        kept; Misconfigured if the tool is not managed.
         """
-        self.start()
-        loaded = self._loaded.get(tool_name)
+        loaded = self._tools.get(tool_name) if self.is_started else None
         if loaded is not None:
             return loaded
-        return await asyncio.wrap_future(self._requester.submit(self._wait_for(tool_name)))
+        return await asyncio.wrap_future(self.loading(tool_name))
 
-    def load_blocking(self, tool_name: str) -> LoadedTool:
-        """Do the same in a thread without an event loop."""
+    async def wait_for(
+        self, tool_name: str, predicate: Callable[[LoadedTool], bool], timeout: float
+    ) -> LoadedTool:
+        """Return what is in use as soon as the predicate holds for it.
+
+        Raises TimeoutError if it does not hold within ``timeout`` seconds.
+        """
+        return await asyncio.wrap_future(self.waiting(tool_name, predicate, timeout))
+
+    def loading(self, tool_name: str) -> "Future[LoadedTool]":
+        """Begin to wait as ``load`` does."""
         self.start()
-        return self._loaded.get(tool_name) or result_of(
-            self._requester.submit(self._wait_for(tool_name))
-        )
+        return self._requester.submit(self._wait_for(tool_name))
+
+    def waiting(
+        self, tool_name: str, predicate: Callable[[LoadedTool], bool], timeout: float
+    ) -> "Future[LoadedTool]":
+        """Begin to wait as ``wait_for`` does."""
+        self.start()
+        return self._requester.submit(self._tools.wait_for(tool_name, predicate, timeout))
 
     async def _wait_for(self, tool_name: str) -> LoadedTool:
-        while self._caught_up is None:  # until the loop has begun to follow
-            await asyncio.sleep(0.01)
+        self._managed_of(tool_name)
+        self._tools.get(tool_name)  # so that it is loaded as soon as it is known
         try:
-            await asyncio.wait_for(self._caught_up.wait(), self._settings.wait_s)
+            await asyncio.wait_for(self._tools.caught_up.wait(), self._settings.wait_s)
         except asyncio.TimeoutError:
             raise Retryable("Kafka", f"no version of {tool_name!r} is known yet") from None
-        await self._swap(tool_name)
-        loaded = self._loaded.get(tool_name)
+        loaded = await self._tools.load(tool_name)
         if loaded is None:
             raise Retryable("registry", f"{tool_name!r} has no version: deploy one")
         return loaded
 
-    async def _follow(self) -> None:
-        """Read without end; after an error, try again."""
-        self._caught_up = asyncio.Event()
-        said = ""
-        while True:
-            try:
-                await self._read(self._caught_up)
-            except (RollguardError, KafkaError, OSError) as error:
-                if said != str(error):
-                    said = str(error)
-                    log.warning("versions of tools cannot be followed: %s", error)
-                if not self._is_read and not self._caught_up.is_set():
-                    await self._use_kept(self._caught_up)
-            await asyncio.sleep(_RETRY_S)
-
-    async def _read(self, caught_up: asyncio.Event) -> None:
-        newest: dict[str, ToolVersion] = {}
-        async with open_reader(self._settings, self._topic, from_beginning=True) as reader:
-            while True:
-                changed = {
-                    version.tool_name
-                    for record in await reader.poll()
-                    if (version := self._version_in(record)) and _is_newer(version, newest)
-                }
-                if newest is self._newest:
-                    for tool_name in changed:
-                        self._start_swap(tool_name)
-                elif await reader.caught_up():
-                    # What the topic says counts, also if a kept version has a larger number.
-                    self._newest, self._is_read = newest, True
-                    await asyncio.gather(*(self._swap(each) for each in self._loaders))
-                    caught_up.set()
-
-    def _version_in(self, record: Any) -> ToolVersion | None:
-        """Return the version in a record; None if it is none that this engine runs."""
-        try:
-            if record.key is None or record.key.decode(errors="replace") not in self._loaders:
-                return None
-            version = ToolVersion.from_bytes(record.value)
-            if version.tool_name.encode() != record.key:
-                raise Rejected("its key is not its tool_name")
-            if not version.is_genuine:
-                raise Rejected("code_hash is not the SHA-256 of the code")
-        except Rejected as error:
-            log.error("a version at offset %d is refused: %s", record.offset, error)
-            return None
-        return version
-
-    async def _use_kept(self, caught_up: asyncio.Event) -> None:
-        """Use the kept versions until the topic can be read."""
-        kept = await _in_thread(lambda: self._kept.load(self._loaders))
-        for version in kept:
-            _is_newer(version, self._newest)
-        await asyncio.gather(*(self._swap(each) for each in self._newest))
-        if kept:
-            log.warning("%d kept versions are in use", len(kept))
-            caught_up.set()
-
-    def _start_swap(self, tool_name: str) -> None:
-        task = asyncio.ensure_future(self._swap(tool_name))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _swap(self, tool_name: str) -> None:
-        """Load the newest version of a tool unless it is in use, and use it from then on."""
-        async with self._loading.setdefault(tool_name, asyncio.Lock()):
-            version, old = self._newest.get(tool_name), self._loaded.get(tool_name)
-            if version is None or (old is not None and old.version == version):
+    def close(self) -> None:
+        """Stop following, and unload what loaders want to be unloaded."""
+        with self._lock:
+            if not self.is_started:
                 return
-            loader, publishes = self._loaders[tool_name]
-            new = await _in_thread(lambda: _loaded(version, loader, publishes))
-            self._loaded[tool_name] = new
-            if self._is_read:
-                await _in_thread(lambda: self._kept.keep(version))
-            self._say(new)
-            unload = getattr(loader, "unload", None)
-            if old is not None and old.tool is not None and unload is not None:
-                tool = old.tool
-                await _in_thread(lambda: _contained(lambda: unload(tool)))
+        with suppress(Misconfigured, TimeoutError):
+            self._requester.submit(self._close()).result(_CLOSE_S)
 
-    def _say(self, new: LoadedTool) -> None:
-        version, error = new.version, new.error
-        if error is None:
-            log.info("%s: version %d is in use", version.tool_name, version.version_number)
-        else:
-            log.error(
-                "%s: version %d cannot be loaded: %r",
-                version.tool_name,
-                version.version_number,
-                error,
-            )
-        for function in list(self.on_change):
-            _contained(lambda function=function: function(new))  # type: ignore[misc]
+    async def _close(self) -> None:
+        await self._tools.stop()
+        await asyncio.gather(*map(self._unload, self._tools.loaded.values()))
+
+    def _managed_of(self, tool_name: str) -> Managed:
+        for each in self._managed:
+            if tool_name in each.names:
+                return each
+        raise Misconfigured(f"{tool_name!r} is not managed")
+
+    async def _load(self, version: ToolVersion) -> Any:
+        return await in_thread(self._managed_of(version.tool_name).loader.load, version)
+
+    async def _unload(self, loaded: LoadedTool) -> None:
+        unload = getattr(self._managed_of(loaded.version.tool_name).loader, "unload", None)
+        if unload is not None and loaded.tool is not None:
+            await in_thread(unload, loaded.tool)
+
+    def _made(
+        self, version: ToolVersion, tool: Call | None, error: BaseException | None
+    ) -> LoadedTool:
+        """Return what is in use of a version that was loaded, or could not be."""
+        why = f"{version.activated_by.kind} {version.activated_by.id}"
+        publishes = self._managed_of(version.tool_name).publishes
+        call = _raising(error) if error is not None else tool
+        assert call is not None, "a version without a tool has an error"
+        return LoadedTool(version, publishes(version, call), error, tool, why)
+
+    def _changed(self, new: LoadedTool) -> None:
+        tool_name = new.version.tool_name
+        old, self._before[tool_name] = self._before.get(tool_name), new
+        if old is not None and self._swaps is not None:
+            task = asyncio.ensure_future(self._swaps.tell(old, new))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
 
-def _is_newer(version: ToolVersion, newest: dict[str, ToolVersion]) -> bool:
-    """Note the version if it is newer than the one that is known, and return whether it is."""
-    known = newest.get(version.tool_name)
-    if known is not None and version.activation <= known.activation:
-        return False
-    newest[version.tool_name] = version
-    return True
+class _Names:
+    """The names of all tools that are managed, also of those that come later."""
+
+    def __init__(self, managed: list[Managed]) -> None:
+        self._managed = managed
+
+    def __contains__(self, tool_name: object) -> bool:
+        return any(tool_name in each.names for each in self._managed)
 
 
-def _loaded(version: ToolVersion, loader: Loader, publishes: Publishes) -> LoadedTool:
-    """Load a version. What its code raises becomes its error, even a SystemExit."""
-    why = f"{version.activated_by.kind} {version.activated_by.id}"
+class BlockingRegistry:
+    """The registry for a thread without an event loop: ``guard.blocking.registry``."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.start = registry.start
+        self.get = registry.get
+        self.on_change = registry.on_change
+        self.on_swap = registry.on_swap
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when nothing is heard from Kafka; None while it answers."""
+        return self._registry.silent_since
+
+    def load(self, tool_name: str) -> LoadedTool:
+        """Return what is in use; wait for it at most ``wait_s`` seconds (``Registry.load``)."""
+        registry = self._registry
+        loaded = registry.get(tool_name) if registry.is_started else None
+        return loaded or result_of(registry.loading(tool_name))
+
+    def wait_for(
+        self, tool_name: str, predicate: Callable[[LoadedTool], bool], timeout: float
+    ) -> LoadedTool:
+        """Return what is in use as soon as the predicate holds (``Registry.wait_for``)."""
+        return result_of(self._registry.waiting(tool_name, predicate, timeout))
+
+
+def _verifier_of(settings: Settings) -> Any:
     try:
-        tool = loader.load(version)
-    except BaseException as error:
-        return LoadedTool(version, publishes(version, _raising(error)), error, None, why)
-    return LoadedTool(version, publishes(version, tool), None, tool, why)
+        from rollguard_client.registry.admission import verifier_of
+    except ImportError as error:
+        raise missing_extra(f"ROLLGUARD_SIGNATURES={settings.signatures}", error) from None
+    return verifier_of(settings)
 
 
 def _raising(error: BaseException) -> Call:
@@ -241,41 +311,3 @@ def _raising(error: BaseException) -> Call:
         raise error.with_traceback(traceback)
 
     return fail
-
-
-def _contained(work: Callable[[], Any]) -> None:
-    try:
-        work()
-    except Exception:
-        log.exception("a function of the engine has failed")
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Do work in a thread of its own, and return its result.
-
-    The loop must go on publishing meanwhile, and a program that ends does not wait for the thread.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = work()
-        except BaseException as error:
-            failed = error
-        try:
-            loop.call_soon_threadsafe(settle, result, failed)
-        except RuntimeError:
-            return  # the loop has ended
-
-    threading.Thread(target=run, name="rollguard-load", daemon=True).start()
-    return await future

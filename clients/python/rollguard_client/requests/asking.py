@@ -14,8 +14,9 @@ from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.deployment import Deployment, DeploymentOutcome
 from rollguard_client.messages.message import MAX_REQUEST_BYTES, Message
 from rollguard_client.messages.rollback import RollbackCommand, RollbackOutcome
-from rollguard_client.requests.signing import Headers, Signatures
 from rollguard_client.settings.settings import Settings
+from rollguard_client.signatures.header import KafkaHeaders
+from rollguard_client.signatures.signing import Signatures
 
 M = TypeVar("M", bound=Message)
 
@@ -87,7 +88,7 @@ async def _ask(
 
 
 async def _publish(
-    settings: Settings, topic: str, key: bytes, value: bytes, headers: Headers | None
+    settings: Settings, topic: str, key: bytes, value: bytes, headers: KafkaHeaders | None
 ) -> None:
     producer: Any = AIOKafkaProducer(
         **kafka_options(settings),

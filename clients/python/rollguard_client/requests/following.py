@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -69,6 +69,15 @@ class _Followed(Generic[M]):
             messages = [each for each in found if each is not None]
             if messages:
                 return messages
+
+    async def within_loop(self) -> AsyncIterator[M]:
+        """Yield the messages to a coroutine that runs in the background loop itself."""
+        try:
+            while True:
+                for message in await self._next():
+                    yield message
+        finally:
+            await self._close()
 
     def _message(self, record: Any) -> M | None:
         try:

@@ -1,7 +1,7 @@
 """What an engine or a person asks of the applier: deployments and rollbacks."""
 
 import getpass
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from datetime import datetime, timezone
 from typing import Any
@@ -20,8 +20,8 @@ from rollguard_client.messages.rollback import RollbackCommand, RollbackOutcome
 from rollguard_client.publishing.publisher import Publisher
 from rollguard_client.requests.asking import deploy, roll_back
 from rollguard_client.requests.following import T
-from rollguard_client.requests.signing import Signatures
 from rollguard_client.settings.settings import Settings
+from rollguard_client.signatures.signing import Signatures
 
 
 class Requester:
@@ -44,6 +44,10 @@ class Requester:
             work.close()
             raise Misconfigured("the client was closed")
         return background.submit(work)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function in the background loop, soon."""
+        self._publisher.background.call(function)
 
     def deploy(
         self,

@@ -63,11 +63,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments and rollbacks are signed. It needs ``rollguard-client[signatures]``."""
     trust: Path | None = None
-    """The trust file. The client signs and does not check, so it needs none."""
+    """The trust file, which names the keys that may sign the versions of tools."""
     signing_key: str | None = None
     """Our private key: the path of a file that nobody else may read."""
     signing_key_id: str | None = None
     """The id of our key in the trust file; the client reads it from the key."""
+    signature_max_age_s: Annotated[int, Meta(ge=600)] = 86_400
+    """For how long a signature of a version vouches for it, in seconds. An older one is an error in
+    the log, and the tool stays in use."""
     max_code_bytes: Annotated[int, Meta(ge=1)] = 524_288
     """The longest code of a deployment, in bytes."""
     wait_s: Annotated[float, Meta(gt=0)] = 30.0

@@ -5,23 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
-from rollguard.registry.admission import Admission
-from rollguard.registry.kept_versions import KeptVersions
+from rollguard_client.registry.admission import Admission
+from rollguard_client.signatures.header import HEADER, SignatureHeader
 from schemas.deployment import ToolVersion
 from schemas.errors import Unverified
 from schemas.fields import micros_of
 from schemas.settings import load_settings
-from signatures.header import HEADER, SignatureHeader
 from signatures.statements import statement_of
+from tests.support.kept_versions import kept_versions
 from tests.support.messages import version
 from tests.support.signing import Record, private_key, signatures, signed, signer
 
 
-def admission(folder: Path, mode: str = "require", **more: Any) -> Admission:
-    settings = load_settings(data_dir=folder)
-    return Admission(signatures(mode=mode, **more), settings, folder / "registry")
+def admission(folder: Path, mode: str = "require", **more: Any) -> Admission[ToolVersion]:
+    return Admission(
+        signatures(**more).verifier,
+        folder / "registry",
+        structlog.get_logger(),
+        are_required=mode == "require",
+        max_age_s=86_400,
+    )
 
 
 def signed_at(said: ToolVersion, at: datetime) -> Record:
@@ -128,7 +134,7 @@ def test_what_nobody_vouched_for_in_time_is_said_once_until_somebody_does(tmp_pa
 
 
 def test_a_kept_version_needs_its_proof(tmp_path: Path) -> None:
-    kept, registry = KeptVersions(load_settings(data_dir=tmp_path)), admission(tmp_path)
+    kept, registry = kept_versions(load_settings(data_dir=tmp_path)), admission(tmp_path)
     said, unsigned = version(2, "x = 1"), version(2, "y = 1", "other")
     registry.admit(said, signed(said, "applier"))
     proof = registry.proof_of(said)

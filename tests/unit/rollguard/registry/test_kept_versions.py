@@ -9,37 +9,40 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from rollguard.registry.kept_versions import KeptVersions
+from rollguard_client.registry.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
+from tests.support.kept_versions import kept_versions
 from tests.support.messages import version
 
 ONE = version(1, "one = 1")
 NOBODY = 65_534
 
 
-def kept_in(folder: Path, prefix: str = "") -> KeptVersions:
-    return KeptVersions(load_settings(data_dir=folder, topic_prefix=prefix))
+def kept_in(folder: Path, prefix: str = "") -> KeptVersions[ToolVersion]:
+    return kept_versions(load_settings(data_dir=folder, topic_prefix=prefix))
 
 
-def versions_in(kept: KeptVersions) -> list[ToolVersion]:
+def versions_in(kept: KeptVersions[ToolVersion]) -> list[ToolVersion]:
     return [each.version for each in kept.load()]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> KeptVersions:
+def kept(tmp_path: Path) -> KeptVersions[ToolVersion]:
     """Return kept versions that hold one."""
     made = kept_in(tmp_path)
     made.keep(ONE)
     return made
 
 
-def file_of(kept: KeptVersions) -> Path:
+def file_of(kept: KeptVersions[ToolVersion]) -> Path:
     [file] = kept.folder.iterdir()
     return file
 
 
-def test_what_was_kept_is_read_back_and_is_closed_to_others(kept: KeptVersions) -> None:
+def test_what_was_kept_is_read_back_and_is_closed_to_others(
+    kept: KeptVersions[ToolVersion],
+) -> None:
     other = version(7, "x = '漢'", "fetcher/../../x")
     kept.keep(other)
     kept.keep(version(2, "two = 2"))
@@ -61,7 +64,7 @@ def test_a_downloaded_folder_that_one_stands_in_holds_nothing_for_us(
     for folder in (".", ".rollguard", "rollguard", ".local/state/rollguard"):
         kept_in(tmp_path / folder).keep(ONE)
     monkeypatch.chdir(tmp_path)
-    kept = KeptVersions(load_settings())
+    kept = kept_versions(load_settings())
     assert versions_in(kept) == []
     kept.keep(version(2, "two = 2"))
     assert [each.activation for each in versions_in(kept)] == [2]
@@ -138,7 +141,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_said_and_not_read(
-    kept: KeptVersions, damage: Callable[[Path], None]
+    kept: KeptVersions[ToolVersion], damage: Callable[[Path], None]
 ) -> None:
     kept.keep(version(1, "x = 1", "other"))
     [file] = [each for each in kept.folder.iterdir() if b"one = 1" in each.read_bytes()]
@@ -150,7 +153,7 @@ def test_a_damaged_file_is_said_and_not_read(
     assert DAMAGES[damage].lower() in entry["error"].lower()
 
 
-def test_every_byte_counts(kept: KeptVersions) -> None:
+def test_every_byte_counts(kept: KeptVersions[ToolVersion]) -> None:
     file = file_of(kept)
     content = file.read_bytes()
     with capture_logs():
@@ -163,7 +166,9 @@ def test_every_byte_counts(kept: KeptVersions) -> None:
     assert versions_in(kept) == [ONE]
 
 
-def test_the_versions_of_another_topic_are_not_ours(kept: KeptVersions, tmp_path: Path) -> None:
+def test_the_versions_of_another_topic_are_not_ours(
+    kept: KeptVersions[ToolVersion], tmp_path: Path
+) -> None:
     other = kept_in(tmp_path, "staging-")
     assert versions_in(other) == []
     other.folder.mkdir(mode=0o700)
@@ -175,7 +180,7 @@ def test_the_versions_of_another_topic_are_not_ours(kept: KeptVersions, tmp_path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_the_files_of_another_user_are_not_ours(kept: KeptVersions) -> None:
+def test_the_files_of_another_user_are_not_ours(kept: KeptVersions[ToolVersion]) -> None:
     os.chown(file_of(kept), NOBODY, -1)
     with capture_logs() as logs:
         assert versions_in(kept) == []
@@ -187,7 +192,7 @@ def test_the_files_of_another_user_are_not_ours(kept: KeptVersions) -> None:
     assert [entry["event"] for entry in logs] == ["kept_versions_refused", "versions_not_kept"]
 
 
-def test_a_folder_that_others_may_write_to_is_not_used(kept: KeptVersions) -> None:
+def test_a_folder_that_others_may_write_to_is_not_used(kept: KeptVersions[ToolVersion]) -> None:
     kept.folder.chmod(0o777)
     with capture_logs() as logs:
         assert versions_in(kept) == []
@@ -205,7 +210,9 @@ def _full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_said_once_and_leaves_the_old_version(kept: KeptVersions) -> None:
+def test_a_full_disk_is_said_once_and_leaves_the_old_version(
+    kept: KeptVersions[ToolVersion],
+) -> None:
     newer: list[ToolVersion] = [version(number, f"x = {number}") for number in range(2, 5)]
     with capture_logs() as logs, _full_disk():
         for each in newer:
@@ -249,7 +256,7 @@ def _as_another_user() -> Iterator[None]:
         os.seteuid(before)
 
 
-def test_two_engines_share_the_folder(kept: KeptVersions, tmp_path: Path) -> None:
+def test_two_engines_share_the_folder(kept: KeptVersions[ToolVersion], tmp_path: Path) -> None:
     other = kept_in(tmp_path)
     for number in range(2, 50):
         for each in (kept, other):

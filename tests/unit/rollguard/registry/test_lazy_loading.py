@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from rollguard.registry import LoadedTool, ToolRegistry
-from rollguard.registry.chosen_tools import ChosenTools
-from rollguard.registry.kept_versions import KeptVersions
+from rollguard_client.registry.chosen_tools import ChosenTools
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
+from tests.support.kept_versions import kept_versions
 from tests.support.messages import version
 
 
@@ -123,7 +123,7 @@ def test_one_text_is_not_a_list_of_names() -> None:
 
 
 def test_engines_with_other_tools_share_the_kept_versions(tmp_path: Path) -> None:
-    kept = KeptVersions(load_settings(data_dir=tmp_path))
+    kept = kept_versions(load_settings(data_dir=tmp_path))
     for name in ("mine", "mine-gone", "other"):
         kept.keep(version(1, "x = 1", name))
     kept.keep_only(["mine"], ChosenTools(["mine*"]))
@@ -135,7 +135,7 @@ async def test_a_kept_version_is_replaced_although_nobody_asked_for_the_tool(
 ) -> None:
     """Otherwise the engine would run a version that was rolled back, when Kafka is away."""
     settings = load_settings(data_dir=tmp_path)
-    kept = KeptVersions(settings)
+    kept = kept_versions(settings)
     kept.keep(version(1, "one"))
     registry = ToolRegistry(settings, loader)
     offer(registry, version(2, "two"), version(1, "x", "never-used"))

@@ -6,24 +6,24 @@ message. Only the time of the signature does, and with a version what its author
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, ValidationError
+from msgspec import Meta
 
-from schemas.errors import Unverified
-from schemas.fields import Sha256, Time
-from schemas.message import Message, explain
-from signatures.statements import DEPLOYMENT, Statement
+from rollguard_client.errors import Rejected, Unverified
+from rollguard_client.messages.fields import Sha256, Time
+from rollguard_client.messages.message import Message
+from rollguard_client.signatures.statements import DEPLOYMENT, Statement
 
 HEADER: Final = "rollguard-signature"
 _MAX_BYTES: Final = 16 * 1024
 """The longest header that is read. The longest that is written has about 3 KiB."""
 
 KafkaHeaders = list[tuple[str, bytes]]
-Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]+={0,2}\Z")]
 
 
-class Authorship(Message):
+class Authorship(Message, frozen=True, kw_only=True):
     """The deployment that an author has signed, kept with the version that it made."""
 
     keyid: Sha256
@@ -32,7 +32,7 @@ class Authorship(Message):
     """The statement of the deployment."""
 
     @classmethod
-    def of(cls, keyid: str, sig: str, statement: Statement) -> Self:
+    def of(cls, keyid: str, sig: str, statement: Statement) -> "Authorship":
         """Return the authorship that a signed deployment states."""
         return cls(keyid=keyid, sig=sig, payload=b64encode(statement.payload).decode())
 
@@ -41,9 +41,15 @@ class Authorship(Message):
         """The statement that the author signed. Raises Unverified."""
         return Statement(DEPLOYMENT, bytes_of(self.payload))
 
+    def to_text(self) -> str:
+        """Return it as it is kept with a version."""
+        return self.to_bytes().decode()
 
-class SignatureHeader(Message):
+
+class SignatureHeader(Message, frozen=True, kw_only=True):
     """The value of the header."""
+
+    times: ClassVar[tuple[str, ...]] = ("signed_at",)
 
     keyid: Sha256
     sig: Base64
@@ -53,7 +59,7 @@ class SignatureHeader(Message):
     """What the author of a ToolVersion has signed, if that is known."""
 
     @classmethod
-    def among(cls, headers: Iterable[tuple[str, bytes | None]]) -> Self:
+    def among(cls, headers: Iterable[tuple[str, bytes | None]]) -> "SignatureHeader":
         """Return the signature among the headers of a record. Raises Unverified."""
         found = [value for name, value in headers if name == HEADER]
         if len(found) != 1:
@@ -63,9 +69,9 @@ class SignatureHeader(Message):
         if len(value) > _MAX_BYTES:
             raise Unverified(f"{HEADER}: {len(value)} bytes, at most {_MAX_BYTES} are allowed")
         try:
-            return cls.model_validate_json(value)
-        except ValidationError as error:
-            raise Unverified(f"{HEADER}: {explain(error)}") from error
+            return cls.from_bytes(value)
+        except Rejected as error:
+            raise Unverified(f"{HEADER}: {error}") from error
 
     @staticmethod
     def base64(sig: bytes) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from schemas.files import closed_files
-from schemas.files.closed_files import WRITING, require_closed, require_own
-from schemas.message import MAX_REQUEST_BYTES
+from rollguard_client.files import closed_files
+from rollguard_client.files.closed_files import WRITING, require_closed, require_own
+from rollguard_client.messages.message import MAX_REQUEST_BYTES
 
 _MAX_BYTES: Final = 2 * MAX_REQUEST_BYTES
 OWN: Final = 0o600

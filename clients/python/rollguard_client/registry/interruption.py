@@ -10,7 +10,7 @@ import signal
 from functools import partial
 from traceback import walk_tb
 from types import CodeType, TracebackType
-from typing import Final, Self
+from typing import Final
 
 _RAISES: Final = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
 
@@ -24,7 +24,7 @@ class Contained:
     error: BaseException | None = None
     """What the block raised; None as long as it has raised nothing."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Contained":
         return self
 
     def __exit__(
@@ -48,12 +48,25 @@ def is_interruption(error: BaseException) -> bool:
     """
     if isinstance(error, Exception):
         return False
-    task = asyncio.current_task()
-    if task is not None and task.cancelling() > 0:
+    if _is_cancelled_now(error):
         return True
     if _is_of_a_signal_handler(error):
         return True
     return isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not _is_raised_by_code(error)
+
+
+def _is_cancelled_now(error: BaseException) -> bool:
+    """Return whether the current task is cancelled. Python 3.10 cannot say who has raised it."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False  # a thread without an event loop
+    if task is None:
+        return False
+    cancelling = getattr(task, "cancelling", None)
+    if cancelling is None:
+        return isinstance(error, asyncio.CancelledError)
+    return bool(cancelling() > 0)
 
 
 def _is_of_a_signal_handler(error: BaseException) -> bool:
