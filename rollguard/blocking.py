@@ -9,9 +9,7 @@ or when Python exits. Arguments, results and errors are those of the coroutines 
 ``rollguard.ToolVersionManager`` and ``rollguard.DeploymentMonitor``.
 """
 
-import asyncio
 import os
-import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable
@@ -21,6 +19,8 @@ from uuid import UUID
 
 from rollguard.management import deployment_monitor, tool_version_manager
 from rollguard.management.tool_version_manager import ReloadsTools
+from rollguard_client.publishing.background import Background
+from rollguard_client.requests.following import result_of
 from schemas.deployment import AcceptedBreak, Author, Check
 from schemas.settings import Settings
 
@@ -46,16 +46,13 @@ class _ClosesAtExit(ABC):
 
 
 class _Background:
-    """An event loop in a thread of its own."""
+    """The client's background loop, for one version manager."""
 
     def __init__(self) -> None:
         self._is_closed = False
         self._pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="rollguard", daemon=True
-        )
-        self._thread.start()
+        self._background = Background("rollguard", is_plain=True)
+        self._background.start()
 
     @property
     def is_of_parent(self) -> bool:
@@ -67,25 +64,25 @@ class _Background:
 
         If the wait is interrupted, the work is cancelled.
         """
-        if self.is_of_parent:
+        wrong = self._why_not()
+        if wrong is not None:
             work.close()
-            raise RuntimeError(
+            raise RuntimeError(wrong)
+        return result_of(self._background.submit(work), timeout)
+
+    def _why_not(self) -> str | None:
+        if self.is_of_parent:
+            return (
                 "this version manager was made before a fork, and its thread is in the parent; "
                 "make a new one in this process"
             )
-        if self._is_closed or threading.current_thread() is self._thread:
-            work.close()
-            if self._is_closed:
-                raise RuntimeError("the version manager was closed")
-            raise RuntimeError(
+        if self._is_closed:
+            return "the version manager was closed"
+        if self._background.is_current_thread:
+            return (
                 "a blocking method was called in the background thread, which would wait for itself"
             )
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(timeout)
-        except BaseException:
-            future.cancel()
-            raise
+        return None
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Do the last work for at most 10 s, and end the thread.
@@ -96,17 +93,11 @@ class _Background:
             self.run(self._end_with(last), _CLOSE_S)
         finally:
             self._is_closed = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(_CLOSE_S)
-            self._loop.close()
+            self._background.stop(_CLOSE_S)
 
     async def _end_with(self, last: Coroutine[Any, Any, None]) -> None:
         self._is_closed = True
         await last
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
 
 class ToolVersionManager(_ClosesAtExit):

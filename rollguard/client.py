@@ -9,16 +9,22 @@ async with EngineClient(load_settings()) as client:
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID, uuid4
 
-from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from rollguard.login_name import login_name
 from rollguard.refusal import DeploymentHeld, DeploymentRefused, refusal_text
+from rollguard_client.requests.asking import (
+    Answers,
+    Producer,
+    Record,
+    messages_of,
+    open_producer,
+)
 from schemas.deployment import (
     AcceptedBreak,
     Author,
@@ -32,13 +38,11 @@ from schemas.execution import Execution
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import storable
 from schemas.later_verdict import LaterVerdict, verdict_id_of
-from schemas.message import MAX_REQUEST_BYTES, Message, explain
+from schemas.message import Message, explain
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
 from signatures import signatures_of
-from streams.access import kafka_options
-from streams.kafka_errors import connecting, kafka_errors
-from streams.topic_reader import TopicReader, open_reader
+from streams.topic_reader import open_reader
 from streams.topics import Topics
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
@@ -68,9 +72,6 @@ __all__ = [
 
 M = TypeVar("M", bound=Message)
 
-_UNACKNOWLEDGED: Final = 1_000
-"""How many records may wait for their acknowledgement at once."""
-
 
 class EngineClient:
     """A connection to Kafka for an engine: ``async with EngineClient(settings) as client``.
@@ -90,27 +91,17 @@ class EngineClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._topics = Topics.of(settings)
-        self._producer: AIOKafkaProducer
+        self._open = AsyncExitStack()
+        self._producer: Producer
         self._signatures: Signatures | None = None
 
     async def __aenter__(self) -> Self:
         self._signatures = signatures_of(self._settings)
-        self._producer = AIOKafkaProducer(
-            **kafka_options(self._settings),
-            acks="all",
-            max_request_size=MAX_REQUEST_BYTES,
-            request_timeout_ms=int(self._settings.wait_s * 1000),
-        )
-        try:
-            async with connecting(self._settings):
-                await self._producer.start()
-        except BaseException:
-            await self._producer.stop()
-            raise
+        self._producer = await self._open.enter_async_context(open_producer(self._settings))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._producer.stop()
+        await self._open.aclose()
 
     async def publish_execution(self, execution: Execution) -> None:
         """Publish one execution of a tool.
@@ -177,9 +168,7 @@ class EngineClient:
 
         ``topic`` is the full name, with the prefix. The key decides the partition.
         """
-        with kafka_errors(self._settings):
-            sent = await self._producer.send_and_wait(topic, value, key=key)
-        return sent.partition, sent.offset
+        return await self._producer.publish(Record(topic, key, value))
 
     async def publish_version(self, version: ToolVersion, *, adopts: bool = False) -> None:
         """Publish a current version and its activation as the applier does, signed by its key.
@@ -338,28 +327,19 @@ class EngineClient:
             yield outcome
 
     async def _publish(self, topic: str, messages: Iterable[Execution | LaterVerdict]) -> None:
-        waiting = iter(messages)
-        with kafka_errors(self._settings):
-            while some := list(islice(waiting, _UNACKNOWLEDGED)):
-                sent = [
-                    await self._producer.send(
-                        topic,
-                        message.to_bytes(),
-                        key=message.tool_name.encode(),
-                    )
-                    for message in some
-                ]
-                await asyncio.gather(*sent)
+        await self._producer.publish_all(
+            Record(topic, each.tool_name.encode(), each.to_bytes()) for each in messages
+        )
 
     async def _publish_signed(self, topic: str, message: "SignedMessage") -> None:
-        """Publish a message, signed if that is wanted. Raises Misconfigured without a key."""
+        await self._producer.publish(await self._signed(topic, message))
+
+    async def _signed(self, topic: str, message: "SignedMessage") -> Record:
+        """Return the record of a message, signed if that is wanted. Misconfigured without a key."""
         value, headers = message.to_bytes(), None
         if self._signatures is not None:
             headers = await self._signatures.signed(message, value)
-        with kafka_errors(self._settings):
-            await self._producer.send_and_wait(
-                topic, value, key=message.tool_name.encode(), headers=headers
-            )
+        return Record(topic, message.tool_name.encode(), value, headers)
 
     async def _ask(
         self,
@@ -369,24 +349,13 @@ class EngineClient:
         kind: type[M],
         is_ours: Callable[[M], bool],
     ) -> M:
-        """Publish the message, and return its answer from the topic ``answers``.
-
-        The reader of the answers is opened before the message is published, so that it cannot miss
-        the answer.
-        """
-        async with open_reader(self._settings, answers, from_beginning=False) as reader:
-            await self._publish_signed(topic, message)
-            try:
-                async with asyncio.timeout(self._settings.wait_s):
-                    async for answer in _messages(reader, kind):
-                        if is_ours(answer):
-                            return answer
-            except TimeoutError:
-                pass
-        raise Retryable(
-            "applier",
-            f"nothing in {answers} about {message.tool_name!r} after {self._settings.wait_s:g} s; "
-            f"is an applier running? The {_request_text(message)} may still be carried out",
+        """Publish the message, and return its answer from the topic ``answers``."""
+        reader = open_reader(self._settings, answers, from_beginning=False)
+        return await self._producer.ask(
+            await self._signed(topic, message),
+            Answers(answers, reader, kind.from_bytes, is_ours),
+            _request_text(message),
+            message.tool_name,
         )
 
     async def _follow(
@@ -395,19 +364,8 @@ class EngineClient:
         async with open_reader(self._settings, topic, from_beginning=False) as reader:
             if ready is not None:
                 ready.set()
-            async for message in _messages(reader, kind):
+            async for message in messages_of(reader, kind.from_bytes):
                 yield message
-
-
-async def _messages(reader: TopicReader, kind: type[M]) -> AsyncIterator[M]:
-    """Yield the messages that can be read, without end; skip those that cannot."""
-    while True:
-        for record in await reader.poll():
-            try:
-                message = kind.from_bytes(record.value)
-            except Rejected:
-                continue
-            yield message
 
 
 def _request_text(message: Deployment | RollbackCommand) -> str:

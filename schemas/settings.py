@@ -218,6 +218,11 @@ class Settings(BaseSettings):
             grouped[group] = _fields(grouped.get(group, {})) | single
         return grouped
 
+    @property
+    def kafka_secret(self) -> str | None:
+        """The password of a login at Kafka, as it is sent."""
+        return None if self.kafka_password is None else self.kafka_password.get_secret_value()
+
     @field_validator("kafka_brokers", mode="before")
     @classmethod
     def _split_brokers(cls, value: object) -> object:

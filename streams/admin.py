@@ -7,10 +7,11 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
+from rollguard_client.kafka.access import kafka_options
+from rollguard_client.kafka.errors import require_access, retryable
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
-from streams.access import kafka_options
-from streams.kafka_errors import any_error_retryable, require_access, retryable
+from streams.kafka_errors import any_error_retryable
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from rollguard_client.kafka.access import consumer_options
 from schemas.settings import Settings
-from streams.access import consumer_options
 from streams.kafka_errors import any_error_retryable
 
 _LOOK_S: Final = 3.0

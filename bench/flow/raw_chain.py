@@ -20,8 +20,8 @@ from aiokafka.structs import ConsumerRecord
 from bench.setup.environment import Environment
 from db.postgres.pool import Connection, connect
 from rollguard.embedded.processes import guarded
+from rollguard_client.kafka.access import kafka_options
 from schemas.settings import Settings, load_settings
-from streams.access import kafka_options
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 from tests.support.messages import execution

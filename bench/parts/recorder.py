@@ -36,10 +36,10 @@ from aiokafka.structs import ConsumerRecord
 
 from bench.setup.servers import apache_kafka
 from rollguard.embedded.stack import EmbeddedStack
+from rollguard_client.kafka.access import consumer_options
 from schemas.execution_entry import read_execution_entry
 from schemas.fields import time_of
 from schemas.settings import Settings
-from streams.access import consumer_options
 from streams.topics import Topics
 from tests.support.messages import activation, execution
 from tests.support.system import System

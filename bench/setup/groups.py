@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from rollguard_client.kafka.access import consumer_options
 from schemas.settings import Settings
-from streams.access import consumer_options
 from streams.topics import Topics, group_of
 
 _POLL_S: Final = 0.05

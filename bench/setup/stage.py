@@ -11,9 +11,9 @@ from aiokafka.admin import NewTopic
 
 from bench.flow.traffic import Log
 from rollguard.operations.setup import create_missing_topics
+from rollguard_client.kafka.access import consumer_options
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings, load_settings
-from streams.access import consumer_options
 from streams.admin import kafka_admin
 from streams.topics import Topics
 

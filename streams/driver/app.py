@@ -5,9 +5,9 @@ from typing import Any
 import faust
 from yarl import URL
 
+from rollguard_client.kafka.access import ssl_context
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
-from streams.access import ssl_context
 from streams.driver.scheduler import BatchScheduler
 from streams.driver.transport import install_transport
 from streams.suspend_watchdog import SuspendWatchdog

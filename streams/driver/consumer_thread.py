@@ -11,7 +11,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
-from streams.access import READ_COMMITTED
+from rollguard_client.kafka.access import READ_COMMITTED
 from streams.driver.batch import Batch, size_of
 from streams.unpacking.fetches import limit_fetches_of
 

@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from rollguard_client.kafka.access import kafka_options
 from schemas.dead_letter import DeadLetter
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings, load_settings
-from streams.access import kafka_options
 from tests.support.kafka import new_topic_prefix
 from tests.support.kafka_acls import acls, allow
 from tests.support.login_roles import create_login_roles

@@ -45,10 +45,10 @@ class PublishingClient(EngineClient):
 
     async def publish(self, topic: str, *messages: Message) -> None:
         for message in messages:
-            await self._producer.send_and_wait(
+            await self.publish_again(
                 self._settings.topic_prefix + topic,
+                message.tool_name.encode(),  # type: ignore[attr-defined]
                 message.to_bytes(),
-                key=message.tool_name.encode(),  # type: ignore[attr-defined]
             )
 
 

@@ -16,10 +16,10 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from db.postgres.pool import connect
 from rollguard.client import EngineClient
 from rollguard.operations.setup import create_missing_topics
+from rollguard_client.kafka.access import kafka_options
 from schemas.deployment import ToolVersion
 from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
-from streams.access import kafka_options
 from streams.admin import kafka_admin
 from streams.broker_topics.checks import check_settings, require_topics
 from streams.topics import Topics

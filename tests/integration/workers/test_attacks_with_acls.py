@@ -19,12 +19,12 @@ from aiokafka.structs import ConsumerRecord
 
 from rollguard.client import EngineClient
 from rollguard.registry import ToolRegistry
+from rollguard_client.kafka.access import kafka_options
 from rollguard_client.signatures.header import HEADER, SignatureHeader, bytes_of
 from schemas.dead_letter import DeadLetter, encoded
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
-from streams.access import kafka_options
 from streams.partitions import partition_of
 from streams.topics import group_of
 from tests.support.bombs import MIB, bomb, send_batch

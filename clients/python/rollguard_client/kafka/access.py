@@ -1,13 +1,45 @@
 """The connection to Kafka: addresses, TLS and SASL, in the form that aiokafka takes."""
 
 import ssl
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from rollguard_client.errors import Misconfigured
-from rollguard_client.settings.settings import Settings
+
+READ_COMMITTED: Final = "read_committed"
+"""The isolation level of every consumer: a record of an aborted transaction never happened, and one
+of an open transaction has not happened yet."""
 
 
-def kafka_options(settings: Settings) -> dict[str, Any]:
+class KafkaSettings(Protocol):
+    """The settings of a connection. The client's have these, and so have the server's."""
+
+    @property
+    def kafka_brokers(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def kafka_security(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_sasl_mechanism(self) -> str: ...  # noqa: D102
+    @property
+    def kafka_username(self) -> str | None: ...  # noqa: D102
+    @property
+    def kafka_secret(self) -> str | None: ...  # noqa: D102
+    @property
+    def kafka_ca_file(self) -> Path | None: ...  # noqa: D102
+    @property
+    def kafka_cert_file(self) -> Path | None: ...  # noqa: D102
+    @property
+    def kafka_key_file(self) -> Path | None: ...  # noqa: D102
+    @property
+    def topic_prefix(self) -> str: ...  # noqa: D102
+    @property
+    def wait_s(self) -> float: ...  # noqa: D102
+    @property
+    def fetch_wait_ms(self) -> int: ...  # noqa: D102
+
+
+def kafka_options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that every aiokafka client takes.
 
     Raises Misconfigured if a certificate's file cannot be read.
@@ -15,21 +47,26 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
     return {"bootstrap_servers": list(settings.kafka_brokers)} | security_options(settings)
 
 
-def security_options(settings: Settings) -> dict[str, Any]:
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the keyword arguments that every AIOKafkaConsumer takes; raises as above."""
+    return kafka_options(settings) | {"isolation_level": READ_COMMITTED}
+
+
+def security_options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the options for TLS and SASL: the credentials, and the certificates to trust."""
     options: dict[str, Any] = {"security_protocol": settings.kafka_security.upper()}
     if settings.kafka_security.endswith("ssl"):
-        options["ssl_context"] = _ssl_context(settings)
+        options["ssl_context"] = ssl_context(settings)
     if settings.kafka_security.startswith("sasl"):
         options |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
             "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": settings.kafka_password,
+            "sasl_plain_password": settings.kafka_secret,
         }
     return options
 
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext:
+def ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     """Return a context that always checks certificates and host names.
 
     Raises Misconfigured, with the name of the file, if a file cannot be used.

@@ -22,9 +22,8 @@ from aiokafka.errors import (
 )
 
 from rollguard_client.errors import Misconfigured, Rejected, Retryable
-from rollguard_client.kafka.access import security_options
+from rollguard_client.kafka.access import KafkaSettings, security_options
 from rollguard_client.messages.message import MAX_REQUEST_BYTES
-from rollguard_client.settings.settings import Settings
 
 _NOT_ALLOWED: Final = (
     ClusterAuthorizationFailedError,
@@ -41,7 +40,7 @@ _CONNECT_MS: Final = 5_000
 
 
 @asynccontextmanager
-async def connecting(settings: Settings) -> AsyncIterator[None]:
+async def connecting(settings: KafkaSettings) -> AsyncIterator[None]:
     """Translate the errors of a connection that is opened inside the block.
 
     Raises what ``kafka_errors`` raises. Also raises Misconfigured if a broker refuses the
@@ -51,11 +50,11 @@ async def connecting(settings: Settings) -> AsyncIterator[None]:
         with kafka_errors(settings):
             yield
     except Retryable:
-        await _require_access(settings)
+        await require_access(settings)
         raise
 
 
-async def _require_access(settings: Settings) -> None:
+async def require_access(settings: KafkaSettings) -> None:
     """Raise Misconfigured if a broker refuses the credentials, or is not trusted.
 
     A broker that does not answer is skipped.
@@ -88,7 +87,7 @@ async def _fault_of(broker: str, options: dict[str, Any]) -> str | None:
 
 
 @contextmanager
-def kafka_errors(settings: Settings) -> Iterator[None]:
+def kafka_errors(settings: KafkaSettings) -> Iterator[None]:
     """Translate the errors that aiokafka raises inside the block.
 
     Raises Misconfigured for a topic that is missing or not allowed, and for a login that is
@@ -113,7 +112,13 @@ def kafka_errors(settings: Settings) -> Iterator[None]:
         raise Misconfigured(
             f"Kafka at {brokers} refuses {settings.kafka_username!r}: {type(error).__name__}"
         ) from None
-    except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
-        raise Retryable("Kafka", f"{brokers} does not answer") from error
-    except KafkaError as error:
-        raise Retryable("Kafka", f"{brokers}: {error!r}") from error
+    except (KafkaError, OSError) as error:
+        raise retryable(settings, error) from error
+
+
+def retryable(settings: KafkaSettings, error: Exception) -> Retryable:
+    """Return a Kafka error as Retryable, with the addresses of the brokers."""
+    brokers = ",".join(settings.kafka_brokers)
+    if isinstance(error, (KafkaConnectionError, KafkaTimeoutError, OSError)):
+        return Retryable("Kafka", f"{brokers} does not answer")
+    return Retryable("Kafka", f"{brokers}: {error!r}")

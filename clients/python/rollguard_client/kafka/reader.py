@@ -4,23 +4,24 @@ It commits nothing, and its start makes no other consumer rebalance.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timezone
-from typing import Any, Final
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from rollguard_client.kafka.access import kafka_options
+from rollguard_client.kafka.access import KafkaSettings, consumer_options
 from rollguard_client.kafka.errors import connecting, kafka_errors
 from rollguard_client.messages.message import MAX_REQUEST_BYTES
-from rollguard_client.settings.settings import Settings
 
 _POLL_MS: Final = 200
 _POLL_RECORDS: Final = 10_000
 _NEW_TOPIC_S: Final = 2.0
 _END_OF_START_S: Final = 0.5
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _METADATA_MS: Final = 15_000
 """How often the topics' partitions are looked up."""
 
@@ -79,18 +80,43 @@ class TopicReader:
         return True
 
 
+class Opened(NamedTuple):
+    """A consumer that reads some topics, and where they ended when it was opened."""
+
+    consumer: Any
+    ends: dict[Any, int]
+
+
 @asynccontextmanager
 async def open_reader(
-    settings: Settings, *topics: str, from_beginning: bool = False
+    settings: KafkaSettings, *topics: str, from_beginning: bool = False
 ) -> AsyncIterator[TopicReader]:
     """Open a reader of topics (full names) at their end as it is now, or at their beginning.
 
     Everything that is published after the block was entered is read; some older records may come
     first. Raises Retryable if the broker does not answer, Misconfigured if a topic is missing.
     """
+    async with open_consumer(settings, topics, from_beginning=from_beginning) as opened:
+        yield TopicReader(opened.consumer, topics, opened.ends)
+
+
+@asynccontextmanager
+async def open_consumer(
+    settings: KafkaSettings,
+    topics: Sequence[str],
+    *,
+    from_beginning: bool,
+    since: datetime | None = None,
+    prepared: Callable[[Any], None] | None = None,
+) -> AsyncIterator[Opened]:
+    """Open a consumer of topics, as ``open_reader`` does.
+
+    With ``since``, reading begins at the first record with this Kafka timestamp or a later one; a
+    partition that has no such record may yield some older records. ``prepared`` is called with the
+    consumer before it is started.
+    """
     consumer = AIOKafkaConsumer(
-        **kafka_options(settings),
-        isolation_level="read_committed",
+        **consumer_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -100,6 +126,8 @@ async def open_reader(
         fetch_max_wait_ms=settings.fetch_wait_ms,
         metadata_max_age_ms=_METADATA_MS,
     )
+    if prepared is not None:
+        prepared(consumer)
     try:
         async with connecting(settings):
             await _start(consumer)
@@ -107,10 +135,28 @@ async def open_reader(
             partitions = await _partitions_of(consumer, topics)
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
+            if since is not None:
+                begins = await _offsets_since(consumer, begins, ends, since)
             _assign(consumer, begins)
-        yield TopicReader(consumer, topics, ends)
+        yield Opened(consumer, ends)
     finally:
         await _stop(consumer)
+
+
+async def _offsets_since(
+    consumer: Any, begins: dict[Any, int], ends: dict[Any, int], since: datetime
+) -> dict[Any, int]:
+    """Return, for each partition, the offset of the first record at this time or later.
+
+    It is the end of the partition if there is no such record.
+    """
+    since_ms = -((_EPOCH - since) // _MILLISECOND)  # rounded up: timestamps are whole milliseconds
+    found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
+    # If there is none, Kafka answers None, and the embedded broker answers offset 0 with time -1.
+    return {
+        tp: at.offset if (at := found[tp]) and at.timestamp >= since_ms else ends[tp]
+        for tp in begins
+    }
 
 
 def _assign(consumer: Any, positions: dict[Any, int]) -> None:

@@ -17,9 +17,14 @@ out of the parent's loop, too: both have the same list of sockets in the kernel.
 
 
 class Background:
-    """A loop that is started when it is first used, and after a fork again."""
+    """A loop that is started when it is first used, and after a fork again.
 
-    def __init__(self) -> None:
+    A plain one has threads for what blocks, and logs what its libraries log.
+    """
+
+    def __init__(self, name: str = "rollguard-client", *, is_plain: bool = False) -> None:
+        self._name = name
+        self._is_plain = is_plain
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -41,9 +46,10 @@ class Background:
                 return
             # Not what a policy may give, such as uvloop: it must survive a fork.
             loop = asyncio.SelectorEventLoop()
-            loop.set_default_executor(_InThisThread(1))
+            if not self._is_plain:
+                loop.set_default_executor(_InThisThread(1))
             thread = threading.Thread(
-                target=_run, args=(loop, work), name="rollguard-client", daemon=True
+                target=_run, args=(loop, work, self._is_plain), name=self._name, daemon=True
             )
             try:
                 thread.start()
@@ -85,9 +91,12 @@ class Background:
 
 
 def _run(
-    loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]] | None
+    loop: asyncio.AbstractEventLoop,
+    work: Callable[[], Coroutine[Any, Any, None]] | None,
+    is_plain: bool,
 ) -> None:
-    keep_quiet(threading.get_ident())
+    if not is_plain:
+        keep_quiet(threading.get_ident())
     asyncio.set_event_loop(loop)
     task = None if work is None else loop.create_task(work())
     try:

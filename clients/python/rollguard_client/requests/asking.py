@@ -1,95 +1,99 @@
 """One request, published for the applier, and its answer."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import islice
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
 from rollguard_client.errors import Rejected, Retryable
-from rollguard_client.kafka.access import kafka_options
+from rollguard_client.kafka.access import KafkaSettings, kafka_options
 from rollguard_client.kafka.errors import connecting, kafka_errors
-from rollguard_client.kafka.reader import TopicReader, open_reader
-from rollguard_client.kafka.topics import Topics
-from rollguard_client.messages.deployment import Deployment, DeploymentOutcome
-from rollguard_client.messages.message import MAX_REQUEST_BYTES, Message
-from rollguard_client.messages.rollback import RollbackCommand, RollbackOutcome
-from rollguard_client.settings.settings import Settings
-from rollguard_client.signatures.header import KafkaHeaders
-from rollguard_client.signatures.signing import Signatures
+from rollguard_client.messages.message import MAX_REQUEST_BYTES
 
-M = TypeVar("M", bound=Message)
+A = TypeVar("A")
+Headers = Sequence[tuple[str, bytes]]
+_UNACKNOWLEDGED: Final = 1_000
+"""How many records may wait for their acknowledgement at once."""
 
 
-async def deploy(
-    settings: Settings, signatures: Signatures, deployment: Deployment
-) -> DeploymentOutcome:
-    """Publish a deployment, and return its outcome. Raises what ``_ask`` raises."""
-    topics = Topics(settings.topic_prefix)
-    asked = deployment.tool_name, deployment.deployment_id
-    return await _ask(
-        settings,
-        signatures,
-        (topics.deployments, deployment),
-        (topics.deployment_outcomes, DeploymentOutcome),
-        lambda outcome: (outcome.tool_name, outcome.deployment_id) == asked,
-        f"deployment {deployment.deployment_id}",
-    )
+class Record(NamedTuple):
+    """A record that is to be published."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None = None
 
 
-async def roll_back(
-    settings: Settings, signatures: Signatures, command: RollbackCommand
-) -> RollbackOutcome:
-    """Publish a command, and return its outcome. Raises what ``_ask`` raises."""
-    topics = Topics(settings.topic_prefix)
-    # An id counts within its tool, and those of automatic commands are apart from those of persons.
-    asked = command.tool_name, command.command_id, command.tier != "manual"
-    return await _ask(
-        settings,
-        signatures,
-        (topics.commands, command),
-        (topics.outcomes, RollbackOutcome),
-        lambda outcome: (
-            (outcome.tool_name, outcome.command_id, outcome.is_automatic) == asked
-            and not (command.is_answer and outcome.status == "held")
-        ),
-        f"command {command.command_id}",
-    )
+class Polls(Protocol):
+    """A reader of answers, which yields only what is published from now on, or a little before."""
+
+    async def poll(self) -> Sequence[Any]:
+        """Return the next records."""
 
 
-async def _ask(
-    settings: Settings,
-    signatures: Signatures,
-    request: tuple[str, Deployment | RollbackCommand],
-    answers: tuple[str, type[M]],
-    is_ours: Callable[[M], bool],
-    named: str,
-) -> M:
-    """Publish the request, and return its answer.
+class Answers(NamedTuple, Generic[A]):
+    """Where the answer to a request comes, and how it is known."""
 
-    The reader of the answers is opened before the request is published, so that it cannot miss the
-    answer. Raises Retryable if Kafka does not answer, or the applier within ``wait_s`` seconds;
-    Misconfigured; Rejected if the record is too large.
-    """
-    (topic, message), (answer_topic, kind) = request, answers
-    value = message.to_bytes()
-    headers = signatures.headers(message, value)
-    async with open_reader(settings, answer_topic) as reader:
-        await _publish(settings, topic, message.tool_name.encode(), value, headers)
-        try:
-            return await asyncio.wait_for(_first(reader, kind, is_ours), settings.wait_s)
-        except asyncio.TimeoutError:
-            pass
-    raise Retryable(
-        "applier",
-        f"nothing in {answer_topic} about {message.tool_name!r} after {settings.wait_s:g} s; "
-        f"is an applier running? The {named} may still be carried out",
-    )
+    topic: str
+    reader: AbstractAsyncContextManager[Polls]
+    read: Callable[[bytes | None], A]
+    """Makes an answer of a record's value. Raises Rejected."""
+    is_ours: Callable[[A], bool]
 
 
-async def _publish(
-    settings: Settings, topic: str, key: bytes, value: bytes, headers: KafkaHeaders | None
-) -> None:
+class Producer:
+    """Publishes records, and returns after the broker has acknowledged them."""
+
+    def __init__(self, settings: KafkaSettings, producer: Any) -> None:
+        self._settings = settings
+        self._producer = producer
+
+    async def publish(self, record: Record) -> tuple[int, int]:
+        """Publish a record, return its partition and offset. Raises as ``kafka_errors`` does."""
+        with kafka_errors(self._settings):
+            sent = await self._producer.send_and_wait(
+                record.topic, record.value, key=record.key, headers=record.headers
+            )
+        return sent.partition, sent.offset
+
+    async def publish_all(self, records: Iterable[Record]) -> None:
+        """Publish many records; those with one key keep their order. Raises as above."""
+        waiting = iter(records)
+        with kafka_errors(self._settings):
+            while some := list(islice(waiting, _UNACKNOWLEDGED)):
+                sent = [
+                    await self._producer.send(each.topic, each.value, key=each.key) for each in some
+                ]
+                await asyncio.gather(*sent)
+
+    async def ask(self, request: Record, answers: Answers[A], named: str, tool_name: str) -> A:
+        """Publish a request about a tool, and return its answer.
+
+        The reader of the answers is opened before the request is published, so that it cannot miss
+        the answer. Raises Retryable if Kafka does not answer, or the applier within ``wait_s``
+        seconds; Misconfigured; Rejected if the record is too large.
+        """
+        wait_s = self._settings.wait_s
+        async with answers.reader as reader:
+            await self.publish(request)
+            try:
+                return await asyncio.wait_for(_first(reader, answers), wait_s)
+            except asyncio.TimeoutError:
+                pass
+        raise Retryable(
+            "applier",
+            f"nothing in {answers.topic} about {tool_name!r} after {wait_s:g} s; "
+            f"is an applier running? The {named} may still be carried out",
+        )
+
+
+@asynccontextmanager
+async def open_producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
+    """Open a producer. Raises Retryable if no broker answers, Misconfigured if one refuses us."""
     producer: Any = AIOKafkaProducer(
         **kafka_options(settings),
         acks="all",
@@ -99,18 +103,24 @@ async def _publish(
     try:
         async with connecting(settings):
             await producer.start()
-        with kafka_errors(settings):
-            await producer.send_and_wait(topic, value, key=key, headers=headers)
+        yield Producer(settings, producer)
     finally:
         await producer.stop()
 
 
-async def _first(reader: TopicReader, kind: type[M], is_ours: Callable[[M], bool]) -> M:
+async def messages_of(reader: Polls, read: Callable[[bytes | None], A]) -> AsyncIterator[A]:
+    """Yield the messages that can be read, without end; skip those that cannot."""
     while True:
         for record in await reader.poll():
             try:
-                answer = kind.from_bytes(record.value)
+                message = read(record.value)
             except Rejected:
-                continue  # a bad record is nobody's answer
-            if is_ours(answer):
-                return answer
+                continue
+            yield message
+
+
+async def _first(reader: Polls, answers: Answers[A]) -> A:
+    async for answer in messages_of(reader, answers.read):
+        if answers.is_ours(answer):
+            return answer
+    raise AssertionError("the messages have no end")

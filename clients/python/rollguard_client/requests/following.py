@@ -129,10 +129,10 @@ class BlockingFollowing(_Followed[M]):
         return self._read.popleft()
 
 
-def result_of(future: "Future[T]") -> T:
+def result_of(future: "Future[T]", timeout_s: float | None = None) -> T:
     """Return the result; if the wait is interrupted, the work is cancelled."""
     try:
-        return future.result()
+        return future.result(timeout_s)
     except BaseException:
         future.cancel()
         raise

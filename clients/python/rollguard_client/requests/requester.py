@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from rollguard_client.errors import Misconfigured, Rejected
+from rollguard_client.kafka.reader import open_reader
+from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.deployment import (
     AcceptedBreak,
     Author,
@@ -18,7 +20,7 @@ from rollguard_client.messages.deployment import (
 from rollguard_client.messages.fields import storable
 from rollguard_client.messages.rollback import RollbackCommand, RollbackOutcome
 from rollguard_client.publishing.publisher import Publisher
-from rollguard_client.requests.asking import deploy, roll_back
+from rollguard_client.requests.asking import A, Answers, Record, open_producer
 from rollguard_client.requests.following import T
 from rollguard_client.settings.settings import Settings
 from rollguard_client.signatures.signing import Signatures
@@ -77,7 +79,21 @@ class Requester:
         size, limit = len(code.encode()), self._settings.max_code_bytes
         if size > limit:
             raise Rejected(f"code: {size} bytes, more than {limit} (ROLLGUARD_MAX_CODE_BYTES)")
-        return self.submit(deploy(self._settings, self._signatures, deployment))
+        topics = Topics(self._settings.topic_prefix)
+        asked = tool_name, deployment.deployment_id
+        return self.submit(
+            self._ask(
+                topics.deployments,
+                deployment,
+                Answers(
+                    topics.deployment_outcomes,
+                    open_reader(self._settings, topics.deployment_outcomes),
+                    DeploymentOutcome.from_bytes,
+                    lambda outcome: (outcome.tool_name, outcome.deployment_id) == asked,
+                ),
+                f"deployment {deployment.deployment_id}",
+            )
+        )
 
     def rollback(
         self,
@@ -99,7 +115,32 @@ class Requester:
             issued_by=issued_by or _login_name() or "unknown",
             issued_at=datetime.now(timezone.utc),
         )
-        return self.submit(roll_back(self._settings, self._signatures, command))
+        topics = Topics(self._settings.topic_prefix)
+        # An id counts in its tool, and those of automatic commands are apart from those of persons.
+        asked = tool_name, command.command_id, False
+        return self.submit(
+            self._ask(
+                topics.commands,
+                command,
+                Answers(
+                    topics.outcomes,
+                    open_reader(self._settings, topics.outcomes),
+                    RollbackOutcome.from_bytes,
+                    lambda outcome: (
+                        (outcome.tool_name, outcome.command_id, outcome.is_automatic) == asked
+                    ),
+                ),
+                f"command {command.command_id}",
+            )
+        )
+
+    async def _ask(
+        self, topic: str, message: Deployment | RollbackCommand, answers: Answers[A], named: str
+    ) -> A:
+        value, key = message.to_bytes(), message.tool_name.encode()
+        request = Record(topic, key, value, self._signatures.headers(message, value))
+        async with open_producer(self._settings) as producer:
+            return await producer.ask(request, answers, named, message.tool_name)
 
 
 def _login_name() -> str | None:

@@ -91,6 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """After how long a call that has not ended is published as a failure of the environment, in
     seconds; 0: never."""
 
+    @property
+    def kafka_secret(self) -> str | None:
+        """The password of a login at Kafka, as it is sent."""
+        return self.kafka_password
+
     def __repr__(self) -> str:
         """Return the settings without secrets."""
         shown = (f"{n}={getattr(self, n)!r}" for n in self.__struct_fields__ if n not in _SECRETS)
