@@ -106,13 +106,15 @@ peers-test: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m peers
 
+# The client is installed from its folder, so no lock names it.
+lock: OUR_OWN := --no-emit-package rollguard-client
 # The versions of everything: for development, for production (no tests, no embedded servers), and
 # for the programs that the benchmarks compare with.
 lock: $(UV)
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev \
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra worker \
-	    --extra postgres --group build --constraint requirements.lock \
+	    --extra postgres --group build --constraint requirements.lock $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements-production.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	    $(LOCK_FLAGS) bench/peers/requirements.in -o bench/peers/requirements.lock
