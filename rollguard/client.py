@@ -45,7 +45,8 @@ from signatures import signatures_of
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 
-if TYPE_CHECKING:  # it is imported only if signatures are wanted
+if TYPE_CHECKING:  # they are imported only if they are wanted
+    import rollguard_client
     from signatures.signatures import Signatures
     from signatures.statements import SignedMessage
 
@@ -66,11 +67,21 @@ __all__ = [
     "RollguardError",
     "Settings",
     "ToolVersion",
+    "client_settings",
     "load_settings",
     "refusal_text",
 ]
 
 M = TypeVar("M", bound=Message)
+
+
+def client_settings(settings: Settings) -> "rollguard_client.Settings":
+    """Return these settings for ``rollguard_client.Rollguard``."""
+    from rollguard_client.settings.settings import VARIABLES, load_settings
+
+    shared = set(VARIABLES.values()) & type(settings).model_fields.keys()
+    values = {name: getattr(settings, name) for name in shared}
+    return load_settings(**values | {"kafka_password": settings.kafka_secret})
 
 
 class EngineClient:

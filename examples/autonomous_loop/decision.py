@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from examples.engine.engine import Run
+from examples.engine.runs import Run
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,5 @@ def decision_of(record: dict[str, Any], read_at: datetime, runs: Sequence[Run]) 
         failures=details["failures"],
         failed=tuple(execution.execution_id for execution in failed),
         error=(failed[0].error or "") if failed else "",
-        latency_s=(read_at - _ended_at(deciding)).total_seconds() if deciding else None,
+        latency_s=(read_at - deciding.execution.executed_at).total_seconds() if deciding else None,
     )
-
-
-def _ended_at(run: Run) -> datetime:
-    execution = run.execution
-    return execution.executed_at + timedelta(milliseconds=execution.duration_ms or 0)

@@ -55,14 +55,9 @@ class AutonomousLoop:
         autonomous_improvement: AutonomousImprovement,
     ) -> None:
         self.orchestrator = orchestrator
-        self.version_manager = ToolVersionManager(
-            execution_store=execution_store,
-            tool_registry=orchestrator.tool_registry,
-        )
+        self.version_manager = ToolVersionManager(execution_store)
         self.deployment_monitor = DeploymentMonitor(
-            execution_store=execution_store,
-            tool_registry=orchestrator.tool_registry,
-            version_manager=self.version_manager,
+            execution_store, version_manager=self.version_manager
         )
         self.autonomous_improvement = autonomous_improvement
         self.autonomous_improvement.version_manager = self.version_manager

@@ -1,5 +1,6 @@
 """The engine, with its connections and the record of its runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,12 +8,11 @@ from typing import Final
 from uuid import uuid4
 
 from examples.autonomous_loop.watch import Watch
-from examples.engine.catalogue import TOOLS
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
-from examples.engine.tool_process import ToolProcess, ToolProcessLoader
-from rollguard.client import EngineClient, Settings
-from rollguard.registry import ToolRegistry
+from examples.engine.runs import follow_runs
+from rollguard.client import EngineClient, Settings, client_settings
+from rollguard_client import Rollguard
 
 FILES: Final = 100
 """The number of files that the tools work on in turn. A test proves that the expected verdicts do
@@ -23,12 +23,10 @@ not depend on which file comes first."""
 class Orchestrator:
     """An engine with its connections.
 
-    The engine runs what ``tool_registry`` has loaded, and publishes executions with ``session_id``.
-    ``watch`` gets every run.
+    The engine publishes executions with ``session_id``. ``watch`` gets every run.
     """
 
     client: EngineClient
-    tool_registry: ToolRegistry[ToolProcess]
     engine: Engine
     session_id: str
     watch: Watch
@@ -41,12 +39,12 @@ async def orchestrated(settings: Settings) -> AsyncIterator[Orchestrator]:
     Raises Retryable and Misconfigured.
     """
     session_id = f"autonomous-loop-{uuid4().hex[:8]}"
-    async with (
-        EngineClient(settings) as client,
-        ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry,
-    ):
-        await registry.caught_up.wait()
-        engine = Engine(client, registry, stdlib_files()[:FILES], session_id=session_id)
-        watch = Watch()
-        engine.on_run.append(watch.add_run)
-        yield Orchestrator(client, registry, engine, session_id, watch)
+    guard = Rollguard(client_settings(settings))
+    try:
+        async with EngineClient(settings) as client:
+            engine = Engine(guard, stdlib_files()[:FILES], session_id)
+            watch = Watch()
+            follow_runs(guard, watch.add_run)
+            yield Orchestrator(client, engine, session_id, watch)
+    finally:
+        await asyncio.to_thread(guard.close)

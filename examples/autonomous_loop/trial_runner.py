@@ -10,7 +10,7 @@ from examples.autonomous_loop.improvement import AutonomousImprovement
 from examples.autonomous_loop.manifest import Candidate, Verdict
 from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.trial import Trial
-from examples.engine.engine import Run
+from examples.engine.runs import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
 from rollguard.client import DeploymentHeld, DeploymentRefused
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from examples.engine.engine import Run
+from examples.engine.runs import Run
 from rollguard.client import EngineClient, RollbackOutcome
 
 

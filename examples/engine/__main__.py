@@ -12,12 +12,10 @@ import sys
 import structlog
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.engine import Engine, Run
+from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
-from examples.engine.late_client import LateClient
-from examples.engine.tool_process import ToolProcessLoader
-from rollguard.client import RollguardError, load_settings
-from rollguard.registry import ToolRegistry
+from examples.engine.runs import Run, follow_runs
+from rollguard_client import Retryable, Rollguard, RollguardError
 
 INTERVAL_S = 0.1
 
@@ -27,16 +25,16 @@ log = structlog.get_logger()
 async def main() -> None:
     """Deploy the tools that have no version, then run all tools in turn."""
     _cancel_on_signals()
-    settings = load_settings()
-    async with (
-        LateClient(settings) as client,
-        ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry,
-    ):
+    with Rollguard() as guard:
+        engine = Engine(guard, stdlib_files())
+        follow_runs(guard, _log_run)
         for tool in TOOLS.values():
-            if await registry.load(tool.name) is None:
-                await (await client.connected()).deploy(tool.name, tool.code(1))
-        engine = Engine(client, registry, stdlib_files())
-        engine.on_run.append(_log_run)
+            try:
+                await guard.registry.load(tool.name)
+            except Retryable as error:
+                if error.part != "registry":
+                    raise
+                await guard.deploy(tool.name, tool.code(1))
         await engine.run(TOOLS, INTERVAL_S, asyncio.Event())
 
 
@@ -52,7 +50,6 @@ def _log_run(run: Run) -> None:
         "run",
         tool=run.version.tool_name,
         version=run.version.version_number,
-        file=run.path.name,
         error=run.execution.error,
         duration_ms=round(run.execution.duration_ms or 0, 1),
     )

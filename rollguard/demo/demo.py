@@ -62,7 +62,7 @@ async def _play_all(settings: Settings, view: LiveView) -> list[DemoResult]:
     async with (
         EngineClient(settings) as client,
         RollbackOutcomes.followed(client) as outcomes,
-        watched_engine(settings, client, view) as watch,
+        watched_engine(settings, view) as watch,
     ):
         view.say(f"deploying {len(TOOLS)} tools, and running them over the standard library")
         for tool in TOOLS.values():

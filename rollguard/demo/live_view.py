@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from examples.engine.engine import Run
+from examples.engine.runs import Run
 from rollguard.value_texts import percent, version_text
-from schemas.deployment import ToolVersion
+from rollguard_client import ToolVersion
 from schemas.printable import printable
 
 LINES = 12

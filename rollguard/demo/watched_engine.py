@@ -8,12 +8,12 @@ from typing import Final
 from uuid import UUID
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.engine import Engine, Run
+from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
-from examples.engine.tool_process import ToolProcess, ToolProcessLoader
-from rollguard.client import EngineClient
+from examples.engine.runs import Run, follow_runs
+from rollguard.client import client_settings
 from rollguard.demo.live_view import LiveView
-from rollguard.registry import LoadedTool, ToolRegistry
+from rollguard_client import LoadedTool, Rollguard
 from schemas.settings import Settings
 
 _PROOF_RUNS: Final = 3
@@ -64,22 +64,29 @@ class RunWatch:
 
 
 @asynccontextmanager
-async def watched_engine(
-    settings: Settings, client: EngineClient, view: LiveView
-) -> AsyncIterator[RunWatch]:
+async def watched_engine(settings: Settings, view: LiveView) -> AsyncIterator[RunWatch]:
     """Run all tools side by side until the end of the block."""
     watch, stop = RunWatch(), asyncio.Event()
 
-    def show(loaded: LoadedTool[ToolProcess]) -> None:
-        view.loaded(loaded.version)
+    loop = asyncio.get_running_loop()
 
-    async with ToolRegistry(settings, ToolProcessLoader(), tools=TOOLS) as registry:
-        registry.on_change.append(show)
-        engine = Engine(client, registry, stdlib_files())
-        engine.on_run += [watch.add, view.ran]
+    def show(loaded: LoadedTool) -> None:
+        loop.call_soon_threadsafe(view.loaded, loaded.version)
+
+    def ran(run: Run) -> None:
+        watch.add(run)
+        view.ran(run)
+
+    guard = Rollguard(client_settings(settings))
+    try:
+        engine = Engine(guard, stdlib_files())
+        guard.registry.on_change.append(show)
+        follow_runs(guard, ran)
         runs = [asyncio.create_task(engine.run([name], 0.05, stop)) for name in TOOLS]
         try:
             yield watch
         finally:
             stop.set()
             await asyncio.gather(*runs, return_exceptions=True)
+    finally:
+        await asyncio.to_thread(guard.close)

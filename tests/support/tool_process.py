@@ -7,8 +7,9 @@ from pathlib import Path
 from uuid import UUID
 
 from examples.engine.catalogue import TOOLS
-from examples.engine.tool_process import ToolFailed, ToolProcess
 from rollguard.client import ToolVersion
+from rollguard_client import ToolFailed
+from rollguard_client.registry.child.tool_process import ToolProcess
 from schemas.deployment import code_hash_of
 from schemas.execution import ActivatedBy
 
@@ -35,7 +36,7 @@ def version_of(tool_name: str, code: str, number: int = 1) -> ToolVersion:
 @asynccontextmanager
 async def running_tool(code: str, limit_s: float = 20) -> AsyncIterator[ToolProcess]:
     """Provide a process that has loaded the code. Raises ToolFailed."""
-    process = ToolProcess(version_of("tool", code), limit_s)
+    process = ToolProcess(code, limit_s)
     try:
         await process.start()
         yield process

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rollguard_client.calls.failures import ToolFailed
     from rollguard_client.errors import Misconfigured, Rejected, Retryable, RollguardError
     from rollguard_client.guard import Rollguard
     from rollguard_client.messages.deployment import (
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
     )
     from rollguard_client.messages.execution import ErrorOrigin, Execution, LaterVerdict
     from rollguard_client.messages.rollback import RollbackOutcome
+    from rollguard_client.registry.child.child_loader import ChildLoader
+    from rollguard_client.registry.loading import LoadedTool, Loader
+    from rollguard_client.registry.swaps import Swap
     from rollguard_client.settings.settings import Settings, load_settings
 
 __all__ = [
     "AcceptedBreak",
     "Check",
+    "ChildLoader",
     "DeploymentOutcome",
     "ErrorOrigin",
     "Execution",
     "LaterVerdict",
+    "LoadedTool",
+    "Loader",
     "Misconfigured",
     "Rejected",
     "Retryable",
@@ -30,16 +37,22 @@ __all__ = [
     "Rollguard",
     "RollguardError",
     "Settings",
+    "Swap",
+    "ToolFailed",
     "ToolVersion",
     "load_settings",
 ]
 
 _MODULES: Final = {
+    "calls.failures": ("ToolFailed",),
     "errors": ("Misconfigured", "Rejected", "Retryable", "RollguardError"),
     "guard": ("Rollguard",),
     "messages.deployment": ("AcceptedBreak", "Check", "DeploymentOutcome", "ToolVersion"),
     "messages.execution": ("ErrorOrigin", "Execution", "LaterVerdict"),
     "messages.rollback": ("RollbackOutcome",),
+    "registry.child.child_loader": ("ChildLoader",),
+    "registry.loading": ("LoadedTool", "Loader"),
+    "registry.swaps": ("Swap",),
     "settings.settings": ("Settings", "load_settings"),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}

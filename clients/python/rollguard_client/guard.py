@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
@@ -76,6 +77,14 @@ class Rollguard:
     def buffered(self) -> int:
         """How many executions of this process are not in Kafka yet."""
         return self._publisher.buffered
+
+    @property
+    def on_published(self) -> "list[Callable[[Execution], None]]":
+        """Functions to call with each execution that Kafka has acknowledged.
+
+        They are called in the thread that publishes, and must not block.
+        """
+        return self._publisher.on_published
 
     def publish(self, message: Execution | LaterVerdict) -> None:
         """Publish an execution, or what a judge says of one; neither waits nor raises."""
@@ -308,13 +317,17 @@ class Rollguard:
         _require_name(name)
         made = self._maker(failed, origin, session)
 
-        def publishes(version: ToolVersion, call: Callable[..., Any]) -> Callable[..., Any]:
-            return wrapped(made(name, lambda: version.version_id), call)
-
         def decorate(function: Any) -> Any:
             if isinstance(function, staticmethod | classmethod):
                 return type(function)(decorate(function.__func__))
             _require_function(function)
+            is_coroutine = inspect.iscoroutinefunction(function)
+
+            def publishes(version: ToolVersion, call: Callable[..., Any]) -> Callable[..., Any]:
+                if is_coroutine:  # a loader may have another form for it
+                    call = getattr(call, "later", call)
+                return wrapped(made(name, lambda: version.version_id), call)
+
             names = ChosenTools([name], globs=False)
             self.registry.use(names, publishes, loader, entry=entry, is_lazy=lazy)
             return managed(self.registry, name, function)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from rollguard_client import Misconfigured, Retryable, Rollguard
+from rollguard_client import ChildLoader, Misconfigured, Retryable, Rollguard, ToolFailed
 from rollguard_client.registry.loading import LoadedTool
 from schemas.deployment import ToolVersion
 from tests.integration.client.broker import Broker
@@ -219,6 +219,36 @@ async def test_a_tool_may_be_managed_after_the_topic_was_read(
 
         assert guard.registry.get("late") is None
         assert await late() == await parse() == 1
+
+
+async def test_a_tool_in_a_process_of_its_own(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """For functions and for coroutines; what it raises there is what is published."""
+    code = "import os\ndef execute(x):\n    return [os.getcwd(), 1 / x]\n"
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(embedded_broker, topic_prefix, version(1, code), version(1, code, "later"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser", loader=ChildLoader())
+        def now(x: int) -> list[Any]:
+            raise NotImplementedError
+
+        @guard.managed("later", loader=ChildLoader())
+        async def later(x: int) -> list[Any]:
+            raise NotImplementedError
+
+        first, second = await asyncio.to_thread(now, 2), await later(2)
+        assert first[1] == second[1] == 0.5
+        assert len({first[0], second[0], os.getcwd()}) == 3
+        with pytest.raises(ToolFailed, match="ZeroDivisionError: division by zero"):
+            await asyncio.to_thread(now, 0)
+        with pytest.raises(ToolFailed):
+            await later(0)
+    assert not any(Path(folder).exists() for folder in (first[0], second[0]))
+    found = await published(embedded_broker, topic_prefix)
+    failed = [(each.error, each.error_type) for each in found if not each.success]
+    assert failed == [("ZeroDivisionError: division by zero", "ZeroDivisionError")] * 2
 
 
 async def test_kept_versions_are_used_while_kafka_is_away(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ async def test_the_example_engine_starts_without_kafka(tmp_path: Path) -> None:
         async def says(event: str) -> bool:
             return event in log.read_text()
 
-        await until(lambda: says("execution_not_published"))
+        await until(lambda: says("executions wait for Kafka"))
         # A broker creates a topic that somebody asks for, with other settings than ours. So the
         # engine stands still until the topics are there.
         engine.send_signal(signal.SIGSTOP)

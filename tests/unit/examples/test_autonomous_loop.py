@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
@@ -20,9 +19,10 @@ from examples.autonomous_loop.report import print_report
 from examples.autonomous_loop.trial import Trial
 from examples.autonomous_loop.trial_runner import TrialRunner
 from examples.autonomous_loop.watch import Watch
-from examples.engine.engine import Run
+from examples.engine.runs import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
-from rollguard.client import DeploymentOutcome, DeploymentRefused, Execution, ToolVersion
+from rollguard.client import DeploymentOutcome, DeploymentRefused
+from rollguard_client import Execution, ToolVersion
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -80,7 +80,7 @@ REFUSED = replace(
 
 
 def run(number: int, error: str | None) -> Run:
-    """Return a run that starts ``number`` seconds after noon and takes half a second."""
+    """Return a run that ends ``number`` seconds after noon."""
     execution = Execution(
         execution_id=UUID(int=number),
         tool_name="words",
@@ -89,7 +89,7 @@ def run(number: int, error: str | None) -> Run:
         executed_at=NOON + timedelta(seconds=number),
         duration_ms=500.0,
     )
-    return Run(cast(ToolVersion, None), Path("file.py"), execution, None)
+    return Run(cast(ToolVersion, None), execution)
 
 
 def record(*recent: int) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def test_a_decision_holds_what_the_engine_knows_of_it() -> None:
     assert (decision.executions, decision.failures) == (12, 2)
     assert decision.failed == (UUID(int=3), UUID(int=1))
     assert decision.error == "KeyError: 'b'"
-    assert decision.latency_s == pytest.approx(0.1)
+    assert decision.latency_s == pytest.approx(0.6)
 
 
 def test_of_another_engines_executions_only_the_record_is_known() -> None:

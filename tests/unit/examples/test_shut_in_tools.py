@@ -13,10 +13,9 @@ from uuid import uuid4
 import psutil
 import pytest
 import pytest_asyncio
-from structlog.testing import capture_logs
 
-from examples.engine import keeper, kept_process, tool_process
-from examples.engine.tool_process import ToolFailed
+from rollguard_client import ToolFailed
+from rollguard_client.registry.child import keeper, kept_process, tool_process
 from tests.support.tool_process import running_tool
 from tests.support.waiting import until
 
@@ -91,15 +90,16 @@ async def test_a_tool_reaches_no_network_and_reads_no_environment_of_the_engine(
 
 
 @pytest.mark.usefixtures("no_namespaces")
-async def test_it_is_logged_once_that_tools_have_the_network(port: int) -> None:
+async def test_it_is_logged_once_that_tools_have_the_network(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
     kept_process._warn_of_network.cache_clear()
     code = "import socket\ndef execute(port): socket.create_connection(('127.0.0.1', port), 5)"
-    with capture_logs() as logs:
-        for _ in range(2):
-            assert await error_of(code, port) is None
-    [entry] = logs
-    assert (entry["event"], entry["log_level"]) == ("tools_have_network", "warning")
-    assert "not permitted: Invalid argument" in entry["reason"]
+    for _ in range(2):
+        assert await error_of(code, port) is None
+    [entry] = [each for each in caplog.records if each.name == "rollguard_client"]
+    assert entry.levelname == "WARNING"
+    assert "not permitted: Invalid argument" in entry.getMessage()
 
 
 SLEEP = "import time; time.sleep(600)"
@@ -254,7 +254,7 @@ async def test_a_tool_cannot_raise_its_limits() -> None:
 
 FORKS = """
 import os, signal
-from examples.engine import keeper
+from rollguard_client.registry.child import keeper
 
 if os.getuid() == 0:  # the system does not limit root
     os.setuid(54321)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.engine.tool_process import ToolFailed
+from rollguard_client import ToolFailed
 from tests.support.tool_process import running_tool
 
 

@@ -18,6 +18,17 @@ _LEAF_CHARACTERS: Final = 200
 _DEPTH: Final = 5
 
 
+class ToolFailed(Exception):
+    """A tool in another process has failed: it raised, died or took too long.
+
+    ``error_type`` is the class name of the exception there, and the text is ``ClassName: message``.
+    """
+
+    def __init__(self, text: str, error_type: str) -> None:
+        super().__init__(text)
+        self.error_type = error_type
+
+
 def is_cancelled(error: BaseException) -> bool:
     """Return whether the caller has ended the call: the tool has not failed."""
     return not isinstance(error, Exception) and type(error).__name__ in _CANCELLATIONS
@@ -25,6 +36,8 @@ def is_cancelled(error: BaseException) -> bool:
 
 def class_text(error: BaseException) -> str:
     """Return the class with its module; without it for a class of Python's own."""
+    if isinstance(error, ToolFailed):
+        return error.error_type
     kind = type(error)
     module = kind.__module__
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
@@ -36,6 +49,8 @@ def text_of(error: BaseException) -> str:
     Of an exception group the text has the classes of its leaves, because the server looks for
     signature errors among them.
     """
+    if isinstance(error, ToolFailed):
+        return error_text(_message(error))
     if isinstance(getattr(error, "exceptions", None), tuple):
         return error_text(_group_text(error, _DEPTH))
     name, message = type(error).__qualname__, _message(error)

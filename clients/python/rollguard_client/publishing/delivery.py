@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from rollguard_client.errors import RollguardError
+from rollguard_client.errors import Rejected, RollguardError
 from rollguard_client.kafka.errors import connecting
+from rollguard_client.messages.execution import Execution
 from rollguard_client.publishing.batches import REFUSED, BatchSender, Record
 from rollguard_client.publishing.buffer import Buffer, Waiting
 from rollguard_client.publishing.ids import random_ids
@@ -29,7 +32,15 @@ _STOP_S: Final = 1.0
 class Delivery:
     """Takes records out of a buffer and sends them until it is told to stop."""
 
-    def __init__(self, settings: Settings, topic: str, buffer: Buffer, spool: Spool | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topic: str,
+        buffer: Buffer,
+        spool: Spool | None,
+        on_published: Sequence[Callable[[Execution], None]] = (),
+    ) -> None:
+        self._on_published = on_published
         self._settings = settings
         self._topic = topic
         self._buffer = buffer
@@ -118,6 +129,8 @@ class Delivery:
             self._records = sent.left + later
             self._most = min(self._most * 2, _AT_ONCE)
             self._forget_in_spool()
+            if self._on_published and not sent.refused:
+                self._tell(some, sent.left)
             if sent.error is not None:
                 if sent.refused:
                     self._refuse(sent.refused, sent.error)
@@ -127,6 +140,16 @@ class Delivery:
             self._out_of_trouble()
             if len(self._buffer) < self._most // 4:
                 await asyncio.sleep(_GATHER_S)
+
+    def _tell(self, some: Sequence[Record], left: Sequence[Record]) -> None:
+        """Tell the executions among the records that Kafka has now."""
+        waiting = {id(each) for each in left}
+        for each in some:
+            if id(each) not in waiting:
+                with suppress(Rejected):  # a verdict is no execution
+                    execution = Execution.from_bytes(each.value)
+                    for function in self._on_published:
+                        _contained(function, execution)
 
     def _take(self) -> None:
         with self._buffer.lock:
@@ -207,6 +230,13 @@ class Delivery:
             len(self._buffer) + self.held,
             dropped,
         )
+
+
+def _contained(function: Callable[[Execution], None], execution: Execution) -> None:
+    try:
+        function(execution)
+    except Exception:
+        log.exception("a function of the engine has failed")
 
 
 def _text(error: BaseException) -> str:

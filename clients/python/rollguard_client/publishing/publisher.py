@@ -57,6 +57,7 @@ class Publisher:
 
         self._settings = settings
         self._beside = beside
+        self.on_published: list[Callable[[Execution], None]] = []
         self.on_fork: list[Callable[[], None]] = []
         self.background = Background()
         self._begin()
@@ -152,7 +153,7 @@ class Publisher:
         from rollguard_client.publishing.delivery import Delivery
 
         topic = Topics(self._settings.topic_prefix).executions
-        delivery = Delivery(self._settings, topic, self._buffer, self._spool)
+        delivery = Delivery(self._settings, topic, self._buffer, self._spool, self.on_published)
         self._delivery = delivery
         beside = [asyncio.ensure_future(work()) for work in self._beside]
         while not await _is_done(delivery):

@@ -8,31 +8,20 @@ ends that the tool has started. It is no sandbox: it runs as the engine's user.
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from examples.engine.kept_process import KeptProcess
-from rollguard.client import ToolVersion
+from rollguard_client.calls.failures import ToolFailed
+from rollguard_client.registry.child.kept_process import KeptProcess
+
+T = TypeVar("T")
 
 CALL_LIMIT_S: Final = 10.0
 CALLS_OF_A_PROCESS: Final = 1_000
 """After so many calls a new process takes over, because the CPU time of a process is limited."""
-
-
-class ToolFailed(Exception):
-    """A tool raised an exception, died or took too long.
-
-    ``error_type`` is the class name of the exception in the tool process, and the text is
-    ``ClassName: message``.
-    """
-
-    def __init__(self, text: str, error_type: str) -> None:
-        super().__init__(text)
-        self.error_type = error_type
 
 
 class ForgedAnswer(Exception):
@@ -46,8 +35,8 @@ class ToolProcess:
     Calls run one after the other.
     """
 
-    def __init__(self, version: ToolVersion, limit_s: float = CALL_LIMIT_S) -> None:
-        self._version = version
+    def __init__(self, code: str, limit_s: float = CALL_LIMIT_S) -> None:
+        self._code = code
         self._limit_s = limit_s
         self._process: KeptProcess | None = None
         self._folder: TemporaryDirectory[str] | None = None
@@ -81,6 +70,12 @@ class ToolProcess:
                 return None
             return result
 
+    def abandon(self) -> None:
+        """Leave the process and its folder to the process that has forked this one."""
+        if self._folder is not None:
+            self._folder._finalizer.detach()  # type: ignore[attr-defined]
+        self._process = None
+
     async def close(self) -> None:
         """End the process after the current call, or at once if this call is cancelled."""
         try:
@@ -96,9 +91,8 @@ class ToolProcess:
         process = await KeptProcess.start(file.parent, alarm_s * CALLS_OF_A_PROCESS)
         self._process, self._calls = process, 0
         try:
-            async with self._limited():
-                await process.require_separated()
-            question = {"code": self._version.code, "file": str(file), "alarm_s": alarm_s}
+            await self._limited(process.require_separated())
+            question = {"code": self._code, "file": str(file), "alarm_s": alarm_s}
             await self._ask(process, question)
             await self._details(process, "result")
         except ToolFailed:
@@ -111,47 +105,29 @@ class ToolProcess:
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="rollguard-tool-")
         file = Path(self._folder.name) / "tool.py"
-        file.write_bytes(self._version.code.encode())
+        file.write_bytes(self._code.encode())
         return file
 
     async def _ask(self, process: KeptProcess, question: dict[str, Any]) -> None:
-        """Ask, and return if the tool has succeeded; otherwise raise ToolFailed.
-
-        The verdict must have a nonce that is not sent before the tool has finished, so that the
-        tool cannot write it while it runs.
-        """
-        async with self._limited():
-            await process.write_line(json.dumps(question))
-            finished = await process.read_line()
-            nonce = token_hex(16)
-            await process.write_line(nonce)
-            verdict = await process.read_line()
-            if finished != "finished" or verdict not in (f"{nonce} ok", f"{nonce} failed"):
-                raise ForgedAnswer("the tool has written an answer itself")
-        if verdict == f"{nonce} failed":
+        """Ask, and return if the tool has succeeded; otherwise raise ToolFailed."""
+        if not await self._limited(_has_succeeded(process, question)):
             text, error_type = await self._details(process, "error", "error_type")
             raise ToolFailed(str(text), str(error_type))
 
     async def _details(self, process: KeptProcess, *names: str) -> list[Any]:
         """Return the result of the call or its error. ToolFailed if it cannot be read in time."""
-        async with self._limited():
-            details = json.loads(await process.read_line())
-            if not isinstance(details, dict) or not details.keys() >= set(names):
-                raise ForgedAnswer("the tool has written details itself")
-            return [details[name] for name in names]
+        return await self._limited(_details_in(process, names))
 
-    @asynccontextmanager
-    async def _limited(self) -> AsyncIterator[None]:
+    async def _limited(self, work: Awaitable[T]) -> T:
         """Kill the process if this takes too long or fails; raise ToolFailed that says why."""
         try:
-            async with asyncio.timeout(self._limit_s):
-                yield
-        except TimeoutError:
+            return await asyncio.wait_for(work, self._limit_s)
+        except asyncio.TimeoutError:
             await self._kill()
-            raise _failed(TimeoutError(f"no result within {self._limit_s:g} s")) from None
+            raise _failed("TimeoutError", f"no result within {self._limit_s:g} s") from None
         except (ChildProcessError, ForgedAnswer, RecursionError, ValueError) as error:
             await self._kill()
-            raise _failed(error) from None
+            raise _failed(type(error).__name__, str(error)) from None
         except BaseException:
             await self._kill()
             raise
@@ -162,23 +138,28 @@ class ToolProcess:
             await process.kill()
 
 
-class ToolProcessLoader:
-    """The loader that the engine gives to its `ToolRegistry`: one tool process for each version."""
+async def _has_succeeded(process: KeptProcess, question: dict[str, Any]) -> bool:
+    """Ask, and return whether the tool has succeeded.
 
-    def __init__(self, limit_s: float = CALL_LIMIT_S) -> None:
-        self._limit_s = limit_s
+    The verdict must have a nonce that is not sent before the tool has finished, so that the tool
+    cannot write it while it runs.
+    """
+    await process.write_line(json.dumps(question))
+    finished = await process.read_line()
+    nonce = token_hex(16)
+    await process.write_line(nonce)
+    verdict = await process.read_line()
+    if finished != "finished" or verdict not in (f"{nonce} ok", f"{nonce} failed"):
+        raise ForgedAnswer("the tool has written an answer itself")
+    return verdict == f"{nonce} ok"
 
-    async def load(self, version: ToolVersion) -> ToolProcess:
-        """Return a tool process that has loaded the code. Raises ToolFailed."""
-        process = ToolProcess(version, self._limit_s)
-        await process.start()
-        return process
 
-    async def unload(self, tool: ToolProcess) -> None:
-        """End the tool process after its current call."""
-        await tool.close()
+async def _details_in(process: KeptProcess, names: Sequence[str]) -> list[Any]:
+    details = json.loads(await process.read_line())
+    if not isinstance(details, dict) or not details.keys() >= set(names):
+        raise ForgedAnswer("the tool has written details itself")
+    return [details[name] for name in names]
 
 
-def _failed(error: Exception) -> ToolFailed:
-    kind = type(error).__name__
-    return ToolFailed(f"{kind}: {error}", kind)
+def _failed(kind: str, text: str) -> ToolFailed:
+    return ToolFailed(f"{kind}: {text}", kind)

@@ -1,15 +1,14 @@
 """A process that runs the code of a tool, with a keeper that shuts it in and ends all of it."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Final, Self
-
-import structlog
+from typing import Final
 
 _KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
 _MAX_LINE_BYTES: Final = 16 * 1024 * 1024
@@ -17,7 +16,7 @@ _PART_BYTES: Final = 64 * 1024
 _END_S: Final = 2.0
 """How long the keeper may take to end everything."""
 
-log = structlog.get_logger()
+log = logging.getLogger("rollguard_client")
 
 
 class KeptProcess:
@@ -29,7 +28,7 @@ class KeptProcess:
         self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
 
     @classmethod
-    async def start(cls, folder: Path, cpu_s: int) -> Self:
+    async def start(cls, folder: Path, cpu_s: int) -> "KeptProcess":
         """Start a process without environment variables, which works in the folder."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", _KEEPER, str(cpu_s)),
@@ -66,18 +65,20 @@ class KeptProcess:
         if not self._stdin.is_closing():
             self._stdin.transport.abort()  # tells the keeper to end everything
         try:
-            async with asyncio.timeout(_END_S):
-                # It is read to its end, so that the pipe is closed.
-                while await self._stdout.read(_PART_BYTES):
-                    pass
-                await self._process.wait()
-        except TimeoutError:
+            await asyncio.wait_for(self._ended(), _END_S)
+        except asyncio.TimeoutError:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+
+    async def _ended(self) -> None:
+        """Return when the process has ended. It is read to its end, so that the pipe is closed."""
+        while await self._stdout.read(_PART_BYTES):
+            pass
+        await self._process.wait()
 
 
 @cache
 def _warn_of_network(reason: str) -> None:
     """Log it; only once for each reason, because it is so for each tool."""
-    log.warning("tools_have_network", reason=reason)
+    log.warning("tools in child processes have the network of this process: %s", reason)

@@ -1,0 +1,1 @@
+"""Versions of tools in processes of their own, with limits, that leave nothing behind."""
