@@ -13,7 +13,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench simulate differential peers peers-test lock setup
+.PHONY: million demo up test check coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench simulate differential peers peers-test lock setup
 
 setup: $(STAMP)
 
@@ -82,6 +82,11 @@ chaos-run: $(STAMP)
 bench: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/python -m bench $(PART)
+
+# A million decorated calls into that Apache Kafka, which is killed twice: none lost, none twice.
+million: $(STAMP)
+	compose/kafka/broker --fetch
+	$(BIN)/python -m bench.parts.million
 
 # What each policy does to versions whose truth is known, into docs/simulation.md, in an hour;
 # SIMULATE=quality for one part of it, SIMULATE="--repetitions 400" for less.
