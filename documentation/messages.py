@@ -13,6 +13,7 @@ from documentation.markdown import code, code_block, prose, table
 from documentation.source import attribute_docstrings
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion, code_hash_of
+from schemas.engine_report import EngineReport
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.later_verdict import LaterVerdict, verdict_id_of
 from schemas.message import Message
@@ -44,6 +45,7 @@ def examples() -> tuple[Example, ...]:
         Example("tool-versions", _tool_version()),
         Example("rollback-commands", _command()),
         Example("rollback-outcomes", _outcome()),
+        Example("engine-reports", _engine_report()),
         Example("dead-letters", _dead_letter()),
     )
 
@@ -110,6 +112,8 @@ MEANINGS: Final = {
     "deployed_at": "The time of the deployment.",
     "deployment_id": "The id of the deployment, within its tool.",
     "details": "The numbers that the decision rests on.",
+    "engine_id": "The engine: letters, digits, `.`, `_` and `-`, at most 200; no other process has "
+    "the same.",
     "executed_at": "The time of the execution.",
     "execution_id": "The id of the execution, within its tool; each id counts once.",
     "from_activation": "The activation that the command is about; an automatic command has one.",
@@ -163,7 +167,8 @@ def _execution() -> Execution:
         executed_at=_AT,
         duration_ms=1.5,
         cost=0.002,
-        session_id="engine-1",
+        session_id="4711",
+        engine_id="host-7.example-4711",
     )
 
 
@@ -264,6 +269,20 @@ def _outcome() -> RollbackOutcome:
         reason="signature_change",
         tier="immediate",
         applied_at=_AT,
+    )
+
+
+def _engine_report() -> EngineReport:
+    return EngineReport(
+        engine_id="host-7.example-4711",
+        tool_name="words",
+        version_id=2,
+        version_number=2,
+        activation=2,
+        ok=False,
+        error="ModuleNotFoundError: No module named 'words_of'",
+        error_type="ModuleNotFoundError",
+        loaded_at=_AT,
     )
 
 

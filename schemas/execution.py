@@ -17,6 +17,7 @@ from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import (
     MAX_ERROR_BYTES,
     Count,
+    EngineId,
     ErrorText,
     Sha256,
     ShortText,
@@ -59,11 +60,13 @@ class Execution(Message):
     one call. An invalid value is ignored, because it must not make a failure invisible."""
     input_hash: ShortText | None = None
     """A hash of the arguments. An invalid value is ignored as well."""
-
     cost: Annotated[FiniteFloat, Field(ge=0)] | None = None
     """What it cost, in whatever unit the engine uses. An invalid value is ignored as well."""
 
-    @field_validator("error_origin", "caller", "input_hash", "cost", mode="wrap")
+    engine_id: EngineId | None = None
+    """The engine that executed the tool (``EngineReport``). An invalid value is ignored as well."""
+
+    @field_validator("error_origin", "caller", "input_hash", "cost", "engine_id", mode="wrap")
     @classmethod
     def _hint(cls, value: object, read: ValidatorFunctionWrapHandler) -> object:
         try:

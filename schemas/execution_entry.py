@@ -19,14 +19,14 @@ from msgspec import Meta
 from schemas.execution import Execution
 from schemas.failures.error_class import class_of
 from schemas.failures.failure_classes import ErrorOrigin
-from schemas.fields import micros_of
+from schemas.fields import ENGINE_ID, micros_of
 
 _MOST_BYTES: Final = 4_096
 """In a value of at most this many bytes no text has to be cut, and no number is too long."""
 _FLAT_BYTES: Final = 1_000
 """A value of at most this many bytes cannot be nested too deep."""
 _SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
-
+_ENGINE_ID: Final = re.compile(ENGINE_ID.removesuffix("$"))
 
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
 _Short = Annotated[str, Meta(max_length=255)]
@@ -54,6 +54,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
     input_hash: _Short | None = None
     error_origin: ErrorOrigin | None = None
     cost: float | None = None
+    engine_id: str | None = None
     kind: Literal["execution"] | None = None
     executed_us: int = 0
 
@@ -79,6 +80,7 @@ class ExecutionEntry(msgspec.Struct, gc=False):
             execution.input_hash,
             execution.error_origin,
             execution.cost,
+            execution.engine_id,
             executed_us=micros_of(execution.executed_at),
         )
 
@@ -114,12 +116,20 @@ def read_execution_entry(value: bytes) -> ExecutionEntry | None:
         return None
     if run.error_type is not None and "\0" in run.error_type:
         return None
-    if (run.duration_ms is not None and not isfinite(run.duration_ms)) or (
-        run.cost is not None and not 0 <= run.cost < inf
+    if (
+        (run.engine_id is not None and not _is_engine_id(run.engine_id))
+        or (run.duration_ms is not None and not isfinite(run.duration_ms))
+        or (run.cost is not None and not 0 <= run.cost < inf)
     ):
         return None
     run.executed_us = executed_us
     return run
+
+
+@lru_cache(maxsize=4_096)
+def _is_engine_id(text: str) -> bool:
+    """Return whether it can be the id of an engine. Cached: a few engines send all executions."""
+    return _ENGINE_ID.fullmatch(text) is not None
 
 
 def _micros_of(text: str) -> int | None:

@@ -14,6 +14,10 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Wit
 MAX_ERROR_BYTES: Final = 8 * 1024
 """How much of an ``error`` is kept, in bytes of UTF-8."""
 
+ENGINE_ID: Final = r"^[A-Za-z0-9._-]{1,200}$"
+"""What the id of an engine looks like. It has no ``/``, which separates it from the tool's name in
+the key of a report."""
+
 _LINE_BREAK: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """What ends a line for Python (``str.splitlines``), and so for some program that shows a text."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,6 +127,7 @@ ShortText = Annotated[str, Field(max_length=255), AfterValidator(storable)]
 ShortLine = Annotated[ShortText, AfterValidator(one_line)]
 LongText = Annotated[str, Field(max_length=65_536), AfterValidator(storable)]
 ErrorText = Annotated[str, AfterValidator(error_text)]
+EngineId = Annotated[str, Field(pattern=ENGINE_ID)]
 ImprovementType = Annotated[
     str, Field(max_length=50), AfterValidator(_no_nul), AfterValidator(one_line)
 ]

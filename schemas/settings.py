@@ -18,6 +18,7 @@ from pydantic_settings import (
 from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_host_pattern
 from schemas.errors import Misconfigured
+from schemas.fields import ENGINE_ID
 from schemas.files.state_folder import state_folder
 from schemas.message import explain
 from schemas.rules.fleet import FleetRules
@@ -113,6 +114,12 @@ class Settings(BaseSettings):
     """The folder for files that a worker may lose. An engine keeps its versions there, too, for a
     start while Kafka is away. If ``XDG_STATE_HOME`` is set, the default is the folder `rollguard`
     in it. Each worker, and the engines of each Kafka, need a folder of their own."""
+    engine_id: str | None = Field(None, pattern=ENGINE_ID)
+    """The name of an engine in the list of engines (``rollguard engines``). Each process needs one
+    of its own; best is one that is the same after a restart. Without it, it is made of host name
+    and process id."""
+    engine_silent_s: int = Field(3_600, ge=60)
+    """After how long an engine of which nothing was heard is forgotten, in seconds."""
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments, activations, versions and rollback commands are signed and checked. What
     does not verify is only logged and counted with ``warn``, and refused with ``require``."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import Deployment
+from schemas.engine_report import EndedEngine, EngineReport
 from schemas.errors import Rejected
 from schemas.execution import Activation, Execution, read_log_entry
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
@@ -134,6 +135,17 @@ class RecordValidator:
         self._require_partition(record, command.tool_name)
         self._require_not_ahead(record, "issued_at", micros_of(command.issued_at))
         return command
+
+    def engine_report(self, record: Record) -> EngineReport | EndedEngine:
+        """Return what a record of `engine-reports` says. It may lie in any partition."""
+        _require_whole(record)
+        if record.value is None:
+            return EndedEngine.of_key(record.key)
+        report = EngineReport.from_bytes(record.value)
+        if record.key != report.key:
+            raise Rejected(f"the record's key {(record.key or b'')[:500]!r} is not {report.key!r}")
+        self._require_not_ahead(record, "loaded_at", micros_of(report.loaded_at))
+        return report
 
     def _signed_activation(self, record: Record, activation: Activation) -> Activation:
         if self._signatures is not None:

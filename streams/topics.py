@@ -20,6 +20,11 @@ _VERSIONS: Final = {
     # (``agents.applier.republish_versions``) and becomes the last.
     "min.compaction.lag.ms": str(_DAY_MS),
 }
+_REPORTS: Final = {
+    # Engines that run report again and again. What a process has said that was killed goes by time.
+    "cleanup.policy": "compact,delete",
+    "segment.ms": str(60 * _MINUTE_MS),
+}
 _SEGMENTS: Final = 16
 """In how many segments Kafka keeps a partition of `dead-letters`."""
 _CHANGELOG: Final = {
@@ -47,6 +52,7 @@ class Topics:
     versions: str
     commands: str
     outcomes: str
+    reports: str
     dead_letters: str
     changelog: str
 
@@ -61,6 +67,7 @@ class Topics:
             versions=f"{prefix}tool-versions",
             commands=f"{prefix}rollback-commands",
             outcomes=f"{prefix}rollback-outcomes",
+            reports=f"{prefix}engine-reports",
             dead_letters=f"{prefix}dead-letters",
             changelog=f"{group_of(settings, 'detector')}-{TABLE}-changelog",
         )
@@ -71,11 +78,13 @@ class Topics:
 
     def read_by(self, role: str) -> tuple[str, ...]:
         """Return the topics that the workers of a role read."""
-        return (self.deployments, self.commands) if role == "applier" else (self.executions,)
+        if role == "applier":
+            return self.deployments, self.commands
+        return (self.executions, self.reports) if role == "recorder" else (self.executions,)
 
     def sources(self) -> tuple[str, ...]:
         """Return the topics that workers read: records of these may become dead letters."""
-        return (self.executions, self.deployments, self.commands)
+        return (self.executions, self.deployments, self.commands, self.reports)
 
     def config_of(self, topic: str, settings: Settings) -> dict[str, str]:
         """Return the topic's settings on the broker."""
@@ -87,6 +96,9 @@ class Topics:
             return config | _VERSIONS
         if topic == self.changelog:
             return config | _CHANGELOG
+        if topic == self.reports:
+            kept_ms = settings.retention_days * _DAY_MS
+            return config | _REPORTS | {"retention.ms": str(kept_ms)}
         config["cleanup.policy"] = "delete"
         if topic != self.dead_letters:
             return config | {"retention.ms": str(settings.retention_days * _DAY_MS)}

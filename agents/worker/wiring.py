@@ -25,6 +25,8 @@ from agents.detector.outage_report import OutageReport
 from agents.detector.republish_rows import RepublishRows
 from agents.detector.table_queries import Served, TableQueries
 from agents.detector.watch_executions import WatchExecutions
+from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
+from agents.recorder.keep_reports import KeepReports
 from agents.recorder.record_executions import RecordExecutions
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
@@ -217,11 +219,35 @@ class Wiring:
         sources = list(self._topics.read_by("recorder"))
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
-        handler = RecordExecutions(
+        executions = RecordExecutions(
             driver, pool, self._validator, self.waits, self.watch, self.settings
         )
-        agent = BatchAgent(driver, "record-executions", sources, handler, self.fatal, self.watch)
-        return Wired(driver, [agent], sources, pool, periodic=[self._check_topics])
+        reports = KeepReports(
+            pool,
+            Outbox(driver, self.waits),
+            self._dead_letters("recorder"),
+            self._validator,
+            self.waits,
+            self.settings,
+        )
+        agents = [
+            BatchAgent(
+                driver,
+                "record-executions",
+                [self._topics.executions],
+                executions,
+                self.fatal,
+                self.watch,
+            ),
+            BatchAgent(
+                driver, "keep-reports", [self._topics.reports], reports, self.fatal, self.watch
+            ),
+        ]
+        periodic = [
+            PeriodicTask("forget-engines", FORGET_ENGINES_EVERY_S, reports.forget),
+            self._check_topics,
+        ]
+        return Wired(driver, agents, sources, pool, periodic)
 
     @property
     def _topics(self) -> Topics:

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
+from db.engines.executed import SeenExecution, note_executed
 from db.executions.verdicts import insert_verdicts
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import bounded_transaction
@@ -36,13 +38,24 @@ class LogEntry(NamedTuple):
     """Whose failure it is, as the settings read it; None for anything but a failure."""
 
 
+class _Current(NamedTuple):
+    """The version that is current at some position of a partition, and its activation."""
+
+    version_id: int
+    activation: int
+
+
 class AttributedExecution(NamedTuple):
-    """An execution, its offset, and the version that it belongs to, if to any."""
+    """An execution, its offset, and the version that it belongs to, if to any.
+
+    ``current`` is what is current at its position in the log, if that was asked for and is known.
+    """
 
     offset: int
     execution: ExecutionEntry
     version_id: int | None
     origin: ErrorOrigin | None
+    current: _Current | None
 
 
 class AddedCounts(NamedTuple):
@@ -57,13 +70,6 @@ class AddedCounts(NamedTuple):
     successes: int
     caller_failures: int
     environment_failures: int
-
-
-class _Current(NamedTuple):
-    """The version that is current at some position of a partition, and its activation."""
-
-    version_id: int
-    activation: int
 
 
 async def next_offset(conn: Connection, topic: str, partition: int) -> int:
@@ -102,9 +108,21 @@ async def record(
         executions = await _attribute(conn, [each for each in entries if each.offset >= done])
         new = await _not_stored(conn, executions)
         await _insert(conn, new, keep_errors)
+        await note_executed(conn, _seen(new))
         await insert_verdicts(conn, _verdicts_in(entries, done), keep_errors)
         await _count(conn, _added(new))
         return len(new)
+
+
+def _seen(executions: Iterable[AttributedExecution]) -> list[SeenExecution]:
+    """Return the executions that say which engine ran which version, in the order of the log."""
+    return [
+        SeenExecution(execution, *current)
+        for _, execution, _, _, current in sorted(executions, key=attrgetter("offset"))
+        if current is not None
+        and execution.engine_id is not None
+        and execution.version_id is not None
+    ]
 
 
 def _verdicts_in(entries: Iterable[LogEntry], since: int) -> list[tuple[int, LaterVerdict]]:
@@ -126,7 +144,7 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
         known = current.get(tool)
         if isinstance(entry, ExecutionEntry):
             version_id = entry.version_id or (known.version_id if known else None)
-            executions.append(AttributedExecution(offset, entry, version_id, origin))
+            executions.append(AttributedExecution(offset, entry, version_id, origin, known))
         elif isinstance(entry, LaterVerdict):
             continue
         elif entry.adopts or known is None or known.activation < entry.activation:
@@ -152,17 +170,20 @@ async def _remember(
 async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _Current]:
     """Return what is current before these entries, by tool.
 
-    Tools are left out if all of their executions name a version and nothing is activated.
+    Tools are left out if all of their executions name a version and no engine, and nothing is
+    activated.
     """
-    tools = {
-        entry.tool_name
-        for _, entry, _ in entries
-        if isinstance(entry, Activation) or entry.version_id is None
-    }
+    tools = {entry.tool_name for _, entry, _ in entries if _needs_current(entry)}
     if not tools:
         return {}
     rows = await conn.fetch(_SQL["current"], list(tools))
     return {row["tool_name"]: _Current(row["version_id"], row["activation"]) for row in rows}
+
+
+def _needs_current(entry: ExecutionEntry | Activation | LaterVerdict) -> bool:
+    if isinstance(entry, ExecutionEntry):
+        return entry.version_id is None or entry.engine_id is not None
+    return isinstance(entry, Activation)
 
 
 async def _not_stored(
@@ -201,7 +222,7 @@ async def _insert(
 
 
 def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[object, ...]:
-    offset, execution, version_id, origin = attributed
+    offset, execution, version_id, origin, _ = attributed
     if keep_errors == "text":
         error, error_type = execution.error, execution.error_type or execution.error_class
     else:
@@ -228,7 +249,7 @@ def _row(attributed: AttributedExecution, keep_errors: KeepErrors) -> tuple[obje
 def _added(executions: Sequence[AttributedExecution]) -> list[AddedCounts]:
     """Return what the executions add to the metrics of versions."""
     outcomes: dict[tuple[int, str], Counter[bool | ErrorOrigin]] = {}
-    for _, execution, version_id, origin in executions:
+    for _, execution, version_id, origin, _ in executions:
         if version_id is not None:
             outcome = execution.success or origin or "tool"
             outcomes.setdefault((version_id, execution.tool_name), Counter())[outcome] += 1

@@ -86,6 +86,16 @@ _OPERATIONS: Final = {
         ["RollbackOutcome"],
         "Learn what was rolled back, and why. After `held`, another outcome follows.",
     ),
+    "reportLoad": _Operation(
+        "send",
+        "engine-reports",
+        ["EngineReport"],
+        "Say which version of a tool was loaded, or could not be. Say it again every 15 minutes, "
+        "and send a record without a value with the same key at the end.",
+    ),
+    "readEngineReports": _Operation(
+        "receive", "engine-reports", ["EngineReport"], "Learn which engine runs which version."
+    ),
     "readDeadLetters": _Operation(
         "receive", "dead-letters", ["DeadLetter"], "Learn which records could not be used, and why."
     ),
@@ -99,8 +109,8 @@ also say words that a list here does not have: pass over what you do not know. A
 required may be left out. Types are strict: `"1"` is no integer. A time is RFC 3339 with an offset.
 Names and code have no NUL, and names of new tools no line break. A record has at most 4 MiB.
 
-**Key.** The key of a record is its `tool_name` in UTF-8. Another key makes the record a dead
-letter.
+**Key.** The key of a record is its `tool_name` in UTF-8; that of an EngineReport is its
+`engine_id`, a slash, and its `tool_name`. Another key makes the record a dead letter.
 
 **Partitioner.** The partition follows from the key: `(murmur2(key) & 0x7fffffff) % partitions`, the
 default of Kafka's Java client, aiokafka, kafka-python, franz-go and kafkajs 2. librdkafka needs
@@ -189,7 +199,7 @@ def _channel(topic: str) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "topicConfiguration": {
-                    "cleanup.policy": [config["cleanup.policy"]],
+                    "cleanup.policy": config["cleanup.policy"].split(","),
                     "max.message.bytes": int(config["max.message.bytes"]),
                     "message.timestamp.type": config["message.timestamp.type"],
                 },
@@ -243,6 +253,8 @@ def _message(name: str, known: Sequence[Example]) -> dict[str, Any]:
 def _key(name: str) -> Schema:
     if name == "DeadLetter":
         return {"type": "string", "description": "The key of the bad record."}
+    if name == "EngineReport":
+        return {"type": "string", "description": "`<engine_id>/<tool_name>`, in UTF-8."}
     return {"type": "string", "description": "The `tool_name`, in UTF-8.", "minLength": 1}
 
 

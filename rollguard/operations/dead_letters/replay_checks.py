@@ -105,6 +105,8 @@ def message_of(
 ) -> ReplayedMessage:
     """Return the message of the record. Rejected if workers would reject the record again."""
     topics = Topics.of(settings)
+    if record.topic == topics.reports:
+        raise Rejected("the report of an engine: the engine itself says it again")
     try:
         if record.topic == topics.deployments:
             return validator.deployment(record)

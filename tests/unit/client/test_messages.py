@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 
 import schemas.dead_letter
 import schemas.deployment
+import schemas.engine_report
 import schemas.execution
 import schemas.explanation
 import schemas.later_verdict
 import schemas.rollback
 from rollguard_client.errors import Rejected
-from rollguard_client.messages import dead_letter, deployment, execution, rollback
+from rollguard_client.messages import dead_letter, deployment, engine_report, execution, rollback
 from rollguard_client.messages.message import Message as ClientMessage
 from schemas.errors import Rejected as ServerRejected
 from schemas.message import Message as ServerMessage
@@ -29,6 +30,7 @@ from tests.unit.client.comparable_schemas import Comparable
 WRITTEN: Final[dict[type[ClientMessage], type[ServerMessage]]] = {
     execution.Execution: schemas.execution.Execution,
     execution.LaterVerdict: schemas.later_verdict.LaterVerdict,
+    engine_report.EngineReport: schemas.engine_report.EngineReport,
     deployment.AcceptedBreak: schemas.deployment.AcceptedBreak,
     deployment.Deployment: schemas.deployment.Deployment,
     rollback.RollbackCommand: schemas.rollback.RollbackCommand,

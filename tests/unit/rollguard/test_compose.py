@@ -23,6 +23,7 @@ _NOT_PASSED = {
     "detector_url",  # what the command line asks, not a worker
     "web_url",  # each worker's own
     "worker_name",
+    "engine_id",  # an engine's
     # the Kafka of this file is plaintext
     "kafka_security",
     "kafka_sasl_mechanism",

@@ -66,6 +66,7 @@ FIELDS = {
     "caller": st.none() | st.text() | st.text(min_size=250, max_size=260) | st.integers(),
     "error_origin": st.sampled_from(["tool", "caller", "environment", "x", None, 1, ["tool"]]),
     "input_hash": st.none() | st.text() | st.lists(st.text()),
+    "engine_id": st.none() | st.text() | st.sampled_from(["e-7.a_B", "e/7", "e\n", "x" * 201]),
     "kind": st.none() | st.just("execution") | st.text(),
     "other": st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3)),
     "executed_at": st.text() | st.integers(),

@@ -233,9 +233,10 @@ def test_a_held_command_has_one_answer() -> None:
 @pytest.mark.parametrize("strange", [7, {}, ["a"], "x" * 256, 1e308, True])
 def test_a_bad_hint_does_not_reject_an_execution(strange: object) -> None:
     fields = json.loads(execution(success=False))
-    value = json.dumps(fields | {"caller": strange, "input_hash": strange}).encode()
-    read = Execution.from_bytes(value)
+    hints = dict.fromkeys(("caller", "input_hash", "engine_id"), strange)
+    read = Execution.from_bytes(json.dumps(fields | hints).encode())
     assert (read.success, read.caller, read.input_hash) == (False, None, None)
+    assert read.engine_id is None
     value = json.dumps(fields | {"caller": "a", "input_hash": "b"}).encode()
     assert Execution.from_bytes(value).caller == "a"
     assert Execution.from_bytes(value).input_hash == "b"

@@ -30,6 +30,11 @@ class Topics:
         return f"{self.prefix}tool-versions"
 
     @property
+    def reports(self) -> str:
+        """What each engine has loaded."""
+        return f"{self.prefix}engine-reports"
+
+    @property
     def commands(self) -> str:
         """Rollback commands."""
         return f"{self.prefix}rollback-commands"

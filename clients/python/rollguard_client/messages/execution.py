@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from rollguard_client.messages.fields import (
     Count,
+    EngineId,
     Sha256,
     ShortText,
     Time,
@@ -56,6 +57,8 @@ class Execution(Message, frozen=True, kw_only=True):
     """A hash of the arguments."""
     cost: Annotated[float, Meta(ge=0)] | None = None
     """What it cost, in whatever unit the engine uses."""
+    engine_id: EngineId | None = None
+    """The engine that executed the tool. Calls that the client publishes have it."""
 
     @classmethod
     def now(cls, tool_name: str, success: bool, **fields: Any) -> "Execution":

@@ -22,6 +22,8 @@ ImprovementType = Annotated[str, Meta(max_length=50)]
 VersionId = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+EngineId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+"""The id of an engine has no ``/``, which separates it from the tool's name in a report's key."""
 Time = Annotated[datetime, Meta(tz=True)]
 
 

@@ -60,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = msgspec.field(default_factory=state_folder)
     """The folder in which the versions in use are kept, for a start while Kafka is away. If
     ``XDG_STATE_HOME`` is set, the default is the folder `rollguard` in it."""
+    engine_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z")] | None = None
+    """The name of this process in the list of engines. Each process needs one of its own; best is
+    one that is the same after a restart. Without it, it is made of host name and process id."""
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments and rollbacks are signed. It needs ``rollguard-client[signatures]``."""
     trust: Path | None = None

@@ -1,0 +1,1 @@
+"""Engines: what they say that they run, and what they were seen to execute."""

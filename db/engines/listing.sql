@@ -1,0 +1,54 @@
+-- name: list
+select
+    current.tool_name,
+    coalesce(report.engine_id, executed.engine_id) as engine_id,
+    current.version_id as current_version_id,
+    current.version_number as current_version_number,
+    current.activation as current_activation,
+    report.version_id as reported_version_id,
+    reported.version_number as reported_version_number,
+    report.activation as reported_activation,
+    report.ok,
+    report.error,
+    report.error_type,
+    report.loaded_at,
+    report.reported_at,
+    executed.version_id as executed_version_id,
+    ran.version_number as executed_version_number,
+    executed.activation as executed_activation,
+    executed.late_executions,
+    executed.began_at,
+    executed.executed_at
+from engine_reports report
+full join engine_executions executed
+    on executed.tool_name = report.tool_name and executed.engine_id = report.engine_id
+join tool_versions current
+    on current.tool_name = coalesce(report.tool_name, executed.tool_name) and current.is_current
+left join tool_versions reported on reported.version_id = report.version_id
+left join tool_versions ran on ran.version_id = executed.version_id
+where ($1::text is null or current.tool_name = $1::text)
+    and greatest(report.reported_at, executed.executed_at)
+        > clock_timestamp() - make_interval(secs => $2)
+order by current.tool_name, coalesce(report.engine_id, executed.engine_id)
+
+-- name: forget_reports
+delete from engine_reports report
+where report.reported_at <= clock_timestamp() - make_interval(secs => $1)
+    and not exists (
+        select
+        from engine_executions executed
+        where executed.tool_name = report.tool_name
+            and executed.engine_id = report.engine_id
+            and executed.executed_at > clock_timestamp() - make_interval(secs => $1)
+    )
+
+-- name: forget_executions
+delete from engine_executions executed
+where executed.executed_at <= clock_timestamp() - make_interval(secs => $1)
+    and not exists (
+        select
+        from engine_reports report
+        where report.tool_name = executed.tool_name
+            and report.engine_id = executed.engine_id
+            and report.reported_at > clock_timestamp() - make_interval(secs => $1)
+    )

@@ -1,0 +1,1 @@
+"""What engines say and do."""
