@@ -35,6 +35,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "kept_versions_refused": "The folder of kept versions cannot be read, or others may write to "
     "it. Nothing in it is loaded.",
     "listening": "The HTTP endpoints answer at this address.",
+    "loads_not_reported": "The registry may not write to `engine-reports`, or the topic is "
+    "missing. Nobody learns from it which versions the engine runs; everything else works.",
     "on_change_failed": "A function in `ToolRegistry.on_change` raised an exception.",
     "outage_began": "Many tools of the partition fail. Nothing is rolled back until the outage is "
     "over.",

@@ -69,6 +69,11 @@ class Rollguard:
         self._publisher.on_fork.append(self.registry.after_fork)
 
     @property
+    def engine_id(self) -> str:
+        """The id of this process among the engines: the setting, or host name and process id."""
+        return self._publisher.engine_id
+
+    @property
     def dropped(self) -> int:
         """How many executions of this process will never be in Kafka."""
         return self._publisher.dropped

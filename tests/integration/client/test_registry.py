@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from aiokafka import AIOKafkaProducer
 
 from rollguard_client import ChildLoader, Misconfigured, Retryable, Rollguard, ToolFailed
 from rollguard_client.registry.loading import LoadedTool
+from rollguard_client.registry.reports import failed_load_id
 from schemas.deployment import ToolVersion
+from schemas.engine_report import EndedEngine, EngineReport
 from tests.integration.client.broker import Broker
-from tests.integration.client.topics import make_topics, published
+from tests.integration.client.topics import make_topics, published, reported
 from tests.support.messages import version
 from tests.support.waiting import until
 
-TOPICS = ("tool-executions", "tool-versions")
+TOPICS = ("tool-executions", "tool-versions", "engine-reports")
 
 
 async def publish(brokers: str, prefix: str, *versions: ToolVersion | bytes) -> None:
@@ -61,7 +64,7 @@ async def test_the_current_version_is_called_and_swapped_while_it_runs(
         embedded_broker, topic_prefix, version(1, "def execute(text): return text + '1'\n")
     )
     seen: list[LoadedTool] = []
-    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+    with guard_of(embedded_broker, topic_prefix, tmp_path, engine_id="e7") as guard:
         guard.registry.on_change.append(seen.append)
 
         @guard.managed("parser", session="s")
@@ -93,15 +96,33 @@ async def test_the_current_version_is_called_and_swapped_while_it_runs(
         for _ in range(2):
             with pytest.raises(ModuleNotFoundError):
                 parse("c")
+
+        async def is_reported() -> bool:
+            said = await reported(embedded_broker, topic_prefix)
+            return bool(said) and isinstance(said[-1], EngineReport) and said[-1].activation == 4
+
+        await until(is_reported)
     assert [each.version.activation for each in seen] == [1, 3, 4]
     assert seen[2].why.startswith("deployment ")
     found = await published(embedded_broker, topic_prefix)
+    assert {each.engine_id for each in found} == {"e7"}
+    load_id = failed_load_id("e7", "parser", 4)
+    [failed] = [each for each in found if each.execution_id == load_id]
+    assert (failed.version_id, failed.session_id) == (4, None)
+    found.remove(failed)
     assert [(each.version_id, each.error_type, each.session_id) for each in found] == [
         (1, None, "s"),
         (3, "TypeError", "s"),
         (4, "ModuleNotFoundError", "s"),
         (4, "ModuleNotFoundError", "s"),
     ]
+    *said, last, end = await reported(embedded_broker, topic_prefix)
+    assert end == EndedEngine("e7", "parser")
+    assert isinstance(last, EngineReport)
+    assert (last.engine_id, last.version_id, last.activation, last.ok) == ("e7", 4, 4, False)
+    assert (last.error_type, last.error) == (failed.error_type, failed.error)
+    assert last.loaded_at == failed.executed_at
+    assert all(isinstance(each, EngineReport) and each.ok for each in said)
 
 
 async def test_each_kind_of_function(
@@ -301,11 +322,21 @@ async def test_a_child_goes_on_following(
             os.write(tell, b"%d" % parse())
             while parse() != 2:
                 pass
-            os._exit(7)
+            signal.alarm(60)
+            signal.pause()
         assert await asyncio.to_thread(os.read, told, 1) == b"1"
         await publish(embedded_broker, topic_prefix, version(2, "def execute(): return 2\n"))
-        status = await asyncio.to_thread(os.waitpid, child, 0)
-        assert os.waitstatus_to_exitcode(status[1]) == 7
+        engines = {guard.engine_id, guard.engine_id.replace(str(os.getpid()), str(child))}
+
+        async def are_both_reported() -> bool:
+            said = await reported(embedded_broker, topic_prefix)
+            return engines == {
+                each.engine_id for each in said if getattr(each, "activation", 0) == 2
+            }
+
+        await until(are_both_reported)
+        os.kill(child, signal.SIGKILL)
+        await asyncio.to_thread(os.waitpid, child, 0)
 
 
 def test_what_cannot_be_managed_is_named(tmp_path: Path) -> None:

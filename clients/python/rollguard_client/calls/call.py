@@ -5,11 +5,12 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from math import inf
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rollguard_client.messages.execution import ErrorOrigin, Execution
+from rollguard_client.calls.failures import Failure
+from rollguard_client.messages.execution import Execution
 from rollguard_client.messages.message import unchecked
 from rollguard_client.publishing.buffer import RECORD_BYTES
 
@@ -21,14 +22,6 @@ _encode: Final = msgspec.json.Encoder().encode
 
 current_call: Final[ContextVar["Call | None"]] = ContextVar("rollguard_call", default=None)
 """The call of a tool that runs in this context."""
-
-
-class Failure(NamedTuple):
-    """What is published of a failure."""
-
-    error: str | None
-    error_type: str | None
-    error_origin: ErrorOrigin | None
 
 
 class Call:
@@ -93,6 +86,7 @@ class Call:
             executed_at=datetime.fromtimestamp(self.ended_at, timezone.utc),
             duration_ms=self.busy_s * 1000,
             session_id=self.session_id,
+            engine_id=tool.engine_id,
         )
         if failure is not None:
             execution.error, execution.error_type, execution.error_origin = failure

@@ -1,7 +1,7 @@
 """What is published of an exception: its text, its class, and whose failure it is."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.execution import ErrorOrigin
@@ -27,6 +27,19 @@ class ToolFailed(Exception):
     def __init__(self, text: str, error_type: str) -> None:
         super().__init__(text)
         self.error_type = error_type
+
+
+class Failure(NamedTuple):
+    """What is published of a failure."""
+
+    error: str | None
+    error_type: str | None
+    error_origin: ErrorOrigin | None
+
+
+def failure_of(error: BaseException, origin: ErrorOrigin | None = None) -> Failure:
+    """Return what is published of an exception."""
+    return Failure(text_of(error), error_text(class_text(error)), origin)
 
 
 def is_cancelled(error: BaseException) -> bool:

@@ -4,13 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from rollguard_client.calls.call import Call, Failure, current_call
-from rollguard_client.calls.failures import (
-    OriginOf,
-    class_text,
-    is_cancelled,
-    text_of,
-)
+from rollguard_client.calls.call import Call, current_call
+from rollguard_client.calls.failures import Failure, OriginOf, failure_of, is_cancelled
 from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text, storable
@@ -46,6 +41,11 @@ class Tool:
         self._session = session
         self._version = version
         self._has_logged = False
+
+    @property
+    def engine_id(self) -> str:
+        """The engine of this process."""
+        return self._publisher.engine_id
 
     def begin(self) -> Call:
         """Return a new call, which is the current one from now on."""
@@ -105,12 +105,12 @@ class Tool:
         call.fail(Failure(text, "TimeoutError", "environment"))
         self._put(call)
 
+    def failure_of_load(self, error: BaseException) -> Failure:
+        """Return what is published of a version that cannot be loaded."""
+        return failure_of(error, self._whose(error))
+
     def _failure_of(self, call: Call, error: BaseException) -> Failure:
-        origin: ErrorOrigin | None = None
-        if is_cancelled(error):
-            origin = "caller"
-        elif self._origin_of is not None:
-            origin = self._origin_said(self._origin_of, error)
+        origin = self._whose(error)
         if error is call.told and origin is None:
             # An inner call of this tool has published this failure, and it counts once.
             origin = "environment"
@@ -119,7 +119,16 @@ class Tool:
             outer = outer.outer
         if outer is not None:
             outer.told = error
-        return Failure(text_of(error), error_text(class_text(error)), origin)
+        return failure_of(error, origin)
+
+    def _whose(self, error: BaseException) -> ErrorOrigin | None:
+        """Return whose failure it is, as far as the program says it."""
+        if is_cancelled(error):
+            return "caller"
+        if self._origin_of is None:
+            return None
+        origin: ErrorOrigin | None = self._origin_said(self._origin_of, error)
+        return origin
 
     def _origin_said(self, origin_of: OriginOf, error: BaseException) -> Any:
         try:

@@ -14,6 +14,7 @@ from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.execution import Execution, LaterVerdict
 from rollguard_client.publishing.background import Background, is_of_multiprocessing
 from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting
+from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.spool import Place, Spool
 from rollguard_client.settings.settings import Settings
@@ -59,6 +60,8 @@ class Publisher:
         self._beside = beside
         self.on_published: list[Callable[[Execution], None]] = []
         self.on_fork: list[Callable[[], None]] = []
+        self.on_close: list[Callable[[float], None]] = []
+        """Functions to call before the thread ends, each with the seconds that it may take."""
         self.background = Background()
         self._begin()
         _PUBLISHERS.add(self)
@@ -69,6 +72,8 @@ class Publisher:
         folder = settings.spool_dir
         self._spool = None if folder is None else Spool(folder)
         self._new_id = random_ids()
+        self.engine_id = engine_id_of(settings)
+        """The id of this process among the engines."""
         self._delivery: Delivery | None = None
         self.is_started = False
         self._is_closed = False
@@ -180,8 +185,13 @@ class Publisher:
         """Send what waits within this time, and end the thread. What is left is logged."""
         if self._is_closed:
             return
-        done = self.flush(timeout_s)
+        wait_s = self.flush_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + wait_s
+        done = self.flush(wait_s)
         self._is_closed = True
+        if done and not self.background.is_current_thread:
+            for function in self.on_close:
+                function(deadline - time.monotonic())
         if not done:
             log.warning(
                 "%d executions are not in Kafka%s",

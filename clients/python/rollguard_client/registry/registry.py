@@ -7,12 +7,17 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
+from rollguard_client.calls.failures import Failure, failure_of
+from rollguard_client.calls.tool import Tool
+from rollguard_client.calls.wrappers import MARK
 from rollguard_client.errors import Misconfigured, Retryable
 from rollguard_client.event_log import TextLog
 from rollguard_client.kafka.reader import open_reader
 from rollguard_client.kafka.topics import Topics
+from rollguard_client.kafka.writer import write
 from rollguard_client.messages.deployment import DeploymentOutcome, ToolVersion
 from rollguard_client.messages.rollback import RollbackOutcome
 from rollguard_client.registry.chosen_tools import ChosenTools
@@ -21,6 +26,7 @@ from rollguard_client.registry.kept_versions import KeptVersions
 from rollguard_client.registry.loading import Call, LoadedTool, Loader
 from rollguard_client.registry.loads import Loads
 from rollguard_client.registry.module_loader import ModuleLoader
+from rollguard_client.registry.reports import Reports
 from rollguard_client.registry.swaps import Swap, Swaps
 from rollguard_client.registry.threads import in_thread
 from rollguard_client.requests.following import Following, result_of
@@ -67,6 +73,14 @@ class Registry:
             in_thread,
             settings.wait_s,
         )
+        publisher = requester.publisher
+        self._reports = Reports(
+            Topics(settings.topic_prefix),
+            lambda: publisher.engine_id,
+            partial(write, settings),
+            _LOG,
+        )
+        publisher.on_close.append(self._end_reports)
         self._managed: list[Managed] = []
         self._verifier: Any = None
         self.on_change: list[Callable[[LoadedTool], None]] = [self._changed]
@@ -89,10 +103,12 @@ class Registry:
             loaded=loaded,
         )
         self._tools.on_change = self.on_change
+        self._tools.on_drop.append(lambda dropped: self._reports.dropped(dropped.version.tool_name))
 
     def after_fork(self) -> None:
         """Begin to follow anew in the child; what is loaded stays."""
         self._begin(self._tools.loaded)
+        self._reports.after_fork()
 
     @property
     def silent_since(self) -> datetime | None:
@@ -141,6 +157,7 @@ class Registry:
             if self._on_swap:
                 self._follow_outcomes()
             self._requester.submit(self._tools.begin(is_patient=True))
+            self._requester.submit(self._reports.run())
             self.is_started = True
 
     def on_swap(self, callback: Callable[[Swap], None]) -> Callable[[Swap], None]:
@@ -224,6 +241,13 @@ class Registry:
         await self._tools.stop()
         await asyncio.gather(*map(self._unload, self._tools.loaded.values()))
 
+    def _end_reports(self, wait_s: float) -> None:
+        """Take back what was reported, because the process ends. Called in any other thread."""
+        if self._reports.has_reported and wait_s > 0:
+            background = self._requester.publisher.background
+            with suppress(Exception):  # the program ends, whatever Kafka does
+                background.submit(self._reports.end(wait_s)).result(wait_s)
+
     def _managed_of(self, tool_name: str) -> Managed:
         for each in self._managed:
             if tool_name in each.names:
@@ -250,6 +274,7 @@ class Registry:
 
     def _changed(self, new: LoadedTool) -> None:
         tool_name = new.version.tool_name
+        self._reports.loaded(new.version, None if new.error is None else _failure_of(new))
         old, self._before[tool_name] = self._before.get(tool_name), new
         if old is not None and self._swaps is not None:
             task = asyncio.ensure_future(self._swaps.tell(old, new))
@@ -301,6 +326,15 @@ def _verifier_of(settings: Settings) -> Any:
     except ImportError as error:
         raise missing_extra(f"ROLLGUARD_SIGNATURES={settings.signatures}", error) from None
     return verifier_of(settings)
+
+
+def _failure_of(loaded: LoadedTool) -> Failure:
+    """Return what is published of a version that cannot be loaded."""
+    assert loaded.error is not None
+    tool = getattr(loaded.call, MARK, None)
+    if isinstance(tool, Tool):
+        return tool.failure_of_load(loaded.error)
+    return failure_of(loaded.error)
 
 
 def _raising(error: BaseException) -> Call:

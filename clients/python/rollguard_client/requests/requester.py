@@ -35,6 +35,11 @@ class Requester:
         self._publisher = publisher
         self._signatures = Signatures(settings)
 
+    @property
+    def publisher(self) -> Publisher:
+        """What publishes executions, whose loop is used here."""
+        return self._publisher
+
     def submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         """Begin work in the background loop. Raises Misconfigured if the client was closed."""
         background = self._publisher.background

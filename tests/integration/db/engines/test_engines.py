@@ -109,7 +109,11 @@ async def test_executions_of_a_version_that_is_not_current_any_more_are_counted(
     [other] = await deploy_all(conn, "one", tool="other")
 
     def ran(version_id: int | None, engine_id: str | None = "e7", **fields: Any) -> Any:
-        values: dict[str, Any] = {"version_id": version_id, "engine_id": engine_id, "executed_at": NOW}
+        values: dict[str, Any] = {
+            "version_id": version_id,
+            "engine_id": engine_id,
+            "executed_at": NOW,
+        }
         return execution(**values | fields)
 
     again = ran(one)
