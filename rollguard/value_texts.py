@@ -38,6 +38,12 @@ def verdicts_text(judged: int, bad: int) -> str:
     return f"{bad} of {judged} judged bad" if judged else ""
 
 
+def stale_text(executions: int, current_number: int) -> str:
+    """Say how many executions were of another version than the current one; "" for none."""
+    many = "1 execution" if executions == 1 else f"{executions} executions"
+    return f"{many} since the activation of v{current_number}" if executions else ""
+
+
 def value_text(value: object) -> str:
     """Return any value on one line, for a person; a dash if there is none."""
     match value:

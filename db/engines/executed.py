@@ -1,6 +1,6 @@
-"""What engines execute: the newest version of each, and how many executions came too late.
+"""What engines execute: the newest version of each, and how many executions are stale.
 
-An execution is late if its version was not the current one at its position in the log.
+An execution is stale if its version was not the current one at its position in the log.
 """
 
 from collections.abc import Sequence
@@ -37,18 +37,18 @@ class SeenExecution(NamedTuple):
         return self.execution.tool_name, self.execution.version_id or 0
 
     @property
-    def is_late(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether another version was current."""
         return self.execution.version_id != self.current_version_id
 
 
 @dataclass
 class _Engine:
-    """What one engine has executed of one tool; ``late`` counts since ``activation``."""
+    """What one engine has executed of one tool; ``stale`` counts since ``activation``."""
 
     activation: int
     newest: ExecutionEntry
-    late: int = 0
+    stale: int = 0
 
 
 async def note_executed(
@@ -58,7 +58,7 @@ async def note_executed(
 
     Those of a version that the tool does not have say nothing.
     """
-    unknown = await unknown_versions(conn, {each.version for each in seen if each.is_late})
+    unknown = await unknown_versions(conn, {each.version for each in seen if each.is_stale})
     engines: dict[tuple[str, str], _Engine] = {}
     for each in seen:
         execution = each.execution
@@ -68,7 +68,7 @@ async def note_executed(
         if engine is None or engine.activation != each.activation:
             engine = engines[each.key] = _Engine(each.activation, execution)
         engine.newest = execution
-        engine.late += each.is_late
+        engine.stale += each.is_stale
     if engines:
         # In the order of the keys, so that two recorders do not wait for each other in a circle.
         rows = [_row(key, engines[key]) for key in sorted(engines)]
@@ -82,7 +82,7 @@ def _row(key: tuple[str, str], engine: _Engine) -> tuple[object, ...]:
         *key,
         newest.version_id,
         engine.activation,
-        engine.late,
+        engine.stale,
         _began_at(executed_at, newest.duration_ms),
         executed_at,
     )

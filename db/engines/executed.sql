@@ -6,7 +6,7 @@ with given as (
         $1::text[], $2::text[], $3::int[], $4::int[], $5::bigint[], $6::timestamptz[],
         $7::timestamptz[]
     ) as given (
-        tool_name, engine_id, version_id, activation, late_executions, began_at, executed_at
+        tool_name, engine_id, version_id, activation, stale_executions, began_at, executed_at
     )
 ),
 held as (
@@ -27,9 +27,9 @@ placed as (
         on stored.tool_name = given.tool_name and stored.engine_id = given.engine_id
 )
 insert into engine_executions as stored (
-    tool_name, engine_id, version_id, activation, late_executions, began_at, executed_at
+    tool_name, engine_id, version_id, activation, stale_executions, began_at, executed_at
 )
-select tool_name, engine_id, version_id, activation, late_executions, began_at, executed_at
+select tool_name, engine_id, version_id, activation, stale_executions, began_at, executed_at
 from placed
 left join held using (tool_name)
 where is_known or coalesce(held.engines, 0) + place <= $8
@@ -37,7 +37,7 @@ order by tool_name, engine_id
 on conflict (tool_name, engine_id) do update
 set version_id = excluded.version_id,
     activation = excluded.activation,
-    late_executions = excluded.late_executions
-        + case when stored.activation = excluded.activation then stored.late_executions else 0 end,
+    stale_executions = excluded.stale_executions
+        + case when stored.activation = excluded.activation then stored.stale_executions else 0 end,
     began_at = excluded.began_at,
     executed_at = excluded.executed_at

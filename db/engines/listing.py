@@ -10,6 +10,8 @@ from db.postgres.sql import blocks
 from policy.engines import Executed, Reported
 
 _SQL: Final = blocks("engines/listing.sql")
+_ENDED_S: Final = 600.0
+"""For how long it is known that an engine has ended. Its executions are recorded meanwhile."""
 
 
 class EngineRow(NamedTuple):
@@ -35,7 +37,7 @@ class EngineRow(NamedTuple):
     executed_version_id: int | None
     executed_version_number: int | None
     executed_activation: int | None
-    late_executions: int | None
+    stale_executions: int | None
     began_at: datetime | None
     executed_at: datetime | None
 
@@ -72,10 +74,11 @@ async def engines(conn: Connection, tool_name: str | None, silent_s: int) -> lis
 async def forget_silent(conn: Connection, silent_s: int) -> int:
     """Remove the engines of which nothing was heard for so long; return how many rows.
 
-    Raises Retryable.
+    Those that have said that they have ended go after ten minutes. Raises Retryable.
     """
     async with bounded_transaction(conn):
         removed = [
+            await conn.execute(_SQL["forget_ended"], min(_ENDED_S, float(silent_s))),
             await conn.execute(_SQL["forget_reports"], float(silent_s)),
             await conn.execute(_SQL["forget_executions"], float(silent_s)),
         ]

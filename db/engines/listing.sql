@@ -16,7 +16,7 @@ select
     executed.version_id as executed_version_id,
     ran.version_number as executed_version_number,
     executed.activation as executed_activation,
-    executed.late_executions,
+    executed.stale_executions,
     executed.began_at,
     executed.executed_at
 from engine_reports report
@@ -27,9 +27,20 @@ join tool_versions current
 left join tool_versions reported on reported.version_id = report.version_id
 left join tool_versions ran on ran.version_id = executed.version_id
 where ($1::text is null or current.tool_name = $1::text)
+    and report.ended is not true
     and greatest(report.reported_at, executed.executed_at)
         > clock_timestamp() - make_interval(secs => $2)
 order by current.tool_name, coalesce(report.engine_id, executed.engine_id)
+
+-- name: forget_ended
+with ended as (
+    delete from engine_reports
+    where ended and reported_at <= clock_timestamp() - make_interval(secs => $1)
+    returning tool_name, engine_id
+)
+delete from engine_executions executed
+using ended
+where executed.tool_name = ended.tool_name and executed.engine_id = ended.engine_id
 
 -- name: forget_reports
 delete from engine_reports report

@@ -22,6 +22,38 @@ class ReceivedReport(NamedTuple):
     at: datetime
 
 
+class _Newest(NamedTuple):
+    """The newest report of an engine and a tool, and whether the engine has ended since.
+
+    The report is None if it is not among those that are stored now.
+    """
+
+    report: EngineReport | None
+    at: datetime
+    ended: bool
+
+    def row(self, keep_errors: KeepErrors) -> tuple[object, ...] | None:
+        """Return the row of `engine_reports`; None without a report."""
+        report = self.report
+        if report is None:
+            return None
+        error, error_type = report.error, report.error_type
+        if keep_errors == "class":
+            error, error_type = None, kept_class(error_type, error)
+        return (
+            report.tool_name,
+            report.engine_id,
+            report.version_id,
+            report.activation,
+            report.ok,
+            error,
+            error_type,
+            report.loaded_at,
+            self.at,
+            self.ended,
+        )
+
+
 async def store_reports(
     conn: Connection,
     received: Sequence[ReceivedReport],
@@ -35,25 +67,22 @@ async def store_reports(
     """
     async with bounded_transaction(conn):
         unknown = await _unknown(conn, received)
-        newest: dict[tuple[str, str], ReceivedReport] = {}
-        for index, each in enumerate(received):
-            if index not in unknown:
-                newest[each.said.tool_name, each.said.engine_id] = each
-        ordered = [newest[key] for key in sorted(newest)]
-        rows = [
-            _row(each.said, each.at, keep_errors)
-            for each in ordered
-            if isinstance(each.said, EngineReport)
-        ]
-        ended = [
-            (each.said.tool_name, each.said.engine_id, each.at)
-            for each in ordered
-            if isinstance(each.said, EndedEngine)
-        ]
+        newest: dict[tuple[str, str], _Newest] = {}
+        for index, (said, at) in enumerate(received):
+            key = said.tool_name, said.engine_id
+            if isinstance(said, EndedEngine):
+                before = newest.get(key)
+                newest[key] = _Newest(None if before is None else before.report, at, ended=True)
+            elif index not in unknown:
+                newest[key] = _Newest(said, at, ended=False)
+        # In the order of the keys, so that two recorders do not wait for each other in a circle.
+        keys = sorted(newest)
+        rows = [row for key in keys if (row := newest[key].row(keep_errors)) is not None]
+        ended = [(*key, newest[key].at) for key in keys if newest[key].report is None]
         if rows:
             await conn.execute(_SQL["store"], *zip(*rows, strict=True), most)
         if ended:
-            await conn.execute(_SQL["take_back"], *zip(*ended, strict=True))
+            await conn.execute(_SQL["end"], *zip(*ended, strict=True))
     return unknown
 
 
@@ -66,20 +95,3 @@ async def _unknown(conn: Connection, received: Sequence[ReceivedReport]) -> set[
     }
     unknown = await unknown_versions(conn, named.values())
     return {index for index, version in named.items() if version in unknown}
-
-
-def _row(report: EngineReport, at: datetime, keep_errors: KeepErrors) -> tuple[object, ...]:
-    error, error_type = report.error, report.error_type
-    if keep_errors == "class":
-        error, error_type = None, kept_class(error_type, error)
-    return (
-        report.tool_name,
-        report.engine_id,
-        report.version_id,
-        report.activation,
-        report.ok,
-        error,
-        error_type,
-        report.loaded_at,
-        at,
-    )

@@ -1,12 +1,13 @@
--- Of each tool at most `$10` engines. Those that are known come first.
+-- Of each tool at most `$11` engines. Those that are known come first.
 -- name: store
 with given as (
     select *
     from unnest(
         $1::text[], $2::text[], $3::int[], $4::int[], $5::boolean[], $6::text[], $7::text[],
-        $8::timestamptz[], $9::timestamptz[]
+        $8::timestamptz[], $9::timestamptz[], $10::boolean[]
     ) as given (
-        tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at, reported_at
+        tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at,
+        reported_at, ended
     )
 ),
 held as (
@@ -27,13 +28,15 @@ placed as (
         on stored.tool_name = given.tool_name and stored.engine_id = given.engine_id
 )
 insert into engine_reports as stored (
-    tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at, reported_at
+    tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at, reported_at,
+    ended
 )
 select
-    tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at, reported_at
+    tool_name, engine_id, version_id, activation, ok, error, error_type, loaded_at, reported_at,
+    ended
 from placed
 left join held using (tool_name)
-where is_known or coalesce(held.engines, 0) + place <= $10
+where is_known or coalesce(held.engines, 0) + place <= $11
 order by tool_name, engine_id
 on conflict (tool_name, engine_id) do update
 set version_id = excluded.version_id,
@@ -42,13 +45,15 @@ set version_id = excluded.version_id,
     error = excluded.error,
     error_type = excluded.error_type,
     loaded_at = excluded.loaded_at,
-    reported_at = excluded.reported_at
+    reported_at = excluded.reported_at,
+    ended = excluded.ended
 where stored.reported_at <= excluded.reported_at
 
--- An older one, that is read again, takes nothing back.
--- name: take_back
-delete from engine_reports
-using unnest($1::text[], $2::text[], $3::timestamptz[]) as ended (tool_name, engine_id, ended_at)
-where engine_reports.tool_name = ended.tool_name
-    and engine_reports.engine_id = ended.engine_id
-    and engine_reports.reported_at <= ended.ended_at
+-- The row stays for a while: executions of the engine may be recorded after this.
+-- name: end
+update engine_reports
+set ended = true, reported_at = given.ended_at
+from unnest($1::text[], $2::text[], $3::timestamptz[]) as given (tool_name, engine_id, ended_at)
+where engine_reports.tool_name = given.tool_name
+    and engine_reports.engine_id = given.engine_id
+    and engine_reports.reported_at <= given.ended_at

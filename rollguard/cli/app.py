@@ -35,6 +35,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "topics": stack.topics,
     "config": config.config,
     "tools": overview.tools,
+    "engines": overview.engines,
     "status": overview.status,
     "deploy": versions.deploy,
     "record": records.record,

@@ -1,11 +1,11 @@
-"""The verbs that show everything at a glance: tools, status and pins."""
+"""The verbs that show everything at a glance: tools, engines, status and pins."""
 
 import time
 from typing import Annotated, Final, Literal
 
 import typer
 
-from rollguard.cli.options import Json, run, settings
+from rollguard.cli.options import Json, OfTool, run, settings
 
 _WATCH_S: Final = 2.0
 
@@ -39,6 +39,26 @@ def tools(
         if not watch:
             return
         time.sleep(_WATCH_S)
+
+
+def engines(
+    tool: OfTool = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Only engines that run another version.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List which engine runs which version of each tool, as engines report it and execute it.
+
+    States: current, stale (it runs another version), failed (it cannot load the current one),
+    unknown (it reports nothing, and has executed nothing since the activation). Stale executions
+    are those of another version since the current one was activated.
+    """
+    from rollguard.cli.show.engines import show_engines
+    from rollguard.operations.overview.engines import engines_of
+
+    found = run(engines_of(settings(), tool))
+    show_engines([each for each in found if not stale or each.state == "stale"], as_json)
 
 
 def status(as_json: Json = False) -> None:

@@ -111,6 +111,7 @@ async def test_all_work_is_done_with_the_granted_rights(
         ("detector", system.topics.versions),
         ("detector", system.topics.executions),
         ("recorder", system.topics.executions),
+        ("recorder", system.topics.reports),
         ("applier", system.topics.commands),
         ("engine", system.topics.versions),
     ):

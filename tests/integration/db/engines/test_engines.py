@@ -64,12 +64,14 @@ async def test_the_newest_report_of_each_engine_and_tool_is_kept(conn: Connectio
     assert (row.engine_id, shown.error, shown.error_type) == ("e7", None, "ImportError")
 
 
-async def test_an_engine_that_has_ended_is_removed_unless_it_has_reported_since(
+async def test_an_engine_that_has_ended_is_not_listed_unless_it_has_reported_since(
     conn: Connection,
 ) -> None:
     [one] = await deploy_all(conn, "one")
     ended = ReceivedReport(EndedEngine("e7", "parser"), NOW + timedelta(seconds=5))
     await store_reports(conn, [report(one), report(one, engine_id="e8"), ended])
+    await store_reports(conn, [report(one)])  # it is read again
+    await note_executed(conn, [SeenExecution(_entry(one, "e7"), one, 1)])  # it is recorded later
     assert [each.engine_id for each in await listed(conn)] == ["e8"]
     await store_reports(conn, [report(one, at_s=6)])
     await store_reports(conn, [ended])
@@ -125,19 +127,19 @@ async def test_executions_of_a_version_that_is_not_current_any_more_are_counted(
     )
     await record_all(conn, again, ran(one, duration_ms=1e300))
     rows = {each.engine_id: each for each in await listed(conn)}
-    assert {name: each.late_executions for name, each in rows.items()} == {"e7": 3, "e8": 0}
+    assert {name: each.stale_executions for name, each in rows.items()} == {"e7": 3, "e8": 0}
     assert rows["e7"].executed_activation == 2
     assert (rows["e7"].executed_version_id, rows["e8"].executed_version_id) == (one, two)
     assert rows["e7"].began_at == NOW - timedelta(days=1)
     # Each activation begins anew, also in the middle of a batch.
     await record_all(conn, ran(one), activation(three, 3), ran(two), ran(two))
     rows = {each.engine_id: each for each in await listed(conn)}
-    assert (rows["e7"].late_executions, rows["e7"].executed_version_id) == (2, two)
+    assert (rows["e7"].stale_executions, rows["e7"].executed_version_id) == (2, two)
     assert (rows["e8"].executed_activation, state(rows["e8"])) == (2, "unknown")
     assert state(rows["e7"]) == "stale"
     await record_all(conn, ran(three))
     [row, _] = await listed(conn)
-    assert (state(row), row.late_executions) == ("current", 2)
+    assert (state(row), row.stale_executions) == ("current", 2)
 
 
 async def test_silent_engines_are_not_listed_and_forgotten(conn: Connection) -> None:
@@ -153,7 +155,12 @@ async def test_silent_engines_are_not_listed_and_forgotten(conn: Connection) -> 
         ],
     )
     assert [each.engine_id for each in await listed(conn)] == ["e7"]
-    assert await forget_silent(conn, SILENT_S) == 2
+    long_ago = NOW - timedelta(seconds=SILENT_S + 1)
+    await store_reports(conn, [report(one, engine_id="c", at_s=-SILENT_S * 3)])
+    await store_reports(conn, [ReceivedReport(EndedEngine("c", "parser"), long_ago)])
+    await note_executed(conn, [SeenExecution(_entry(one, "c"), one, 1)])
+    assert await forget_silent(conn, SILENT_S) == 3
+    assert [each.engine_id for each in await listed(conn)] == ["e7"]
     [row] = await listed(conn)
     assert row.reported is not None
     assert await forget_silent(conn, SILENT_S) == 0
