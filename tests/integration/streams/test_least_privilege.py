@@ -18,6 +18,7 @@ from rollguard.client import EngineClient
 from rollguard.operations.setup import create_missing_topics
 from rollguard_client.kafka.access import kafka_options
 from schemas.deployment import ToolVersion
+from schemas.engine_report import EngineReport
 from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
@@ -92,7 +93,18 @@ async def test_all_work_is_done_with_the_granted_rights(
     await system.executions_recorded("parser", 3)
     await system.send(system.topics.executions, "parser", b"{")
     await system.send(system.topics.deployments, "parser", b"{")
-    await system.records(system.topics.dead_letters, 2)
+    await system.send(system.topics.reports, "parser", b"{")
+    await system.records(system.topics.dead_letters, 3)
+    report = EngineReport(
+        engine_id="e7",
+        tool_name="parser",
+        version_id=first.version_id,
+        version_number=1,
+        activation=1,
+        ok=True,
+        loaded_at=datetime.now(UTC),
+    )
+    await _publish(secure_kafka, "engine", system.topics.reports, report.key, report.to_bytes())
     versions = await system.records(system.topics.versions, 3)
     numbers = [ToolVersion.from_bytes(record.value).version_number for record in versions]
     assert numbers == [1, 2, 1]
@@ -102,6 +114,11 @@ async def test_all_work_is_done_with_the_granted_rights(
         return bool((await system.query(sql, second.version_id))[0][0] == 3)
 
     await until(counted)
+
+    async def is_reported() -> bool:
+        return bool(await system.query("select from engine_reports where engine_id = 'e7'"))
+
+    await until(is_reported)
     assert [worker.returncode for worker in system.running] == [None, None, None]
     for role in ROLES:
         assert password_of(role) not in system.log(role)
@@ -149,11 +166,13 @@ async def _stop(dsn: str, tool: str) -> None:
         await connection.close()
 
 
-async def _publish(kafka: SecureKafka, user: str, topic: str) -> None:
+async def _publish(
+    kafka: SecureKafka, user: str, topic: str, key: bytes = b"parser", value: bytes = b"{}"
+) -> None:
     producer = AIOKafkaProducer(**kafka_options(load_settings(**kafka.access(user))))
     await producer.start()
     try:
-        await producer.send_and_wait(topic, b"{}", key=b"parser")
+        await producer.send_and_wait(topic, value, key=key)
     finally:
         await producer.stop()
 

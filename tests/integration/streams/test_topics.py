@@ -40,7 +40,8 @@ async def test_retention_and_compaction(apache_kafka: str, topic_prefix: str) ->
                 configs[name] = {entry[0]: entry[1] for entry in entries}
     for name in topics.all():
         compacted = name in (topics.versions, topics.changelog)
-        assert configs[name]["cleanup.policy"] == ("compact" if compacted else "delete")
+        policy = "compact,delete" if name == topics.reports else "delete"
+        assert configs[name]["cleanup.policy"] == ("compact" if compacted else policy)
         assert configs[name]["message.timestamp.type"] == "LogAppendTime"
         if not compacted:
             days = 90 if name == topics.dead_letters else 3

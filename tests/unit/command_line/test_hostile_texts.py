@@ -26,6 +26,7 @@ from rollguard.cli.show.backtest import show_backtest
 from rollguard.cli.show.comparison import show_comparison
 from rollguard.cli.show.config import show_settings
 from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters, show_replays
+from rollguard.cli.show.engines import show_engines
 from rollguard.cli.show.health import show_check, show_health
 from rollguard.cli.show.holds import (
     show_approval,
@@ -61,6 +62,7 @@ from rollguard.operations.dead_letters.bad_records import BadRecord
 from rollguard.operations.dead_letters.dead_letters import BadRecordList
 from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.erase import Erasure, KafkaKeeps
+from rollguard.operations.overview.engines import EngineOfTool
 from rollguard.operations.overview.status import SystemStatus
 from rollguard.operations.overview.tools import ToolAtAGlance
 from rollguard.operations.prune import Pruned
@@ -260,6 +262,7 @@ def erased(text: str, as_json: bool) -> None:
 
 PRINTS: dict[str, Callable[[str, bool], object]] = {
     "tools": lambda text, as_json: show_tools([filled(ToolAtAGlance, text)], as_json),
+    "engines": lambda text, as_json: show_engines([filled(EngineOfTool, text)], as_json),
     "status": lambda text, as_json: show_status(filled(SystemStatus, text), as_json),
     "config": config,
     "deploy": lambda text, as_json: show_version(FoundVersion(version(text, code=""), 1), as_json),
