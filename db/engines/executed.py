@@ -3,10 +3,9 @@
 An execution is stale if its version was not the current one at its position in the log.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from db.engines.believed import MAX_ENGINES, unknown_versions
 from db.postgres.pool import Connection
@@ -19,60 +18,75 @@ _LONGEST_MS: Final = 86_400_000.0
 """No execution is taken to have begun more than a day before its end."""
 
 
-class SeenExecution(NamedTuple):
-    """An execution that names its engine and its version, and what was current at its position."""
+class CurrentVersion(NamedTuple):
+    """The version that is current at some position of a partition, and its activation."""
 
-    execution: ExecutionEntry
-    current_version_id: int
+    version_id: int
     activation: int
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """The tool and the engine."""
-        return self.execution.tool_name, self.execution.engine_id or ""
+
+class SeenExecution(Protocol):
+    """An execution, and what is current at its position in the log; None if it is not known."""
 
     @property
-    def version(self) -> tuple[str, int]:
-        """The tool and the id of the version."""
-        return self.execution.tool_name, self.execution.version_id or 0
+    def execution(self) -> ExecutionEntry: ...  # noqa: D102
 
     @property
-    def is_stale(self) -> bool:
-        """Whether another version was current."""
-        return self.execution.version_id != self.current_version_id
+    def current(self) -> CurrentVersion | None: ...  # noqa: D102
 
 
-@dataclass
 class _Engine:
     """What one engine has executed of one tool; ``stale`` counts since ``activation``."""
 
-    activation: int
-    newest: ExecutionEntry
-    stale: int = 0
+    __slots__ = ("activation", "newest", "stale")
+
+    def __init__(self, activation: int) -> None:
+        self.activation = activation
+        self.stale = 0
+        self.newest: ExecutionEntry
 
 
 async def note_executed(
-    conn: Connection, seen: Sequence[SeenExecution], most: int = MAX_ENGINES
+    conn: Connection, executions: Sequence[SeenExecution], most: int = MAX_ENGINES
 ) -> None:
     """Note new executions, which are in the order of the log, in the transaction of the caller.
 
-    Those of a version that the tool does not have say nothing.
+    Those that do not say which engine ran which version say nothing, and neither do those of a
+    version that the tool does not have.
     """
-    unknown = await unknown_versions(conn, {each.version for each in seen if each.is_stale})
+    unknown = await unknown_versions(conn, _stale_versions(executions))
     engines: dict[tuple[str, str], _Engine] = {}
-    for each in seen:
-        execution = each.execution
-        if each.version in unknown:
+    for each in executions:
+        execution, current = each.execution, each.current
+        engine_id, version_id = execution.engine_id, execution.version_id
+        if current is None or engine_id is None or version_id is None:
             continue
-        engine = engines.get(each.key)
-        if engine is None or engine.activation != each.activation:
-            engine = engines[each.key] = _Engine(each.activation, execution)
+        key = execution.tool_name, engine_id
+        is_stale = version_id != current.version_id
+        if is_stale and (execution.tool_name, version_id) in unknown:
+            continue
+        engine = engines.get(key)
+        if engine is None or engine.activation != current.activation:
+            engine = engines[key] = _Engine(current.activation)
         engine.newest = execution
-        engine.stale += each.is_stale
+        engine.stale += is_stale
     if engines:
         # In the order of the keys, so that two recorders do not wait for each other in a circle.
         rows = [_row(key, engines[key]) for key in sorted(engines)]
         await conn.execute(_SQL["store"], *zip(*rows, strict=True), most)
+
+
+def _stale_versions(executions: Iterable[SeenExecution]) -> set[tuple[str, int]]:
+    """Return the versions that engines execute and that are not current, with their tools."""
+    found = set()
+    for each in executions:
+        execution, current = each.execution, each.current
+        version_id = execution.version_id
+        if current is None or execution.engine_id is None or version_id is None:
+            continue
+        if version_id != current.version_id:
+            found.add((execution.tool_name, version_id))
+    return found
 
 
 def _row(key: tuple[str, str], engine: _Engine) -> tuple[object, ...]:

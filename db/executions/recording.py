@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from db.engines.executed import SeenExecution, note_executed
+from db.engines.executed import CurrentVersion, note_executed
 from db.executions.verdicts import insert_verdicts
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import bounded_transaction
@@ -38,13 +38,6 @@ class LogEntry(NamedTuple):
     """Whose failure it is, as the settings read it; None for anything but a failure."""
 
 
-class _Current(NamedTuple):
-    """The version that is current at some position of a partition, and its activation."""
-
-    version_id: int
-    activation: int
-
-
 class AttributedExecution(NamedTuple):
     """An execution, its offset, and the version that it belongs to, if to any.
 
@@ -55,7 +48,7 @@ class AttributedExecution(NamedTuple):
     execution: ExecutionEntry
     version_id: int | None
     origin: ErrorOrigin | None
-    current: _Current | None
+    current: CurrentVersion | None
 
 
 class AddedCounts(NamedTuple):
@@ -108,21 +101,10 @@ async def record(
         executions = await _attribute(conn, [each for each in entries if each.offset >= done])
         new = await _not_stored(conn, executions)
         await _insert(conn, new, keep_errors)
-        await note_executed(conn, _seen(new))
+        await note_executed(conn, sorted(new, key=attrgetter("offset")))
         await insert_verdicts(conn, _verdicts_in(entries, done), keep_errors)
         await _count(conn, _added(new))
         return len(new)
-
-
-def _seen(executions: Iterable[AttributedExecution]) -> list[SeenExecution]:
-    """Return the executions that say which engine ran which version, in the order of the log."""
-    return [
-        SeenExecution(execution, *current)
-        for _, execution, _, _, current in sorted(executions, key=attrgetter("offset"))
-        if current is not None
-        and execution.engine_id is not None
-        and execution.version_id is not None
-    ]
 
 
 def _verdicts_in(entries: Iterable[LogEntry], since: int) -> list[tuple[int, LaterVerdict]]:
@@ -148,7 +130,7 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
         elif isinstance(entry, LaterVerdict):
             continue
         elif entry.adopts or known is None or known.activation < entry.activation:
-            current[tool] = _Current(entry.version_id, entry.activation)
+            current[tool] = CurrentVersion(entry.version_id, entry.activation)
             activated.add(tool)
             if entry.adopts:
                 adopted.add(tool)
@@ -158,7 +140,7 @@ async def _attribute(conn: Connection, entries: Sequence[LogEntry]) -> list[Attr
 
 
 async def _remember(
-    conn: Connection, sql: str, current: Mapping[str, _Current], changed: Collection[str]
+    conn: Connection, sql: str, current: Mapping[str, CurrentVersion], changed: Collection[str]
 ) -> None:
     """Store what is current of the tools that were changed."""
     tools = sorted(changed)
@@ -167,7 +149,7 @@ async def _remember(
         await conn.execute(sql, tools, versions, activations)
 
 
-async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _Current]:
+async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, CurrentVersion]:
     """Return what is current before these entries, by tool.
 
     Tools are left out if all of their executions name a version and no engine, and nothing is
@@ -177,7 +159,7 @@ async def _current(conn: Connection, entries: Iterable[LogEntry]) -> dict[str, _
     if not tools:
         return {}
     rows = await conn.fetch(_SQL["current"], list(tools))
-    return {row["tool_name"]: _Current(row["version_id"], row["activation"]) for row in rows}
+    return {row["tool_name"]: CurrentVersion(row["version_id"], row["activation"]) for row in rows}
 
 
 def _needs_current(entry: ExecutionEntry | Activation | LaterVerdict) -> bool:

@@ -1,14 +1,15 @@
 """What engines say and what they execute, in Postgres: bounded, and exact after any repetition."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from db.engines.executed import SeenExecution, note_executed
+from db.engines.executed import CurrentVersion, note_executed
 from db.engines.listing import EngineRow, engines, forget_silent
 from db.engines.reports import ReceivedReport, store_reports
 from db.postgres.pool import Connection
 from policy.engines import state_of
 from schemas.engine_report import EndedEngine, EngineReport
+from schemas.execution_entry import ExecutionEntry
 from tests.support.stored import activation, deploy_all, entry, execution, record_all
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -28,6 +29,17 @@ def report(
         "loaded_at": NOW,
     }
     return ReceivedReport(EngineReport(**values | fields), NOW + timedelta(seconds=at_s))
+
+
+class Seen(NamedTuple):
+    execution: ExecutionEntry
+    current: CurrentVersion
+
+
+def seen(version_id: int, engine_id: str, at: datetime = NOW) -> Seen:
+    """Return an execution of the current version, which is the first activation."""
+    executed = entry(version_id=version_id, engine_id=engine_id, executed_at=at)
+    return Seen(executed, CurrentVersion(version_id, 1))
 
 
 async def listed(conn: Connection, tool: str | None = None) -> list[EngineRow]:
@@ -71,7 +83,7 @@ async def test_an_engine_that_has_ended_is_not_listed_unless_it_has_reported_sin
     ended = ReceivedReport(EndedEngine("e7", "parser"), NOW + timedelta(seconds=5))
     await store_reports(conn, [report(one), report(one, engine_id="e8"), ended])
     await store_reports(conn, [report(one)])  # it is read again
-    await note_executed(conn, [SeenExecution(_entry(one, "e7"), one, 1)])  # it is recorded later
+    await note_executed(conn, [seen(one, "e7")])  # it is recorded later
     assert [each.engine_id for each in await listed(conn)] == ["e8"]
     await store_reports(conn, [report(one, at_s=6)])
     await store_reports(conn, [ended])
@@ -95,13 +107,8 @@ async def test_invented_versions_and_engines(conn: Connection) -> None:
     assert names == ["e0", "e1", "e10", "e7"]
     await store_reports(conn, [report(one, at_s=2, ok=False)], most=4)
     assert [state(each) for each in await listed(conn)].count("failed") == 1
-    seen = [SeenExecution(_entry(one, f"x{number}"), one, 1) for number in range(9)]
-    await note_executed(conn, seen, most=5)
+    await note_executed(conn, [seen(one, f"x{number}") for number in range(9)], most=5)
     assert await conn.fetchval("select count(*) from engine_executions") == 5
-
-
-def _entry(version_id: int, engine_id: str, **fields: Any) -> Any:
-    return entry(version_id=version_id, engine_id=engine_id, executed_at=NOW, **fields)
 
 
 async def test_executions_of_a_version_that_is_not_current_any_more_are_counted(
@@ -147,18 +154,12 @@ async def test_silent_engines_are_not_listed_and_forgotten(conn: Connection) -> 
     await store_reports(
         conn, [report(one, engine_id="a", at_s=-SILENT_S * 2), report(one, at_s=-SILENT_S * 2)]
     )
-    await note_executed(
-        conn,
-        [
-            SeenExecution(_entry(one, "e7"), one, 1),
-            SeenExecution(entry(version_id=one, engine_id="b"), one, 1),  # of January
-        ],
-    )
+    await note_executed(conn, [seen(one, "e7"), seen(one, "b", NOW - timedelta(days=30))])
     assert [each.engine_id for each in await listed(conn)] == ["e7"]
     long_ago = NOW - timedelta(seconds=SILENT_S + 1)
     await store_reports(conn, [report(one, engine_id="c", at_s=-SILENT_S * 3)])
     await store_reports(conn, [ReceivedReport(EndedEngine("c", "parser"), long_ago)])
-    await note_executed(conn, [SeenExecution(_entry(one, "c"), one, 1)])
+    await note_executed(conn, [seen(one, "c")])
     assert await forget_silent(conn, SILENT_S) == 3
     assert [each.engine_id for each in await listed(conn)] == ["e7"]
     [row] = await listed(conn)
