@@ -118,8 +118,9 @@ class Settings(BaseSettings):
     """The name of an engine in the list of engines (``rollguard engines``). Each process needs one
     of its own; best is one that is the same after a restart. Without it, it is made of host name
     and process id."""
-    engine_silent_s: int = Field(3_600, ge=60)
-    """After how long an engine of which nothing was heard is forgotten, in seconds."""
+    engine_silent_s: int = Field(3_600, ge=1_800)
+    """After how long an engine of which nothing was heard is forgotten, in seconds. Registries
+    report every 15 minutes what they run."""
     signatures: Literal["off", "warn", "require"] = "off"
     """Whether deployments, activations, versions and rollback commands are signed and checked. What
     does not verify is only logged and counted with ``warn``, and refused with ``require``."""
