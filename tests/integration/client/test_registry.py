@@ -224,7 +224,7 @@ async def test_a_loader_of_ones_own(
             return "engine-reports is missing, or may not be written to" in caplog.text
 
         await until(is_said)
-    assert caplog.text.count("is not reported") == 1
+    assert caplog.text.count("loads not reported") == 1
 
 
 async def test_a_tool_may_be_managed_after_the_topic_was_read(
