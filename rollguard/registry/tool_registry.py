@@ -6,16 +6,20 @@ event loop of the engine, with loaders that are coroutines.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import structlog
 
 from rollguard.registry.loading import LoadedTool, Loader
+from rollguard_client.calls.failures import failure_of
+from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.registry.chosen_tools import ChosenTools
 from rollguard_client.registry.current_tools import CurrentTools, Source
 from rollguard_client.registry.kept_versions import KeptVersions
 from rollguard_client.registry.loads import LOADS_AT_ONCE, Loads
+from rollguard_client.registry.reports import Reports
 from schemas.deployment import ToolVersion
 from schemas.settings import Settings
 from signatures import signatures_of
@@ -54,6 +58,9 @@ class ToolRegistry(Generic[T]):
     ``Misconfigured`` if the topic is missing, the broker refuses us, or the trust file cannot be
     used. After that nothing is raised: if the broker is away, the registry waits for it, and the
     tools stay in use.
+
+    Each load is reported to `engine-reports` in the name of ``settings.engine_id``. A version that
+    cannot be loaded is published as a failed execution, besides.
     """
 
     def __init__(
@@ -88,6 +95,10 @@ class ToolRegistry(Generic[T]):
         self.caught_up = self._tools.caught_up
         """Set as soon as the topic is read as it was at the start, and every tool in it is loaded
         that was asked for. If Kafka is away at the start, the same holds for the kept versions."""
+        self._reports = Reports(settings, lambda: engine_id_of(settings.engine_id), log)
+        self._reporting: asyncio.Task[None] | None = None
+        self._tools.on_change.append(self._report)
+        self._tools.on_drop.append(lambda dropped: self._reports.dropped(dropped.version.tool_name))
         self.on_change: list[Callable[[LoadedTool[T]], None]] = self._tools.on_change
         """Functions to call with each ``LoadedTool`` when it comes into use; must not block."""
 
@@ -108,10 +119,19 @@ class ToolRegistry(Generic[T]):
         except BaseException:
             await self._tools.end()
             raise
+        self._reporting = asyncio.ensure_future(self._reports.run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._reporting is not None:
+            self._reporting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reporting
+        await self._reports.end()
         await self._tools.end()
+
+    def _report(self, new: LoadedTool[T]) -> None:
+        self._reports.loaded(new.version, None if new.error is None else failure_of(new.error))
 
     @property
     def silent_since(self) -> datetime | None:

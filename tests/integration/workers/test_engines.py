@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from rollguard.operations.overview.engines import EngineOfTool, engine_counts, engines_of
+from rollguard.registry import ToolRegistry
 from rollguard_client import Rollguard
 from schemas.dead_letter import DeadLetter
+from schemas.deployment import ToolVersion
 from schemas.engine_report import EngineReport, report_key
 from schemas.rollback import RollbackCommand
 from tests.support.command_line import rollguard
@@ -90,6 +92,7 @@ async def test_who_runs_what(
     ) as system:
         await _one_stays_behind(system)
         await _none_can_load(system)
+        await _the_servers_own_registry(system)
         await _hostile(system)
 
 
@@ -181,6 +184,26 @@ async def _none_can_load(system: System) -> None:
         counts = await engine_counts(system.settings, "alone")
         assert counts == {"current": 0, "stale": 0, "failed": 1}
         await system.executions_recorded("alone", 2)
+
+
+class Refuses:
+    """A loader of the server's registry that cannot load anything."""
+
+    async def load(self, version: ToolVersion) -> str:
+        raise ImportError(version.code)
+
+    async def unload(self, tool: str) -> None:
+        raise AssertionError("nothing was loaded")
+
+
+async def _the_servers_own_registry(system: System) -> None:
+    await system.deploy("served", GOOD.format(1))
+    settings = system.settings.model_copy(update={"engine_id": "e5"})
+    async with ToolRegistry(settings, Refuses(), tools=["served"], lazy=False):
+        found = await states_become(system, "served", e5="failed")
+        assert found["e5"].error_type == "ImportError"
+        await system.executions_recorded("served", 1)
+    await states_become(system, "served")
 
 
 async def _hostile(system: System) -> None:

@@ -72,7 +72,7 @@ class Publisher:
         folder = settings.spool_dir
         self._spool = None if folder is None else Spool(folder)
         self._new_id = random_ids()
-        self.engine_id = engine_id_of(settings)
+        self.engine_id = engine_id_of(settings.engine_id)
         """The id of this process among the engines."""
         self._delivery: Delivery | None = None
         self.is_started = False

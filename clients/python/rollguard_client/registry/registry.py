@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from rollguard_client.calls.failures import Failure, failure_of
@@ -17,7 +16,6 @@ from rollguard_client.errors import Misconfigured, Retryable
 from rollguard_client.event_log import TextLog
 from rollguard_client.kafka.reader import open_reader
 from rollguard_client.kafka.topics import Topics
-from rollguard_client.kafka.writer import write
 from rollguard_client.messages.deployment import DeploymentOutcome, ToolVersion
 from rollguard_client.messages.rollback import RollbackOutcome
 from rollguard_client.registry.chosen_tools import ChosenTools
@@ -74,12 +72,7 @@ class Registry:
             settings.wait_s,
         )
         publisher = requester.publisher
-        self._reports = Reports(
-            Topics(settings.topic_prefix),
-            lambda: publisher.engine_id,
-            partial(write, settings),
-            _LOG,
-        )
+        self._reports = Reports(settings, lambda: publisher.engine_id, _LOG)
         publisher.on_close.append(self._end_reports)
         self._managed: list[Managed] = []
         self._verifier: Any = None

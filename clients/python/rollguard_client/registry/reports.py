@@ -1,9 +1,9 @@
 """What an engine says of its tools: which version it has loaded, or could not load."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 from aiokafka.errors import KafkaError
@@ -11,12 +11,13 @@ from aiokafka.errors import KafkaError
 from rollguard_client.calls.failures import Failure
 from rollguard_client.errors import Misconfigured, RollguardError
 from rollguard_client.event_log import EventLog
+from rollguard_client.kafka.access import KafkaSettings
+from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.engine_report import EngineReport, report_key
 from rollguard_client.messages.execution import Execution
 from rollguard_client.registry.versions import Version
+from rollguard_client.requests.asking import Record, open_producer
 
-Record = tuple[bytes, bytes | None]
-"""A key and a value."""
 _AGAIN_S: Final = 900.0
 """How often everything is said again. By default the server forgets an engine after an hour."""
 _GATHER_S: Final = 0.05
@@ -34,15 +35,6 @@ def failed_load_id(engine_id: str, tool_name: str, activation: int) -> UUID:
     return uuid5(_FAILED_LOADS, f"{engine_id}/{activation}/{tool_name}")
 
 
-class Topics(Protocol):
-    """The names of the topics that are written to."""
-
-    @property
-    def executions(self) -> str: ...  # noqa: D102
-    @property
-    def reports(self) -> str: ...  # noqa: D102
-
-
 class _Load(NamedTuple):
     """A load, and what went wrong with it."""
 
@@ -56,21 +48,14 @@ class Reports:
 
     A version that cannot be loaded is an execution that has failed, too. So it is judged like any
     other failure, also if nobody calls the tool.
-
-    ``write`` writes records to a topic. It raises Misconfigured if the topic is missing or may not
-    be written to, and another error if that may change by itself.
     """
 
     def __init__(
-        self,
-        topics: Topics,
-        engine_id: Callable[[], str],
-        write: Callable[[str, Sequence[Record]], Awaitable[None]],
-        log: EventLog,
+        self, settings: KafkaSettings, engine_id: Callable[[], str], log: EventLog
     ) -> None:
-        self._topics = topics
+        self._settings = settings
+        self._topics = Topics(settings.topic_prefix)
         self._engine_id = engine_id
-        self._write = write
         self._log = log
         self._loads: dict[str, _Load] = {}
         self._unsent: set[str] = set()
@@ -136,8 +121,11 @@ class Reports:
         """Publish the executions that say that a version cannot be loaded."""
         failed = dict(self._failed)
         if failed:
-            records = [(name.encode(), each.to_bytes()) for name, each in failed.items()]
-            await self._write(self._topics.executions, records)
+            topic = self._topics.executions
+            await self._publish(
+                topic,
+                [Record(topic, name.encode(), each.to_bytes()) for name, each in failed.items()],
+            )
         for name, each in failed.items():
             if self._failed.get(name) is each:
                 del self._failed[name]
@@ -145,15 +133,22 @@ class Reports:
     async def _send(self, names: Sequence[str]) -> None:
         if not names:
             return
-        engine_id = self._engine_id()
+        engine_id, topic = self._engine_id(), self._topics.reports
         async with self._sending:  # so that the last word comes last
             sent = {name: self._loads.get(name) for name in names}
             records = [
-                (report_key(engine_id, name), self._value(load)) for name, load in sent.items()
+                Record(topic, report_key(engine_id, name), self._value(load))
+                for name, load in sent.items()
             ]
-            await self._write(self._topics.reports, records)
+            await self._publish(topic, records)
             self.has_reported = True
         self._unsent -= {name for name, load in sent.items() if self._loads.get(name) is load}
+
+    async def _publish(self, topic: str, records: Sequence[Record]) -> None:
+        """Publish records. A connection is opened for them: there are few, now and then."""
+        async with open_producer(self._settings) as producer:
+            await producer.require_topic(topic)
+            await producer.publish_all(records)
 
     def _value(self, load: _Load | None) -> bytes | None:
         """Return the value of a record; None takes back what was said of a tool."""

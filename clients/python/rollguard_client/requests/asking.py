@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
 
-from rollguard_client.errors import Rejected, Retryable
+from rollguard_client.errors import Misconfigured, Rejected, Retryable
 from rollguard_client.kafka.access import KafkaSettings, kafka_options
 from rollguard_client.kafka.errors import connecting, kafka_errors
 from rollguard_client.messages.message import MAX_REQUEST_BYTES
@@ -51,6 +51,14 @@ class Producer:
     def __init__(self, settings: KafkaSettings, producer: Any) -> None:
         self._settings = settings
         self._producer = producer
+
+    async def require_topic(self, topic: str) -> None:
+        """Raise Misconfigured if the topic is missing, or may not be seen. Raises Retryable."""
+        with kafka_errors(self._settings):
+            # Ask for all topics: asking for a single one would create it, if the broker allows it.
+            cluster = await self._producer.client.fetch_all_metadata()
+        if not cluster.partitions_for_topic(topic):
+            raise Misconfigured(f"{topic} is missing, or may not be written to")
 
     async def publish(self, record: Record) -> tuple[int, int]:
         """Publish a record, return its partition and offset. Raises as ``kafka_errors`` does."""
