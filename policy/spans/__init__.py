@@ -1,0 +1,1 @@
+"""What the spans of OpenTelemetry say of executions."""
