@@ -10,6 +10,7 @@ from typing import Final
 
 import typer
 
+from bench.parts.bridge import bridge
 from bench.parts.client import client
 from bench.parts.growth import growth
 from bench.parts.latency import latency
@@ -40,6 +41,7 @@ PARTS: Final[dict[str, Part]] = {
     "versions": versions,
     "signing": signing,
     "client": client,
+    "bridge": bridge,
 }
 _HEADER: Final = """# Benchmarks
 

@@ -53,6 +53,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "rule holds. It is carried out as a person's.",
     "signature_unverified": "A signature is missing or wrong, or its key may not say this. The "
     "message is used all the same, because `ROLLGUARD_SIGNATURES` is `warn`.",
+    "spans_refused": "The bridge could not publish the executions of a request over HTTP. The "
+    "sender was told to come again.",
     "started": "The worker has started.",
     "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
     "read again.",

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from schemas.configuration.bridge_settings import BridgeSettings
 from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_host_pattern
 from schemas.errors import Misconfigured
@@ -25,7 +26,9 @@ from schemas.rules.fleet import FleetRules
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules, with_new_names
 
-_WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068}
+_WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068, "bridge": 6070}
+_JSON: Final = ("tools", "bridge_rename")
+"""Settings whose variables hold JSON."""
 _SHORTEST_SECRET: Final = 16
 KeepErrors = Literal["text", "class"]
 """What the recorder keeps of errors."""
@@ -33,6 +36,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "rules": Rules,
     "outages": OutageRules,
     "fleet": FleetRules,
+    "bridge": BridgeSettings,
 }
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
 argument of ``load_settings``, of its own."""
@@ -41,8 +45,8 @@ argument of ``load_settings``, of its own."""
 class Settings(BaseSettings):
     """Where the parts of the system are, and the numbers of the rules.
 
-    Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules``, ``outages`` and
-    ``fleet``: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
+    Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules``, ``outages``,
+    ``fleet`` and ``bridge``: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
     ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Make settings with ``load_settings``, which
     names each value that is wrong.
     """
@@ -55,6 +59,8 @@ class Settings(BaseSettings):
     """The numbers that tell an outage, for all tools together."""
     fleet: FleetRules
     """The numbers of the fleet's brake, for all tools together."""
+    bridge: BridgeSettings
+    """What the bridge reads, and which spans it takes for executions."""
     kafka_brokers: tuple[str, ...] = ("127.0.0.1:9092",)
     """The bootstrap servers of Kafka: ``host:port``, separated by commas."""
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
@@ -141,7 +147,7 @@ class Settings(BaseSettings):
     ``web_token``."""
     web_port: int | None = Field(None, ge=0, le=65_535)
     """The port of a worker's HTTP endpoints. Without it the detector takes 6066, the applier 6067,
-    the recorder 6068; 0 takes a free port."""
+    the recorder 6068, the bridge 6070; 0 takes a free port."""
     web_token: SecretStr | None = None
     """The token that every HTTP endpoint but ``/healthz`` and ``/readyz`` asks for
     (``Authorization: Bearer …``), and that ``check`` and ``health`` send."""
@@ -390,15 +396,15 @@ class _OnlyThese(Settings):
 
 
 def _given_values() -> dict[str, Any]:
-    """Return what the variables give, by the name of the setting; ``tools`` as its JSON says."""
+    """Return what the variables give, by the name of the setting; JSON is read."""
     values: dict[str, Any] = {}
     for name, given in given_settings(SETTING_NAMES).items():
         values[name] = given.text
-        if name == "tools":
+        if name in _JSON:
             try:
                 values[name] = json.loads(given.text)
             except ValueError as error:
-                raise Misconfigured(f"settings: tools is not JSON: {error}") from None
+                raise Misconfigured(f"settings: {name} is not JSON: {error}") from None
     return values
 
 

@@ -18,6 +18,7 @@ CrashPoint = Literal[
     "applier.outcome_published",
     "applier.dead_letter_published",
     "recorder.committed",
+    "bridge.published",
     "offsets.flushed",
     "offsets.committed",
 ]

@@ -73,7 +73,7 @@ class RecordValidator:
         """
         entry = read_execution_entry(record.value) if record.value else None
         if entry is None:
-            _require_whole(record)
+            require_whole(record)
             other = read_log_entry(record.value)
             if not isinstance(other, Execution):
                 return self._other_entry(record, other)
@@ -97,7 +97,7 @@ class RecordValidator:
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
-        _require_whole(record)
+        require_whole(record)
         deployment = Deployment.from_bytes(record.value)
         if self._signatures is not None:
             deployment = self._signatures.checked(record, deployment)
@@ -118,7 +118,7 @@ class RecordValidator:
         if self._signatures is None or not self._signatures.are_required:
             return True
         try:
-            _require_whole(record)
+            require_whole(record)
             deployment = Deployment.from_bytes(record.value)
             self._signatures.verifier.verified(record, deployment)
             self._require_partition(record, deployment.tool_name)
@@ -128,7 +128,7 @@ class RecordValidator:
 
     def command(self, record: Record) -> RollbackCommand:
         """Return a command from `rollback-commands`."""
-        _require_whole(record)
+        require_whole(record)
         command = RollbackCommand.from_bytes(record.value)
         if self._signatures is not None:
             command = self._signatures.checked(record, command)
@@ -178,7 +178,7 @@ class RecordValidator:
             )
 
 
-def _require_whole(record: Record) -> None:
+def require_whole(record: Record) -> None:
     """Raise Rejected for a batch that was not unpacked, or a record that is too large.
 
     The broker accepts such a record if the producer compressed it, but it could not be published

@@ -26,6 +26,10 @@ class TopicReader(reader.TopicReader):
         """The number of partitions of the topic."""
         return len(self._ends)
 
+    async def look_up_ends(self) -> None:
+        """Take the ends that the partitions have now for those that ``caught_up`` asks for."""
+        self._ends |= await self._consumer.end_offsets(list(self._ends))
+
     async def to_the_end(self, wait_s: float) -> AsyncGenerator[list[ConsumerRecord], None]:
         """Yield the records that the topic held when the reader was opened, some at a time.
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -27,11 +27,15 @@ from agents.worker.preflight import require_kafka
 from agents.worker.role_signatures import signatures_of_role
 from agents.worker.wiring import Role, Wired, Wiring
 from schemas.errors import Misconfigured, Retryable
+from schemas.message import MAX_RECORD_BYTES
 from schemas.printable import printable
 from schemas.settings import Settings
 from streams.broker_topics.watch import TopicWatch
 from streams.driver.driver import Driver
 from streams.suspend_watchdog import TICK_S, SuspendWatchdog, limit_of
+
+if TYPE_CHECKING:  # it is imported only for the bridge, because it needs more packages
+    from agents.bridge.http_spans import HttpSpans
 
 log = structlog.get_logger()
 
@@ -106,13 +110,17 @@ async def _start(
     routes = HealthPages(role, monitor, settings).routes() + metrics.routes()
     if role == "detector":
         routes += queries.routes()
+    http_spans = _http_spans(settings) if role == "bridge" else None
+    if http_spans is not None:
+        routes += http_spans.routes()
     server = await _serve_http(role, settings, stack, routes, started, queries.is_from_detector)
-    partitions, cluster_id = await require_kafka(settings, role, monitor.waits)
-    server.belongs_to(cluster_id)
-    watch = TopicWatch(settings, partitions, monitor.waits)
+    kafka = await require_kafka(settings, role, monitor.waits)
+    server.belongs_to(kafka.cluster_id)
+    watch = TopicWatch(settings, kafka.partitions, monitor.waits)
     wiring = Wiring(
         settings,
-        partitions,
+        kafka.partitions,
+        kafka.source_partitions,
         watch,
         fatal,
         watchdog,
@@ -123,9 +131,10 @@ async def _start(
         server.identity,
         signatures,
         stack,
+        http_spans,
     )
     wired = await wiring.wire(role)
-    monitor.watch(wired.driver, wired.sources, partitions, wired.pool, watch)
+    monitor.watch(wired.driver, wired.sources, kafka.source_partitions, wired.pool, watch)
     stack.push_async_callback(_stop_driver, wired.driver, wired.agents, fatal)
     try:
         await wired.driver.start()
@@ -133,9 +142,17 @@ async def _start(
         # A driver cannot be started twice. So the process ends, and its supervisor restarts it.
         raise Retryable("Kafka", f"went away while the worker started: {error!r}") from error
     monitor.started()
+    wired.serve()
     started.set()
     _make_garbage_collection_rare()
     return wired
+
+
+def _http_spans(settings: Settings) -> "HttpSpans | None":
+    """Return the endpoint that takes spans, if the settings want it."""
+    from agents.bridge.http_spans import HttpSpans
+
+    return HttpSpans() if settings.bridge.bridge_http else None
 
 
 async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> None:
@@ -176,11 +193,14 @@ async def _serve_http(
     """Serve the role's HTTP endpoints, and return the server.
 
     This is called before anything else, so that ``/healthz`` shows that a worker waits for Kafka.
-    An applier or a recorder begins to listen later; until then the server has no address.
+    A worker whose endpoints nobody depends on begins to listen later, if its port is free; until
+    then the server has no address.
     """
-    server = WebServer(role, settings, routes, OPEN, also_admitted)
+    takes_spans = role == "bridge" and settings.bridge.bridge_http
+    most = MAX_RECORD_BYTES if takes_spans else 0
+    server = WebServer(role, settings, routes, OPEN, also_admitted, most)
     stack.push_async_callback(server.stop)
-    if role == "detector":
+    if role == "detector" or takes_spans:
         await server.listen()
     else:
         listening = asyncio.ensure_future(server.listen_if_free(started))

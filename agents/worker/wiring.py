@@ -1,9 +1,10 @@
 """The assembly of each role from its parts: topics, driver, handlers, periodic tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -43,16 +44,24 @@ from streams.driver.table import window_table
 from streams.records import RecordValidator
 from streams.retries import when_it_answers
 from streams.suspend_watchdog import SuspendWatchdog
+from streams.topic_reader import open_reader
 from streams.topics import Topics
 from streams.waits import Waits
 
-Role = Literal["detector", "applier", "recorder"]
+if TYPE_CHECKING:  # it is imported only for the bridge, because it needs more packages
+    from agents.bridge.http_spans import HttpSpans
+
+Role = Literal["detector", "applier", "recorder", "bridge"]
 
 _COMPARE_S: Final = 5.0
 """The CPU time that comparing the code of a deployment may take. It is limited because later
 deployments wait; code that takes longer counts as not comparable."""
 _COMPARE_TARGET_S: Final = 1.0
 """The same for a rollback; it is less because a rollback must not be delayed."""
+
+
+def _serve_nothing() -> None:
+    return
 
 
 class Wired(NamedTuple):
@@ -64,6 +73,8 @@ class Wired(NamedTuple):
     """The topics that the role reads."""
     pool: Pool | None
     periodic: Sequence[PeriodicTask] = ()
+    serve: Callable[[], None] = _serve_nothing
+    """Called when the driver runs: what others ask of the role may be answered from then on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ class Wiring:
 
     settings: Settings
     partitions: int
+    source_partitions: int
+    """How many partitions the topics have that the role reads."""
     watch: TopicWatch
     fatal: Fatal
     watchdog: SuspendWatchdog
@@ -87,6 +100,8 @@ class Wiring:
     signatures: RoleSignatures
     """The keys with which the role checks and signs."""
     stack: AsyncExitStack
+    http_spans: "HttpSpans | None" = None
+    """The endpoint that takes spans, if the role is the bridge and the settings want it."""
 
     async def wire(self, role: Role) -> Wired:
         """Assemble a role. Waits for a Postgres that does not answer. Raises Misconfigured."""
@@ -97,6 +112,8 @@ class Wiring:
                 return await self._applier()
             case "recorder":
                 return await self._recorder()
+            case "bridge":
+                return await self._bridge()
 
     def _detector(self) -> Wired:
         sources = list(self._topics.read_by("detector"))
@@ -249,6 +266,35 @@ class Wiring:
         ]
         return Wired(driver, agents, sources, pool, periodic)
 
+    async def _bridge(self) -> Wired:
+        from agents.bridge.bridge_report import BridgeReport
+        from agents.bridge.bridge_spans import BridgeSpans
+        from agents.bridge.http_spans import Served
+        from agents.bridge.span_executions import SpanExecutions
+        from agents.bridge.version_history import VersionHistory
+        from policy.spans.tool_spans import SpanRules
+
+        own = self.settings.bridge
+        sources = [own.bridge_topic]
+        driver = self._driver("bridge", sources)
+        outbox = Outbox(driver, self.waits)
+        reader = await self.stack.enter_async_context(
+            open_reader(self.settings, self._topics.versions, from_beginning=True)
+        )
+        history = VersionHistory(reader, self.settings, self.signatures.checks)
+        await when_it_answers(history.catch_up, self.waits)
+        report = BridgeReport(self.registry)
+        rules = SpanRules(own.bridge_mcp, own.bridge_rename, own.bridge_caller)
+        executions = SpanExecutions(self._topics.executions, rules, history, report)
+        dead_letters = self._dead_letters("bridge")
+        handler = BridgeSpans(executions, history, outbox, dead_letters, self.waits)
+        agent = BatchAgent(driver, "bridge-spans", sources, handler, self.fatal, self.watch)
+        serve, http_spans = _serve_nothing, self.http_spans
+        if http_spans is not None:
+            serve = partial(http_spans.serve, Served(executions, history, outbox, report))
+        periodic = [self._check_topics]
+        return Wired(driver, [agent], sources, pool=None, periodic=periodic, serve=serve)
+
     @property
     def _topics(self) -> Topics:
         return Topics.of(self.settings)
@@ -264,7 +310,7 @@ class Wiring:
             role,
             self.settings,
             sources,
-            self.partitions,
+            self.source_partitions,
             watchdog=self.watchdog,
             url=self.url or None,
             max_poll_records=max_poll_records,

@@ -80,4 +80,6 @@ def _reads(settings: Settings, role: str) -> tuple[str, ...]:
     topics = Topics.of(settings)
     if role == "applier":
         return topics.deployments, topics.commands
+    if role == "bridge":
+        return (settings.bridge.bridge_topic,)
     return (topics.executions,)

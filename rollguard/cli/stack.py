@@ -24,7 +24,7 @@ def up() -> None:
     raise typer.Exit(run_up(settings()))
 
 
-def worker(role: Literal["detector", "applier", "recorder"]) -> None:
+def worker(role: Literal["detector", "applier", "recorder", "bridge"]) -> None:
     """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
     end_at_once()
     from agents.worker.process import run_worker
@@ -58,10 +58,22 @@ def topics(
             "were lost or are new.",
         ),
     ] = False,
+    bridge: Annotated[
+        bool,
+        typer.Option(
+            "--bridge",
+            help="Also create the topic of spans that the bridge reads (ROLLGUARD_BRIDGE_TOPIC). "
+            "Needed if the Collector may not create it.",
+        ),
+    ] = False,
 ) -> None:
     """Create the topics that do not exist yet."""
     from rollguard.operations.republish import republish_versions
-    from rollguard.operations.setup import add_missing_partitions, create_missing_topics
+    from rollguard.operations.setup import (
+        add_missing_partitions,
+        create_missing_topic_of_spans,
+        create_missing_topics,
+    )
     from rollguard.printing import print_line
 
     in_force = settings()
@@ -69,6 +81,8 @@ def topics(
         for name, before in run(add_missing_partitions(in_force)).items():
             print_line(f"{name}: {in_force.partitions} partitions (before: {before})")
     for name in run(create_missing_topics(in_force)):
+        print_line(f"created {name}")
+    for name in run(create_missing_topic_of_spans(in_force)) if bridge else ():
         print_line(f"created {name}")
     if republish:
         print_line(f"published {run(republish_versions(in_force))} versions")

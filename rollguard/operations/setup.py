@@ -4,7 +4,11 @@ from db.postgres.migrate import migrate
 from db.postgres.pool import connect
 from schemas.settings import Settings
 from streams.admin import kafka_admin
-from streams.broker_topics.creation import add_partitions, create_topics
+from streams.broker_topics.creation import (
+    add_partitions,
+    create_topic_of_spans,
+    create_topics,
+)
 from streams.retries import when_it_answers
 
 
@@ -30,6 +34,16 @@ async def create_missing_topics(settings: Settings) -> list[str]:
     async def create() -> list[str]:
         async with kafka_admin(settings) as admin:
             return await create_topics(admin, settings)
+
+    return await when_it_answers(create)
+
+
+async def create_missing_topic_of_spans(settings: Settings) -> list[str]:
+    """Create the topic that the bridge reads, if it does not exist, and return its name if so."""
+
+    async def create() -> list[str]:
+        async with kafka_admin(settings) as admin:
+            return await create_topic_of_spans(admin, settings)
 
     return await when_it_answers(create)
 

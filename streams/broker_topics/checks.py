@@ -76,6 +76,14 @@ async def partition_counts(admin: AIOKafkaAdminClient, settings: Settings) -> di
     return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
 
+async def partitions_of_foreign(admin: AIOKafkaAdminClient, topic: str) -> int | None:
+    """Return how many partitions a topic has that is not ours; None if it does not exist."""
+    if topic not in await admin.list_topics():  # asking for a single topic may create it
+        return None
+    (described,) = await admin.describe_topics([topic])
+    return len(described["partitions"])
+
+
 async def check_settings(admin: AIOKafkaAdminClient, settings: Settings) -> SettingsFound:
     """Compare the settings of the topics that exist with those that the product rests on."""
     topics = Topics.of(settings)

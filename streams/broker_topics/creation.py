@@ -45,6 +45,17 @@ async def create_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[
     return created
 
 
+async def create_topic_of_spans(admin: AIOKafkaAdminClient, settings: Settings) -> list[str]:
+    """Create the topic that the bridge reads, if it does not exist, and return its name if so.
+
+    It has the broker's settings, as if the OpenTelemetry Collector had created it.
+    """
+    topic = settings.bridge.bridge_topic
+    if topic in await admin.list_topics():
+        return []
+    return await _create(admin, [NewTopic(topic, settings.partitions, settings.replication_factor)])
+
+
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> list[str]:
     """Create the topics, and return the names of those that did not exist."""
     created = []

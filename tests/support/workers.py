@@ -23,7 +23,7 @@ class Workers:
         self.settings = settings
         self.folder = folder
         self.running: list[Program] = []
-        self.ports = {"applier": free_port(), "recorder": free_port()}
+        self.ports = {role: free_port() for role in ("applier", "recorder", "bridge")}
         """The HTTP port of each role's first worker."""
         if settings.web_port is not None:
             self.ports["detector"] = settings.web_port

@@ -35,6 +35,8 @@ class _WithoutRequests(logging.Filter):
 _server_log: Final = logging.getLogger(f"{__name__}.server")
 _server_log.addFilter(_WithoutRequests())
 
+_NO_BODY: Final = 1024
+"""How long a body may be where no endpoint takes one. aiohttp has no limit if it is 0."""
 _YIELD_S: Final = 5.0
 """How long an applier or a recorder waits, so that a detector that starts now gets the port."""
 
@@ -51,7 +53,8 @@ def require_token(settings: Settings) -> None:
 class WebServer:
     """Serves ``routes``. All except ``open_paths`` require the token, if there is one.
 
-    A request that ``also_admitted`` lets through needs none either. Raises Misconfigured if other
+    A request that ``also_admitted`` lets through needs none either. ``max_body_bytes`` is the
+    longest body that an endpoint reads, unpacked. Raises Misconfigured if other
     machines could use the endpoints without a token.
     """
 
@@ -62,6 +65,7 @@ class WebServer:
         routes: Iterable[web.RouteDef],
         open_paths: Collection[str],
         also_admitted: Callable[[web.Request], bool],
+        max_body_bytes: int = 0,
     ) -> None:
         require_token(settings)
         self._role = role
@@ -73,7 +77,8 @@ class WebServer:
                 _close_after_answer,
                 host_check(self._names),
                 token_check(Token(settings.web_token), open_paths, also_admitted),
-            ]
+            ],
+            client_max_size=max_body_bytes or _NO_BODY,
         )
         site.add_routes(routes)
         site.on_response_prepare.append(self._say_who_answers)
@@ -82,7 +87,7 @@ class WebServer:
             access_log=None,
             logger=_server_log,
             shutdown_timeout=1,
-            lingering_time=0,  # no endpoint takes a body, so none is waited for
+            lingering_time=0,  # the rest of a body that was refused is not waited for
         )
         self._listener: asyncio.Server | None = None
         self.url = ""

@@ -12,6 +12,8 @@ _EXTRAS: Final = {
     "prometheus_client": "worker",
     "rocksdict": "worker",
     "uvloop": "worker",
+    "google": "bridge",
+    "opentelemetry": "bridge",
 }
 
 
@@ -28,5 +30,7 @@ def missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> str |
     if module not in _EXTRAS:
         return None
     verb = arguments[0] if arguments else ""
-    extra = _EXTRAS_OF_VERBS.get(verb, _EXTRAS[module])
+    extra = _EXTRAS[module]
+    if extra != "bridge":  # which brings the others, too
+        extra = _EXTRAS_OF_VERBS.get(verb, extra)
     return f"{verb} needs packages that are not installed: pip install 'rollguard[{extra}]'"

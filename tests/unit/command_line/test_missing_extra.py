@@ -16,6 +16,8 @@ from rollguard.cli.process.missing_extra import missing_extra
         ("asyncpg.pool", "current", "postgres"),
         ("aiohttp", "health", "postgres"),
         ("asyncpg", "demo", "embedded"),
+        ("opentelemetry.proto", "worker", "bridge"),
+        ("google", "worker", "bridge"),
     ],
 )
 def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:

@@ -18,7 +18,7 @@ from schemas.settings import SETTING_NAMES
 
 _ROOT = Path(__file__).parents[3]
 _COMPOSE = _ROOT / "compose" / "compose.yaml"
-_ROLES = ("detector", "applier", "recorder")
+_ROLES = ("detector", "applier", "recorder", "bridge")
 _NOT_PASSED = {
     "detector_url",  # what the command line asks, not a worker
     "web_url",  # each worker's own
@@ -98,8 +98,10 @@ def test_signatures_are_required_and_each_role_sees_its_own_key_alone(
         "detector": [trust, "key-detector:/etc/rollguard/key:ro"],
         "applier": [trust, "key-applier:/etc/rollguard/key:ro"],
         "recorder": [trust],
+        "bridge": [trust],
     }
-    assert services["recorder"]["environment"]["ROLLGUARD_SIGNING_KEY"] == ""
+    for role in ("recorder", "bridge"):
+        assert services[role]["environment"]["ROLLGUARD_SIGNING_KEY"] == ""
 
 
 def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(
@@ -182,7 +184,7 @@ def test_the_address_of_postgres_is_in_one_piece(services: dict[str, Any]) -> No
 
 def test_the_setup_waits_for_both_and_makes_schema_and_topics(services: dict[str, Any]) -> None:
     setup = services["setup"]
-    assert setup["entrypoint"][-1] == "rollguard migrate && rollguard topics"
+    assert setup["entrypoint"][-1] == "rollguard migrate && rollguard topics --bridge"
     assert set(setup["depends_on"]) == {"kafka", "postgres"}
     for server in setup["depends_on"]:
         assert services[server]["healthcheck"]["test"]

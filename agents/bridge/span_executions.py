@@ -1,0 +1,105 @@
+"""The executions of spans, as records that are to be published."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from agents.bridge.bridge_report import BridgeReport
+from agents.bridge.traces import Traces
+from agents.bridge.version_history import VersionHistory
+from policy.spans.execution_of import (
+    execution_of,
+    start_us_of,
+    stated_version_of,
+    tool_name_of,
+)
+from policy.spans.span import Span
+from policy.spans.tool_spans import SpanRules, passed_over
+from schemas.errors import Rejected
+from streams.driver.outbox import Outgoing
+
+Work = Callable[[], Awaitable[None]]
+
+_AT_ONCE: Final = 100
+"""After so many spans of tools others have their turn."""
+
+
+class Executions(NamedTuple):
+    """What is to be published of a message, and what is wrong with the rest of it."""
+
+    outgoing: list[Outgoing]
+    rejected: list[str]
+    """Why spans of tools were refused, one reason for each."""
+
+    @property
+    def error(self) -> str | None:
+        """One sentence about the spans that were refused; None if none was."""
+        if not self.rejected:
+            return None
+        number = len(self.rejected)
+        return f"{number} of {number + len(self.outgoing)} spans of tools: {self.rejected[0]}"
+
+
+def once(work: Work) -> Work:
+    """Return a function that does the work when it is called first, and then never again."""
+    is_done = False
+
+    async def do_once() -> None:
+        nonlocal is_done
+        if not is_done:
+            await work()
+            is_done = True
+
+    return do_once
+
+
+class SpanExecutions:
+    """Makes executions of the spans of tools."""
+
+    def __init__(
+        self,
+        topic: str,
+        rules: SpanRules,
+        history: VersionHistory,
+        report: BridgeReport,
+    ) -> None:
+        self._topic = topic
+        self._rules = rules
+        self._history = history
+        self._report = report
+
+    async def of(self, traces: Traces, catch_up: Work) -> Executions:
+        """Return the executions of a message, in the order of its spans.
+
+        ``catch_up`` is awaited before a version is looked up: it returns when the history of
+        versions is complete.
+        """
+        executions = Executions([], [])
+        seen = 0
+        for seen, span in enumerate(traces.tool_spans, 1):
+            if seen % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            reason = passed_over(span, self._rules)
+            if reason is not None:
+                self._report.count_spans(reason)
+                continue
+            if stated_version_of(span) is None:
+                await catch_up()
+            self._add(span, executions)
+        self._report.count_spans("no_tool", traces.spans - seen)
+        self._report.count_spans("execution", len(executions.outgoing))
+        self._report.count_spans("rejected", len(executions.rejected))
+        return executions
+
+    def _add(self, span: Span, executions: Executions) -> None:
+        try:
+            tool_name = tool_name_of(span, self._rules)
+            version_id, source = stated_version_of(span), "span"
+            if version_id is None:
+                version_id, source = self._history.at(tool_name, start_us_of(span)), "activations"
+            execution = execution_of(span, tool_name, version_id, self._rules)
+        except Rejected as error:
+            executions.rejected.append(str(error))
+            return
+        self._report.count_version("none" if version_id is None else source)
+        executions.outgoing.append(Outgoing.of(self._topic, tool_name, execution))

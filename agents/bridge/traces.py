@@ -1,0 +1,16 @@
+"""The spans that one message of OTLP holds, whatever its encoding."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from policy.spans.span import Span
+
+
+class Traces(NamedTuple):
+    """A message that was read."""
+
+    spans: int
+    """How many spans it holds."""
+    tool_spans: Iterable[Span]
+    """Those of tools, in their order. They are made when they are asked for, one by one, because a
+    small message may hold many."""
