@@ -34,8 +34,9 @@ async def test_a_bridge_that_dies_before_the_commit_loses_nothing(
         return all(each.lag == 0 for each in (await group.read(partitions)).values())
 
     async with system.connected():
-        spans = [tool_span(n, gen_ai__tool__name=f"tool-{n % 3}") for n in range(1, _RECORDS + 1)]
-        await system.send_spans(*(in_protobuf(each) for each in spans))
+        for n in range(1, _RECORDS + 1):
+            # One by one, because of a batch the embedded broker's ListOffsets counts one record.
+            await system.send_spans(in_protobuf(tool_span(n, gen_ai__tool__name=f"tool-{n % 3}")))
         armed = {"ROLLGUARD_TEST_CRASH_POINT": "kill:bridge.published"}
         worker = await system.spawn("bridge", "tests.support.armed_worker", **topic, **armed)
         assert await worker.wait() == -signal.SIGKILL

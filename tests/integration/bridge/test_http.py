@@ -1,4 +1,4 @@
-"""The bridge takes spans over HTTP, from whoever sends OTLP, and from the real OpenTelemetry SDK."""
+"""The bridge takes spans over HTTP, from whoever sends OTLP and from the real SDK."""
 
 import asyncio
 import gzip
@@ -103,7 +103,7 @@ def exporter(bridge: BridgeSystem) -> Iterator[OTLPSpanExporter]:
     url = f"http://127.0.0.1:{bridge.ports['bridge']}/v1/traces"
     exporter = OTLPSpanExporter(url, timeout=30)
     yield exporter
-    exporter.shutdown()
+    exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 async def test_the_real_sdk_over_http(
@@ -134,7 +134,7 @@ def _call_tools(exporter: Any, tool: str) -> list[ReadableSpan]:
 
 
 def _call(tracer: Tracer, tool: str, fails: bool) -> None:
-    attributes = {
+    attributes: dict[str, str | int] = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": tool,
         "gen_ai.conversation.id": "conversation",

@@ -44,8 +44,7 @@ def test_a_span_gives_a_valid_execution_or_a_reason(span: Span, mcp: str) -> Non
     try:
         tool_name = tool_name_of(span, rules)
         execution = execution_of(span, tool_name, stated_version_of(span), rules)
-    except Rejected as error:
-        assert str(error)
+    except Rejected:
         return
     assert Execution.from_bytes(execution.to_bytes()) == execution
     assert execution.success or span.status == 2 or span.attributes["error.type"]
