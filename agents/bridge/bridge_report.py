@@ -12,8 +12,9 @@ class BridgeReport:
         self._spans: Final = Counter(
             "rollguard_bridge_spans",
             "spans that were read: an execution, of no tool, told by another span too (mcp), "
-            "wrong arguments of the model (validation), not usable (rejected), or a request over "
-            "HTTP that is no OTLP (unreadable)",
+            "published by the program itself (published), wrong arguments of the model "
+            "(validation), not usable (rejected), or a request over HTTP that is no OTLP "
+            "(unreadable)",
             labelnames=["result"],
             registry=registry,
         )

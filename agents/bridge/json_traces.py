@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from agents.bridge.traces import Traces
-from policy.spans.span import Span, SpanEvent
-from policy.spans.tool_spans import MARKERS
+from rollguard_client.spans.span import Span, SpanEvent
+from rollguard_client.spans.tool_spans import MARKERS
 from schemas.errors import Rejected
 
 

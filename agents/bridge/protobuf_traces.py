@@ -15,8 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from agents.bridge.traces import Traces
-from policy.spans.span import Span, SpanEvent
-from policy.spans.tool_spans import MARKERS
+from rollguard_client.spans.span import Span, SpanEvent
+from rollguard_client.spans.tool_spans import MARKERS
 from schemas.errors import Rejected
 
 _MARKERS = tuple(name.encode() for name in MARKERS)

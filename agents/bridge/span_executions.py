@@ -7,15 +7,15 @@ from typing import Final, NamedTuple
 from agents.bridge.bridge_report import BridgeReport
 from agents.bridge.traces import Traces
 from agents.bridge.version_history import VersionHistory
-from policy.spans.execution_of import (
+from rollguard_client.errors import Rejected
+from rollguard_client.spans.execution_of import (
     execution_of,
     start_us_of,
     stated_version_of,
     tool_name_of,
 )
-from policy.spans.span import Span
-from policy.spans.tool_spans import SpanRules, passed_over
-from schemas.errors import Rejected
+from rollguard_client.spans.span import Span
+from rollguard_client.spans.tool_spans import SpanRules, passed_over
 from streams.driver.outbox import Outgoing
 
 Work = Callable[[], Awaitable[None]]
@@ -83,23 +83,22 @@ class SpanExecutions:
             if reason is not None:
                 self._report.count_spans(reason)
                 continue
-            if stated_version_of(span) is None:
-                await catch_up()
-            self._add(span, executions)
+            try:
+                executions.outgoing.append(await self._outgoing(span, catch_up))
+            except Rejected as error:
+                executions.rejected.append(str(error))
         self._report.count_spans("no_tool", traces.spans - seen)
         self._report.count_spans("execution", len(executions.outgoing))
         self._report.count_spans("rejected", len(executions.rejected))
         return executions
 
-    def _add(self, span: Span, executions: Executions) -> None:
-        try:
-            tool_name = tool_name_of(span, self._rules)
-            version_id, source = stated_version_of(span), "span"
-            if version_id is None:
-                version_id, source = self._history.at(tool_name, start_us_of(span)), "activations"
-            execution = execution_of(span, tool_name, version_id, self._rules)
-        except Rejected as error:
-            executions.rejected.append(str(error))
-            return
+    async def _outgoing(self, span: Span, catch_up: Work) -> Outgoing:
+        """Return the record of an execution. Raises Rejected."""
+        tool_name = tool_name_of(span, self._rules)
+        version_id, source = stated_version_of(span, tool_name), "span"
+        if version_id is None:
+            await catch_up()
+            version_id, source = self._history.at(tool_name, start_us_of(span)), "activations"
+        execution = execution_of(span, tool_name, version_id, self._rules)
         self._report.count_version("none" if version_id is None else source)
-        executions.outgoing.append(Outgoing.of(self._topic, tool_name, execution))
+        return Outgoing(self._topic, tool_name.encode(), execution.to_bytes())

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from policy.spans.span import Span
+from rollguard_client.spans.span import Span
 
 
 class Traces(NamedTuple):

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from policy.spans.active_versions import ActiveVersions
+from rollguard_client.spans.active_versions import ActiveVersions
 from schemas.deployment import ToolVersion
 from schemas.errors import Rejected
 from schemas.fields import micros_of

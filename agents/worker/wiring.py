@@ -272,7 +272,7 @@ class Wiring:
         from agents.bridge.http_spans import Served
         from agents.bridge.span_executions import SpanExecutions
         from agents.bridge.version_history import VersionHistory
-        from policy.spans.tool_spans import SpanRules
+        from rollguard_client.spans.tool_spans import SpanRules
 
         own = self.settings.bridge
         sources = [own.bridge_topic]

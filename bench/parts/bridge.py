@@ -11,8 +11,8 @@ import typer
 from bench.results import Result, show
 from bench.setup.environment import Environment, Worker
 from bench.setup.servers import with_servers
-from policy.spans.span import Span
 from rollguard.operations.setup import create_missing_topic_of_spans
+from rollguard_client.spans.span import Span
 from streams.admin import kafka_admin
 from tests.support.spans import in_json, in_protobuf, tool_span
 

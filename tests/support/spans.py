@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from policy.spans.span import ERROR, Span, SpanEvent
+from rollguard_client.spans.span import ERROR, Span, SpanEvent
 
 START_NS = 1_790_000_000_000_000_000
 END_NS = START_NS + 12_345_678

@@ -6,8 +6,8 @@ from uuid import uuid5
 
 import pytest
 
-from policy.spans.execution_of import NAMESPACE
-from policy.spans.span import CLIENT, SERVER
+from rollguard_client.spans.execution_of import NAMESPACE
+from rollguard_client.spans.span import CLIENT, SERVER
 from schemas.dead_letter import DeadLetter
 from schemas.fields import time_of
 from tests.integration.bridge.spans_topic import BridgeSystem

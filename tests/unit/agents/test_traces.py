@@ -8,7 +8,7 @@ import pytest
 from agents.bridge.json_traces import read_json
 from agents.bridge.protobuf_traces import read_protobuf
 from agents.bridge.traces import Traces
-from policy.spans.span import Span
+from rollguard_client.spans.span import Span
 from schemas.errors import Rejected
 from tests.support.spans import failed, in_json, in_protobuf, tool_span
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.spans.active_versions import ActiveVersions
+from rollguard_client.spans.active_versions import ActiveVersions
 
 _ACTIVATIONS = st.dictionaries(st.integers(1, 30), st.integers(0, 20), max_size=12)
 

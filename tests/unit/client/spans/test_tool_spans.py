@@ -1,9 +1,11 @@
 """Which spans are executions: each call of a tool counts once."""
 
+from typing import Any
+
 import pytest
 
-from policy.spans.span import CLIENT, SERVER, Span
-from policy.spans.tool_spans import McpSpans, SpanRules, passed_over
+from rollguard_client.spans.span import CLIENT, SERVER, Span
+from rollguard_client.spans.tool_spans import McpSpans, SpanRules, passed_over
 from tests.support.spans import failed, tool_span
 
 _INTERNAL = 1
@@ -42,3 +44,25 @@ def test_wrong_arguments_of_the_model_are_no_failure_of_the_tool(mcp: McpSpans) 
     assert passed_over(span, SpanRules(mcp=mcp)) == "validation"
     span = failed(tool_span(pydantic_ai__tool__failure_stage="execution"))
     assert passed_over(span, SpanRules(mcp=mcp)) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "by_bridge", "by_processor"),
+    [
+        ({}, None, None),
+        ({"rollguard__span_processor": True}, "published", None),
+        ({"rollguard__span_processor": "yes"}, None, None),
+        ({"rollguard__tool_name": "words"}, "published", "published"),
+        ({"rollguard__tool_name": "count_words"}, "published", "published"),
+        ({"rollguard__tool_name": "letters"}, None, None),
+        ({"rollguard__tool_name": None, "gen_ai__tool__name": None}, None, None),
+        ({"rollguard__tool_name": "letters", "rollguard__span_processor": True}, "published", None),
+    ],
+)
+def test_what_the_program_publishes_itself_is_passed_over(
+    attributes: dict[str, Any], by_bridge: str | None, by_processor: str | None
+) -> None:
+    """The name of the tool may be that of the span, or the one that it has here."""
+    span, names = tool_span(**attributes), {"words": "count_words"}
+    assert passed_over(span, SpanRules(names=names)) == by_bridge
+    assert passed_over(span, SpanRules(names=names, is_processor=True)) == by_processor

@@ -7,16 +7,16 @@ from uuid import uuid5
 
 import pytest
 
-from policy.spans.execution_of import (
+from rollguard_client.errors import Rejected
+from rollguard_client.spans.execution_of import (
     NAMESPACE,
     execution_of,
     start_us_of,
     stated_version_of,
     tool_name_of,
 )
-from policy.spans.span import ERROR, Span, SpanEvent
-from policy.spans.tool_spans import SpanRules
-from schemas.errors import Rejected
+from rollguard_client.spans.span import ERROR, Span, SpanEvent
+from rollguard_client.spans.tool_spans import SpanRules
 from schemas.execution import Execution
 from tests.support.spans import END_NS, START_NS, failed, tool_span
 
@@ -24,7 +24,10 @@ _RULES = SpanRules()
 
 
 def _of(span: Span, rules: SpanRules = _RULES) -> Execution:
-    return execution_of(span, tool_name_of(span, rules), stated_version_of(span), rules)
+    """Return the execution as the server reads it."""
+    name = tool_name_of(span, rules)
+    execution = execution_of(span, name, stated_version_of(span, name), rules)
+    return Execution.from_bytes(execution.to_bytes())
 
 
 def test_a_success() -> None:
@@ -35,7 +38,6 @@ def test_a_success() -> None:
         microsecond=END_NS // 1000 % 10**6
     )
     assert execution.duration_ms == 12.345678
-    assert Execution.from_bytes(execution.to_bytes()) == execution
 
 
 def test_the_id_is_that_of_trace_and_span_for_ever() -> None:
@@ -74,7 +76,14 @@ def test_a_tool_may_have_another_name_here() -> None:
     ],
 )
 def test_the_version_that_a_span_states(value: object, version: int | None) -> None:
-    assert stated_version_of(tool_span(rollguard__version_id=value)) == version
+    assert stated_version_of(tool_span(rollguard__version_id=value), "words") == version
+
+
+def test_the_version_of_an_inner_call_is_not_that_of_the_outer_one() -> None:
+    """The decorator of an inner tool has stated its version on the span that it found."""
+    span = tool_span(rollguard__version_id=7, rollguard__tool_name="letters")
+    assert stated_version_of(span, "words") is None
+    assert stated_version_of(span, "letters") == 7
 
 
 def test_a_version_is_looked_up_by_the_start() -> None:
@@ -213,4 +222,3 @@ def test_strange_texts_hide_no_failure() -> None:
     assert not execution.success
     assert execution.session_id == "a\u2400"
     assert len((execution.error or "").encode()) <= 8 * 1024
-    assert Execution.from_bytes(execution.to_bytes()) == execution

@@ -1,6 +1,6 @@
 """A span of a tool, in the form that both encodings of OTLP are read into."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 SERVER: Final = 2
@@ -34,3 +34,12 @@ class Span(NamedTuple):
     """What the status says; "" for nothing."""
     attributes: Attributes
     events: Sequence[SpanEvent] = ()
+
+
+def text_of(attributes: Attributes, names: Iterable[str]) -> str | None:
+    """Return the first of these attributes that is a text and not empty."""
+    for name in names:
+        value = attributes.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None

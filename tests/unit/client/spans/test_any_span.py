@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.spans.execution_of import execution_of, stated_version_of, tool_name_of
-from policy.spans.span import Span, SpanEvent
-from policy.spans.tool_spans import SpanRules, passed_over
-from schemas.errors import Rejected
+from rollguard_client.errors import Rejected
+from rollguard_client.spans.execution_of import execution_of, stated_version_of, tool_name_of
+from rollguard_client.spans.span import Span, SpanEvent
+from rollguard_client.spans.tool_spans import SpanRules, passed_over
 from schemas.execution import Execution
 
 _TEXTS = st.text(st.characters(exclude_categories=()), max_size=300)
@@ -43,8 +43,11 @@ def test_a_span_gives_a_valid_execution_or_a_reason(span: Span, mcp: str) -> Non
     passed_over(span, rules)
     try:
         tool_name = tool_name_of(span, rules)
-        execution = execution_of(span, tool_name, stated_version_of(span), rules)
+        version_id = stated_version_of(span, tool_name)
+        execution = execution_of(span, tool_name, version_id, rules)
     except Rejected:
         return
-    assert Execution.from_bytes(execution.to_bytes()) == execution
+    read = Execution.from_bytes(execution.to_bytes())
+    assert (read.execution_id, read.executed_at) == (execution.execution_id, execution.executed_at)
+    assert read.error == execution.error
     assert execution.success or span.status == 2 or span.attributes["error.type"]

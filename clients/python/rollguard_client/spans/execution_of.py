@@ -6,25 +6,20 @@ into an execution, only their hash.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from pydantic import ValidationError
-
-from policy.spans.span import ERROR, Attributes, Span
-from policy.spans.tool_spans import SpanRules
-from schemas.errors import Rejected
-from schemas.execution import Execution
-from schemas.fields import time_of
-from schemas.message import explain, parse_json
+from rollguard_client.errors import Rejected
+from rollguard_client.messages.execution import Execution
+from rollguard_client.spans.span import ERROR, Attributes, Span, text_of
+from rollguard_client.spans.tool_spans import DECORATED, NAMES, SpanRules
 
 NAMESPACE: Final = UUID("5a1f6f0e-3c55-5f7b-9d39-6a3f0c1b7e42")
 """The namespace of the ids of executions that spans tell of. It never changes: a span that is read
 again must give the same id."""
 VERSION: Final = "rollguard.version_id"
 
-_NAMES: Final = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name")
 _SESSIONS: Final = (
     "gen_ai.conversation.id",
     "session.id",
@@ -39,6 +34,7 @@ _ARGUMENTS: Final = (
 )
 _NO_CLASS: Final = frozenset({"tool_error", "_OTHER"})
 """What stands in ``error.type`` if the class of the exception is not known."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MAX_SHORT: Final = 255
 _MAX_VERSION: Final = 2**31 - 1
 _LONGEST_JSON: Final = 64 * 1024
@@ -47,14 +43,19 @@ _LONGEST_JSON: Final = 64 * 1024
 
 def tool_name_of(span: Span, rules: SpanRules) -> str:
     """Return the name of the tool. Raises Rejected if the span has none."""
-    name = _text(span.attributes, _NAMES)
+    name = text_of(span.attributes, NAMES)
     if name is None:
-        raise Rejected(f"the span of a tool has no name of it: none of {', '.join(_NAMES)}")
+        raise Rejected(f"the span of a tool has no name of it: none of {', '.join(NAMES)}")
     return rules.names.get(name, name)
 
 
-def stated_version_of(span: Span) -> int | None:
-    """Return the version that the span itself states; None if it states none."""
+def stated_version_of(span: Span, tool_name: str) -> int | None:
+    """Return the version that the span itself states; None if it states none.
+
+    If the decorator has published an inner call of another tool, the version is that one's.
+    """
+    if span.attributes.get(DECORATED, tool_name) != tool_name:
+        return None
     value = span.attributes.get(VERSION)
     if not isinstance(value, int) or isinstance(value, bool):
         return None
@@ -71,24 +72,26 @@ def execution_of(span: Span, tool_name: str, version_id: int | None, rules: Span
     if not span.end_ns:
         raise Rejected("the span has no end")
     attributes = span.attributes
-    success = span.status != ERROR and _text(attributes, ("error.type",)) is None
+    success = span.status != ERROR and text_of(attributes, ("error.type",)) is None
     error, error_type = (None, None) if success else _error_of(span)
-    try:
-        return Execution(
-            execution_id=uuid5(NAMESPACE, _id_of(span)),
-            tool_name=tool_name,
-            version_id=version_id,
-            success=success,
-            error=error,
-            error_type=error_type,
-            executed_at=time_of(span.end_ns // 1000),
-            duration_ms=_duration_ms(span),
-            session_id=_short(_text(attributes, _SESSIONS)),
-            caller=_short(_text(attributes, (rules.caller,))) if rules.caller else None,
-            input_hash=_input_hash(attributes),
-        )
-    except ValidationError as wrong:
-        raise Rejected(explain(wrong)) from None
+    return Execution(
+        execution_id=execution_id_of(_id_of(span)),
+        tool_name=tool_name,
+        version_id=version_id,
+        success=success,
+        error=error,
+        error_type=error_type,
+        executed_at=_EPOCH + timedelta(microseconds=span.end_ns // 1000),
+        duration_ms=_duration_ms(span),
+        session_id=_short(text_of(attributes, _SESSIONS)),
+        caller=_short(text_of(attributes, (rules.caller,))) if rules.caller else None,
+        input_hash=_input_hash(attributes),
+    )
+
+
+def execution_id_of(ids: str) -> UUID:
+    """Return the id of the execution that a span tells of, by the ids of trace and span in hex."""
+    return uuid5(NAMESPACE, ids)
 
 
 def _id_of(span: Span) -> str:
@@ -107,9 +110,9 @@ def _error_of(span: Span) -> tuple[str | None, str | None]:
     """Return the message of a failure, and the class of the exception."""
     events = (each.attributes for each in reversed(span.events) if each.name == "exception")
     exception: Attributes = next(events, {})
-    raised = _text(exception, ("exception.type",))
-    given = _text(span.attributes, ("error.type",))
-    message = _text(exception, ("exception.message",)) or span.message or raised or given
+    raised = text_of(exception, ("exception.type",))
+    given = text_of(span.attributes, ("error.type",))
+    message = text_of(exception, ("exception.message",)) or span.message or raised or given
     if raised is not None:
         return message, raised.rpartition(".")[2] or raised
     return message, None if given in _NO_CLASS else given
@@ -122,15 +125,6 @@ def _duration_ms(span: Span) -> float | None:
     return (span.end_ns - span.start_ns) / 1e6
 
 
-def _text(attributes: Attributes, names: Iterable[str]) -> str | None:
-    """Return the first of these attributes that is a text and not empty."""
-    for name in names:
-        value = attributes.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return None
-
-
 def _short(text: str | None) -> str | None:
     return None if text is None else text[:_MAX_SHORT]
 
@@ -140,18 +134,25 @@ def _input_hash(attributes: Attributes) -> str | None:
     value = next((attributes[name] for name in _ARGUMENTS if attributes.get(name)), None)
     if value is None:
         return None
-    return hashlib.sha256(_canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
+    try:
+        text = _canonical(value)
+    except RecursionError:
+        return None
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _canonical(value: Any) -> str:
-    if isinstance(value, str):
-        text: str = value
-        if len(text) > _LONGEST_JSON:
-            return text
-        try:
-            value = parse_json(text.encode("utf-8", "surrogatepass"))
-        except ValueError:
-            return text
+    if not isinstance(value, str):
+        return _json(value)
+    if len(value) > _LONGEST_JSON:
+        return value
+    try:
+        return _json(json.loads(value))
+    except (ValueError, RecursionError):
+        return value
+
+
+def _json(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=bytes.hex
     )

@@ -1,0 +1,1 @@
+"""Which spans of OpenTelemetry are executions, and of what; the span processor publishes them."""

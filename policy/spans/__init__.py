@@ -1,1 +1,0 @@
-"""What the spans of OpenTelemetry say of executions."""
