@@ -12,10 +12,11 @@ from aiohttp import web
 
 from agents.bridge.bridge_report import BridgeReport
 from agents.bridge.json_traces import read_json
-from agents.bridge.protobuf_traces import partial_success, read_protobuf
+from agents.bridge.protobuf_traces import partial_success, read_protobuf, status
 from agents.bridge.span_executions import Executions, SpanExecutions, once
 from agents.bridge.version_history import VersionHistory
 from schemas.errors import Rejected, RollguardError
+from schemas.message import MAX_RECORD_BYTES
 from streams.driver.outbox import Outbox
 
 log = structlog.get_logger()
@@ -24,6 +25,8 @@ _AT_ONCE: Final = 8
 """So many requests are answered at the same time; others are told to come again."""
 _ANSWER_S: Final = 10.0
 """How long Kafka may take. It is the time for which exporters wait by default."""
+_BODY_S: Final = 10.0
+"""How long a sender may take to send a request."""
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
 _PUBLISHED_AT_ONCE: Final = 1_000
@@ -55,11 +58,11 @@ class HttpSpans:
 
     async def _take(self, request: web.Request) -> web.Response:
         if request.content_type not in (_PROTOBUF, _JSON):
-            return _problem(415, f"the Content-Type must be {_PROTOBUF} or {_JSON}")
+            return _refused(request, 415, f"the Content-Type must be {_PROTOBUF} or {_JSON}")
         if self._served is None:
-            return _problem(503, "the bridge starts")
+            return _refused(request, 503, "the bridge starts")
         if self._requests >= _AT_ONCE:
-            return _problem(503, f"{_AT_ONCE} requests are being answered")
+            return _refused(request, 503, f"{_AT_ONCE} requests are being answered")
         self._requests += 1
         try:
             return await self._answer(request, self._served)
@@ -67,23 +70,28 @@ class HttpSpans:
             self._requests -= 1
 
     async def _answer(self, request: web.Request, served: Served) -> web.Response:
-        is_json = request.content_type == _JSON
         try:
-            body = await request.read()
-            traces = read_json(body) if is_json else read_protobuf(body)
+            async with asyncio.timeout(_BODY_S):
+                body = await request.read()
+            traces = read_json(body) if _is_json(request) else read_protobuf(body)
+        except TimeoutError:
+            return _refused(request, 408, f"the request was not there within {_BODY_S:g} s")
+        except web.HTTPRequestEntityTooLarge:
+            return _refused(request, 413, f"unpacked, it has more than {MAX_RECORD_BYTES} bytes")
         except (Rejected, web.RequestPayloadError) as error:  # the latter if it cannot be unpacked
             served.report.count_spans("unreadable")
-            return _problem(400, str(error))
+            return _refused(request, 400, str(error))
         try:
             async with asyncio.timeout(_ANSWER_S):
                 executions = await served.executions.of(traces, once(served.history.catch_up))
                 await _publish(executions, served.outbox)
         except TimeoutError:
-            return _problem(503, f"Kafka has not taken the executions within {_ANSWER_S:g} s")
+            text = f"Kafka has not taken the executions within {_ANSWER_S:g} s"
+            return _refused(request, 503, text)
         except RollguardError as error:
             log.warning("spans_refused", cause=str(error))
-            return _problem(503, "the executions cannot be published now")
-        return _accepted(executions, is_json)
+            return _refused(request, 503, "the executions cannot be published now")
+        return _accepted(executions, _is_json(request))
 
 
 async def _publish(executions: Executions, outbox: Outbox) -> None:
@@ -94,13 +102,21 @@ async def _publish(executions: Executions, outbox: Outbox) -> None:
 
 def _accepted(executions: Executions, is_json: bool) -> web.Response:
     """Say that all was taken, and which spans will never be."""
-    number, error = len(executions.rejected), executions.error or ""
+    number, error = executions.rejected, executions.error or ""
     if is_json:
         partial = {"rejectedSpans": str(number), "errorMessage": error}
         return web.json_response({"partialSuccess": partial} if number else {})
     return web.Response(body=partial_success(number, error), content_type=_PROTOBUF)
 
 
-def _problem(status: int, text: str) -> web.Response:
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return web.json_response({"message": text}, status=status, headers=headers)
+def _refused(request: web.Request, code: int, text: str) -> web.Response:
+    """Answer with a `Status`, in the encoding of the request."""
+    headers = {"Retry-After": "1"} if code == 503 else None
+    if request.content_type == _PROTOBUF:
+        body = status(text)
+        return web.Response(status=code, body=body, content_type=_PROTOBUF, headers=headers)
+    return web.json_response({"message": text}, status=code, headers=headers)
+
+
+def _is_json(request: web.Request) -> bool:
+    return request.content_type == _JSON

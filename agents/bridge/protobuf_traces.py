@@ -45,6 +45,14 @@ def partial_success(rejected: int, error: str) -> bytes:
     return bytes(answer.SerializeToString())
 
 
+def status(text: str) -> bytes:
+    """Return the body of an answer that refuses a request: a message of the type `Status`.
+
+    Its text is field 2, as the text of this message is. The package with `Status` is not needed.
+    """
+    return bytes(ExportTracePartialSuccess(error_message=text).SerializeToString())
+
+
 def _tool_spans(message: Any) -> Iterator[Span]:
     for resource in message.resource_spans:
         for scope in resource.scope_spans:

@@ -28,16 +28,18 @@ class Executions(NamedTuple):
     """What is to be published of a message, and what is wrong with the rest of it."""
 
     outgoing: list[Outgoing]
-    rejected: list[str]
-    """Why spans of tools were refused, one reason for each."""
+    rejected: int
+    """How many spans of tools were refused."""
+    reason: str
+    """Why the first of them was."""
 
     @property
     def error(self) -> str | None:
         """One sentence about the spans that were refused; None if none was."""
         if not self.rejected:
             return None
-        number = len(self.rejected)
-        return f"{number} of {number + len(self.outgoing)} spans of tools: {self.rejected[0]}"
+        number = self.rejected + len(self.outgoing)
+        return f"{self.rejected} of {number} spans of tools: {self.reason}"
 
 
 def once(work: Work) -> Work:
@@ -74,23 +76,23 @@ class SpanExecutions:
         ``catch_up`` is awaited before a version is looked up: it returns when the history of
         versions is complete.
         """
-        executions = Executions([], [])
-        seen = 0
+        outgoing: list[Outgoing] = []
+        rejected, reason, seen = 0, "", 0
         for seen, span in enumerate(traces.tool_spans, 1):
             if seen % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            reason = passed_over(span, self._rules)
-            if reason is not None:
-                self._report.count_spans(reason)
+            passed = passed_over(span, self._rules)
+            if passed is not None:
+                self._report.count_spans(passed)
                 continue
             try:
-                executions.outgoing.append(await self._outgoing(span, catch_up))
+                outgoing.append(await self._outgoing(span, catch_up))
             except Rejected as error:
-                executions.rejected.append(str(error))
+                rejected, reason = rejected + 1, reason or str(error)
         self._report.count_spans("no_tool", traces.spans - seen)
-        self._report.count_spans("execution", len(executions.outgoing))
-        self._report.count_spans("rejected", len(executions.rejected))
-        return executions
+        self._report.count_spans("execution", len(outgoing))
+        self._report.count_spans("rejected", rejected)
+        return Executions(outgoing, rejected, reason)
 
     async def _outgoing(self, span: Span, catch_up: Work) -> Outgoing:
         """Return the record of an execution. Raises Rejected."""

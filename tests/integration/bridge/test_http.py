@@ -10,6 +10,7 @@ from uuid import uuid5
 
 import aiohttp
 import pytest
+from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -90,7 +91,12 @@ _BOMB = gzip.compress(b"\0" * 50_000_000)
 async def test_what_is_hostile_is_refused_and_the_worker_stays_well(
     bridge: BridgeSystem, body: bytes, headers: dict[str, str], status: int
 ) -> None:
-    assert (await _post(bridge, body, **_named(headers)))[0] == status
+    answered, said = await _post(bridge, body, **_named(headers))
+    assert answered == status
+    if headers["Content-Type"] == "application/x-protobuf" and said:
+        assert Status.FromString(said).message
+    elif said and status != 421:  # which is no answer of this endpoint
+        assert json.loads(said)["message"]
     assert await bridge.is_ready("bridge")
 
 
