@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rollguard_client.registry.child.child_loader import ChildLoader
     from rollguard_client.registry.loading import LoadedTool, Loader
     from rollguard_client.registry.swaps import Swap
-    from rollguard_client.settings.settings import Settings, load_settings
+    from rollguard_client.settings.settings import Settings, load_settings    from rollguard_client.spans.processor import RollguardSpanProcessor
 
 __all__ = [
     "AcceptedBreak",
@@ -54,6 +54,7 @@ _MODULES: Final = {
     "registry.loading": ("LoadedTool", "Loader"),
     "registry.swaps": ("Swap",),
     "settings.settings": ("Settings", "load_settings"),
+    "spans.processor": ("RollguardSpanProcessor",),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer, format_span_id, format_trace_id
 
 from agents.worker.http.health_pages import OPEN
-from rollguard_client.spans.execution_of import NAMESPACE
+from rollguard_client.spans.ids import NAMESPACE
 from schemas.message import MAX_RECORD_BYTES
 from tests.integration.bridge.spans_topic import BridgeSystem
 from tests.support.spans import in_json, in_protobuf, tool_span

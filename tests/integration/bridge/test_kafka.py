@@ -6,7 +6,7 @@ from uuid import uuid5
 
 import pytest
 
-from rollguard_client.spans.execution_of import NAMESPACE
+from rollguard_client.spans.ids import NAMESPACE
 from rollguard_client.spans.span import CLIENT, SERVER
 from schemas.dead_letter import DeadLetter
 from schemas.fields import time_of

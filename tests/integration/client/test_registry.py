@@ -9,39 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from rollguard_client import ChildLoader, Misconfigured, Retryable, Rollguard, ToolFailed
 from rollguard_client.registry.loading import LoadedTool
 from rollguard_client.registry.reports import failed_load_id
-from schemas.deployment import ToolVersion
 from schemas.engine_report import EndedEngine, EngineReport
 from tests.integration.client.broker import Broker
-from tests.integration.client.topics import make_topics, published, reported
+from tests.integration.client.topics import (
+    TOPICS,
+    guard_of,
+    make_topics,
+    publish,
+    published,
+    reported,
+)
 from tests.support.messages import version
 from tests.support.waiting import until
-
-TOPICS = ("tool-executions", "tool-versions", "engine-reports")
-
-
-async def publish(brokers: str, prefix: str, *versions: ToolVersion | bytes) -> None:
-    """Publish current versions, as the applier does."""
-    producer = AIOKafkaProducer(bootstrap_servers=brokers)
-    await producer.start()
-    for each in versions:
-        value = each if isinstance(each, bytes) else each.to_bytes()
-        key = b"parser" if isinstance(each, bytes) else each.tool_name.encode()
-        await producer.send_and_wait(f"{prefix}tool-versions", value, key=key)
-    await producer.stop()
-
-
-def guard_of(brokers: str, prefix: str, folder: Path, **values: Any) -> Rollguard:
-    given: dict[str, Any] = {
-        "kafka_brokers": brokers,
-        "topic_prefix": prefix,
-        "data_dir": folder,
-    }
-    return Rollguard(**given | {"fetch_wait_ms": 50, "flush_s": 20} | values)
 
 
 def version_of(guard: Rollguard, tool: str) -> int:

@@ -1,9 +1,13 @@
-"""The topics that a client writes to: made, and read as the server reads them."""
+"""The topics of a client: made, written as the server does, and read as it does."""
 
+from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from rollguard_client import Rollguard
+from schemas.deployment import ToolVersion
 from schemas.engine_report import EndedEngine, EngineReport
 from schemas.execution import Execution
 from schemas.settings import load_settings
@@ -12,6 +16,7 @@ from streams.records import RecordValidator
 from streams.topic_reader import open_reader
 
 PARTITIONS = 4
+TOPICS = ("tool-executions", "tool-versions", "engine-reports")
 
 
 async def make_topics(brokers: str, prefix: str, *names: str) -> None:
@@ -33,6 +38,26 @@ async def published(brokers: str, prefix: str) -> list[Execution]:
         assert record.partition == partition_of(record.key, PARTITIONS)
         found.append(execution)
     return found
+
+
+async def publish(brokers: str, prefix: str, *versions: ToolVersion | bytes) -> None:
+    """Publish current versions, as the applier does."""
+    producer = AIOKafkaProducer(bootstrap_servers=brokers)
+    await producer.start()
+    for each in versions:
+        value = each if isinstance(each, bytes) else each.to_bytes()
+        key = b"parser" if isinstance(each, bytes) else each.tool_name.encode()
+        await producer.send_and_wait(f"{prefix}tool-versions", value, key=key)
+    await producer.stop()
+
+
+def guard_of(brokers: str, prefix: str, folder: Path, **values: Any) -> Rollguard:
+    given: dict[str, Any] = {
+        "kafka_brokers": brokers,
+        "topic_prefix": prefix,
+        "data_dir": folder,
+    }
+    return Rollguard(**given | {"fetch_wait_ms": 50, "flush_s": 20} | values)
 
 
 async def reported(brokers: str, prefix: str) -> list[EngineReport | EndedEngine]:

@@ -13,6 +13,7 @@ from rollguard_client.calls.failures import Failure
 from rollguard_client.messages.execution import Execution
 from rollguard_client.messages.message import unchecked
 from rollguard_client.publishing.buffer import RECORD_BYTES
+from rollguard_client.spans.ids import execution_id_of
 
 if TYPE_CHECKING:
     from rollguard_client.calls.tool import Tool
@@ -38,6 +39,7 @@ class Call:
         "outer",
         "session_id",
         "size",
+        "span_ids",
         "told",
         "tool",
         "version_id",
@@ -51,6 +53,8 @@ class Call:
         self.failure: Failure | None = None
         self.told: BaseException | None = None
         """The exception of an inner call of the same tool, which was published already."""
+        self.span_ids: str | None = None
+        """The ids of trace and span in hex, if the span is taken for this call alone."""
         self.outer = current_call.get()
         self.busy_s = 0.0
         self.began = perf_counter()
@@ -79,7 +83,7 @@ class Call:
         """Return key and value of the execution."""
         tool, failure = self.tool, self.failure
         execution = _Execution(
-            execution_id=new_id(),
+            execution_id=new_id() if self.span_ids is None else execution_id_of(self.span_ids),
             tool_name=tool.name,
             version_id=self.version_id,
             success=failure is None,

@@ -10,6 +10,7 @@ from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text, storable
 from rollguard_client.publishing.publisher import Publisher
+from rollguard_client.spans.current_span import claim, has_spans
 
 log = logging.getLogger("rollguard_client")
 
@@ -56,11 +57,19 @@ class Tool:
             None if version is None else self._version_id(version),
             None if session is None else self._session_id(session),
         )
+        if has_spans():
+            self._claim_span(call)
         current_call.set(call)
         self._open[id(call)] = call
         if not self._publisher.is_started:
             self._publisher.start()
         return call
+
+    def _claim_span(self, call: Call) -> None:
+        try:
+            call.span_ids = claim(self.name, call.version_id)
+        except Exception:
+            self._log("the current span could not be marked")
 
     def suspend(self, call: Call) -> None:
         """Note that a generator has given an item, and waits."""

@@ -56,6 +56,10 @@ class Requester:
         """Call a function in the background loop, soon."""
         self._publisher.background.call(function)
 
+    def on_fork(self, function: Callable[[], None]) -> None:
+        """Call this in each child that the process forks."""
+        self._publisher.on_fork.append(function)
+
     def deploy(
         self,
         tool_name: str,

@@ -8,17 +8,12 @@ import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 from rollguard_client.errors import Rejected
 from rollguard_client.messages.execution import Execution
+from rollguard_client.spans.ids import execution_id_of
 from rollguard_client.spans.span import ERROR, Attributes, Span, text_of
-from rollguard_client.spans.tool_spans import DECORATED, NAMES, SpanRules
-
-NAMESPACE: Final = UUID("5a1f6f0e-3c55-5f7b-9d39-6a3f0c1b7e42")
-"""The namespace of the ids of executions that spans tell of. It never changes: a span that is read
-again must give the same id."""
-VERSION: Final = "rollguard.version_id"
+from rollguard_client.spans.tool_spans import DECORATED, NAMES, VERSION, SpanRules
 
 _SESSIONS: Final = (
     "gen_ai.conversation.id",
@@ -87,11 +82,6 @@ def execution_of(span: Span, tool_name: str, version_id: int | None, rules: Span
         caller=_short(text_of(attributes, (rules.caller,))) if rules.caller else None,
         input_hash=_input_hash(attributes),
     )
-
-
-def execution_id_of(ids: str) -> UUID:
-    """Return the id of the execution that a span tells of, by the ids of trace and span in hex."""
-    return uuid5(NAMESPACE, ids)
 
 
 def _id_of(span: Span) -> str:

@@ -16,6 +16,8 @@ NAMES: Final = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name")
 """The attributes that may have the name of the tool."""
 DECORATED: Final = "rollguard.tool_name"
 """The tool whose call within the span the decorator of ``rollguard-client`` publishes."""
+VERSION: Final = "rollguard.version_id"
+"""The version that has run."""
 PROCESSED: Final = "rollguard.span_processor"
 """True on all spans of a program whose ``RollguardSpanProcessor`` publishes those of tools."""
 

@@ -9,12 +9,12 @@ import pytest
 
 from rollguard_client.errors import Rejected
 from rollguard_client.spans.execution_of import (
-    NAMESPACE,
     execution_of,
     start_us_of,
     stated_version_of,
     tool_name_of,
 )
+from rollguard_client.spans.ids import NAMESPACE
 from rollguard_client.spans.span import ERROR, Span, SpanEvent
 from rollguard_client.spans.tool_spans import SpanRules
 from schemas.execution import Execution

@@ -1,0 +1,37 @@
+"""What the decorator says on the span of OpenTelemetry in which a call runs.
+
+A framework makes a span of each call of a tool, and the decorator publishes the call in it. So it
+says that on the span: who makes executions of spans passes over this one. And both would give the
+execution the same id.
+"""
+
+import sys
+from typing import Any
+
+from rollguard_client.spans.span import text_of
+from rollguard_client.spans.tool_spans import DECORATED, NAMES, VERSION
+
+
+def has_spans() -> bool:
+    """Return whether the program may have spans: whether anything has imported OpenTelemetry."""
+    return "opentelemetry.trace" in sys.modules
+
+
+def claim(tool_name: str, version_id: int | None) -> str | None:
+    """Say on the current span that the call of this tool in it is published, and which version ran.
+
+    Returns the ids of trace and span in hex. None if there is no span that is recorded, if it is
+    that of another tool, or if an outer call or an earlier one has taken it.
+    """
+    api: Any = sys.modules["opentelemetry.trace"]
+    span = api.get_current_span()
+    if not span.is_recording():
+        return None
+    given: Any = getattr(span, "attributes", None) or {}
+    if DECORATED in given or text_of(given, NAMES) not in (None, tool_name):
+        return None
+    span.set_attribute(DECORATED, tool_name)
+    if version_id is not None:
+        span.set_attribute(VERSION, version_id)
+    context = span.get_span_context()
+    return f"{context.trace_id:032x}{context.span_id:016x}"
