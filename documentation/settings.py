@@ -4,6 +4,7 @@ from functools import cache
 from typing import Final
 
 from documentation.markdown import code, prose, table
+from schemas.configuration.bridge_settings import BridgeSettings
 from schemas.configuration.setting_sources import FILE_VARIABLE
 from schemas.configuration.settings_report import SettingInForce, settings_in_force
 from schemas.files.state_folder import AS_WRITTEN, state_folder
@@ -23,15 +24,18 @@ _FILE: Final = (
 
 
 def settings_by_group() -> dict[str, list[SettingInForce]]:
-    """Return all settings: of a deployment, of the rules of tools, of outages and of the brake."""
-    defaults = Settings.model_construct(rules=Rules(), outages=OutageRules(), fleet=FleetRules())
+    """Return all settings: of a deployment, then those of each group."""
+    defaults = Settings.model_construct(
+        rules=Rules(), outages=OutageRules(), fleet=FleetRules(), bridge=BridgeSettings()
+    )
     groups: dict[str, list[SettingInForce]] = {
         "Connections and processes": [],
         "Rules: for all tools, or for single ones": [],
         "Outages: for all tools": [],
         "The fleet's brake: for all tools": [],
+        "The bridge": [],
     }
-    everywhere, rules, outages, fleet = groups.values()
+    everywhere, rules, outages, fleet, bridge = groups.values()
     for setting in settings_in_force(defaults):
         if setting.is_rule:
             rules.append(setting)
@@ -39,6 +43,8 @@ def settings_by_group() -> dict[str, list[SettingInForce]]:
             outages.append(setting)
         elif setting.name in FleetRules.model_fields:
             fleet.append(setting)
+        elif setting.name in BridgeSettings.model_fields:
+            bridge.append(setting)
         else:
             everywhere.append(setting)
     return groups
