@@ -52,6 +52,8 @@ class Rollguard:
         if settings is not None and values:
             raise Misconfigured("give either settings or single values, not both")
         self.settings = load_settings(**values) if settings is None else settings
+        self.tool_names: set[str] = set()
+        """The names of the tools whose calls the decorators publish."""
         self._open_calls = OpenCalls(self.settings.stuck_after_s)
         watch = [self._open_calls.watch] if self.settings.stuck_after_s else []
         self._publisher = Publisher(self.settings, watch)
@@ -277,6 +279,7 @@ class Rollguard:
             _require_function(function)
             name = _name_of(function) if given is None else given
             _require_name(name)
+            self.tool_names.add(name)
             return wrapped(made(name, _said(version)), function)
 
         return decorate
@@ -335,6 +338,7 @@ class Rollguard:
 
             names = ChosenTools([name], globs=False)
             self.registry.use(names, publishes, loader, entry=entry, is_lazy=lazy)
+            self.tool_names.add(name)
             return managed(self.registry, name, function)
 
         return decorate

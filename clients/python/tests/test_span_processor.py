@@ -164,6 +164,21 @@ def test_a_span_that_gets_its_name_later_counts_once_too(traced: Traced) -> None
     assert execution.execution_id == execution_id_of(ids_of(traced.spans["span"]))
 
 
+def test_a_span_that_is_not_the_current_one_counts_once_too(traced: Traced) -> None:
+    """OpenInference makes spans of LangChain's tools beside the context."""
+    tracer = traced.tracer(names={"raw": "words"})
+
+    @traced.guard.tool
+    def words() -> None:
+        pass
+
+    for name in ("words", "raw"):
+        span = tracer.start_span("span", attributes=OPENINFERENCE | {"tool.name": name})
+        words()
+        span.end()
+    assert len(traced.executions) == 2
+
+
 def test_an_inner_tool_does_not_take_the_span_of_the_outer_one(traced: Traced) -> None:
     tracer = traced.tracer()
 

@@ -12,6 +12,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.fields import time_of
 from tests.integration.bridge.spans_topic import BridgeSystem
 from tests.support.messages import version
+from tests.support.recorded_spans import recorded_in_json, recorded_in_protobuf
 from tests.support.spans import END_NS, START_NS, failed, in_json, in_protobuf, tool_span
 
 _US = START_NS // 1000
@@ -102,6 +103,17 @@ async def test_a_bad_record_is_a_dead_letter_and_the_next_one_counts(
         "1 of 2 spans of tools",
     }
     assert {b64decode(each.key or "") for each in found} == {b"a trace"}
+
+
+async def test_the_spans_that_frameworks_really_make(bridge: BridgeSystem) -> None:
+    """What is an execution of them, and what of it, tests/unit/client/spans says."""
+    for name in ("pydantic_ai", "langgraph_openinference", "openai_agents_openinference"):
+        await bridge.send_spans(recorded_in_json(name))
+    for name in ("langgraph_traceloop", "fastmcp", "pydantic_ai-decorated"):
+        await bridge.send_spans(recorded_in_protobuf(name))
+    executions = await bridge.executions("words", 11)
+    assert len({each.execution_id for each in executions}) == 11
+    assert [each.error_type for each in executions].count("TypeError") == 3
 
 
 async def test_all_spans_of_a_large_record_count_in_their_order(

@@ -23,10 +23,10 @@ _SESSIONS: Final = (
 )
 _ARGUMENTS: Final = (
     "gen_ai.tool.call.arguments",
-    "tool.parameters",
     "input.value",
     "traceloop.entity.input",
 )
+"""Not ``tool.parameters``: OpenInference puts the schema of the tool there, the same for all."""
 _NO_CLASS: Final = frozenset({"tool_error", "_OTHER"})
 """What stands in ``error.type`` if the class of the exception is not known."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)

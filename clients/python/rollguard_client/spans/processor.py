@@ -46,8 +46,8 @@ class RollguardSpanProcessor(SpanProcessor):
 
     ``provider.add_span_processor(RollguardSpanProcessor(guard))``, once, and before the processors
     that export. Which spans are those of tools, and what becomes of them, is the bridge's table.
-    Calls that ``@guard.tool`` publishes are passed over, and a bridge passes over all spans of this
-    program. Nothing here waits or raises.
+    Spans of tools that have a decorator are passed over, because that publishes their calls. A
+    bridge passes over all spans of this program. Nothing here waits or raises.
 
     Args:
         guard: The client that publishes.
@@ -112,6 +112,8 @@ class RollguardSpanProcessor(SpanProcessor):
             )
         try:
             tool_name = tool_name_of(span, rules)
+            if tool_name in self._guard.tool_names:
+                return  # some frameworks do not make their span the current one
             version_id = stated_version_of(span, tool_name)
             if version_id is None:
                 version_id = self._activations.at(tool_name, start_us_of(span))

@@ -1,6 +1,6 @@
 """Whatever a span says, it gives an execution that every reader accepts, or a reason."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollguard_client.errors import Rejected
@@ -8,6 +8,7 @@ from rollguard_client.spans.execution_of import execution_of, stated_version_of,
 from rollguard_client.spans.span import Span, SpanEvent
 from rollguard_client.spans.tool_spans import SpanRules, passed_over
 from schemas.execution import Execution
+from tests.support.cases import cases
 
 _TEXTS = st.text(st.characters(exclude_categories=()), max_size=300)
 _VALUES = st.recursive(
@@ -37,6 +38,7 @@ _SPANS = st.builds(
 )
 
 
+@settings(max_examples=cases(240))
 @given(span=_SPANS, mcp=st.sampled_from(["skip", "client", "server"]))
 def test_a_span_gives_a_valid_execution_or_a_reason(span: Span, mcp: str) -> None:
     rules = SpanRules(mcp=mcp, caller="who")  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def _spans(*processors: Any) -> Sequence[ReadableSpan]:
         }
         with tracer.start_as_current_span("good", kind=kind, attributes=attributes):
             pass
-    listed = _TOOL | {"tool.parameters": ["a", "b"]}
+    listed = _TOOL | {"input.value": ["a", "b"]}
     with (
         pytest.raises(TypeError),
         tracer.start_as_current_span("bad", attributes=listed),
