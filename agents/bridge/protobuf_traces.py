@@ -1,7 +1,7 @@
 """OTLP in protobuf (`otlp_proto`): spans that are no tool's are only counted.
 
-Parsing a span takes a microsecond. Looking at each in Python would take longer, so a message in
-which no marker of tools occurs is not looked at.
+To look at each span in Python takes longer than to parse it. So a message in which no marker of
+tools occurs is not looked at.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from agents.bridge.traces import Traces
+from agents.bridge.traces import MARKERS_IN_BYTES, Traces
 from rollguard_client.spans.span import Span, SpanEvent
 from rollguard_client.spans.tool_spans import MARKERS
 from schemas.errors import Rejected
-
-_MARKERS = tuple(name.encode() for name in MARKERS)
 
 
 def read_protobuf(data: bytes) -> Traces:
@@ -34,7 +32,7 @@ def read_protobuf(data: bytes) -> Traces:
     number = sum(
         len(scope.spans) for resource in message.resource_spans for scope in resource.scope_spans
     )
-    may_have_tools = any(marker in data for marker in _MARKERS)
+    may_have_tools = any(name in data and value in data for name, value in MARKERS_IN_BYTES)
     return Traces(number, _tool_spans(message) if may_have_tools else ())
 
 

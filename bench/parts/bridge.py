@@ -14,26 +14,12 @@ from bench.setup.servers import with_servers
 from rollguard.operations.setup import create_missing_topic_of_spans
 from rollguard_client.spans.span import Span
 from streams.admin import kafka_admin
-from tests.support.spans import in_json, in_protobuf, tool_span
+from tests.support.spans import chat_span, in_json, in_protobuf, tool_span
 
 PART: Final = "bridge"
 _IN_A_RECORD: Final = 200
 _LEAST_A_SECOND: Final = 20_000
 """So many spans that are no tool's one core must read in a second."""
-_CHAT: Final = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.system": "openai",
-    "gen_ai.request.model": "a-model",
-    "gen_ai.request.temperature": 0.2,
-    "gen_ai.usage.input_tokens": 1_234,
-    "gen_ai.usage.output_tokens": 321,
-    "gen_ai.response.id": "chatcmpl-0123456789",
-    "gen_ai.conversation.id": "a-conversation",
-    "gen_ai.input.messages": "a question of some length. " * 20,
-    "gen_ai.output.messages": "an answer of some length. " * 20,
-    "server.address": "api.example.org",
-    "server.port": 443,
-}
 
 
 async def bridge(
@@ -71,7 +57,7 @@ async def bridge(
 
 def _cases(spans: int, tool_spans: int) -> Sequence[tuple[str, Sequence[bytes], int]]:
     """Return the name of each case, its records and how many spans these hold."""
-    chats = [_chat(number) for number in range(1, _IN_A_RECORD + 1)]
+    chats = [chat_span(number) for number in range(1, _IN_A_RECORD + 1)]
     bare = [each._replace(attributes={"http.request.method": "GET"}) for each in chats]
     tools = [tool_span(number) for number in range(1, _IN_A_RECORD + 1)]
     mixed = [tools[n] if n % 50 == 0 else chat for n, chat in enumerate(chats)]
@@ -84,10 +70,6 @@ def _cases(spans: int, tool_spans: int) -> Sequence[tuple[str, Sequence[bytes], 
         ("tools, protobuf", [in_protobuf(*tools)] * few, few * _IN_A_RECORD),
         ("tools, JSON", [_in_json(tools)] * few, few * _IN_A_RECORD),
     ]
-
-
-def _chat(number: int) -> Span:
-    return tool_span(number)._replace(attributes=_CHAT)
 
 
 def _in_json(spans: Sequence[Span]) -> bytes:

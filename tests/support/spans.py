@@ -7,6 +7,20 @@ from rollguard_client.spans.span import ERROR, Span, SpanEvent
 
 START_NS = 1_790_000_000_000_000_000
 END_NS = START_NS + 12_345_678
+_CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.system": "openai",
+    "gen_ai.request.model": "a-model",
+    "gen_ai.request.temperature": 0.2,
+    "gen_ai.usage.input_tokens": 1_234,
+    "gen_ai.usage.output_tokens": 321,
+    "gen_ai.response.id": "chatcmpl-0123456789",
+    "gen_ai.conversation.id": "a-conversation",
+    "gen_ai.input.messages": "a question of some length. " * 20,
+    "gen_ai.output.messages": "an answer of some length. " * 20,
+    "server.address": "api.example.org",
+    "server.port": 443,
+}
 
 
 def tool_span(number: int = 1, **attributes: Any) -> Span:
@@ -22,6 +36,11 @@ def tool_span(number: int = 1, **attributes: Any) -> Span:
         attributes={"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "words"}
         | {name.replace("__", "."): value for name, value in attributes.items()},
     )
+
+
+def chat_span(number: int = 1) -> Span:
+    """Return the span of a chat with a model, with a dozen attributes: that of no tool."""
+    return tool_span(number)._replace(attributes=_CHAT)
 
 
 def failed(span: Span, said: str = "", /, **exception: str) -> Span:
@@ -55,7 +74,7 @@ def in_protobuf(*spans: Span) -> bytes:
         added = scope.spans.add(
             trace_id=bytes.fromhex(span.trace_id),
             span_id=bytes.fromhex(span.span_id),
-            name="execute_tool",
+            name=_name(span),
             kind=span.kind,
             start_time_unix_nano=span.start_ns,
             end_time_unix_nano=span.end_ns,
@@ -66,6 +85,10 @@ def in_protobuf(*spans: Span) -> bytes:
             _fill(added.events.add(name=event.name).attributes, event.attributes)
     data: bytes = message.SerializeToString()
     return data
+
+
+def _name(span: Span) -> str:
+    return f"{span.attributes.get('gen_ai.operation.name', 'span')} a-name"
 
 
 def _fill(pairs: Any, attributes: Mapping[str, Any]) -> None:
@@ -99,7 +122,7 @@ def _json(span: Span) -> dict[str, Any]:
         "traceId": span.trace_id,
         "spanId": span.span_id,
         "parentSpanId": "",
-        "name": "execute_tool",
+        "name": _name(span),
         "kind": span.kind,
         "startTimeUnixNano": str(span.start_ns),
         "endTimeUnixNano": str(span.end_ns),
