@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 CrashPoint = Literal[
     "detector.folded",
     "detector.commanded",
+    "detector.forwarded",
     "detector.rows_written",
     "applier.committed",
     "applier.activation_published",

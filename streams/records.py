@@ -1,9 +1,8 @@
 """The validation of records: a message is read, and its record's key, partition and time checked.
 
-A record that fails a check becomes a dead letter.
+A record that fails a check becomes a dead letter, unless it is only misplaced.
 """
 
-from collections.abc import Container
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,6 +17,7 @@ from schemas.later_verdict import LaterVerdict
 from schemas.message import MAX_RECORD_BYTES
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
+from streams.forwarding import HEADER, MAX_HEADER_BYTES
 from streams.partitions import partition_of
 from streams.unpacking.batches import Headers, not_unpacked_in
 
@@ -47,8 +47,18 @@ class WrongPartition(Rejected):
     """
 
 
+class Misplaced(WrongPartition):
+    """A good execution or later verdict that lies in another partition than that of its key.
+
+    The detector forwards it to the partition of its key, and only the copy counts.
+    """
+
+
 class RecordValidator:
     """Reads the records of one role. ``partitions`` is the number that each topic has.
+
+    A record must have the name of its tool as its key. Deployments and commands may lie in any
+    partition.
 
     ``signatures`` checks who has signed a record, if that is wanted. Executions are never signed.
     Every method returns a message, or raises Rejected with the reason.
@@ -58,18 +68,18 @@ class RecordValidator:
         self, settings: Settings, partitions: int, signatures: "Signatures | None" = None
     ) -> None:
         self._signatures = signatures
-        self._partitions = partitions
+        self.partitions: Final = partitions
         self._partitions_before = settings.partitions_before
         self._ahead_us: Final = settings.max_ahead_s * 1_000_000
         self._max_code_bytes = settings.max_code_bytes
 
     def log_entry(
-        self, record: Record, known: Container[bytes] = ()
+        self, record: Record, known: set[bytes] | None = None
     ) -> ExecutionEntry | Activation | LaterVerdict:
-        """Return an entry of `tool-executions`.
+        """Return an entry of `tool-executions`. Raises Misplaced for one that is to be forwarded.
 
-        ``known`` are keys that certainly belong to the record's partition. For these the partition
-        is not computed, which takes 5 µs.
+        ``known`` are keys that belong to the record's partition, to which those of this kind are
+        added. For these the partition is not computed, which takes 5 µs.
         """
         entry = read_execution_entry(record.value) if record.value else None
         if entry is None:
@@ -78,21 +88,27 @@ class RecordValidator:
             if not isinstance(other, Execution):
                 return self._other_entry(record, other)
             entry = ExecutionEntry.of(other)
-        key = record.key
-        if key not in known or key != entry.tool_name.encode():
-            self._require_partition(record, entry.tool_name)
         if entry.executed_us - record.timestamp * 1000 > self._ahead_us:
             self._require_not_ahead(record, "executed_at", entry.executed_us)
+        key = record.key
+        if known is None or key not in known or key != entry.tool_name.encode():
+            self._require_place(record, entry.tool_name, known)
         return entry
 
     def _other_entry(
         self, record: Record, entry: Activation | LaterVerdict
     ) -> Activation | LaterVerdict:
         """Return an entry of the log that is no execution."""
-        self._require_partition(record, entry.tool_name)
         if isinstance(entry, Activation):
+            _require_key(record, entry.tool_name)
+            if not self._is_placed(record):
+                raise WrongPartition(
+                    f"partition {record.partition} is not the key's, which is "
+                    f"{self.partition_of(record)}: an activation is in no other"
+                )
             return self._signed_activation(record, entry)
         self._require_not_ahead(record, "judged_at", micros_of(entry.judged_at))
+        self._require_place(record, entry.tool_name, None)
         return entry
 
     def deployment(self, record: Record) -> Deployment:
@@ -101,7 +117,7 @@ class RecordValidator:
         deployment = Deployment.from_bytes(record.value)
         if self._signatures is not None:
             deployment = self._signatures.checked(record, deployment)
-        self._require_partition(record, deployment.tool_name)
+        _require_key(record, deployment.tool_name)
         self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
         if size > self._max_code_bytes:
@@ -111,9 +127,8 @@ class RecordValidator:
     def is_from_author(self, record: Record) -> bool:
         """Return whether nobody but the author of a deployment can have sent this record.
 
-        Its author has signed it, and it has the key and the partition of its tool: anybody may send
-        a signed value again, with another key. If signatures are not required, nobody can tell, and
-        this is true.
+        Its author has signed it, and it has the key of its tool: anybody may send a signed value
+        again, with another key. If signatures are not required, nobody can tell, and this is true.
         """
         if self._signatures is None or not self._signatures.are_required:
             return True
@@ -121,7 +136,7 @@ class RecordValidator:
             require_whole(record)
             deployment = Deployment.from_bytes(record.value)
             self._signatures.verifier.verified(record, deployment)
-            self._require_partition(record, deployment.tool_name)
+            _require_key(record, deployment.tool_name)
         except Rejected:
             return False
         return True
@@ -132,13 +147,13 @@ class RecordValidator:
         command = RollbackCommand.from_bytes(record.value)
         if self._signatures is not None:
             command = self._signatures.checked(record, command)
-        self._require_partition(record, command.tool_name)
+        _require_key(record, command.tool_name)
         self._require_not_ahead(record, "issued_at", micros_of(command.issued_at))
         return command
 
     def engine_report(self, record: Record) -> EngineReport | EndedEngine:
         """Return what a record of `engine-reports` says. It may lie in any partition."""
-        _require_whole(record)
+        require_whole(record)
         if record.value is None:
             return EndedEngine.of_key(record.key)
         report = EngineReport.from_bytes(record.value)
@@ -152,22 +167,25 @@ class RecordValidator:
             return self._signatures.checked(record, activation)
         return activation.model_copy(update={"adopts": None}) if activation.adopts else activation
 
-    def _require_partition(self, record: Record, tool_name: str) -> None:
-        key = record.key
-        if key is None:
-            raise Rejected("the record has no key: it must be the tool_name")
-        if key != tool_name.encode():
-            raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
-        partition = partition_of(key, self._partitions)
+    def partition_of(self, record: Record) -> int:
+        """Return the partition of the record's key."""
+        return partition_of(record.key or b"", self.partitions)
+
+    def _require_place(self, record: Record, tool_name: str, known: set[bytes] | None) -> None:
+        """Raise Rejected for a wrong key, and Misplaced for another partition than the key's."""
+        key = _require_key(record, tool_name)
+        if not self._is_placed(record):
+            _require_room_for_source(record)
+            raise Misplaced(f"partition {record.partition} is not the key's")
+        if known is not None:
+            known.add(key)
+
+    def _is_placed(self, record: Record) -> bool:
+        """Return whether the record lies in the partition of its key, now or before it moved."""
+        if record.partition == self.partition_of(record):
+            return True
         before = self._partitions_before
-        if record.partition != partition and (
-            before is None or record.partition != partition_of(key, before)
-        ):
-            raise WrongPartition(
-                f"partition {record.partition} is not the key's, which is {partition}: the "
-                "producer uses another partitioner than Kafka's default murmur2 "
-                "(librdkafka: set partitioner=murmur2_random)"
-            )
+        return before is not None and record.partition == partition_of(record.key or b"", before)
 
     def _require_not_ahead(self, record: Record, field: str, at_us: int) -> None:
         ahead_us = at_us - record.timestamp * 1000
@@ -176,6 +194,27 @@ class RecordValidator:
                 f"{field}: {ahead_us / 1e6:.0f} s ahead of the record's Kafka timestamp, "
                 f"at most {self._ahead_us // 1_000_000} are allowed"
             )
+
+
+def _require_key(record: Record, tool_name: str) -> bytes:
+    """Return the record's key. Raises Rejected if it is not the name of the tool."""
+    key = record.key
+    if key is None:
+        raise Rejected("the record has no key: it must be the tool_name")
+    if key != tool_name.encode():
+        raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
+    return key
+
+
+def _require_room_for_source(record: Record) -> None:
+    """Raise Rejected for a record that would be too large with the header of a copy."""
+    size = len(record.key or b"") + len(record.value or b"") + MAX_HEADER_BYTES
+    size += sum(len(name.encode()) + len(value or b"") + 10 for name, value in record.headers)
+    if size > MAX_RECORD_BYTES:
+        raise Rejected(
+            f"the record lies in a wrong partition, and is too large to be forwarded: {size} bytes "
+            f"with the header {HEADER}, at most {MAX_RECORD_BYTES} are allowed"
+        )
 
 
 def require_whole(record: Record) -> None:

@@ -31,7 +31,6 @@ from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.outbox import Outbox
-from streams.records import WrongPartition
 from streams.waits import Waits
 
 MAX_GROUP: Final = 64
@@ -199,9 +198,7 @@ class ApplyChanges(Generic[RequestMessage]):
             await asyncio.sleep(_ROOM_CHECK_S)
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
-        """Publish the dead letter, and the outcome if there is one. Raises TopicsChanged."""
-        if isinstance(error, WrongPartition):
-            await self._watch.require_unchanged()
+        """Publish the dead letter, and the outcome if there is one."""
         draft = self._dead_letters.draft([BadRecord(record, str(error))])
         await self._outbox.publish(draft.outgoing)
         self._dead_letters.settle(draft)

@@ -1,40 +1,41 @@
 """The detector: it folds every execution into its tool's row, and commands rollbacks.
 
 The order within a batch: fold all records, send the commands and wait for the broker's
-acknowledgement, write each changed row once. The offset is committed after the changelog is
-flushed. After a crash in between, the batch is read again: a row skips the records that it has
-read, and a command that is sent again has the same id.
+acknowledgement, do the same with the copies of misplaced records, write each changed row once. The
+offset is committed after the changelog is flushed. After a crash in between, the batch is read
+again: a row skips the records that it has read and the copies that it has had, and a command that
+is sent again has the same id.
 """
 
-import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from itertools import takewhile
 from operator import itemgetter
 
 import structlog
 
-from agents.dead_letters.box import BadRecord, DeadLetterBox
+from agents.dead_letters.box import DeadLetterBox
+from agents.detector.forward_executions import ForwardExecutions
 from agents.detector.outage_report import OutageReport
+from agents.detector.read_log import ReadBatch, ReadLog
 from agents.detector.recent_errors import RecentErrors
 from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
+from policy.state.forwarding import of_known_tool
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch, encode_watch
-from policy.state.row import Row, decode, encode, known_since
-from schemas.errors import Misconfigured, Rejected
+from policy.state.row import Row, decode, encode, forwarded_of, known_since
+from schemas.errors import Misconfigured
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from streams.broker_topics.watch import TopicWatch
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, Outgoing
 from streams.driver.table import WindowTable
 from streams.partitions import name_of
-from streams.records import RecordValidator, WrongPartition
 from streams.topics import Topics
 
 log = structlog.get_logger()
@@ -51,17 +52,17 @@ class WatchExecutions:
         table: WindowTable,
         outbox: Outbox,
         dead_letters: DeadLetterBox,
-        validator: RecordValidator,
+        log_reader: ReadLog,
+        forwarding: ForwardExecutions,
         settings: Settings,
         outages: OutageReport,
-        watch: TopicWatch,
     ) -> None:
         self._driver = driver
-        self._watch = watch
+        self._log = log_reader
+        self._forwarding = forwarding
         self._table = table
         self._outbox = outbox
         self._dead_letters = dead_letters
-        self._validator = validator
         self._settings = settings
         self._policies = Policies(settings.rules_of)
         self._outages = outages
@@ -71,10 +72,11 @@ class WatchExecutions:
     async def handle(self, batch: Batch) -> None:
         """Judge the records of one partition."""
         partition = batch.topic_partition.partition
-        records, bad_records = await self._read(batch)
-        dead_letters = self._dead_letters.draft(bad_records)
-        timeline, outage_rows = self._follow_outages(partition, records)
-        rows, decided = self._fold(batch, _by_tool(records), timeline)
+        read = await self._log.read(batch)
+        records = read.records
+        dead_letters = self._dead_letters.draft(read.bad)
+        timeline, outage_rows = self._follow_outages(partition, read)
+        rows, decided = self._fold(batch, read, timeline)
         crash_point("detector.folded")
         topic = self._topics.commands
         self._errors.note(records)
@@ -92,6 +94,8 @@ class WatchExecutions:
         crash_point("detector.commanded")
         for each in decided:
             _log_command(each.command, each.timestamp_ms)
+        await self._forwarding.forward(read.misplaced)
+        crash_point("detector.forwarded")
         if self._driver.owns(batch):
             # The row of outages is written last: if it was stored, so were the rows before it.
             await self._table.write(partition, rows + outage_rows)
@@ -99,34 +103,14 @@ class WatchExecutions:
             log.warning("partition_lost", partition=partition)
         crash_point("detector.rows_written")
 
-    async def _read(self, batch: Batch) -> tuple[list[LogRecord], list[BadRecord]]:
-        """Return the entries of the log, and the records that are none. Raises TopicsChanged."""
-        known = self._table.rows_of(batch.topic_partition.partition)
-        log_entry = self._validator.log_entry
-        records: list[LogRecord] = []
-        bad_records = []
-        is_asked = False
-        for portion in batch.portions():
-            await asyncio.sleep(0)
-            for record in portion:
-                try:
-                    entry = log_entry(record, known)
-                except Rejected as error:
-                    if isinstance(error, WrongPartition) and not is_asked:
-                        await self._watch.require_unchanged()
-                        is_asked = True
-                    bad_records.append(BadRecord(record, str(error)))
-                    continue
-                records.append(LogRecord(record.key, record.offset, record.timestamp, entry))
-        return records, bad_records
-
     def _follow_outages(
-        self, partition: int, records: Sequence[LogRecord]
+        self, partition: int, read: ReadBatch
     ) -> tuple[OutageTimeline, list[tuple[bytes, bytes]]]:
         """Return the outage timeline of the records, and the row of outages after them.
 
         There is no row if no tool has policy `guarded`.
         """
+        records = read.records
         if not (records and self._settings.is_guarded_anywhere):
             return NO_OUTAGE, []
         rows = self._table.rows_of(partition)
@@ -134,7 +118,7 @@ class WatchExecutions:
         watch = OutageWatch() if data is None else decode_watch(data)
         followed_to = watch.read_to
         timeline = watch.follow(
-            records,
+            watch.without_repetitions(records) if read.has_copies else records,
             self._settings.outages,
             lambda key: known_since(rows.get(key), followed_to),
             self._policies.origin_of,
@@ -143,7 +127,7 @@ class WatchExecutions:
         return timeline, [(KEY, encode_watch(watch))]
 
     def _fold(
-        self, batch: Batch, logs: Mapping[bytes, Sequence[LogRecord]], timeline: OutageTimeline
+        self, batch: Batch, read: ReadBatch, timeline: OutageTimeline
     ) -> tuple[list[tuple[bytes, bytes]], list[DecidedCommand]]:
         """Return each tool's row after its log, and the commands in the order of the log.
 
@@ -154,18 +138,22 @@ class WatchExecutions:
         rows: list[tuple[bytes, bytes]] = []
         decided: list[DecidedCommand] = []
         unknown = 0
-        for key, tool_log in logs.items():
+        for key, tool_log in _by_tool(read.records).items():
             data = known.get(key)
             row = None if data is None else decode(data)
+            forwarded = {} if data is None else forwarded_of(data)
+            new = tool_log
+            if read.has_copies:
+                new = of_known_tool(tool_log, forwarded, None if row is None else row.read_to)
             if row is None:
-                unknown += sum(1 for _ in takewhile(_is_execution, tool_log))
+                unknown += sum(1 for _ in takewhile(_is_execution, new))
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
             policy = self._policies.of(tool_log[0].entry.tool_name)
-            row, commands = fold_all(row, tool_log, policy, timeline)
+            row, commands = fold_all(row, new, policy, timeline)
             decided += commands
             if row is not None:
-                rows.append((key, encode(row)))
+                rows.append((key, encode(row, forwarded)))
         if unknown:
             log.info("executions_of_unknown_tools", executions=unknown)
         return rows, sorted(decided, key=itemgetter(0))

@@ -40,7 +40,11 @@ _LOCK_WAIT_MS: Final = 1_000
 
 
 class RecordExecutions:
-    """Writes executions and metrics. It skips bad records, because the detector reports them."""
+    """Writes executions and metrics.
+
+    It skips bad records, because the detector reports them, and misplaced ones, because the
+    detector forwards them. A copy that comes twice has an id that is stored already.
+    """
 
     def __init__(
         self,
@@ -74,7 +78,7 @@ class RecordExecutions:
                 else:
                     entries.append(LogEntry(item.offset, entry, self._origin_of(entry)))
         if is_misplaced:
-            await self._watch.require_unchanged()
+            await self._watch.require_unchanged_lately()
         first, last = batch.first, batch.last
         await self._require_same_topic(batch)
 

@@ -21,9 +21,12 @@ from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_
 from agents.comparer.fair_comparer import FairComparer
 from agents.dead_letters.box import DeadLetterBox
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
+from agents.detector.forward_executions import ForwardExecutions
 from agents.detector.other_detectors import OtherDetectors
 from agents.detector.outage_report import OutageReport
+from agents.detector.read_log import ReadLog
 from agents.detector.republish_rows import RepublishRows
+from agents.detector.source_ends import SourceEnds
 from agents.detector.table_queries import Served, TableQueries
 from agents.detector.watch_executions import WatchExecutions
 from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
@@ -123,15 +126,18 @@ class Wiring:
         table = window_table(driver, self.partitions, self.fatal, kept_in)
         outbox = Outbox(driver, self.waits, self.signatures.signer)
         outages = OutageReport(self.registry, table, self.settings.outages)
+        validator = self._validator
+        ends = SourceEnds(driver, self.settings, self.waits)
+        forwarding = ForwardExecutions(outbox, validator, self.settings, self.registry)
         handler = WatchExecutions(
             driver,
             table,
             outbox,
             self._dead_letters("detector"),
-            self._validator,
+            ReadLog(table, validator, ends, self.watch),
+            forwarding,
             self.settings,
             outages,
-            self.watch,
         )
         others = OtherDetectors(self.settings, self.identity, self.url)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))

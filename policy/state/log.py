@@ -1,6 +1,6 @@
 """One record of the topic `tool-executions`, as everything that reads the log in order takes it."""
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -11,6 +11,13 @@ from schemas.later_verdict import LaterVerdict
 LogEntry = ExecutionEntry | Activation | LaterVerdict
 """The fact in one record of the log: a tool was executed, a version of it became current, or an
 execution was judged later."""
+
+
+class Source(NamedTuple):
+    """The position of the record of which a record is a copy, in the same topic."""
+
+    partition: int
+    offset: int
 
 
 class LogRecord(msgspec.Struct, gc=False):
@@ -26,9 +33,17 @@ class LogRecord(msgspec.Struct, gc=False):
     timestamp_ms: int
     """The Kafka timestamp, in milliseconds."""
     entry: LogEntry
+    source: Source | None = None
+    """Of which record it is a copy, if it was forwarded (``policy.state.forwarding``)."""
 
     @classmethod
-    def of(cls, offset: int, timestamp_ms: int, entry: Execution | LogEntry) -> Self:
+    def of(
+        cls,
+        offset: int,
+        timestamp_ms: int,
+        entry: Execution | LogEntry,
+        source: Source | None = None,
+    ) -> Self:
         """Return the record of this entry, with the key that Kafka has for it."""
         read = ExecutionEntry.of(entry) if isinstance(entry, Execution) else entry
-        return cls(read.tool_name.encode(), offset, timestamp_ms, read)
+        return cls(read.tool_name.encode(), offset, timestamp_ms, read, source)

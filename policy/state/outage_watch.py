@@ -17,7 +17,7 @@ is no sign that something is away. And an outage must not rest on one producer w
 well (``policy.state.producers``).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from math import ceil, comb
 from sys import maxsize
@@ -26,6 +26,7 @@ from zlib import crc32
 
 import msgspec
 
+from policy.state.forwarding import ForwardedTo, without_repetitions
 from policy.state.log import LogRecord
 from policy.state.outage import Outage, OutageTimeline, is_lasting
 from policy.state.producers import (
@@ -101,6 +102,12 @@ class OutageWatch(msgspec.Struct, array_like=True, gc=False):
     """For each cell, who executed its tools."""
     last_suspected_ms: int = 0
     """Since when the newest suspicion is there, or was there if it has ended."""
+    forwarded: ForwardedTo = {}
+    """How far the copies from each source partition have been read, of all tools together."""
+
+    def without_repetitions(self, log: Sequence[LogRecord]) -> list[LogRecord]:
+        """Return the records that count of those that are to be followed next."""
+        return without_repetitions(log, self.forwarded)
 
     def follow(
         self,

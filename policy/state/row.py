@@ -17,6 +17,7 @@ import msgspec
 
 from policy.state.counting_window import SECOND_US, CountingWindow
 from policy.state.counts import Counts
+from policy.state.forwarding import ForwardedTo
 from policy.state.last_command import LastCommand
 from policy.state.not_judged import NotJudged, OthersFailures
 from policy.state.quality.quality import Quality
@@ -102,17 +103,40 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         return self.ring.newest(len(self.recent_errors(rules)))
 
 
-def encode(row: Row) -> bytes:
-    """Return the row as the table and its changelog hold it."""
-    return _ENCODER.encode(row)
+class _RowWithForwarded(msgspec.Struct, array_like=True, gc=False):
+    """The row of a tool of which executions were forwarded. All other rows stay as they are."""
+
+    read_to: int
+    """That of ``row``, at the same place."""
+    forwarded: ForwardedTo
+    row: Row
+
+
+def encode(row: Row, forwarded: ForwardedTo | None = None) -> bytes:
+    """Return the row as the table and its changelog hold it.
+
+    ``forwarded`` is how far the copies from each source partition have been read, if there are any.
+    """
+    if not forwarded:
+        return _ENCODER.encode(row)
+    return _ENCODER.encode(_RowWithForwarded(row.read_to, forwarded, row))
 
 
 def decode(data: bytes) -> Row:
     """Return the row that ``encode`` encoded. Raises ValueError for anything else."""
     try:
+        if data[:1] == _WITH_FORWARDED:
+            return _FORWARDED_DECODER.decode(data).row
         return _DECODER.decode(data)
     except msgspec.MsgspecError as error:
         raise ValueError(f"not a row of this version: {error}") from error
+
+
+def forwarded_of(data: bytes) -> ForwardedTo:
+    """Return what ``encode`` was given as ``forwarded``; {} if that was nothing."""
+    if data[:1] == _WITH_FORWARDED:
+        return _FORWARDED_DECODER.decode(data).forwarded
+    return {}
 
 
 class _ReadTo(msgspec.Struct, array_like=True):
@@ -138,4 +162,7 @@ def known_since(data: bytes | None, followed_to: int) -> int | None:
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Row)
+_FORWARDED_DECODER: Final = msgspec.msgpack.Decoder(_RowWithForwarded)
+_WITH_FORWARDED: Final = b"\x93"
+"""How MessagePack begins an array of three; a row has many more fields."""
 _READ_TO_DECODER: Final = msgspec.msgpack.Decoder(_ReadTo)

@@ -6,6 +6,7 @@ have another time. To go on would mean wrong decisions, and dead letters for a w
 role waits, says why, and loses nothing.
 """
 
+import time
 from typing import Final
 
 import structlog
@@ -25,6 +26,8 @@ from streams.waits import Waits
 log = structlog.get_logger()
 
 CHECK_EVERY_S: Final = 15.0
+_RECENT_S: Final = 1.0
+"""For how long an answer of the broker is taken for true before records are forwarded."""
 RECREATED_PAGE: Final = "docs/how-to/deploy.md"
 OPERATOR: Final = "an operator"
 """The part that a held worker waits for."""
@@ -43,6 +46,7 @@ class TopicWatch:
         self._waits = waits
         self._ticket = waits.ticket()
         self._until_restart: str | None = None
+        self._unchanged_at: float | None = None
         self.held: str | None = None
         """Why nothing may be handled; None if the topics are right."""
 
@@ -57,6 +61,16 @@ class TopicWatch:
             self._note(self.held)
             raise
         return 0
+
+    async def require_unchanged_lately(self) -> None:
+        """Do the same as ``require_unchanged``, and ask the broker at most once a second.
+
+        To be called before records are forwarded, or passed over because somebody forwards them.
+        """
+        at = self._unchanged_at
+        if self.held is not None or at is None or time.monotonic() - at > _RECENT_S:
+            await self.require_unchanged()
+            self._unchanged_at = time.monotonic()
 
     async def require_unchanged(self) -> None:
         """Raise TopicsChanged if the numbers of partitions have changed, or the role is held.

@@ -1,7 +1,7 @@
 """The typed interface between a role and Faust; Faust's own objects do not leave this folder."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Self, cast
 
 import faust
@@ -127,6 +127,14 @@ class Driver:
         """Return the offset after the partition's last record; None if it is not known."""
         end: int | None = self._consumer.highwater(tp)
         return end
+
+    async def ends_of(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Ask the broker for the offset after the last committed record of any partitions.
+
+        Raises aiokafka's KafkaError.
+        """
+        found: Mapping[TopicPartition, int] = await self._consumer.highwaters(*partitions)
+        return found
 
     def recovered_records(self) -> int:
         """Return a number that grows with each record that is read from the changelog."""

@@ -1,11 +1,13 @@
 """The messages that a role publishes; the broker acknowledges each before the work goes on."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 from faust.exceptions import ProducerSendError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -20,6 +22,18 @@ if TYPE_CHECKING:  # it is imported only if signatures are wanted
     from signatures.signing import Signer
 
 log = structlog.get_logger()
+
+_ZSTD: Final = DefaultRecordBatch.CODEC_ZSTD
+_COPIED_BYTES: Final = 256 * 1024
+"""How large a batch of copies is, before it is compressed."""
+
+
+class RecordCopy(NamedTuple):
+    """The content of a record that is appended as it was read."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 class Outgoing(NamedTuple):
@@ -74,6 +88,36 @@ class Outbox:
         """
         if not messages:
             return
+        await self._repeat(lambda: self._send(messages))
+
+    async def append(self, topic: str, copies: Mapping[int, Sequence[RecordCopy]]) -> None:
+        """Append copies of records to partitions, and return when all are acknowledged.
+
+        A partition gets its copies in their order, and none before all earlier ones are
+        acknowledged: so whatever fails, it never has a copy without those before it. It may have
+        some twice. They are compressed, so that they take about as much as what a producer has
+        compressed.
+        """
+        await asyncio.gather(
+            *(self._append(topic, partition, each) for partition, each in copies.items())
+        )
+
+    async def _append(self, topic: str, partition: int, copies: Sequence[RecordCopy]) -> None:
+        sent = 0
+
+        async def rest() -> None:
+            nonlocal sent
+            while sent < len(copies):
+                batch, records = _batch_of(copies, sent)
+                producer: Any = self._driver.producer
+                aiokafka_producer = producer._ensure_producer()
+                await (await aiokafka_producer.send_batch(batch, topic, partition=partition))
+                sent += records
+
+        await self._repeat(rest)
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work, again and again while it fails for a reason that may pass."""
         ticket = self._waits.ticket()
         try:
             async for attempt in AsyncRetrying(
@@ -82,7 +126,7 @@ class Outbox:
                 before_sleep=lambda state: _note_wait(ticket, state),
             ):
                 with attempt:
-                    await self._send(messages)
+                    await work()
         finally:
             ticket.over()
 
@@ -101,6 +145,16 @@ class Outbox:
         if self._signer is None or outgoing.message is None:
             return own or None
         return own + (await self._signer.headers(outgoing.message, outgoing.value) or []) or None
+
+
+def _batch_of(copies: Sequence[RecordCopy], first: int) -> tuple[BatchBuilder, int]:
+    """Return a batch of the copies from ``first`` on, and how many it has. It has at least one."""
+    batch = BatchBuilder(_COPIED_BYTES, _ZSTD)
+    for number in range(first, len(copies)):
+        key, value, headers = copies[number]
+        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            return batch, number - first
+    return batch, len(copies) - first
 
 
 def _note_wait(ticket: Ticket, state: RetryCallState) -> None:

@@ -24,7 +24,7 @@ def wrong_key(kind: Kind, fields: Fields, random: Random) -> Mutant:
 
 
 def wrong_partition(kind: Kind, fields: Fields, random: Random) -> Mutant:
-    return Mutant("wrong partition", "bad", fields, elsewhere=True)
+    return Mutant("wrong partition", "good", fields, elsewhere=True)
 
 
 def transported(kind: Kind, fields: Fields, random: Random) -> Mutant:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from policy.decision.fold import fold_all
 from policy.decision.policies import Policies
+from policy.state.forwarding import of_known_tool
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE
 from policy.state.outage_watch import OutageWatch, decode_watch, encode_watch
-from policy.state.row import decode, encode, known_since
+from policy.state.row import decode, encode, forwarded_of, known_since
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from tests.support.policy.partition_logs import Record
+from tests.support.policy.partition_logs import ForwardedRecord, Record
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Detector:
         self._policies = Policies(settings.rules_of)
 
     def take(
-        self, stored: StoredPartition, batch: Sequence[Record]
+        self, stored: StoredPartition, batch: Sequence[Record] | Sequence[ForwardedRecord]
     ) -> list[tuple[int, RollbackCommand]]:
         """Fold a batch, and return the commands with the offsets that demand them."""
         records = [LogRecord.of(*each) for each in batch]
@@ -42,7 +43,7 @@ class Detector:
             watch = decode_watch(stored.watch)
             followed_to = watch.read_to
             timeline = watch.follow(
-                records,
+                watch.without_repetitions(records),
                 self._settings.outages,
                 lambda key: known_since(stored.rows.get(key.decode()), followed_to),
                 self._policies.origin_of,
@@ -55,8 +56,10 @@ class Detector:
         for tool, log in logs.items():
             known = stored.rows.get(tool)
             row = None if known is None else decode(known)
-            row, found = fold_all(row, log, self._policies.of(tool), timeline)
+            forwarded = {} if known is None else forwarded_of(known)
+            new = of_known_tool(log, forwarded, None if row is None else row.read_to)
+            row, found = fold_all(row, new, self._policies.of(tool), timeline)
             commands += [(offset, command) for offset, _, command in found]
             if row is not None:
-                stored.rows[tool] = encode(row)
+                stored.rows[tool] = encode(row, forwarded)
         return sorted(commands, key=lambda each: each[0])

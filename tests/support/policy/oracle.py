@@ -46,6 +46,8 @@ class Entry:
     offset: int
     timestamp_ms: int
     entry: Execution | Activation | LaterVerdict
+    source: tuple[int, int] | None = None
+    """The partition and the offset of the record that was forwarded; None for one that was not."""
 
 
 class CountedExecution(NamedTuple):
@@ -109,6 +111,24 @@ def commands_of(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:
             if command is not None:
                 issued.append(command)
     return [each.command for each in issued]
+
+
+def counted_once(log: Sequence[Entry]) -> list[Entry]:
+    """Return one tool's log without copies of which there is one before.
+
+    All copies from a partition come in its order. So a copy says nothing if there was one of the
+    same or of a later record since the first activation.
+    """
+    kept: list[Entry] = []
+    for index, each in enumerate(log):
+        indices = _real_activations(log[:index])
+        before = [other.source for other in log[indices[0] : index]] if indices else []
+        if each.source is None or not any(
+            other is not None and other[0] == each.source[0] and other[1] >= each.source[1]
+            for other in before
+        ):
+            kept.append(each)
+    return kept
 
 
 def _judge(log: Sequence[Entry], issued: Sequence[Issued], rules: Rules) -> Issued | None:

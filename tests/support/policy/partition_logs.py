@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 from zlib import crc32
 
-from policy.state.log import LogEntry
+from policy.state.log import LogEntry, Source
 from schemas.execution import ActivatedBy, Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.failure_classes import ErrorOrigin
@@ -24,6 +24,9 @@ SENSITIVE = load_settings(
 ORIGINS: Final[Sequence[ErrorOrigin | None]] = (*[None] * 9, "tool", "environment", "caller")
 Record = tuple[int, int, LogEntry]
 """Offset, Kafka timestamp in milliseconds, entry."""
+ForwardedRecord = tuple[int, int, LogEntry, Source | None]
+"""The same, and where it was forwarded from."""
+AnyRecord = TypeVar("AnyRecord", Record, ForwardedRecord)
 
 
 @dataclass
@@ -123,7 +126,7 @@ def random_log(seed: int) -> list[Record]:
     return writer.log
 
 
-def batches(log: Sequence[Record], random: Random) -> Iterator[Sequence[Record]]:
+def batches(log: Sequence[AnyRecord], random: Random) -> Iterator[Sequence[AnyRecord]]:
     """Cut the log into batches of random lengths."""
     begin = 0
     while begin < len(log):

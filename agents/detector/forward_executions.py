@@ -1,0 +1,69 @@
+"""Misplaced executions: the detector appends copies of them to the partitions of their keys.
+
+A producer with another partitioner than Kafka's default has put them into another partition. The
+copies say where they come from (``streams.forwarding``), so that each counts once
+(``policy.state.forwarding``), however often they are appended.
+"""
+
+from collections.abc import Sequence
+
+import prometheus_client
+import structlog
+from aiokafka.structs import ConsumerRecord
+from prometheus_client.registry import CollectorRegistry
+
+from policy.state.log import Source
+from schemas.settings import Settings
+from streams.driver.outbox import Outbox, RecordCopy
+from streams.forwarding import headers_of_copy
+from streams.records import RecordValidator
+from streams.topics import Topics
+
+log = structlog.get_logger()
+
+
+class ForwardExecutions:
+    """Appends copies of misplaced records, and tells the operator of them."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        validator: RecordValidator,
+        settings: Settings,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._outbox = outbox
+        self._validator = validator
+        self._topic = Topics.of(settings).executions
+        self._told: set[int] = set()
+        """The partitions that the log has named."""
+        self._metric = prometheus_client.Counter(
+            "rollguard_forwarded_executions",
+            "executions and later verdicts that lay in a wrong partition, and were forwarded",
+            registry=registry,
+        )
+
+    async def forward(self, misplaced: Sequence[ConsumerRecord]) -> None:
+        """Append copies of records of one partition; return when all are acknowledged."""
+        if not misplaced:
+            return
+        copies: dict[int, list[RecordCopy]] = {}
+        for record in misplaced:
+            source = Source(record.partition, record.offset)
+            copies.setdefault(self._validator.partition_of(record), []).append(
+                RecordCopy(record.key, record.value, headers_of_copy(record.headers, source))
+            )
+        await self._outbox.append(self._topic, copies)
+        self._metric.inc(len(misplaced))
+        self._tell(misplaced[0])
+
+    def _tell(self, first: ConsumerRecord) -> None:
+        """Log a partition once, because a producer may do the same thousands of times a second."""
+        if first.partition not in self._told:
+            self._told.add(first.partition)
+            log.warning(
+                "executions_forwarded",
+                partition=first.partition,
+                first=first.offset,
+                tool=(first.key or b"").decode(errors="replace"),
+            )
