@@ -13,9 +13,8 @@ import pytest
 import pytest_asyncio
 from aiokafka.structs import RecordMetadata
 
-from schemas.dead_letter import DeadLetter, encoded
+from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, encoded
 from schemas.deployment import DeploymentOutcome
-from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
 from tests.support.command_line import CommandResult, rollguard
@@ -41,15 +40,33 @@ async def untouched(
         yield system
 
 
-async def misplaced(system: System, topic: str, tool: str, message: Message | bytes) -> str:
-    """Publish a message to the wrong partition, and return the id of its dead letter."""
-    value = message if isinstance(message, bytes) else message.to_bytes()
+async def rejected(system: System, topic: str, tool: str, value: bytes) -> str:
+    """Publish a dead letter of a good record, and return its id.
+
+    Earlier releases wrote one for each record in another partition than that of its key.
+    """
+    is_whole, offset = len(value) <= MAX_VALUE_BYTES, 10_000 + int.from_bytes(uuid4().bytes[:4])
     home = partition_of(tool.encode(), system.settings.partitions)
     elsewhere = (home + 1) % system.settings.partitions
-    sent: RecordMetadata = await system.producer.send_and_wait(
-        topic, value, key=tool.encode(), partition=elsewhere
+    if not is_whole:  # it is read again from its topic, where it has a key that nobody uses
+        sent: RecordMetadata = await system.producer.send_and_wait(
+            topic, value, key=b"nobody", partition=elsewhere
+        )
+        offset = sent.offset
+        await dead_letters_exist(system, f"{topic}:{elsewhere}:{offset}")
+    letter = DeadLetter(
+        role="detector",
+        topic=topic,
+        partition=elsewhere,
+        offset=offset,
+        key=encoded(tool.encode(), MAX_KEY_BYTES),
+        value=encoded(value, MAX_VALUE_BYTES),
+        truncated=not is_whole,
+        error="it lies in a wrong partition",
+        rejected_at=datetime.now(UTC),
     )
-    return f"{topic}:{sent.partition}:{sent.offset}"
+    await system.send(system.topics.dead_letters, tool, letter)
+    return f"{topic}:{elsewhere}:{offset}"
 
 
 async def listed(system: System, *words: str) -> list[dict[str, Any]]:
@@ -78,7 +95,9 @@ async def test_list_and_show(untouched: System, tool: str) -> None:
     system = untouched
     await system.spawn("detector")
     topic, dead_letters = system.topics.executions, system.topics.dead_letters
-    lost = await misplaced(system, topic, tool, execution(tool, "TypeError: \x1b[31m"))
+    bad = execution(tool, "TypeError: \x1b[31m", executed_at=datetime.now(UTC) + timedelta(hours=1))
+    sent = await system.producer.send_and_wait(topic, bad.to_bytes(), key=tool.encode())
+    lost = f"{topic}:{sent.partition}:{sent.offset}"
     await dead_letters_exist(system, lost)
     binary = await system.producer.send_and_wait(topic, b"\xff\x00{", key=b"\xfe\xff")
     binary_id = f"{topic}:{binary.partition}:{binary.offset}"
@@ -95,7 +114,7 @@ async def test_list_and_show(untouched: System, tool: str) -> None:
     assert result.err == "rollguard: 3 records are no dead letters\n"
     found = {each["id"]: each for each in json.loads(result.out)}
     assert found.keys() == {lost, binary_id}
-    assert "murmur2" in found[lost]["error"]
+    assert "ahead of the record's" in found[lost]["error"]
     assert (found[lost]["times"], found[lost]["key"], found[lost]["role"]) == (2, tool, "detector")
     assert (found[binary_id]["times"], found[binary_id]["key"]) == (1, None)
     assert found[lost]["replayed_at"] is None
@@ -111,7 +130,7 @@ async def test_list_and_show(untouched: System, tool: str) -> None:
         assert [each["id"] for each in await listed(system, *words)] == ids, words
     table = (await rollguard("dead-letters", env=system.environment())).out
     assert "2 of 2 bad records" in table
-    assert "murmur2" in table
+    assert "ahead of the record's" in table
     assert lost in table
 
     whole = await rollguard("dead-letters", lost, "--json", env=system.environment())
@@ -145,9 +164,9 @@ async def test_executions_are_replayed_once_and_count(shared_system: System, too
     version = await system.deploy(tool, "one")
     failed = json.loads(execution(tool, "boom", version_id=version.version_id).to_bytes())
     large = json.dumps(failed | {"error": "x" * 1_100_000}).encode()
-    lost = await misplaced(system, topic, tool, large)
+    lost = await rejected(system, topic, tool, large)
     there = execution(tool)
-    twice = await misplaced(system, topic, tool, there)
+    twice = await rejected(system, topic, tool, there.to_bytes())
     await system.run(there)  # as if the engine had sent it again itself
     ahead = execution(tool, executed_at=datetime.now(UTC) + timedelta(hours=1))
     await system.run(ahead)
@@ -196,8 +215,7 @@ async def test_deployments_and_commands(shared_system: System, tool: str) -> Non
     system = shared_system
     topics = system.topics
     request = deployment(tool, "def f(): ...")
-    refused = await misplaced(system, topics.deployments, tool, request)
-    await dead_letters_exist(system, refused)
+    refused = await rejected(system, topics.deployments, tool, request.to_bytes())
     result = await replay(system, refused, "--json")
     assert result.code == 0, result.err
     [replayed] = json.loads(result.out)["replayed"]
@@ -212,14 +230,14 @@ async def test_deployments_and_commands(shared_system: System, tool: str) -> Non
     [first] = await system.query(sql, replayed["deployment_id"])
     outcomes = [
         DeploymentOutcome.from_bytes(record.value)
-        for record in await system.records(topics.deployment_outcomes, 2, tool)
+        for record in await system.records(topics.deployment_outcomes, 1, tool)
     ]
     assert {str(each.deployment_id): each.status for each in outcomes} == {
-        str(request.deployment_id): "refused",
         replayed["deployment_id"]: "created",
     }
 
-    late = await misplaced(system, topics.deployments, tool, deployment(tool, "def late(): ..."))
+    too_late = deployment(tool, "def late(): ...").to_bytes()
+    late = await rejected(system, topics.deployments, tool, too_late)
     order = RollbackCommand(
         command_id=uuid4(),
         tool_name=tool,
@@ -229,8 +247,7 @@ async def test_deployments_and_commands(shared_system: System, tool: str) -> Non
         issued_by="someone",
         issued_at=datetime.now(UTC),
     )
-    command = await misplaced(system, topics.commands, tool, order)
-    await dead_letters_exist(system, late, command)
+    command = await rejected(system, topics.commands, tool, order.to_bytes())
     second = await system.deploy(tool, "def g(): ...")
     for each in (late, command):
         result = await replay(system, each)

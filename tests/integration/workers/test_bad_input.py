@@ -103,7 +103,7 @@ async def test_bad_executions_are_dead_letters_and_good_ones_count(
     no_key = await publish(detector, topic, None, execution(tool).to_bytes(), home)
     no_value = await publish(detector, topic, tool, None)
     elsewhere = (home + 1) % detector.settings.partitions
-    lost = await publish(detector, topic, tool, execution(tool).to_bytes(), elsewhere)
+    lost = await publish(detector, topic, tool, activation(tool, 2, 2).to_bytes(), elsewhere)
     await detector.run(*(execution(tool, "boom") for _ in range(3)))
 
     [command] = await detector.records(detector.topics.commands, 1, tool)
@@ -114,7 +114,7 @@ async def test_bad_executions_are_dead_letters_and_good_ones_count(
         assert (letter.role, letter.partition) == ("detector", home)
     assert "no key" in letters[-3].error
     assert "no value" in letters[-2].error
-    assert "murmur2" in letters[-1].error
+    assert "an activation is in no other" in letters[-1].error
     assert b64decode(letters[0].value or "") == b"{nonsense"
 
 

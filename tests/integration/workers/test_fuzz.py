@@ -26,6 +26,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import DeploymentOutcome
 from schemas.message import MAX_REQUEST_BYTES
+from streams.forwarding import source_of
 from streams.partitions import partition_of
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import ID_OF, Case, Kind, Raw, json_of
@@ -54,6 +55,8 @@ class Fuzz:
     sent: dict[Position, Case] = field(default_factory=dict)
     dead_letters: dict[Position, DeadLetter] = field(default_factory=dict)
     version_ids: dict[str, int] = field(default_factory=dict)
+    origins: dict[Position, Position] = field(default_factory=dict)
+    """The position of the original of each forwarded execution, by that of its copy."""
 
     def topic(self, kind: Kind) -> str:
         topics = self.system.topics
@@ -128,6 +131,25 @@ class Fuzz:
                         self.dead_letters[
                             dead_letter.topic, dead_letter.partition, dead_letter.offset
                         ] = dead_letter
+
+    async def read_origins(self) -> None:
+        """Read where forwarded executions come from."""
+        topic, originals = self.system.topics.executions, set[Position]()
+        wanted = {
+            position
+            for position, case in self.taken("execution").items()
+            if case.name == "wrong partition"
+        }
+        async with self.system.reader(topic) as consumer, asyncio.timeout(WAIT_S):
+            while originals < wanted:
+                record = await consumer.getone()
+                source = source_of(
+                    record.headers, record.partition, self.system.settings.partitions
+                )
+                if source is not None:
+                    original = topic, *source
+                    self.origins[topic, record.partition, record.offset] = original
+                    originals.add(original)
 
 
 @asynccontextmanager
@@ -226,14 +248,12 @@ async def check_executions(fuzz: Fuzz) -> None:
         await until(all_recorded)
     rows = await system.query("SELECT * FROM tool_executions")
     partitions = system.settings.partitions
-    recorded = {
-        (
-            system.topics.executions,
-            partition_of(row["tool_name"].encode(), partitions),
-            row["log_offset"],
-        ): row
-        for row in rows
-    }
+    recorded: dict[Position, asyncpg.Record] = {}
+    await fuzz.read_origins()
+    for row in rows:
+        partition = partition_of(row["tool_name"].encode(), partitions)
+        position = system.topics.executions, partition, row["log_offset"]
+        recorded[fuzz.origins.get(position, position)] = row
     assert len(recorded) == len(rows)
     assert recorded.keys() == taken.keys()
     for position, case in taken.items():
