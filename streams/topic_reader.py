@@ -26,6 +26,11 @@ class TopicReader(reader.TopicReader):
         """The number of partitions of the topic."""
         return len(self._ends)
 
+    @property
+    def ends(self) -> dict[int, int]:
+        """Where each partition ended when the reader was opened."""
+        return {tp.partition: end for tp, end in self._ends.items()}
+
     async def look_up_ends(self) -> None:
         """Take the ends that the partitions have now for those that ``caught_up`` asks for."""
         self._ends |= await self._consumer.end_offsets(list(self._ends))

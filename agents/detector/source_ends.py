@@ -1,16 +1,15 @@
 """How far the partitions reach from which forwarded executions say that they come.
 
-Anybody who may write executions may also write the header `rollguard-from`. If a forged one named a
-very high offset, all later copies of that tool from the same partition would be taken for
-repetitions. So an offset that a partition cannot have says nothing.
+Anybody who may write executions may also write the header `rollguard-from`. An offset that the
+partition cannot have says nothing (``policy.state.forwarding.is_possible``).
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 import structlog
 from aiokafka import TopicPartition
 
+from policy.state.forwarding import is_possible
 from policy.state.log import LogRecord
 from schemas.settings import Settings
 from streams.driver.driver import Driver
@@ -20,11 +19,6 @@ from streams.topics import Topics
 from streams.waits import Waits
 
 log = structlog.get_logger()
-
-SLACK: Final = 100_000
-"""An offset may be so much higher than the end of its partition that is known. So the broker is not
-asked for each batch. And the end may lag: some brokers answer with the beginning of the last
-batch."""
 
 
 class SourceEnds:
@@ -51,8 +45,7 @@ class SourceEnds:
             log.warning("sources_impossible", records=len(impossible), first=impossible[0].offset)
 
     def _is_beyond(self, record: LogRecord) -> bool:
-        source = record.source
-        return source is not None and source.offset >= (self._ends.get(source.partition, 0) + SLACK)
+        return record.source is not None and not is_possible(record.source, self._ends)
 
     async def _ask(self, partitions: Iterable[int]) -> dict[int, int]:
         asked = [TopicPartition(self._topic, partition) for partition in partitions]

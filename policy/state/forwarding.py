@@ -7,7 +7,7 @@ after a crash. So of the copies of one source partition, one with an offset that
 than one before it is a repetition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from policy.state.log import LogRecord, Source
@@ -16,7 +16,20 @@ from schemas.execution import Activation
 ForwardedTo = dict[int, int]
 """For each source partition, the offset of the last record of which a copy was read."""
 
+SLACK: Final = 100_000
+"""An offset may be so much higher than the end of its partition that is known. So nobody has to ask
+for the end all the time. And it may be told too low: some brokers answer with the beginning of the
+last batch."""
 _NONE: Final = -1
+
+
+def is_possible(source: Source, ends: Mapping[int, int]) -> bool:
+    """Return whether a partition can have such an offset. ``ends`` has what is known of them.
+
+    Otherwise a forged source with a very high offset would make all later copies of its tool from
+    that partition repetitions, for ever.
+    """
+    return source.offset < ends.get(source.partition, 0) + SLACK
 
 
 def is_new(forwarded: ForwardedTo, source: Source) -> bool:

@@ -1,5 +1,6 @@
 """Records of a producer with another partitioner, through real workers."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from schemas.message import Message
 from schemas.rollback import RollbackOutcome
 from streams.forwarding import HEADER
 from streams.partitions import partition_of
+from tests.support.command_line import rollguard
 from tests.support.messages import command_by_ann, deployment, execution
 from tests.support.system import System
 from tests.support.waiting import until
@@ -148,6 +150,10 @@ async def test_each_counts_once_whatever_is_repeated_or_forged(system: System, t
     await system.executions_recorded(tool, 15)
     sql = "SELECT total_executions FROM tool_versions WHERE version_id = $1"
     assert (await system.query(sql, deployed.version_id))[0][0] == 15
+    words = "backtest", "--topic", "--tool", tool, "--json"
+    backtest = await rollguard(*words, env=system.environment())
+    found = json.loads(backtest.out)
+    assert (found["executions"], backtest.err) == (15, "")
 
 
 async def test_the_order_of_one_partition_is_kept_and_verdicts_come_too(

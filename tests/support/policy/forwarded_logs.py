@@ -21,7 +21,8 @@ SOURCES: Final = (None, None, 1, 2)
 class _Place(NamedTuple):
     """The position of a record in the log, and where it was forwarded from."""
 
-    index: int
+    number: int
+    """That of the record in the log before."""
     source: Source | None
 
 
@@ -53,9 +54,9 @@ def forwarded_log(log: Sequence[Entry], choose: Choose) -> list[Entry]:
     """Return the log of one tool with copies."""
     places = with_copies([isinstance(each.entry, Activation) for each in log], choose)
     first, timestamp_ms, found = (log[0].offset if log else 0), 0, []
-    for number, (index, source) in enumerate(places):
-        timestamp_ms = max(timestamp_ms, log[index].timestamp_ms)
-        found.append(Entry(first + number, timestamp_ms, log[index].entry, source))
+    for at, (number, source) in enumerate(places):
+        timestamp_ms = max(timestamp_ms, log[number].timestamp_ms)
+        found.append(Entry(first + at, timestamp_ms, log[number].entry, source))
     return found
 
 
@@ -63,7 +64,7 @@ def forwarded_records(log: Sequence[Record], random: Random) -> list[ForwardedRe
     """Return the log of a partition with copies."""
     places = with_copies([isinstance(entry, Activation) for _, _, entry in log], random.choice)
     timestamp_ms, found = 0, list[ForwardedRecord]()
-    for offset, (index, source) in enumerate(places):
-        timestamp_ms = max(timestamp_ms, log[index][1])
-        found.append((offset, timestamp_ms, log[index][2], source))
+    for offset, (number, source) in enumerate(places):
+        timestamp_ms = max(timestamp_ms, log[number][1])
+        found.append((offset, timestamp_ms, log[number][2], source))
     return found
