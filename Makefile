@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
+FRAMEWORKS := .venv-frameworks
+FRAMEWORKS_STAMP := $(FRAMEWORKS)/.installed
 UV := .cache/uv/bin/uv
 # The lock names every dependency, and Python compiles what is imported: a third of the time less.
 # Python must keep what it has compiled, or each of hundreds of processes compiles everything again.
@@ -13,7 +15,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: million demo up test check coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench simulate differential peers peers-test lock setup
+.PHONY: demo up test check coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench million simulate differential peers peers-test frameworks frameworks-types lock setup
 
 setup: $(STAMP)
 
@@ -58,7 +60,7 @@ schemas: $(STAMP)
 	$(BIN)/python -m documentation.asyncapi
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos and not peers" -n 6 $(TESTS)
+	$(BIN)/pytest -m "not kafka and not chaos and not peers and not frameworks" -n 6 $(TESTS)
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
@@ -111,10 +113,23 @@ peers-test: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m peers
 
+# The examples with agent frameworks, in an environment of their own, with a real system.
+frameworks: $(STAMP) $(FRAMEWORKS_STAMP)
+	$(BIN)/pytest -m frameworks
+
+frameworks-types: $(STAMP) $(FRAMEWORKS_STAMP)
+	cd examples/frameworks && ../../$(BIN)/mypy --python-executable ../../$(FRAMEWORKS)/bin/python
+
+$(FRAMEWORKS_STAMP): examples/frameworks/requirements.lock clients/python/pyproject.toml
+	$(PYTHON) -m venv --clear $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r $<
+	$(FRAMEWORKS)/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation -e clients/python
+	@touch $@
+
 # The client is installed from its folder, so no lock names it.
 lock: OUR_OWN := --no-emit-package rollguard-client
-# The versions of everything: for development, for production (no tests, no embedded servers), and
-# for the programs that the benchmarks compare with.
+# The versions of everything: for development, for production (no tests, no embedded servers), for
+# the programs that the benchmarks compare with, and for the examples with agent frameworks.
 lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
@@ -123,6 +138,8 @@ lock: $(UV)
 	    $(LOCK_FLAGS) pyproject.toml -o requirements-production.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	    $(LOCK_FLAGS) bench/peers/requirements.in -o bench/peers/requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	    $(LOCK_FLAGS) examples/frameworks/requirements.in -o examples/frameworks/requirements.lock
 
 $(UV):
 	$(PYTHON) -m venv .cache/uv

@@ -1,0 +1,1 @@
+"""Each example with a scripted model: it goes on with the good version after a rollback."""
