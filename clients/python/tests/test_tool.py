@@ -75,6 +75,23 @@ def test_a_function_is_published_and_left_as_it_is(told: Told) -> None:
     assert abs(execution.executed_at.timestamp() - time.time()) < 5
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("langgraph.errors", "GraphBubbleUp"), ("pydantic_ai.exceptions", "CallDeferred")],
+)
+def test_a_tool_that_waits_for_a_person_has_not_failed(told: Told, module: str, name: str) -> None:
+    pause = type(name, (Exception,), {"__module__": module})
+    paused = type("Interrupted", (pause,), {"__module__": "of.the.engine"})
+
+    @told.guard.tool
+    def ask_person() -> None:
+        raise paused
+
+    with pytest.raises(paused):
+        ask_person()
+    assert told.one("ask_person").error_origin == "caller"
+
+
 def test_an_exception_passes_and_is_published(told: Told) -> None:
     error = KeyError("no")
 

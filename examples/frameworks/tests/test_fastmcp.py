@@ -6,8 +6,8 @@ from fastmcp import Context
 from fastmcp.tools import Tool
 
 import with_fastmcp as example
+from tests.same_schemas import require_same_schemas
 from tests.scene import see_a_rollback
-from tests.zoo import require_same_schemas
 
 
 async def test_the_client_goes_on_with_the_good_version() -> None:

@@ -12,9 +12,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
 
 import with_langchain as example
+from tests.same_schemas import require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
-from tests.zoo import require_same_schemas
 
 
 class Scripted(FakeMessagesListChatModel):

@@ -9,9 +9,9 @@ from openai import OpenAI
 from pydantic import TypeAdapter
 
 import with_openai as example
+from tests.same_schemas import require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
-from tests.zoo import require_same_schemas
 
 
 def said(request: httpx2.Request) -> httpx2.Response:

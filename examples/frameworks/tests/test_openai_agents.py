@@ -6,9 +6,9 @@ from agents import RunContextWrapper, function_tool, set_tracing_disabled
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 
 import with_openai_agents as example
+from tests.same_schemas import require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
-from tests.zoo import require_same_schemas
 
 set_tracing_disabled(True)
 

@@ -7,9 +7,9 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 import with_pydantic_ai as example
+from tests.same_schemas import require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
-from tests.zoo import require_same_schemas
 
 
 def said(messages: list[ModelMessage], _info: AgentInfo) -> ModelResponse:

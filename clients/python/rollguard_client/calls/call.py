@@ -45,6 +45,7 @@ class Call:
         "version_id",
     )
     place = None
+    is_of_hook = False
 
     def __init__(self, tool: "Tool", version_id: int | None, session_id: str | None) -> None:
         self.tool = tool
@@ -95,3 +96,13 @@ class Call:
         if failure is not None:
             execution.error, execution.error_type, execution.error_origin = failure
         return tool.key, _encode(execution)
+
+
+class HookCall(Call):
+    """A call that the hook of a framework tells of.
+
+    If a decorated function is called in it, the decorator publishes it, and the hook does not.
+    """
+
+    __slots__ = ()
+    is_of_hook = True

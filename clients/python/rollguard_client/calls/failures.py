@@ -13,6 +13,14 @@ _CANCELLATIONS: Final = frozenset(
     {"CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt"}
 )
 """By name, because there is one in asyncio and one in Trio."""
+_PAUSES: Final = frozenset(
+    {
+        "langgraph.errors.GraphBubbleUp",
+        "pydantic_ai.exceptions.ApprovalRequired",
+        "pydantic_ai.exceptions.CallDeferred",
+    }
+)
+"""Exceptions by which a tool asks its framework to pause, for example for a person's answer."""
 _LEAVES: Final = 20
 _LEAF_CHARACTERS: Final = 200
 _DEPTH: Final = 5
@@ -43,8 +51,10 @@ def failure_of(error: BaseException, origin: ErrorOrigin | None = None) -> Failu
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Return whether the caller has ended the call: the tool has not failed."""
-    return not isinstance(error, Exception) and type(error).__name__ in _CANCELLATIONS
+    """Return whether the call was ended or interrupted: the tool has not failed."""
+    if isinstance(error, Exception):
+        return any(f"{each.__module__}.{each.__name__}" in _PAUSES for each in type(error).__mro__)
+    return type(error).__name__ in _CANCELLATIONS
 
 
 def class_text(error: BaseException) -> str:

@@ -48,17 +48,20 @@ class Tool:
         """The engine of this process."""
         return self._publisher.engine_id
 
-    def begin(self) -> Call:
+    def begin(self, kind: type[Call] = Call) -> Call:
         """Return a new call, which is the current one from now on."""
         version = self._version
         session = self._session
-        call = Call(
+        call = kind(
             self,
             None if version is None else self._version_id(version),
             None if session is None else self._session_id(session),
         )
         if has_spans():
             self._claim_span(call)
+        outer = call.outer
+        if outer is not None and outer.is_of_hook and kind is Call:
+            outer.tool.forget(outer)
         current_call.set(call)
         self._open[id(call)] = call
         if not self._publisher.is_started:
@@ -70,6 +73,10 @@ class Tool:
             call.span_ids = claim(self.name, call.version_id)
         except Exception:
             self._log("the current span could not be marked")
+
+    def forget(self, call: Call) -> None:
+        """Publish nothing of a call, whatever becomes of it."""
+        self._open.pop(id(call), None)
 
     def suspend(self, call: Call) -> None:
         """Note that a generator has given an item, and waits."""

@@ -1,0 +1,1 @@
+"""Hooks of agent frameworks, for tools whose functions you cannot decorate."""
