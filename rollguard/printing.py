@@ -52,11 +52,16 @@ def data_of(model: BaseModel) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; NaN and infinite numbers become null.
+    """Print one JSON document, as ``json_text`` returns it."""
+    print(json_text(value), flush=True)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON on one line; NaN and infinite numbers become null.
 
     It is ASCII: every other character is an escape of JSON, so a terminal obeys nothing of it.
     """
-    print(json.dumps(_plain(value), allow_nan=False, default=str), flush=True)
+    return json.dumps(_plain(value), allow_nan=False, default=str)
 
 
 def _plain(value: Any) -> Any:

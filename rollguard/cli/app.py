@@ -17,6 +17,7 @@ from rollguard.cli import (
     health,
     holds,
     keys,
+    mcp,
     overview,
     records,
     rollbacks,
@@ -65,6 +66,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "backtest": backtest.backtest,
     "dead-letters": dead_letters.dead_letters,
     "replay": dead_letters.replay,
+    "mcp": mcp.mcp,
 }
 """The verbs in the order in which ``rollguard --help`` lists them; ``keys`` comes last."""
 

@@ -20,33 +20,8 @@ def health(tool: Tool, as_json: Json = False) -> None:
 
 
 def _health_of(tool: str) -> dict[str, Any]:
-    """Ask the detector what it says, and Postgres for what stops the tool.
-
-    That is what a rollback waits for (``waits_for``), which deployment waits for a person
-    (``held_deployment``), the stops that are in force (``stops``), and how many engines run the
-    current version (``engines``).
-
-    If Kafka or Postgres does not answer, say on stderr what is not known, and go on.
-    """
-    from rollguard.operations.overview.engines import engine_counts
-    from rollguard.operations.overview.health import health_of
-    from rollguard.operations.overview.why_waiting import held_deployment_of, why_waiting
-    from rollguard.operations.stops import stops_of
+    """Return the whole health of the tool. What is not known is said on stderr."""
+    from rollguard.operations.overview.health import whole_health_of
     from rollguard.printing import print_note
-    from schemas.errors import RollguardError
 
-    in_force = settings()
-    found = run(health_of(in_force, tool, print_note))
-    waits_for = held = stops = engines = None
-    try:
-        waits_for = run(why_waiting(in_force, found))
-        held = run(held_deployment_of(in_force, tool))
-        stops = run(stops_of(in_force, tool))
-        engines = run(engine_counts(in_force, tool))
-    except RollguardError as error:
-        print_note(
-            "not known what the rollback waits for, what is held and stopped, and which engines "
-            f"run it: {error}"
-        )
-    asked = {"waits_for": waits_for, "held_deployment": held, "stops": stops, "engines": engines}
-    return found | asked
+    return run(whole_health_of(settings(), tool, print_note))

@@ -1,6 +1,5 @@
 """Arguments and options that several verbs share."""
 
-import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -85,11 +84,10 @@ def version_name_of(text: str) -> "VersionName":
     """Return the version that a person names: ``v2`` by its number, ``7`` by its id."""
     from rollguard.operations.versions import VersionName
 
-    found = re.fullmatch(r"([vV]?)(\d{1,10})", text, re.ASCII)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no version: give its number (v2) or its id (7)")
-    number = int(found[2])
-    return VersionName(number=number) if found[1] else VersionName(version_id=number)
+    try:
+        return VersionName.of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def held_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey | DeploymentKey":

@@ -1,6 +1,6 @@
 """The verbs about versions: deploy, current, history, show, compare."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 from uuid import uuid4
 
 import typer
@@ -137,14 +137,7 @@ def compare(
 ) -> None:
     """Compare two versions: their success rates, what breaks for callers, and the code's diff."""
     from rollguard.cli.show.comparison import show_comparison
-    from rollguard.management.tool_version_manager import ToolVersionManager
-    from rollguard.operations.versions import version_id_of
+    from rollguard.management.named_comparison import compare_named
 
     in_force, names = settings(), [version_name_of(each) for each in (from_, to)]
-
-    async def compared() -> dict[str, Any]:
-        ids = [await version_id_of(in_force, tool, name) for name in names]
-        async with ToolVersionManager(in_force) as manager:
-            return await manager.compare_versions(tool, *ids)
-
-    show_comparison(run(compared()), as_json)
+    show_comparison(run(compare_named(in_force, tool, *names)), as_json)

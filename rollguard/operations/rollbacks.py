@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
@@ -21,6 +21,7 @@ from policy.decision.rule_texts import rule_text
 from policy.rollbacks.explanations import evidence_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
+from rollguard.printing import data_of
 from schemas.errors import Rejected
 from schemas.fields import uuid_of
 from schemas.rollback import CommandKey, RollbackOutcome
@@ -142,6 +143,19 @@ class RollbackExplanation:
     unrecorded: list[str]
     failures: RecordedFailures | None
     later_verdicts: VerdictsOnVersion | None = None
+
+    def data(self) -> dict[str, Any]:
+        """Return it as JSON has it: the keys of the command, and these."""
+        verdicts = self.later_verdicts
+        return {
+            **data_of(self.command),
+            "rule": self.rule,
+            "evidence": self.evidence,
+            "executions": [data_of(each) for each in self.executions],
+            "unrecorded": list(self.unrecorded),
+            "failures": None if self.failures is None else self.failures._asdict(),
+            "later_verdicts": None if verdicts is None else data_of(verdicts),
+        }
 
 
 async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExplanation:

@@ -1,7 +1,8 @@
 """Versions for the command line: deploy one, and read them from Postgres."""
 
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from db.postgres.pool import Connection
@@ -15,6 +16,7 @@ from db.versions.reading import (
 )
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
+from rollguard.printing import data_of
 from rollguard.refusal import require_version
 from rollguard.value_texts import version_text
 from schemas.deployment import AcceptedBreak, Author, Check
@@ -27,6 +29,15 @@ class VersionName(NamedTuple):
 
     number: int | None = None
     version_id: int | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the version of a text: ``v2`` by its number, ``7`` by its id; or ValueError."""
+        found = re.fullmatch(r"([vV]?)(\d{1,10})", text, re.ASCII)
+        if found is None:
+            raise ValueError(f"{text!r} is no version: give its number (v2) or its id (7)")
+        number = int(found[2])
+        return cls(number=number) if found[1] else cls(version_id=number)
 
 
 class FoundVersion(NamedTuple):
@@ -139,6 +150,10 @@ class ToolHistory(NamedTuple):
 
     versions: list[VersionRecord]
     held: list[HeldDeployment]
+
+    def data(self) -> list[Any]:
+        """Return the versions as JSON has them, each with its ``hold``."""
+        return [data_of(found) for found in self.versions]
 
 
 async def history_of(settings: Settings, tool: str, limit: int) -> ToolHistory:

@@ -7,6 +7,7 @@ _EXTRAS: Final = {
     "aiohttp": "postgres",
     "asyncpg": "postgres",
     "tenacity": "postgres",
+    "mcp": "mcp",
     "faust": "worker",
     "mode": "worker",
     "prometheus_client": "worker",
@@ -17,7 +18,12 @@ _EXTRAS: Final = {
 }
 
 
-_EXTRAS_OF_VERBS: Final = {"worker": "worker,postgres", "up": "embedded", "demo": "embedded"}
+_EXTRAS_OF_VERBS: Final = {
+    "worker": "worker,postgres",
+    "up": "embedded",
+    "demo": "embedded",
+    "mcp": "mcp",
+}
 """Verbs that need more than the package that is found to be missing first."""
 
 

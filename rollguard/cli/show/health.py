@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rollguard.cli.show.stops import stop_texts
-from rollguard.printing import data_of, print_json, print_pairs, print_table
+from rollguard.operations.overview.health import check_data, health_data
+from rollguard.printing import print_json, print_pairs, print_table
 from rollguard.value_texts import failures_text, version_text
 from schemas.fields import parse_time
 
@@ -15,8 +16,7 @@ _TIMES: Final = (
 
 def show_check(found: Mapping[str, Any], as_json: bool) -> None:
     """Print whether a rule demands a rollback, which, and what the rollback waits for."""
-    names = ["needs_rollback", "tier", "reason", "details"]
-    verdict = {name: found[name] for name in names + ["waits_for"] * found["needs_rollback"]}
+    verdict = check_data(found)
     if as_json:
         print_json(verdict)
     else:
@@ -25,10 +25,10 @@ def show_check(found: Mapping[str, Any], as_json: bool) -> None:
 
 def show_health(found: Mapping[str, Any], as_json: bool) -> None:
     """Print the windows, how near each rule is, the newest executions, and the stops in force."""
-    stops = found["stops"]
     if as_json:
-        print_json({**found, "stops": stops and [data_of(each) for each in stops]})
+        print_json(health_data(found))
         return
+    stops = found["stops"]
     health = {**_with_times(found), "stops": stops and stop_texts(stops)}
     number, version_id = health.pop("version_number"), health.pop("version_id")
     windows, recent, rules = (health.pop(name) for name in ("windows", "recent", "rules"))

@@ -90,7 +90,7 @@ def show_outcome(
 def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
     """Print one decision: the rule, the numbers, and the executions that it is based on."""
     if as_json:
-        print_json(_document(found))
+        print_json(found.data())
         return
     command = found.command
     print_pairs(
@@ -172,15 +172,3 @@ def _target(command: RollbackRecord) -> dict[str, Any]:
         lines["breaks calls"] = bool(command.is_breaking_change)
         lines["changes for callers"] = command.breaking_changes
     return lines
-
-
-def _document(found: RollbackExplanation) -> dict[str, Any]:
-    return {
-        **data_of(found.command),
-        "rule": found.rule,
-        "evidence": found.evidence,
-        "executions": [data_of(each) for each in found.executions],
-        "unrecorded": list(found.unrecorded),
-        "failures": None if found.failures is None else found.failures._asdict(),
-        "later_verdicts": None if found.later_verdicts is None else data_of(found.later_verdicts),
-    }

@@ -104,7 +104,7 @@ def show_history(history: ToolHistory, as_json: bool) -> None:
     JSON has the versions alone, each with its ``hold``.
     """
     if as_json:
-        print_json([data_of(found) for found in history.versions])
+        print_json(history.data())
         return
     columns = (
         *(("version", "current"), "created at", ("created by", "type", "reason")),

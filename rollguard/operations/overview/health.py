@@ -1,11 +1,15 @@
-"""The health of a tool's current version, asked of the detector."""
+"""The health of a tool's current version, asked of the detector, and what stops its rollback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from rollguard.operations.overview.detector import ask_detector
-from schemas.errors import Rejected
+from rollguard.operations.overview.engines import engine_counts
+from rollguard.operations.overview.why_waiting import held_deployment_of, why_waiting
+from rollguard.operations.stops import stops_of
+from rollguard.printing import data_of
+from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings
 
 
@@ -21,3 +25,41 @@ async def health_of(
     if not tool:
         raise Rejected("tool: an empty name is not the name of a tool")
     return await ask_detector(settings, f"/tools/{quote(tool, safe='')}/health", unchecked)
+
+
+async def whole_health_of(
+    settings: Settings, tool: str, note: Callable[[str], None]
+) -> dict[str, Any]:
+    """Ask the detector what it says, and Postgres for what stops the tool.
+
+    That is what a rollback waits for (``waits_for``), which deployment waits for a person
+    (``held_deployment``), the stops that are in force (``stops``), and how many engines run the
+    current version (``engines``). If Kafka or Postgres does not answer, ``note`` is called with
+    what is not known.
+    """
+    found = await health_of(settings, tool, note)
+    waits_for = held = stops = engines = None
+    try:
+        waits_for = await why_waiting(settings, found)
+        held = await held_deployment_of(settings, tool)
+        stops = await stops_of(settings, tool)
+        engines = await engine_counts(settings, tool)
+    except RollguardError as error:
+        note(
+            "not known what the rollback waits for, what is held and stopped, and which engines "
+            f"run it: {error}"
+        )
+    asked = {"waits_for": waits_for, "held_deployment": held, "stops": stops, "engines": engines}
+    return found | asked
+
+
+def health_data(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole health as JSON has it."""
+    stops = found["stops"]
+    return {**found, "stops": stops and [data_of(each) for each in stops]}
+
+
+def check_data(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a rule demands a rollback, which, and what the rollback waits for."""
+    names = ["needs_rollback", "tier", "reason", "details"]
+    return {name: found[name] for name in names + ["waits_for"] * found["needs_rollback"]}

@@ -18,6 +18,8 @@ from rollguard.cli.process.missing_extra import missing_extra
         ("asyncpg", "demo", "embedded"),
         ("opentelemetry.proto", "worker", "bridge"),
         ("google", "worker", "bridge"),
+        ("mcp", "mcp", "mcp"),
+        ("asyncpg", "mcp", "mcp"),
     ],
 )
 def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:
