@@ -8,6 +8,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "registry holds to it until the engine ends.",
     "activations_not_read": "The file with the greatest activation of each tool is damaged, or "
     "others may write to it. The registry begins without it: see who has changed the file.",
+    "agent_tool_failed": "A tool of `rollguard mcp` failed because of a bug. The agent is told the "
+    "class of the error alone; the traceback is on stderr.",
     "batch_abandoned": "The worker ended before a batch was done. Its records are read again.",
     "batch_failed": "A batch failed because of a bug. The worker ends, and the batch is read again "
     "after the restart.",

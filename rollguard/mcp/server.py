@@ -1,7 +1,9 @@
 """The server: it tells clients of the tools, and calls them. Stdout has the protocol alone."""
 
 import logging
+import sys
 from collections.abc import AsyncIterator
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from typing import Any, Final, cast
 
@@ -42,7 +44,8 @@ async def serve(settings: Settings, by: str | None, lines: AsyncIterator[str]) -
     server = server_of(settings, by)
     # It asks no more of its input than to be iterated.
     async with stdio_server(cast(Any, lines)) as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+        with redirect_stdout(sys.stderr):  # whoever prints must not do it to the client
+            await server.run(incoming, outgoing, server.create_initialization_options())
 
 
 def server_of(settings: Settings, by: str | None) -> Server[Any]:
@@ -79,7 +82,7 @@ async def called(tool: AgentTool, request: Request, arguments: dict[str, Any]) -
     except RollguardError as error:
         return _error(str(error), *request.notes)
     except Exception as error:
-        log.exception("%s has failed", tool.name)
+        log.exception("agent_tool_failed")
         return _error(f"{tool.name} has failed: {type(error).__name__}")
     notes = request.notes if found.note is None else [*request.notes, found.note]
     return _result([found.text, *map(_line, notes)], request.has_failed)
