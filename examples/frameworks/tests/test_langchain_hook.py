@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -136,3 +137,13 @@ def test_a_tool_that_uses_another_one_is_published_too(told: Told) -> None:
     config: Any = {"callbacks": [RollguardCallbackHandler(told.guard)]}
     assert outer.invoke({"text": "a"}, config) == "A"
     assert told.executions == [("shout", None, None), ("outer", None, None)]
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "a\0b", "x" * 256])
+def test_a_name_that_no_tool_can_have_disturbs_no_call(told: Told, name: str) -> None:
+    handler = RollguardCallbackHandler(told.guard)
+    run_id = uuid4()
+    handler.on_tool_start({"name": name}, "", run_id=run_id)
+    handler.on_tool_end("result", run_id=run_id)
+    handler.on_tool_error(ValueError(), run_id=run_id)
+    assert told.executions == []

@@ -1,9 +1,12 @@
 """An agent uses Rollguard over stdio: it reads, deploys, and rolls back if it may."""
 
+import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp import ClientSession, StdioServerParameters
@@ -171,3 +174,34 @@ async def test_an_agent_improves_a_tool(shared_system: System, tool: str) -> Non
         assert [each["version_number"] for each in long.document] == [3, 2, 1]
         assert long.document[0]["code"].endswith("characters more)")
         assert "`rollguard` with --json prints all" in long.notes[0]
+
+
+async def test_ctrl_c_ends_it_while_it_waits_for_a_line(tmp_path: Path) -> None:
+    """Stdin stays open, as on a terminal where nobody types."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    file = tmp_path / "stderr"
+    with file.open("wb") as stderr:
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "rollguard", "mcp"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write(json.dumps(hello).encode() + b"\n")
+        answer = json.loads(await asyncio.wait_for(program.stdout.readline(), 120))
+        assert answer["result"]["serverInfo"]["name"] == "rollguard"
+        program.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(program.wait(), 120) == 130
+        assert await program.stdout.read() == b""
+    assert file.read_text() == ""

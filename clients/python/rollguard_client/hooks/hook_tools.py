@@ -35,11 +35,19 @@ class HookTools:
         )
 
     def begin(self, name: str) -> Call | None:
-        """Return a new call of a tool; None if it cannot have this name."""
-        if not 1 <= len(name) <= _LONGEST_NAME or "\0" in name:
+        """Return a new call of a tool; None if no tool can have this name."""
+        if not _is_name(name):
             log.error("a call of a tool is not published, because of its name: %.100r", name)
             return None
         return self._tool_named(name).begin(HookCall)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return 1 <= len(name) <= _LONGEST_NAME and "\0" not in name
 
 
 def succeed(call: Call | None, result: Any) -> None:

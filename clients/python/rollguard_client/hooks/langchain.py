@@ -52,7 +52,7 @@ class RollguardCallbackHandler(BaseCallbackHandler):
         self, serialized: dict[str, Any] | None, input_str: str, *, run_id: UUID, **kwargs: Any
     ) -> None:
         """Begin a call."""
-        name = (serialized or {}).get("name") or kwargs.get("name")
+        name = (serialized or {}).get("name") or kwargs.get("name") or ""
         if len(self._calls) >= _MOST_CALLS:
             self._calls.pop(next(iter(self._calls)), None)
         self._calls[run_id] = self._tools.begin(str(name))
