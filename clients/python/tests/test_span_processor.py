@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -76,10 +76,11 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Traced:
     return Traced(put)
 
 
-def ids_of(span: ReadableSpan) -> str:
+def id_of(span: ReadableSpan) -> UUID:
+    """Return the id that the span's execution must have."""
     context = span.get_span_context()
     assert context is not None
-    return f"{context.trace_id:032x}{context.span_id:016x}"
+    return execution_id_of(context.trace_id, context.span_id)
 
 
 @pytest.mark.parametrize("attributes", [GENAI, OPENINFERENCE, TRACELOOP])
@@ -96,11 +97,11 @@ def test_the_span_of_a_tool_is_an_execution(traced: Traced, attributes: dict[str
             raise KeyError("no")
     good, bad = traced.executions
     assert (good.tool_name, good.success, good.session_id) == ("words", True, "s")
-    assert good.execution_id == execution_id_of(ids_of(traced.spans["good"]))
+    assert good.execution_id == id_of(traced.spans["good"])
     assert good.duration_ms is not None
     assert len(good.input_hash or "") == 64
     assert (bad.success, bad.error, bad.error_type) == (False, "'no'", "KeyError")
-    assert bad.execution_id == execution_id_of(ids_of(traced.spans["bad"]))
+    assert bad.execution_id == id_of(traced.spans["bad"])
 
 
 def test_what_another_span_tells_and_wrong_arguments_are_passed_over(traced: Traced) -> None:
@@ -116,7 +117,7 @@ def test_what_another_span_tells_and_wrong_arguments_are_passed_over(traced: Tra
     with tracer.start_as_current_span("validation", attributes=validation) as span:
         span.set_status(Status(StatusCode.ERROR))
     (execution,) = traced.executions
-    assert execution.execution_id == execution_id_of(ids_of(traced.spans["framework"]))
+    assert execution.execution_id == id_of(traced.spans["framework"])
 
 
 def test_the_settings_of_the_bridge_are_arguments(traced: Traced) -> None:
@@ -140,7 +141,7 @@ def test_a_decorated_call_in_the_span_of_its_tool_counts_once(traced: Traced) ->
     with tracer.start_as_current_span("span", attributes=GENAI):
         assert count("a b") == 2
     (execution,) = traced.executions
-    assert execution.execution_id == execution_id_of(ids_of(traced.spans["span"]))
+    assert execution.execution_id == id_of(traced.spans["span"])
     assert execution.version_id == 7
     assert traced.attribute("span", "rollguard.version_id") == 7
     assert traced.attribute("span", "rollguard.tool_name") == "words"
@@ -161,7 +162,7 @@ def test_a_span_that_gets_its_name_later_counts_once_too(traced: Traced) -> None
         span.set_attribute("tool.name", "raw")
     (execution,) = traced.executions
     assert (execution.success, execution.error_type) == (False, "KeyError")
-    assert execution.execution_id == execution_id_of(ids_of(traced.spans["span"]))
+    assert execution.execution_id == id_of(traced.spans["span"])
 
 
 def test_a_span_that_is_not_the_current_one_counts_once_too(traced: Traced) -> None:
@@ -208,7 +209,7 @@ def test_each_call_within_one_span_counts(traced: Traced) -> None:
         words(1)
         words(0)
     assert len({each.execution_id for each in traced.executions}) == len(traced.executions) == 3
-    first = execution_id_of(ids_of(traced.spans["span"]))
+    first = id_of(traced.spans["span"])
     assert [each.execution_id == first for each in traced.executions].count(True) == 1
 
 
@@ -225,7 +226,7 @@ def test_the_decorator_says_the_version_without_a_processor(traced: Traced) -> N
     list(words())
     assert traced.attribute("span", "rollguard.version_id") == 7
     first, second = traced.executions
-    assert first.execution_id == execution_id_of(ids_of(traced.spans["span"]))
+    assert first.execution_id == id_of(traced.spans["span"])
     assert second.execution_id != first.execution_id
 
 

@@ -1,6 +1,7 @@
 """The span processor publishes into Kafka, with the version that was active when a call began."""
 
 from pathlib import Path
+from uuid import UUID
 
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -30,20 +31,20 @@ async def test_the_version_is_that_which_was_active_when_the_call_began(
         provider.add_span_processor(processor)
         tracer = provider.get_tracer("test")
 
-        def call(start_s: float) -> str:
+        def call(start_s: float) -> UUID:
             attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "words"}
             start_ns = START_NS + int(start_s * 1e9)
             span = tracer.start_span("span", attributes=attributes, start_time=start_ns)
             span.end(start_ns + 10**10)
             context = span.get_span_context()
-            return f"{context.trace_id:032x}{context.span_id:016x}"
+            return execution_id_of(context.trace_id, context.span_id)
 
         async def is_read() -> bool:
             call(5.0)
             return processor._activations.at("words", START_NS // 1000 + 5_000_000) == 2
 
         await until(is_read)
-        expected = {execution_id_of(call(at)): of for at, of in ((0, None), (1.5, 1), (3, 2))}
+        expected = {call(at): of for at, of in ((0, None), (1.5, 1), (3, 2))}
         third = version(3, "code", "words", activated_at=second.activated_at, version_id=1)
         await publish(embedded_broker, topic_prefix, third)
 
@@ -51,7 +52,7 @@ async def test_the_version_is_that_which_was_active_when_the_call_began(
             return processor._activations.at("words", START_NS // 1000 + 3_000_000) == 1
 
         await until(is_rolled_back)
-        expected[execution_id_of(call(3))] = 1
+        expected[call(3)] = 1
         assert guard.flush(20)
     found = {each.execution_id: each for each in await published(embedded_broker, topic_prefix)}
     assert {each: found[each].version_id for each in expected} == expected

@@ -54,8 +54,8 @@ class Call:
         self.failure: Failure | None = None
         self.told: BaseException | None = None
         """The exception of an inner call of the same tool, which was published already."""
-        self.span_ids: str | None = None
-        """The ids of trace and span in hex, if the span is taken for this call alone."""
+        self.span_ids: tuple[int, int] | None = None
+        """The ids of trace and span, if the span is taken for this call alone."""
         self.outer = current_call.get()
         self.busy_s = 0.0
         self.began = perf_counter()
@@ -84,7 +84,7 @@ class Call:
         """Return key and value of the execution."""
         tool, failure = self.tool, self.failure
         execution = _Execution(
-            execution_id=new_id() if self.span_ids is None else execution_id_of(self.span_ids),
+            execution_id=new_id() if self.span_ids is None else execution_id_of(*self.span_ids),
             tool_name=tool.name,
             version_id=self.version_id,
             success=failure is None,

@@ -17,10 +17,10 @@ def has_spans() -> bool:
     return "opentelemetry.trace" in sys.modules
 
 
-def claim(tool_name: str, version_id: int | None) -> str | None:
+def claim(tool_name: str, version_id: int | None) -> tuple[int, int] | None:
     """Say on the current span that the call of this tool in it is published, and which version ran.
 
-    Returns the ids of trace and span in hex. None if there is no span that is recorded, if it is
+    Returns the ids of trace and span. None if there is no span that is recorded, if it is
     that of another tool, or if an outer call or an earlier one has taken it.
     """
     api: Any = sys.modules["opentelemetry.trace"]
@@ -28,10 +28,10 @@ def claim(tool_name: str, version_id: int | None) -> str | None:
     if not span.is_recording():
         return None
     given: Any = getattr(span, "attributes", None) or {}
-    if DECORATED in given or text_of(given, NAMES) not in (None, tool_name):
+    if given.get(DECORATED) is not None or text_of(given, NAMES) not in (None, tool_name):
         return None
     span.set_attribute(DECORATED, tool_name)
     if version_id is not None:
         span.set_attribute(VERSION, version_id)
     context = span.get_span_context()
-    return f"{context.trace_id:032x}{context.span_id:016x}"
+    return context.trace_id, context.span_id

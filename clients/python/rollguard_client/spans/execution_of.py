@@ -8,6 +8,7 @@ import hashlib
 import json
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
+from uuid import UUID
 
 from rollguard_client.errors import Rejected
 from rollguard_client.messages.execution import Execution
@@ -70,7 +71,7 @@ def execution_of(span: Span, tool_name: str, version_id: int | None, rules: Span
     success = span.status != ERROR and text_of(attributes, ("error.type",)) is None
     error, error_type = (None, None) if success else _error_of(span)
     return Execution(
-        execution_id=execution_id_of(_id_of(span)),
+        execution_id=_execution_id(span),
         tool_name=tool_name,
         version_id=version_id,
         success=success,
@@ -84,12 +85,11 @@ def execution_of(span: Span, tool_name: str, version_id: int | None, rules: Span
     )
 
 
-def _id_of(span: Span) -> str:
-    """Return the ids of trace and span, which together no other span has."""
+def _execution_id(span: Span) -> UUID:
     for name, value, size in (("trace", span.trace_id, 32), ("span", span.span_id, 16)):
         if len(value) != size or not _is_hex(value) or not value.strip("0"):
             raise Rejected(f"{value[:50]!r} is no id of a {name}: it must be {size} hex digits")
-    return (span.trace_id + span.span_id).lower()
+    return execution_id_of(int(span.trace_id, 16), int(span.span_id, 16))
 
 
 def _is_hex(text: str) -> bool:
