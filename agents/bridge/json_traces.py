@@ -77,6 +77,8 @@ class _Message(_Object):
     resource_spans: list[_Resource] | None = None
 
 
+_DEEPEST: Final = 100
+"""What is nested deeper in a value is left out. Protobuf refuses a message that is."""
 _decode: Final = msgspec.json.Decoder(_Message, strict=False).decode
 """It is not strict because OTLP allows an integer to be a text."""
 
@@ -124,15 +126,17 @@ def _span(span: _Span) -> Span:
     )
 
 
-def _dict(pairs: list[_Pair] | None) -> dict[str, Any]:
-    return {pair.key: None if pair.value is None else _value(pair.value) for pair in pairs or ()}
+def _dict(pairs: list[_Pair] | None, depth: int = 0) -> dict[str, Any]:
+    return {pair.key: _value(pair.value, depth) for pair in pairs or ()}
 
 
-def _value(value: _Value) -> Any:
+def _value(value: _Value | None, depth: int) -> Any:
+    if value is None or depth > _DEEPEST:
+        return None
     if value.array_value is not None:
-        return [_value(each) for each in value.array_value.values or ()]
+        return [_value(each, depth + 1) for each in value.array_value.values or ()]
     if value.kvlist_value is not None:
-        return _dict(value.kvlist_value.values)
+        return _dict(value.kvlist_value.values, depth + 1)
     if value.bytes_value is not None:
         return _bytes(value.bytes_value)
     simple = (value.string_value, value.bool_value, value.int_value, value.double_value)

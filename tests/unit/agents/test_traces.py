@@ -1,6 +1,7 @@
 """OTLP in its two encodings: both give the same spans, and what is no OTLP is refused."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -110,6 +111,19 @@ def test_values_that_are_nested_too_deep_are_refused() -> None:
         value = [value]
     with pytest.raises(Rejected, match="not OTLP"):
         read_protobuf(in_protobuf(tool_span(x=value)))
+
+
+@pytest.mark.parametrize("inner", [lambda value: [value], lambda value: {"a": value}])
+def test_what_is_nested_too_deep_in_json_is_left_out(inner: Callable[[Any], Any]) -> None:
+    value: Any = 1
+    for _ in range(150):
+        value = inner(value)
+    (span,) = read_json(_text(in_json(tool_span(x=value)))).tool_spans
+    depth, found = 0, span.attributes["x"]
+    while found is not None:
+        (found,) = found if isinstance(found, list) else found.values()
+        depth += 1
+    assert depth == 101
 
 
 def _text(message: object) -> bytes:
