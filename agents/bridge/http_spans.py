@@ -47,6 +47,8 @@ class HttpSpans:
     def __init__(self) -> None:
         self._served: Served | None = None
         self._requests = 0
+        self._reading = asyncio.Lock()
+        """One message at a time, because a small one may hold many spans."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoint."""
@@ -73,18 +75,21 @@ class HttpSpans:
         try:
             async with asyncio.timeout(_BODY_S):
                 body = await request.read()
-            traces = read_json(body) if _is_json(request) else read_protobuf(body)
         except TimeoutError:
             return _refused(request, 408, f"the request was not there within {_BODY_S:g} s")
         except web.HTTPRequestEntityTooLarge:
             return _refused(request, 413, f"unpacked, it has more than {MAX_RECORD_BYTES} bytes")
-        except (Rejected, web.RequestPayloadError) as error:  # the latter if it cannot be unpacked
-            served.report.count_spans("unreadable")
-            return _refused(request, 400, str(error))
+        except web.RequestPayloadError as error:
+            return self._unreadable(request, served, f"it cannot be unpacked: {error}")
         try:
             async with asyncio.timeout(_ANSWER_S):
-                executions = await served.executions.of(traces, once(served.history.catch_up))
+                async with self._reading:
+                    traces = read_json(body) if _is_json(request) else read_protobuf(body)
+                    executions = await served.executions.of(traces, once(served.history.catch_up))
+                    del traces
                 await _publish(executions, served.outbox)
+        except Rejected as error:
+            return self._unreadable(request, served, str(error))
         except TimeoutError:
             text = f"Kafka has not taken the executions within {_ANSWER_S:g} s"
             return _refused(request, 503, text)
@@ -92,6 +97,10 @@ class HttpSpans:
             log.warning("spans_refused", cause=str(error))
             return _refused(request, 503, "the executions cannot be published now")
         return _accepted(executions, _is_json(request))
+
+    def _unreadable(self, request: web.Request, served: Served, why: str) -> web.Response:
+        served.report.count_spans("unreadable")
+        return _refused(request, 400, why)
 
 
 async def _publish(executions: Executions, outbox: Outbox) -> None:
