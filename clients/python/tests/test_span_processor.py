@@ -318,6 +318,7 @@ def test_without_the_sdk_the_error_says_what_to_install(monkeypatch: pytest.Monk
     import rollguard_client
 
     monkeypatch.delitem(sys.modules, "rollguard_client.spans.processor")
+    monkeypatch.delitem(vars(rollguard_client), "RollguardSpanProcessor", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ModuleNotFoundError, match=r"rollguard-client\[opentelemetry\]"):
         _ = rollguard_client.RollguardSpanProcessor
