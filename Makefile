@@ -120,10 +120,11 @@ frameworks: $(STAMP) $(FRAMEWORKS_STAMP)
 frameworks-types: $(STAMP) $(FRAMEWORKS_STAMP)
 	cd examples/frameworks && ../../$(BIN)/mypy --python-executable ../../$(FRAMEWORKS)/bin/python
 
-$(FRAMEWORKS_STAMP): examples/frameworks/requirements.lock clients/python/pyproject.toml
-	$(PYTHON) -m venv --clear $(FRAMEWORKS)
-	$(FRAMEWORKS)/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r $<
-	$(FRAMEWORKS)/bin/python -m pip install $(PIP_FLAGS) --no-build-isolation -e clients/python
+# A hundred packages: uv takes 5 s for what takes pip 30.
+$(FRAMEWORKS_STAMP): examples/frameworks/requirements.lock clients/python/pyproject.toml | $(UV)
+	$(PYTHON) -m venv --clear --without-pip $(FRAMEWORKS)
+	$(UV) pip install --quiet --python $(FRAMEWORKS)/bin/python --no-deps --require-hashes -r $<
+	$(UV) pip install --quiet --python $(FRAMEWORKS)/bin/python --no-deps --no-build-isolation -e clients/python
 	@touch $@
 
 # The client is installed from its folder, so no lock names it.

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from openai import OpenAI
+from pydantic import TypeAdapter, validate_call
 from rollguard_client import Rollguard
 
 guard = Rollguard()
@@ -20,26 +21,17 @@ def price(item: str, quantity: int) -> float:
     """Return the price of some pieces of an item."""
 
 
-TOOLS = {tool.__name__: tool for tool in (stock, price)}
-ITEM = {"type": "string", "description": "The name of an item."}
-QUANTITY = {"type": "integer", "description": "How many pieces."}
+TOOLS: dict[str, Any] = {tool.__name__: tool for tool in (stock, price)}
 SCHEMAS: list[Any] = [
     {
         "type": "function",
         "function": {
             "name": name,
-            "description": TOOLS[name].__doc__,
-            "parameters": {
-                "type": "object",
-                "properties": properties,
-                "required": list(properties),
-            },
+            "description": tool.__doc__,
+            "parameters": TypeAdapter(tool).json_schema(),
         },
     }
-    for name, properties in {
-        "stock": {"item": ITEM},
-        "price": {"item": ITEM, "quantity": QUANTITY},
-    }.items()
+    for name, tool in TOOLS.items()
 ]
 
 
@@ -60,8 +52,9 @@ def ask(question: str, client: OpenAI | None = None, model: str = "gpt-5") -> st
 
 
 def called(name: str, arguments: str) -> str:
-    """Call a tool; the model is told of its error, which Rollguard has seen already."""
+    """Call a tool. Rollguard has seen its error already when the model is told of it."""
     try:
-        return json.dumps(TOOLS[name](**json.loads(arguments)))
+        # Arguments that do not fit are the model's mistake, and do not reach the tool.
+        return json.dumps(validate_call(TOOLS[name])(**json.loads(arguments)))
     except Exception as error:
         return f"Error: {error}"

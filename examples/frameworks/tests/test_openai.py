@@ -5,13 +5,15 @@ import json
 from typing import Any
 
 import httpx2
+import pytest
 from openai import OpenAI
 from pydantic import TypeAdapter
 
 import with_openai as example
-from tests.same_schemas import require_same_schemas
+from tests.same_schemas import plain, require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
+from tests.told import Told
 
 
 def said(request: httpx2.Request) -> httpx2.Response:
@@ -36,6 +38,20 @@ async def test_the_agent_goes_on_with_the_good_version() -> None:
     transport = httpx2.MockTransport(said)
     client = OpenAI(api_key="none", http_client=httpx2.Client(transport=transport))
     await see_a_rollback(example.guard, lambda: asyncio.to_thread(example.ask, QUESTION, client))
+
+
+def test_arguments_that_do_not_fit_are_no_call(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(example.TOOLS, "cut", told.guard.tool(plain))
+    assert (
+        example.called(
+            "cut",
+            '{"text": "lamp", "limit": 2}',
+        )
+        == '"la"'
+    )
+    for wrong in ('{"text": "lamp", "limit": "two"}', '{"txt": "lamp"}', "{}", "no JSON"):
+        assert example.called("cut", wrong).startswith("Error: ")
+    assert told.executions == [("plain", None, None)]
 
 
 def test_the_schema_stays() -> None:

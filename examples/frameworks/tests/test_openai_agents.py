@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from agents import RunContextWrapper, function_tool, set_tracing_disabled
+from agents import Agent, RunContextWrapper, Runner, function_tool, set_tracing_disabled
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 
 import with_openai_agents as example
-from tests.same_schemas import require_same_schemas
+from tests.same_schemas import plain, require_same_schemas
 from tests.scene import see_a_rollback
 from tests.script import QUESTION, ToolCall, next_step
+from tests.told import Told
 
 set_tracing_disabled(True)
 
@@ -34,6 +35,14 @@ async def test_the_agent_goes_on_with_the_good_version() -> None:
     # The framework tells the model, and its own traces, nothing of the exception.
     error = "An error occurred while running the tool"
     await see_a_rollback(example.guard, lambda: example.ask(QUESTION, scripted()), error)
+
+
+async def test_arguments_that_do_not_fit_are_no_call(told: Told) -> None:
+    wrong = [function_call("plain", {"text": "lamp", "limit": "two"}, call_id="call")]
+    model = ScriptedModel([wrong, [assistant_message("done")]])
+    agent = Agent(name="a", tools=[function_tool(told.guard.tool(plain))], model=model)
+    assert (await Runner.run(agent, QUESTION)).final_output == "done"
+    assert told.executions == []
 
 
 def test_the_schema_stays() -> None:
