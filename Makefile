@@ -115,7 +115,7 @@ peers-test: $(STAMP) $(PEERS_STAMP)
 
 # The examples with agent frameworks, in an environment of their own, with a real system.
 frameworks: $(STAMP) $(FRAMEWORKS_STAMP)
-	$(BIN)/pytest -m frameworks
+	$(BIN)/pytest -m frameworks tests/integration/client
 
 frameworks-types: $(STAMP) $(FRAMEWORKS_STAMP)
 	cd examples/frameworks && ../../$(BIN)/mypy --python-executable ../../$(FRAMEWORKS)/bin/python

@@ -1,5 +1,6 @@
 """What agents may do, and what they are told: bounded, escaped, and nothing of our own bugs."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -15,7 +16,7 @@ from rollguard.mcp.agent_tool import AgentTool, Request
 from rollguard.mcp.arguments import OfTool
 from rollguard.mcp.bounded import bounded_json
 from rollguard.mcp.changing import require_machine_key
-from rollguard.mcp.server import called, server_of
+from rollguard.mcp.server import AT_ONCE, called, server_of, server_with
 from schemas.errors import Misconfigured, Rejected
 from schemas.printable import printable
 from schemas.settings import Settings, load_settings
@@ -127,6 +128,26 @@ async def test_a_bug_is_told_by_its_class_alone(
     assert result.is_error
     assert texts_of(result) == ["t has failed: ZeroDivisionError"]
     assert "ZeroDivisionError: secret" in caplog.text
+
+
+async def test_few_tools_run_at_once(away: Settings) -> None:
+    begun, may_end = [0], asyncio.Event()
+
+    async def slow(_request: Request, _given: OfTool) -> Any:
+        begun[0] += 1
+        if begun[0] == AT_ONCE:
+            for _ in range(100):  # the others would begin now
+                await asyncio.sleep(0)
+            assert begun[0] == AT_ONCE
+            may_end.set()
+        await may_end.wait()
+        return begun[0]
+
+    async with Client(server_with([AgentTool("t", OfTool, slow)], away, None)) as client:
+        calls = [client.call_tool("t", {"tool_name": "a"}) for _ in range(3 * AT_ONCE)]
+        results = await asyncio.gather(*calls)
+    assert not any(each.is_error for each in results)
+    assert begun == [3 * AT_ONCE]
 
 
 @given(DOCUMENTS, st.integers(40, 2_000))
