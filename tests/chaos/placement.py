@@ -1,4 +1,6 @@
-"""The partition of a key, by aiokafka's own default partitioner."""
+"""The partitions of keys, by aiokafka's own default partitioner and by that of librdkafka."""
+
+from zlib import crc32
 
 from aiokafka.partitioner import DefaultPartitioner
 
@@ -10,3 +12,8 @@ def partition_of(tool: str) -> int:
     partitions = list(range(PARTITIONS))
     partition: int = DefaultPartitioner()(tool.encode(), partitions, partitions)
     return partition
+
+
+def others_partition_of(tool: str) -> int:
+    """Return where librdkafka puts a tool's records by default."""
+    return crc32(tool.encode()) % PARTITIONS

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import agents.applier.deployments.gated_deployments
 import agents.applier.publish_changes
+import agents.detector.forward_executions
 import agents.detector.watch_executions
 import agents.recorder.record_executions
 import db.executions.recording
@@ -52,6 +53,35 @@ def no_watermark() -> None:
         return fold_all(row, *rest)
 
     _replace(agents.detector.watch_executions, "fold_all", without_watermark)
+
+
+def copies_count_again() -> None:
+    """Count a copy each time that it comes."""
+
+    def all_of_them(log: Any, *_: Any) -> Any:
+        return log
+
+    _replace(agents.detector.watch_executions, "of_known_tool", all_of_them)
+
+
+def commit_before_copies() -> None:
+    """Forward misplaced records after their offsets may be committed, and die once in between."""
+    forwarding = agents.detector.forward_executions.ForwardExecutions
+    forward = forwarding.forward
+    delayed = set()
+
+    async def later(self: Any, misplaced: Any) -> None:
+        await asyncio.sleep(1.5)
+        _die_once()
+        await forward(self, misplaced)
+
+    async def delay(self: Any, misplaced: Any) -> None:
+        if misplaced:
+            task = asyncio.ensure_future(later(self, list(misplaced)))
+            delayed.add(task)
+            task.add_done_callback(delayed.discard)
+
+    _replace(forwarding, "forward", delay)
 
 
 def row_before_command() -> None:
@@ -212,6 +242,8 @@ PLANTS: Final[dict[str, Callable[[], None]]] = {
     plant.__name__: plant
     for plant in (
         no_watermark,
+        copies_count_again,
+        commit_before_copies,
         row_before_command,
         commit_before_flush,
         no_lock,

@@ -128,9 +128,23 @@ def _no_key(tool: str, draw: Random) -> Made:
     return Made(None, json.dumps(_good_execution(tool, draw)).encode())
 
 
-def _wrong_partition(tool: str, draw: Random) -> Made:
+def _misplaced_activation(tool: str, _: Random) -> Made:
+    fields = {
+        "kind": "activation",
+        "tool_name": tool,
+        "version_id": 1,
+        "version_number": 1,
+        "code_hash": "0" * 64,
+        "activation": 1,
+        "activated_at": _now(),
+        "activated_by": {"kind": "deployment", "id": str(UUID(int=1))},
+    }
     wrong = (partition_of(tool) + 1) % PARTITIONS
-    return Made(tool.encode(), json.dumps(_good_execution(tool, draw)).encode(), wrong)
+    return Made(tool.encode(), json.dumps(fields).encode(), wrong)
+
+
+def _misplaced_and_ahead(tool: str, draw: Random) -> Made:
+    return _ahead(tool, draw)._replace(partition=(partition_of(tool) + 1) % PARTITIONS)
 
 
 POISONS: Final = (
@@ -144,7 +158,8 @@ POISONS: Final = (
     Poison("tool-executions", "executed_at", _ahead),
     Poison("tool-executions", "key", _wrong_key),
     Poison("tool-executions", "key", _no_key),
-    Poison("tool-executions", "partition", _wrong_partition),
+    Poison("tool-executions", "partition", _misplaced_activation),
+    Poison("tool-executions", "executed_at", _misplaced_and_ahead),
     Poison("tool-executions", "kind", _execution(kind="something")),
     Poison("tool-executions", "bad", _verdict(bad="yes")),
     Poison("tool-executions", "by", _verdict(by=_MISSING)),

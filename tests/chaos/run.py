@@ -58,6 +58,9 @@ class Report:
     verbs: Counter[str] = field(default_factory=Counter)
     """How often a person used each verb."""
     forged: int = 0
+    misplaced: int = 0
+    copies: int = 0
+    """How many records were forwarded, and how many copies there are of them."""
     refused: int = 0
     transactions: Counter[str] = field(default_factory=Counter)
     catch_up_s: float | None = None
@@ -149,6 +152,7 @@ async def _judge(report: Report, stack: Stack, workload: Workload, engines: Engi
     report.verdicts = len(state.tables["verdicts"])
     report.poison = len(state.poison)
     report.forged = state.forged
+    report.misplaced, report.copies = len(state.misplaced), len(state.copies)
     report.refused = len({(each.topic, each.partition, each.offset) for each in state.dead_letters})
     if workload.attacker is not None:
         report.attacks = workload.attacker.attacks

@@ -58,6 +58,42 @@ async def test_rows_with_a_watermark_do_not_count_twice(folder: Path) -> None:
     assert found == []
 
 
+async def forwards_twice(stack: Stack, _: Workload) -> None:
+    """Let the detector die three times, each time between its copies and the commit."""
+    worker = stack.one("detector")
+    for times in range(1, 4):
+        worker.arm("kill:detector.forwarded@5")
+        assert await wait_until(lambda times=times: len(worker.ends) == times, 40)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("program", "is_found"), [(planted("copies_count_again"), True), (PRODUCT, False)]
+)
+async def test_copies_that_count_again_are_found(
+    folder: Path, program: Sequence[str], is_found: bool
+) -> None:
+    found = await play(
+        folder,
+        forwards_twice,
+        armed={"detector": "kill:detector.forwarded@5"},
+        program=program,
+        tools=6,
+        rate=150,
+        kinds=EXECUTIONS_ONLY,
+    )
+    assert bool({each.invariant for each in found} & {"windows", "decisions"}) == is_found
+    assert is_found or found == []
+
+
+async def test_a_commit_before_the_copies_loses_executions(folder: Path) -> None:
+    async def dies(stack: Stack, _: Workload) -> None:
+        worker = stack.one("detector")
+        assert await wait_until(lambda: bool(worker.ends), 60)
+
+    found = await play(folder, dies, program=planted("commit_before_copies"), kinds=EXECUTIONS_ONLY)
+    assert "forwarded" in {each.invariant for each in found}
+
+
 async def test_a_row_before_its_command_loses_the_command(folder: Path) -> None:
     async def dies(stack: Stack, _: Workload) -> None:
         worker = stack.one("detector")

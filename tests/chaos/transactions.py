@@ -29,6 +29,8 @@ class TransactionalRecord(NamedTuple):
     value: bytes
     record_id: UUID
     headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None
+    """None: that of its key."""
 
 
 class Transaction(NamedTuple):
@@ -77,9 +79,13 @@ class Transactions:
             async with asyncio.timeout(_ATTEMPT_S):
                 producer = await self._connected()
                 await producer.begin_transaction()
-                for topic, tool, value, _, headers in transaction.records:
+                for topic, tool, value, _, headers, partition in transaction.records:
                     await producer.send_and_wait(
-                        topic, value, key=tool.encode(), headers=list(headers)
+                        topic,
+                        value,
+                        key=tool.encode(),
+                        headers=list(headers),
+                        partition=partition,
                     )
                 await asyncio.sleep(transaction.open_s)
                 if transaction.is_committed:

@@ -4,6 +4,9 @@ Some executions and deployments are sent in transactions, of which some are abor
 never happened. The records of aborted transactions are failures, so that it matters. If the workers
 require signatures, the producers sign, and an attacker is at work, too.
 
+Some producers place records as librdkafka does: a share of the executions, and all deployments and
+commands of every third tool, because only the order of one partition is kept.
+
 The acts, their order, their tools and their results are drawn from the seed alone. The version that
 an execution names depends on when the engine reads of the version, as in production. The code of a
 version contains what its executions are like (``tests/chaos/behaviour.py``).
@@ -18,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 from uuid import UUID
+from zlib import crc32
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -33,6 +37,7 @@ from tests.chaos.attack.keys import PERSON, HonestSigner
 from tests.chaos.behaviour import HEALTHY, Behaviour
 from tests.chaos.engines import Engines
 from tests.chaos.judges import Judges, Success
+from tests.chaos.placement import others_partition_of
 from tests.chaos.poison import POISONS
 from tests.chaos.transactions import Transaction, TransactionalRecord, Transactions
 
@@ -48,6 +53,9 @@ BUSY: Final = 0.5
 BUSY_TOOLS: Final = 5
 BUSY_DEPLOYMENTS: Final = 0.15
 """So many deployments are of these tools, of versions that quality tests may condemn."""
+
+MISPLACED: Final = 0.2
+"""So many executions and verdicts come from producers with another partitioner."""
 
 CHECKS: Final = (None, None, [Check(name="smoke", ok=True)], [Check(name="smoke", ok=False)])
 
@@ -65,6 +73,13 @@ KINDS: Final = {
     "attack": 12,
 }
 """How often each kind of act happens. Without signatures nobody attacks."""
+
+
+def is_elsewhere(topic: str, tool: str, number: int) -> bool:
+    """Return whether the record with this number comes from a producer as librdkafka is one."""
+    if topic == "tool-executions":
+        return Random(number).random() < MISPLACED
+    return crc32(tool.encode()) % 3 == 0
 
 
 class Workload:
@@ -236,8 +251,11 @@ class Workload:
                 session_id=draw.choice(SESSIONS),
             )
             value = execution.to_bytes()
+            partition = others_partition_of(tool) if draw.random() < MISPLACED else None
             records.append(
-                TransactionalRecord("tool-executions", tool, value, execution.execution_id)
+                TransactionalRecord(
+                    "tool-executions", tool, value, execution.execution_id, partition=partition
+                )
             )
         verdict = self._judges.new_verdict(tool, draw)
         if verdict is not None:
@@ -249,9 +267,11 @@ class Workload:
             deployment = self._new_deployment(tool, behaviour, draw)
             value = deployment.to_bytes()
             headers = await self._signer.headers(deployment, value)
+            is_there = is_elsewhere("tool-deployments", tool, 0)
+            partition = others_partition_of(tool) if is_there else None
             records.append(
                 TransactionalRecord(
-                    "tool-deployments", tool, value, deployment.deployment_id, headers
+                    "tool-deployments", tool, value, deployment.deployment_id, headers, partition
                 )
             )
         self.sent += len(records)
@@ -360,7 +380,8 @@ class Workload:
         self, producer: AIOKafkaProducer, forgeries: Sequence[Forgery]
     ) -> None:
         for topic, tool, value, headers in forgeries:
-            await self._send(producer, topic, tool, value, headers=headers)
+            # where they lie must not be why they are refused
+            await self._send(producer, topic, tool, value, headers=headers, partition=None)
 
     async def _send_signed(
         self,
@@ -386,6 +407,8 @@ class Workload:
         **more: Any,
     ) -> None:
         key = more.pop("key", tool.encode())
+        if "partition" not in more and is_elsewhere(topic, tool, self.sent):
+            more["partition"] = others_partition_of(tool)
         self.sent += 1
         try:
             sent = await producer.send(topic, value, key=key, **more)

@@ -10,6 +10,7 @@ from tests.chaos.audit.invariants.changelog_rows import outdated_rows
 from tests.chaos.audit.invariants.dead_letters import wrong_dead_letters
 from tests.chaos.audit.invariants.decisions import wrong_decisions
 from tests.chaos.audit.invariants.engines import wrong_engines
+from tests.chaos.audit.invariants.forwarded import wrong_copies
 from tests.chaos.audit.invariants.gate import wrong_gate
 from tests.chaos.audit.invariants.metrics import wrong_metrics
 from tests.chaos.audit.invariants.outcomes import wrong_outcomes
@@ -21,6 +22,7 @@ from tests.chaos.audit.invariants.violation import Violation
 _INVARIANTS: Final[tuple[Callable[[FinalState], Iterator[Violation]], ...]] = (
     wrong_metrics,
     wrong_verdicts,
+    wrong_copies,
     wrong_decisions,
     wrong_outcomes,
     wrong_gate,

@@ -21,6 +21,9 @@ from schemas.settings import Settings
 from tests.chaos.attack.forgeries import FORGED, POISON, UNANSWERED
 from tests.chaos.audit.topic_reader import read_all
 from tests.chaos.engines import Engines, LoadedVersion
+from tests.chaos.placement import partition_of
+
+FORWARDED = "rollguard-from"
 
 LogEntry = Execution | Activation | LaterVerdict
 
@@ -60,6 +63,10 @@ class FinalState:
     rows: list[ConsumerRecord] = field(default_factory=list)
     """The changelog of the detector's table."""
     poison: dict[RecordPosition, BadRecord] = field(default_factory=dict)
+    misplaced: dict[RecordPosition, ConsumerRecord] = field(default_factory=dict)
+    """Executions and verdicts that lie in another partition than that of their key."""
+    copies: list[ConsumerRecord] = field(default_factory=list)
+    """What was forwarded, also again."""
     forged: int = 0
     """How many records of the attacker are in topics."""
     loaded: set[LoadedVersion] = field(default_factory=set)
@@ -89,7 +96,7 @@ async def read_final_state(
 ) -> FinalState:
     """Read everything; all workers must have caught up."""
     state = FinalState(settings)
-    for record in await _good_records(state, "tool-executions"):
+    for record in counted_once(state, await _good_records(state, "tool-executions")):
         entry = read_log_entry(record.value)
         state.logs[entry.tool_name].append((record, entry))
     for record in await _good_records(state, "tool-deployments"):
@@ -117,6 +124,26 @@ async def _good_records(state: FinalState, topic: str) -> list[ConsumerRecord]:
     return [
         record for record in await read_all(state.settings, topic) if not _is_bad(state, record)
     ]
+
+
+def counted_once(state: FinalState, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+    """Return the records that count: of what was forwarded, the first copy.
+
+    The others are noted in the state.
+    """
+    found, sources = list[ConsumerRecord](), set[bytes]()
+    for record in records:
+        source = dict(record.headers).get(FORWARDED)
+        if record.partition != partition_of(record.key.decode()):
+            state.misplaced[RecordPosition(record.topic, record.partition, record.offset)] = record
+            continue
+        if source is not None:
+            state.copies.append(record)
+            if source in sources:
+                continue
+            sources.add(source)
+        found.append(record)
+    return found
 
 
 def _is_bad(state: FinalState, record: ConsumerRecord) -> bool:
