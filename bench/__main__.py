@@ -12,6 +12,7 @@ import typer
 
 from bench.parts.bridge import bridge
 from bench.parts.client import client
+from bench.parts.forwarding import forwarding
 from bench.parts.growth import growth
 from bench.parts.latency import latency
 from bench.parts.others import applier, recorder, throughput
@@ -42,6 +43,7 @@ PARTS: Final[dict[str, Part]] = {
     "signing": signing,
     "client": client,
     "bridge": bridge,
+    "forwarding": forwarding,
 }
 _HEADER: Final = """# Benchmarks
 

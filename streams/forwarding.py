@@ -22,10 +22,13 @@ def source_of(headers: Headers, partition: int, partitions: int) -> Source | Non
     ``partition`` is the record's own, ``partitions`` how many its topic has. The header says
     nothing if it is there twice, if there is no such partition, or if that is the record's own.
     """
-    found = [value for name, value in headers if name == HEADER]
-    if len(found) != 1 or found[0] is None:
-        return None
-    form = _FORM.fullmatch(found[0])
+    named: bytes | None = None
+    for name, value in headers:
+        if name == HEADER:
+            if named is not None:
+                return None
+            named = value or b""
+    form = None if named is None else _FORM.fullmatch(named)
     if form is None:
         return None
     source = Source(int(form[1]), int(form[2]))
@@ -33,7 +36,9 @@ def source_of(headers: Headers, partition: int, partitions: int) -> Source | Non
     return source if is_possible and source.partition != partition else None
 
 
-def headers_of_copy(headers: Headers, source: Source) -> list[tuple[str, bytes | None]]:
-    """Return the headers of a record, with the source in the place of any other that they name."""
-    others = [each for each in headers if each[0] != HEADER]
-    return [*others, (HEADER, b"%d/%d" % source)]
+def headers_of_copy(
+    headers: Headers, partition: int, offset: int
+) -> list[tuple[str, bytes | None]]:
+    """Return the headers of a record, with its position in the place of any that they name."""
+    source = HEADER, b"%d/%d" % (partition, offset)
+    return [*(each for each in headers if each[0] != HEADER), source] if headers else [source]

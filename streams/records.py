@@ -47,13 +47,6 @@ class WrongPartition(Rejected):
     """
 
 
-class Misplaced(WrongPartition):
-    """A good execution or later verdict that lies in another partition than that of its key.
-
-    The detector forwards it to the partition of its key, and only the copy counts.
-    """
-
-
 class RecordValidator:
     """Reads the records of one role. ``partitions`` is the number that each topic has.
 
@@ -75,8 +68,11 @@ class RecordValidator:
 
     def log_entry(
         self, record: Record, known: set[bytes] | None = None
-    ) -> ExecutionEntry | Activation | LaterVerdict:
-        """Return an entry of `tool-executions`. Raises Misplaced for one that is to be forwarded.
+    ) -> ExecutionEntry | Activation | LaterVerdict | None:
+        """Return an entry of `tool-executions`; None for a good one that is misplaced.
+
+        An execution or a later verdict is misplaced if it lies in another partition than that of
+        its key. The detector forwards it to that one, and only the copy counts.
 
         ``known`` are keys that belong to the record's partition, to which those of this kind are
         added. For these the partition is not computed, which takes 5 µs.
@@ -91,13 +87,15 @@ class RecordValidator:
         if entry.executed_us - record.timestamp * 1000 > self._ahead_us:
             self._require_not_ahead(record, "executed_at", entry.executed_us)
         key = record.key
-        if known is None or key not in known or key != entry.tool_name.encode():
-            self._require_place(record, entry.tool_name, known)
-        return entry
+        if (known is not None and key in known and key == entry.tool_name.encode()) or (
+            self._is_home(record, entry.tool_name, known)
+        ):
+            return entry
+        return None
 
     def _other_entry(
         self, record: Record, entry: Activation | LaterVerdict
-    ) -> Activation | LaterVerdict:
+    ) -> Activation | LaterVerdict | None:
         """Return an entry of the log that is no execution."""
         if isinstance(entry, Activation):
             _require_key(record, entry.tool_name)
@@ -108,8 +106,7 @@ class RecordValidator:
                 )
             return self._signed_activation(record, entry)
         self._require_not_ahead(record, "judged_at", micros_of(entry.judged_at))
-        self._require_place(record, entry.tool_name, None)
-        return entry
+        return entry if self._is_home(record, entry.tool_name, None) else None
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
@@ -171,14 +168,18 @@ class RecordValidator:
         """Return the partition of the record's key."""
         return partition_of(record.key or b"", self.partitions)
 
-    def _require_place(self, record: Record, tool_name: str, known: set[bytes] | None) -> None:
-        """Raise Rejected for a wrong key, and Misplaced for another partition than the key's."""
+    def _is_home(self, record: Record, tool_name: str, known: set[bytes] | None) -> bool:
+        """Return whether a record lies in the partition of its key.
+
+        Raises Rejected for a wrong key, and for a record that is too large to be forwarded.
+        """
         key = _require_key(record, tool_name)
         if not self._is_placed(record):
             _require_room_for_source(record)
-            raise Misplaced(f"partition {record.partition} is not the key's")
+            return False
         if known is not None:
             known.add(key)
+        return True
 
     def _is_placed(self, record: Record) -> bool:
         """Return whether the record lies in the partition of its key, now or before it moved."""
@@ -209,7 +210,8 @@ def _require_key(record: Record, tool_name: str) -> bytes:
 def _require_room_for_source(record: Record) -> None:
     """Raise Rejected for a record that would be too large with the header of a copy."""
     size = len(record.key or b"") + len(record.value or b"") + MAX_HEADER_BYTES
-    size += sum(len(name.encode()) + len(value or b"") + 10 for name, value in record.headers)
+    for name, value in record.headers:
+        size += len(name.encode()) + len(value or b"") + 10
     if size > MAX_RECORD_BYTES:
         raise Rejected(
             f"the record lies in a wrong partition, and is too large to be forwarded: {size} bytes "

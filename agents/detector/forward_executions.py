@@ -12,7 +12,6 @@ import structlog
 from aiokafka.structs import ConsumerRecord
 from prometheus_client.registry import CollectorRegistry
 
-from policy.state.log import Source
 from schemas.settings import Settings
 from streams.driver.outbox import Outbox, RecordCopy
 from streams.forwarding import headers_of_copy
@@ -49,9 +48,9 @@ class ForwardExecutions:
             return
         copies: dict[int, list[RecordCopy]] = {}
         for record in misplaced:
-            source = Source(record.partition, record.offset)
+            headers = headers_of_copy(record.headers, record.partition, record.offset)
             copies.setdefault(self._validator.partition_of(record), []).append(
-                RecordCopy(record.key, record.value, headers_of_copy(record.headers, source))
+                RecordCopy(record.key, record.value, headers)
             )
         await self._outbox.append(self._topic, copies)
         self._metric.inc(len(misplaced))

@@ -13,7 +13,7 @@ from streams.broker_topics.watch import TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.table import WindowTable
 from streams.forwarding import source_of
-from streams.records import Misplaced, RecordValidator, WrongPartition
+from streams.records import RecordValidator, WrongPartition
 
 _MOST_KNOWN: Final = 65_536
 """So many keys are remembered to belong to a partition, or twice as many as it has tools."""
@@ -63,14 +63,14 @@ class ReadLog:
             for record in portion:
                 try:
                     entry = log_entry(record, known)
-                except Misplaced:
-                    misplaced.append(record)
-                    continue
                 except Rejected as error:
                     if isinstance(error, WrongPartition) and not is_asked:
                         await self._watch.require_unchanged()
                         is_asked = True
                     bad.append(BadRecord(record, str(error)))
+                    continue
+                if entry is None:
+                    misplaced.append(record)
                     continue
                 read = LogRecord(record.key, record.offset, record.timestamp, entry)
                 records.append(read)

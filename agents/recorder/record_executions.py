@@ -28,7 +28,7 @@ from streams.crash_points import crash_point
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
 from streams.partitions import name_of
-from streams.records import RecordValidator, WrongPartition
+from streams.records import RecordValidator
 from streams.retries import retry_without_limit
 from streams.unpacking.batches import first_offset_of
 from streams.waits import Waits
@@ -73,8 +73,10 @@ class RecordExecutions:
             for item in portion:
                 try:
                     entry = self._validator.log_entry(item)
-                except Rejected as error:
-                    is_misplaced |= isinstance(error, WrongPartition)
+                except Rejected:
+                    continue
+                if entry is None:
+                    is_misplaced = True
                 else:
                     entries.append(LogEntry(item.offset, entry, self._origin_of(entry)))
         if is_misplaced:

@@ -71,7 +71,10 @@ def chosen(tools: int, executions: int, zipf: float, random: Random) -> list[int
 
 
 class Load:
-    """Makes and sends batches of one topic."""
+    """Makes and sends batches of one topic.
+
+    Records lie ``distance`` partitions further than that of their key.
+    """
 
     def __init__(
         self,
@@ -80,21 +83,26 @@ class Load:
         partitions: int,
         tools: Tools,
         one_of: int = FAILS,
+        distance: int = 0,
     ) -> None:
         self._producer = producer
         self._topic = topic
         self._tools = tools
         self._one_of = one_of
         self._names = [name.encode() for name in tools.names]
-        self._partitions = [partition_of(name, partitions) for name in self._names]
+        self._partitions = [
+            (partition_of(name, partitions) + distance) % partitions for name in self._names
+        ]
         self._id = str(uuid4())[:24].encode()
         self._numbers = count()
 
     @classmethod
-    def into(cls, environment: Environment, tools: Tools, one_of: int = FAILS) -> Self:
+    def into(
+        cls, environment: Environment, tools: Tools, one_of: int = FAILS, distance: int = 0
+    ) -> Self:
         """Return a load for the executions topic of this environment."""
         topic, partitions = environment.topics.executions, environment.settings.partitions
-        return cls(environment.producer, topic, partitions, tools, one_of)
+        return cls(environment.producer, topic, partitions, tools, one_of, distance)
 
     def activations(self, number: int = 1) -> Batches:
         """Return one activation of each tool, as the ``number``-th of its tool."""

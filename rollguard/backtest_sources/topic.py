@@ -14,7 +14,7 @@ from schemas.fields import micros_of
 from schemas.settings import Settings
 from signatures import signatures_of
 from streams.forwarding import source_of
-from streams.records import Misplaced, RecordValidator
+from streams.records import RecordValidator
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 
@@ -76,12 +76,10 @@ class _Log:
             if self._wants(record):
                 try:
                     entry = self._validator.log_entry(record, known)
-                except Misplaced:
-                    continue
                 except Rejected:
                     self._on_bad(record)
                     continue
-                if record.headers and self._is_repeated(record):
+                if entry is None or (record.headers and self._is_repeated(record)):
                     continue
                 derived = self._derived[partition]
                 if derived is None:

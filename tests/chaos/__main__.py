@@ -72,6 +72,7 @@ def _print(report: Report, took_s: float) -> None:
         print(f"{report.attacks.total()} attacks with {report.forged} forged records:")
         for kind, count in sorted(report.attacks.items()):
             print(f"  {count:3} {kind}")
+    print(f"{report.misplaced} records were forwarded, {report.copies} times")
     print(f"{report.refused} records were refused")
     for violation in report.violations[:50]:
         print(f"  BROKEN {violation}")

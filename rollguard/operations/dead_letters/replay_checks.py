@@ -112,13 +112,15 @@ def message_of(
             return validator.deployment(record)
         if record.topic == topics.commands:
             return validator.command(record)
-        return validator.log_entry(record)
+        entry = validator.log_entry(record)
     except Unverified as error:
         raise Rejected(
             f"must be signed, so whoever may say it must send it anew: {error}"
         ) from error
     except Rejected as error:
         raise Rejected(f"would be rejected again: {error}") from error
+    assert entry is not None, "it has the partition of its key"
+    return entry
 
 
 async def require_effect(conn: Connection, record: BadRecord, message: ReplayedMessage) -> None:

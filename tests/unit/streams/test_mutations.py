@@ -12,7 +12,7 @@ import pytest
 from schemas.errors import Rejected
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from streams.records import Misplaced, RecordValidator
+from streams.records import RecordValidator
 from streams.unpacking.batches import Headers
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import Case, Kind
@@ -44,8 +44,6 @@ def rejection(validator: RecordValidator, case: Case) -> str | None:
     }
     try:
         read[case.kind](record)
-    except Misplaced:
-        return None
     except Rejected as error:
         return str(error)
     return None
