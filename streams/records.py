@@ -3,6 +3,7 @@
 A record that fails a check becomes a dead letter, unless it is only misplaced.
 """
 
+from collections.abc import Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -67,7 +68,7 @@ class RecordValidator:
         self._max_code_bytes = settings.max_code_bytes
 
     def log_entry(
-        self, record: Record, known: set[bytes] | None = None
+        self, record: Record, known: Set[bytes] = frozenset()
     ) -> ExecutionEntry | Activation | LaterVerdict | None:
         """Return an entry of `tool-executions`; None for a good one that is misplaced.
 
@@ -87,11 +88,9 @@ class RecordValidator:
         if entry.executed_us - record.timestamp * 1000 > self._ahead_us:
             self._require_not_ahead(record, "executed_at", entry.executed_us)
         key = record.key
-        if (known is not None and key in known and key == entry.tool_name.encode()) or (
-            self._is_home(record, entry.tool_name, known)
-        ):
-            return entry
-        return None
+        if key not in known or key != entry.tool_name.encode():
+            return entry if self._is_home(record, entry.tool_name, known) else None
+        return entry
 
     def _other_entry(
         self, record: Record, entry: Activation | LaterVerdict
@@ -106,7 +105,7 @@ class RecordValidator:
                 )
             return self._signed_activation(record, entry)
         self._require_not_ahead(record, "judged_at", micros_of(entry.judged_at))
-        return entry if self._is_home(record, entry.tool_name, None) else None
+        return entry if self._is_home(record, entry.tool_name) else None
 
     def deployment(self, record: Record) -> Deployment:
         """Return a deployment from `tool-deployments`."""
@@ -168,7 +167,7 @@ class RecordValidator:
         """Return the partition of the record's key."""
         return partition_of(record.key or b"", self.partitions)
 
-    def _is_home(self, record: Record, tool_name: str, known: set[bytes] | None) -> bool:
+    def _is_home(self, record: Record, tool_name: str, known: Set[bytes] = frozenset()) -> bool:
         """Return whether a record lies in the partition of its key.
 
         Raises Rejected for a wrong key, and for a record that is too large to be forwarded.
@@ -177,7 +176,7 @@ class RecordValidator:
         if not self._is_placed(record):
             _require_room_for_source(record)
             return False
-        if known is not None:
+        if isinstance(known, set):
             known.add(key)
         return True
 
