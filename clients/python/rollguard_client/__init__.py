@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rollguard_client.registry.loading import LoadedTool, Loader
     from rollguard_client.registry.swaps import Swap
     from rollguard_client.settings.settings import Settings, load_settings
-    from rollguard_client.spans.processor import RollguardSpanProcessor
+    from rollguard_client.spans.processor import RollguardSpanProcessor as RollguardSpanProcessor
 
 __all__ = [
     "AcceptedBreak",
