@@ -314,6 +314,21 @@ def test_flushing_says_whether_kafka_has_all(
     assert given == [1.5, None]
 
 
+def test_it_has_a_client_of_its_own_if_none_is_given(
+    traced: Traced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLGUARD_TOPIC_PREFIX", "own-")
+    closed: list[str] = []
+    monkeypatch.setattr(Rollguard, "close", lambda self: closed.append(self.settings.topic_prefix))
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(RollguardSpanProcessor())
+    with provider.get_tracer("test").start_as_current_span("span", attributes=GENAI):
+        pass
+    provider.shutdown()
+    assert [each.tool_name for each in traced.executions] == ["words"]
+    assert closed == ["own-"]
+
+
 def test_without_the_sdk_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import rollguard_client
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from rollguard_client.errors import Misconfigured, Rejected
+from rollguard_client.guard import Rollguard
 from rollguard_client.spans.activations import Activations
 from rollguard_client.spans.execution_of import (
     execution_of,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-    from rollguard_client.guard import Rollguard
-
 log = logging.getLogger("rollguard_client")
 
 _KEEPS_ALL: Final = ("AlwaysOnSampler", "ParentBased{root:AlwaysOnSampler")
@@ -50,7 +49,8 @@ class RollguardSpanProcessor(SpanProcessor):
     bridge passes over all spans of this program. Nothing here waits or raises.
 
     Args:
-        guard: The client that publishes.
+        guard: The client that publishes: the one whose decorators the program uses, if it uses
+            any. By default one of its own, with the settings of the environment.
         mcp: Which spans of MCP count besides those of frameworks: ``skip``, ``client`` or
             ``server``.
         names: The name of a tool, by the name that its spans give.
@@ -62,7 +62,7 @@ class RollguardSpanProcessor(SpanProcessor):
 
     def __init__(
         self,
-        guard: "Rollguard",
+        guard: Rollguard | None = None,
         *,
         mcp: McpSpans = "skip",
         names: Mapping[str, str] | None = None,
@@ -70,9 +70,10 @@ class RollguardSpanProcessor(SpanProcessor):
     ) -> None:
         if mcp not in get_args(McpSpans):
             raise Misconfigured(f"mcp: {mcp!r} is none of {', '.join(get_args(McpSpans))}")
-        self._guard = guard
+        self._is_own = guard is None
+        self._guard = Rollguard() if guard is None else guard
         self._rules = SpanRules(mcp, dict(names or {}), caller, is_processor=True)
-        self._activations = Activations(guard.settings, guard._requester)
+        self._activations = Activations(self._guard.settings, self._guard._requester)
         self._said: set[str] = set()
 
     def on_start(self, span: "Span", parent_context: "Context | None" = None) -> None:
@@ -97,8 +98,11 @@ class RollguardSpanProcessor(SpanProcessor):
         return self._guard.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
-        """Send what waits, as ``guard.flush()`` does. The client goes on; its owner closes it."""
-        self._guard.flush()
+        """Send what waits. A client that was given goes on; its owner closes it."""
+        if self._is_own:
+            self._guard.close()
+        else:
+            self._guard.flush()
 
     def _publish(self, given: "ReadableSpan") -> None:
         span, rules = span_of(given), self._rules
