@@ -19,7 +19,7 @@ class Request:
 
     settings: Settings
     by: str
-    """The person in whose name changes are made."""
+    """The person in whose name changes are made, and that an agent makes them."""
     notes: list[str] = field(default_factory=list)
     has_failed: bool = False
 

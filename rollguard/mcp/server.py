@@ -71,7 +71,7 @@ def server_with(offered: Sequence[AgentTool], settings: Settings, by: str | None
             known = ", ".join(tools)
             return _error(f"there is no tool {params.name[:100]!r}; there are {known}")
         async with free:
-            return await called(tool, Request(settings, by or ""), params.arguments or {})
+            return await called(tool, Request(settings, f"{by} (mcp)"), params.arguments or {})
 
     return Server(
         "rollguard",

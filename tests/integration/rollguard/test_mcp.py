@@ -153,9 +153,9 @@ async def test_an_agent_improves_a_tool(shared_system: System, tool: str) -> Non
             " AND tier = 'manual'",
             tool,
         )
-        assert issued["issued_by"] == "ann"
+        assert issued["issued_by"] == "ann (mcp)"
         pinned = (await agent.asks("pin", tool_name=tool, reason="I work on it", for_s=60)).document
-        assert (pinned["pinned_by"], pinned["reason"]) == ("ann", "I work on it")
+        assert (pinned["pinned_by"], pinned["reason"]) == ("ann (mcp)", "I work on it")
         assert pinned["expires_at"] is not None
 
         await freeze(shared_system.settings, tool, "a release", "bob", None)
