@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 CrashPoint = Literal[
+    "detector.forwarded",
     "detector.folded",
     "detector.commanded",
-    "detector.forwarded",
     "detector.rows_written",
     "applier.committed",
     "applier.activation_published",

@@ -6,12 +6,15 @@ copies say where they come from (``streams.forwarding``), so that each counts on
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import prometheus_client
 import structlog
+from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.structs import ConsumerRecord
 from prometheus_client.registry import CollectorRegistry
 
+from agents.dead_letters.box import BadRecord
 from schemas.settings import Settings
 from streams.driver.outbox import Outbox, RecordCopy
 from streams.forwarding import headers_of_copy
@@ -19,6 +22,12 @@ from streams.records import RecordValidator
 from streams.topics import Topics
 
 log = structlog.get_logger()
+
+_NOT_ALLOWED: Final = (
+    "the record lies in a wrong partition, and Kafka does not allow the detector to forward it: "
+    "the producer uses another partitioner than murmur2, and the detector may not write to "
+    "tool-executions"
+)
 
 
 class ForwardExecutions:
@@ -42,19 +51,26 @@ class ForwardExecutions:
             registry=registry,
         )
 
-    async def forward(self, misplaced: Sequence[ConsumerRecord]) -> None:
-        """Append copies of records of one partition; return when all are acknowledged."""
+    async def forward(self, misplaced: Sequence[ConsumerRecord]) -> list[BadRecord]:
+        """Append copies of records of one partition; return when all are acknowledged.
+
+        Return those that could not be forwarded, because Kafka does not allow it: all or none.
+        """
         if not misplaced:
-            return
+            return []
         copies: dict[int, list[RecordCopy]] = {}
         for record in misplaced:
             headers = headers_of_copy(record.headers, record.partition, record.offset)
             copies.setdefault(self._validator.partition_of(record), []).append(
                 RecordCopy(record.key, record.value, headers)
             )
-        await self._outbox.append(self._topic, copies)
+        try:
+            await self._outbox.append(self._topic, copies)
+        except TopicAuthorizationFailedError:
+            return [BadRecord(record, _NOT_ALLOWED) for record in misplaced]
         self._metric.inc(len(misplaced))
         self._tell(misplaced[0])
+        return []
 
     def _tell(self, first: ConsumerRecord) -> None:
         """Log a partition once, because a producer may do the same thousands of times a second."""

@@ -1,10 +1,10 @@
 """The detector: it folds every execution into its tool's row, and commands rollbacks.
 
-The order within a batch: fold all records, send the commands and wait for the broker's
-acknowledgement, do the same with the copies of misplaced records, write each changed row once. The
-offset is committed after the changelog is flushed. After a crash in between, the batch is read
-again: a row skips the records that it has read and the copies that it has had, and a command that
-is sent again has the same id.
+The order within a batch: forward misplaced records and wait for the broker's acknowledgement, fold
+all others, send the commands and wait again, write each changed row once. The offset is committed
+after the changelog is flushed. After a crash in between, the batch is read again: a row skips the
+records that it has read and the copies that it has had, and a command that is sent again has the
+same id.
 """
 
 import time
@@ -74,7 +74,10 @@ class WatchExecutions:
         partition = batch.topic_partition.partition
         read = await self._log.read(batch)
         records = read.records
-        dead_letters = self._dead_letters.draft(read.bad)
+        refused = await self._forwarding.forward(read.misplaced)
+        crash_point("detector.forwarded")
+        bad = sorted(read.bad + refused, key=lambda each: each.record.offset)
+        dead_letters = self._dead_letters.draft(bad)
         timeline, outage_rows = self._follow_outages(partition, read)
         rows, decided = self._fold(batch, read, timeline)
         crash_point("detector.folded")
@@ -94,8 +97,6 @@ class WatchExecutions:
         crash_point("detector.commanded")
         for each in decided:
             _log_command(each.command, each.timestamp_ms)
-        await self._forwarding.forward(read.misplaced)
-        crash_point("detector.forwarded")
         if self._driver.owns(batch):
             # The row of outages is written last: if it was stored, so were the rows before it.
             await self._table.write(partition, rows + outage_rows)

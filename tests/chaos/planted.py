@@ -75,11 +75,12 @@ def commit_before_copies() -> None:
         _die_once()
         await forward(self, misplaced)
 
-    async def delay(self: Any, misplaced: Any) -> None:
+    async def delay(self: Any, misplaced: Any) -> list[Any]:
         if misplaced:
             task = asyncio.ensure_future(later(self, list(misplaced)))
             delayed.add(task)
             task.add_done_callback(delayed.discard)
+        return []
 
     _replace(forwarding, "forward", delay)
 
