@@ -16,6 +16,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "dead_letters": "Records of a partition cannot be used: how many within a second, and how many "
     "of them were published to `dead-letters`. `error` is the first one's.",
     "deployment": "A deployment has its outcome.",
+    "executions_forwarded": "The detector forwards executions of this partition, because their "
+    "producer uses another partitioner. They count; `partitioner=murmur2_random` would be cheaper. "
+    "It is said once for each partition.",
     "executions_of_unknown_tools": "Executions of tools that nobody deployed. They are recorded, "
     "but not judged.",
     "executions_skipped": "Kafka removed executions before they were recorded. They are missing in "
@@ -57,6 +60,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "message is used all the same, because `ROLLGUARD_SIGNATURES` is `warn`.",
     "spans_refused": "The bridge could not publish the executions of a request over HTTP. The "
     "sender was told to come again.",
+    "sources_impossible": "Headers `rollguard-from` name offsets that do not exist. Somebody has "
+    "forged them. The records count as any others.",
     "started": "The worker has started.",
     "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
     "read again.",

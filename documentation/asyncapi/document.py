@@ -115,7 +115,9 @@ Names and code have no NUL, and names of new tools no line break. A record has a
 **Partitioner.** The partition follows from the key: `(murmur2(key) & 0x7fffffff) % partitions`, the
 default of Kafka's Java client, aiokafka, kafka-python, franz-go and kafkajs 2. librdkafka needs
 `partitioner=murmur2_random`; sarama needs a partitioner of its own. `x-partitioner` has keys to
-check it with. All about one tool is in one partition, in one order.
+check it with. All about one tool is in one partition, in one order. With another partitioner
+everything counts, too, but executions are read twice and count later: the detector appends a copy
+to the right partition, with the header `rollguard-from`.
 
 **The clock.** Tools are judged in the time of their executions: `executed_at`, not the time of a
 record. The topics have `LogAppendTime`: the broker's clock gives each record its timestamp,
