@@ -10,12 +10,12 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rollguard_client.kafka.errors import kafka_errors
 from rollguard_client.spans.active_versions import ActiveVersions
 from schemas.deployment import ToolVersion
 from schemas.errors import Rejected
 from schemas.fields import micros_of
 from schemas.settings import Settings
-from streams.kafka_errors import kafka_errors
 from streams.records import Record
 from streams.topic_reader import TopicReader
 

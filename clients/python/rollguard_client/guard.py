@@ -53,7 +53,7 @@ class Rollguard:
             raise Misconfigured("give either settings or single values, not both")
         self.settings = load_settings(**values) if settings is None else settings
         self.tool_names: set[str] = set()
-        """The names of the tools whose calls the decorators publish."""
+        """The names of the tools whose calls the decorators and the hooks publish."""
         self._open_calls = OpenCalls(self.settings.stuck_after_s)
         watch = [self._open_calls.watch] if self.settings.stuck_after_s else []
         self._publisher = Publisher(self.settings, watch)

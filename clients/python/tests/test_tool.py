@@ -17,6 +17,7 @@ from uuid import uuid4
 import pytest
 
 from rollguard_client import Misconfigured, Rejected, Rollguard
+from rollguard_client.hooks.hook_tools import HookTools, succeed
 from rollguard_client.messages.execution import Execution
 from rollguard_client.publishing.publisher import Publisher
 
@@ -554,3 +555,13 @@ def test_a_group_names_its_leaves(told: Told) -> None:
     execution = told.one("failing")
     assert execution.error_type == "ExceptionGroup"
     assert execution.error == "ExceptionGroup('two', [ValueError('v'), TypeError('t')])"
+
+
+def test_the_spans_of_a_tool_that_a_hook_publishes_are_passed_over(told: Told) -> None:
+    """``RollguardSpanProcessor`` asks for the names."""
+    tools = HookTools(told.guard, None, None, None)
+    succeed(tools.begin("search"), "result")
+    assert told.one("search").success
+    assert told.guard.tool_names == {"search"}
+    assert tools.begin("x" * 256) is None
+    assert told.guard.tool_names == {"search"}

@@ -7,8 +7,8 @@ from examples.engine.catalogue import TOOLS
 from examples.engine.engine import Engine
 from examples.engine.files import stdlib_files
 from examples.engine.runs import Run, follow_runs
-from tests.integration.client.test_registry import guard_of, is_in_use, publish
-from tests.integration.client.topics import make_topics, published
+from tests.integration.client.test_registry import is_in_use
+from tests.integration.client.topics import guard_of, make_topics, publish, published
 from tests.support.messages import version
 from tests.support.waiting import until
 

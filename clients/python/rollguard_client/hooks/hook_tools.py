@@ -30,6 +30,7 @@ class HookTools:
         session: str | Callable[[], Any] | None,
     ) -> None:
         make = guard._maker(failed, origin, session)
+        self._names = guard.tool_names
         self._tool_named: Callable[[str], Tool] = lru_cache(_MOST_NAMES)(
             lambda name: make(name, None)
         )
@@ -39,6 +40,8 @@ class HookTools:
         if not _is_name(name):
             log.error("a call of a tool is not published, because of its name: %.100r", name)
             return None
+        if len(self._names) < _MOST_NAMES:
+            self._names.add(name)  # so that nobody makes executions of its spans, too
         return self._tool_named(name).begin(HookCall)
 
 
