@@ -43,8 +43,8 @@ async def test_every_run_is_published_with_its_version(
     assert bad.error is not None
     assert "unexpected keyword argument 'stdlib'" in bad.error
     assert len(broken) == 2, "the load has failed, and so has the call"
-    for each in broken:
-        assert (each.version_id, each.success, each.error_class) == (3, False, "SyntaxError")
+    for failed in broken:
+        assert (failed.version_id, failed.success, failed.error_class) == (3, False, "SyntaxError")
     assert good.duration_ms is not None
     assert good.duration_ms > 0
     assert good.session_id == bad.session_id
