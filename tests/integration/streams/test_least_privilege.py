@@ -23,6 +23,7 @@ from schemas.rollback import RollbackOutcome
 from schemas.settings import load_settings
 from streams.admin import kafka_admin
 from streams.broker_topics.checks import check_settings, require_topics
+from streams.partitions import partition_of
 from streams.topics import Topics
 from tests.support.kafka_acls import acls, allow
 from tests.support.login_roles import create_login_roles
@@ -90,7 +91,10 @@ async def test_all_work_is_done_with_the_granted_rights(
         await _stop(dsns["operator"], "parser")
         pinned = held.model_copy(update={"command_id": uuid4(), "mode": None})
         assert (await engine.command(pinned)).rejection == "pinned"
-    await system.executions_recorded("parser", 3)
+    misplaced = execution("parser", version_id=second.version_id)
+    elsewhere = (partition_of(b"parser", system.settings.partitions) + 1) % 4
+    await system.send(system.topics.executions, "parser", misplaced, partition=elsewhere)
+    await system.executions_recorded("parser", 4)
     await system.send(system.topics.executions, "parser", b"{")
     await system.send(system.topics.deployments, "parser", b"{")
     await system.send(system.topics.reports, "parser", b"{")
@@ -111,7 +115,7 @@ async def test_all_work_is_done_with_the_granted_rights(
 
     async def counted() -> bool:
         sql = "select total_executions from tool_versions where version_id = $1"
-        return bool((await system.query(sql, second.version_id))[0][0] == 3)
+        return bool((await system.query(sql, second.version_id))[0][0] == 4)
 
     await until(counted)
 
@@ -126,7 +130,7 @@ async def test_all_work_is_done_with_the_granted_rights(
 
     for role, topic in (
         ("detector", system.topics.versions),
-        ("detector", system.topics.executions),
+        ("detector", system.topics.deployments),
         ("recorder", system.topics.executions),
         ("recorder", system.topics.reports),
         ("applier", system.topics.commands),
