@@ -101,7 +101,7 @@ class Admission(Generic[V]):
 
     def admit_kept(self, kept: KeptVersion[V]) -> None:
         """Do the same for a version that was kept."""
-        version, proof = kept
+        version, proof = kept.version, kept.proof
         record = None
         if proof is not None:
             headers = [(HEADER, proof.header)]

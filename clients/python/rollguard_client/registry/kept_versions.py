@@ -10,6 +10,7 @@ file is replaced as a whole.
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Generic, NamedTuple
@@ -38,7 +39,8 @@ class Proof(NamedTuple):
     value: bytes
 
 
-class KeptVersion(NamedTuple, Generic[V]):
+@dataclass(frozen=True)
+class KeptVersion(Generic[V]):
     """A version that was kept, and its proof; None if it was kept without one."""
 
     version: V
@@ -89,9 +91,9 @@ class KeptVersions(Generic[V]):
 
     def replace(self, versions: Iterable[KeptVersion[V]]) -> None:
         """Keep each of these versions if a version of its tool is kept."""
-        for version, proof in versions:
-            if os.path.lexists(self._file_of(version.tool_name)):
-                self.keep(version, proof)
+        for kept in versions:
+            if os.path.lexists(self._file_of(kept.version.tool_name)):
+                self.keep(kept.version, kept.proof)
 
     def keep_only(self, tool_names: Iterable[str], chosen: Container[str]) -> None:
         """Remove the kept versions of all other tools that are among the chosen ones.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -35,7 +36,8 @@ class Polls(Protocol):
         """Return the next records."""
 
 
-class Answers(NamedTuple, Generic[A]):
+@dataclass(frozen=True)
+class Answers(Generic[A]):
     """Where the answer to a request comes, and how it is known."""
 
     topic: str

@@ -1,5 +1,6 @@
 """What a registry admits if signatures are required, and what it says about old signatures."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_a_kept_version_needs_its_proof(tmp_path: Path) -> None:
     with pytest.raises(Unverified):
         again.admit_kept(found["other"])
     with pytest.raises(Unverified):
-        again.admit_kept(found["parser"]._replace(version=version(2, "x = 2")))
+        again.admit_kept(replace(found["parser"], version=version(2, "x = 2")))
     assert dict(signed(said, "applier").headers)[HEADER] != proof.header, "it is signed anew"
 
 
