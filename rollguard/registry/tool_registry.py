@@ -6,8 +6,9 @@ event loop of the engine, with loaders that are coroutines.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import structlog
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:  # it is imported only if signatures are wanted
 log = structlog.get_logger()
 
 T = TypeVar("T")
-
-_STOP_S: Final = 2.0
-"""How long the end of the registry waits for a report that is being published."""
 
 
 class ToolRegistry(Generic[T]):
@@ -125,10 +123,11 @@ class ToolRegistry(Generic[T]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._reports.end()
         if self._reporting is not None:
             self._reporting.cancel()
-            await asyncio.wait({self._reporting}, timeout=_STOP_S)
+            with suppress(asyncio.CancelledError):
+                await self._reporting
+        await self._reports.end()
         await self._tools.end()
 
     def _report(self, new: LoadedTool[T]) -> None:

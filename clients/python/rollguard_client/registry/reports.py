@@ -66,7 +66,6 @@ class Reports:
     def _begin(self) -> None:
         self._changed = asyncio.Event()
         self._sending = asyncio.Lock()
-        self._is_ended = False
         self.has_reported = False
         """Whether there is something to take back at the end."""
 
@@ -93,42 +92,30 @@ class Reports:
         self._changed.set()
 
     async def run(self) -> None:
-        """Publish what is to be said, until ``end`` is called.
-
-        To cancel it is not enough: aiokafka swallows some cancellations.
-        """
+        """Publish what is to be said, without end."""
         failures = 0
-        while await self._something_is_to_be_said():
-            if await self._has_said_it():
-                failures = 0
-            else:
+        while True:
+            await self._something_is_to_be_said()
+            try:
+                await self._send_failed()
+                await self._send(tuple(self._unsent))
+            except Misconfigured as error:
+                self._say(error)
+                self._unsent.clear()  # it is tried again when everything is said again
+            except (RollguardError, KafkaError, OSError, asyncio.TimeoutError):
                 await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
                 failures += 1
+            else:
+                failures, self._said = 0, ""
 
-    async def _has_said_it(self) -> bool:
-        """Publish what is to be said; return whether not to try again soon."""
-        try:
-            await self._send_failed()
-            await self._send(tuple(self._unsent))
-        except Misconfigured as error:
-            self._say(error)
-            self._unsent.clear()  # it is tried again when everything is said again
-        except (RollguardError, KafkaError, OSError, asyncio.TimeoutError):
-            return False
-        else:
-            self._said = ""
-        return True
-
-    async def _something_is_to_be_said(self) -> bool:
-        """Wait for something to say; return False at the end."""
-        if not self._unsent and not self._is_ended:
+    async def _something_is_to_be_said(self) -> None:
+        if not self._unsent:
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), _AGAIN_S)
             except asyncio.TimeoutError:
                 self._unsent |= self._loads.keys()
         await asyncio.sleep(_GATHER_S)  # several tools are often loaded at once
-        return not self._is_ended
 
     async def _send_failed(self) -> None:
         """Publish the executions that say that a version cannot be loaded."""
@@ -196,8 +183,6 @@ class Reports:
 
     async def end(self, wait_s: float = _END_S) -> None:
         """Take everything back, because the engine ends; whether that succeeds or not."""
-        self._is_ended = True
-        self._changed.set()
         names, self._loads = tuple(self._loads), {}
         if not self.has_reported:
             return
