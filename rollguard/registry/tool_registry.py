@@ -6,7 +6,6 @@ event loop of the engine, with loaders that are coroutines.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -20,6 +19,7 @@ from rollguard_client.registry.current_tools import CurrentTools, Source
 from rollguard_client.registry.kept_versions import KeptVersions
 from rollguard_client.registry.loads import LOADS_AT_ONCE, Loads
 from rollguard_client.registry.reports import Reports
+from rollguard_client.registry.tasks import end_tasks
 from schemas.deployment import ToolVersion
 from schemas.settings import Settings
 from signatures import signatures_of
@@ -124,9 +124,7 @@ class ToolRegistry(Generic[T]):
 
     async def __aexit__(self, *_: object) -> None:
         if self._reporting is not None:
-            self._reporting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reporting
+            await end_tasks([self._reporting])
         await self._reports.end()
         await self._tools.end()
 

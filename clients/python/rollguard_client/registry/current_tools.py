@@ -6,7 +6,7 @@ The registry of the server and that of the client are made of this.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
@@ -17,6 +17,7 @@ from rollguard_client.registry.interruption import Contained
 from rollguard_client.registry.kafka_silence import KafkaSilence
 from rollguard_client.registry.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard_client.registry.loads import SHOWN, L, Loads
+from rollguard_client.registry.tasks import end_tasks
 from rollguard_client.registry.versions import V, is_genuine, named
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
@@ -464,9 +465,4 @@ class CurrentTools(Generic[V, L]):
         self._loop = None
         if self._keep_tasks:
             await asyncio.wait(self._keep_tasks, timeout=_KEEP_S)
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(self._tasks)
