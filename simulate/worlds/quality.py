@@ -34,7 +34,7 @@ BAD: Final = 0.02
 """The share of verdicts that are bad, of a healthy version."""
 CERTAIN: Final = 0.9
 """The tests of failures give few false rollbacks from this success rate on."""
-RARE_S: Final = 60.0
+RARE_S: Final = 300.0
 """Executions as rare as this are too few within an hour to show a daily rhythm."""
 _RULES: Final = Rules(policy="guarded")
 _FAILURES: Final = EvidenceNumbers.of(_RULES)
@@ -81,7 +81,7 @@ class QualityScenario(NamedTuple):
         if self.success_rate < CERTAIN and self.baseline == BASELINE:
             return 2 * most
         if self.durations.rhythm and self.durations.interval_s < RARE_S:
-            return most * 3 // 5
+            return most
         return most * 2 // 5
 
 
