@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 from schemas.configuration.bridge_settings import BridgeSettings
 from schemas.configuration.setting_sources import given_settings, nearest
-from schemas.configuration.web_address import host_of, require_host_pattern
+from schemas.configuration.web_address import host_of, require_console, require_host_pattern
 from schemas.errors import Misconfigured
 from schemas.fields import ENGINE_ID
 from schemas.files.state_folder import state_folder
@@ -26,7 +26,13 @@ from schemas.rules.fleet import FleetRules
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules, with_new_names
 
-_WEB_PORTS: Final = {"detector": 6066, "applier": 6067, "recorder": 6068, "bridge": 6070}
+_WEB_PORTS: Final = {
+    "detector": 6066,
+    "applier": 6067,
+    "recorder": 6068,
+    "bridge": 6070,
+    "notifier": 6071,
+}
 _JSON: Final = ("tools", "bridge_rename")
 """Settings whose variables hold JSON."""
 _SHORTEST_SECRET: Final = 16
@@ -147,7 +153,7 @@ class Settings(BaseSettings):
     ``web_token``."""
     web_port: int | None = Field(None, ge=0, le=65_535)
     """The port of a worker's HTTP endpoints. Without it the detector takes 6066, the applier 6067,
-    the recorder 6068, the bridge 6070; 0 takes a free port."""
+    the recorder 6068, the bridge 6070, the notifier 6071; 0 takes a free port."""
     web_token: SecretStr | None = None
     """The token that every HTTP endpoint but ``/healthz`` and ``/readyz`` asks for
     (``Authorization: Bearer …``), and that ``check`` and ``health`` send."""
@@ -167,6 +173,12 @@ class Settings(BaseSettings):
     ask each other only if it is set."""
     detector_url: str = "http://127.0.0.1:6066"
     """The detector that ``check`` and ``health`` ask."""
+    notify: Path | None = None
+    """The file (TOML) that names who is told of rollbacks, refused deployments and outages. The
+    role `notifier` needs it."""
+    console_url: str | None = None
+    """The address of the console as people reach it, such as ``https://rollguard.example.com``.
+    Notifications link to its pages; without it they have no links."""
     max_code_bytes: int = Field(524_288, ge=1)
     """The longest code of a deployment, in bytes."""
     max_ahead_s: int = Field(60, ge=0)
@@ -283,7 +295,14 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("trust", "signing_key", "signing_key_id", mode="before")
+    @field_validator("console_url")
+    @classmethod
+    def _linkable_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            require_console(value)
+        return value
+
+    @field_validator("trust", "signing_key", "signing_key_id", "notify", mode="before")
     @classmethod
     def _nothing_is_not_set(cls, value: object) -> object:
         return None if value == "" else value

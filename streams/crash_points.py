@@ -20,6 +20,7 @@ CrashPoint = Literal[
     "applier.dead_letter_published",
     "recorder.committed",
     "bridge.published",
+    "notifier.delivered",
     "offsets.flushed",
     "offsets.committed",
 ]

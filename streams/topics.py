@@ -10,6 +10,7 @@ from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
 
 ROLES: Final = ("detector", "applier", "recorder")
+"""The roles that every system has. A notifier is there if somebody wants to be told."""
 TABLE: Final = "tool-windows"
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _MINUTE_MS: Final = 60 * 1000
@@ -53,6 +54,7 @@ class Topics:
     commands: str
     outcomes: str
     reports: str
+    outages: str
     dead_letters: str
     changelog: str
 
@@ -68,6 +70,7 @@ class Topics:
             commands=f"{prefix}rollback-commands",
             outcomes=f"{prefix}rollback-outcomes",
             reports=f"{prefix}engine-reports",
+            outages=f"{prefix}outages",
             dead_letters=f"{prefix}dead-letters",
             changelog=f"{group_of(settings, 'detector')}-{TABLE}-changelog",
         )
@@ -78,9 +81,14 @@ class Topics:
 
     def read_by(self, role: str) -> tuple[str, ...]:
         """Return the topics that the workers of a role read."""
-        if role == "applier":
-            return self.deployments, self.commands
-        return (self.executions, self.reports) if role == "recorder" else (self.executions,)
+        match role:
+            case "applier":
+                return self.deployments, self.commands
+            case "recorder":
+                return self.executions, self.reports
+            case "notifier":
+                return self.outcomes, self.deployment_outcomes, self.outages
+        return (self.executions,)
 
     def sources(self) -> tuple[str, ...]:
         """Return the topics that workers read: records of these may become dead letters."""

@@ -38,10 +38,16 @@ class Ticket:
 
 
 class Waits:
-    """Everything that this process waits for."""
+    """Everything that this process, or a part of it, waits for.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    ``common`` is what the whole process waits for, if this is a part.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, common: "Waits | None" = None
+    ) -> None:
         self._clock = clock
+        self._common = common
         self._open: dict[Ticket, Wait] = {}
 
     def ticket(self) -> Ticket:
@@ -60,4 +66,5 @@ class Waits:
 
     def now(self) -> tuple[Wait, ...]:
         """Return all waits, the longest first."""
-        return tuple(sorted(self._open.values(), key=lambda wait: wait.since))
+        common = () if self._common is None else self._common.now()
+        return tuple(sorted((*self._open.values(), *common), key=lambda wait: wait.since))

@@ -1,14 +1,13 @@
 """The report of outages, in the detector's log and on ``/metrics``."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 
 import structlog
 from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from policy.state.outage import OutageTimeline, is_lasting
+from policy.state.outage import OutageTimeline, changes_of
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from schemas.fields import format_time, time_of
 from schemas.rules.outages import OutageRules
@@ -38,19 +37,19 @@ class OutageReport:
         ``watch`` is the state after the batch.
         """
         self._deferred.inc(len(timeline.deferred))
-        for before, after in pairwise(timeline.known):
-            if is_lasting(after) and not is_lasting(before):
+        for outage in changes_of(timeline):
+            if outage.end_ms is None:
                 self._began.inc()
                 tools, failing = watch.failing_tools(self._rules)
                 log.warning(
                     "outage_began",
                     partition=partition,
-                    since=format_time(time_of(after[-1].begin_ms * 1_000)),
+                    since=format_time(time_of(outage.begin_ms * 1_000)),
                     tools=tools,
                     failing=failing,
                 )
-            elif is_lasting(before) and not is_lasting(after):
-                lasted_ms = (after[-1].end_ms or 0) - after[-1].begin_ms
+            else:
+                lasted_ms = outage.end_ms - outage.begin_ms
                 log.warning("outage_over", partition=partition, lasted_s=round(lasted_ms / 1_000))
 
 

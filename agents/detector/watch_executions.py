@@ -8,7 +8,7 @@ same id.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from operator import itemgetter
 
@@ -23,11 +23,13 @@ from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
 from policy.state.forwarding import of_known_tool
 from policy.state.log import LogRecord
-from policy.state.outage import NO_OUTAGE, OutageTimeline
+from policy.state.outage import NO_OUTAGE, OutageTimeline, changes_of
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch, encode_watch
 from policy.state.row import Row, decode, encode, forwarded_of, known_since
 from schemas.errors import Misconfigured
 from schemas.execution_entry import ExecutionEntry
+from schemas.fields import time_of
+from schemas.outage_notice import OutageNotice
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.crash_points import crash_point
@@ -92,7 +94,8 @@ class WatchExecutions:
             )
             for each in decided
         ]
-        await self._outbox.publish(dead_letters.outgoing + commands)
+        notices = list(self._notices(partition, timeline))
+        await self._outbox.publish(dead_letters.outgoing + commands + notices)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")
         for each in decided:
@@ -126,6 +129,17 @@ class WatchExecutions:
         )
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
+
+    def _notices(self, partition: int, timeline: OutageTimeline) -> Iterator[Outgoing]:
+        """Yield what is published about outages that began or ended within a batch."""
+        for outage in changes_of(timeline):
+            over_at = None if outage.end_ms is None else time_of(outage.end_ms * 1_000)
+            notice = OutageNotice(
+                outage_partition=partition,
+                began_at=time_of(outage.begin_ms * 1_000),
+                over_at=over_at,
+            )
+            yield Outgoing(self._topics.outages, notice.key, notice.to_bytes())
 
     def _fold(
         self, batch: Batch, read: ReadBatch, timeline: OutageTimeline

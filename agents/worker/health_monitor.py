@@ -31,15 +31,20 @@ _ANSWER_S: Final = 8.0
 
 
 class HealthMonitor:
-    """Judges whether this worker is alive and ready. It may be asked before the worker starts."""
+    """Judges whether this worker is alive and ready. It may be asked before the worker starts.
+
+    ``role`` names the consumer group. ``common`` is what the process waits for, if it is a member
+    of several groups (``agents.worker.health_monitors``).
+    """
 
     def __init__(
         self,
         role: str,
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
+        common: Waits | None = None,
     ) -> None:
-        self.waits = Waits(clock)
+        self.waits = Waits(clock, common)
         """The parts that this worker waits for."""
         self._clock = clock
         self._liveness = Liveness()

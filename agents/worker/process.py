@@ -15,9 +15,8 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from agents.detector.table_queries import TableQueries
-from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
-from agents.worker.health_monitor import HealthMonitor
+from agents.worker.health_monitors import HealthMonitors
 from agents.worker.http.health_pages import OPEN, HealthPages
 from agents.worker.http.metrics_page import MetricsPage
 from agents.worker.http.server import WebServer
@@ -25,7 +24,7 @@ from agents.worker.logs import configure_logs
 from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
 from agents.worker.role_signatures import signatures_of_role
-from agents.worker.wiring import Role, Wired, Wiring
+from agents.worker.wiring import Member, Role, Wired, Wiring, groups_of
 from schemas.errors import Misconfigured, Retryable
 from schemas.message import MAX_RECORD_BYTES
 from schemas.printable import printable
@@ -70,10 +69,10 @@ async def _run(role: Role, settings: Settings) -> int:
         ticks = asyncio.ensure_future(_tick_watchdog(watchdog))
         # The ticks end last, because a worker may send until it has stopped.
         stack.push_async_callback(_end, ticks)
-        monitor = HealthMonitor(role, settings)
-        samples = asyncio.ensure_future(monitor.run())
+        monitors = HealthMonitors(groups_of(role, settings), settings)
+        samples = asyncio.ensure_future(monitors.run())
         stack.push_async_callback(_end, samples)
-        setup = asyncio.ensure_future(_start(role, settings, fatal, watchdog, monitor, stack))
+        setup = asyncio.ensure_future(_start(role, settings, fatal, watchdog, monitors, stack))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((setup, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not setup.done():
@@ -97,7 +96,7 @@ async def _start(
     settings: Settings,
     fatal: Fatal,
     watchdog: SuspendWatchdog,
-    monitor: HealthMonitor,
+    monitors: HealthMonitors,
     stack: AsyncExitStack,
 ) -> Wired:
     """Start a role. The stack closes what the role has opened, in reverse order."""
@@ -107,16 +106,16 @@ async def _start(
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
     queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
     signatures = signatures_of_role(role, settings, metrics.registry)
-    routes = HealthPages(role, monitor, settings).routes() + metrics.routes()
+    routes = HealthPages(role, monitors, settings).routes() + metrics.routes()
     if role == "detector":
         routes += queries.routes()
     http_spans = _http_spans(settings) if role == "bridge" else None
     if http_spans is not None:
         routes += http_spans.routes()
     server = await _serve_http(role, settings, stack, routes, started, queries.is_from_detector)
-    kafka = await require_kafka(settings, role, monitor.waits)
+    kafka = await require_kafka(settings, next(iter(monitors.of_groups)), monitors.waits)
     server.belongs_to(kafka.cluster_id)
-    watch = TopicWatch(settings, kafka.partitions, monitor.waits)
+    watch = TopicWatch(settings, kafka.partitions, monitors.waits)
     wiring = Wiring(
         settings,
         kafka.partitions,
@@ -124,7 +123,8 @@ async def _start(
         watch,
         fatal,
         watchdog,
-        monitor.waits,
+        monitors.waits,
+        {group: each.waits for group, each in monitors.of_groups.items()},
         metrics.registry,
         queries,
         server.url,
@@ -134,14 +134,18 @@ async def _start(
         http_spans,
     )
     wired = await wiring.wire(role)
-    monitor.watch(wired.driver, wired.sources, kafka.source_partitions, wired.pool, watch)
-    stack.push_async_callback(_stop_driver, wired.driver, wired.agents, fatal)
+    for group, member in wired.members.items():
+        monitor = monitors.of_groups[group]
+        monitor.watch(member.driver, member.sources, kafka.source_partitions, wired.pool, watch)
+    stack.push_async_callback(_stop_members, list(wired.members.values()), fatal)
     try:
-        await wired.driver.start()
+        for member in wired.members.values():
+            await member.driver.start()
     except KafkaError as error:
         # A driver cannot be started twice. So the process ends, and its supervisor restarts it.
         raise Retryable("Kafka", f"went away while the worker started: {error!r}") from error
-    monitor.started()
+    for monitor in monitors.of_groups.values():
+        monitor.started()
     wired.serve()
     started.set()
     _make_garbage_collection_rare()
@@ -160,7 +164,10 @@ async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> 
     watchers = (
         *others,
         asyncio.ensure_future(fatal.raised.wait()),
-        asyncio.ensure_future(_watch_crash(wired.driver, fatal)),
+        *(
+            asyncio.ensure_future(_watch_crash(each.driver, fatal))
+            for each in wired.members.values()
+        ),
         *(asyncio.ensure_future(repeat(each)) for each in wired.periodic),
     )
     done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
@@ -214,12 +221,15 @@ async def _end(task: "asyncio.Future[None]") -> None:
     await asyncio.wait((task,), timeout=_STOP_S)
 
 
-async def _stop_driver(driver: Driver, agents: Sequence[BatchAgent], fatal: Fatal) -> None:
-    """Finish the current batches, commit, and leave the group, in a limited time."""
+async def _stop_members(members: Sequence[Member], fatal: Fatal) -> None:
+    """Finish the current batches, commit, and leave the groups, in a limited time."""
+    agents = [agent for member in members for agent in member.agents]
+    ends = asyncio.gather(*(member.finish() for member in members))
     finished = all(await asyncio.gather(*(agent.close(_FINISH_S) for agent in agents)))
+    await ends
     try:
         async with asyncio.timeout(_STOP_S):
-            await driver.stop()
+            await asyncio.gather(*(member.driver.stop() for member in members))
     except TimeoutError:
         finished = False
     if not finished:

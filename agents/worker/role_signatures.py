@@ -17,13 +17,15 @@ class RoleSignatures(NamedTuple):
 
     checks: "Signatures | None"
     signer: "Signer | None"
-    """None for the recorder, which publishes nothing that is signed."""
+    """None for the recorder and the notifier, which publish nothing that is signed."""
 
 
 def signatures_of_role(
     role: str, settings: Settings, registry: CollectorRegistry
 ) -> RoleSignatures:
     """Return the signatures of a role. Raises Misconfigured if a key is missing or wrong."""
+    if role == "notifier":
+        return RoleSignatures(None, None)  # what it reads and publishes is not signed
     checks = signatures_of(settings)
     if checks is None:
         return RoleSignatures(None, None)

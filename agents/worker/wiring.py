@@ -1,6 +1,6 @@
 """The assembly of each role from its parts: topics, driver, handlers, periodic tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,12 @@ from agents.detector.republish_rows import RepublishRows
 from agents.detector.source_ends import SourceEnds
 from agents.detector.table_queries import Served, TableQueries
 from agents.detector.watch_executions import WatchExecutions
+from agents.notifier.http_sender import HttpSender
+from agents.notifier.notify_receiver import REPORT_EVERY_S, NotifyReceiver
+from agents.notifier.reading import NewsReader
+from agents.notifier.receiver_report import NotifierMetrics, ReceiverReport
+from agents.notifier.receivers import Receiver, receivers_of
+from agents.notifier.requests import sender_to
 from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
 from agents.recorder.keep_reports import KeepReports
 from agents.recorder.record_executions import RecordExecutions
@@ -54,7 +60,7 @@ from streams.waits import Waits
 if TYPE_CHECKING:  # it is imported only for the bridge, because it needs more packages
     from agents.bridge.http_spans import HttpSpans
 
-Role = Literal["detector", "applier", "recorder", "bridge"]
+Role = Literal["detector", "applier", "recorder", "bridge", "notifier"]
 
 _COMPARE_S: Final = 5.0
 """The CPU time that comparing the code of a deployment may take. It is limited because later
@@ -63,21 +69,46 @@ _COMPARE_TARGET_S: Final = 1.0
 """The same for a rollback; it is less because a rollback must not be delayed."""
 
 
+async def _nothing() -> None:
+    return
+
+
 def _serve_nothing() -> None:
     return
+
+
+class Member(NamedTuple):
+    """A member of one consumer group, which is not started yet."""
+
+    driver: Driver
+    agents: Sequence[BatchAgent]
+    sources: list[str]
+    """The topics that it reads."""
+    finish: Callable[[], Awaitable[None]] = _nothing
+    """To be called before the driver stops, so that what gets done is still committed."""
 
 
 class Wired(NamedTuple):
     """A role that is assembled and not started yet."""
 
-    driver: Driver
-    agents: Sequence[BatchAgent]
-    sources: list[str]
-    """The topics that the role reads."""
+    members: Mapping[str, Member]
+    """By the name of the group without its prefix: that of the role. A notifier is a member of a
+    group for each receiver."""
     pool: Pool | None
     periodic: Sequence[PeriodicTask] = ()
     serve: Callable[[], None] = _serve_nothing
     """Called when the driver runs: what others ask of the role may be answered from then on."""
+
+
+def groups_of(role: Role, settings: Settings) -> list[str]:
+    """Return the names of a role's consumer groups. Raises Misconfigured."""
+    if role != "notifier":
+        return [role]
+    return [_group_of(receiver) for receiver in receivers_of(settings)]
+
+
+def _group_of(receiver: Receiver) -> str:
+    return f"notifier-{receiver.name}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +123,9 @@ class Wiring:
     fatal: Fatal
     watchdog: SuspendWatchdog
     waits: Waits
+    """What the whole process waits for."""
+    waits_of_groups: Mapping[str, Waits]
+    """What each of the role's consumer groups waits for."""
     registry: CollectorRegistry
     """The registry of the metrics that ``/metrics`` shows."""
     queries: TableQueries
@@ -117,6 +151,8 @@ class Wiring:
                 return await self._recorder()
             case "bridge":
                 return await self._bridge()
+            case "notifier":
+                return self._notifier()
 
     def _detector(self) -> Wired:
         sources = list(self._topics.read_by("detector"))
@@ -150,7 +186,7 @@ class Wiring:
             PeriodicTask("forget-tools", FORGET_EVERY_S, forget.forget),
             self._check_topics,
         ]
-        return Wired(driver, [agent], sources, pool=None, periodic=periodic)
+        return Wired({"detector": Member(driver, [agent], sources)}, None, periodic)
 
     async def _applier(self) -> Wired:
         sources = list(self._topics.read_by("applier"))
@@ -202,7 +238,7 @@ class Wiring:
             PeriodicTask("retry-rollbacks", RETRY_EVERY_S, roll_back.retry),
             self._check_topics,
         ]
-        return Wired(driver, agents, sources, pool, periodic)
+        return Wired({"applier": Member(driver, agents, sources)}, pool, periodic)
 
     @property
     def _check_topics(self) -> PeriodicTask:
@@ -270,7 +306,7 @@ class Wiring:
             PeriodicTask("forget-engines", FORGET_ENGINES_EVERY_S, reports.forget),
             self._check_topics,
         ]
-        return Wired(driver, agents, sources, pool, periodic)
+        return Wired({"recorder": Member(driver, agents, sources)}, pool, periodic)
 
     async def _bridge(self) -> Wired:
         from agents.bridge.bridge_report import BridgeReport
@@ -299,7 +335,33 @@ class Wiring:
         if http_spans is not None:
             serve = partial(http_spans.serve, Served(executions, history, outbox, report))
         periodic = [self._check_topics]
-        return Wired(driver, [agent], sources, pool=None, periodic=periodic, serve=serve)
+        return Wired({"bridge": Member(driver, [agent], sources)}, None, periodic, serve)
+
+    def _notifier(self) -> Wired:
+        receivers, members, periodic = receivers_of(self.settings), {}, [self._check_topics]
+        metrics, bad_records = NotifierMetrics(self.registry), self._dead_letters("notifier")
+        for number, receiver in enumerate(receivers):
+            group, sources = _group_of(receiver), list(self._topics.read_by("notifier"))
+            waits = self.waits_of_groups[group]
+            driver = self._driver(group, sources, max_poll_records=MAX_GROUP)
+            sender = HttpSender()
+            self.stack.push_async_callback(sender.close)
+            handler = NotifyReceiver(
+                receiver,
+                NewsReader(self.settings),
+                sender_to(receiver, sender.send, self.settings.topic_prefix),
+                Outbox(driver, waits),
+                self._topics.dead_letters,
+                ReceiverReport(receiver.name, metrics, waits.ticket()),
+                bad_records=bad_records if number == 0 else None,
+                fatal=self.fatal,
+            )
+            agent = BatchAgent(
+                driver, f"notify-{receiver.name}", sources, handler, self.fatal, self.watch
+            )
+            members[group] = Member(driver, [agent], sources, handler.finish)
+            periodic.append(PeriodicTask(f"report-{receiver.name}", REPORT_EVERY_S, handler.tell))
+        return Wired(members, None, periodic)
 
     @property
     def _topics(self) -> Topics:
@@ -310,10 +372,10 @@ class Wiring:
         return RecordValidator(self.settings, self.partitions, self.signatures.checks)
 
     def _driver(
-        self, role: Role, sources: list[str], max_poll_records: int | None = None
+        self, group: str, sources: list[str], max_poll_records: int | None = None
     ) -> Driver:
         return Driver.of_role(
-            role,
+            group,
             self.settings,
             sources,
             self.source_partitions,

@@ -1,7 +1,8 @@
 """Outages, and what was known of them at each record of a part of the log."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 
@@ -44,6 +45,13 @@ class OutageTimeline(NamedTuple):
     def is_without_outage(self) -> bool:
         """Whether no outage begins, ends or lasts in this part of the log."""
         return not self.changes and not is_lasting(self.known[0])
+
+
+def changes_of(timeline: OutageTimeline) -> Iterator[Outage]:
+    """Yield each outage at its beginning, without an end, and at its end, in their order."""
+    for before, after in pairwise(timeline.known):
+        if is_lasting(after) != is_lasting(before):
+            yield after[-1]
 
 
 NO_OUTAGE: Final = OutageTimeline()

@@ -24,7 +24,7 @@ def up() -> None:
     raise typer.Exit(run_up(settings()))
 
 
-def worker(role: Literal["detector", "applier", "recorder", "bridge"]) -> None:
+def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"]) -> None:
     """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
     end_at_once()
     from agents.worker.process import run_worker

@@ -32,6 +32,19 @@ def host_of(url: str) -> str | None:
     return parts.hostname or None
 
 
+def require_console(url: str) -> None:
+    """Raise ValueError unless this is the address of a site, maybe with a path."""
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or "@" in parts.netloc
+        or not url.isascii()
+        or any(each.isspace() or each in '\\?#|<>"' for each in url)
+    ):
+        raise ValueError("must be https://host, maybe with a path, and nothing after it")
+
+
 def require_host_pattern(text: str) -> None:
     """Raise ValueError if the text can stand for no host."""
     if _NAME.fullmatch(text) is None:

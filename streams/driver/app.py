@@ -15,7 +15,7 @@ from streams.topics import group_of
 
 
 def create_app(
-    role: str,
+    group: str,
     settings: Settings,
     source_topics: list[str],
     partitions: int,
@@ -26,6 +26,7 @@ def create_app(
 ) -> faust.App:
     """Return an app that reads ``source_topics`` in batches, in a consumer group of its own.
 
+    ``group`` is that of a role, by the role's name; a notifier has one for each receiver.
     ``watchdog`` is asked before anything is sent. ``url`` is the address at which other workers of
     the role reach this one. ``max_poll_records`` is the largest number of records in a batch, if
     it is not that of the settings. Nothing connects before the app starts.
@@ -39,7 +40,7 @@ def create_app(
     options: dict[str, Any] = {
         "broker": [URL(f"kafka://{broker}") for broker in settings.kafka_brokers],
         "store": "memory://",
-        "datadir": str(settings.data_dir / role),
+        "datadir": str(settings.data_dir / group),
         "ConsumerScheduler": Scheduler,
         "processing_guarantee": "at_least_once",
         "consumer_auto_offset_reset": "earliest",
@@ -68,12 +69,13 @@ def create_app(
         # Only `rollguard topics` creates topics; a worker needs no right to create any.
         "topic_allow_declare": False,
         "web_enabled": False,
-        "canonical_url": url or f"http://{settings.web_host}:{settings.port_of(role)}",
+        # Only the detector has a table, and is asked by others.
+        "canonical_url": url or f"http://{settings.web_host}",
     }
     options["broker_credentials"] = _credentials(settings)
     if settings.worker_name is not None:
         options["consumer_group_instance_id"] = settings.worker_name
-    app = faust.App(group_of(settings, role), **options)
+    app = faust.App(group_of(settings, group), **options)
     install_transport(app, watchdog)
     return app
 

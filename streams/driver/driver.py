@@ -31,7 +31,7 @@ class Driver:
     @classmethod
     def of_role(
         cls,
-        role: str,
+        group: str,
         settings: Settings,
         source_topics: list[str],
         partitions: int,
@@ -40,10 +40,10 @@ class Driver:
         url: str | None = None,
         max_poll_records: int | None = None,
     ) -> Self:
-        """Return the driver of a role; see ``streams.driver.app.create_app``."""
+        """Return the driver of a group of a role; see ``streams.driver.app.create_app``."""
         return cls(
             create_app(
-                role,
+                group,
                 settings,
                 source_topics,
                 partitions,

@@ -5,7 +5,7 @@ Whoever has no token is not told the addresses of Kafka and Postgres; the log ha
 
 from aiohttp import web
 
-from agents.worker.health_monitor import HealthMonitor
+from agents.worker.health_monitors import HealthMonitors
 from agents.worker.http.access import Token
 from agents.worker.http.addresses import Addresses
 from agents.worker.liveness import Judgement
@@ -18,21 +18,21 @@ OPEN = frozenset({"/healthz", "/readyz"})
 class HealthPages:
     """The two endpoints of one worker."""
 
-    def __init__(self, role: str, monitor: HealthMonitor, settings: Settings) -> None:
+    def __init__(self, role: str, monitors: HealthMonitors, settings: Settings) -> None:
         self._role = role
         self._token = Token(settings.web_token)
         self._addresses = Addresses(settings)
-        self._monitor = monitor
+        self._monitors = monitors
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
         return [web.get("/healthz", self._alive), web.get("/readyz", self._ready)]
 
     async def _alive(self, request: web.Request) -> web.Response:
-        return self._answer(request, "alive", self._monitor.alive())
+        return self._answer(request, "alive", self._monitors.alive())
 
     async def _ready(self, request: web.Request) -> web.Response:
-        return self._answer(request, "ready", self._monitor.ready())
+        return self._answer(request, "ready", self._monitors.ready())
 
     def _answer(self, request: web.Request, question: str, judgement: Judgement) -> web.Response:
         reasons = list(judgement.reasons)

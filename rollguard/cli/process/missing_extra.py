@@ -12,6 +12,7 @@ _EXTRAS: Final = {
     "mode": "worker",
     "prometheus_client": "worker",
     "rocksdict": "worker",
+    "standardwebhooks": "worker",
     "uvloop": "worker",
     "google": "bridge",
     "opentelemetry": "bridge",

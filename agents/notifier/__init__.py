@@ -1,0 +1,1 @@
+"""The notifier: it tells people and programs of rollbacks, refused deployments and outages."""

@@ -1,0 +1,1 @@
+"""What is told to whom, in which words, and when it is tried again; pure."""
