@@ -42,6 +42,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "listening": "The HTTP endpoints answer at this address.",
     "loads_not_reported": "The registry may not write to `engine-reports`, or the topic is "
     "missing. Nobody learns from it which versions the engine runs; everything else works.",
+    "notification_failed": "A receiver did not take a message. It is tried again.",
+    "notification_given_up": "A receiver refused a message, or did not take it for a day. It is in "
+    "`dead-letters`, and the receiver is told the next ones. `cause` says what came back.",
+    "notifications_interrupted": "The worker ended while a receiver had not answered. What it was "
+    "sent is sent again.",
+    "notified": "A receiver has taken a message.",
     "on_change_failed": "A function in `ToolRegistry.on_change` raised an exception.",
     "outage_began": "Many tools of the partition fail. Nothing is rolled back until the outage is "
     "over.",
@@ -51,6 +57,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "periodic_task_done": "A task that is repeated, such as republishing, is done.",
     "periodic_task_failed": "A task that is repeated failed. It is tried again at its next time.",
     "read_again": "Records were lost between the fetch and the agent. They are read again.",
+    "receiver_is_new": "A receiver has a consumer group for the first time. It is told what has "
+    "happened since then.",
+    "receiver_takes_again": "No message to this receiver waits any more because of an answer.",
+    "receiver_takes_nothing": "A receiver did not take a message; `cause` says what came back. Its "
+    "messages wait, and all other receivers go on. Said again every 10 minutes.",
     "rollback": "A rollback command has its outcome. At level error, no rollback is possible and a "
     "person must act. At level warning, a person is asked, or did not answer in time.",
     "rollback_commanded": "The detector has published a rollback command.",

@@ -17,6 +17,7 @@ from schemas.engine_report import EngineReport
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.later_verdict import LaterVerdict, verdict_id_of
 from schemas.message import Message
+from schemas.outage_notice import OutageNotice
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 
 _CODE: Final = "def execute(text):\n    return text.split()\n"
@@ -46,6 +47,7 @@ def examples() -> tuple[Example, ...]:
         Example("rollback-commands", _command()),
         Example("rollback-outcomes", _outcome()),
         Example("engine-reports", _engine_report()),
+        Example("outages", OutageNotice(outage_partition=3, began_at=_AT)),
         Example("dead-letters", _dead_letter()),
     )
 

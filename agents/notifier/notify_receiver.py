@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -39,6 +40,8 @@ read for it."""
 MAX_WAITING_BYTES: Final = 32 * 1024**2
 SCHEDULE: Final = Schedule()
 REPORT_EVERY_S: Final = 5.0
+TOLD_FROM: Final = timedelta(hours=1)
+"""A receiver that is new is told what happened in this time before its first start."""
 _FINISH_S: Final = 3.0
 """How long requests that are under way may take when the worker is told to stop."""
 Send = Callable[[News, Part], Awaitable[Answer]]

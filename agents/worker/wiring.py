@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+import structlog
+from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, Gauge
 
 from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
@@ -30,7 +33,7 @@ from agents.detector.source_ends import SourceEnds
 from agents.detector.table_queries import Served, TableQueries
 from agents.detector.watch_executions import WatchExecutions
 from agents.notifier.http_sender import HttpSender
-from agents.notifier.notify_receiver import REPORT_EVERY_S, NotifyReceiver
+from agents.notifier.notify_receiver import REPORT_EVERY_S, TOLD_FROM, NotifyReceiver
 from agents.notifier.reading import NewsReader
 from agents.notifier.receiver_report import NotifierMetrics, ReceiverReport
 from agents.notifier.receivers import Receiver, receivers_of
@@ -44,21 +47,25 @@ from agents.worker.periodic import PeriodicTask
 from agents.worker.role_signatures import RoleSignatures
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
+from schemas.fields import format_time
 from schemas.identity import Identity
 from schemas.settings import Settings
 from streams.broker_topics.watch import CHECK_EVERY_S, TopicWatch
 from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox
 from streams.driver.table import window_table
+from streams.first_offsets import begin_since
 from streams.records import RecordValidator
 from streams.retries import when_it_answers
 from streams.suspend_watchdog import SuspendWatchdog
 from streams.topic_reader import open_reader
-from streams.topics import Topics
+from streams.topics import Topics, group_of
 from streams.waits import Waits
 
 if TYPE_CHECKING:  # it is imported only for the bridge, because it needs more packages
     from agents.bridge.http_spans import HttpSpans
+
+log = structlog.get_logger()
 
 Role = Literal["detector", "applier", "recorder", "bridge", "notifier"]
 
@@ -152,7 +159,7 @@ class Wiring:
             case "bridge":
                 return await self._bridge()
             case "notifier":
-                return self._notifier()
+                return await self._notifier()
 
     def _detector(self) -> Wired:
         sources = list(self._topics.read_by("detector"))
@@ -337,12 +344,13 @@ class Wiring:
         periodic = [self._check_topics]
         return Wired({"bridge": Member(driver, [agent], sources)}, None, periodic, serve)
 
-    def _notifier(self) -> Wired:
+    async def _notifier(self) -> Wired:
         receivers, members, periodic = receivers_of(self.settings), {}, [self._check_topics]
         metrics, bad_records = NotifierMetrics(self.registry), self._dead_letters("notifier")
         for number, receiver in enumerate(receivers):
             group, sources = _group_of(receiver), list(self._topics.read_by("notifier"))
             waits = self.waits_of_groups[group]
+            await self._begin_lately(group, sources)
             driver = self._driver(group, sources, max_poll_records=MAX_GROUP)
             sender = HttpSender()
             self.stack.push_async_callback(sender.close)
@@ -362,6 +370,16 @@ class Wiring:
             members[group] = Member(driver, [agent], sources, handler.finish)
             periodic.append(PeriodicTask(f"report-{receiver.name}", REPORT_EVERY_S, handler.tell))
         return Wired(members, None, periodic)
+
+    async def _begin_lately(self, group: str, sources: Sequence[str]) -> None:
+        """Let a receiver that is new begin with what happened lately, not with all that is kept."""
+        since = datetime.now(UTC) - TOLD_FROM
+        every = [TopicPartition(topic, n) for topic in sources for n in range(self.partitions)]
+        name = group_of(self.settings, group)
+        if await when_it_answers(
+            lambda: begin_since(self.settings, name, every, since), self.waits
+        ):
+            log.info("receiver_is_new", group=name, since=format_time(since))
 
     @property
     def _topics(self) -> Topics:

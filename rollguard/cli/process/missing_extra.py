@@ -21,6 +21,7 @@ _EXTRAS: Final = {
 
 _EXTRAS_OF_VERBS: Final = {
     "worker": "worker,postgres",
+    "notify": "worker",
     "up": "embedded",
     "demo": "embedded",
     "mcp": "mcp",

@@ -15,6 +15,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.deployment import DeploymentOutcome
 from schemas.outage_notice import OutageNotice
 from streams.offsets import GroupOffsets
+from streams.partitions import partition_of
 from streams.topics import group_of
 from tests.support.messages import execution
 from tests.support.notifications import (
@@ -207,6 +208,28 @@ async def test_a_refused_deployment_and_an_outage_are_told(told: _Told, tool: st
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_an_outage_that_the_detector_sees_is_told(told: _Told) -> None:
+    system, receivers = told
+    names = (f"outage-{n}" for n in range(1_000))
+    number = system.settings.partitions
+    tools = [name for name in names if partition_of(name.encode(), number) == 2][:12]
+    for tool in tools:
+        await system.deploy(tool, "def execute(): return 1")
+    await system.run(*(execution(tool) for _ in range(20) for tool in tools))
+    await system.run(*(execution(tool, "ConnectionError: no route") for tool in tools))
+    (began,) = await _until_taken(receivers.hook, '"subject":"partition 2"')
+    assert began.json["type"] == "rollguard.outage.began"
+    await system.run(*(execution(tool) for tool in tools))
+    events = await _until_taken(receivers.hook, '"subject":"partition 2"', 2)
+    assert [each.json["type"] for each in events] == [
+        "rollguard.outage.began",
+        "rollguard.outage.over",
+    ]
+    assert events[1].json["data"]["began_at"] == began.json["data"]["began_at"]
+    assert len({each.json["data"]["incident"] for each in events}) == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_record_that_is_no_outcome_becomes_one_dead_letter(told: _Told, tool: str) -> None:
     system, receivers = told
     await system.send(system.topics.outcomes, tool, b"{", outcome("other"), outcome(tool))
@@ -237,6 +260,7 @@ async def test_after_a_crash_what_was_not_committed_is_told_again(
             "tests.support.armed_worker",
             ROLLGUARD_TEST_CRASH_POINT="kill:notifier.delivered@2",
         )
+        await system.all_ready("notifier")
         sent = [outcome("words", status="held"), outcome("words"), outcome("words")]
         await system.send(system.topics.outcomes, "words", *sent)
         await worker.wait()

@@ -8,8 +8,8 @@ from schemas.settings import load_settings
 
 
 def test_each_role_has_its_own_port_unless_one_is_set() -> None:
-    roles = ("detector", "applier", "recorder", "bridge")
-    assert [load_settings().port_of(role) for role in roles] == [6066, 6067, 6068, 6071]
+    roles = ("detector", "applier", "recorder", "bridge", "notifier")
+    assert [load_settings().port_of(role) for role in roles] == [6066, 6067, 6068, 6070, 6071]
     assert {load_settings(web_port=7000).port_of(role) for role in roles} == {7000}
     assert load_settings(web_port=0).port_of("applier") == 0
 

@@ -20,6 +20,7 @@ from rollguard.cli.process.missing_extra import missing_extra
         ("google", "worker", "bridge"),
         ("mcp", "mcp", "mcp"),
         ("asyncpg", "mcp", "mcp"),
+        ("standardwebhooks", "notify", "worker"),
     ],
 )
 def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:

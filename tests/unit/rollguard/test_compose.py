@@ -77,7 +77,7 @@ def test_replicas_share_no_name_no_port_and_no_folder(services: dict[str, Any], 
 
 def test_the_port_ranges_do_not_overlap(services: dict[str, Any]) -> None:
     ports: list[int] = []
-    for role in _ROLES:
+    for role in (*_ROLES, "notifier"):
         (published,) = services[role]["ports"]
         first, last = map(int, published.split(":")[1].split("-"))
         ports += range(first, last + 1)
@@ -102,6 +102,22 @@ def test_signatures_are_required_and_each_role_sees_its_own_key_alone(
     }
     for role in ("recorder", "bridge"):
         assert services[role]["environment"]["ROLLGUARD_SIGNING_KEY"] == ""
+
+
+def test_the_notifier_starts_only_if_wanted_and_sees_no_key(services: dict[str, Any]) -> None:
+    service = services["notifier"]
+    assert service["profiles"] == ["notify"]
+    assert service["command"] == ["worker", "notifier"]
+    environment = service["environment"]
+    assert environment.keys() == services["detector"]["environment"].keys()
+    assert (environment["ROLLGUARD_SIGNATURES"], environment["ROLLGUARD_SIGNING_KEY"]) == (
+        "off",
+        "",
+    )
+    assert "${" not in environment["ROLLGUARD_POSTGRES_DSN"]
+    assert not any("key" in volume for volume in service["volumes"])
+    assert environment["ROLLGUARD_NOTIFY"] in service["volumes"][1]
+    assert all(volume.endswith(":ro") for volume in service["volumes"][1:])
 
 
 def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(

@@ -136,26 +136,23 @@ async def open_consumer(
             ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
             if since is not None:
-                begins = await _offsets_since(consumer, begins, ends, since)
+                begins = await offsets_since(consumer, ends, since)
             _assign(consumer, begins)
         yield Opened(consumer, ends)
     finally:
         await _stop(consumer)
 
 
-async def _offsets_since(
-    consumer: Any, begins: dict[Any, int], ends: dict[Any, int], since: datetime
-) -> dict[Any, int]:
+async def offsets_since(consumer: Any, ends: dict[Any, int], since: datetime) -> dict[Any, int]:
     """Return, for each partition, the offset of the first record at this time or later.
 
     It is the end of the partition if there is no such record.
     """
     since_ms = -((_EPOCH - since) // _MILLISECOND)  # rounded up: timestamps are whole milliseconds
-    found = await consumer.offsets_for_times(dict.fromkeys(begins, since_ms))
+    found = await consumer.offsets_for_times(dict.fromkeys(ends, since_ms))
     # If there is none, Kafka answers None, and the embedded broker answers offset 0 with time -1.
     return {
-        tp: at.offset if (at := found[tp]) and at.timestamp >= since_ms else ends[tp]
-        for tp in begins
+        tp: at.offset if (at := found[tp]) and at.timestamp >= since_ms else ends[tp] for tp in ends
     }
 
 
