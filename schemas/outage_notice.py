@@ -15,6 +15,7 @@ class OutageNotice(Message):
     outage_partition: int = Field(ge=0, le=2**31 - 1)
     """The partition of `tool-executions` whose tools failed."""
     began_at: Time
+    """The beginning of the time in which failures say nothing about versions."""
     over_at: Time | None = None
     """When the outage was over; left out while it lasts."""
 

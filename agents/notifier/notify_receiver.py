@@ -20,7 +20,7 @@ from agents.dead_letters.box import BadRecord, DeadLetterBox
 from agents.notifier.pace import AT_ONCE, Pace
 from agents.notifier.reading import NewsReader
 from agents.notifier.receiver_report import ReceiverReport
-from agents.notifier.receivers import Receiver
+from agents.notifier.receivers import ROLE, Receiver
 from policy.notifications.incidents import Incidents, Part
 from policy.notifications.news import News
 from policy.notifications.retrying import Answer, Schedule, is_given_up, why_given_up
@@ -33,7 +33,6 @@ from streams.records import dead_letter_of
 
 log = structlog.get_logger()
 
-ROLE: Final = "notifier"
 MAX_WAITING: Final = 1_000
 """So many messages are read before they are delivered. If the receiver takes none, nothing more is
 read for it."""

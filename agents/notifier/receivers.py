@@ -23,6 +23,7 @@ from schemas.notify_file import (
 )
 from schemas.settings import Settings
 
+ROLE: Final = "notifier"
 VARIABLE: Final = "ROLLGUARD_NOTIFY"
 _NOT_FOR_OTHERS: Final = WRITING | stat.S_IRWXO
 """A file with a secret: the group may read it, as Kubernetes and Docker hand secrets over."""
@@ -56,13 +57,7 @@ def receivers_of(
     settings: Settings, environment: Mapping[str, str] | None = None
 ) -> list[Receiver]:
     """Return the receivers that the settings name. Raises Misconfigured that names all faults."""
-    path = settings.notify
-    if path is None:
-        raise Misconfigured(f"{VARIABLE} is not set: it names the file of the receivers")
-    try:
-        found = NotifyFile.from_bytes(content_of(path, WRITING, MAX_FILE_BYTES))
-    except (OSError, ValueError, Misconfigured) as error:
-        raise Misconfigured(f"{VARIABLE} {path}: {reason_of(error)}") from None
+    found = _file_of(settings)
     variables = os.environ if environment is None else environment
     receivers, faults = [], []
     for each in found.receivers:
@@ -71,8 +66,33 @@ def receivers_of(
         except ValueError as error:
             faults.append(f"receiver {each.name!r}: {error}")
     if faults:
-        raise Misconfigured(f"{VARIABLE} {path}: {'; '.join(faults)}")
+        raise Misconfigured(f"{VARIABLE} {settings.notify}: {'; '.join(faults)}")
     return receivers
+
+
+def groups_of_receivers(settings: Settings) -> list[str]:
+    """Return the names of the receivers' consumer groups; none if there is no notify file.
+
+    No secret is read. Raises Misconfigured.
+    """
+    if settings.notify is None:
+        return []
+    return [group_of_receiver(each.name) for each in _file_of(settings).receivers]
+
+
+def group_of_receiver(name: str) -> str:
+    """Return the name of a receiver's consumer group, which stands in the place of a role's."""
+    return f"{ROLE}-{name}"
+
+
+def _file_of(settings: Settings) -> NotifyFile:
+    path = settings.notify
+    if path is None:
+        raise Misconfigured(f"{VARIABLE} is not set: it names the file of the receivers")
+    try:
+        return NotifyFile.from_bytes(content_of(path, WRITING, MAX_FILE_BYTES))
+    except (OSError, ValueError, Misconfigured) as error:
+        raise Misconfigured(f"{VARIABLE} {path}: {reason_of(error)}") from None
 
 
 def _resolved(given: AnyReceiver, environment: Mapping[str, str]) -> Receiver:

@@ -24,7 +24,8 @@ from agents.worker.logs import configure_logs
 from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
 from agents.worker.role_signatures import signatures_of_role
-from agents.worker.wiring import Member, Role, Wired, Wiring, groups_of
+from agents.worker.wired import Member, Role, Wired, groups_of
+from agents.worker.wiring import Wiring
 from schemas.errors import Misconfigured, Retryable
 from schemas.message import MAX_RECORD_BYTES
 from schemas.printable import printable

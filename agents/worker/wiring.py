@@ -1,11 +1,11 @@
 """The assembly of each role from its parts: topics, driver, handlers, periodic tasks."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiokafka import TopicPartition
@@ -36,7 +36,7 @@ from agents.notifier.http_sender import HttpSender
 from agents.notifier.notify_receiver import REPORT_EVERY_S, TOLD_FROM, NotifyReceiver
 from agents.notifier.reading import NewsReader
 from agents.notifier.receiver_report import NotifierMetrics, ReceiverReport
-from agents.notifier.receivers import Receiver, receivers_of
+from agents.notifier.receivers import group_of_receiver, receivers_of
 from agents.notifier.requests import sender_to
 from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
 from agents.recorder.keep_reports import KeepReports
@@ -45,6 +45,7 @@ from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
 from agents.worker.periodic import PeriodicTask
 from agents.worker.role_signatures import RoleSignatures
+from agents.worker.wired import Member, Role, Wired, serve_nothing
 from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import Pool
 from schemas.fields import format_time
@@ -67,55 +68,11 @@ if TYPE_CHECKING:  # it is imported only for the bridge, because it needs more p
 
 log = structlog.get_logger()
 
-Role = Literal["detector", "applier", "recorder", "bridge", "notifier"]
-
 _COMPARE_S: Final = 5.0
 """The CPU time that comparing the code of a deployment may take. It is limited because later
 deployments wait; code that takes longer counts as not comparable."""
 _COMPARE_TARGET_S: Final = 1.0
 """The same for a rollback; it is less because a rollback must not be delayed."""
-
-
-async def _nothing() -> None:
-    return
-
-
-def _serve_nothing() -> None:
-    return
-
-
-class Member(NamedTuple):
-    """A member of one consumer group, which is not started yet."""
-
-    driver: Driver
-    agents: Sequence[BatchAgent]
-    sources: list[str]
-    """The topics that it reads."""
-    finish: Callable[[], Awaitable[None]] = _nothing
-    """To be called before the driver stops, so that what gets done is still committed."""
-
-
-class Wired(NamedTuple):
-    """A role that is assembled and not started yet."""
-
-    members: Mapping[str, Member]
-    """By the name of the group without its prefix: that of the role. A notifier is a member of a
-    group for each receiver."""
-    pool: Pool | None
-    periodic: Sequence[PeriodicTask] = ()
-    serve: Callable[[], None] = _serve_nothing
-    """Called when the driver runs: what others ask of the role may be answered from then on."""
-
-
-def groups_of(role: Role, settings: Settings) -> list[str]:
-    """Return the names of a role's consumer groups. Raises Misconfigured."""
-    if role != "notifier":
-        return [role]
-    return [_group_of(receiver) for receiver in receivers_of(settings)]
-
-
-def _group_of(receiver: Receiver) -> str:
-    return f"notifier-{receiver.name}"
 
 
 @dataclass(frozen=True)
@@ -338,7 +295,7 @@ class Wiring:
         dead_letters = self._dead_letters("bridge")
         handler = BridgeSpans(executions, history, outbox, dead_letters, self.waits)
         agent = BatchAgent(driver, "bridge-spans", sources, handler, self.fatal, self.watch)
-        serve, http_spans = _serve_nothing, self.http_spans
+        serve, http_spans = serve_nothing, self.http_spans
         if http_spans is not None:
             serve = partial(http_spans.serve, Served(executions, history, outbox, report))
         periodic = [self._check_topics]
@@ -348,7 +305,10 @@ class Wiring:
         receivers, members, periodic = receivers_of(self.settings), {}, [self._check_topics]
         metrics, bad_records = NotifierMetrics(self.registry), self._dead_letters("notifier")
         for number, receiver in enumerate(receivers):
-            group, sources = _group_of(receiver), list(self._topics.read_by("notifier"))
+            group, sources = (
+                group_of_receiver(receiver.name),
+                list(self._topics.read_by("notifier")),
+            )
             waits = self.waits_of_groups[group]
             await self._begin_lately(group, sources)
             driver = self._driver(group, sources, max_poll_records=MAX_GROUP)

@@ -11,7 +11,7 @@ import pytest
 from rollguard.embedded.ports import free_port
 from tests.support.kafka import APACHE, running_broker
 
-USERS = ("operator", "detector", "applier", "recorder", "engine", "stranger")
+USERS = ("operator", "detector", "applier", "recorder", "notifier", "engine", "stranger")
 
 
 def password_of(user: str) -> str:

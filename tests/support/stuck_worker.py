@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.process import run_worker
-from agents.worker.wiring import Role
+from agents.worker.wired import Role
 from schemas.settings import load_settings
 from streams.driver.consumer import BatchConsumer
 from streams.topics import Topics

@@ -3,6 +3,7 @@
 import asyncio
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from agents.notifier.receivers import groups_of_receivers
 from db.rollbacks.records import held
 from db.stops.reading import stopped_tools
 from db.versions.held import held_deployments
@@ -53,9 +55,10 @@ class PostgresStatus:
 
 @dataclass
 class RoleStatus:
-    """The workers of one role."""
+    """The workers of one role, or of a notifier for one receiver."""
 
     role: str
+    """The name of the role; for a receiver ``notifier-`` and its name."""
     workers: list[str]
     """The address of each member of the consumer group."""
     lag: int
@@ -83,11 +86,16 @@ class SystemStatus:
 async def system_status(settings: Settings) -> SystemStatus:
     """Return the state of the system. What does not answer is said in ``stuck``."""
     status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
+    receivers: list[str] = []
+    try:
+        receivers = groups_of_receivers(settings)
+    except RollguardError as error:
+        status.stuck.append(str(error))
     try:
         async with kafka_admin(settings) as admin:
             status.kafka = await _kafka(admin, settings)
             status.stuck += (await check_settings(admin, settings)).wrong
-            status.roles = await _roles(admin, settings, status.kafka.partitions)
+            status.roles = await _roles(admin, settings, status.kafka.partitions, receivers)
     except RollguardError as error:
         status.stuck.append(str(error))
     try:
@@ -122,18 +130,20 @@ async def _postgres(settings: Settings) -> PostgresStatus:
 
 
 async def _roles(
-    admin: AIOKafkaAdminClient, settings: Settings, partitions: int
+    admin: AIOKafkaAdminClient, settings: Settings, partitions: int, receivers: Sequence[str]
 ) -> list[RoleStatus]:
     """Return the state of each role; if there is lag, by two looks at its offsets."""
-    groups = {role: GroupOffsets(settings, group_of(settings, role)) for role in ROLES}
     topics, numbers = Topics.of(settings), range(partitions)
+    names = {role: topics.read_by(role) for role in ROLES}
+    names |= {receiver: topics.read_by("notifier") for receiver in receivers}
+    groups = {role: GroupOffsets(settings, group_of(settings, role)) for role in names}
     read = {
-        role: [TopicPartition(topic, n) for topic in topics.read_by(role) for n in numbers]
-        for role in ROLES
+        role: [TopicPartition(topic, n) for topic in each for n in numbers]
+        for role, each in names.items()
     }
 
     async def look() -> dict[str, dict[TopicPartition, Offsets]]:
-        return {role: await groups[role].read(read[role]) for role in ROLES}
+        return {role: await groups[role].read(read[role]) for role in names}
 
     try:
         before = now = await look()
@@ -143,7 +153,7 @@ async def _roles(
     finally:
         for group in groups.values():
             await group.close()
-    workers = {role: await members_of(admin, group_of(settings, role)) for role in ROLES}
+    workers = {role: await members_of(admin, group_of(settings, role)) for role in names}
     return [
         RoleStatus(
             role,
@@ -151,7 +161,7 @@ async def _roles(
             sum(each.lag for each in now[role].values()),
             [name_of(tp) for tp in read[role] if _is_stuck(before[role][tp], now[role][tp])],
         )
-        for role in ROLES
+        for role in names
     ]
 
 

@@ -15,6 +15,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from db.postgres.pool import connect
 from rollguard.client import EngineClient
+from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topics
 from rollguard_client.kafka.access import kafka_options
 from schemas.deployment import ToolVersion
@@ -28,6 +29,7 @@ from streams.topics import Topics
 from tests.support.kafka_acls import acls, allow
 from tests.support.login_roles import create_login_roles
 from tests.support.messages import execution
+from tests.support.notifications import SECRET, FakeReceiver, fake_receiver, outcome
 from tests.support.secure_kafka import SecureKafka, password_of
 from tests.support.stored import begin_stop, command, end_stop
 from tests.support.system import System
@@ -36,6 +38,19 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]
 
 ROLES = ("detector", "applier", "recorder")
+
+
+_NOTIFY = """
+[[receivers]]
+name = "hook"
+kind = "webhook"
+url = "URL"
+secret = {env = "HOOK_SECRET"}
+"""
+
+
+async def _is_told(receiver: FakeReceiver) -> bool:
+    return bool(receiver.taken)
 
 
 @pytest_asyncio.fixture
@@ -155,6 +170,27 @@ async def test_all_work_is_done_with_the_granted_rights(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(sql)
         await connection.close()
+    await _a_notifier_tells(system, secure_kafka)
+
+
+async def _a_notifier_tells(system: System, secure_kafka: SecureKafka) -> None:
+    """Start a notifier with its rights, and let it tell a receiver of something."""
+    access = {
+        f"ROLLGUARD_{name.upper()}": value
+        for name, value in secure_kafka.access("notifier").items()
+    }
+    file = system.folder / "notify.toml"
+    system.ports["notifier"] = free_port()
+    async with fake_receiver() as hook:
+        file.write_text(_NOTIFY.replace("URL", hook.url))
+        await system.spawn("notifier", **access, ROLLGUARD_NOTIFY=str(file), HOOK_SECRET=SECRET)
+        await system.all_ready("notifier")
+        await system.send(system.topics.outcomes, "words", b"{", outcome("words"))
+        await until(lambda: _is_told(hook))
+        await system.records(system.topics.dead_letters, 1, "words")
+        assert password_of("notifier") not in system.log("notifier")
+        with pytest.raises(TopicAuthorizationFailedError):
+            await _publish(secure_kafka, "notifier", system.topics.outcomes)
 
 
 async def _stop(dsn: str, tool: str) -> None:

@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from standardwebhooks import Webhook
 
 from rollguard.embedded.ports import free_port
+from rollguard.operations.overview.status import system_status
 from schemas.dead_letter import DeadLetter
 from schemas.deployment import DeploymentOutcome
 from schemas.outage_notice import OutageNotice
@@ -172,6 +173,15 @@ async def test_a_receiver_that_is_gone_holds_up_no_other_and_gets_all_in_order(
     assert 'rollguard_notifications_waiting{receiver="hook"} 0.0' in await system.metrics(
         "notifier"
     )
+    status = await system_status(
+        system.settings.model_copy(update={"notify": system.folder / "notify.toml"})
+    )
+    roles = {each.role: each for each in status.roles}
+    assert {f"notifier-{name}": 1 for name in _Receivers._fields} == {
+        name: len(each.workers) for name, each in roles.items() if name.startswith("notifier")
+    }
+    assert roles["notifier-hook"].lag == 0 < roles["notifier-chat"].lag
+    assert any("the notifier-chat handles nothing of" in each for each in status.stuck)
     await receivers.chat.start()
     texts = [each.json["text"] for each in await _until_taken(receivers.chat, tool, 3)]
     assert [text.partition("`")[0].strip(": ") for text in texts] == [
