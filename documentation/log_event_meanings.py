@@ -51,6 +51,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "on_change_failed": "A function in `ToolRegistry.on_change` raised an exception.",
     "outage_began": "Many tools of the partition fail. Nothing is rolled back until the outage is "
     "over.",
+    "outage_not_published": "Kafka does not let the detector write to `outages`, so nobody is told "
+    "of the outage. It judges all the same. Grant Write.",
     "outage_over": "The outage of the partition is over.",
     "partition_lost": "The partition went to another worker while a batch of it was being judged. "
     "That worker reads the batch again.",

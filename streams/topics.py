@@ -91,7 +91,7 @@ class Topics:
         return (self.executions,)
 
     def sources(self) -> tuple[str, ...]:
-        """Return the topics that workers read: records of these may become dead letters."""
+        """Return the topics whose bad records may be replayed: requests, executions and reports."""
         return (self.executions, self.deployments, self.commands, self.reports)
 
     def config_of(self, topic: str, settings: Settings) -> dict[str, str]:

@@ -94,8 +94,8 @@ class WatchExecutions:
             )
             for each in decided
         ]
-        notices = list(self._notices(partition, timeline))
-        await self._outbox.publish(dead_letters.outgoing + commands + notices)
+        await self._outbox.publish(dead_letters.outgoing + commands)
+        await self._publish_outages(partition, timeline)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")
         for each in decided:
@@ -130,8 +130,17 @@ class WatchExecutions:
         self._outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 
+    async def _publish_outages(self, partition: int, timeline: OutageTimeline) -> None:
+        """Publish which outages began or ended within a batch.
+
+        The topic is newer than the others. A detector that has no right to write to it must judge
+        all the same.
+        """
+        notices = list(self._notices(partition, timeline))
+        if not await self._outbox.publish_if_permitted(notices):
+            log.error("outage_not_published", partition=partition)
+
     def _notices(self, partition: int, timeline: OutageTimeline) -> Iterator[Outgoing]:
-        """Yield what is published about outages that began or ended within a batch."""
         for outage in changes_of(timeline):
             over_at = None if outage.end_ms is None else time_of(outage.end_ms * 1_000)
             notice = OutageNotice(

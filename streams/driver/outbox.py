@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 from faust.exceptions import ProducerSendError
@@ -129,6 +129,16 @@ class Outbox:
                     await work()
         finally:
             ticket.over()
+
+    async def publish_if_permitted(self, messages: Sequence[Outgoing]) -> bool:
+        """Do the same; return False if this user may not write to a topic."""
+        try:
+            await self.publish(messages)
+        except (ProducerSendError, TopicAuthorizationFailedError) as error:
+            if not isinstance(error.__cause__ or error, TopicAuthorizationFailedError):
+                raise
+            return False
+        return True
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:
         producer = self._driver.producer

@@ -60,8 +60,10 @@ class RecordToReplay:
 
 async def require_not_replayed(conn: Connection, settings: Settings, record: BadRecord) -> None:
     """Raise Rejected if the topic is not ours, or if the record was published again before."""
-    topic = record.position.topic
-    if topic not in Topics.of(settings).sources():
+    topic, topics = record.position.topic, Topics.of(settings)
+    if topic in topics.read_by("notifier"):
+        raise Rejected(f"{topic} says what has happened: it was to be told, and is old news now")
+    if topic not in topics.sources():
         raise Rejected(
             f"{topic} is no topic that workers here read (prefix {settings.topic_prefix!r})"
         )

@@ -142,7 +142,12 @@ async def test_all_work_is_done_with_the_granted_rights(
     for role in ROLES:
         assert password_of(role) not in system.log(role)
         assert "topic_settings_unread" not in system.log(role)
+    await _require_no_other_rights(system, secure_kafka, dsns)
 
+
+async def _require_no_other_rights(
+    system: System, secure_kafka: SecureKafka, dsns: dict[str, str]
+) -> None:
     for role, topic in (
         ("detector", system.topics.versions),
         ("detector", system.topics.deployments),

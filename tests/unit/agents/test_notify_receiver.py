@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -155,6 +156,35 @@ async def test_a_receiver_that_fails_gets_each_tools_news_in_order() -> None:
             got = [each for each in fake.taken if each.json["data"]["tool_name"] == tool]
             assert _ids(got) == [str(each.command_id) for each in outcomes]
         assert notifier.value("rollguard_notification_failures_total") == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_fails_the_order_holds_and_nothing_is_committed_before_it_is_told(
+    seed: int,
+) -> None:
+    random = Random(seed)
+    tools = "abcdef"
+    sent = [outcome(random.choice(tools)) for _ in range(60)]
+    offsets = {str(each.command_id): n for n, each in enumerate(sent)}
+    left = set(range(len(sent)))
+
+    async with fake_receiver() as fake, _notifier(fake) as notifier:
+
+        def answer(got: Received) -> web.Response:
+            assert notifier.progress.committable <= min(left)
+            if random.random() < 0.3:
+                return web.Response(status=random.choice([302, 404, 429, 500, 503]))
+            left.discard(offsets[got.json["data"]["command_id"]])
+            return web.Response()
+
+        fake.answer = answer
+        for begin in range(0, len(sent), 7):
+            await notifier.read(*sent[begin : begin + 7])
+        await notifier.committed(len(sent))
+        assert left == set()
+        for tool in tools:
+            got = [each for each in fake.taken if each.json["data"]["tool_name"] == tool]
+            assert _ids(got) == [str(each.command_id) for each in sent if each.tool_name == tool]
 
 
 async def test_a_receiver_that_is_gone_is_said_and_gets_everything_later() -> None:

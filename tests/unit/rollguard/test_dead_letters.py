@@ -11,7 +11,10 @@ from rollguard.operations.dead_letters.bad_records import (
     DeadLetterFilter,
     parse_position,
 )
+from rollguard.operations.dead_letters.replay_checks import require_not_replayed
 from schemas.dead_letter import DeadLetter
+from schemas.errors import Rejected
+from schemas.settings import only_these_settings
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LETTERS = "p-dead-letters"
@@ -88,3 +91,14 @@ def test_a_position_as_text() -> None:
 def test_what_is_no_position(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (int has texts of its own)
         parse_position(text)
+
+
+async def test_what_nobody_was_told_is_not_replayed() -> None:
+    """It would be told to everybody again, and engines would take it for a new outcome."""
+    settings = only_these_settings(topic_prefix="p-")
+    found = BadRecords()
+    letter = dead_letter(1, 1, role="notifier", topic="p-rollback-outcomes")
+    found.add(RecordPosition(LETTERS, 0, 1), letter)
+    [record] = found.by_position.values()
+    with pytest.raises(Rejected, match="old news"):
+        await require_not_replayed(None, settings, record)  # type: ignore[arg-type]
