@@ -167,6 +167,7 @@ async def test_a_receiver_that_is_gone_holds_up_no_other_and_gets_all_in_order(
 
     await until(is_said)
     assert (await system.page("notifier", "/healthz"))[0] == 200
+    assert (await system.headers("notifier", "/healthz"))["Rollguard-Role"] == "notifier"
     assert 'rollguard_notifications_waiting{receiver="chat"} 3.0' in await system.metrics(
         "notifier"
     )
