@@ -6,10 +6,12 @@ letters, because a role that crashed reads it again.
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from db.replays import RecordPosition
 from schemas.dead_letter import DeadLetter, decoded
+
+_MOST_CHARACTERS: Final = 4_000
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,21 @@ class BadRecords:
 
 def _merged(known: BadRecord, found: BadRecord) -> BadRecord:
     newest = found if found.rejected_at >= known.rejected_at else known
+    is_told = {known.role, found.role} == {"notifier"}
     return replace(
         newest,
+        error=_both(known.error, found.error) if is_told else newest.error,
         times=known.times + 1,
         first_rejected_at=min(known.first_rejected_at, found.first_rejected_at),
         unpublished=max(known.unpublished, found.unpublished),
     )
+
+
+def _both(first: str, second: str) -> str:
+    """Return both errors: each receiver that was not told of a record has a dead letter of it."""
+    if second in first or len(first) > _MOST_CHARACTERS:
+        return first
+    return f"{first}; {second}"
 
 
 class DeadLetterFilter(NamedTuple):

@@ -93,6 +93,15 @@ def test_what_is_no_position(text: str) -> None:
         parse_position(text)
 
 
+def test_each_receiver_that_was_not_told_is_named() -> None:
+    found = BadRecords()
+    for minute, error in enumerate(("'ops' refuses", "'chat' is gone", "'ops' refuses")):
+        letter = dead_letter(1, minute, role="notifier", error=error)
+        found.add(RecordPosition(LETTERS, 0, minute), letter)
+    [record] = found.by_position.values()
+    assert (record.error, record.times) == ("'ops' refuses; 'chat' is gone", 3)
+
+
 async def test_what_nobody_was_told_is_not_replayed() -> None:
     """It would be told to everybody again, and engines would take it for a new outcome."""
     settings = only_these_settings(topic_prefix="p-")
