@@ -143,6 +143,7 @@ async def test_all_work_is_done_with_the_granted_rights(
         assert password_of(role) not in system.log(role)
         assert "topic_settings_unread" not in system.log(role)
     await _require_no_other_rights(system, secure_kafka, dsns)
+    await _a_notifier_tells(system, secure_kafka)
 
 
 async def _require_no_other_rights(
@@ -175,7 +176,6 @@ async def _require_no_other_rights(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(sql)
         await connection.close()
-    await _a_notifier_tells(system, secure_kafka)
 
 
 async def _a_notifier_tells(system: System, secure_kafka: SecureKafka) -> None:
