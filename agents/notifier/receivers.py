@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from rollguard_client.files.closed_files import WRITING, content_of, reason_of
 from schemas.errors import Misconfigured
-from schemas.files.closed_files import WRITING, content_of, reason_of
 from schemas.notify_file import (
     MAX_FILE_BYTES,
     AnyReceiver,
