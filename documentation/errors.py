@@ -2,9 +2,12 @@
 
 from documentation.markdown import code, prose, table
 from rollguard.refusal import DeploymentHeld, DeploymentRefused
-from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
+from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
 
-_ERRORS = (RollguardError, Rejected, Retryable, Misconfigured, DeploymentRefused, DeploymentHeld)
+_ERRORS = (
+    *(RollguardError, Rejected, Missing, Retryable, Misconfigured),
+    *(DeploymentRefused, DeploymentHeld),
+)
 
 
 def errors_reference() -> str:

@@ -33,7 +33,7 @@ from schemas.deployment import (
     DeploymentOutcome,
     ToolVersion,
 )
-from schemas.errors import Misconfigured, Rejected, Retryable, RollguardError
+from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
 from schemas.execution import Execution
 from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import storable
@@ -61,6 +61,7 @@ __all__ = [
     "Execution",
     "LaterVerdict",
     "Misconfigured",
+    "Missing",
     "Rejected",
     "Retryable",
     "RollbackOutcome",

@@ -3,12 +3,14 @@
 RollguardError
 ├── Rejected          will never succeed: a dead letter (topics), exit 1 (command line);
 │   │                 in Python a ValueError too
+│   ├── Missing       what was named does not exist
 │   └── Unverified    nobody who may say it has signed it: besides, nothing of it is stored
 ├── Retryable         may succeed later: wait and try again, in order
 │   └── Locked        somebody else holds a lock in Postgres: others need not wait
 └── Misconfigured     an operator must correct it: report it and exit 1
 
-All but Locked are the client's own classes, so that an engine catches one class whoever raises it.
+All but Missing and Locked are the client's own classes, so that an engine catches one class
+whoever raises it.
 """
 
 from collections.abc import Iterable
@@ -21,7 +23,19 @@ from rollguard_client.errors import (
     Unverified,
 )
 
-__all__ = ["Locked", "Misconfigured", "Rejected", "Retryable", "RollguardError", "Unverified"]
+__all__ = [
+    "Locked",
+    "Misconfigured",
+    "Missing",
+    "Rejected",
+    "Retryable",
+    "RollguardError",
+    "Unverified",
+]
+
+
+class Missing(Rejected):
+    """What was named does not exist: a tool, a version, a rollback, a pin."""
 
 
 class Locked(Retryable):

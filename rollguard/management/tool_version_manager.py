@@ -44,7 +44,7 @@ from rollguard.operations.overview.health import health_of
 from rollguard.refusal import require_version
 from rollguard_client.registry.interruption import Contained
 from schemas.deployment import AcceptedBreak, Author, Check, ToolVersion
-from schemas.errors import Rejected, RollguardError
+from schemas.errors import Missing, Rejected, RollguardError
 from schemas.fields import parse_time
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings, load_settings
@@ -245,6 +245,10 @@ class ToolVersionManager(ClosesAtExit):
         async with self.connections.postgres() as conn:
             before = await _require_version(conn, tool_name, from_version_id)
             after = await _require_version(conn, tool_name, to_version_id)
+        return await self.compare_records(before, after)
+
+    async def compare_records(self, before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
+        """Compare two versions that were read already; the result is that of the other method."""
         comparer = self.connections.comparer
         findings = await comparer.compare(before.code, after.code)
         hunks = await comparer.hunks(before.code, after.code)
@@ -377,7 +381,7 @@ async def _require_version(conn: Connection, tool_name: str, version_id: int) ->
     _require_id(version_id)
     record = await version(conn, tool_name, version_id)
     if record is None:
-        raise Rejected(f"{tool_name!r} has no version with the id {version_id}")
+        raise Missing(f"{tool_name!r} has no version with the id {version_id}")
     return record
 
 

@@ -21,12 +21,18 @@ async def changing_connection(settings: Settings) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def connection(settings: Settings) -> AsyncIterator[Connection]:
+async def connection(where: Settings | Connection) -> AsyncIterator[Connection]:
     """Yield a connection to a migrated database, and close it at the end of the block.
 
-    Misconfigured if the schema is missing or old, Retryable if Postgres does not answer.
+    A connection that the caller has already is yielded as it is, and stays open: so several
+    questions need only one. Misconfigured if the schema is missing or old, Retryable if Postgres
+    does not answer.
     """
-    conn = await connect(settings.postgres_dsn.get_secret_value())
+    if not isinstance(where, Settings):
+        with postgres_errors():
+            yield where
+        return
+    conn = await connect(where.postgres_dsn.get_secret_value())
     try:
         with postgres_errors():
             await require_schema(conn)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from db.postgres.pool import Connection
 from db.rollbacks.records import RollbackRecord, held, rollback_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
@@ -55,19 +56,29 @@ async def dismiss(
 async def _answer(
     settings: Settings, command_id: UUID, tool: str | None, **answer: str
 ) -> RollbackOutcome:
-    named = await command_named(settings, command_id.hex, tool)
     async with connection(settings) as conn:
-        record = await rollback_of(conn, named)
+        command = await answer_to(conn, command_id, tool, **answer)
+    async with EngineClient(settings) as client:
+        return await client.command(command)
+
+
+async def answer_to(
+    conn: Connection, command_id: UUID, tool: str | None, **answer: str
+) -> RollbackCommand:
+    """Return the command that carries a person's answer (``approved_by``, …) to a held one.
+
+    Missing if no rollback has this id, Rejected if rollbacks of several tools have it and ``tool``
+    names none, or if the answer is not valid.
+    """
+    record = await rollback_of(conn, await command_named(conn, command_id.hex, tool))
     if record is None:
         raise unknown_rollback(f"the id {command_id}")
     try:
-        command = RollbackCommand.model_validate(
+        return RollbackCommand.model_validate(
             _command_fields(record) | answer | {"issued_at": datetime.now(UTC)}
         )
     except ValidationError as error:
         raise Rejected(explain(error)) from error
-    async with EngineClient(settings) as client:
-        return await client.command(command)
 
 
 def _command_fields(record: RollbackRecord) -> dict[str, object]:

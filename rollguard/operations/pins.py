@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from db.postgres.pool import Connection
 from db.stops.reading import stops_of_kind
 from rollguard.operations.connection import connection
 from rollguard.operations.stops import begin_stop, end_stop, name_in_database
-from schemas.errors import Rejected
+from schemas.errors import Missing
 from schemas.settings import Settings
 from schemas.stops import Pin
 
@@ -34,13 +35,13 @@ async def unpin(settings: Settings, tool: str | None, by: str) -> Pin:
     return Pin.of(await end_stop(settings, "pin", tool, by))
 
 
-async def pin_of(settings: Settings, tool: str | None) -> Pin:
-    """Return the tool's pin, or else that of all tools. Rejected if no pin is in force."""
+async def pin_of(where: Settings | Connection, tool: str | None) -> Pin:
+    """Return the tool's pin, or else that of all tools. Missing if no pin is in force."""
     names = [name_in_database(each) for each in (tool, None)]
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         found = await stops_of_kind(conn, "pin", names)
     if not found:
-        raise Rejected("not all tools are pinned" if tool is None else f"{tool!r} is not pinned")
+        raise Missing("not all tools are pinned" if tool is None else f"{tool!r} is not pinned")
     return Pin.of(found[-1])
 
 

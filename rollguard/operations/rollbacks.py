@@ -22,7 +22,7 @@ from policy.rollbacks.explanations import evidence_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from rollguard.printing import data_of
-from schemas.errors import Rejected
+from schemas.errors import Missing, Rejected
 from schemas.fields import uuid_of
 from schemas.rollback import CommandKey, RollbackOutcome
 from schemas.settings import Settings
@@ -54,14 +54,16 @@ def id_beginning(text: str) -> str:
     return digits
 
 
-async def command_named(settings: Settings, beginning: str, tool: str | None) -> CommandKey:
+async def command_named(
+    where: Settings | Connection, beginning: str, tool: str | None
+) -> CommandKey:
     """Return the command whose id begins with these digits, of this tool if one is given.
 
-    Rejected if there is no such command, or more than one; then the error lists their ids, or the
-    tools that have a command with the same id.
+    Missing if there is no such command. Rejected if there is more than one; then the error lists
+    their ids, or the tools that have a command with the same id.
     """
     first, last = ids_between(beginning)
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         found = await commands_between(conn, first, last, tool, MAX_CANDIDATES + 1)
     return require_one(
         [(each.command_id, each.tool_name) for each in found], found, beginning, tool
@@ -83,7 +85,7 @@ def require_one(
 ) -> T:
     """Return the only one that was found; ``ids`` are the id and the tool of each.
 
-    Rejected if there is none, or more than one.
+    Missing if there is none, Rejected if there is more than one.
     """
     if not found:
         first, last = ids_between(beginning)
@@ -158,9 +160,11 @@ class RollbackExplanation:
         }
 
 
-async def explanation_of(settings: Settings, named: CommandKey) -> RollbackExplanation:
-    """Explain this rollback. Rejected if there is no such rollback."""
-    async with connection(settings) as conn:
+async def explanation_of(
+    settings: Settings, named: CommandKey, given: Connection | None = None
+) -> RollbackExplanation:
+    """Explain this rollback. Missing if there is no such rollback."""
+    async with connection(given or settings) as conn:
         command = await rollback_of(conn, named)
         if command is None:
             raise unknown_rollback(f"the id {named.command_id}")
@@ -204,6 +208,6 @@ def named_executions(command: RollbackRecord) -> list[str]:
     return [str(each) for each in recent] if isinstance(recent, list) else []
 
 
-def unknown_rollback(named: str, kind: str = "rollback") -> Rejected:
+def unknown_rollback(named: str, kind: str = "rollback") -> Missing:
     """Return the error for an id that no rollback has."""
-    return Rejected(f"no {kind} has {named}; `rollguard rollbacks` lists the rollbacks")
+    return Missing(f"no {kind} has {named}; `rollguard rollbacks` lists the rollbacks")

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from db.postgres.pool import Connection
 from db.rollbacks.trust import Target, WayBackFrom, ways_back
 from db.stops import changing, reading
 from db.stops.changing import NewStop, StopEnd
@@ -15,7 +16,7 @@ from db.versions.reading import VersionRecord, current_version
 from rollguard.operations.connection import changing_connection, connection
 from rollguard.operations.versions import VersionName, found_version
 from rollguard.person_name import valid_name
-from schemas.errors import Rejected
+from schemas.errors import Missing, Rejected
 from schemas.message import explain
 from schemas.settings import Settings
 from schemas.stops import Stop, StopKind, StopReason
@@ -100,13 +101,17 @@ def _rejection_of(version: VersionRecord, reason: str, by: str) -> NewStop:
 
 
 async def stops_of(
-    settings: Settings, tool: str | None, *, ended: bool = False, limit: int | None = None
+    where: Settings | Connection,
+    tool: str | None,
+    *,
+    ended: bool = False,
+    limit: int | None = None,
 ) -> list[Stop]:
     """Return the stops that are in force, the newest first; with ``ended`` the others, too.
 
     With ``tool`` those of this tool and those of all tools.
     """
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         return await reading.stops_of(conn, tool, ended=ended, limit=limit)
 
 
@@ -118,18 +123,18 @@ async def begin_stop(
     by: str,
     until: datetime | None,
 ) -> Stop:
-    """Begin a stop of a tool, or of all tools. Rejected if the tool has no versions."""
+    """Begin a stop of a tool, or of all tools. Missing if the tool has no versions."""
     _require_name(tool)
     new = NewStop(kind, tool, _valid_reason(reason), valid_name(by, "by"), until)
     async with changing_connection(settings) as conn:
         begun = await changing.begin(conn, new)
     if begun is None:
-        raise Rejected(f"{tool!r} has no versions; deploy one before you {kind} it")
+        raise Missing(f"{tool!r} has no versions; deploy one before you {kind} it")
     return begun
 
 
 async def end_stop(settings: Settings, kind: StopKind, tool: str | None, by: str) -> Stop:
-    """End a stop of a tool, or of all tools. Rejected if none is in force."""
+    """End a stop of a tool, or of all tools. Missing if none is in force."""
     _require_name(tool)
     ending = StopEnd(kind, tool, valid_name(by, "by"), "removed")
     async with changing_connection(settings) as conn:
@@ -138,10 +143,10 @@ async def end_stop(settings: Settings, kind: StopKind, tool: str | None, by: str
             return ended
         of_all = await reading.stops_of_kind(conn, kind, [reading.ALL_TOOLS])
     if tool is None:
-        raise Rejected(f"not all tools are {_IS_NOT[kind]}")
+        raise Missing(f"not all tools are {_IS_NOT[kind]}")
     if of_all:
-        raise Rejected(f"{tool!r} is {_IS_NOT[kind]} with all tools: `un{kind} --all` ends that")
-    raise Rejected(f"{tool!r} is not {_IS_NOT[kind]}")
+        raise Missing(f"{tool!r} is {_IS_NOT[kind]} with all tools: `un{kind} --all` ends that")
+    raise Missing(f"{tool!r} is not {_IS_NOT[kind]}")
 
 
 def name_in_database(tool: str | None) -> str:

@@ -20,7 +20,7 @@ from rollguard.printing import data_of
 from rollguard.refusal import require_version
 from rollguard.value_texts import version_text
 from schemas.deployment import AcceptedBreak, Author, Check
-from schemas.errors import Rejected, RollguardError
+from schemas.errors import Missing, RollguardError
 from schemas.settings import Settings
 
 
@@ -77,35 +77,35 @@ async def deploy(
     return await version_of(settings, tool, VersionName(version_id=require_version(outcome)))
 
 
-async def current_of(settings: Settings, tool: str) -> FoundVersion:
-    """Return the tool's current version. Rejected if the tool has no versions."""
-    async with connection(settings) as conn:
+async def current_of(where: Settings | Connection, tool: str) -> FoundVersion:
+    """Return the tool's current version. Missing if the tool has no versions."""
+    async with connection(where) as conn:
         current = await current_version(conn, tool)
         if current is None:
-            raise _no_versions(tool)
+            raise no_versions(tool)
         return await _found(conn, tool, current.version_id)
 
 
-async def version_of(settings: Settings, tool: str, name: VersionName) -> FoundVersion:
-    """Return one version of the tool. Rejected if the tool has no such version."""
-    async with connection(settings) as conn:
+async def version_of(where: Settings | Connection, tool: str, name: VersionName) -> FoundVersion:
+    """Return one version of the tool. Missing if the tool has no such version."""
+    async with connection(where) as conn:
         return await found_version(conn, tool, name)
 
 
 async def found_version(conn: Connection, tool: str, name: VersionName) -> FoundVersion:
-    """Return one version of the tool on a connection. Rejected if the tool has no such version."""
+    """Return one version of the tool on a connection. Missing if the tool has no such version."""
     return await _found(conn, tool, await _id_of(conn, tool, name))
 
 
-async def version_id_of(settings: Settings, tool: str, name: VersionName) -> int:
+async def version_id_of(where: Settings | Connection, tool: str, name: VersionName) -> int:
     """Return the id of a version that a person names.
 
-    An id needs no connection, and is returned as it is. Rejected if the tool has no version with
+    An id needs no connection, and is returned as it is. Missing if the tool has no version with
     this number.
     """
     if name.version_id is not None:
         return name.version_id
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         return await _id_of(conn, tool, name)
 
 
@@ -139,8 +139,8 @@ async def _found(conn: Connection, tool: str, version_id: int) -> FoundVersion:
     return FoundVersion(record, next(iter(numbers.values()), None))
 
 
-def _no_such_version(tool: str, which: str) -> Rejected:
-    return Rejected(
+def _no_such_version(tool: str, which: str) -> Missing:
+    return Missing(
         f"{tool!r} has no version with the {which}; `rollguard history {tool}` lists its versions"
     )
 
@@ -156,16 +156,17 @@ class ToolHistory(NamedTuple):
         return [data_of(found) for found in self.versions]
 
 
-async def history_of(settings: Settings, tool: str, limit: int) -> ToolHistory:
-    """Return the newest ``limit`` of each, the newest first. Rejected if the tool has none."""
-    async with connection(settings) as conn:
+async def history_of(where: Settings | Connection, tool: str, limit: int) -> ToolHistory:
+    """Return the newest ``limit`` of each, the newest first. Missing if the tool has none."""
+    async with connection(where) as conn:
         found = ToolHistory(
             await history(conn, tool, limit), await holds_of_tool(conn, tool, limit)
         )
     if not any(found):
-        raise _no_versions(tool)
+        raise no_versions(tool)
     return found
 
 
-def _no_versions(tool: str) -> Rejected:
-    return Rejected(f"{tool!r} has no versions; `rollguard deploy` makes the first one")
+def no_versions(tool: str) -> Missing:
+    """Return the error for a tool that nobody has deployed."""
+    return Missing(f"{tool!r} has no versions; `rollguard deploy` makes the first one")

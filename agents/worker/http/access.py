@@ -1,8 +1,8 @@
-"""Who may ask a worker: the name that a request must call it by, and the token that it needs."""
+"""Who may ask a server of ours: the name that a request must call it by, and the token it needs."""
 
 import hmac
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -24,9 +24,7 @@ def is_loopback(host: str) -> bool:
 def host_check(own_names: Callable[[], Collection[str]]) -> Middleware:
     """Return a middleware that refuses a request to a name that is not ours.
 
-    A browser sends the name from the address line. A page of an attacker may have a name that its
-    owner lets point to this machine; then the page could read every answer. Ours are the loopback
-    names, the address that the connection reached, and ``own_names`` in lower case.
+    See ``is_called_rightly``.
     """
 
     @web.middleware
@@ -34,10 +32,7 @@ def host_check(own_names: Callable[[], Collection[str]]) -> Middleware:
         given = request.headers.getall("Host", [])
         if not given and request.version < (1, 1):
             return await handler(request)  # no browser, but the check of a load balancer
-        host = _host_in(given[0]) if len(given) == 1 else None
-        if host is not None and (
-            is_loopback(host) or host in own_names() or _is_address(host, _reached(request))
-        ):
+        if is_called_rightly(given, own_names(), _reached(request)):
             return await handler(request)
         return web.json_response(
             {"error": "not a name of this worker: list it in ROLLGUARD_WEB_ALLOWED_HOSTS"},
@@ -45,6 +40,24 @@ def host_check(own_names: Callable[[], Collection[str]]) -> Middleware:
         )
 
     return check
+
+
+def is_called_rightly(
+    given: Sequence[str], own_names: Collection[str], reached: str, *, only_loopback: bool = False
+) -> bool:
+    """Return whether the headers ``Host`` of a request call this server by a name of its own.
+
+    A browser sends the name from the address line. A page of an attacker may have a name that its
+    owner lets point to this machine; then the page could read every answer. Ours are the loopback
+    names, the address that the connection has ``reached``, and ``own_names`` in lower case. With
+    ``only_loopback`` they are the first alone.
+    """
+    host = _host_in(given[0]) if len(given) == 1 else None
+    if host is None:
+        return False
+    if is_loopback(host) or only_loopback:
+        return is_loopback(host)
+    return host in own_names or _is_address(host, reached)
 
 
 class Token:
@@ -60,9 +73,13 @@ class Token:
 
     def is_in(self, request: web.Request) -> bool:
         """Return whether there is a token and the request carries it."""
+        return self.is_given(request.headers.get("Authorization", ""))
+
+    def is_given(self, authorization: str) -> bool:
+        """Return whether there is a token and this header ``Authorization`` has it."""
         if self._expected is None:
             return False
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, given = authorization.partition(" ")
         is_right = hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._expected)
         return is_right and scheme.lower() == "bearer"
 

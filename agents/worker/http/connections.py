@@ -7,6 +7,7 @@ in time, or if there are too many connections, the one that has waited longest i
 
 import asyncio
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final, cast
 
 MAX_CONNECTIONS: Final = 100
@@ -21,38 +22,46 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 class LimitedConnections:
     """Makes the protocols of a server: call it for each connection that is accepted.
 
-    ``make_protocol`` makes those that handle the connections.
+    ``make_protocol`` makes those that handle the connections; at most ``most`` of them are open.
     """
 
-    def __init__(self, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, make_protocol: Callable[[], asyncio.Protocol], most: int = MAX_CONNECTIONS
+    ) -> None:
         self._make_protocol = make_protocol
-        self._open: dict[_Connection, None] = {}
+        self._most = most
+        self._open: dict[LimitedConnection, None] = {}
         """The open connections, the oldest first."""
 
     def __call__(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
-        return _Connection(self._make_protocol(), self._open)
+        return LimitedConnection(self._make_protocol(), self._open, self._most)
 
 
-class _Connection(asyncio.Protocol):
+class LimitedConnection(asyncio.Protocol):
     """One connection: hands everything on, and watches the time."""
 
-    def __init__(self, inner: asyncio.Protocol, others: "dict[_Connection, None]") -> None:
+    def __init__(
+        self, inner: asyncio.Protocol, others: "dict[LimitedConnection, None]", most: int
+    ) -> None:
         self._inner = inner
         self._others = others
+        self._most = most
         self._transport: asyncio.WriteTransport | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._end_of_data = b""
         self.has_head = False
         """Whether the line and the headers of the request have arrived."""
+        self._is_stream = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and abort another connection if there are too many."""
         self._transport = cast(asyncio.WriteTransport, transport)  # one of uvloop
         self._others[self] = None
-        if len(self._others) > MAX_CONNECTIONS:
+        if len(self._others) > self._most:
             waiting = (each for each in self._others if not each.has_head)
-            next(waiting, next(iter(self._others))).abort()
+            asking = (each for each in self._others if not each._is_stream)
+            next(waiting, next(asking, next(iter(self._others)))).abort()
         loop = asyncio.get_running_loop()
         self._timers += [
             loop.call_later(HEAD_S, self._require_head),
@@ -72,7 +81,11 @@ class _Connection(asyncio.Protocol):
         if not self.has_head:
             self.has_head = _END_OF_HEAD in self._end_of_data + data
             self._end_of_data = (self._end_of_data + data)[-len(_END_OF_HEAD) + 1 :]
-        self._inner.data_received(data)
+        token = _current.set(self)
+        try:
+            self._inner.data_received(data)
+        finally:
+            _current.reset(token)
 
     def eof_received(self) -> bool | None:
         """Hand on that nothing more will arrive."""
@@ -86,6 +99,12 @@ class _Connection(asyncio.Protocol):
         """Hand on that the other side reads again."""
         self._inner.resume_writing()
 
+    def may_last(self) -> None:
+        """Let the connection last for as long as both sides like: its answer is a stream."""
+        self._is_stream = True
+        for timer in self._timers:
+            timer.cancel()
+
     def abort(self) -> None:
         """Close the connection at once; what was not sent is lost."""
         self._others.pop(self, None)
@@ -95,3 +114,11 @@ class _Connection(asyncio.Protocol):
     def _require_head(self) -> None:
         if not self.has_head:
             self.abort()
+
+
+_current: ContextVar[LimitedConnection | None] = ContextVar("connection", default=None)
+
+
+def current_connection() -> LimitedConnection | None:
+    """Return the connection that the request of the running task came by; None outside of one."""
+    return _current.get()

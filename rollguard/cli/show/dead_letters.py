@@ -17,7 +17,7 @@ def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
     """Print bad records, the last rejected first."""
     _print_warnings(found)
     if as_json:
-        print_json([_data(record, found.replays) for record in found.records])
+        print_json([found.data_of(record) for record in found.records])
         return
     print_table(
         (("rejected at", "id"), "tool", ("cause", "role", "times", "replay")),
@@ -67,7 +67,7 @@ def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -
     replay = listed.replays.get(record.position)
     if as_json:
         print_json(
-            _data(record, listed.replays)
+            listed.data_of(record)
             | {"first_rejected_at": record.first_rejected_at}
             | _bytes_data("key", record.key)
             | _bytes_data("value", value)
@@ -93,23 +93,6 @@ def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -
 def _cut_text(record: BadRecord, value: bytes | None) -> str:
     """Say how much of the value is kept, if it is not all of it."""
     return f"the first {len(value)} bytes:" if record.truncated and value is not None else ""
-
-
-def _data(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> dict[str, Any]:
-    replay = known.get(record.position)
-    return {
-        "id": str(record.position),
-        **record.position._asdict(),
-        "role": record.role,
-        "key": record.key_text,
-        "error": record.error,
-        "rejected_at": record.rejected_at,
-        "times": record.times,
-        "truncated": record.truncated,
-        "unpublished": record.unpublished,
-        "replayed_at": replay.at if replay else None,
-        "replayed_to": str(replay.to) if replay and replay.to else None,
-    }
 
 
 def _bytes_data(name: str, data: bytes | None) -> dict[str, str | None]:

@@ -3,12 +3,14 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
+from db.postgres.pool import Connection
 from db.replays import RecordPosition, Replay, replays
 from rollguard.operations.connection import connection
 from rollguard.operations.dead_letters.bad_records import BadRecord, BadRecords, DeadLetterFilter
 from schemas.dead_letter import DeadLetter, decoded
-from schemas.errors import Rejected, RollguardError
+from schemas.errors import Missing, Rejected, RollguardError
 from schemas.settings import Settings
 from streams.topic_reader import open_reader
 from streams.topics import Topics
@@ -30,6 +32,23 @@ class BadRecordList:
     replays: Mapping[RecordPosition, Replay]
     not_dead_letters: int
     replays_unknown: str | None
+
+    def data_of(self, record: BadRecord) -> dict[str, Any]:
+        """Return one of the records as JSON has it, but for times."""
+        replay = self.replays.get(record.position)
+        return {
+            "id": str(record.position),
+            **record.position._asdict(),
+            "role": record.role,
+            "key": record.key_text,
+            "error": record.error,
+            "rejected_at": record.rejected_at,
+            "times": record.times,
+            "truncated": record.truncated,
+            "unpublished": record.unpublished,
+            "replayed_at": replay.at if replay else None,
+            "replayed_to": str(replay.to) if replay and replay.to else None,
+        }
 
 
 async def list_bad_records(
@@ -55,7 +74,7 @@ async def bad_record_with_value(
 ) -> tuple[BadRecordList, bytes | None]:
     """Return one bad record, and as much of its value as its dead letter keeps.
 
-    Rejected if no dead letter is about this position.
+    Missing if no dead letter is about this position.
     """
     found = await list_bad_records(settings, DeadLetterFilter(position), 1)
     require_found(position, found.records)
@@ -64,11 +83,9 @@ async def bad_record_with_value(
 
 
 def require_found(position: RecordPosition | None, records: Sequence[BadRecord]) -> None:
-    """Raise Rejected if a position was asked for and no bad record has it."""
+    """Raise Missing if a position was asked for and no bad record has it."""
     if position is not None and not records:
-        raise Rejected(
-            f"no dead letter is about {position}; `rollguard dead-letters` lists all ids"
-        )
+        raise Missing(f"no dead letter is about {position}; `rollguard dead-letters` lists all ids")
 
 
 async def bad_records(settings: Settings) -> BadRecords:
@@ -104,12 +121,12 @@ async def values_of(
 
 
 async def known_replays(
-    settings: Settings, records: Sequence[BadRecord]
+    settings: Settings, records: Sequence[BadRecord], given: Connection | None = None
 ) -> dict[RecordPosition, Replay]:
     """Return the replays of those records that were published again already."""
     ours = Topics.of(settings).sources()
     positions = [each.position for each in records if each.position.topic in ours]
-    async with connection(settings) as conn:
+    async with connection(given or settings) as conn:
         return await replays(conn, positions)
 
 

@@ -4,13 +4,13 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 from yarl import URL
 
 from agents.asking.answer_limit import MAX_ANSWER_BYTES, TooLong, read_limited
-from schemas.errors import Misconfigured, Rejected, Retryable
+from schemas.errors import Misconfigured, Missing, Retryable
 from schemas.identity import Identity
 from schemas.settings import Settings
 from streams.admin import cluster_id_of, kafka_admin
@@ -22,44 +22,73 @@ _KAFKA_S: Final = 5.0
 async def ask_detector(
     settings: Settings, raw_path: str, unchecked: Callable[[str], None] | None = None
 ) -> dict[str, Any]:
-    """Return the JSON with which a detector answers; ``raw_path`` is percent-encoded.
+    """Return the JSON with which a detector answers to one question, as ``DetectorClient.ask``."""
+    async with DetectorClient(settings) as detector:
+        return await detector.ask(raw_path, unchecked)
 
-    The answer must come from a detector of the cluster and of the topic prefix that ``settings``
-    name. If Kafka cannot be asked for its cluster, that is an error; with ``unchecked`` the answer
-    is returned, and ``unchecked`` is called with why. Raises
 
-    * Rejected if the detector says that there is no such thing (404),
-    * Retryable('detector') if no detector can answer now, Retryable('Kafka') as said above,
-    * Misconfigured if somebody else answers at ``detector_url``, or if the detector wants another
-      ``web_token`` than ours.
+class DetectorClient:
+    """Asks the detector of the settings: ``async with DetectorClient(settings) as detector``.
+
+    It keeps what it knows of our cluster, so that many questions need Kafka only once.
     """
-    status, headers, body = await _ask(settings, raw_path)
-    identity = _require_detector(settings, status, headers)
-    try:
-        _require_system(settings, identity, await _cluster_id(settings))
-    except Retryable as cause:
-        if unchecked is None:
-            raise
-        _require_system(settings, identity, identity.cluster_id)
-        unchecked(f"not checked that {settings.detector_url} belongs to this Kafka: {cause}")
-    if status == HTTPStatus.OK and isinstance(body, dict):
-        return body
-    error = str(body["error"] if isinstance(body, dict) and "error" in body else f"HTTP {status}")
-    if status == HTTPStatus.NOT_FOUND:
-        raise Rejected(error)
-    raise Retryable("detector", error)
+
+    def __init__(self, settings: Settings, *, wait_s: float | None = None) -> None:
+        self._settings = settings
+        self._timeout = aiohttp.ClientTimeout(total=wait_s or settings.wait_s)
+        self._cluster_id: str | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=self._timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def ask(
+        self, raw_path: str, unchecked: Callable[[str], None] | None = None
+    ) -> dict[str, Any]:
+        """Return the JSON with which a detector answers; ``raw_path`` is percent-encoded.
+
+        The answer must come from a detector of the cluster and of the topic prefix that the
+        settings name. If Kafka cannot be asked for its cluster, that is an error; with
+        ``unchecked`` the answer is returned, and ``unchecked`` is called with why. Raises
+
+        * Missing if the detector says that there is no such thing (404),
+        * Retryable('detector') if no detector can answer now, Retryable('Kafka') as said above,
+        * Misconfigured if somebody else answers at ``detector_url``, or if the detector wants
+          another ``web_token`` than ours.
+        """
+        settings = self._settings
+        status, headers, body = await _ask(self._session, settings, raw_path)
+        identity = _require_detector(settings, status, headers)
+        try:
+            self._cluster_id = self._cluster_id or await _cluster_id(settings)
+            _require_system(settings, identity, self._cluster_id)
+        except Retryable as cause:
+            if unchecked is None:
+                raise
+            _require_system(settings, identity, identity.cluster_id)
+            unchecked(f"not checked that {settings.detector_url} belongs to this Kafka: {cause}")
+        if status == HTTPStatus.OK and isinstance(body, dict):
+            return body
+        has_error = isinstance(body, dict) and "error" in body
+        error = str(body["error"] if has_error else f"HTTP {status}")
+        if status == HTTPStatus.NOT_FOUND:
+            raise Missing(error)
+        raise Retryable("detector", error)
 
 
-async def _ask(settings: Settings, raw_path: str) -> tuple[int, Mapping[str, str], object]:
+async def _ask(
+    session: aiohttp.ClientSession, settings: Settings, raw_path: str
+) -> tuple[int, Mapping[str, str], Any]:
     """Return status, headers and JSON of the answer; no JSON is None."""
     url = URL(settings.detector_url.rstrip("/") + raw_path, encoded=True)
     headers = settings.web_headers() | {"Accept-Encoding": "identity"}
-    timeout = aiohttp.ClientTimeout(total=settings.wait_s)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
-            session.get(url, headers=headers, allow_redirects=False) as answer,
-        ):
+        async with session.get(url, headers=headers, allow_redirects=False) as answer:
             text = await read_limited(answer)
     except TooLong:
         raise Misconfigured(

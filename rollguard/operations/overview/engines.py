@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from db.engines.listing import EngineRow, engines
+from db.postgres.pool import Connection
 from policy.engines import EngineState, state_of
 from rollguard.operations.connection import connection
 from schemas.message import Message
@@ -37,20 +38,24 @@ class EngineOfTool(Message):
     """When it was heard last."""
 
 
-async def engines_of(settings: Settings, tool_name: str | None) -> list[EngineOfTool]:
+async def engines_of(
+    settings: Settings, tool_name: str | None, given: Connection | None = None
+) -> list[EngineOfTool]:
     """Return the engines of a tool, or of all tools, by tool and engine.
 
     Raises Retryable if Postgres does not answer, Misconfigured if it refuses or its schema is
     missing.
     """
-    async with connection(settings) as conn:
+    async with connection(given or settings) as conn:
         rows = await engines(conn, tool_name, settings.engine_silent_s)
     return [_of_row(row) for row in rows]
 
 
-async def engine_counts(settings: Settings, tool_name: str) -> dict[str, int]:
+async def engine_counts(
+    settings: Settings, tool_name: str, given: Connection | None = None
+) -> dict[str, int]:
     """Return how many engines of the tool are `current`, `stale` and `failed`; raises as above."""
-    states = Counter(each.state for each in await engines_of(settings, tool_name))
+    states = Counter(each.state for each in await engines_of(settings, tool_name, given))
     return {state: states[state] for state in _COUNTED}
 
 

@@ -4,27 +4,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from rollguard.operations.overview.detector import ask_detector
-from rollguard.operations.overview.engines import engine_counts
-from rollguard.operations.overview.why_waiting import held_deployment_of, why_waiting
-from rollguard.operations.stops import stops_of
+from rollguard.operations.overview.detector import DetectorClient, ask_detector
+from rollguard.operations.overview.why_waiting import StopsAndWaits, stops_and_waits
 from rollguard.printing import data_of
 from schemas.errors import Rejected, RollguardError
 from schemas.settings import Settings
 
 
 async def health_of(
-    settings: Settings, tool: str, unchecked: Callable[[str], None] | None = None
+    settings: Settings | DetectorClient,
+    tool: str,
+    unchecked: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Return the windows of the tool's current version, and what the rules say of them.
 
     Any detector of this system can be asked: it passes the question on to the one that owns the
-    tool. Raises Rejected if the tool was never activated. For other errors and ``unchecked`` see
-    ``rollguard.operations.overview.detector.ask_detector``.
+    tool. Raises Missing if the tool was never activated. For other errors and ``unchecked`` see
+    ``rollguard.operations.overview.detector.DetectorClient.ask``.
     """
     if not tool:
         raise Rejected("tool: an empty name is not the name of a tool")
-    return await ask_detector(settings, f"/tools/{quote(tool, safe='')}/health", unchecked)
+    path = f"/tools/{quote(tool, safe='')}/health"
+    if isinstance(settings, DetectorClient):
+        return await settings.ask(path, unchecked)
+    return await ask_detector(settings, path, unchecked)
 
 
 async def whole_health_of(
@@ -38,19 +41,14 @@ async def whole_health_of(
     what is not known.
     """
     found = await health_of(settings, tool, note)
-    waits_for = held = stops = engines = None
     try:
-        waits_for = await why_waiting(settings, found)
-        held = await held_deployment_of(settings, tool)
-        stops = await stops_of(settings, tool)
-        engines = await engine_counts(settings, tool)
+        return found | (await stops_and_waits(settings, found))._asdict()
     except RollguardError as error:
         note(
             "not known what the rollback waits for, what is held and stopped, and which engines "
             f"run it: {error}"
         )
-    asked = {"waits_for": waits_for, "held_deployment": held, "stops": stops, "engines": engines}
-    return found | asked
+    return found | dict.fromkeys(StopsAndWaits._fields)
 
 
 def health_data(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import asyncio
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.notifier.receivers import groups_of_receivers
+from db.postgres.pool import Connection
 from db.rollbacks.records import held
 from db.stops.reading import stopped_tools
 from db.versions.held import held_deployments
@@ -83,8 +86,15 @@ class SystemStatus:
         return asdict(self)
 
 
-async def system_status(settings: Settings) -> SystemStatus:
-    """Return the state of the system. What does not answer is said in ``stuck``."""
+Postgres = Callable[[], AbstractAsyncContextManager[Connection]]
+"""A function that gives a connection to a migrated database."""
+
+
+async def system_status(settings: Settings, postgres: Postgres | None = None) -> SystemStatus:
+    """Return the state of the system. What does not answer is said in ``stuck``.
+
+    ``postgres`` gives the connection; without it one is opened.
+    """
     status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
     receivers: list[str] = []
     try:
@@ -99,7 +109,7 @@ async def system_status(settings: Settings) -> SystemStatus:
     except RollguardError as error:
         status.stuck.append(str(error))
     try:
-        status.postgres = await _postgres(settings)
+        status.postgres = await _postgres(postgres or partial(connection, settings))
     except RollguardError as error:
         status.stuck.append(str(error))
     for role in status.roles:
@@ -119,8 +129,8 @@ async def _kafka(admin: AIOKafkaAdminClient, settings: Settings) -> KafkaStatus:
     )
 
 
-async def _postgres(settings: Settings) -> PostgresStatus:
-    async with connection(settings) as conn:
+async def _postgres(postgres: Postgres) -> PostgresStatus:
+    async with postgres() as conn, connection(conn):
         began = time.perf_counter()
         server = await conn.fetchval("show server_version")
         took_ms = (time.perf_counter() - began) * 1_000

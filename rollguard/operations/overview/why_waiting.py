@@ -2,54 +2,82 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from db.postgres.pool import Connection
 from db.rollbacks.facts import automatic_rollbacks
 from db.rollbacks.records import RollbackRecord, rollback_of
-from db.stops.reading import ALL_TOOLS, stops_of_kind
+from db.stops.reading import ALL_TOOLS, stops_of, stops_of_kind
 from db.versions.held import held_deployments
 from policy.deployments.stops import lasting_longest
 from policy.rollbacks.rollback_limits import cooldown_end
 from rollguard.operations.connection import connection
+from rollguard.operations.overview.engines import engine_counts
 from rollguard.value_texts import hold_text, time_text
 from schemas.fields import parse_time
 from schemas.rollback import CommandKey
 from schemas.rules.rules import Rules
 from schemas.settings import Settings
-from schemas.stops import Pin
+from schemas.stops import Pin, Stop
 
 
-async def why_waiting(settings: Settings, health: Mapping[str, Any]) -> str | None:
-    """Return what the rollback waits for that ``health`` demands; None if it demands none.
+class StopsAndWaits(NamedTuple):
+    """What Postgres adds to the health of a tool."""
 
-    ``health`` is the detector's answer. What came of the newest command, and pins, are read from
-    Postgres. Raises Retryable if that does not answer, Misconfigured if it refuses.
+    waits_for: str | None
+    """What the rollback waits for that the health demands; None if it demands none."""
+    held_deployment: dict[str, Any] | None
+    """The deployment that waits for a person."""
+    stops: list[Stop]
+    """Those in force, of the tool and of all tools."""
+    engines: dict[str, int]
+    """How many engines run the current version, another one, or cannot load it."""
+
+
+async def stops_and_waits(
+    settings: Settings, health: Mapping[str, Any], given: Connection | None = None
+) -> StopsAndWaits:
+    """Return what stops a tool, what waits, and its engines. ``health`` is the detector's answer.
+
+    One connection is used for all of it. Raises Retryable if Postgres does not answer,
+    Misconfigured if it refuses.
     """
+    async with connection(given or settings) as conn:
+        return StopsAndWaits(
+            await _why_waiting(conn, settings, health),
+            await _held_deployment_of(conn, health["tool_name"]),
+            await stops_of(conn, health["tool_name"]),
+            await engine_counts(settings, health["tool_name"], conn),
+        )
+
+
+async def _why_waiting(
+    conn: Connection, settings: Settings, health: Mapping[str, Any]
+) -> str | None:
+    """Return what the rollback waits for that ``health`` demands; None if it demands none."""
     if not health["needs_rollback"]:
         return None
     tool, rules = health["tool_name"], settings.rules_of(health["tool_name"])
-    async with connection(settings) as conn:
-        pins = await stops_of_kind(conn, "pin", [ALL_TOOLS, tool])
-        pin = Pin.of(lasting_longest(pins)) if pins else None
-        if health["command_id"] is None:
-            return waiting_text(health, pin, None, [], rules)
-        record = await rollback_of(
-            conn, CommandKey(tool, UUID(health["command_id"]), is_automatic=True)
-        )
-        near: Mapping[str, list[datetime]] = {}
-        if record is not None:
-            near = await automatic_rollbacks(conn, [(tool, record.issued_at, rules)])
+    pins = await stops_of_kind(conn, "pin", [ALL_TOOLS, tool])
+    pin = Pin.of(lasting_longest(pins)) if pins else None
+    if health["command_id"] is None:
+        return waiting_text(health, pin, None, [], rules)
+    record = await rollback_of(
+        conn, CommandKey(tool, UUID(health["command_id"]), is_automatic=True)
+    )
+    near: Mapping[str, list[datetime]] = {}
+    if record is not None:
+        near = await automatic_rollbacks(conn, [(tool, record.issued_at, rules)])
     return waiting_text(health, pin, record, near.get(tool, []), rules)
 
 
-async def held_deployment_of(settings: Settings, tool: str) -> dict[str, Any] | None:
+async def _held_deployment_of(conn: Connection, tool: str) -> dict[str, Any] | None:
     """Return the deployment of the tool that waits for a person; None if there is none."""
-    async with connection(settings) as conn:
-        for held in await held_deployments(conn, tool):
-            return held.model_dump(
-                include={"deployment_id", "held_at", "expires_at", "findings"}, mode="json"
-            )
+    for held in await held_deployments(conn, tool):
+        return held.model_dump(
+            include={"deployment_id", "held_at", "expires_at", "findings"}, mode="json"
+        )
     return None
 
 

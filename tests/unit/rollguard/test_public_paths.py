@@ -15,7 +15,7 @@ PUBLIC = {
     "rollguard.client": (
         *("AcceptedBreak", "Check", "DeploymentHeld", "DeploymentOutcome", "DeploymentRefused"),
         *("EngineClient", "Execution"),
-        *("ErrorOrigin", "LaterVerdict", "Misconfigured", "Rejected", "Retryable"),
+        *("ErrorOrigin", "LaterVerdict", "Misconfigured", "Missing", "Rejected", "Retryable"),
         *("RollbackOutcome", "RollguardError", "Settings"),
         *("ToolVersion", "load_settings", "refusal_text"),
     ),
