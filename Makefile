@@ -135,7 +135,8 @@ lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra worker \
-	    --extra postgres --extra bridge --group build --constraint requirements.lock $(OUR_OWN) \
+	    --extra postgres --extra bridge --extra console --group build \
+	    --constraint requirements.lock $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements-production.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	    $(LOCK_FLAGS) bench/peers/requirements.in -o bench/peers/requirements.lock

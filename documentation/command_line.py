@@ -20,6 +20,7 @@ _OWN_EXIT_CODES: Final = {
     "dismiss": "1 if the outcome is not `dismissed`",
     "replay": "1 if a record was refused",
     "notify": "1 if a receiver did not take its test message",
+    "console": "0 after SIGTERM or Ctrl-C; 1 if an operator must act",
     "worker": "0 after SIGTERM or Ctrl-C; 1 if an operator must act, or if the process must be "
     "started again",
 }

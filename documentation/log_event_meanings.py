@@ -16,6 +16,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "dead_letters": "Records of a partition cannot be used: how many within a second, and how many "
     "of them were published to `dead-letters`. `error` is the first one's.",
     "deployment": "A deployment has its outcome.",
+    "event_listeners_dropped": "Streams of events were ended because their listeners read too "
+    "slowly. They may resume.",
+    "events_not_read": "The console cannot read the outcomes, and tries again. Nobody gets events "
+    "meanwhile; they come late.",
     "executions_forwarded": "The detector forwards executions of this partition, because their "
     "producer uses another partitioner. They count; `partitioner=murmur2_random` would be cheaper. "
     "It is said once for each partition.",
@@ -54,6 +58,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "outage_not_published": "Kafka does not let the detector write to `outages`, so nobody is told "
     "of the outage. It judges all the same. Grant Write.",
     "outage_over": "The outage of the partition is over.",
+    "outages_not_known": "No detector says which outages last, so no listener is told.",
     "partition_lost": "The partition went to another worker while a batch of it was being judged. "
     "That worker reads the batch again.",
     "periodic_task_done": "A task that is repeated, such as republishing, is done.",
@@ -64,6 +69,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "receiver_takes_again": "No message to this receiver waits any more because of an answer.",
     "receiver_takes_nothing": "A receiver did not take a message; `cause` says what came back. Its "
     "messages wait, and all other receivers go on. Said again every 10 minutes.",
+    "request_failed": "The console answered a request with 500 because of a bug.",
     "rollback": "A rollback command has its outcome. At level error, no rollback is possible and a "
     "person must act. At level warning, a person is asked, or did not answer in time.",
     "rollback_commanded": "The detector has published a rollback command.",

@@ -7,6 +7,7 @@ from typing import Final
 from documentation.command_line import command_line_reference
 from documentation.database import database_reference
 from documentation.errors import errors_reference
+from documentation.http_api import http_api_reference
 from documentation.log_events import log_events_reference
 from documentation.messages import messages_reference
 from documentation.metrics import metrics_reference
@@ -18,6 +19,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings_reference,
     "database": database_reference,
     "command-line": command_line_reference,
+    "http-api": http_api_reference,
     "metrics": metrics_reference,
     "log-events": log_events_reference,
     "errors": errors_reference,

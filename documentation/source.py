@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-ROOMS: Final = ("schemas", "signatures", "policy", "streams", "agents", "db", "rollguard")
+ROOMS: Final = (
+    "schemas",
+    "signatures",
+    "policy",
+    "streams",
+    "agents",
+    "db",
+    "rollguard",
+    "console",
+)
 
 
 class SourceFile(NamedTuple):

@@ -30,6 +30,7 @@ _WEB_PORTS: Final = {
     "detector": 6066,
     "applier": 6067,
     "recorder": 6068,
+    "console": 6069,
     "bridge": 6070,
     "notifier": 6071,
 }
@@ -152,18 +153,23 @@ class Settings(BaseSettings):
     """The address on which a worker serves its HTTP endpoints. Any address but loopback needs
     ``web_token``."""
     web_port: int | None = Field(None, ge=0, le=65_535)
-    """The port of a worker's HTTP endpoints. Without it the detector takes 6066, the applier 6067,
-    the recorder 6068, the bridge 6070, the notifier 6071; 0 takes a free port."""
+    """The port of a worker's HTTP endpoints, or of the console. Without it the detector takes 6066,
+    the applier 6067, the recorder 6068, the console 6069, the bridge 6070, the notifier 6071; 0
+    takes a free port."""
     web_token: SecretStr | None = None
     """The token that every HTTP endpoint but ``/healthz`` and ``/readyz`` asks for
-    (``Authorization: Bearer …``), and that ``check`` and ``health`` send."""
+    (``Authorization: Bearer …``), and that ``check`` and ``health`` send. Who has it may do
+    everything that the console offers."""
+    web_viewer_token: SecretStr | None = None
+    """Another token for the console, which lets read and change nothing. It needs a
+    ``web_token``."""
     web_url: str | None = None
     """The address at which other detectors reach this one, ``http://host:port``; without it, host
     and port."""
     web_allowed_hosts: tuple[str, ...] = ()
-    """Other names of a worker, separated by commas. A worker answers only a request that calls it
-    (in the header ``Host``) by one of them, by a loopback name, by the address that the request
-    reached, or by the host of its own address."""
+    """Other names of a worker, or of the console, separated by commas. A worker answers only a
+    request that calls it (in the header ``Host``) by one of them, by a loopback name, by the
+    address that the request reached, or by the host of its own address."""
     detector_hosts: tuple[str, ...] = ()
     """The hosts of other detectors, separated by commas: names, addresses, networks (10.1.0.0/16).
     ``*`` stands for any characters but a dot. A detector passes a question on only to these, and to
@@ -307,7 +313,7 @@ class Settings(BaseSettings):
     def _nothing_is_not_set(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("web_token")
+    @field_validator("web_token", "web_viewer_token")
     @classmethod
     def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value():
@@ -315,6 +321,17 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
             raise ValueError("must be printable ASCII without spaces, to fit into a header")
         return value
+
+    @model_validator(mode="after")
+    def _tokens_consistent(self) -> Self:
+        viewer, token = self.web_viewer_token, self.web_token
+        if viewer is None:
+            return self
+        if token is None:
+            raise ValueError("web_viewer_token needs web_token: without it everybody may do all")
+        if viewer.get_secret_value() == token.get_secret_value():
+            raise ValueError("web_viewer_token must differ from web_token")
+        return self
 
     @model_validator(mode="after")
     def _kafka_access_consistent(self) -> Self:
@@ -344,7 +361,7 @@ class Settings(BaseSettings):
         return "guarded" in policies
 
     def port_of(self, role: str) -> int:
-        """Return the port of the HTTP endpoints of a worker of this role; 0 is any free port."""
+        """Return the port of a worker of this role, or of the console; 0 is any free port."""
         return _WEB_PORTS[role] if self.web_port is None else self.web_port
 
     def web_headers(self) -> dict[str, str]:

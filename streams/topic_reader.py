@@ -5,14 +5,16 @@ batch may become.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Final
 
+from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from rollguard_client.kafka import reader
-from rollguard_client.kafka.reader import open_consumer
+from rollguard_client.kafka.reader import Opened, open_consumer
 from schemas.errors import Retryable
 from schemas.settings import Settings
 from streams.unpacking.fetches import limit_fetches_of
@@ -20,6 +22,11 @@ from streams.unpacking.fetches import limit_fetches_of
 
 class TopicReader(reader.TopicReader):
     """A reader of all partitions of one topic, which ``open_reader`` opens."""
+
+    def __init__(self, topic: str, opened: Opened) -> None:
+        super().__init__(opened.consumer, [topic], opened.ends)
+        self.begins: Final = {tp.partition: offset for tp, offset in opened.begins.items()}
+        """The offset at which reading began, by partition."""
 
     @property
     def partitions(self) -> int:
@@ -71,19 +78,33 @@ class TopicReader(reader.TopicReader):
 
 @asynccontextmanager
 async def open_reader(
-    settings: Settings, topic: str, *, from_beginning: bool, since: datetime | None = None
+    settings: Settings,
+    topic: str,
+    *,
+    from_beginning: bool,
+    since: datetime | None = None,
+    offsets: Mapping[int, int] | None = None,
 ) -> AsyncIterator[TopicReader]:
     """Open a reader of the topic (full name) at its beginning, or at its end as it is now.
 
     With ``since``, reading begins at the first record with this Kafka timestamp or a later one; a
-    partition that has no such record may yield some older records.
+    partition that has no such record may yield some older records. With ``offsets``, it begins
+    there, or as near as the topic has records; a partition without one is read from its beginning.
 
     Everything that is published after the block was entered is read. A reader that begins at the
     end may yield some older records first (see ``TopicReader.caught_up``). Partitions that are
     added later are read from their beginning. Raises Retryable if the broker does not answer,
     Misconfigured if the topic is missing.
     """
+    begins = None
+    if offsets is not None:
+        begins = {TopicPartition(topic, number): offset for number, offset in offsets.items()}
     async with open_consumer(
-        settings, [topic], from_beginning=from_beginning, since=since, prepared=limit_fetches_of
+        settings,
+        [topic],
+        from_beginning=from_beginning,
+        since=since,
+        offsets=begins,
+        prepared=limit_fetches_of,
     ) as opened:
-        yield TopicReader(opened.consumer, [topic], opened.ends)
+        yield TopicReader(topic, opened)

@@ -1,4 +1,4 @@
-"""The queries of the table: ``GET /tools/{tool}/health`` and ``GET /tools``.
+"""The queries of the table: ``GET /tools/{tool}/health``, ``GET /tools`` and ``GET /outages``.
 
 Any detector can be asked: it asks the owners of the partitions that it does not own itself.
 """
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from agents.detector.other_detectors import FORWARDED, Answer, NoAnswer, OtherDetectors
 from agents.detector.proof import ANSWER_HEADER, Proof
-from policy.decision.health import health_of, state_of
+from policy.decision.health import health_of, outage_of, state_of
 from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
 from policy.state.row import decode
@@ -61,6 +61,7 @@ class TableQueries:
         return [
             web.get("/tools/{tool:(?s:.+)}/health", self._proved(self._health)),
             web.get("/tools", self._proved(self._all_states)),
+            web.get("/outages", self._proved(self._all_outages)),
         ]
 
     def is_from_detector(self, request: web.Request) -> bool:
@@ -125,22 +126,37 @@ class TableQueries:
         served = self._served
         if served is None or served.driver.is_rebalancing or served.driver.is_recovering:
             return _error(503, _RECOVERING)
-        owners = {
+        owners = self._owners(served)
+        async with self._reading_states:
+            tools = await self._own_states(served, owners)
+        theirs, unanswered = await _of_others(request, served, owners, "tools", "/tools")
+        return web.json_response({"tools": tools + theirs, "unanswered": unanswered})
+
+    async def _all_outages(self, request: web.Request) -> web.Response:
+        """Answer with the outage of each partition, or that there is none, as ``_all_states``."""
+        served = self._served
+        if served is None or served.driver.is_rebalancing or served.driver.is_recovering:
+            return _error(503, _RECOVERING)
+        owners = self._owners(served)
+        ours = [
+            {"partition": number, **self._outage_of(served.table.rows_of(number))}
+            for number, url in owners.items()
+            if url == served.url
+        ]
+        theirs, unanswered = await _of_others(request, served, owners, "partitions", "/outages")
+        return web.json_response({"partitions": ours + theirs, "unanswered": unanswered})
+
+    def _owners(self, served: Served) -> dict[int, str | None]:
+        """Return the address of the detector that owns each partition; None if it is unknown."""
+        return {
             partition: served.driver.owner_of(self._changelog, partition)
             for partition in range(served.partitions)
         }
-        async with self._reading_states:
-            tools = await self._own_states(served, owners)
-        unanswered: list[str] = []
-        if FORWARDED not in request.headers:
-            if None in owners.values():
-                unanswered.append(_OWNER_UNKNOWN)
-            for url in sorted({url for url in owners.values() if url not in (None, served.url)}):
-                try:
-                    tools = tools + _tools_in(await served.others.ask(url, "/tools"), url)
-                except NoAnswer as error:
-                    unanswered.append(str(error))
-        return web.json_response({"tools": tools, "unanswered": unanswered})
+
+    def _outage_of(self, rows: Rows) -> dict[str, Any]:
+        """Return the outage of a partition; its ``since`` is None if there is none."""
+        found = outage_of(_watch_of(rows), self._settings.outages)
+        return found or {"since": None, "tools": 0, "failing": 0}
 
     async def _own_states(
         self, served: Served, owners: dict[int, str | None]
@@ -184,14 +200,39 @@ async def _forwarded(request: web.Request, owner: str, others: OtherDetectors) -
     return web.json_response(answer.body, status=answer.status)
 
 
-def _tools_in(answer: Answer, url: str) -> list[dict[str, Any]]:
-    """Return the states that another detector answered with. Raises NoAnswer if it has none."""
+async def _of_others(
+    request: web.Request,
+    served: Served,
+    owners: dict[int, str | None],
+    name: str,
+    path: str,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the list of this name that the other detectors answer with, and who does not answer.
+
+    Nobody is asked if a detector asks us: it asks the others itself.
+    """
+    found: list[dict[str, Any]] = []
+    unanswered: list[str] = []
+    if FORWARDED in request.headers:
+        return found, unanswered
+    if None in owners.values():
+        unanswered.append(_OWNER_UNKNOWN)
+    for url in sorted({url for url in owners.values() if url not in (None, served.url)}):
+        try:
+            found += _list_in(await served.others.ask(url, path), name, url)
+        except NoAnswer as error:
+            unanswered.append(str(error))
+    return found, unanswered
+
+
+def _list_in(answer: Answer, name: str, url: str) -> list[dict[str, Any]]:
+    """Return the list that another detector answered with. Raises NoAnswer if it has none."""
     if answer.status != 200:
         raise NoAnswer(f"the worker at {url} answers with HTTP {answer.status}")
-    tools = answer.body.get("tools")
-    if not isinstance(tools, list):
-        raise NoAnswer(f"the worker at {url} names no tools")
-    return tools
+    found = answer.body.get(name)
+    if not isinstance(found, list):
+        raise NoAnswer(f"the worker at {url} names no {name}")
+    return found
 
 
 def _watch_of(rows: Rows) -> OutageWatch:

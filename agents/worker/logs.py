@@ -70,7 +70,7 @@ def configure_logs(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in ("schemas", "streams", "agents", "db", "rollguard"):
+    for name in ("schemas", "streams", "agents", "db", "rollguard", "console"):
         logging.getLogger(name).setLevel(level)
     # The subclasses of Faust's services there log their starts and stops at level INFO.
     logging.getLogger("streams.driver").setLevel(logging.WARNING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 from asyncpg import Record
@@ -14,6 +14,8 @@ from db.versions.reading import possible_id
 from schemas.execution import Execution
 
 _SQL: Final = blocks("executions/queries.sql")
+MOST_LOOKED_AT: Final = 5_000
+"""How many executions one page looks at for those that are wanted."""
 
 
 class ExecutionRecord(Execution):
@@ -58,6 +60,59 @@ async def newest_executions(
             _SQL["newest_of_version"], tool_name, version_id, limit, since, until
         )
     return [ExecutionRecord.of(row) for row in rows]
+
+
+class ExecutionsWanted(NamedTuple):
+    """Which executions of a tool are listed; None selects all."""
+
+    version_id: int | None = None
+    success: bool | None = None
+
+
+class AfterExecution(NamedTuple):
+    """The execution after which a page begins."""
+
+    executed_at: datetime
+    execution_id: UUID
+
+
+class ExecutionsPage(NamedTuple):
+    """Some executions, the newest first, and where the next page begins; None after the last."""
+
+    executions: list[ExecutionRecord]
+    next_after: AfterExecution | None
+
+
+async def executions_page(
+    conn: Connection,
+    tool_name: str,
+    wanted: ExecutionsWanted,
+    after: AfterExecution | None,
+    limit: int,
+) -> ExecutionsPage:
+    """Return at most ``limit`` executions of a tool, from the one that comes ``after``.
+
+    If ``wanted`` leaves some out, at most ``MOST_LOOKED_AT`` are looked at: a page may have fewer
+    than ``limit``, or none, although others follow.
+    """
+    version_id, success = wanted
+    if version_id is not None and not possible_id(version_id):
+        return ExecutionsPage([], None)
+    most = limit if success is None else MOST_LOOKED_AT
+    given = [tool_name, *(after or (None, None)), most, success, limit]
+    with postgres_errors():
+        if version_id is None:
+            rows = await conn.fetch(_SQL["page_of_tool"], *given)
+        else:
+            rows = await conn.fetch(_SQL["page_of_version"], *given, version_id)
+    found = [ExecutionRecord.of(row) for row in rows if row["tool_name"] is not None]
+    if len(found) == limit:
+        return ExecutionsPage(found, AfterExecution(found[-1].executed_at, found[-1].execution_id))
+    for row in rows[:1]:
+        if row["looked_at"] == most:
+            last = AfterExecution(row["looked_to"], row["looked_to_id"])
+            return ExecutionsPage(found, last)
+    return ExecutionsPage(found, None)
 
 
 async def executions_by_id(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from db.postgres.errors import postgres_errors
@@ -72,6 +72,32 @@ async def rollbacks(
             rows = await conn.fetch(_SQL["newest"], since, limit)
         else:
             rows = await conn.fetch(_SQL["newest_of_tool"], since, limit, tool_name)
+    return [RollbackRecord.model_validate(dict(row)) for row in rows]
+
+
+class RollbacksWanted(NamedTuple):
+    """Which commands are listed; None selects all."""
+
+    tool_name: str | None = None
+    status: Status | None = None
+    since: datetime | None = None
+    """They got their status then or later."""
+
+
+class AfterRollback(NamedTuple):
+    """The command after which a page begins."""
+
+    applied_at: datetime
+    command_id: UUID
+    tool_name: str
+
+
+async def rollbacks_page(
+    conn: Connection, wanted: RollbacksWanted, after: AfterRollback | None, limit: int
+) -> list[RollbackRecord]:
+    """Return at most ``limit`` commands, the newest first, from the one that comes ``after``."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["page"], *wanted, *(after or (None, None, None)), limit)
     return [RollbackRecord.model_validate(dict(row)) for row in rows]
 
 

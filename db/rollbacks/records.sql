@@ -12,6 +12,19 @@ where tool_name = $3 and applied_at >= coalesce($1::timestamptz, '-infinity')
 order by applied_at desc
 limit $2
 
+-- The next page after a command. `applied_at` is compared twice: an index has it alone.
+-- name: page
+select *
+from rollback_records
+where ($1::text is null or tool_name = $1::text)
+    and ($2::text is null or status = $2::text)
+    and applied_at >= coalesce($3::timestamptz, '-infinity')
+    and applied_at <= coalesce($4::timestamptz, 'infinity')
+    and (applied_at, command_id, tool_name)
+        < (coalesce($4::timestamptz, 'infinity'), $5::uuid, $6::text)
+order by applied_at desc, command_id desc, tool_name desc
+limit $7
+
 -- name: among
 select record.*
 from unnest($1::text[], $2::uuid[], $3::boolean[]) as command (tool_name, command_id, is_automatic)

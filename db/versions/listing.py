@@ -1,5 +1,6 @@
 """All tools at a glance: the current version of each, its metrics, pin, hold and last rollback."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -52,11 +53,31 @@ class ListedTool(Message):
     last_rollback: LastRollback | None
 
 
-async def listed_tools(conn: Connection) -> list[ListedTool]:
-    """Return all tools that have versions, by name."""
+async def listed_tools(
+    conn: Connection,
+    *,
+    after: str | None = None,
+    among: Sequence[str] | None = None,
+    part: str | None = None,
+    limit: int | None = None,
+) -> list[ListedTool]:
+    """Return tools that have versions, by name: all of them, or at most ``limit``.
+
+    They come after the name ``after``, are ``among`` these names, and have ``part`` in their name,
+    in whatever case; each of these may be None.
+    """
     with postgres_errors():
-        rows = await conn.fetch(_SQL["tools"])
+        rows = await conn.fetch(_SQL["tools"], after, among, part, limit)
     return [ListedTool.model_validate(_fields(row)) for row in rows]
+
+
+async def current_activations(
+    conn: Connection, *, after: str | None = None, part: str | None = None
+) -> list[tuple[str, int]]:
+    """Return the name and the current activation of each tool, by name; see ``listed_tools``."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["activations"], after, part)
+    return [(row["tool_name"], row["activation"]) for row in rows]
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:

@@ -1,4 +1,23 @@
+-- The page comes first, so that the rest is looked up for its tools alone.
 -- name: tools
+with page as materialized (
+    select
+        tool_name,
+        version_id,
+        version_number,
+        activation,
+        activated_at,
+        success_rate,
+        total_executions,
+        code_hash
+    from tool_versions
+    where is_current
+        and ($1::text is null or tool_name > $1::text)
+        and ($2::text[] is null or tool_name = any($2::text[]))
+        and ($3::text is null or strpos(lower(tool_name), lower($3::text)) > 0)
+    order by tool_name
+    limit $4
+)
 select
     current.tool_name,
     current.version_id,
@@ -20,7 +39,7 @@ select
             and waiting.expires_at > clock_timestamp()
     ) as deployment_held,
     newest.*
-from tool_versions current
+from page current
 left join lateral (
     select
         bool_or(kind = 'pin') as pinned,
@@ -53,5 +72,12 @@ left join lateral (
     order by rollbacks.applied_at desc
     limit 1
 ) newest on true
-where current.is_current
 order by current.tool_name
+
+-- name: activations
+select tool_name, activation
+from tool_versions
+where is_current
+    and ($1::text is null or tool_name > $1::text)
+    and ($2::text is null or strpos(lower(tool_name), lower($2::text)) > 0)
+order by tool_name

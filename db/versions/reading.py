@@ -111,10 +111,15 @@ async def activated_within(conn: Connection, span: timedelta) -> list[str]:
     return [row["tool_name"] for row in rows]
 
 
-async def history(conn: Connection, tool_name: str, limit: int) -> list[VersionRecord]:
-    """Return at most ``limit`` versions of the tool, the greatest number first."""
+async def history(
+    conn: Connection, tool_name: str, limit: int, before: int | None = None
+) -> list[VersionRecord]:
+    """Return at most ``limit`` versions of the tool, the greatest number first.
+
+    With ``before`` only those with a smaller number.
+    """
     with postgres_errors():
-        rows = await conn.fetch(_SQL["history"], tool_name, limit)
+        rows = await conn.fetch(_SQL["history"], tool_name, limit, before)
     return await _records(conn, tool_name, rows)
 
 

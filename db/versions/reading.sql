@@ -5,7 +5,7 @@ select * from tool_versions where tool_name = any($1::text[]) and is_current
 select version.*, untrusted.code_hash is null as trusted
 from tool_versions version
 left join untrusted_code untrusted using (tool_name, code_hash)
-where version.tool_name = $1
+where version.tool_name = $1 and ($3::int is null or version.version_number < $3::int)
 order by version.version_number desc
 limit $2
 

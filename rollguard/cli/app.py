@@ -33,6 +33,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "demo": stack.demo,
     "up": stack.up,
     "worker": stack.worker,
+    "console": stack.console,
     "migrate": stack.migrate,
     "topics": stack.topics,
     "config": config.config,

@@ -32,6 +32,14 @@ def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"
     raise typer.Exit(run_worker(role, settings()))
 
 
+def console() -> None:
+    """Serve the HTTP API of the console, until SIGTERM or Ctrl-C."""
+    end_at_once()
+    from console.web.server import run_console
+
+    raise typer.Exit(run_console(settings()))
+
+
 def migrate() -> None:
     """Create or update the schema in Postgres."""
     from rollguard.operations.setup import migrate_database

@@ -19,15 +19,15 @@ from rollguard_client.spans.tool_spans import DECORATED, PROCESSED, VERSION
 from tests.docs.pages import ROOT, pages
 
 _ROOMS: Final = (
-    "agents|bench|compose|db|documentation|docs|examples|policy|rollguard|schemas|signatures|"
+    "agents|bench|compose|console|db|documentation|docs|examples|policy|rollguard|schemas|signatures|"
     "simulate|streams|tests"
 )
 _PATH: Final = re.compile(rf"(?<![\w./-])((?:{_ROOMS})/[\w./-]*[\w/])")
 _DOTTED: Final = re.compile(rf"`((?:{_ROOMS})(?:\.\w+)+)`")
 _IDENTIFIER: Final = re.compile(r"`([a-z]\w*_\w*)`")
 _CODE_ROOMS: Final = (
-    *("agents", "clients", "db", "examples", "policy", "rollguard", "schemas", "signatures"),
-    *("simulate", "streams"),
+    *("agents", "clients", "console", "db", "examples", "policy", "rollguard", "schemas"),
+    *("signatures", "simulate", "streams"),
 )
 _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")
 _VERB: Final = re.compile(r"(?:\$ |`)rollguard ([a-z][\w-]*)([^`\n|&;]*)")

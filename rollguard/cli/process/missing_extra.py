@@ -16,12 +16,17 @@ _EXTRAS: Final = {
     "uvloop": "worker",
     "google": "bridge",
     "opentelemetry": "bridge",
+    "fastapi": "console",
+    "h11": "console",
+    "starlette": "console",
+    "uvicorn": "console",
 }
 
 
 _EXTRAS_OF_VERBS: Final = {
     "worker": "worker,postgres",
     "notify": "worker",
+    "console": "console",
     "up": "embedded",
     "demo": "embedded",
     "mcp": "mcp",

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 from tests.support.workers import Workers
 
 VERBS = tuple(verbs())
-RUN_ON = ("demo", "up", "worker")
+RUN_ON = ("console", "demo", "up", "worker")
 """They run for long, and print what they print in the same way."""
 
 pytestmark = pytest.mark.timeout(360)

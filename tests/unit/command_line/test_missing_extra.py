@@ -21,6 +21,8 @@ from rollguard.cli.process.missing_extra import missing_extra
         ("mcp", "mcp", "mcp"),
         ("asyncpg", "mcp", "mcp"),
         ("standardwebhooks", "notify", "worker"),
+        ("fastapi", "console", "console"),
+        ("aiohttp", "console", "console"),
     ],
 )
 def test_it_names_the_extra(module: str, verb: str, extra: str) -> None:

@@ -4,7 +4,7 @@ It commits nothing, and its start makes no other consumer rebalance.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final, NamedTuple
@@ -81,10 +81,14 @@ class TopicReader:
 
 
 class Opened(NamedTuple):
-    """A consumer that reads some topics, and where they ended when it was opened."""
+    """A consumer that reads some topics, where they ended when it was opened, and where it began.
+
+    Both are offsets by partition.
+    """
 
     consumer: Any
     ends: dict[Any, int]
+    begins: dict[Any, int]
 
 
 @asynccontextmanager
@@ -107,13 +111,15 @@ async def open_consumer(
     *,
     from_beginning: bool,
     since: datetime | None = None,
+    offsets: Mapping[Any, int] | None = None,
     prepared: Callable[[Any], None] | None = None,
 ) -> AsyncIterator[Opened]:
     """Open a consumer of topics, as ``open_reader`` does.
 
     With ``since``, reading begins at the first record with this Kafka timestamp or a later one; a
-    partition that has no such record may yield some older records. ``prepared`` is called with the
-    consumer before it is started.
+    partition that has no such record may yield some older records. With ``offsets``, it begins
+    there, or as near as a partition has records; one that is not named is read from its beginning.
+    ``prepared`` is called with the consumer before it is started.
     """
     consumer = AIOKafkaConsumer(
         **consumer_options(settings),
@@ -134,11 +140,18 @@ async def open_consumer(
         with kafka_errors(settings):
             partitions = await _partitions_of(consumer, topics)
             ends = await consumer.end_offsets(partitions)
-            begins = await consumer.beginning_offsets(partitions) if from_beginning else ends
-            if since is not None:
+            begins = ends
+            if from_beginning or offsets is not None:
+                begins = await consumer.beginning_offsets(partitions)
+            if offsets is not None:
+                begins = {
+                    tp: min(max(offsets.get(tp, 0), begin), ends[tp])
+                    for tp, begin in begins.items()
+                }
+            elif since is not None:
                 begins = await offsets_since(consumer, ends, since)
             _assign(consumer, begins)
-        yield Opened(consumer, ends)
+        yield Opened(consumer, ends, begins)
     finally:
         await _stop(consumer)
 

@@ -1,0 +1,161 @@
+"""Every error of the API as problem details (RFC 9457)."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 2
+"""After how many seconds somebody who got 503 should ask again."""
+
+
+class WrongField(BaseModel):
+    """A part of the request that is wrong."""
+
+    field: str
+    """Where it is: ``query.limit``, ``body.code``."""
+    error: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "'parser' has no versions; `rollguard deploy` makes the first one",
+                }
+            ]
+        },
+    )
+
+    type: str
+    """``about:blank``, or what kind of problem it is: ``urn:rollguard:problem:…``."""
+    title: str
+    status: int
+    """The status of the answer."""
+    detail: str
+    """What is wrong, for a person."""
+    part: str | None = None
+    """Of 503: the part that does not answer: `Kafka`, `Postgres`, or a role."""
+    errors: list[WrongField] | None = None
+    """Of 422: every part of the request that is wrong."""
+    outcome: dict[str, Any] | None = None
+    """Of 409: the outcome of a deployment or a rollback that changed nothing."""
+    known: dict[str, Any] | None = None
+    """Of 503 for the health of a tool: what Postgres knows of it."""
+
+
+class ProblemError(Exception):
+    """A problem as an exception; it becomes the answer."""
+
+    def __init__(self, status: int, detail: str, kind: str | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.kind = kind
+        self.more = more
+
+    def answer(self, headers: dict[str, str] | None = None) -> Response:
+        """Return the answer."""
+        return problem(self.status, self.detail, self.kind, headers, **self.more)
+
+
+def problem(
+    status: int,
+    detail: str,
+    kind: str | None = None,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """Return an answer with problem details; ``more`` are further members."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": str(RETRY_AFTER_S)} | (headers or {})
+    return Response(problem_bytes(status, detail, kind, **more), status, headers, MEDIA_TYPE)
+
+
+def problem_bytes(status: int, detail: str, kind: str | None = None, **more: Any) -> bytes:
+    """Return problem details as JSON."""
+    members = {
+        "type": "about:blank" if kind is None else f"urn:rollguard:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    return json.dumps(members | more).encode()
+
+
+async def send_problem(
+    scope: Scope, receive: Receive, send: Send, status: int, detail: str, **headers: str
+) -> None:
+    """Answer a request with a problem before any route has seen it."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    await problem(status, detail, None, named)(scope, receive, send)
+
+
+def of_rollguard(error: RollguardError) -> Response:
+    """Return the answer to an error of Rollguard's own."""
+    if isinstance(error, Missing):
+        return problem(HTTPStatus.NOT_FOUND, str(error))
+    if isinstance(error, Rejected):
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    if isinstance(error, Retryable):
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "unavailable", part=error.part)
+    assert isinstance(error, Misconfigured)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "misconfigured")
+
+
+def of_wrong_request(error: RequestValidationError) -> Response:
+    """Return the answer to a request whose parameters or body are wrong."""
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return problem(HTTPStatus.BAD_REQUEST, "the body is not JSON")
+    errors = [
+        {"field": ".".join(map(_shown, each["loc"])), "error": str(each["msg"])} for each in found
+    ]
+    detail = "; ".join(f"{each['field']}: {each['error']}" for each in errors)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+def of_http(request: Request, error: HTTPException) -> Response:
+    """Return the answer to an error that the framework raises, such as 404 and 405."""
+    headers, detail = dict(error.headers or {}), error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"there is nothing at {request.scope['path']}"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_methods_of(request))
+        headers["Allow"] = allowed
+        detail = f"{request.method} is not allowed here, but {allowed}"
+    return problem(error.status_code, detail, None, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods that the path of this request allows."""
+    return sorted(
+        {
+            method
+            for route in iter_route_contexts(request.app.routes)
+            if route.path_regex.fullmatch(request.scope["path"])
+            for method in route.methods or ()
+        }
+    )
+
+
+def _shown(part: object) -> str:
+    """Return a part of the path to a wrong value; a name that a client chose is cut."""
+    return str(part)[:100]

@@ -1,0 +1,139 @@
+"""Rollbacks: all of them, why one was decided, and a person's answer to one that is held."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AfterValidator, TypeAdapter
+from starlette.responses import Response
+
+from console.api.answers import answered, done
+from console.api.changes import applied
+from console.api.cursors import cursor_of, values_of
+from console.api.documented import asked, changed
+from console.api.models import Approval, Dismissal, ExplainedRollback, RollbackList
+from console.api.parameters import (
+    CommandIdInPath,
+    Cursor,
+    Limit,
+    OfTool,
+    ServicesHere,
+    Since,
+    no_nul,
+)
+from console.api.problems import ProblemError
+from console.services import Services
+from db.rollbacks.records import AfterRollback, RollbacksWanted, rollbacks_page
+from rollguard.management.outcome_texts import why_not_applied
+from rollguard.operations.holds import answer_to
+from rollguard.operations.rollbacks import command_named, explanation_of
+from schemas.fields import Time
+from schemas.rollback import RollbackOutcome, Status
+
+router: Final = APIRouter(tags=["rollbacks"])
+_Name = Annotated[str, AfterValidator(no_nul)]
+_AFTER: Final[TypeAdapter[tuple[Time, UUID, str]]] = TypeAdapter(tuple[Time, UUID, _Name])
+
+
+@router.get("/rollbacks", response_model=RollbackList, responses=asked())
+async def rollbacks(
+    request: Request,
+    services: ServicesHere,
+    tool: OfTool = None,
+    status: Annotated[
+        Status | None, Query(description="Only with this status; `held` waits, or has waited.")
+    ] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """List rollback commands with their outcomes, the newest first."""
+    after = values_of(cursor, _AFTER)
+    async with services.postgres() as conn:
+        found = await rollbacks_page(
+            conn,
+            RollbacksWanted(tool, status, since),
+            None if after is None else AfterRollback(*after),
+            limit + 1,
+        )
+    shown = found[:limit]
+    following = None
+    if len(found) > limit:
+        last = shown[-1]
+        following = cursor_of(last.applied_at.isoformat(), last.command_id, last.tool_name)
+    return answered(
+        request,
+        {
+            "rollbacks": [each.model_dump(mode="json") for each in shown],
+            "next_cursor": following,
+        },
+    )
+
+
+@router.get("/rollbacks/{command_id}", response_model=ExplainedRollback, responses=asked())
+async def rollback(
+    request: Request, services: ServicesHere, command_id: CommandIdInPath, tool: OfTool = None
+) -> Response:
+    """Say why a rollback was decided: the rule, the numbers, the executions and their errors.
+
+    An id counts within its tool: 422 if commands of several tools have it, and `tool` names none.
+    """
+    async with services.postgres() as conn:
+        named = await command_named(conn, command_id.hex, tool)
+        found = await explanation_of(services.settings, named, conn)
+    return answered(request, found.data())
+
+
+@router.post(
+    "/rollbacks/{command_id}/approve", response_model=RollbackOutcome, responses=changed(409)
+)
+async def approve(
+    services: ServicesHere,
+    command_id: CommandIdInPath,
+    answer: Approval,
+    tool: OfTool = None,
+) -> Response:
+    """Carry out a held rollback. One that is not held keeps the outcome that it has.
+
+    409 if it is not carried out.
+    """
+    outcome = await _answered(services, command_id, tool, approved_by=answer.approved_by)
+    return applied(outcome, outcome.to_version_id)
+
+
+@router.post(
+    "/rollbacks/{command_id}/dismiss", response_model=RollbackOutcome, responses=changed(409)
+)
+async def dismiss(
+    services: ServicesHere,
+    command_id: CommandIdInPath,
+    answer: Dismissal,
+    tool: OfTool = None,
+) -> Response:
+    """Reject a held rollback. One that is not held keeps the outcome that it has.
+
+    409 if it was not dismissed.
+    """
+    outcome = await _answered(
+        services,
+        command_id,
+        tool,
+        dismissed_by=answer.dismissed_by,
+        dismissal=answer.dismissal,
+    )
+    data = outcome.model_dump(mode="json")
+    if outcome.rejection == "dismissed":
+        return done(data)
+    why = "it was carried out already"
+    if outcome.status != "applied":
+        why = why_not_applied(outcome, outcome.to_version_id)
+    raise ProblemError(409, why, outcome.rejection or outcome.status, outcome=data)
+
+
+async def _answered(
+    services: Services, command_id: UUID, tool: str | None, **answer: str
+) -> RollbackOutcome:
+    """Send a person's answer to a held rollback, and return its outcome."""
+    async with services.postgres() as conn:
+        command = await answer_to(conn, command_id, tool, **answer)
+    return await (await services.client()).command(command)

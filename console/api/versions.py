@@ -1,0 +1,77 @@
+"""The versions of a tool: their history, one of them, and what lies between two."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from console.api.answers import answered
+from console.api.cursors import cursor_of, values_of
+from console.api.documented import asked
+from console.api.models import VersionList
+from console.api.parameters import Cursor, NamedVersion, ServicesHere, ToolInPath, VersionIdInPath
+from db.versions.held import holds_of_tool
+from db.versions.reading import VersionRecord, history
+from rollguard.operations.versions import (
+    VersionName,
+    no_versions,
+    version_of,
+)
+from schemas.fields import VersionId
+
+router: Final = APIRouter(tags=["versions"])
+_BEFORE: Final[TypeAdapter[tuple[int]]] = TypeAdapter(tuple[VersionId])
+
+
+@router.get("/tools/{tool}/versions", response_model=VersionList, responses=asked())
+async def versions(
+    request: Request,
+    services: ServicesHere,
+    tool: ToolInPath,
+    limit: Annotated[int, Query(ge=1, le=50, description="List at most this many.")] = 20,
+    cursor: Cursor = None,
+) -> Response:
+    """List the versions of a tool with their code and metrics, the newest first."""
+    before = values_of(cursor, _BEFORE)
+    async with services.postgres() as conn:
+        found = await history(conn, tool, limit + 1, before and before[0])
+        held = await holds_of_tool(conn, tool, limit)
+    if not found and not held and before is None:
+        raise no_versions(tool)
+    shown = found[:limit]
+    following = cursor_of(shown[-1].version_number) if len(found) > limit else None
+    return answered(
+        request,
+        {
+            "versions": [each.model_dump(mode="json") for each in shown],
+            "held": [each.model_dump(mode="json") for each in held],
+            "next_cursor": following,
+        },
+    )
+
+
+@router.get("/tools/{tool}/versions/{version_id}", response_model=VersionRecord, responses=asked())
+async def version(
+    request: Request, services: ServicesHere, tool: ToolInPath, version_id: VersionIdInPath
+) -> Response:
+    """Show one version with its code, its metrics, and the rollbacks about it."""
+    async with services.postgres() as conn:
+        found = await version_of(conn, tool, VersionName(version_id=version_id))
+    return answered(request, found.record.model_dump(mode="json"))
+
+
+@router.get("/tools/{tool}/compare", responses=asked())
+async def compare(
+    request: Request,
+    services: ServicesHere,
+    tool: ToolInPath,
+    from_: Annotated[NamedVersion, Query(alias="from")],
+    to: NamedVersion,
+) -> Response:
+    """Compare two versions: the diff, what breaks for callers, the metrics and their change."""
+    async with services.postgres() as conn:
+        before, after = [
+            (await version_of(conn, tool, VersionName.of(each))).record for each in (from_, to)
+        ]
+    return answered(request, await services.manager.compare_records(before, after))

@@ -1,0 +1,147 @@
+"""The application: its routes, its description (OpenAPI), and what becomes of errors."""
+
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from console.api import changes, events, executions, rollbacks, system, tools, versions
+from console.api.problems import (
+    Problem,
+    ProblemError,
+    of_http,
+    of_rollguard,
+    of_wrong_request,
+    problem,
+)
+from console.services import Services
+from console.web.access import Access
+from console.web.bodies import LimitedBodies
+from console.web.requests import OneRequest
+from schemas.errors import RollguardError
+from schemas.execution import Execution
+
+log = structlog.get_logger()
+
+PREFIX: Final = "/api/v1"
+_ABOUT: Final = """\
+Everything that operators and engines ask of Rollguard and order from it. Errors are problem details
+(RFC 9457). A list has `next_cursor` if there is more. What is asked has an `ETag`. What is ordered
+may carry an `Idempotency-Key`.
+"""
+_ROUTERS: Final = (
+    *(tools.router, versions.router, executions.router, changes.router),
+    *(rollbacks.router, system.router, events.router),
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application of one console."""
+    app = api()
+    app.state.services = services
+    app.add_api_route("/openapi.json", _described, include_in_schema=False)
+    for path, question in (("/healthz", "alive"), ("/readyz", "ready")):
+        app.add_api_route(path, _well(question), include_in_schema=False)
+    _answer_errors(app)
+    # The last one that is added sees a request first.
+    app.add_middleware(LimitedBodies)
+    app.add_middleware(Access, settings=services.settings)
+    app.add_middleware(OneRequest)
+    return app
+
+
+def api() -> FastAPI:
+    """Return an application that has the routes of the API, and no more."""
+    app = FastAPI(
+        title="Rollguard",
+        version=version("rollguard"),
+        description=_ABOUT,
+        openapi_url=None,  # the route below has examples and models that no route returns
+        docs_url=None,  # they would load scripts from another host
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    return app
+
+
+def description(app: FastAPI) -> dict[str, Any]:
+    """Return the description of the API (OpenAPI 3.1)."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        found["security"] = [{"token": []}, {}]
+        parts = found.setdefault("components", {})
+        parts["securitySchemes"] = {
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "`ROLLGUARD_WEB_TOKEN`, or `ROLLGUARD_WEB_VIEWER_TOKEN` to read. "
+                "Without them none is needed.",
+            }
+        }
+        for model in (Problem, Execution):
+            _describe(parts["schemas"], model)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            parts["schemas"].pop(unused, None)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _describe(schemas: dict[str, Any], model: type[Any]) -> None:
+    """Add the schema of a model that no route names as its body or its answer."""
+    template = "#/components/schemas/{model}"
+    found = TypeAdapter(model).json_schema(mode="validation", ref_template=template)
+    for name, part in found.pop("$defs", {}).items():
+        schemas.setdefault(name, part)
+    schemas.setdefault(model.__name__, found)
+
+
+async def _described(request: Request) -> JSONResponse:
+    return JSONResponse(description(request.app))
+
+
+def _well(question: str) -> Any:
+    """Return the route that says that the console serves.
+
+    It does also if Kafka, Postgres or the detectors do not: then its answers say so.
+    """
+
+    async def answer() -> JSONResponse:
+        return JSONResponse({"role": "console", question: True, "reasons": []})
+
+    return answer
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Let every error become problem details."""
+
+    @app.exception_handler(ProblemError)
+    async def of_problem(_: Request, error: ProblemError) -> Response:
+        return error.answer()
+
+    @app.exception_handler(RollguardError)
+    async def of_ours(_: Request, error: RollguardError) -> Response:
+        return of_rollguard(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_request(_: Request, error: RequestValidationError) -> Response:
+        return of_wrong_request(error)
+
+    @app.exception_handler(HTTPException)
+    async def of_framework(request: Request, error: HTTPException) -> Response:
+        return of_http(request, error)
+
+    @app.exception_handler(Exception)
+    async def of_fault(request: Request, error: Exception) -> Response:
+        log.error("request_failed", method=request.method, exc_info=error)
+        return problem(500, "a fault of the console; its log says more")

@@ -1,0 +1,1 @@
+"""Tests of the console with real workers, Kafka and Postgres."""

@@ -1,0 +1,207 @@
+"""What is ordered of the console: each order has its effect once."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from console.web.bodies import MAX_BODY_BYTES
+from rollguard.operations.stops import freeze
+from schemas.rollback import RollbackCommand
+from tests.support.console import Console
+from tests.support.messages import execution
+from tests.support.system import System
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(450)
+
+
+async def test_a_deployment_with_a_key_is_made_once(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    path = f"/tools/{tool}/deployments"
+    one = {"code": "one", "created_by": "autonomous", "improvement_type": "bug_fix"}
+    first = await console.post(path, one, Idempotency_Key="first")
+    assert first.status == 201
+    assert first.body["status"] == "created"
+    shown = await console.ask("GET", first.headers["Location"])
+    assert (shown.body["code"], shown.body["created_by"]) == ("one", "autonomous")
+    two = await console.post(path, {"code": "two"}, Idempotency_Key="second")
+    again = await console.post(path, one, Idempotency_Key="first")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (await console.get(f"/tools/{tool}")).body["version_id"] == two.body["version_id"]
+    same = await console.post(path, {"code": "two"})
+    assert (same.status, same.body["status"]) == (200, "unchanged")
+    given = str(uuid4())
+    named = await console.post(path, {"code": "three", "deployment_id": given})
+    assert named.body["deployment_id"] == given
+    both = await console.post(path, {"code": "x", "deployment_id": given}, Idempotency_Key="k")
+    assert both.status == 422
+    other = await console.post(
+        f"/tools/{tool}-other/deployments", {"code": "one"}, Idempotency_Key="first"
+    )
+    assert other.body["deployment_id"] != first.body["deployment_id"]
+
+
+async def test_a_refused_deployment_says_why(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    await shared_system.deploy(tool, "one")
+    await freeze(shared_system.settings, tool, "not tonight", "ann", None)
+    found = await console.post(
+        f"/tools/{tool}/deployments", {"code": "two", "created_by": "autonomous"}
+    )
+    assert (found.status, found.body["type"]) == (409, "urn:rollguard:problem:refused")
+    assert "not tonight" in found.body["detail"]
+    assert found.body["outcome"]["refusal"] == "frozen"
+    limit = shared_system.settings.max_code_bytes
+    for wrong in ({}, {"code": 1}, {"code": "x" * (limit + 1)}, {"code": "\ud800"}, [], "x", None):
+        found = await console.post(f"/tools/{tool}/deployments", wrong)
+        assert found.status == 422, (wrong if wrong is None else str(wrong)[:50], found)
+    bad_name = await console.post("/tools/a%0Ab/deployments", {"code": "one"})
+    assert bad_name.status == 422
+    no_json = await console.ask(
+        "POST", f"/api/v1/tools/{tool}/deployments", data=b"{", Content_Type="application/json"
+    )
+    assert (no_json.status, no_json.body["status"]) == (400, 400)
+
+
+async def test_a_rollback_with_a_key_is_made_once(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    await shared_system.deploy(tool, "one")
+    await shared_system.deploy(tool, "two")
+    path = f"/tools/{tool}/rollbacks"
+    order = {"to_version_number": 1, "reason": "too slow", "issued_by": "ann"}
+    first = await console.post(path, order, Idempotency_Key="back")
+    assert first.status == 200, first
+    assert (first.body["status"], first.body["to_version_number"]) == ("applied", 1)
+    shown = (await console.get(f"/rollbacks/{first.body['command_id']}")).body
+    assert (shown["issued_by"], shown["details"]) == ("ann", {"reason": "too slow"})
+    assert (await console.post(path, order, Idempotency_Key="back")).body == first.body
+    current = first.body["to_version_id"]
+    rejected = await console.post(path, {"to_version_id": current})
+    assert rejected.status == 409
+    assert rejected.body["type"] == "urn:rollguard:problem:already_current"
+    assert rejected.body["outcome"]["rejection"] == "already_current"
+    for wrong in ({}, {"to_version_id": 1, "to_version_number": 1}, {"to_version_id": 0}):
+        assert (await console.post(path, wrong)).status == 422
+    assert (await console.post(path, {"to_version_number": 99})).status == 404
+
+
+async def test_a_pin(console: Console, shared_system: System, tool: str) -> None:
+    path = f"/api/v1/tools/{tool}/pin"
+    assert (await console.ask("PUT", path, {})).status == 404
+    await shared_system.deploy(tool, "one")
+    assert (await console.ask("DELETE", path)).status == 404
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    said = {"reason": "sale", "pinned_by": "ann", "expires_at": later}
+    first = await console.ask("PUT", path, said)
+    assert first.status == 200, first
+    assert first.body["pinned_by"] == "ann"
+    assert (await console.ask("PUT", path, said)).body == first.body
+    stops = "SELECT count(*) FROM stops WHERE tool_name = $1"
+    assert (await shared_system.query(stops, tool))[0][0] == 1
+    second = await console.ask("PUT", path, {"reason": "longer"})
+    assert second.body["expires_at"] is None
+    assert (await shared_system.query(stops, tool))[0][0] == 2
+    assert (await console.get(f"/tools/{tool}")).body["pinned"]
+    for wrong in ({"expires_at": "2001-01-01T00:00:00Z"}, {"expires_at": "x"}, {"pinned_by": ""}):
+        assert (await console.ask("PUT", path, wrong)).status == 422
+    removed = await console.ask("DELETE", f"{path}?by=ben")
+    assert removed.body == second.body
+    assert not (await console.get(f"/tools/{tool}")).body["pinned"]
+
+
+async def held_command(system: System, console: Console, tool: str) -> RollbackCommand:
+    """Send a command that waits for a person, and return it when it does."""
+    [version] = await system.query(
+        "SELECT version_id, activation FROM tool_versions WHERE tool_name = $1 AND is_current", tool
+    )
+    command = RollbackCommand(
+        command_id=uuid4(),
+        tool_name=tool,
+        from_version_id=version["version_id"],
+        from_activation=version["activation"],
+        tier="standard",
+        reason="success_rate_drop",
+        mode="hold",
+        issued_by="detector",
+        issued_at=datetime.now(UTC),
+    )
+    await system.send(system.topics.commands, tool, command)
+
+    async def held() -> bool:
+        found = (await console.get(f"/rollbacks?tool={tool}&status=held")).body["rollbacks"]
+        return [each["command_id"] for each in found] == [str(command.command_id)]
+
+    await until(held)
+    return command
+
+
+async def test_held_rollbacks_are_answered(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    for code in ("one", "two", "three"):
+        await shared_system.deploy(tool, code)
+    first = await held_command(shared_system, console, tool)
+    assert (await console.get(f"/tools/{tool}")).body["held"]
+    path = f"/rollbacks/{first.command_id}"
+    said = {"dismissed_by": "ann", "dismissal": "the input was wrong"}
+    dismissed = await console.post(f"{path}/dismiss", said)
+    assert (dismissed.status, dismissed.body["rejection"]) == (200, "dismissed")
+    assert (await console.post(f"{path}/dismiss", said)).body == dismissed.body
+    late = await console.post(f"{path}/approve", {"approved_by": "ben"})
+    assert (late.status, late.body["outcome"]["rejection"]) == (409, "dismissed")
+    second = await held_command(shared_system, console, tool)
+    path = f"/rollbacks/{second.command_id}"
+    approved = await console.post(f"{path}/approve?tool={tool}", {"approved_by": "ben"})
+    assert (approved.status, approved.body["to_version_number"]) == (200, 2)
+    assert (await console.get(path)).body["approved_by"] == "ben"
+    too_late = await console.post(f"{path}/dismiss", {})
+    assert (too_late.status, too_late.body["outcome"]["status"]) == (409, "applied")
+    for wrong in ({"approved_by": "a\nb"}, {"approved_by": ""}, {"approved_by": "x" * 256}):
+        assert (await console.post(f"{path}/approve", wrong)).status == 422
+    assert (await console.post(f"/rollbacks/{uuid4()}/approve", {})).status == 404
+
+
+async def test_executions_count_once(console: Console, shared_system: System, tool: str) -> None:
+    await shared_system.deploy(tool, "one")
+    sent = [json.loads(execution(tool, error).to_bytes()) for error in (None, "no")]
+    sent[1]["error"] = "x" * 9_000 + "\ud800"  # JSON may have a lone surrogate
+    bad: list[Any] = [{}, 7, sent[0] | {"executed_at": "2100-01-01T00:00:00Z"}]
+    bad.append(sent[0] | {"kind": "activation"})
+    for _ in range(2):
+        found = await console.post("/executions", [bad[0], sent[0], *bad[1:], sent[1]])
+        assert (found.status, found.body["accepted"]) == (202, 2)
+        assert [each["index"] for each in found.body["rejected"]] == [0, 2, 3, 4]
+        assert "execution_id: Field required" in found.body["rejected"][0]["error"]
+        assert "ahead" in found.body["rejected"][2]["error"]
+    third = json.dumps(json.loads(execution(tool).to_bytes()))
+    lines = f"{third}\n\nnothing\n".encode()
+    found = await console.ask(
+        "POST", "/api/v1/executions", data=lines, Content_Type="application/x-ndjson"
+    )
+    assert found.body["accepted"] == 1
+    assert [each["index"] for each in found.body["rejected"]] == [1]
+    await shared_system.executions_recorded(tool, 3)
+    rows = await shared_system.query(
+        "SELECT success, error FROM tool_executions WHERE tool_name = $1", tool
+    )
+    assert sorted(row["success"] for row in rows) == [False, True, True]
+    assert (await console.post("/executions", [])).body == {"accepted": 0, "rejected": []}
+
+
+async def test_executions_that_are_no_list(console: Console) -> None:
+    for data, kind, status in (
+        (b"{}", "application/json", 422),
+        (b"[", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"[]", "text/plain", 415),
+        (b"[" * 100_000, "application/json", 400),
+        (b" " * (MAX_BODY_BYTES + 1), "application/json", 413),
+    ):
+        found = await console.ask("POST", "/api/v1/executions", data=data, Content_Type=kind)
+        assert (found.status, found.body["status"]) == (status, status), (data[:9], found)

@@ -1,0 +1,216 @@
+"""What the console tells of tools, versions, executions, rollbacks and the system."""
+
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from rollguard.operations.connection import connection
+from tests.support.console import Answer, Console
+from tests.support.messages import command_by_ann, execution
+from tests.support.stored import begin_stop
+from tests.support.system import System
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(450)
+
+
+async def pages(console: Console, path: str, name: str) -> list[list[dict[str, Any]]]:
+    """Return the items of each page of a list."""
+    found, cursor = [], ""
+    while True:
+        answer = await console.get(f"{path}{cursor}")
+        assert answer.status == 200, answer
+        found.append(answer.body[name])
+        if answer.body["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={answer.body['next_cursor']}"
+
+
+async def test_all_tools_at_a_glance(console: Console, shared_system: System, tool: str) -> None:
+    names = [f"{tool}-{letter}" for letter in "ABC"]
+    for name in names:
+        await shared_system.deploy(name, "one")
+    await shared_system.run(
+        execution(names[0]), execution(names[1]), execution(names[1], "ValueError: no")
+    )
+    async with connection(shared_system.settings) as conn:
+        await begin_stop(conn, "pin", names[2])
+    found: list[dict[str, Any]] = []
+
+    async def known() -> bool:
+        nonlocal found
+        answer = await console.get(f"/tools?q={tool.upper()}")
+        assert answer.body["source"] == "postgres"
+        found = answer.body["tools"]
+        states = [each["state"] for each in found]
+        return states == ["healthy", "suspect", "unjudged"] and found[1]["total_executions"] == 2
+
+    await until(known)
+    assert [each["tool_name"] for each in found] == names
+    assert [each["pinned"] for each in found] == [False, False, True]
+    assert [each["success_rate"] for each in found] == [1.0, 0.5, None]
+    assert found[0]["as_of"] is not None
+    assert found[0]["version_number"] == found[0]["activation"] == 1
+    by_one = await pages(console, f"/tools?q={tool}&limit=1", "tools")
+    assert [[each["tool_name"] for each in page] for page in by_one] == [[name] for name in names]
+    [[suspect]] = await pages(console, f"/tools?q={tool}&state=suspect", "tools")
+    assert suspect["tool_name"] == names[1]
+    two = await pages(console, f"/tools?q={tool}&state=healthy&limit=1", "tools")
+    assert [[each["tool_name"] for each in page] for page in two] == [[names[0]]]
+
+
+async def test_a_tool_whose_name_has_a_slash(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    name = f"{tool}/versions/ä %+?#"
+    await shared_system.deploy(name, "one")
+    path = f"/tools/{quote(name, safe='')}"
+
+    async def known() -> bool:
+        return (await console.get(path)).body["state"] == "unjudged"
+
+    await until(known)
+    found = (await console.get(path)).body
+    assert found["tool_name"] == found["version"]["tool_name"] == name
+    assert found["version"]["code"] == "one"
+    assert (found["stops"], found["notes"]) == ([], [])
+    health = (await console.get(f"{path}/health")).body
+    assert health["tool_name"] == name
+    assert (health["needs_rollback"], health["waits_for"], health["stops"]) == (False, None, [])
+
+
+async def test_who_has_it_already_gets_304(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    made = await shared_system.deploy(tool, "one")
+    path = f"/tools/{tool}/versions/{made.version_id}"
+    first = await console.get(path)
+    assert first.status == 200
+    tag = first.headers["ETag"]
+    for given in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await console.get(path, If_None_Match=given)
+        assert (again.status, again.body, again.headers["ETag"]) == (304, None, tag)
+    assert (await console.get(path, If_None_Match='"other"')).status == 200
+    await shared_system.deploy(tool, "two")
+    changed = await console.get(path, If_None_Match=tag)
+    assert changed.status == 200
+    assert not changed.body["is_current"]
+
+
+async def test_versions_and_their_comparison(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    codes = ["def execute(a):\n    return a\n", "def execute(a, b):\n    return a\n", "three"]
+    for code in codes:
+        await shared_system.deploy(tool, code)
+    found = await pages(console, f"/tools/{tool}/versions?limit=2", "versions")
+    assert [[each["version_number"] for each in page] for page in found] == [[3, 2], [1]]
+    [_, second], [first] = found
+    assert second["code"] == codes[1]
+    one = await console.get(f"/tools/{tool}/versions/{second['version_id']}")
+    assert one.body == second
+    compared = await console.get(f"/tools/{tool}/compare?from=v1&to={second['version_id']}")
+    assert compared.body["is_breaking_change"]
+    assert "+def execute(a, b):" in compared.body["code_diff"]
+    assert compared.body["from_version"]["version_id"] == first["version_id"]
+    assert compared.body["from_metrics"]["success_rate"] is None  # JSON has no NaN
+
+
+async def test_executions(console: Console, shared_system: System, tool: str) -> None:
+    await shared_system.deploy(tool, "one")
+    sent = [execution(tool, "ValueError: no" if number == 1 else None) for number in range(4)]
+    await shared_system.run(*sent)
+    await shared_system.executions_recorded(tool, 4)
+    found = await pages(console, f"/tools/{tool}/executions?limit=3", "executions")
+    assert [[each["execution_id"] for each in page] for page in found] == [
+        [str(each.execution_id) for each in page] for page in (sent[:0:-1], sent[:1])
+    ]
+    [[failed]] = await pages(console, f"/tools/{tool}/executions?success=false", "executions")
+    assert failed["error_type"] == "ValueError"
+    version = failed["version_id"]
+    of_version = f"/tools/{tool}/executions?version_id={version}&success=true&limit=2"
+    assert [len(page) for page in await pages(console, of_version, "executions")] == [2, 1]
+    none = await console.get(f"/tools/{tool}/executions?version_id={version + 1_000_000}")
+    assert none.body == {"executions": [], "next_cursor": None}
+
+
+async def test_rollbacks_and_why(console: Console, shared_system: System, tool: str) -> None:
+    await shared_system.deploy(tool, "one")
+    await shared_system.deploy(tool, "two")
+    await shared_system.run(*(execution(tool, "ValueError: no") for _ in range(3)))
+
+    async def rolled_back() -> bool:
+        found = (await console.get(f"/rollbacks?tool={tool}")).body["rollbacks"]
+        return bool(found) and bool(found[0]["to_version_number"] == 1)
+
+    await until(rolled_back)
+    await shared_system.executions_recorded(tool, 3)
+    command = command_by_ann(tool, to_version_id=1_000_000)
+    await shared_system.send(shared_system.topics.commands, tool, command)
+
+    async def rejected() -> bool:
+        found = (await console.get(f"/rollbacks?tool={tool}")).body["rollbacks"]
+        return [each["status"] for each in found] == ["rejected", "applied"]
+
+    await until(rejected)
+    by_one = await pages(console, f"/rollbacks?tool={tool}&limit=1", "rollbacks")
+    assert [[each["status"] for each in page] for page in by_one] == [["rejected"], ["applied"]]
+    [[applied]] = await pages(console, f"/rollbacks?tool={tool}&status=applied", "rollbacks")
+    assert await pages(console, "/rollbacks?since=2100-01-01T00:00:00Z", "rollbacks") == [[]]
+    why = (await console.get(f"/rollbacks/{applied['command_id']}")).body
+    assert why | applied == why
+    assert "newest 3" in why["rule"]
+    assert [each["error"] for each in why["executions"]] == ["ValueError: no"] * 3
+    assert why["failures"]["failures"] == 3
+
+
+async def test_dead_letters_and_the_system(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    topics = shared_system.topics
+    await shared_system.send(topics.executions, tool, b"{}", b"[]")
+    found: Answer | None = None
+
+    async def listed() -> bool:
+        nonlocal found
+        found = await console.get(f"/dead-letters?tool={tool}")
+        return bool(found.body["matching"] == 2)
+
+    await until(listed, 60)
+    assert found is not None
+    assert found.body["dead_letters"][0]["topic"] == topics.executions
+    by_one = await pages(console, f"/dead-letters?tool={tool}&limit=1", "dead_letters")
+    assert [page[0]["id"] for page in by_one] == [each["id"] for each in found.body["dead_letters"]]
+    system = (await console.get("/system")).body
+    assert {each["role"]: len(each["workers"]) for each in system["roles"]} == {
+        "detector": 1,
+        "applier": 1,
+        "recorder": 1,
+    }
+    assert system["kafka"]["topic_prefix"] == shared_system.settings.topic_prefix
+
+
+async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str) -> None:
+    for path in (
+        *(f"/tools/{tool}{rest}" for rest in ("", "/health", "/versions", "/versions/1")),
+        *(f"/tools/{tool}/compare?from=1&to=v2", f"/rollbacks/{uuid4()}", "/nothing", "/tools/"),
+    ):
+        found = await console.get(path)
+        assert (found.status, found.body["status"]) == (404, 404), (path, found)
+        assert found.headers["Content-Type"] == "application/problem+json"
+    for path in (
+        *("/tools?limit=0", "/tools?limit=501", "/tools?state=good", "/tools?cursor=x"),
+        *("/tools?cursor=WyJcdTAwMDAiXQ", "/tools?q=%00", "/tools/%00", "/tools/%FF"),
+        *(f"/tools/{'x' * 256}", "/tools/x/versions/0", "/rollbacks/none", "/rollbacks?tool="),
+        *("/rollbacks?since=today", "/tools/x/compare?from=v1", "/tools/x/compare?from=a&to=1"),
+        *("/dead-letters?cursor=W10", "/rollbacks?cursor=WzEsMiwzXQ"),
+    ):
+        found = await console.get(path)
+        assert (found.status, found.body["status"]) == (422, 422), (path, found)
+        assert found.body["errors"], path
+    for path, allowed in (("/tools", "GET"), (f"/tools/{tool}/pin", "DELETE, PUT")):
+        wrong = await console.ask("PATCH", f"/api/v1{path}", {})
+        assert (wrong.status, wrong.headers["Allow"]) == (405, allowed)
+        assert wrong.body["title"] == "Method Not Allowed"

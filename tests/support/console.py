@@ -1,0 +1,92 @@
+"""A real console, as a process of its own, and how tests ask it."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from rollguard.embedded.ports import free_port
+from tests.support.programs.program import Program
+from tests.support.waiting import until
+from tests.support.workers import Workers
+
+
+class Answer(NamedTuple):
+    """An answer of the console."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """What its JSON says; None if it has no body."""
+
+
+@dataclass
+class Console:
+    """A console that runs, and how it is asked."""
+
+    url: str
+    program: Program
+    headers: dict[str, str] = field(default_factory=dict)
+    """What every request carries."""
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, data: bytes | None = None, **headers: str
+    ) -> Answer:
+        """Send a request to the API, and return the answer; ``_`` in names of headers is ``-``."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            data = json.dumps(body).encode()
+            named = {"Content-Type": "application/json"} | named
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+            session.request(
+                method,
+                URL(self.url + path, encoded=True),
+                data=None if data is None else BytesIO(data),
+                headers=self.headers | named,
+            ) as answer,
+        ):
+            text = await answer.read()
+            return Answer(answer.status, answer.headers, json.loads(text) if text else None)
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """Ask for something under ``/api/v1``."""
+        return await self.ask("GET", f"/api/v1{path}", **headers)
+
+    async def post(self, path: str, body: Any, **headers: str) -> Answer:
+        """Order something under ``/api/v1``."""
+        return await self.ask("POST", f"/api/v1{path}", body, **headers)
+
+
+@asynccontextmanager
+async def running_console(workers: Workers, **more: str) -> AsyncIterator[Console]:
+    """Run a console beside these workers; ``more`` is added to its environment."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with (workers.folder / "console.log").open("ab") as log:
+        program = await Program.start(
+            "rollguard",
+            "console",
+            stdout=log,
+            stderr=log,
+            env=workers.environment(**{"ROLLGUARD_WEB_PORT": str(port), **more}),
+        )
+    try:
+        console = Console(url, program)
+
+        async def serves() -> bool:
+            try:
+                return (await console.ask("GET", "/healthz")).status == 200
+            except aiohttp.ClientError:
+                return False
+
+        await until(serves)
+        yield console
+    finally:
+        program.terminate()
+        assert await program.wait() == 0
