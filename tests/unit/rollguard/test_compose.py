@@ -81,6 +81,8 @@ def test_the_port_ranges_do_not_overlap(services: dict[str, Any]) -> None:
         (published,) = services[role]["ports"]
         first, last = map(int, published.split(":")[1].split("-"))
         ports += range(first, last + 1)
+    (console,) = services["console"]["ports"]
+    ports.append(int(console.split(":")[1]))
     assert len(ports) == len(set(ports))
     assert 6066 in ports  # where `rollguard check` asks
 
@@ -123,7 +125,7 @@ def test_the_notifier_starts_only_if_wanted_and_sees_no_key(services: dict[str, 
 def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(
     services: dict[str, Any], tmp_path: Path
 ) -> None:
-    for name in ("applier", "detector", "operator"):
+    for name in ("applier", "detector", "operator", "console"):
         (tmp_path / name).mkdir()
     script = services["keys"]["entrypoint"][2].replace("$$", "$")
     script = script.replace("/etc/rollguard/keys", str(tmp_path))
@@ -135,7 +137,7 @@ def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(
         return {str(file): file.read_bytes() for file in tmp_path.rglob("*.*")}
 
     made = keys()
-    assert len(made) == 4
+    assert len(made) == 5
     assert keys() == made
     trust = read_trust_file(tmp_path / "trust.json")
     assert [(each.role, each.name) for each in trust.keys] == [
@@ -143,7 +145,22 @@ def test_the_first_start_makes_the_keys_and_a_later_one_keeps_them(
         ("detector", "detector"),
         ("author", "operator"),
         ("person", "operator"),
+        ("author", "console"),
+        ("person", "console"),
     ]
+
+
+def test_the_console_runs_after_the_setup_and_asks_a_detector(services: dict[str, Any]) -> None:
+    console, detector = services["console"], services["detector"]
+    assert console["command"] == ["console"]
+    assert console["depends_on"] == detector["depends_on"]
+    given = console["environment"]
+    assert given["ROLLGUARD_DETECTOR_URL"] == "http://detector:6066"
+    assert f":{given['ROLLGUARD_WEB_PORT']}/healthz" in console["healthcheck"]["test"][-1]
+    assert console["ports"][0].endswith(f":{given['ROLLGUARD_WEB_PORT']}")
+    answers_to = detector["environment"]["ROLLGUARD_WEB_ALLOWED_HOSTS"].split(",")
+    assert "detector" in answers_to
+    assert console["volumes"][1] == "key-console:/etc/rollguard/key:ro"
 
 
 def test_the_entrypoint_hands_its_arguments_on() -> None:

@@ -1,0 +1,160 @@
+"""What the console asks of a large database: no question reads all executions."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from db.executions.queries import (
+    MOST_LOOKED_AT,
+    AfterExecution,
+    ExecutionsWanted,
+    executions_page,
+)
+from db.postgres.pool import Connection, connect
+from db.postgres.sql import blocks
+from db.rollbacks.records import RollbacksWanted, rollbacks_page
+from db.versions.listing import current_activations, listed_tools
+from tests.support.postgres import PostgresServer
+from tests.support.stored import NOW
+
+TOOLS, EXECUTIONS, ROLLBACKS = 10_000, 100_000, 10_000
+
+
+@pytest.fixture(scope="module")
+def large(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database() as dsn:
+        yield dsn
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _filled(large: str) -> None:
+    """Fill the tables; the tool `busy` has nine tenths of the executions, one in 20,000 failed."""
+    conn = await connect(large)
+    try:
+        await conn.execute(
+            f"""
+            insert into tool_versions (tool_name, version_number, code, code_hash, is_current,
+                activation, created_by, improvement_type)
+            select case number when 1 then 'busy' else 'tool-' || lpad(number::text, 6, '0') end,
+                1, 'code', lpad(number::text, 64, '0'), true, 1, 'human', 'initial'
+            from generate_series(1, {TOOLS}) number;
+            insert into tool_executions (execution_id, tool_name, version_id, success, executed_at,
+                log_offset, error)
+            select gen_random_uuid(), version.tool_name, version.version_id, number % 20000 <> 0,
+                '{NOW.isoformat()}'::timestamptz + number * interval '1 s', number,
+                case when number % 20000 = 0 then 'ValueError: no' end
+            from generate_series(1, {EXECUTIONS}) number
+            join tool_versions version
+                on version.version_id = case when number % 10 = 0 then 2 + number % 9000 else 1 end;
+            insert into rollbacks (command_id, tool_name, from_version_id,
+                to_version_id, tier, reason, details, issued_by, issued_at, status, applied_at)
+            select gen_random_uuid(), version.tool_name, version.version_id,
+                version.version_id, 'immediate', 'complete_failure', '{{}}', 'detector',
+                '{NOW.isoformat()}', 'applied',
+                '{NOW.isoformat()}'::timestamptz + number * interval '1 s'
+            from generate_series(1, {ROLLBACKS}) number
+            join tool_versions version on version.version_id = 1 + number % 100;
+            """
+        )
+        await conn.execute("analyze")
+    finally:
+        await conn.close()
+
+
+@pytest_asyncio.fixture
+async def conn(_filled: None, large: str) -> AsyncIterator[Connection]:
+    conn = await connect(large)
+    yield conn
+    await conn.close()
+
+
+async def plan(conn: Connection, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    """Run a query, and return the nodes of its plan."""
+    [[text]] = await conn.fetch(f"explain (analyze, timing off, format json) {sql}", *arguments)
+    return list(_nodes(json.loads(text)[0]["Plan"]))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def rows_read(nodes: list[dict[str, Any]], table: str) -> float:
+    """Return how many rows of a table were read, also those that a filter left out."""
+    return sum(
+        (each["Actual Rows"] + each.get("Rows Removed by Filter", 0)) * each["Actual Loops"]
+        for each in nodes
+        if each.get("Relation Name") == table
+    )
+
+
+@pytest.mark.parametrize("after", [None, "tool-005000"])
+async def test_a_page_of_tools_looks_up_no_more_than_its_tools(
+    conn: Connection, after: str | None
+) -> None:
+    sql = blocks("versions/listing.sql")["tools"]
+    nodes = await plan(conn, sql, after, None, None, 101)
+    assert rows_read(nodes, "tool_executions") == 0
+    assert rows_read(nodes, "rollbacks") <= 2 * ROLLBACKS / 100 * 101
+    looked_up = [each for each in nodes if each.get("Relation Name") in ("rollbacks", "stops")]
+    assert all(each["Actual Loops"] <= 101 for each in looked_up), looked_up
+    found = await listed_tools(conn, after=after, limit=101)
+    assert len(found) == 101
+    assert [each.tool_name for each in found] == sorted(each.tool_name for each in found)
+
+
+async def test_parts_of_names_and_all_activations(conn: Connection) -> None:
+    found = await listed_tools(conn, part="TOOL-00999", limit=50)
+    assert [each.tool_name for each in found] == [f"tool-00999{digit}" for digit in range(10)]
+    assert len(await current_activations(conn)) == TOOLS
+    part = await current_activations(conn, after="tool-009998", part="99")
+    assert part == [("tool-009999", 1)]
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("success", [None, False])
+async def test_a_page_of_executions_reads_a_bounded_part(
+    conn: Connection, version: int | None, success: bool | None
+) -> None:
+    block = "page_of_tool" if version is None else "page_of_version"
+    sql = blocks("executions/queries.sql")[block]
+    most = 100 if success is None else MOST_LOOKED_AT
+    given = [*("busy", None, None, most, success, 100), *([] if version is None else [version])]
+    nodes = await plan(conn, sql, *given)
+    scans = [each for each in nodes if each.get("Relation Name") == "tool_executions"]
+    assert scans
+    assert all(each["Node Type"] == "Index Scan" for each in scans), scans
+    assert rows_read(nodes, "tool_executions") <= most + 1
+
+
+async def test_rare_failures_are_found_page_by_page(conn: Connection) -> None:
+    after: AfterExecution | None = None
+    found: list[UUID] = []
+    pages = 0
+    while True:
+        page = await executions_page(conn, "busy", ExecutionsWanted(success=False), after, 100)
+        found += [each.execution_id for each in page.executions]
+        pages, after = pages + 1, page.next_after
+        if after is None:
+            break
+    every = await conn.fetch(
+        "select execution_id from tool_executions where tool_name = 'busy' and not success "
+        "order by executed_at desc"
+    )
+    assert found == [row["execution_id"] for row in every]
+    assert abs(pages - EXECUTIONS * 0.9 / MOST_LOOKED_AT) <= 1
+
+
+@pytest.mark.parametrize("tool", [None, "tool-000050"])
+async def test_a_page_of_rollbacks_reads_a_bounded_part(conn: Connection, tool: str | None) -> None:
+    sql = blocks("rollbacks/records.sql")["page"]
+    nodes = await plan(conn, sql, tool, None, None, None, None, None, 51)
+    assert rows_read(nodes, "rollbacks") <= 200
+    assert rows_read(nodes, "tool_executions") == 0
+    first = await rollbacks_page(conn, RollbacksWanted(tool), None, 51)
+    assert len(first) == 51
