@@ -27,6 +27,13 @@ class StatesNow:
         found = self.by_tool.get(tool)
         return found if found is not None and found["activation"] == activation else None
 
+    def state_of(self, tool: str, activation: int) -> str:
+        """Return the state of an activation."""
+        found = self.by_tool.get(tool)
+        if found is None or found["activation"] != activation:
+            return "unknown"
+        return str(found["state"])
+
 
 States = SharedAnswer[StatesNow]
 

@@ -37,7 +37,7 @@ async def tools_of_postgres(conn: Connection, states: StatesNow, wanted: Wanted)
         names = [
             name
             for name, activation in await current_activations(conn, after=after, part=part)
-            if with_state(states.of(name, activation))["state"] == state
+            if states.state_of(name, activation) == state
         ]
         rows = await listed_tools(conn, among=names[: limit + 1])
     return _page([tool_now(row, states.of(row.tool_name, row.activation)) for row in rows], limit)

@@ -91,7 +91,7 @@ NamedVersion = Annotated[
     str,
     AfterValidator(_version_name),
     Query(
-        pattern=r"^[vV]?\d{1,10}$",
+        pattern=r"^[vV]?[0-9]{1,10}$",
         description="A version: its id (`7`) or its number (`v2`).",
         examples=["v2"],
     ),

@@ -53,6 +53,14 @@ async def outages(system: System) -> float:
     return float(line.removeprefix(name))
 
 
+async def lasting_outages(system: System) -> set[int]:
+    """Return the partitions whose outage lasts, as the detector says it."""
+    status, said = await system.page("detector", "/outages")
+    assert (status, said["unanswered"]) == (200, [])
+    assert {each["partition"] for each in said["partitions"]} == {0, 1, 2, 3}
+    return {each["partition"] for each in said["partitions"] if each["since"] is not None}
+
+
 async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: System) -> None:
     tools = tools_of(guarded, 0, 6)
     before = await outages(guarded)
@@ -70,6 +78,7 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
     ] == 404  # it is a row of the table, but not of a tool
     page = await guarded.metrics("detector")
     assert 'rollguard_outage{partition="0"} 1.0' in page
+    assert await lasting_outages(guarded) == {0}
     assert await outages(guarded) == before + 1
     assert await rolled_back(guarded, tools) == []
     for _ in range(20):
@@ -83,6 +92,7 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
     answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
     assert json.loads(answer.out)["outage"] is None
     assert 'rollguard_outage{partition="0"} 0.0' in await guarded.metrics("detector")
+    assert await lasting_outages(guarded) == set()
 
 
 async def test_failures_of_tools_that_nobody_deployed_are_no_outage(guarded: System) -> None:

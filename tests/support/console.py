@@ -34,12 +34,14 @@ class Console:
     headers: dict[str, str] = field(default_factory=dict)
     """What every request carries."""
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, data: bytes | None = None, **headers: str
-    ) -> Answer:
-        """Send a request to the API, and return the answer; ``_`` in names of headers is ``-``."""
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request, and return the answer; ``_`` in names of headers is ``-``.
+
+        The body is sent as JSON; bytes are sent as they are.
+        """
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        if body is not None:
+        data = body
+        if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
             named = {"Content-Type": "application/json"} | named
         async with (

@@ -1,12 +1,19 @@
-"""What is ordered of the console: each order has its effect once."""
+"""What is ordered of the console: each order has its effect once. Also generated requests."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi import checks
 
+from console.app import api, description
 from console.web.bodies import MAX_BODY_BYTES
 from rollguard.operations.stops import freeze
 from schemas.rollback import RollbackCommand
@@ -57,13 +64,14 @@ async def test_a_refused_deployment_says_why(
     assert "not tonight" in found.body["detail"]
     assert found.body["outcome"]["refusal"] == "frozen"
     limit = shared_system.settings.max_code_bytes
-    for wrong in ({}, {"code": 1}, {"code": "x" * (limit + 1)}, {"code": "\ud800"}, [], "x", None):
+    bad: list[Any] = [{}, {"code": 1}, {"code": "x" * (limit + 1)}, {"code": "\ud800"}, [], "x"]
+    for wrong in bad:
         found = await console.post(f"/tools/{tool}/deployments", wrong)
-        assert found.status == 422, (wrong if wrong is None else str(wrong)[:50], found)
+        assert found.status == 422, (str(wrong)[:50], found)
     bad_name = await console.post("/tools/a%0Ab/deployments", {"code": "one"})
     assert bad_name.status == 422
     no_json = await console.ask(
-        "POST", f"/api/v1/tools/{tool}/deployments", data=b"{", Content_Type="application/json"
+        "POST", f"/api/v1/tools/{tool}/deployments", b"{", Content_Type="application/json"
     )
     assert (no_json.status, no_json.body["status"]) == (400, 400)
 
@@ -182,7 +190,7 @@ async def test_executions_count_once(console: Console, shared_system: System, to
     third = json.dumps(json.loads(execution(tool).to_bytes()))
     lines = f"{third}\n\nnothing\n".encode()
     found = await console.ask(
-        "POST", "/api/v1/executions", data=lines, Content_Type="application/x-ndjson"
+        "POST", "/api/v1/executions", lines, Content_Type="application/x-ndjson"
     )
     assert found.body["accepted"] == 1
     assert [each["index"] for each in found.body["rejected"]] == [1]
@@ -203,5 +211,78 @@ async def test_executions_that_are_no_list(console: Console) -> None:
         (b"[" * 100_000, "application/json", 400),
         (b" " * (MAX_BODY_BYTES + 1), "application/json", 413),
     ):
-        found = await console.ask("POST", "/api/v1/executions", data=data, Content_Type=kind)
+        found = await console.ask("POST", "/api/v1/executions", data, Content_Type=kind)
         assert (found.status, found.body["status"]) == (status, status), (data[:9], found)
+
+
+CHECKS: Final = [
+    schemathesis.checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+EXAMPLES: Final = 3
+"""So few, because each may be a deployment that the applier carries out."""
+NOT_GENERATED: Final = {"events"}
+"""Its answer has no end; ``test_events.py`` reads it."""
+ANSWERS_EACH: Final = {"publish"}
+"""It says of each item by itself what is wrong with it."""
+
+
+def operations(console: Console, mode: GenerationMode) -> Iterator[Any]:
+    """Yield the operations to ask; nothing can be wrong with one that takes nothing."""
+    schema = schemathesis.openapi.from_url(f"{console.url}/openapi.json")
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        raw = found.ok().definition.raw
+        takes_nothing = not raw.get("parameters") and "requestBody" not in raw
+        if raw["operationId"] not in NOT_GENERATED and not (mode.is_negative and takes_nothing):
+            yield found.ok()
+
+
+def statuses_of(operation: Any, mode: GenerationMode) -> set[int]:
+    """Send some requests, check each answer, and return their statuses."""
+    seen: set[int] = set()
+    answers_each = operation.definition.raw["operationId"] in ANSWERS_EACH
+    all_checks = CHECKS + [checks.negative_data_rejection] * (not answers_each)
+
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: Case[Any]) -> None:
+        seen.add(case.call_and_validate(checks=all_checks, timeout=60).status_code)
+
+    ask()
+    return seen
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_every_answer_is_documented(console: Console, mode: GenerationMode) -> None:
+    statuses: dict[str, set[int]] = {}
+    for operation in operations(console, mode):
+        statuses[operation.label] = statuses_of(operation, mode)
+    print(statuses)
+    assert len(statuses) >= 16
+    assert any(201 in each for each in statuses.values()) == mode.is_positive
+
+
+def test_the_description_has_examples_and_one_kind_of_error() -> None:
+    described = description(api())
+    assert described["openapi"].startswith("3.1")
+    for path, methods in described["paths"].items():
+        for method, route in methods.items():
+            for kind, body in route.get("requestBody", {}).get("content", {}).items():
+                named = body["schema"].get("$ref", "").rpartition("/")[2]
+                schema = described["components"]["schemas"].get(named, {})
+                assert body.get("examples") or schema.get("examples"), (path, kind)
+            problems = {status for status in route["responses"] if status >= "400"}
+            assert {"401", "403", "404", "405", "421", "422", "503"} <= problems, (path, method)
+            for status in problems:
+                content = route["responses"][status]["content"]
+                assert list(content) == ["application/problem+json"], (path, status)

@@ -86,11 +86,12 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def rows_read(nodes: list[dict[str, Any]], table: str) -> float:
     """Return how many rows of a table were read, also those that a filter left out."""
-    return sum(
+    rows: float = sum(
         (each["Actual Rows"] + each.get("Rows Removed by Filter", 0)) * each["Actual Loops"]
         for each in nodes
         if each.get("Relation Name") == table
     )
+    return rows
 
 
 @pytest.mark.parametrize("after", [None, "tool-005000"])

@@ -41,6 +41,7 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         "kafka_password",
         "postgres_dsn",
         "web_token",
+        "web_viewer_token",
     }
     assert found["postgres_dsn"].value == found["web_token"].value == HIDDEN
     assert found["kafka_password"].value == ""
