@@ -10,6 +10,8 @@ from schemas.errors import RollguardError
 FRESH_S: Final = 3.0
 """For how long states are used again; a detector computes those of 10,000 tools in about a second
 of CPU time."""
+FEW: Final = 1_000
+"""So many names cost Postgres less than to look at all tools."""
 USABLE_S: Final = 30.0
 """For how long states are shown while new ones are asked for."""
 
@@ -33,6 +35,13 @@ class StatesNow:
         if found is None or found["activation"] != activation:
             return "unknown"
         return str(found["state"])
+
+    def few_in(self, state: str) -> list[str] | None:
+        """Return the tools that may be in a state, if they are few; None if they are many."""
+        if state == "unknown":
+            return None
+        found = [tool for tool, each in self.by_tool.items() if each["state"] == state]
+        return found if len(found) <= FEW else None
 
 
 States = SharedAnswer[StatesNow]

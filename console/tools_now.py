@@ -34,11 +34,8 @@ async def tools_of_postgres(conn: Connection, states: StatesNow, wanted: Wanted)
     if state is None:
         rows = await listed_tools(conn, after=after, part=part, limit=limit + 1)
     else:
-        names = [
-            name
-            for name, activation in await current_activations(conn, after=after, part=part)
-            if states.state_of(name, activation) == state
-        ]
+        found = await current_activations(conn, after=after, among=states.few_in(state), part=part)
+        names = [name for name, number in found if states.state_of(name, number) == state]
         rows = await listed_tools(conn, among=names[: limit + 1])
     return _page([tool_now(row, states.of(row.tool_name, row.activation)) for row in rows], limit)
 

@@ -72,11 +72,15 @@ async def listed_tools(
 
 
 async def current_activations(
-    conn: Connection, *, after: str | None = None, part: str | None = None
+    conn: Connection,
+    *,
+    after: str | None = None,
+    among: Sequence[str] | None = None,
+    part: str | None = None,
 ) -> list[tuple[str, int]]:
     """Return the name and the current activation of each tool, by name; see ``listed_tools``."""
     with postgres_errors():
-        rows = await conn.fetch(_SQL["activations"], after, part)
+        rows = await conn.fetch(_SQL["activations"], after, among, part)
     return [(row["tool_name"], row["activation"]) for row in rows]
 
 

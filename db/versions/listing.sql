@@ -79,5 +79,6 @@ select tool_name, activation
 from tool_versions
 where is_current
     and ($1::text is null or tool_name > $1::text)
-    and ($2::text is null or strpos(lower(tool_name), lower($2::text)) > 0)
+    and ($2::text[] is null or tool_name = any($2::text[]))
+    and ($3::text is null or strpos(lower(tool_name), lower($3::text)) > 0)
 order by tool_name

@@ -22,14 +22,15 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 class LimitedConnections:
     """Makes the protocols of a server: call it for each connection that is accepted.
 
-    ``make_protocol`` makes those that handle the connections; at most ``most`` of them are open.
+    ``make_protocol`` makes those that handle the connections. At most ``most`` of them are open, by
+    default ``MAX_CONNECTIONS``.
     """
 
     def __init__(
-        self, make_protocol: Callable[[], asyncio.Protocol], most: int = MAX_CONNECTIONS
+        self, make_protocol: Callable[[], asyncio.Protocol], most: int | None = None
     ) -> None:
         self._make_protocol = make_protocol
-        self._most = most
+        self._most = MAX_CONNECTIONS if most is None else most
         self._open: dict[LimitedConnection, None] = {}
         """The open connections, the oldest first."""
 
@@ -52,7 +53,6 @@ class LimitedConnection(asyncio.Protocol):
         self._end_of_data = b""
         self.has_head = False
         """Whether the line and the headers of the request have arrived."""
-        self._is_stream = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and abort another connection if there are too many."""
@@ -60,8 +60,7 @@ class LimitedConnection(asyncio.Protocol):
         self._others[self] = None
         if len(self._others) > self._most:
             waiting = (each for each in self._others if not each.has_head)
-            asking = (each for each in self._others if not each._is_stream)
-            next(waiting, next(asking, next(iter(self._others)))).abort()
+            next(waiting, next(iter(self._others))).abort()
         loop = asyncio.get_running_loop()
         self._timers += [
             loop.call_later(HEAD_S, self._require_head),
@@ -101,7 +100,6 @@ class LimitedConnection(asyncio.Protocol):
 
     def may_last(self) -> None:
         """Let the connection last for as long as both sides like: its answer is a stream."""
-        self._is_stream = True
         for timer in self._timers:
             timer.cancel()
 

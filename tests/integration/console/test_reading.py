@@ -1,5 +1,7 @@
 """What the console tells, also while Postgres, the detectors or Kafka do not answer."""
 
+import asyncio
+import json
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -8,6 +10,9 @@ import pytest
 
 from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
+from rollguard.operations.overview.why_waiting import stops_and_waits
+from schemas.settings import load_settings
+from tests.support.command_line import rollguard
 from tests.support.console import Answer, Console, running_console
 from tests.support.messages import command_by_ann, execution
 from tests.support.stored import begin_stop
@@ -215,6 +220,51 @@ async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str
         wrong = await console.ask("PATCH", f"/api/v1{path}", {})
         assert (wrong.status, wrong.headers["Allow"]) == (405, allowed)
         assert wrong.body["title"] == "Method Not Allowed"
+
+
+async def test_what_is_no_request_gets_a_problem(console: Console) -> None:
+    host, _, port = console.url.removeprefix("http://").partition(":")
+    endless = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + b"x" * 20_000
+    for sent in (b"nonsense\r\n\r\n", endless):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 "), head
+        assert b"application/problem+json" in head
+        assert json.loads(body)["status"] == 400
+        writer.close()
+
+
+async def test_a_console_that_cannot_serve_says_why(console: Console) -> None:
+    port = console.url.rpartition(":")[2]
+    for env, why in (
+        ({"ROLLGUARD_WEB_HOST": "0.0.0.0"}, "set ROLLGUARD_WEB_TOKEN"),
+        ({"ROLLGUARD_WEB_PORT": port}, f"cannot listen on 127.0.0.1:{port}"),
+        ({"ROLLGUARD_WEB_VIEWER_TOKEN": "x"}, "web_viewer_token needs web_token"),
+    ):
+        done = await rollguard("console", env=env)
+        assert (done.code, done.out) == (1, "")
+        assert why in done.err
+        assert done.err.count("\n") == 1
+
+
+async def test_what_stops_a_tool_is_asked_on_one_connection(
+    shared_system: System, tool: str
+) -> None:
+    """The settings name nobody, so a second connection would be an error."""
+    await shared_system.deploy(tool, "one")
+    nobody = load_settings(postgres_dsn=f"postgresql://me@127.0.0.1:{free_port()}/rollguard")
+    health = {
+        "tool_name": tool,
+        "needs_rollback": True,
+        "mode": None,
+        "command_id": str(uuid4()),
+    }
+    async with connection(shared_system.settings) as conn:
+        found = await stops_and_waits(nobody, health, conn)
+    assert found.waits_for is not None
+    assert found.waits_for.startswith("the applier, which has not decided command")
+    assert (found.held_deployment, found.stops) == (None, [])
 
 
 async def test_without_postgres_the_stream_is_told(shared_system: System, tool: str) -> None:

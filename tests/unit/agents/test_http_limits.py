@@ -111,3 +111,44 @@ async def test_a_whole_request_is_answered_whatever_many_half_ones_wait(port: in
     assert (await ends(reader)).startswith(b"HTTP/1.1 200 ")
     for _, each in [*opened, (reader, writer)]:
         each.close()
+
+
+class Echo(asyncio.Protocol):
+    """Answers whatever comes; what begins with ``stream`` is a stream."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        connection = connections.current_connection()
+        assert connection is not None
+        if data.startswith(b"stream"):
+            connection.may_last()
+        self.transport.write(data)
+
+
+async def test_a_stream_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "WHOLE_S", 3.0)
+    limited = connections.LimitedConnections(Echo, most=3)
+    server = await asyncio.get_running_loop().create_server(limited, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async def opened(said: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        assert await reader.readexactly(len(said)) == said
+        return reader, writer
+
+    reader, writer = await opened(b"stream\r\n\r\n")
+    others = [await opened(b"a question\r\n\r\n") for _ in range(2)]
+    others.append(await asyncio.open_connection("127.0.0.1", port))
+    assert await ends(others[2][0]) == b""  # there are too many, and it asks nothing
+    for other, _ in others:
+        assert await ends(other) == b""
+    writer.write(b"more")
+    assert await reader.readexactly(4) == b"more"
+    assert connections.current_connection() is None
+    for _, each in [*others, (reader, writer)]:
+        each.close()
+    server.close()
