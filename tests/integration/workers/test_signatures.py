@@ -23,6 +23,7 @@ from schemas.message import Message
 from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
 from streams.partitions import partition_of
+from tests.support.console import running_console
 from tests.support.kafka import new_topic_prefix
 from tests.support.messages import activation, command_by_ann, deployment, execution
 from tests.support.postgres import PostgresServer
@@ -459,3 +460,18 @@ async def test_a_client_without_the_right_key_says_so_at_once(guarded: Guarded, 
         async with EngineClient(guarded.settings_by(name)) as client:
             with pytest.raises(Misconfigured, match=reason):
                 await client.deploy(tool, "x = 1")
+
+
+async def test_what_is_ordered_by_http_is_signed_by_the_key_of_the_console(
+    guarded: Guarded, tool: str
+) -> None:
+    async with running_console(guarded, **variables(guarded.folder, "ann")) as console:
+        for code in ("one", "two"):
+            made = await console.post(f"/tools/{tool}/deployments", {"code": code})
+            assert (made.status, made.body["status"]) == (201, "created")
+        order = {"to_version_number": 1, "issued_by": "somebody else"}
+        done = await console.post(f"/tools/{tool}/rollbacks", order)
+        assert done.status == 200
+        shown = await console.get(f"/rollbacks/{done.body['command_id']}")
+        assert shown.body["issued_by"] == "ann"
+        assert (await console.get(f"/tools/{tool}")).body["version"]["author"] == "ann"
