@@ -1,6 +1,6 @@
 """The parameters that several routes share, checked before anything is asked."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 from uuid import UUID, uuid5
 
@@ -33,6 +33,15 @@ def no_nul(text: str) -> str:
 def _version_name(text: str) -> str:
     VersionName.of(text)
     return text
+
+
+def _named_version(name: str) -> Any:
+    return Query(
+        alias=name,
+        pattern=r"^[vV]?[0-9]{1,10}$",
+        description="A version: its id (`7`) or its number (`v2`).",
+        examples=["v2"],
+    )
 
 
 def services_of(request: Request) -> Services:
@@ -87,15 +96,8 @@ Cursor = Annotated[
 Since = Annotated[
     Time | None, Query(description="Only since then (RFC 3339).", examples=["2026-01-31T12:00:00Z"])
 ]
-NamedVersion = Annotated[
-    str,
-    AfterValidator(_version_name),
-    Query(
-        pattern=r"^[vV]?[0-9]{1,10}$",
-        description="A version: its id (`7`) or its number (`v2`).",
-        examples=["v2"],
-    ),
-]
+FromVersion = Annotated[str, _named_version("from"), AfterValidator(_version_name)]
+ToVersion = Annotated[str, _named_version("to"), AfterValidator(_version_name)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

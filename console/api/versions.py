@@ -10,7 +10,14 @@ from console.api.answers import answered
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked
 from console.api.models import VersionList
-from console.api.parameters import Cursor, NamedVersion, ServicesHere, ToolInPath, VersionIdInPath
+from console.api.parameters import (
+    Cursor,
+    FromVersion,
+    ServicesHere,
+    ToolInPath,
+    ToVersion,
+    VersionIdInPath,
+)
 from db.versions.held import holds_of_tool
 from db.versions.reading import VersionRecord, history
 from rollguard.operations.versions import (
@@ -66,8 +73,8 @@ async def compare(
     request: Request,
     services: ServicesHere,
     tool: ToolInPath,
-    from_: Annotated[NamedVersion, Query(alias="from")],
-    to: NamedVersion,
+    from_: FromVersion,
+    to: ToVersion,
 ) -> Response:
     """Compare two versions: the diff, what breaks for callers, the metrics and their change."""
     async with services.postgres() as conn:
