@@ -26,7 +26,7 @@ class ShownReceiver(NamedTuple):
     routes: Sequence[Route]
 
 
-class TestedReceiver(NamedTuple):
+class TriedReceiver(NamedTuple):
     """What came back from a receiver that was sent a test message."""
 
     name: str
@@ -46,13 +46,13 @@ def shown_receivers(settings: Settings, name: str | None) -> list[ShownReceiver]
     ]
 
 
-async def tested_receivers(settings: Settings, name: str | None) -> list[TestedReceiver]:
+async def tested_receivers(settings: Settings, name: str | None) -> list[TriedReceiver]:
     """Send a test message to each receiver, or to the one with this name. Raises as above."""
     receivers = _named(settings, name)
     return list(await asyncio.gather(*(_tested(settings, each) for each in receivers)))
 
 
-async def _tested(settings: Settings, receiver: Receiver) -> TestedReceiver:
+async def _tested(settings: Settings, receiver: Receiver) -> TriedReceiver:
     now = datetime.now(UTC)
     news = news_of_test(uuid4(), now, Links(settings.console_url))
     sender = HttpSender()
@@ -63,7 +63,7 @@ async def _tested(settings: Settings, receiver: Receiver) -> TestedReceiver:
         await sender.close()
     shown = receiver.hidden(body)
     host = _host(receiver)
-    return TestedReceiver(
+    return TriedReceiver(
         receiver.name, receiver.kind, host, answer.is_delivered, answer.text, shown
     )
 

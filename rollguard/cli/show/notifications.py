@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from rollguard.operations.notifications import ShownReceiver, TestedReceiver
+from rollguard.operations.notifications import ShownReceiver, TriedReceiver
 from rollguard.printing import print_json, print_table
 from schemas.notify_file import Route
 
@@ -35,7 +35,7 @@ def show_receivers(receivers: Sequence[ShownReceiver], as_json: bool) -> None:
     )
 
 
-def show_tested(tested: Sequence[TestedReceiver], as_json: bool) -> None:
+def show_tested(tested: Sequence[TriedReceiver], as_json: bool) -> None:
     """Print what came back from each receiver."""
     if as_json:
         print_json([each._asdict() for each in tested])

@@ -35,6 +35,7 @@ from rollguard.cli.show.holds import (
     show_dismissal,
     show_holds,
 )
+from rollguard.cli.show.notifications import show_receivers, show_tested
 from rollguard.cli.show.overview import show_status, show_tools
 from rollguard.cli.show.records import (
     show_bad_line,
@@ -62,6 +63,7 @@ from rollguard.operations.dead_letters.bad_records import BadRecord
 from rollguard.operations.dead_letters.dead_letters import BadRecordList
 from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.erase import Erasure, KafkaKeeps
+from rollguard.operations.notifications import ShownReceiver, TriedReceiver
 from rollguard.operations.overview.engines import EngineOfTool
 from rollguard.operations.overview.status import SystemStatus
 from rollguard.operations.overview.tools import ToolAtAGlance
@@ -75,6 +77,7 @@ from schemas.configuration.settings_report import SettingInForce
 from schemas.deployment import DISMISSED, Check, DeploymentOutcome, RolledBack
 from schemas.errors import Rejected
 from schemas.later_verdict import LaterVerdict
+from schemas.notify_file import Route
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from schemas.stops import Pin, Stop
@@ -165,6 +168,12 @@ def dead_letters(text: str, as_json: bool) -> None:
         show_dead_letters(found, as_json)
         value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
         show_dead_letter((found, value), as_json)
+
+
+def notify(text: str, as_json: bool) -> None:
+    route = Route.model_construct(tools=[text], tiers=None, statuses=None)
+    show_receivers([ShownReceiver(text, text, text, [route])], as_json)
+    show_tested([filled(TriedReceiver, text)], as_json)
 
 
 def replay(text: str, as_json: bool) -> None:
@@ -304,6 +313,7 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
     "backtest": backtest,
     "dead-letters": dead_letters,
     "replay": replay,
+    "notify": notify,
     "demo": demo,
     "migrate": lambda text, _: print_line(f"applied {text}"),
     "an error of any verb": lambda text, _: exit_code_of(lambda: _fail(text), []),

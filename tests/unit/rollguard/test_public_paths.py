@@ -17,7 +17,7 @@ PUBLIC = {
         *("EngineClient", "Execution"),
         *("ErrorOrigin", "LaterVerdict", "Misconfigured", "Missing", "Rejected", "Retryable"),
         *("RollbackOutcome", "RollguardError", "Settings"),
-        *("ToolVersion", "load_settings", "refusal_text"),
+        *("ToolVersion", "client_settings", "load_settings", "refusal_text"),
     ),
     "rollguard.registry": ("LoadedTool", "Loader", "ToolRegistry"),
     "rollguard.blocking": ("DeploymentMonitor", "ToolVersionManager"),
