@@ -11,7 +11,16 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from console.api import changes, events, executions, rollbacks, system, tools, versions
+from console.api import (
+    changes,
+    engines,
+    events,
+    executions,
+    rollbacks,
+    system,
+    tools,
+    versions,
+)
 from console.api.problems import (
     Problem,
     ProblemError,
@@ -37,7 +46,7 @@ may carry an `Idempotency-Key`.
 """
 _ROUTERS: Final = (
     *(tools.router, versions.router, executions.router, changes.router),
-    *(rollbacks.router, system.router, events.router),
+    *(rollbacks.router, engines.router, system.router, events.router),
 )
 
 

@@ -13,6 +13,7 @@ from db.versions.listing import LastRollback
 from db.versions.reading import VersionRecord
 from db.versions.verdicts import VerdictsOnVersion
 from policy.decision.health import State
+from rollguard.operations.overview.engines import EngineOfTool
 from schemas.deployment import MAX_ACCEPTED_BREAKS, MAX_CHECKS, AcceptedBreak, Author, Check
 from schemas.fields import ImprovementType, LongText, Time, VersionId, storable
 from schemas.rollback import Reason
@@ -131,6 +132,15 @@ class RollbackList(ApiModel):
 
     rollbacks: list[RollbackRecord]
     next_cursor: str | None
+
+
+class EngineList(ApiModel):
+    """Engines and the tools that they run, by tool and engine."""
+
+    engines: list[EngineOfTool]
+    next_cursor: str | None
+    """Where the next page begins. A page with a filter may have few engines, and another page
+    after it."""
 
 
 class Failures(ApiModel):

@@ -14,6 +14,13 @@ _ENDED_S: Final = 600.0
 """For how long it is known that an engine has ended. Its executions are recorded meanwhile."""
 
 
+class AfterEngine(NamedTuple):
+    """The last engine of a page, after which the next page begins."""
+
+    tool_name: str
+    engine_id: str
+
+
 class EngineRow(NamedTuple):
     """An engine and a tool. What begins with ``reported`` is None if it has never reported.
 
@@ -61,13 +68,21 @@ class EngineRow(NamedTuple):
         return Executed(version_id, activation, began_at)
 
 
-async def engines(conn: Connection, tool_name: str | None, silent_s: int) -> list[EngineRow]:
+async def engines(
+    conn: Connection,
+    tool_name: str | None,
+    silent_s: int,
+    *,
+    after: AfterEngine | None = None,
+    limit: int | None = None,
+) -> list[EngineRow]:
     """Return the engines of a tool, or of all tools, that were heard within ``silent_s`` seconds.
 
-    They come by tool and engine.
+    They come by tool and engine: all of them, or at most ``limit`` ``after`` this one.
     """
+    tool, engine = after or (None, None)
     with postgres_errors():
-        rows = await conn.fetch(_SQL["list"], tool_name, float(silent_s))
+        rows = await conn.fetch(_SQL["list"], tool_name, float(silent_s), tool, engine, limit)
     return [EngineRow(*row) for row in rows]
 
 

@@ -30,7 +30,13 @@ where ($1::text is null or current.tool_name = $1::text)
     and report.ended is not true
     and greatest(report.reported_at, executed.executed_at)
         > clock_timestamp() - make_interval(secs => $2)
+    and (
+        $3::text is null
+        or (current.tool_name, coalesce(report.engine_id, executed.engine_id))
+            > ($3::text, $4::text)
+    )
 order by current.tool_name, coalesce(report.engine_id, executed.engine_id)
+limit $5::int
 
 -- name: forget_ended
 with ended as (

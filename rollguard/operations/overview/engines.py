@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
-from db.engines.listing import EngineRow, engines
+from db.engines.listing import AfterEngine, EngineRow, engines
 from db.postgres.pool import Connection
 from policy.engines import EngineState, state_of
 from rollguard.operations.connection import connection
@@ -39,15 +39,23 @@ class EngineOfTool(Message):
 
 
 async def engines_of(
-    settings: Settings, tool_name: str | None, given: Connection | None = None
+    settings: Settings,
+    tool_name: str | None,
+    given: Connection | None = None,
+    *,
+    after: AfterEngine | None = None,
+    limit: int | None = None,
 ) -> list[EngineOfTool]:
     """Return the engines of a tool, or of all tools, by tool and engine.
+
+    All of them are returned, or at most ``limit`` of those that come ``after`` this one.
 
     Raises Retryable if Postgres does not answer, Misconfigured if it refuses or its schema is
     missing.
     """
     async with connection(given or settings) as conn:
-        rows = await engines(conn, tool_name, settings.engine_silent_s)
+        silent_s = settings.engine_silent_s
+        rows = await engines(conn, tool_name, silent_s, after=after, limit=limit)
     return [_of_row(row) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -11,6 +12,8 @@ import pytest
 from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
 from rollguard.operations.overview.why_waiting import stops_and_waits
+from rollguard.refusal import require_version
+from schemas.engine_report import EngineReport
 from schemas.settings import load_settings
 from tests.support.command_line import rollguard
 from tests.support.console import Answer, Console, running_console
@@ -172,6 +175,46 @@ async def test_rollbacks_and_why(console: Console, shared_system: System, tool: 
     assert why["failures"]["failures"] == 3
 
 
+async def test_which_engine_runs_which_version(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    made = [require_version(await shared_system.deploy(tool, code)) for code in ("one", "two")]
+    for engine_id, number in (("e1", 2), ("e7", 1), ("e8", 1)):
+        report = EngineReport(
+            engine_id=engine_id,
+            tool_name=tool,
+            version_id=made[number - 1],
+            version_number=number,
+            activation=number,
+            ok=True,
+            loaded_at=datetime.now(UTC),
+        )
+        await shared_system.send(shared_system.topics.reports, report.key.decode(), report)
+    found: list[dict[str, Any]] = []
+
+    async def heard() -> bool:
+        nonlocal found
+        found = (await console.get(f"/engines?tool={tool}")).body["engines"]
+        return [each["engine_id"] for each in found] == ["e1", "e7", "e8"]
+
+    await until(heard)
+    assert [each["state"] for each in found] == ["current", "stale", "stale"]
+    assert [each["version_id"] for each in found] == [made[1], made[0], made[0]]
+    printed = await rollguard("engines", "--tool", tool, "--json", env=shared_system.environment())
+    assert json.loads(printed.out) == found
+    by_one = await pages(console, f"/engines?tool={tool}&limit=1", "engines")
+    assert by_one == [[each] for each in found]
+    stale = await pages(console, f"/engines?tool={tool}&stale=true&limit=1", "engines")
+    assert stale == [[each] for each in found[1:]]
+    health = f"/tools/{tool}/health"
+
+    async def counted() -> bool:
+        expected = {"current": 1, "stale": 2, "failed": 0}
+        return bool((await console.get(health)).body.get("engines") == expected)
+
+    await until(counted)
+
+
 async def test_dead_letters_and_the_system(
     console: Console, shared_system: System, tool: str
 ) -> None:
@@ -212,6 +255,7 @@ async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str
         *(f"/tools/{'x' * 256}", "/tools/x/versions/0", "/rollbacks/none", "/rollbacks?tool="),
         *("/rollbacks?since=today", "/tools/x/compare?from=v1", "/tools/x/compare?from=a&to=1"),
         *("/dead-letters?cursor=W10", "/rollbacks?cursor=WzEsMiwzXQ"),
+        *("/engines?stale=perhaps", "/engines?tool=%00", "/engines?cursor=WzEsMl0"),
     ):
         found = await console.get(path)
         assert (found.status, found.body["status"]) == (422, 422), (path, found)
@@ -265,6 +309,7 @@ async def test_what_stops_a_tool_is_asked_on_one_connection(
     assert found.waits_for is not None
     assert found.waits_for.startswith("the applier, which has not decided command")
     assert (found.held_deployment, found.stops) == (None, [])
+    assert found.engines == {"current": 0, "stale": 0, "failed": 0}
 
 
 async def test_without_postgres_the_stream_is_told(shared_system: System, tool: str) -> None:
@@ -291,7 +336,7 @@ async def test_without_postgres_the_stream_is_told(shared_system: System, tool: 
         assert (health.status, health.body["stops"]) == (200, None)
         for path in (
             *(f"/tools/{tool}/versions", f"/tools/{tool}/executions", "/rollbacks"),
-            f"/tools/{tool}/compare?from=v1&to=v1",
+            *(f"/tools/{tool}/compare?from=v1&to=v1", "/engines"),
         ):
             found = await console.get(path)
             assert (found.status, found.body["part"]) == (503, "Postgres"), path
