@@ -25,6 +25,20 @@ def kill(spool: Spool) -> None:
     spool.abandon()
 
 
+def test_what_was_left_may_be_found_before_the_first_record_of_its_own(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "spool")
+    append(first, 1)
+    kill(first)
+    second = Spool(tmp_path / "spool")
+    [(_, text, place)] = second.adopt()
+    assert text == value(1)
+    [own] = append(second, 2)
+    assert place < own
+    second.forget((), None)
+    second.close()
+    assert not list((tmp_path / "spool").iterdir())
+
+
 def test_who_comes_next_gets_what_was_left(tmp_path: Path) -> None:
     first = Spool(tmp_path / "spool")
     places = append(first, 1, 2, 3)

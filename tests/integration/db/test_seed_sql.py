@@ -306,7 +306,7 @@ READS: Final = {
     "executions_by_id": (blocks("executions/queries.sql")["by_id"], IDS, "my_tool"),
     "errors": (blocks("executions/queries.sql")["errors"], IDS, "my_tool"),
     "recount": (blocks("versions/metrics.sql")["count"], "my_tool", 5_000),
-    "history": (blocks("versions/reading.sql")["history"], "my_tool", 50),
+    "history": (blocks("versions/reading.sql")["history"], "my_tool", 50, None),
     "current": (blocks("versions/reading.sql")["current"], "{my_tool,other}"),
     "tools before a deployment": (blocks("versions/deploying.sql")["tools"], "{my_tool,other}"),
     "rollbacks": (blocks("rollbacks/records.sql")["newest"], None, 50),

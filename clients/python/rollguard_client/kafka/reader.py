@@ -20,6 +20,7 @@ _POLL_MS: Final = 200
 _POLL_RECORDS: Final = 10_000
 _NEW_TOPIC_S: Final = 2.0
 _END_OF_START_S: Final = 0.5
+_END_S: Final = 5.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _METADATA_MS: Final = 15_000
@@ -210,6 +211,31 @@ async def _partitions_of(consumer: Any, topics: Sequence[str]) -> list[Any]:
 
 async def _stop(consumer: Any) -> None:
     """Stop a consumer, and close its connections whatever happens.
+
+    A cancellation waits until that is done: whoever wants a task to end may cancel it repeatedly.
+    """
+    ending = asyncio.ensure_future(_end(consumer))
+    clock = asyncio.get_running_loop().time
+    deadline, is_cancelled = clock() + _END_S, False
+    while not ending.done() and clock() < deadline:
+        is_cancelled |= await _is_cancelled_before(ending, deadline - clock())
+    if is_cancelled:
+        raise asyncio.CancelledError
+    if ending.done():
+        ending.result()
+
+
+async def _is_cancelled_before(ending: "asyncio.Future[None]", timeout_s: float) -> bool:
+    """Wait, but not long; return whether this task was cancelled meanwhile."""
+    try:
+        await asyncio.wait({ending}, timeout=timeout_s)
+    except asyncio.CancelledError:
+        return True
+    return False
+
+
+async def _end(consumer: Any) -> None:
+    """Stop a consumer in a task of its own.
 
     aiokafka's ``stop`` may raise CancelledError because one of its own tasks was cancelled: one
     that has not begun yet (the sleep prevents that), or one that waits before it fetches again.

@@ -130,11 +130,13 @@ class Spool:
     def append(self, value: bytes) -> Place | None:
         """Write a record, and return its place; None, and a log line, if that is not possible."""
         try:
-            if not self._files or self._files[self._newest].size > _FILE_BYTES:
+            file = self._files.get(self._newest)  # there may be none but those of others
+            if file is None or file.size > _FILE_BYTES:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file = SpoolFile.made(self._folder)
                 self._newest += 1
-                self._files[self._newest] = SpoolFile.made(self._folder)
-            place = self._newest, self._files[self._newest].append(value)
+                self._files[self._newest] = file
+            place = self._newest, file.append(value)
         except OSError as error:
             self._failed(error)
             return None
