@@ -101,7 +101,7 @@ async def test_partitions_that_are_added_lose_nothing(system: System) -> None:
     env = system.environment(**now)
     answer = await rollguard("topics", "--grow", "--republish", env=env)
     assert answer.code == 0, answer
-    assert answer.out.count(f"{AFTER} partitions (before: {BEFORE})") == 7
+    assert answer.out.count(f"{AFTER} partitions (before: {BEFORE})") == 8
     assert "published 2 versions" in answer.out
     for role in ROLES:
         await system.spawn(role, **now, ROLLGUARD_PARTITIONS_BEFORE=str(BEFORE))

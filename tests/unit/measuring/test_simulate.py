@@ -366,7 +366,7 @@ def test_the_document_that_is_kept_has_an_outage_roll_back_one_more_tool_at_most
 
 
 @pytest.mark.parametrize("tools", FEW_TOOLS)
-@pytest.mark.parametrize("rate", [0.7, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("rate", [0.5, 0.7, 0.9, 0.95, 0.99])
 def test_the_document_that_is_kept_has_at_most_one_of_few_tools_rolled_back(
     tools: int, rate: float
 ) -> None:
