@@ -380,8 +380,11 @@ class Workload:
         self, producer: AIOKafkaProducer, forgeries: Sequence[Forgery]
     ) -> None:
         for topic, tool, value, headers in forgeries:
-            # where they lie must not be why they are refused
-            await self._send(producer, topic, tool, value, headers=headers, partition=None)
+            more: dict[str, Any] = {"headers": headers}
+            if topic == "tool-executions":
+                more["partition"] = None  # where they lie must not be why they are refused
+            # Others lie where the tool's own are: only the order of one partition is kept.
+            await self._send(producer, topic, tool, value, **more)
 
     async def _send_signed(
         self,
