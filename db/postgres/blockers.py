@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
+from rollguard_client.registry.tasks import end_tasks
 from schemas.errors import Locked, RollguardError
 
 _SQL: Final = blocks("postgres/blockers.sql")
@@ -77,8 +78,7 @@ async def naming_blockers(
         raise Locked(f"locked by {named}", error.tools) from error
     finally:
         _current.reset(token)
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await end_tasks([looking])
 
 
 async def note_session(conn: Connection) -> None:
