@@ -17,6 +17,7 @@ from rollguard.operations.dead_letters.bad_records import BadRecords
 from rollguard.operations.dead_letters.dead_letters import bad_records
 from rollguard.operations.overview.detector import DetectorClient
 from rollguard.operations.overview.status import SystemStatus, system_status
+from rollguard_client.tasks import end_tasks
 from schemas.errors import Retryable
 from schemas.settings import Settings
 
@@ -58,8 +59,7 @@ class Services:
             try:
                 yield services
             finally:
-                reading.cancel()
-                await asyncio.wait((reading,))
+                await end_tasks([reading])
                 await services.manager.close()
 
     async def client(self) -> EngineClient:

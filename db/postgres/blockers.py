@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
-from rollguard_client.registry.tasks import end_tasks
+from rollguard_client.tasks import end_tasks
 from schemas.errors import Locked, RollguardError
 
 _SQL: Final = blocks("postgres/blockers.sql")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
+from rollguard_client.tasks import end_tasks
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
@@ -39,8 +40,7 @@ class RollbackOutcomes:
             await asyncio.wait_for(ready.wait(), _WAIT_S)
             yield outcomes
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_tasks([task])
 
     async def _follow(self, client: EngineClient, ready: asyncio.Event) -> None:
         async for outcome in client.follow_outcomes(ready):

@@ -19,7 +19,7 @@ from rollguard_client.registry.current_tools import CurrentTools, Source
 from rollguard_client.registry.kept_versions import KeptVersions
 from rollguard_client.registry.loads import LOADS_AT_ONCE, Loads
 from rollguard_client.registry.reports import Reports
-from rollguard_client.registry.tasks import end_tasks
+from rollguard_client.tasks import end_tasks
 from schemas.deployment import ToolVersion
 from schemas.settings import Settings
 from signatures import signatures_of

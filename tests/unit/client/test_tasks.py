@@ -2,7 +2,7 @@
 
 import asyncio
 
-from rollguard_client.registry.tasks import end_tasks
+from rollguard_client.tasks import end_tasks
 
 
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:

@@ -17,8 +17,8 @@ from rollguard_client.registry.interruption import Contained
 from rollguard_client.registry.kafka_silence import KafkaSilence
 from rollguard_client.registry.kept_versions import KeptVersion, KeptVersions, Proof
 from rollguard_client.registry.loads import SHOWN, L, Loads
-from rollguard_client.registry.tasks import end_tasks
 from rollguard_client.registry.versions import V, is_genuine, named
+from rollguard_client.tasks import end_tasks
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
     from rollguard_client.registry.admission import Admission, VersionRecord
