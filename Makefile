@@ -135,7 +135,7 @@ lock: $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --all-extras --group dev $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --extra worker \
-	    --extra postgres --extra bridge --extra console --group build \
+	    --extra postgres --extra bridge --extra console --extra traces --group build \
 	    --constraint requirements.lock $(OUR_OWN) \
 	    $(LOCK_FLAGS) pyproject.toml -o requirements-production.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
