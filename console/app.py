@@ -13,10 +13,13 @@ from starlette.responses import JSONResponse, Response
 
 from console.api import (
     changes,
+    dead_letters,
     engines,
     events,
     executions,
+    holds,
     rollbacks,
+    stops,
     system,
     tools,
     versions,
@@ -46,7 +49,8 @@ may carry an `Idempotency-Key`.
 """
 _ROUTERS: Final = (
     *(tools.router, versions.router, executions.router, changes.router),
-    *(rollbacks.router, engines.router, system.router, events.router),
+    *(rollbacks.router, holds.router, stops.router, engines.router, dead_letters.router),
+    *(system.router, events.router),
 )
 
 

@@ -1,36 +1,30 @@
-"""What an operator or an engine orders: deployments, rollbacks and pins."""
+"""What an operator or an engine orders: deployments and rollbacks."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from console.api.answers import done
 from console.api.documented import changed
-from console.api.models import NewDeployment, NewPin, NewRollback
+from console.api.orders import NewDeployment, NewRollback
 from console.api.parameters import (
-    BY,
     IdempotencyKey,
     NewToolInPath,
-    Person,
     ServicesHere,
     ToolInPath,
     id_of,
 )
 from console.api.problems import ProblemError
-from db.postgres.pool import Connection
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.pins import pin, pin_of, unpin
 from rollguard.operations.versions import VersionName, version_id_of
 from rollguard.refusal import refusal_text
 from schemas.deployment import DeploymentOutcome
-from schemas.errors import Missing, Rejected
+from schemas.errors import Rejected
 from schemas.rollback import RollbackOutcome
-from schemas.stops import Pin
 
 router: Final = APIRouter(tags=["changes"])
 _STATUSES: Final[Mapping[str, int]] = {"created": 201, "unchanged": 200, "held": 202}
@@ -102,31 +96,6 @@ async def roll_back(
     return applied(outcome, version_id, new.to_version_number)
 
 
-@router.put("/tools/{tool}/pin", response_model=Pin, responses=changed())
-async def set_pin(services: ServicesHere, tool: ToolInPath, new: NewPin) -> Response:
-    """Pin the tool: no rule rolls it back, until the pin is removed or expires.
-
-    It replaces a pin that the tool has. The same pin again changes nothing.
-    """
-    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
-        raise Rejected("expires_at: it has passed already")
-    async with services.postgres() as conn:
-        kept = await _pin_like(conn, tool, new)
-    if kept is None:
-        kept = await pin(services.settings, tool, new.reason, new.pinned_by, new.expires_at)
-    return done(kept.model_dump(mode="json"))
-
-
-@router.delete("/tools/{tool}/pin", response_model=Pin, responses=changed())
-async def remove_pin(
-    services: ServicesHere,
-    tool: ToolInPath,
-    by: Annotated[Person, Query(max_length=255, description="Who removes it.")] = BY,
-) -> Response:
-    """Remove the tool's pin, and return it. 404 if it has none."""
-    return done((await unpin(services.settings, tool, by)).model_dump(mode="json"))
-
-
 def applied(outcome: RollbackOutcome, target: int | None, number: int | None = None) -> Response:
     """Return the answer to a command; ProblemError if nothing was changed."""
     data = outcome.model_dump(mode="json")
@@ -134,17 +103,6 @@ def applied(outcome: RollbackOutcome, target: int | None, number: int | None = N
         why = why_not_applied(outcome, target, number)
         raise ProblemError(409, why, outcome.rejection or outcome.status, outcome=data)
     return done(data)
-
-
-async def _pin_like(conn: Connection, tool: str, new: NewPin) -> Pin | None:
-    """Return the pin of the tool that is in force if it says the same."""
-    try:
-        found = await pin_of(conn, tool)
-    except Missing:
-        return None
-    said = (tool, new.reason, new.pinned_by, new.expires_at)
-    is_same = said == (found.tool_name, found.reason, found.pinned_by, found.expires_at)
-    return found if is_same else None
 
 
 def _id(key: str | None, given: UUID | None, tool: str, kind: str) -> UUID:

@@ -16,12 +16,22 @@ from console.api.answers import answered, done
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
 from console.api.models import Accepted, ExecutionList
-from console.api.parameters import Cursor, Limit, ServicesHere, ToolInPath
+from console.api.orders import NewVerdict
+from console.api.parameters import (
+    Cursor,
+    ExecutionIdInPath,
+    Limit,
+    ServicesHere,
+    ToolInPath,
+)
 from console.api.problems import ProblemError
 from db.executions.queries import AfterExecution, ExecutionsWanted, executions_page
+from rollguard.operations.verdicts import version_of
+from rollguard.printing import data_of
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.fields import Time
+from schemas.later_verdict import LaterVerdict
 from schemas.message import parse_json
 
 router: Final = APIRouter(tags=["executions"])
@@ -123,6 +133,29 @@ async def publish(request: Request, services: ServicesHere) -> Response:
     if good:
         await (await services.client()).publish_executions(good)
     return done({"accepted": len(good), "rejected": rejected}, 202)
+
+
+@router.post(
+    "/tools/{tool}/executions/{execution_id}/verdicts",
+    status_code=202,
+    response_model=LaterVerdict,
+    responses=changed(),
+)
+async def judge(
+    services: ServicesHere, tool: ToolInPath, execution_id: ExecutionIdInPath, new: NewVerdict
+) -> Response:
+    """Say that the result of an execution that succeeded was bad, or that it was good.
+
+    What the same person says of it again counts once. 422 without `version_id` if Postgres does not
+    know the execution (yet).
+    """
+    ran = new.version_id
+    if ran is None:
+        async with services.postgres() as conn:
+            ran = await version_of(conn, tool, execution_id)
+    client = await services.client()
+    said = await client.judge(tool, execution_id, ran, bad=new.bad, by=new.by, why=new.why)
+    return done(data_of(said), 202)
 
 
 def _each(request: Request, body: bytes) -> Iterator[bytes]:

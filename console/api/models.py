@@ -1,11 +1,10 @@
-"""What the API takes and gives, as its description (OpenAPI) shows it."""
+"""What the API gives, as its description (OpenAPI) shows it."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict
 
-from console.api.parameters import BY, Person
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
 from db.versions.held import HeldDeployment
@@ -14,10 +13,9 @@ from db.versions.reading import VersionRecord
 from db.versions.verdicts import VerdictsOnVersion
 from policy.decision.health import State
 from rollguard.operations.overview.engines import EngineOfTool
-from schemas.deployment import MAX_ACCEPTED_BREAKS, MAX_CHECKS, AcceptedBreak, Author, Check
-from schemas.fields import ImprovementType, LongText, Time, VersionId, storable
+from schemas.fields import Time
 from schemas.rollback import Reason
-from schemas.stops import MAX_REASON, Stop
+from schemas.stops import Stop
 
 _TIME: Final = "2026-01-31T12:00:00Z"
 StateNow = State | Literal["unknown"]
@@ -30,14 +28,15 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-def _example(**values: Any) -> ConfigDict:
+def example(**values: Any) -> ConfigDict:
+    """Return the configuration of a model with an example of it."""
     return ConfigDict(use_attribute_docstrings=True, json_schema_extra={"examples": [values]})
 
 
 class ToolNow(ApiModel):
     """A tool at a glance. What is not known is null."""
 
-    model_config = _example(
+    model_config = example(
         tool_name="parser",
         version_id=7,
         version_number=2,
@@ -84,12 +83,19 @@ class ToolNow(ApiModel):
     """The newest execution that the state rests on."""
 
 
+class OneVersion(VersionRecord):
+    """A version with its code, its metrics, and the rollbacks about it."""
+
+    previous_version_number: int | None
+    """The number of the version that it replaced."""
+
+
 class OneTool(ToolNow):
     """A tool, with its current version and what stops it."""
 
     model_config = ConfigDict(json_schema_extra={})
 
-    version: VersionRecord | None
+    version: OneVersion | None
     """The current version; null if Postgres does not answer."""
     stops: list[Stop] | None
     """Those in force, of the tool and of all tools."""
@@ -165,6 +171,60 @@ class ExplainedRollback(RollbackRecord):
     later_verdicts: VerdictsOnVersion | None
 
 
+class HeldRollback(RollbackRecord):
+    """A rollback that waits for a person, and why it was decided."""
+
+    rule: str
+    """The rule, with the numbers that were in force."""
+    evidence: str | None
+
+
+class Hold(ApiModel):
+    """What waits for a person: either a rollback or a deployment."""
+
+    kind: Literal["rollback", "deployment"]
+    held_id: UUID
+    """Its `command_id` or its `deployment_id`."""
+    tool_name: str
+    held_at: Time
+    expires_at: Time | None
+    """When it is rejected or refused if nobody answers."""
+    rollback: HeldRollback | None = None
+    deployment: HeldDeployment | None = None
+
+
+class OneHold(Hold):
+    """What waits for a person, or has waited."""
+
+    waits: bool
+    """Whether it can be answered now."""
+    code: str | None = None
+    """The code of a deployment, while it waits."""
+
+
+class HoldList(ApiModel):
+    """What waits for a person, the newest first."""
+
+    holds: list[Hold]
+    next_cursor: str | None
+
+
+class StopList(ApiModel):
+    """Pins, freezes, rejections and waits, the newest first."""
+
+    stops: list[Stop]
+    next_cursor: str | None
+
+
+class RejectedCode(Stop):
+    """A rejection, and what to do if its version is current."""
+
+    is_current: bool
+    """Whether the version is current, and stays so."""
+    way_back: dict[str, Any] | None
+    """If it is current: the nearest trusted version back; null if there is none."""
+
+
 class BadRecordData(ApiModel):
     """A record that was rejected."""
 
@@ -177,6 +237,8 @@ class BadRecordData(ApiModel):
     """Who rejected it."""
     key: str | None
     error: str
+    cause: str
+    """The error without names, numbers and ids: records with the same cause belong together."""
     rejected_at: Time
     times: int
     truncated: bool
@@ -191,8 +253,92 @@ class DeadLetterList(ApiModel):
     dead_letters: list[BadRecordData]
     matching: int
     """How many match, on all pages."""
+    unpublished: int
+    """How many more bad records between them have no dead letter, because too many came at
+    once."""
     next_cursor: str | None
+    not_dead_letters: int
+    """How many records of the topic are no dead letters."""
     notes: list[str]
+
+
+class BadRecordInFull(BadRecordData):
+    """A record that was rejected, with its value."""
+
+    first_rejected_at: Time
+    key_base64: str | None
+    value: str | None
+    """The value as text; null if it is none, or not UTF-8. Of a long one the first 64 KiB."""
+    value_base64: str | None
+    notes: list[str]
+
+
+class Cause(ApiModel):
+    """Why records were rejected, and how many."""
+
+    cause: str
+    """The error without names, numbers and ids."""
+    topic: str
+    role: str
+    """Who rejected them."""
+    records: int
+    unpublished: int
+    """How many more have no dead letter, and cannot be replayed."""
+    first_rejected_at: Time
+    rejected_at: Time
+    """When the last one was rejected."""
+    tools: list[str]
+    """Keys of some of the records."""
+    newest: str
+    """The id of the record that was rejected last."""
+    error: str
+    """Its error."""
+
+
+class CauseList(ApiModel):
+    """Causes of bad records, that with the newest record first."""
+
+    causes: list[Cause]
+    records: int
+    """How many records were rejected, of all causes."""
+    notes: list[str]
+
+
+class ReplayedRecord(ApiModel):
+    """A record that was published again."""
+
+    id: str
+    to: str
+    """Its new position."""
+    deployment_id: UUID | None
+    """The new id, if it is a deployment."""
+
+
+class NotReplayedRecord(ApiModel):
+    """A record that was not published again."""
+
+    id: str
+    reason: str
+
+
+class ReplayDone(ApiModel):
+    """What became of bad records."""
+
+    model_config = example(
+        replayed=[
+            {"id": "tool-executions:0:17", "to": "tool-executions:0:21", "deployment_id": None}
+        ],
+        refused=[],
+        unpublished=0,
+        next_cursor=None,
+    )
+
+    replayed: list[ReplayedRecord]
+    refused: list[NotReplayedRecord]
+    unpublished: int
+    """How many bad records between them have no dead letter, and cannot be replayed."""
+    next_cursor: str | None
+    """Send it back as `cursor` to go on; null if all were tried."""
 
 
 class SystemNow(ApiModel):
@@ -206,77 +352,6 @@ class SystemNow(ApiModel):
     """A sentence for each thing that needs an operator; empty if all is well."""
 
 
-class NewDeployment(ApiModel):
-    """Code that is to become the current version."""
-
-    model_config = _example(
-        code="def execute(text):\n    return text.split()\n",
-        created_by="autonomous",
-        improvement_type="bug_fix",
-        improvement_reason="it failed for empty texts",
-    )
-
-    code: str
-    """The source text."""
-    created_by: Author = "human"
-    improvement_type: Annotated[ImprovementType, AfterValidator(storable)] = "initial"
-    improvement_reason: LongText | None = None
-    accepted_breaks: list[AcceptedBreak] = Field([], max_length=MAX_ACCEPTED_BREAKS)
-    """Changes that break callers and that are intended."""
-    checks: list[Check] = Field([], max_length=MAX_CHECKS)
-    """Checks that were made of the code."""
-    deployment_id: UUID | None = None
-    """The id of this request, instead of an `Idempotency-Key`."""
-
-
-class NewRollback(ApiModel):
-    """An order to make a version current."""
-
-    model_config = _example(to_version_number=1, reason="v2 is too slow", issued_by="ann")
-
-    to_version_id: VersionId | None = None
-    to_version_number: VersionId | None = None
-    """The version: either its id or its number."""
-    reason: LongText = ""
-    issued_by: Person = BY
-    command_id: UUID | None = None
-    """The id of this request, instead of an `Idempotency-Key`."""
-
-    @model_validator(mode="after")
-    def _names_one_version(self) -> Self:
-        if (self.to_version_id is None) == (self.to_version_number is None):
-            raise ValueError("give either to_version_id or to_version_number")
-        return self
-
-
-class NewPin(ApiModel):
-    """A pin: no automatic rollback of the tool."""
-
-    model_config = _example(reason="black Friday", pinned_by="ann", expires_at=None)
-
-    reason: Annotated[str, Field(max_length=MAX_REASON), AfterValidator(storable)] = ""
-    pinned_by: Person = BY
-    expires_at: Time | None = None
-    """Null: until it is removed."""
-
-
-class Approval(ApiModel):
-    """The answer that a held rollback is carried out."""
-
-    model_config = _example(approved_by="ann")
-
-    approved_by: Person = BY
-
-
-class Dismissal(ApiModel):
-    """The answer that a held rollback is not carried out."""
-
-    model_config = _example(dismissed_by="ann", dismissal="the input was wrong")
-
-    dismissed_by: Person = BY
-    dismissal: LongText = ""
-
-
 class RejectedExecution(ApiModel):
     """An execution that was not published."""
 
@@ -288,7 +363,7 @@ class RejectedExecution(ApiModel):
 class Accepted(ApiModel):
     """What became of executions."""
 
-    model_config = _example(
+    model_config = example(
         accepted=2, rejected=[{"index": 1, "error": "executed_at: a time needs an offset"}]
     )
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from console.services import Services
+from rollguard.operations.rollbacks import id_beginning
 from rollguard.operations.versions import VersionName
 from schemas.fields import NewToolName, ShortLine, Time, storable
 
@@ -75,7 +76,39 @@ ToolInPath = Annotated[
     ),
 ]
 NewToolInPath = Annotated[ToolInPath, AfterValidator(_NEW.validate_python)]
-VersionIdInPath = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[7])]
+VersionInPath = Annotated[
+    str,
+    AfterValidator(_version_name),
+    Path(
+        alias="version",
+        pattern=r"^[vV]?[0-9]{1,10}$",
+        description="A version: its id (`7`) or its number (`v2`).",
+        examples=["v2"],
+    ),
+]
+IdBeginningInPath = Annotated[
+    str,
+    Path(
+        pattern=r"^[0-9a-fA-F-]{1,36}$",
+        description="An id, or its beginning.",
+        examples=["8c0d3e9e"],
+    ),
+    AfterValidator(id_beginning),
+]
+DeploymentIdInPath = Annotated[
+    UUID,
+    Path(
+        description="The id of a held deployment.",
+        examples=["5f0e3f5a-2f5e-4a53-8d0c-7f6a1a0f5f02"],
+    ),
+]
+ExecutionIdInPath = Annotated[
+    UUID,
+    Path(
+        description="The id of an execution.",
+        examples=["0b4c9bfa-1c8e-4b52-9a35-6f1df2f6a3de"],
+    ),
+]
 CommandIdInPath = Annotated[
     UUID,
     Path(

@@ -11,10 +11,12 @@ from console.api.answers import answered, done
 from console.api.changes import applied
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
-from console.api.models import Approval, Dismissal, ExplainedRollback, RollbackList
+from console.api.models import ExplainedRollback, RollbackList
+from console.api.orders import Approval, Dismissal
 from console.api.parameters import (
     CommandIdInPath,
     Cursor,
+    IdBeginningInPath,
     Limit,
     OfTool,
     ServicesHere,
@@ -72,14 +74,15 @@ async def rollbacks(
 
 @router.get("/rollbacks/{command_id}", response_model=ExplainedRollback, responses=asked())
 async def rollback(
-    request: Request, services: ServicesHere, command_id: CommandIdInPath, tool: OfTool = None
+    request: Request, services: ServicesHere, command_id: IdBeginningInPath, tool: OfTool = None
 ) -> Response:
     """Say why a rollback was decided: the rule, the numbers, the executions and their errors.
 
-    An id counts within its tool: 422 if commands of several tools have it, and `tool` names none.
+    The beginning of the id is enough. 422 if several ids begin like this, or if commands of several
+    tools have the id, and `tool` names none.
     """
     async with services.postgres() as conn:
-        named = await command_named(conn, command_id.hex, tool)
+        named = await command_named(conn, command_id, tool)
         found = await explanation_of(services.settings, named, conn)
     return answered(request, found.data())
 

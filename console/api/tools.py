@@ -93,12 +93,12 @@ async def _of_postgres(
     services: Services, tool: str, health: dict[str, Any] | None
 ) -> dict[str, Any]:
     async with services.postgres() as conn:
-        version = (await current_of(conn, tool)).record
+        version = await current_of(conn, tool)
         [row] = await listed_tools(conn, among=[tool])
         stops = await stops_of(conn, tool)
     is_known = health is not None and health["activation"] == row.activation
     return tool_now(row, health if is_known else None) | {
-        "version": version.model_dump(mode="json"),
+        "version": version.data(),
         "stops": [each.model_dump(mode="json") for each in stops],
     }
 

@@ -9,17 +9,17 @@ from starlette.responses import Response
 from console.api.answers import answered
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked
-from console.api.models import VersionList
+from console.api.models import OneVersion, VersionList
 from console.api.parameters import (
     Cursor,
     FromVersion,
     ServicesHere,
     ToolInPath,
     ToVersion,
-    VersionIdInPath,
+    VersionInPath,
 )
 from db.versions.held import holds_of_tool
-from db.versions.reading import VersionRecord, history
+from db.versions.reading import history
 from rollguard.operations.versions import (
     VersionName,
     no_versions,
@@ -37,13 +37,17 @@ async def versions(
     services: ServicesHere,
     tool: ToolInPath,
     limit: Annotated[int, Query(ge=1, le=50, description="List at most this many.")] = 20,
+    held_limit: Annotated[
+        int | None,
+        Query(ge=0, le=500, description="At most this many held deployments; by default `limit`."),
+    ] = None,
     cursor: Cursor = None,
 ) -> Response:
     """List the versions of a tool with their code and metrics, the newest first."""
     before = values_of(cursor, _BEFORE)
     async with services.postgres() as conn:
         found = await history(conn, tool, limit + 1, before and before[0])
-        held = await holds_of_tool(conn, tool, limit)
+        held = await holds_of_tool(conn, tool, limit if held_limit is None else held_limit)
     if not found and not held and before is None:
         raise no_versions(tool)
     shown = found[:limit]
@@ -58,14 +62,14 @@ async def versions(
     )
 
 
-@router.get("/tools/{tool}/versions/{version_id}", response_model=VersionRecord, responses=asked())
+@router.get("/tools/{tool}/versions/{version}", response_model=OneVersion, responses=asked())
 async def version(
-    request: Request, services: ServicesHere, tool: ToolInPath, version_id: VersionIdInPath
+    request: Request, services: ServicesHere, tool: ToolInPath, version: VersionInPath
 ) -> Response:
     """Show one version with its code, its metrics, and the rollbacks about it."""
     async with services.postgres() as conn:
-        found = await version_of(conn, tool, VersionName(version_id=version_id))
-    return answered(request, found.record.model_dump(mode="json"))
+        found = await version_of(conn, tool, VersionName.of(version))
+    return answered(request, found.data())
 
 
 @router.get("/tools/{tool}/compare", responses=asked())

@@ -58,8 +58,44 @@ async def stops_of(
     Those that are in force, or with ``ended`` the others, too.
     """
     with postgres_errors():
-        rows = await conn.fetch(_SQL["list"], tool_name, ended, limit)
+        rows = await conn.fetch(_SQL["page"], tool_name, None, ended, None, None, limit)
     return [as_of(stop_in(row), row["now"]) for row in rows]
+
+
+class StopsWanted(NamedTuple):
+    """Which stops are listed; None selects all."""
+
+    tool_name: str | None = None
+    """Those of this tool and those of all tools."""
+    kind: StopKind | None = None
+    ended: bool = False
+    """Those that have ended, too."""
+
+
+class AfterStop(NamedTuple):
+    """The stop after which a page begins."""
+
+    began_at: datetime
+    stop_id: int
+
+
+class StopsPage(NamedTuple):
+    """Some stops, and where the next page begins; None after the last one."""
+
+    stops: Sequence[Stop]
+    next_after: AfterStop | None
+
+
+async def stops_page(
+    conn: Connection, wanted: StopsWanted, after: AfterStop | None, limit: int
+) -> StopsPage:
+    """Return at most ``limit`` stops, the newest first, from the one that comes ``after``."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["page"], *wanted, *(after or (None, None)), limit + 1)
+    shown, last = rows[:limit], None
+    if len(rows) > limit:
+        last = AfterStop(shown[-1]["began_at"], shown[-1]["stop_id"])
+    return StopsPage([as_of(stop_in(row), row["now"]) for row in shown], last)
 
 
 async def stops_of_kind(

@@ -7,17 +7,19 @@ left join tool_versions version on version.version_id = stops.version_id
 cross join clock_timestamp() as clock (now)
 where stops.code_hash is null or stops.code_hash = asked.code_hash
 
--- The newest first. Of a tool, those of all tools are among them.
--- name: list
+-- The newest first, from the one that comes after a stop. Of a tool, those of all tools are among them.
+-- name: page
 select stops.*, version.version_number, clock.now
 from stops
 left join tool_versions version on version.version_id = stops.version_id
 cross join clock_timestamp() as clock (now)
 where ($1::text is null or stops.tool_name = any(array[$1::text, '']))
-    and ($2::boolean or stops.ended_at is null)
-    and ($2::boolean or stops.expires_at is null or stops.expires_at > clock.now)
+    and ($2::text is null or stops.kind = $2::text)
+    and ($3::boolean or stops.ended_at is null)
+    and ($3::boolean or stops.expires_at is null or stops.expires_at > clock.now)
+    and ($5::bigint is null or (stops.began_at, stops.stop_id) < ($4::timestamptz, $5::bigint))
 order by stops.began_at desc, stops.stop_id desc
-limit $3
+limit $6
 
 -- name: of_kind
 select stops_in_force.*

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from db.postgres.pool import Connection
 from db.rollbacks.records import commands_between
 from db.versions.held import (
     HeldDeployment,
@@ -18,7 +19,7 @@ from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from rollguard.operations.rollbacks import MAX_CANDIDATES, ids_between, require_one
 from schemas.deployment import Deployment, DeploymentOutcome
-from schemas.errors import Rejected
+from schemas.errors import Missing, Rejected
 from schemas.message import explain
 from schemas.rollback import CommandKey
 from schemas.settings import Settings
@@ -70,7 +71,7 @@ async def dismiss_deployment(
 
 
 async def held_named(
-    settings: Settings, beginning: str, tool: str | None
+    where: Settings | Connection, beginning: str, tool: str | None
 ) -> CommandKey | DeploymentKey:
     """Return the rollback or the held deployment whose id begins with these digits.
 
@@ -78,7 +79,7 @@ async def held_named(
     lists their ids, or the tools that have the same id.
     """
     first, last = ids_between(beginning)
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         asked = (conn, first, last, tool, MAX_CANDIDATES + 1)
         found: list[CommandKey | DeploymentKey] = [
             *await commands_between(*asked),
@@ -93,21 +94,48 @@ async def held_named(
     )
 
 
+async def held_deployment_named(
+    conn: Connection, deployment_id: UUID, tool: str | None
+) -> DeploymentKey:
+    """Return the held deployment with this id, of this tool if one is given.
+
+    Missing if there is none. Rejected if several tools have it.
+    """
+    found = await held_between(conn, deployment_id, deployment_id, tool, MAX_CANDIDATES + 1)
+    ids = [(each.deployment_id, each.tool_name) for each in found]
+    return require_one(ids, found, deployment_id.hex, tool, "held deployment")
+
+
 async def _answer(settings: Settings, named: DeploymentKey, **answer: str) -> DeploymentOutcome:
     async with connection(settings) as conn:
-        found = await deployment_held(conn, named)
-        if found is None:
-            raise Rejected(
-                f"{named.tool_name!r} has no held deployment with the id {named.deployment_id}; "
-                "`rollguard holds` lists what waits"
-            )
-        held, code = found
-        if code is None:
-            outcome = await outcome_of(conn, *named)
-            assert outcome is not None, "what does not wait any more has an outcome"
-            return outcome
+        found = await deployment_answer(conn, named, **answer)
+    if isinstance(found, DeploymentOutcome):
+        return found
+    async with EngineClient(settings) as client:
+        return await client.deployment(found)
+
+
+async def deployment_answer(
+    conn: Connection, named: DeploymentKey, **answer: str
+) -> Deployment | DeploymentOutcome:
+    """Return the deployment that carries a person's answer (``approved_by``, …) to a held one.
+
+    If it does not wait any more, it is the outcome that it already has. Missing if no deployment of
+    the tool with this id was ever held, Rejected if the answer is not valid.
+    """
+    found = await deployment_held(conn, named)
+    if found is None:
+        raise Missing(
+            f"{named.tool_name!r} has no held deployment with the id {named.deployment_id}; "
+            "`rollguard holds` lists what waits"
+        )
+    held, code = found
+    if code is None:
+        outcome = await outcome_of(conn, *named)
+        assert outcome is not None, "what does not wait any more has an outcome"
+        return outcome
     try:
-        deployment = Deployment.model_validate(
+        return Deployment.model_validate(
             held.model_dump(
                 include={
                     *("deployment_id", "tool_name", "created_by"),
@@ -119,5 +147,3 @@ async def _answer(settings: Settings, named: DeploymentKey, **answer: str) -> De
         )
     except ValidationError as error:
         raise Rejected(explain(error)) from error
-    async with EngineClient(settings) as client:
-        return await client.deployment(deployment)

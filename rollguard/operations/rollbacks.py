@@ -173,10 +173,7 @@ async def explanation_of(
         executions = await executions_by_id(conn, command.tool_name, known)
         replaced = await _replaced_version(conn, command)
     recorded = {str(each.execution_id) for each in executions}
-    rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
-    evidence = evidence_of(command.details, command.reason)
-    if command.explanation is not None:
-        rule, evidence = command.explanation.rule, command.explanation.evidence
+    rule, evidence = rule_and_evidence(settings, command)
     return RollbackExplanation(
         command,
         rule=rule,
@@ -186,6 +183,14 @@ async def explanation_of(
         failures=None if replaced is None else _failures_of(replaced),
         later_verdicts=None if replaced is None else replaced.later_verdicts,
     )
+
+
+def rule_and_evidence(settings: Settings, command: RollbackRecord) -> tuple[str, str | None]:
+    """Return the rule's text, and what policy `guarded` compared; see ``RollbackExplanation``."""
+    if command.explanation is not None:
+        return command.explanation.rule, command.explanation.evidence
+    rule = rule_text(command.tier, command.reason, settings.rules_of(command.tool_name))
+    return rule, evidence_of(command.details, command.reason)
 
 
 async def _replaced_version(conn: Connection, command: RollbackRecord) -> VersionRecord | None:

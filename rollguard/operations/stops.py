@@ -4,7 +4,7 @@ A stop limits machines, never a person.
 """
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +16,7 @@ from db.versions.reading import VersionRecord, current_version
 from rollguard.operations.connection import changing_connection, connection
 from rollguard.operations.versions import VersionName, found_version
 from rollguard.person_name import valid_name
+from rollguard.printing import data_of
 from schemas.errors import Missing, Rejected
 from schemas.message import explain
 from schemas.settings import Settings
@@ -37,6 +38,11 @@ class RejectedVersion(NamedTuple):
     """Whether it is current, and stays so."""
     way_back: Target | None
     """If it is current: the nearest trusted version back; None if there is none."""
+
+    def data(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        way_back = None if self.way_back is None else self.way_back._asdict()
+        return {**data_of(self.stop), "is_current": self.is_current, "way_back": way_back}
 
 
 async def freeze(

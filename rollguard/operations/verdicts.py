@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from db.executions.queries import executions_by_id
+from db.postgres.pool import Connection
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from schemas.errors import Rejected
@@ -10,9 +11,9 @@ from schemas.later_verdict import LaterVerdict
 from schemas.settings import Settings
 
 
-async def version_of(settings: Settings, tool: str, execution_id: UUID) -> int:
+async def version_of(where: Settings | Connection, tool: str, execution_id: UUID) -> int:
     """Return the version that an execution was of. Rejected if Postgres does not know it."""
-    async with connection(settings) as conn:
+    async with connection(where) as conn:
         found = await executions_by_id(conn, tool, [execution_id])
     if not found or found[0].version_id is None:
         raise Rejected(f"the execution {execution_id} of {tool} is not recorded: name its version")

@@ -46,6 +46,10 @@ class FoundVersion(NamedTuple):
     record: VersionRecord
     previous_number: int | None
 
+    def data(self) -> dict[str, Any]:
+        """Return it as the HTTP API has it."""
+        return {**data_of(self.record), "previous_version_number": self.previous_number}
+
 
 async def deploy(
     settings: Settings,

@@ -4,14 +4,18 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import aiohttp
 from yarl import URL
 
 from rollguard.embedded.ports import free_port
+from schemas.rollback import RollbackCommand
 from tests.support.programs.program import Program
+from tests.support.system import System
 from tests.support.waiting import until
 from tests.support.workers import Workers
 
@@ -63,6 +67,32 @@ class Console:
     async def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Order something under ``/api/v1``."""
         return await self.ask("POST", f"/api/v1{path}", body, **headers)
+
+
+async def held_command(system: System, console: Console, tool: str) -> RollbackCommand:
+    """Send a command that waits for a person, and return it when it does."""
+    [version] = await system.query(
+        "SELECT version_id, activation FROM tool_versions WHERE tool_name = $1 AND is_current", tool
+    )
+    command = RollbackCommand(
+        command_id=uuid4(),
+        tool_name=tool,
+        from_version_id=version["version_id"],
+        from_activation=version["activation"],
+        tier="standard",
+        reason="success_rate_drop",
+        mode="hold",
+        issued_by="detector",
+        issued_at=datetime.now(UTC),
+    )
+    await system.send(system.topics.commands, tool, command)
+
+    async def held() -> bool:
+        found = (await console.get(f"/rollbacks?tool={tool}&status=held")).body["rollbacks"]
+        return [each["command_id"] for each in found] == [str(command.command_id)]
+
+    await until(held)
+    return command
 
 
 @asynccontextmanager

@@ -1,12 +1,11 @@
 """The output of ``dead-letters`` and ``replay``."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
 from db.replays import RecordPosition, Replay
 from rollguard.operations.dead_letters.bad_records import BadRecord, text_of
-from rollguard.operations.dead_letters.dead_letters import BadRecordList
+from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import Replays
 from rollguard.operations.dead_letters.replay_checks import replay_text
 from rollguard.printing import print_json, print_line, print_note, print_pairs, print_table
@@ -27,10 +26,8 @@ def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
 
 
 def _print_warnings(found: BadRecordList) -> None:
-    if found.not_dead_letters:
-        print_note(f"{found.not_dead_letters} records are no dead letters")
-    if found.replays_unknown:
-        print_note(f"what was replayed is not known: {found.replays_unknown}")
+    for note in found.notes:
+        print_note(note)
     if found.unpublished:
         print_note(_unpublished_text(found.unpublished))
 
@@ -55,24 +52,19 @@ def _row_of(record: BadRecord, known: Mapping[RecordPosition, Replay]) -> tuple[
     )
 
 
-def show_dead_letter(found: tuple[BadRecordList, bytes | None], as_json: bool) -> None:
+def show_dead_letter(found: BadRecordInFull, as_json: bool) -> None:
     """Print one bad record with all of it that is kept.
 
     Key and value are printed as text if they are UTF-8, otherwise in hex. JSON has them in base64
     as well.
     """
-    listed, value = found
+    listed, value = found.listed, found.value
     _print_warnings(listed)
+    if as_json:
+        print_json(found.data())
+        return
     [record] = listed.records
     replay = listed.replays.get(record.position)
-    if as_json:
-        print_json(
-            listed.data_of(record)
-            | {"first_rejected_at": record.first_rejected_at}
-            | _bytes_data("key", record.key)
-            | _bytes_data("value", value)
-        )
-        return
     print_pairs(
         {
             "id": str(record.position),
@@ -95,13 +87,6 @@ def _cut_text(record: BadRecord, value: bytes | None) -> str:
     return f"the first {len(value)} bytes:" if record.truncated and value is not None else ""
 
 
-def _bytes_data(name: str, data: bytes | None) -> dict[str, str | None]:
-    return {
-        name: text_of(data),
-        f"{name}_base64": None if data is None else b64encode(data).decode(),
-    }
-
-
 def _shown(data: bytes | None) -> str:
     if data is None:
         return "none"
@@ -112,22 +97,7 @@ def _shown(data: bytes | None) -> str:
 def show_replays(done: Replays, as_json: bool) -> None:
     """Print what was published again; on stderr, what was not, and why."""
     if as_json:
-        print_json(
-            {
-                "replayed": [
-                    {
-                        "id": str(each.position),
-                        "to": str(each.to),
-                        "deployment_id": each.deployment_id,
-                    }
-                    for each in done.replayed
-                ],
-                "refused": [
-                    {"id": str(each.position), "reason": each.reason} for each in done.refused
-                ],
-                "unpublished": done.unpublished,
-            }
-        )
+        print_json(done.data())
     else:
         for each in done.replayed:
             anew = (

@@ -85,10 +85,8 @@ def show_ended(found: Stop, as_json: bool) -> None:
 
 def show_rejected(found: RejectedVersion, as_json: bool) -> None:
     """Print the rejection, and what to do if the version is current."""
-    back = found.way_back
     if as_json:
-        way_back = None if back is None else back._asdict()
-        print_json(data_of(found.stop) | {"is_current": found.is_current, "way_back": way_back})
+        print_json(found.data())
         return
     print_pairs(_values(found.stop))
     if not found.is_current:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from db.replays import RecordPosition
+from rollguard.operations.dead_letters.cause_texts import cause_of
 from schemas.dead_letter import DeadLetter, decoded
 
 _MOST_CHARACTERS: Final = 4_000
@@ -93,7 +94,8 @@ class DeadLetterFilter(NamedTuple):
     """Which bad records are asked for; a field that is None selects all.
 
     ``topic`` may be given with or without the prefix. ``tool`` is the record's key, ``error`` a
-    part of the cause. ``since`` is the earliest time of the last rejection.
+    part of the error. ``since`` is the earliest time of the last rejection. ``cause`` is a whole
+    cause, as ``cause_of`` returns it.
     """
 
     position: RecordPosition | None = None
@@ -101,6 +103,7 @@ class DeadLetterFilter(NamedTuple):
     tool: str | None = None
     error: str | None = None
     since: datetime | None = None
+    cause: str | None = None
 
     def matching(self, found: BadRecords, prefix: str) -> list[BadRecord]:
         """Return the bad records that match, the last rejected first."""
@@ -117,6 +120,7 @@ class DeadLetterFilter(NamedTuple):
             and (self.tool is None or record.key_text == self.tool)
             and (self.error is None or self.error in record.error)
             and (self.since is None or record.rejected_at >= self.since)
+            and (self.cause is None or cause_of(record.error) == self.cause)
         )
 
 

@@ -1,5 +1,6 @@
 """Reading the topic `dead-letters`: all bad records, or one of them with its value."""
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -8,7 +9,13 @@ from typing import Any
 from db.postgres.pool import Connection
 from db.replays import RecordPosition, Replay, replays
 from rollguard.operations.connection import connection
-from rollguard.operations.dead_letters.bad_records import BadRecord, BadRecords, DeadLetterFilter
+from rollguard.operations.dead_letters.bad_records import (
+    BadRecord,
+    BadRecords,
+    DeadLetterFilter,
+    text_of,
+)
+from rollguard.operations.dead_letters.cause_texts import cause_of
 from schemas.dead_letter import DeadLetter, decoded
 from schemas.errors import Missing, Rejected, RollguardError
 from schemas.settings import Settings
@@ -33,6 +40,16 @@ class BadRecordList:
     not_dead_letters: int
     replays_unknown: str | None
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the list."""
+        found = []
+        if self.not_dead_letters:
+            found.append(f"{self.not_dead_letters} records are no dead letters")
+        if self.replays_unknown:
+            found.append(f"what was replayed is not known: {self.replays_unknown}")
+        return found
+
     def data_of(self, record: BadRecord) -> dict[str, Any]:
         """Return one of the records as JSON has it, but for times."""
         replay = self.replays.get(record.position)
@@ -42,6 +59,7 @@ class BadRecordList:
             "role": record.role,
             "key": record.key_text,
             "error": record.error,
+            "cause": cause_of(record.error),
             "rejected_at": record.rejected_at,
             "times": record.times,
             "truncated": record.truncated,
@@ -69,17 +87,37 @@ async def list_bad_records(
     return BadRecordList(shown, len(matching), unpublished, known, found.not_dead_letters, unknown)
 
 
-async def bad_record_with_value(
-    settings: Settings, position: RecordPosition
-) -> tuple[BadRecordList, bytes | None]:
-    """Return one bad record, and as much of its value as its dead letter keeps.
+@dataclass(frozen=True)
+class BadRecordInFull:
+    """One bad record in a list of its own, with as much of its value as its dead letter keeps."""
 
-    Missing if no dead letter is about this position.
-    """
+    listed: BadRecordList
+    value: bytes | None
+
+    def data(self) -> dict[str, Any]:
+        """Return it as JSON has it, but for times: key and value as text, and in base64."""
+        [record] = self.listed.records
+        return (
+            self.listed.data_of(record)
+            | {"first_rejected_at": record.first_rejected_at}
+            | _bytes_data("key", record.key)
+            | _bytes_data("value", self.value)
+        )
+
+
+async def bad_record_with_value(settings: Settings, position: RecordPosition) -> BadRecordInFull:
+    """Return one bad record with its value. Missing if no dead letter is about this position."""
     found = await list_bad_records(settings, DeadLetterFilter(position), 1)
     require_found(position, found.records)
     values = [value async for _, value in values_of(settings, found.records)]
-    return found, values[0]
+    return BadRecordInFull(found, values[0])
+
+
+def _bytes_data(name: str, data: bytes | None) -> dict[str, str | None]:
+    return {
+        name: text_of(data),
+        f"{name}_base64": None if data is None else b64encode(data).decode(),
+    }
 
 
 def require_found(position: RecordPosition | None, records: Sequence[BadRecord]) -> None:

@@ -8,7 +8,7 @@ ids in the record are the same.)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from db.postgres.pool import Connection
@@ -68,23 +68,73 @@ class Replays:
     unpublished: int = 0
     """How many bad records between them have no dead letter, and cannot be replayed."""
 
+    def data(self) -> dict[str, Any]:
+        """Return them as JSON has them."""
+        return {
+            "replayed": [
+                {
+                    "id": str(each.position),
+                    "to": str(each.to),
+                    "deployment_id": None
+                    if each.deployment_id is None
+                    else str(each.deployment_id),
+                }
+                for each in self.replayed
+            ],
+            "refused": [{"id": str(each.position), "reason": each.reason} for each in self.refused],
+            "unpublished": self.unpublished,
+        }
+
+
+class ReplayPart(NamedTuple):
+    """A part of the bad records that match: ``limit`` of them, after this dead letter."""
+
+    limit: int
+    after: RecordPosition | None = None
+
 
 async def replay_matching(
-    settings: Settings, wanted: DeadLetterFilter, done: Replays, *, force: bool = False
-) -> None:
-    """Replay the bad records that match, as ``replay`` does.
+    settings: Settings,
+    wanted: DeadLetterFilter,
+    done: Replays,
+    *,
+    force: bool = False,
+    part: ReplayPart | None = None,
+) -> RecordPosition | None:
+    """Replay the bad records that match, or a ``part`` of them, as ``replay`` does.
 
-    Records that were replayed before are left out, unless one is named by its position. Rejected if
-    no bad record has that position.
+    Records that were replayed before are left out, unless one is named by its position. Missing if
+    no bad record has that position. Returns the dead letter after which the next part begins; None
+    if there is none.
     """
     records = wanted.matching(await bad_records(settings), settings.topic_prefix)
     require_found(wanted.position, records)
+    following = None
     if wanted.position is None:
-        done.unpublished = sum(record.unpublished for record in records)
+        if part is None or part.after is None:
+            done.unpublished = sum(record.unpublished for record in records)
         known = await known_replays(settings, records)
         records = [record for record in records if record.position not in known]
+    if part is not None:
+        records, following = _part_of(records, part)
     if records:
         await replay(settings, records, done, force=force)
+    return following
+
+
+def _part_of(
+    records: Sequence[BadRecord], part: ReplayPart
+) -> tuple[list[BadRecord], RecordPosition | None]:
+    """Return a part of the records in the order of their dead letters, and where the next begins.
+
+    So records with the same key keep the order in which they were rejected.
+    """
+    rest = sorted(
+        (each for each in records if part.after is None or each.dead_letter > part.after),
+        key=lambda each: each.dead_letter,
+    )
+    found = rest[: part.limit]
+    return found, found[-1].dead_letter if len(rest) > len(found) else None
 
 
 async def replay(

@@ -60,7 +60,7 @@ from rollguard.demo.live_view import LiveView
 from rollguard.demo.results import DemoResult, print_results
 from rollguard.management.version_comparison import comparison_of
 from rollguard.operations.dead_letters.bad_records import BadRecord
-from rollguard.operations.dead_letters.dead_letters import BadRecordList
+from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.erase import Erasure, KafkaKeeps
 from rollguard.operations.notifications import ShownReceiver, TriedReceiver
@@ -167,7 +167,7 @@ def dead_letters(text: str, as_json: bool) -> None:
         found = BadRecordList([record], 1, 0, {position: replay}, 1, text)
         show_dead_letters(found, as_json)
         value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
-        show_dead_letter((found, value), as_json)
+        show_dead_letter(BadRecordInFull(found, value), as_json)
 
 
 def notify(text: str, as_json: bool) -> None:
