@@ -11,6 +11,9 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from console.admission.access import Access
+from console.admission.forms import CheckedForms
+from console.admission.refused import Refused
 from console.api import (
     changes,
     dead_letters,
@@ -32,9 +35,13 @@ from console.api.problems import (
     of_wrong_request,
     problem,
 )
+from console.pages import login
+from console.pages.rendering import static_files
+from console.pages.rendering.errors import error_answer, refusal
 from console.services import Services
-from console.web.access import Access
 from console.web.bodies import LimitedBodies
+from console.web.faults import FAULT, Faults
+from console.web.headers import SecurityHeaders
 from console.web.requests import OneRequest
 from schemas.errors import RollguardError
 from schemas.execution import Execution
@@ -52,20 +59,26 @@ _ROUTERS: Final = (
     *(rollbacks.router, holds.router, stops.router, engines.router, dead_letters.router),
     *(system.router, events.router),
 )
+_PAGES: Final = (static_files.router, login.router)
 
 
 def create_app(services: Services) -> FastAPI:
     """Return the application of one console."""
     app = api()
     app.state.services = services
+    for router in _PAGES:
+        app.include_router(router, include_in_schema=False)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
     for path, question in (("/healthz", "alive"), ("/readyz", "ready")):
         app.add_api_route(path, _well(question), include_in_schema=False)
     _answer_errors(app)
     # The last one that is added sees a request first.
+    app.add_middleware(Faults)
+    app.add_middleware(CheckedForms)
     app.add_middleware(LimitedBodies)
     app.add_middleware(Access, settings=services.settings)
     app.add_middleware(OneRequest)
+    app.add_middleware(SecurityHeaders)
     return app
 
 
@@ -136,25 +149,35 @@ def _well(question: str) -> Any:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Let every error become problem details."""
+    """Let every error become problem details, or a page for somebody who reads one."""
 
     @app.exception_handler(ProblemError)
-    async def of_problem(_: Request, error: ProblemError) -> Response:
-        return error.answer()
+    async def of_problem(request: Request, error: ProblemError) -> Response:
+        return _answer(request, error)
 
     @app.exception_handler(RollguardError)
-    async def of_ours(_: Request, error: RollguardError) -> Response:
-        return of_rollguard(error)
+    async def of_ours(request: Request, error: RollguardError) -> Response:
+        return _answer(request, of_rollguard(error))
 
     @app.exception_handler(RequestValidationError)
-    async def of_request(_: Request, error: RequestValidationError) -> Response:
-        return of_wrong_request(error)
+    async def of_request(request: Request, error: RequestValidationError) -> Response:
+        return _answer(request, of_wrong_request(error))
 
     @app.exception_handler(HTTPException)
     async def of_framework(request: Request, error: HTTPException) -> Response:
-        return of_http(request, error)
+        return _answer(request, of_http(request, error))
+
+    @app.exception_handler(Refused)
+    async def of_refused(request: Request, error: Refused) -> Response:
+        return refusal(request.scope, error)
 
     @app.exception_handler(Exception)
     async def of_fault(request: Request, error: Exception) -> Response:
         log.error("request_failed", method=request.method, exc_info=error)
-        return problem(500, "a fault of the console; its log says more")
+        return problem(500, FAULT)  # it stands outside of all that makes a page
+
+
+def _answer(request: Request, error: ProblemError) -> Response:
+    return error_answer(
+        request.scope, error.status, error.detail, error.kind, error.headers, **error.more
+    )

@@ -44,6 +44,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "kept_versions_refused": "The folder of kept versions cannot be read, or others may write to "
     "it. Nothing in it is loaded.",
     "listening": "The HTTP endpoints answer at this address.",
+    "logged_in": "Somebody has logged in to the console, by this name, from this address.",
+    "login_refused": "Somebody tried to log in to the console with a wrong token. Many of them are "
+    "an attack, or an old token.",
     "loads_not_reported": "The registry may not write to `engine-reports`, or the topic is "
     "missing. Nobody learns from it which versions the engine runs; everything else works.",
     "notification_failed": "A receiver did not take a message. It is tried again.",

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
+from console.admission.visitor import BY
 from console.api.models import ApiModel, example
-from console.api.parameters import BY, Person, no_nul
+from console.api.parameters import Person, no_nul
 from schemas.deployment import MAX_ACCEPTED_BREAKS, MAX_CHECKS, AcceptedBreak, Author, Check
 from schemas.fields import ImprovementType, LongText, Time, VersionId, storable
 from schemas.stops import MAX_REASON

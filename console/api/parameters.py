@@ -12,8 +12,6 @@ from rollguard.operations.rollbacks import id_beginning
 from rollguard.operations.versions import VersionName
 from schemas.fields import NewToolName, ShortLine, Time, storable
 
-BY: Final = "console"
-"""Who changes something, if a request does not say it."""
 _KEYS: Final = UUID("3b0c5f2e-52a6-5d0a-9a43-0f1d9f6ec8a7")
 """The namespace of the ids that follow from an ``Idempotency-Key``."""
 _NEW: Final[TypeAdapter[str]] = TypeAdapter(NewToolName)

@@ -10,7 +10,6 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
 
@@ -69,11 +68,8 @@ class ProblemError(Exception):
         self.status = status
         self.detail = detail
         self.kind = kind
+        self.headers: dict[str, str] = {}
         self.more = more
-
-    def answer(self, headers: dict[str, str] | None = None) -> Response:
-        """Return the answer."""
-        return problem(self.status, self.detail, self.kind, headers, **self.more)
 
 
 def problem(
@@ -100,40 +96,33 @@ def problem_bytes(status: int, detail: str, kind: str | None = None, **more: Any
     return json.dumps(members | more).encode()
 
 
-async def send_problem(
-    scope: Scope, receive: Receive, send: Send, status: int, detail: str, **headers: str
-) -> None:
-    """Answer a request with a problem before any route has seen it."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    await problem(status, detail, None, named)(scope, receive, send)
-
-
-def of_rollguard(error: RollguardError) -> Response:
-    """Return the answer to an error of Rollguard's own."""
+def of_rollguard(error: RollguardError) -> ProblemError:
+    """Return the problem that an error of Rollguard's own is."""
     if isinstance(error, Missing):
-        return problem(HTTPStatus.NOT_FOUND, str(error))
+        return ProblemError(HTTPStatus.NOT_FOUND, str(error))
     if isinstance(error, Rejected):
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     if isinstance(error, Retryable):
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "unavailable", part=error.part)
+        unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+        return ProblemError(unavailable, str(error), "unavailable", part=error.part)
     assert isinstance(error, Misconfigured)
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "misconfigured")
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "misconfigured")
 
 
-def of_wrong_request(error: RequestValidationError) -> Response:
-    """Return the answer to a request whose parameters or body are wrong."""
+def of_wrong_request(error: RequestValidationError) -> ProblemError:
+    """Return the problem of a request whose parameters or body are wrong."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return problem(HTTPStatus.BAD_REQUEST, "the body is not JSON")
+        return ProblemError(HTTPStatus.BAD_REQUEST, "the body is not JSON")
     errors = [
         {"field": ".".join(map(_shown, each["loc"])), "error": str(each["msg"])} for each in found
     ]
     detail = "; ".join(f"{each['field']}: {each['error']}" for each in errors)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
-def of_http(request: Request, error: HTTPException) -> Response:
-    """Return the answer to an error that the framework raises, such as 404 and 405."""
+def of_http(request: Request, error: HTTPException) -> ProblemError:
+    """Return the problem of an error that the framework raises, such as 404 and 405."""
     headers, detail = dict(error.headers or {}), error.detail
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"there is nothing at {request.scope['path']}"
@@ -141,7 +130,9 @@ def of_http(request: Request, error: HTTPException) -> Response:
         allowed = ", ".join(_methods_of(request))
         headers["Allow"] = allowed
         detail = f"{request.method} is not allowed here, but {allowed}"
-    return problem(error.status_code, detail, None, headers)
+    found = ProblemError(error.status_code, detail)
+    found.headers = headers
+    return found
 
 
 def _methods_of(request: Request) -> list[str]:

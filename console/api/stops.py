@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
+from console.admission.visitor import BY
 from console.api.answers import answered, done
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
 from console.api.models import RejectedCode, StopList
 from console.api.orders import NewFreeze, NewPin, NewRejection, Resumption
 from console.api.parameters import (
-    BY,
     Cursor,
     Limit,
     OfTool,

@@ -1,1 +1,1 @@
-"""The web server: who may ask, how much may be sent, and how long a connection may last."""
+"""The web server: how much may be sent, for how long, and what is said in every answer."""

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.api.problems import send_problem
+from console.pages.rendering.errors import error_answer
 from schemas.message import MAX_RECORD_BYTES
 
 MAX_BODY_BYTES: Final = MAX_RECORD_BYTES
@@ -51,11 +51,11 @@ class LimitedBodies:
                 await _refuse(scope, receive, send)
             except TimeoutError:
                 detail = f"the body did not arrive within {BODY_S:g} s"
-                await send_problem(scope, receive, send, 408, detail)
+                await error_answer(scope, 408, detail)(scope, receive, send)
             except Disconnected:
                 return
             else:
-                await self._app(scope, _replayed(body, receive), send)
+                await self._app(scope, replayed(body, receive), send)
 
 
 def _said_length(scope: Scope) -> int:
@@ -81,7 +81,7 @@ async def _read(receive: Receive, most: int, *, keep: bool = True) -> bytes:
             return bytes(body)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """Return a function that gives the body once, and then what the connection says."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -100,4 +100,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.timeout(_DISCARD_S):
             await _read(receive, _DISCARD_BYTES, keep=False)
     detail = f"the body has more than {MAX_BODY_BYTES} bytes"
-    await send_problem(scope, receive, send, 413, detail)
+    await error_answer(scope, 413, detail)(scope, receive, send)

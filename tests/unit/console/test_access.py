@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from console.web.access import Access
+from console.admission.access import Access
 from console.web.bodies import MAX_BODY_BYTES, LimitedBodies
 from console.web.requests import OneRequest
 from schemas.settings import Settings, load_settings
@@ -177,5 +177,6 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await LimitedBodies(handler)({"type": "http", "method": "POST", "headers": []}, receive, send)
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/executions", "headers": []}
+    await LimitedBodies(handler)(scope, receive, send)
     assert sent[0]["status"] == 408

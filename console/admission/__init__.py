@@ -1,0 +1,1 @@
+"""Who asks the console, as whom, and what this visitor may do."""

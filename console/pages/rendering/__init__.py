@@ -1,0 +1,1 @@
+"""How a page becomes HTML: its layout, its static files, texts from outside, and errors."""

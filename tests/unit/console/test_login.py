@@ -1,0 +1,210 @@
+"""Logging in with a token, and what a session may do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from console.admission.paths import own_path
+from tests.support.pages import TOKEN, VIEWER, browser, hidden_fields
+
+TOKENS: dict[str, Any] = {"web_token": TOKEN, "web_viewer_token": VIEWER}
+
+
+async def log_in(client: httpx2.AsyncClient, token: str = TOKEN, **more: str) -> httpx2.Response:
+    return await client.post("/login", data={"name": "ann", "token": token} | more)
+
+
+async def csrf_of(client: httpx2.AsyncClient) -> str:
+    return hidden_fields((await client.get("/login")).text)["csrf"]
+
+
+async def test_who_has_not_logged_in_is_led_to_the_form_and_back() -> None:
+    async with browser(**TOKENS) as client:
+        asked = await client.get("/tools?q=a%2Fb&state=suspect")
+        assert asked.status_code == 303
+        form = await client.get(asked.headers["Location"])
+        wanted = hidden_fields(form.text)["next"]
+        assert wanted == "/tools?q=a%2Fb&state=suspect"
+        done = await log_in(client, next=wanted)
+        assert (done.status_code, done.headers["Location"]) == (303, wanted)
+        part = await client.get("/tools", headers={"Cookie": "", "HX-Request": "true"})
+        assert part.status_code == 401
+        assert part.headers["HX-Redirect"] == "/login?next=%2Ftools"
+
+
+@pytest.mark.parametrize(
+    ("https", "name", "attributes"),
+    [
+        (False, "rollguard-session", {"HttpOnly", "Path=/", "SameSite=lax", "Max-Age=43200"}),
+        (True, "__Host-rollguard-session", {"Secure", "HttpOnly", "SameSite=lax", "Path=/"}),
+    ],
+)
+async def test_the_cookie_of_a_session(https: bool, name: str, attributes: set[str]) -> None:
+    async with browser(https=https, **TOKENS) as client:
+        cookie = (await log_in(client)).headers["Set-Cookie"]
+        assert cookie.startswith(f"{name}=")
+        assert attributes <= set(cookie.split("; "))
+        assert ("Secure" in cookie) == https
+        assert "ann" in (await client.get("/login")).text
+
+
+async def test_a_wrong_token_begins_no_session() -> None:
+    async with browser(**TOKENS) as client:
+        for token in ("", "wrong", TOKEN[:-1], f"{TOKEN}x", "ü" * 16):
+            answer = await log_in(client, token)
+            assert answer.status_code == 422
+            assert "This token is wrong." in answer.text
+            assert "Set-Cookie" not in answer.headers
+        for name in ("", " ", "a\nb", "x" * 256):
+            answer = await client.post("/login", data={"name": name, "token": TOKEN})
+            assert answer.status_code == 422, name
+            assert "Set-Cookie" not in answer.headers
+
+
+async def test_a_session_at_another_console_and_with_another_token() -> None:
+    async with browser(**TOKENS) as client:
+        await log_in(client)
+        kept = dict(client.cookies)
+        csrf = await csrf_of(client)
+    async with browser(**TOKENS) as other:
+        other.cookies.update(kept)
+        assert await csrf_of(other) == csrf
+        assert (await other.get("/nothing")).status_code == 404
+    async with browser(web_token="another-token-of-operators") as other:
+        other.cookies.update(kept)
+        assert (await other.get("/nothing")).status_code == 303
+
+
+async def test_a_form_without_the_field_of_its_session_changes_nothing() -> None:
+    async with browser(**TOKENS) as client, browser(**TOKENS) as attacker:
+        await log_in(client)
+        await log_in(attacker)
+        right, foreign = await csrf_of(client), await csrf_of(attacker)
+        assert right != foreign
+        for fields in ({}, {"csrf": ""}, {"csrf": foreign}, {"csrf": [right, right]}):
+            answer = await client.post("/theme", data={"theme": "dark"} | fields)
+            assert answer.status_code == 403, fields
+            assert "older than your session" in answer.text
+        done = await client.post("/theme", data={"theme": "dark", "csrf": right})
+        assert done.status_code == 303
+        json = await client.post("/theme", json={"theme": "dark", "csrf": right})
+        assert json.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://attacker.example", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://127.0.0.1:6070", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, TOKENS])
+async def test_a_page_of_somebody_else_changes_nothing(
+    headers: dict[str, str], settings: dict[str, Any]
+) -> None:
+    async with browser(**settings) as client:
+        if settings:
+            await log_in(client)
+        fields = {"theme": "dark", "csrf": await csrf_of(client)}
+        assert (await client.post("/theme", data=fields, headers=headers)).status_code == 403
+        login = {"name": "eve", "token": TOKEN}
+        assert (await client.post("/login", data=login, headers=headers)).status_code == 403
+        assert (await client.post("/theme", data=fields)).status_code == 303
+
+
+async def test_a_viewer_may_log_out_and_change_nothing() -> None:
+    async with browser(**TOKENS) as client:
+        await log_in(client, VIEWER)
+        page = (await client.get("/login")).text
+        assert "viewer</span>" in page
+        csrf = hidden_fields(page)["csrf"]
+        for path in ("/tools/a/pin", "/nothing", "/api/v1/executions"):
+            answer = await client.post(path, data={"csrf": csrf}, headers={"X-CSRF-Token": csrf})
+            assert answer.status_code == 403, path
+            assert "may read, and change nothing" in answer.text
+        assert (
+            await client.post("/theme", data={"theme": "dark", "csrf": csrf})
+        ).status_code == 303
+        assert (await client.post("/logout", data={"csrf": csrf})).status_code == 303
+        assert (await client.get("/nothing")).status_code == 303
+
+
+async def test_a_session_and_the_api() -> None:
+    async with browser(**TOKENS) as client:
+        await log_in(client)
+        csrf = await csrf_of(client)
+        read = await client.get("/api/v1/nothing")
+        assert (read.status_code, read.headers["Content-Type"]) == (404, "application/problem+json")
+        for given, status in ((None, 403), ("wrong", 403), (csrf, 415)):
+            headers = {} if given is None else {"X-CSRF-Token": given}
+            answer = await client.post("/api/v1/executions", content=b"[]", headers=headers)
+            assert answer.status_code == status
+        bearer = {"Authorization": "Bearer wrong"}
+        assert (await client.get("/api/v1/nothing", headers=bearer)).status_code == 401
+
+
+async def test_without_a_token_a_name_is_enough() -> None:
+    async with browser() as client:
+        page = await client.get("/login")
+        assert 'type="password"' not in page.text
+        assert (await client.post("/login", data={"name": "bob & co"})).status_code == 303
+        assert "<span>bob &amp; co</span>" in (await client.get("/nothing")).text
+        answer = await client.post("/api/v1/executions", content=b"[]")
+        assert answer.status_code == 415  # a program on this machine needs no more than before
+
+
+async def test_an_error_is_a_page_for_a_browser_and_a_problem_for_a_program() -> None:
+    async with browser() as client:
+        page = await client.get("/tools/<script>alert(1)</script>/nothing")
+        assert page.status_code == 404
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "<script>alert" not in page.text
+        problem = await client.get("/nothing", headers={"Accept": "*/*"})
+        assert problem.headers["Content-Type"] == "application/problem+json"
+        for each in (page, problem):
+            assert "frame-ancestors 'none'" in each.headers["Content-Security-Policy"]
+            assert "unsafe" not in each.headers["Content-Security-Policy"]
+            assert each.headers["X-Content-Type-Options"] == "nosniff"
+            assert each.headers["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("/tools?q=a%20b", "/tools?q=a%20b"),
+        ("/rollbacks/1?tool=a%2Fb", "/rollbacks/1?tool=a%2Fb"),
+        *((each, "/") for each in (None, "", "tools", "https://a.example", "javascript:alert(1)")),
+        *(
+            (each, "/")
+            for each in ("//a.example", "/\\a.example", "/\t/a.example", "/\n/a.example")
+        ),
+        *((each, "/") for each in ("/api/v1/tools", "/static/x/y.js", "/healthz", "/ä", "/a\\b")),
+    ],
+)
+def test_a_login_leads_to_own_pages_alone(given: str | None, path: str) -> None:
+    assert own_path(given) == path
+
+
+def _static(html: str) -> Iterator[str]:
+    for part in html.split('"'):
+        if part.startswith("/static/"):
+            yield part
+
+
+async def test_static_files_are_kept_for_ever_by_their_hash() -> None:
+    async with browser(**TOKENS) as client:
+        found = list(_static((await client.get("/login")).text))
+        assert {each.rpartition("/")[2] for each in found} >= {"console.css", "htmx.min.js"}
+        for each in found:
+            file = await client.get(each)
+            assert file.status_code == 200
+            assert "immutable" in file.headers["Cache-Control"]
+            other = await client.get(f"/static/0/{each.rpartition('/')[2]}")
+            assert (other.content, other.headers["Cache-Control"]) == (file.content, "no-cache")
+        for name in ("nothing.js", "..%2Fapp.py", "__init__.py", "htmx.LICENSE.txt"):
+            status = (await client.get(f"/static/0/{name}")).status_code
+            assert status == (200 if name.endswith("txt") else 404)
