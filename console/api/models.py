@@ -12,7 +12,9 @@ from db.versions.listing import LastRollback
 from db.versions.reading import VersionRecord
 from db.versions.verdicts import VerdictsOnVersion
 from policy.decision.health import State
+from policy.rollbacks.costs import RollbackCost, TotalCost
 from rollguard.operations.overview.engines import EngineOfTool
+from rollguard.operations.overview.rollback_costs import Affected
 from schemas.fields import Time
 from schemas.rollback import Reason
 from schemas.stops import Stop
@@ -133,10 +135,19 @@ class ExecutionList(ApiModel):
     after it."""
 
 
+class ListedRollback(RollbackRecord):
+    """A rollback of a list."""
+
+    cost: RollbackCost | None = None
+    """With `costs`; null also if the command names no version of its tool."""
+
+
 class RollbackList(ApiModel):
     """Rollback commands with their outcomes, the newest first."""
 
-    rollbacks: list[RollbackRecord]
+    rollbacks: list[ListedRollback]
+    total: TotalCost | None
+    """The costs of those that are listed, together; null without `costs`."""
     next_cursor: str | None
 
 
@@ -169,6 +180,9 @@ class ExplainedRollback(RollbackRecord):
     """The ids of those that Postgres does not have (yet)."""
     failures: Failures | None
     later_verdicts: VerdictsOnVersion | None
+    cost: RollbackCost | None
+    """Null if the command names no version of the tool."""
+    affected: Affected | None
 
 
 class HeldRollback(RollbackRecord):

@@ -127,6 +127,9 @@ Cursor = Annotated[
 Since = Annotated[
     Time | None, Query(description="Only since then (RFC 3339).", examples=["2026-01-31T12:00:00Z"])
 ]
+Until = Annotated[
+    Time | None, Query(description="Only until then (RFC 3339).", examples=["2026-01-31T13:00:00Z"])
+]
 FromVersion = Annotated[str, _named_version("from"), AfterValidator(_version_name)]
 ToVersion = Annotated[str, _named_version("to"), AfterValidator(_version_name)]
 IdempotencyKey = Annotated[

@@ -1,10 +1,10 @@
 """Rollbacks: all of them, why one was decided, and a person's answer to one that is held."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator, TypeAdapter
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, BaseModel, TypeAdapter
 from starlette.responses import Response
 
 from console.api.answers import answered, done
@@ -21,55 +21,76 @@ from console.api.parameters import (
     OfTool,
     ServicesHere,
     Since,
+    Until,
     no_nul,
 )
 from console.api.problems import ProblemError
+from console.rollbacks_now import listed_rollbacks
 from console.services import Services
-from db.rollbacks.records import AfterRollback, RollbacksWanted, rollbacks_page
+from db.rollbacks.records import AfterRollback, RollbacksWanted
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.holds import answer_to
 from rollguard.operations.rollbacks import command_named, explanation_of
 from schemas.fields import Time
-from schemas.rollback import RollbackOutcome, Status
+from schemas.rollback import RollbackOutcome, Status, Tier
 
 router: Final = APIRouter(tags=["rollbacks"])
 _Name = Annotated[str, AfterValidator(no_nul)]
 _AFTER: Final[TypeAdapter[tuple[Time, UUID, str]]] = TypeAdapter(tuple[Time, UUID, _Name])
 
 
-@router.get("/rollbacks", response_model=RollbackList, responses=asked())
-async def rollbacks(
-    request: Request,
-    services: ServicesHere,
+def wanted_rollbacks(
     tool: OfTool = None,
     status: Annotated[
         Status | None, Query(description="Only with this status; `held` waits, or has waited.")
     ] = None,
+    tier: Annotated[Tier | None, Query(description="Only of this tier.")] = None,
     since: Since = None,
+    until: Until = None,
+) -> RollbacksWanted:
+    """Return which rollbacks a list shall have."""
+    return RollbacksWanted(tool, status, since, tier, until)
+
+
+@router.get("/rollbacks", response_model=RollbackList, responses=asked())
+async def rollbacks(
+    request: Request,
+    services: ServicesHere,
+    wanted: Annotated[RollbacksWanted, Depends(wanted_rollbacks)],
+    costs: Annotated[
+        bool, Query(description="Also say how many failed calls each cost, and spared.")
+    ] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
     """List rollback commands with their outcomes, the newest first."""
     after = values_of(cursor, _AFTER)
-    async with services.postgres() as conn:
-        found = await rollbacks_page(
-            conn,
-            RollbacksWanted(tool, status, since),
-            None if after is None else AfterRollback(*after),
-            limit + 1,
-        )
-    shown = found[:limit]
+    found = await listed_rollbacks(
+        services,
+        wanted,
+        None if after is None else AfterRollback(*after),
+        limit,
+        costs=costs,
+    )
     following = None
-    if len(found) > limit:
-        last = shown[-1]
+    if found.has_more:
+        last = found.rollbacks[-1]
         following = cursor_of(last.applied_at.isoformat(), last.command_id, last.tool_name)
     return answered(
         request,
         {
-            "rollbacks": [each.model_dump(mode="json") for each in shown],
+            "rollbacks": [
+                each.model_dump(mode="json") | {"cost": _data(found.costs.get(each.key))}
+                for each in found.rollbacks
+            ],
+            "total": _data(found.total),
             "next_cursor": following,
         },
     )
+
+
+def _data(model: BaseModel | None) -> Any:
+    return None if model is None else model.model_dump(mode="json")
 
 
 @router.get("/rollbacks/{command_id}", response_model=ExplainedRollback, responses=asked())

@@ -82,6 +82,9 @@ class RollbacksWanted(NamedTuple):
     status: Status | None = None
     since: datetime | None = None
     """They got their status then or later."""
+    tier: Tier | None = None
+    until: datetime | None = None
+    """They got their status then or earlier."""
 
 
 class AfterRollback(NamedTuple):

@@ -19,11 +19,12 @@ from rollback_records
 where ($1::text is null or tool_name = $1::text)
     and ($2::text is null or status = $2::text)
     and applied_at >= coalesce($3::timestamptz, '-infinity')
-    and applied_at <= coalesce($4::timestamptz, 'infinity')
+    and ($4::text is null or tier = $4::text)
+    and applied_at <= coalesce(least($5::timestamptz, $6::timestamptz), 'infinity')
     and (applied_at, command_id, tool_name)
-        < (coalesce($4::timestamptz, 'infinity'), $5::uuid, $6::text)
+        < (coalesce($6::timestamptz, 'infinity'), $7::uuid, $8::text)
 order by applied_at desc, command_id desc, tool_name desc
-limit $7
+limit $9
 
 -- name: among
 select record.*

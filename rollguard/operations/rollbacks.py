@@ -18,9 +18,16 @@ from db.rollbacks.records import (
 from db.versions.reading import VersionRecord, version
 from db.versions.verdicts import VerdictsOnVersion
 from policy.decision.rule_texts import rule_text
+from policy.rollbacks.costs import RollbackCost
 from policy.rollbacks.explanations import evidence_of
 from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
+from rollguard.operations.overview.rollback_costs import (
+    Affected,
+    affected_by,
+    cost_of_one,
+    span_of,
+)
 from rollguard.printing import data_of
 from schemas.errors import Missing, Rejected
 from schemas.fields import uuid_of
@@ -135,6 +142,7 @@ class RollbackExplanation:
     `guarded` compared; None for a command of another policy. ``executions`` are those that
     the command names and Postgres has, the newest first; ``unrecorded`` are the ids of the others.
     ``failures`` are those of the version that was replaced, and ``later_verdicts`` those on it;
+    ``cost`` says how many failed calls it cost and spared, and ``affected`` whom these concern.
     None if that is not known.
     """
 
@@ -145,6 +153,8 @@ class RollbackExplanation:
     unrecorded: list[str]
     failures: RecordedFailures | None
     later_verdicts: VerdictsOnVersion | None = None
+    cost: RollbackCost | None = None
+    affected: Affected | None = None
 
     def data(self) -> dict[str, Any]:
         """Return it as JSON has it: the keys of the command, and these."""
@@ -157,6 +167,8 @@ class RollbackExplanation:
             "unrecorded": list(self.unrecorded),
             "failures": None if self.failures is None else self.failures._asdict(),
             "later_verdicts": None if verdicts is None else data_of(verdicts),
+            "cost": None if self.cost is None else data_of(self.cost),
+            "affected": None if self.affected is None else data_of(self.affected),
         }
 
 
@@ -172,6 +184,9 @@ async def explanation_of(
         known = [each for each in map(uuid_of, ids) if each]
         executions = await executions_by_id(conn, command.tool_name, known)
         replaced = await _replaced_version(conn, command)
+        span = await span_of(conn, command)
+        cost = None if span is None else await cost_of_one(conn, command, span)
+        affected = None if span is None else await affected_by(settings, conn, span)
     recorded = {str(each.execution_id) for each in executions}
     rule, evidence = rule_and_evidence(settings, command)
     return RollbackExplanation(
@@ -182,6 +197,8 @@ async def explanation_of(
         unrecorded=[each for each in ids if each not in recorded],
         failures=None if replaced is None else _failures_of(replaced),
         later_verdicts=None if replaced is None else replaced.later_verdicts,
+        cost=cost,
+        affected=affected,
     )
 
 

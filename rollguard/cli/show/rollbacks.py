@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
+from policy.rollbacks.costs import RollbackCost, cost_text
 from rollguard.cli.show.verdicts import verdict_texts
 from rollguard.management.outcome_texts import why_not_applied
+from rollguard.operations.overview.rollback_costs import Affected, Concerns
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.printing import (
     data_of,
@@ -20,6 +22,7 @@ from rollguard.value_texts import failures_text, hold_text, time_text, version_t
 from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome, TargetChoice
 
+_MOST_CONCERNED: Final = 5
 _TARGETS: Final[dict[TargetChoice, str]] = {
     "earned": "the nearest that was surely better than what it replaces",
     "nearest": "the nearest that is trusted",
@@ -111,6 +114,8 @@ def show_explanation(found: RollbackExplanation, as_json: bool) -> None:
             "applied at": command.applied_at,
             **_target(command),
             **_failures(found),
+            **cost_lines(found.cost),
+            **_affected(found.affected),
             "details": {name: value for name, value in command.details.items() if name != "recent"},
         }
     )
@@ -161,6 +166,42 @@ def _verdicts(found: RollbackExplanation) -> dict[str, Any]:
     if verdicts is None or not verdicts.judged:
         return {}
     return {"later verdicts": verdict_texts(verdicts)}
+
+
+def cost_lines(cost: RollbackCost | None) -> dict[str, Any]:
+    """Return what a rollback cost and spared; nothing if that is not known."""
+    if cost is None:
+        return {}
+    spared = cost.how
+    if cost.spared is not None:
+        estimate = cost.spared
+        spared = f"about {estimate.calls:g} ({estimate.low:g} to {estimate.high:g}): {cost.how}"
+    return {"cost": cost_text(cost), "spared": spared}
+
+
+def _affected(affected: Affected | None) -> dict[str, Any]:
+    """Return whom the failed calls concern, and which engines still run the version."""
+    if affected is None:
+        return {}
+    engines = affected.engines
+    return {
+        "sessions affected": _concerns(affected.sessions),
+        "callers affected": _concerns(affected.callers),
+        "engines": {
+            "reloaded": engines.reloaded,
+            "not reloaded": engines.not_reloaded,
+            "cannot load": engines.failed,
+            "unknown": engines.unknown,
+        },
+        "not reloaded": [each.engine_id for each in engines.behind],
+    }
+
+
+def _concerns(found: Concerns) -> str:
+    named = ", ".join(f"{each.name} ({each.failures})" for each in found.most[:_MOST_CONCERNED])
+    more = "" if found.number <= _MOST_CONCERNED else ", …"
+    text = f"{found.number}: {named}{more}" if found.number else "none is named"
+    return f"{text}; {found.without_name} failed calls name none" if found.without_name else text
 
 
 def _target(command: RollbackRecord) -> dict[str, Any]:

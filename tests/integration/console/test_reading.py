@@ -168,11 +168,32 @@ async def test_rollbacks_and_why(console: Console, shared_system: System, tool: 
     assert [[each["status"] for each in page] for page in by_one] == [["rejected"], ["applied"]]
     [[applied]] = await pages(console, f"/rollbacks?tool={tool}&status=applied", "rollbacks")
     assert await pages(console, "/rollbacks?since=2100-01-01T00:00:00Z", "rollbacks") == [[]]
+    assert applied.pop("cost") is None
     why = (await console.get(f"/rollbacks/{applied['command_id']}")).body
     assert why | applied == why
     assert "newest 3" in why["rule"]
     assert [each["error"] for each in why["executions"]] == ["ValueError: no"] * 3
     assert why["failures"]["failures"] == 3
+    await shared_system.run(execution(tool), execution(tool))
+
+    async def spared() -> bool:
+        found = (await console.get(f"/rollbacks/{applied['command_id']}")).body
+        return found["cost"]["spared"] is not None and found["cost"]["after"]["executions"] == 2
+
+    await until(spared)
+    one = (await console.get(f"/rollbacks/{applied['command_id']}")).body
+    assert (one["cost"]["failures"], one["cost"]["spared"]["calls"]) == (3, 2.0)
+    assert one["affected"]["sessions"] == {"number": 0, "most": [], "without_name": 3}
+    costs = f"/rollbacks?tool={tool}&costs=true"
+    listed = (await console.get(costs)).body
+    assert [each["cost"] for each in listed["rollbacks"]] == [None, one["cost"]]
+    assert (listed["total"]["rollbacks"], listed["total"]["failures"]) == (1, 3)
+    for more, statuses in (
+        ("tier=manual", ["rejected"]),
+        (f"until={quote(applied['applied_at'])}", ["applied"]),
+    ):
+        some = (await console.get(f"{costs}&{more}")).body["rollbacks"]
+        assert [each["status"] for each in some] == statuses
 
 
 async def test_which_engine_runs_which_version(

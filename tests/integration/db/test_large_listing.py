@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,14 @@ from db.executions.queries import (
 )
 from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
+from db.rollbacks.costs import (
+    AFTERWARDS,
+    MOST_OF_EACH,
+    MOST_OF_ONE,
+    call_spans,
+    calls_around,
+    concerned_by,
+)
 from db.rollbacks.records import RollbacksWanted, rollbacks_page
 from db.versions.listing import current_activations, listed_tools
 from tests.support.postgres import PostgresServer
@@ -154,8 +163,45 @@ async def test_rare_failures_are_found_page_by_page(conn: Connection) -> None:
 @pytest.mark.parametrize("tool", [None, "tool-000050"])
 async def test_a_page_of_rollbacks_reads_a_bounded_part(conn: Connection, tool: str | None) -> None:
     sql = blocks("rollbacks/records.sql")["page"]
-    nodes = await plan(conn, sql, tool, None, None, None, None, None, 51)
+    nodes = await plan(conn, sql, tool, *[None] * 7, 51)
     assert rows_read(nodes, "rollbacks") <= 200
     assert rows_read(nodes, "tool_executions") == 0
     first = await rollbacks_page(conn, RollbacksWanted(tool), None, 51)
     assert len(first) == 51
+
+
+async def test_what_rollbacks_cost_reads_a_bounded_part(conn: Connection) -> None:
+    sql = blocks("rollbacks/costs.sql")
+    listed = await rollbacks_page(conn, RollbacksWanted(), None, 50)
+    keys = [each.key for each in listed]
+    nodes = await plan(conn, sql["spans"], *zip(*keys, strict=True), AFTERWARDS)
+    assert rows_read(nodes, "tool_executions") == 0
+    assert rows_read(nodes, "rollbacks") <= 50 * 400
+    spans = await call_spans(conn, keys)
+    assert len(spans) == 50
+    nodes = await plan(conn, sql["calls"], *zip(*spans.values(), strict=True), MOST_OF_EACH)
+    assert_by_index(nodes, 50 * 3 * MOST_OF_EACH)
+    assert len(await calls_around(conn, list(spans.values()))) == 50
+
+
+async def test_whom_one_rollback_concerns_reads_a_bounded_part(conn: Connection) -> None:
+    sql = blocks("rollbacks/costs.sql")
+    [newest] = await rollbacks_page(conn, RollbacksWanted("busy"), None, 1)
+    [span] = (await call_spans(conn, [newest.key])).values()
+    middle = NOW + timedelta(seconds=EXECUTIONS / 2)
+    named = ("busy", 1, None, middle, middle + timedelta(days=1), MOST_OF_ONE, 20)
+    assert_by_index(await plan(conn, sql["affected"], *named), 2 * MOST_OF_ONE)
+    begin, end = middle - timedelta(days=1), middle + timedelta(days=1)
+    times = (begin, middle, end, MOST_OF_ONE, 2_000.0, 10)
+    assert_by_index(await plan(conn, sql["around"], "busy", 1, 1, *times), 3 * MOST_OF_ONE)
+    [found] = await calls_around(conn, [span], MOST_OF_ONE)
+    assert found.is_after_cut
+    assert await concerned_by(conn, span) == []  # a failure is rare
+
+
+def assert_by_index(nodes: list[dict[str, Any]], most: int) -> None:
+    """Assert that executions are read by an index, and at most so many (and one for each scan)."""
+    scans = [each for each in nodes if each.get("Relation Name") == "tool_executions"]
+    assert scans
+    assert all(each["Node Type"].startswith("Index") for each in scans), scans
+    assert rows_read(nodes, "tool_executions") <= most + 3 * len(scans)

@@ -1,5 +1,6 @@
 """What a person is told of a rollback that was not applied, and of what one breaks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -7,9 +8,16 @@ from uuid import UUID
 import pytest
 
 from db.rollbacks.records import RollbackRecord
+from policy.rollbacks.costs import Calls, CallsAround, cost_of
 from rollguard.cli.show.rollbacks import show_explanation, show_rollbacks
 from rollguard.cli.show.versions import rollback_texts
 from rollguard.management.outcome_texts import why_not_applied
+from rollguard.operations.overview.rollback_costs import (
+    Affected,
+    Concern,
+    Concerns,
+    EnginesAffected,
+)
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
 
@@ -116,3 +124,25 @@ def test_a_list_marks_what_breaks_calls(capsys: pytest.CaptureFixture[str]) -> N
     assert "breaks calls" in capsys.readouterr().out
     show_rollbacks([record(is_breaking_change=False, breaking_changes=["x"])], False)
     assert "breaks calls" not in capsys.readouterr().out
+
+
+def test_an_explanation_says_what_it_cost_and_whom(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = (Calls(4, 3), Calls(1, 1), Calls(2, 1), Calls(10, 0))
+    cost = cost_of(CallsAround(*calls, is_cut=False, is_after_cut=False), "applied", "manual")
+    sessions = Concerns(
+        number=6, most=[Concern(name="s", failures=4, last_at=NOON)], without_name=1
+    )
+    engines = EnginesAffected(reloaded=2, not_reloaded=0, failed=0, unknown=1, behind=[])
+    none = Concerns(number=0, most=[], without_name=5)
+    found = RollbackExplanation(record(), "a rule", None, [], [], None, None, cost)
+    affected = Affected(sessions=sessions, callers=none, engines=engines)
+    show_explanation(replace(found, affected=affected), False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "cost 5 of 7 calls failed: 3 until the decision, 1 until the version was replaced, "
+        "1 later, by engines that still ran it" in said
+    )
+    assert "spared about 7.1 (3.6 to 9.2): an estimate: had 10 calls after the rollback" in said
+    assert "sessions affected 6: s (4), …; 1 failed calls name none" in said
+    assert "callers affected none is named; 5 failed calls" in said
+    assert "engines: reloaded 2" in said
