@@ -30,7 +30,8 @@ class NewsReader:
         if record.topic == self._topics.deployment_outcomes:
             deployment = DeploymentOutcome.from_bytes(record.value)
             _require_key(record, deployment.tool_name.encode(errors="surrogatepass"))
-            return news_of_deployment(deployment, self._links)
+            expires_s = self._rules_of(deployment.tool_name).hold_expires_s
+            return news_of_deployment(deployment, self._links, expires_s)
         outcome = RollbackOutcome.from_bytes(record.value)
         _require_key(record, outcome.tool_name.encode())
         expires_s = self._rules_of(outcome.tool_name).hold_expires_s

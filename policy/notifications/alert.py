@@ -23,10 +23,11 @@ _TEST_LASTS: Final = timedelta(minutes=5)
 _MAX_LABEL: Final = 300
 _MAX_DESCRIPTION: Final = 4_000
 _NAMES: Final = {
-    "rollback": "RollguardRollback",
-    "deployment": "RollguardDeploymentRefused",
-    "outage": "RollguardOutage",
-    "test": "RollguardTest",
+    "rollguard.rollback": "RollguardRollback",
+    "rollguard.deployment.refused": "RollguardDeploymentRefused",
+    "rollguard.deployment.held": "RollguardDeploymentHeld",
+    "rollguard.outage": "RollguardOutage",
+    "rollguard.test": "RollguardTest",
 }
 
 
@@ -47,7 +48,7 @@ def _labels(news: News, topic_prefix: str) -> dict[str, str]:
     """Return what names the incident. A label without a value is no label."""
     tool = news.tool_name
     labels = {
-        "alertname": _NAMES[news.type.split(".")[1]],
+        "alertname": _name(news.type),
         "service": "rollguard",
         "system": topic_prefix,
         "tool": "" if tool is None else cut(printable(tool), _MAX_LABEL),
@@ -55,6 +56,11 @@ def _labels(news: News, topic_prefix: str) -> dict[str, str]:
         "partition": "" if news.partition is None else str(news.partition),
     }
     return {name: value for name, value in labels.items() if value}
+
+
+def _name(of_type: str) -> str:
+    """Return the name of the alert: what happens to a rollback or an outage later is the same."""
+    return _NAMES.get(of_type) or _NAMES[of_type.rpartition(".")[0]]
 
 
 def _annotations(news: News) -> dict[str, str]:

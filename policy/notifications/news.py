@@ -18,6 +18,7 @@ EventType = Literal[
     "rollguard.rollback.held",
     "rollguard.rollback.observed",
     "rollguard.deployment.refused",
+    "rollguard.deployment.held",
     "rollguard.outage.began",
     "rollguard.outage.over",
     "rollguard.test",
@@ -34,8 +35,8 @@ class News:
     id: UUID
     """The same for the same thing, however often it is told."""
     incident: UUID
-    """What belongs together: all that is said of one version of a tool, of an outage, or of the
-    refused deployments of a tool with the same refusal."""
+    """What belongs together: all that is said of one version of a tool, of an outage, of a held
+    deployment, or of the refused deployments of a tool with the same refusal."""
     at: datetime
     status: ToldStatus | None
     """By what routes choose; None for a test, which no route chooses."""
@@ -77,6 +78,10 @@ class Links:
         """Return the links to a rollback's page and to its tool's."""
         page = f"/rollbacks/{command_id}?tool={_escaped(tool_name)}"
         return self._link("rollback", page) | self.tool(tool_name)
+
+    def holds(self) -> dict[str, str]:
+        """Return the link to the page about what waits for a person."""
+        return self._link("holds", "/holds")
 
     def system(self) -> dict[str, str]:
         """Return the link to the page about the whole system."""

@@ -1,7 +1,7 @@
-"""The news of refused deployments and of outages, and the message of a test."""
+"""The news of refused and held deployments and of outages, and the message of a test."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,44 +17,54 @@ _SHOWN_FINDINGS: Final = 3
 _MAX_FINDING: Final = 500
 
 
-def news_of_deployment(outcome: DeploymentOutcome, links: Links) -> News | None:
-    """Return the news of a deployment that was refused; None for every other one."""
-    if outcome.status != "refused":
+def news_of_deployment(
+    outcome: DeploymentOutcome, links: Links, hold_expires_s: int
+) -> News | None:
+    """Return the news of a deployment that was refused, or is held; None for every other one.
+
+    ``hold_expires_s``: for how long a person is waited for.
+    """
+    if outcome.status not in ("refused", "held"):
         return None
-    tool, refusal = outcome.tool_name, outcome.refusal or ""
-    incident, pages = id_of("deployment", tool, refusal), links.tool(tool)
+    is_held, tool, refusal = outcome.status == "held", outcome.tool_name, outcome.refusal or ""
+    incident = id_of("deployment", tool, outcome.deployment_id if is_held else refusal)
+    pages = (links.holds() if is_held else {}) | links.tool(tool)
     data: dict[str, Any] = {
         "deployment_id": str(outcome.deployment_id),
         "tool_name": tool[:MAX_NAME],
         "status": outcome.status,
-        "refusal": cut(refusal, _MAX_REFUSAL),
+        "refusal": None if is_held else cut(refusal, _MAX_REFUSAL),
         "findings": [cut(each, _MAX_FINDING) for each in (outcome.findings or [])[:_MAX_FINDINGS]],
         "applied_at": format_time(outcome.applied_at),
         "incident": str(incident),
         "links": pages,
     }
     return News(
-        type="rollguard.deployment.refused",
-        id=id_of("deployment", tool, outcome.deployment_id, refusal),
+        type="rollguard.deployment.held" if is_held else "rollguard.deployment.refused",
+        id=id_of("deployment", tool, outcome.deployment_id, "held" if is_held else refusal),
         incident=incident,
         at=outcome.applied_at,
-        status="refused",
-        title=("Deployment of ", Quote(tool), " refused"),
+        status="held" if is_held else "refused",
+        title=("Deployment of ", Quote(tool), " waits for a person" if is_held else " refused"),
         lines=list(_lines_of_deployment(outcome)),
         data=data,
-        says=(refusal,),
+        says=(outcome.status, refusal),
         tool_name=tool,
         links=pages,
+        waits_until=outcome.applied_at + timedelta(seconds=hold_expires_s) if is_held else None,
     )
 
 
 def _lines_of_deployment(outcome: DeploymentOutcome) -> Iterator[Line]:
-    yield Line("Why", (Quote(outcome.refusal or ""),))
+    if outcome.refusal is not None:
+        yield Line("Why", (Quote(outcome.refusal),))
     for finding in (outcome.findings or [])[:_SHOWN_FINDINGS]:
         yield Line("Finding", (Quote(finding),))
     if outcome.rolled_back is not None:
         yield Line("The same code was rolled back", (Quote(outcome.rolled_back.rule),))
     yield Line("Deployment", (str(outcome.deployment_id),))
+    if outcome.status == "held":
+        yield Line("Answer", (f"rollguard approve {outcome.deployment_id}, or dismiss",))
     yield Line("At", (format_time(outcome.applied_at),))
 
 

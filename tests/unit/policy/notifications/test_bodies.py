@@ -117,9 +117,33 @@ def test_an_outage_begins_and_ends_as_one_incident() -> None:
     assert resolved["endsAt"] == "2026-03-01T12:00:05Z"
 
 
-def test_only_refused_deployments_are_told() -> None:
-    assert news_of_deployment(refused(status="held", refusal=None), LINKS) is None
-    news = news_of_deployment(refused(), LINKS)
+def test_a_held_deployment_is_told_until_its_hold_ends() -> None:
+    outcome = refused(status="held", refusal=None)
+    news = news_of_deployment(outcome, LINKS, 4 * 3_600)
+    assert news is not None
+    event = json.loads(cloud_event(news, ""))
+    assert event["type"] == "rollguard.deployment.held"
+    assert (event["data"]["refusal"], event["data"]["findings"]) == (None, outcome.findings)
+    assert event["data"]["links"]["holds"].endswith("/holds")
+    assert "waits for a person" in event["data"]["summary"]
+    assert any(str(outcome.deployment_id) in each["text"] for each in event["data"]["details"])
+    (value,) = json.loads(alert(news, "", NOW))
+    assert value["labels"]["alertname"] == "RollguardDeploymentHeld"
+    assert value["endsAt"] == "2026-03-01T16:00:00Z"
+    other = news_of_deployment(refused(status="held", refusal=None), LINKS, 1)
+    dismissed = news_of_deployment(
+        outcome.model_copy(update={"status": "refused", "refusal": "expired"}), LINKS, 1
+    )
+    assert other is not None
+    assert dismissed is not None
+    assert len({each.id for each in (news, other, dismissed)}) == 3
+    assert len({each.incident for each in (news, other, dismissed)}) == 3
+
+
+def test_only_refused_and_held_deployments_are_told() -> None:
+    for status in ("created", "unchanged"):
+        assert news_of_deployment(refused(status=status, refusal=None), LINKS, 1) is None
+    news = news_of_deployment(refused(), LINKS, 1)
     assert news is not None
     event = json.loads(cloud_event(news, ""))
     assert event["type"] == "rollguard.deployment.refused"

@@ -94,7 +94,7 @@ def test_a_chat_learns_every_change_and_each_rollback(
 
 
 _OUTAGE = news_of_outage(OutageNotice(outage_partition=1, began_at=AT), LINKS)
-_REFUSED = news_of_deployment(refused("pay-in"), LINKS)
+_REFUSED = news_of_deployment(refused("pay-in"), LINKS, 1)
 _HELD = _news(tool="pay-in", status="held", tier="immediate")
 
 
