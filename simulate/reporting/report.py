@@ -9,7 +9,6 @@ from documentation.tables import TableCell, section
 from schemas.rules.rules import Rules
 from simulate.reporting import tables
 from simulate.reporting.bounds import PROMISED, promise_text, quality_promise_text
-from simulate.reporting.plots import plot
 from simulate.worlds import caller, outage, quality
 from simulate.worlds.cells import Cell
 from simulate.worlds.scenarios import BROKEN_EXECUTIONS, GOOD_BEFORE, HEALTHY_EXECUTIONS
@@ -130,6 +129,8 @@ class Part(NamedTuple):
 
 def part_of_cells(name: str, cells: Sequence[Cell]) -> Part:
     """Return a part whose scenarios concern one tool and its failures."""
+    from simulate.reporting.plots import plot  # imports matplotlib, which takes a second
+
     most, fewest = (choose(cell.repetitions for cell in cells) for choose in (max, min))
     how = f"{most:,} repetitions of each"
     if most != fewest:

@@ -1,7 +1,9 @@
-"""Bounds and intervals of rates against scipy's."""
+"""Bounds and intervals of rates against scipy's.
+
+Only what runs a test imports scipy: each process collects this file, and scipy takes seconds.
+"""
 
 import pytest
-from scipy.stats import beta, binomtest
 
 from policy.statistics.bounds import lower_bound, upper_bound
 from policy.statistics.intervals import wilson
@@ -20,6 +22,8 @@ def counts_of(executions: int) -> list[int]:
 @pytest.mark.parametrize("executions", SIZES)
 def test_bounds_are_quantiles_of_the_beta_distribution(executions: int) -> None:
     """To the nine digits that they have, and rounded to the careful side."""
+    from scipy.stats import beta
+
     for found in counts_of(executions):
         for confidence in CONFIDENCES:
             high = upper_bound(found, executions, confidence)
@@ -38,6 +42,8 @@ def test_bounds_are_quantiles_of_the_beta_distribution(executions: int) -> None:
 
 @pytest.mark.parametrize("executions", SIZES)
 def test_bounds_are_the_exact_ones_of_a_binomial_test(executions: int) -> None:
+    from scipy.stats import binomtest
+
     for found in counts_of(executions):
         for confidence in (0.8, 0.99):
             low = binomtest(found, executions, alternative="greater")
@@ -52,6 +58,8 @@ def test_bounds_are_the_exact_ones_of_a_binomial_test(executions: int) -> None:
 
 @pytest.mark.parametrize("executions", SIZES)
 def test_intervals_are_wilsons(executions: int) -> None:
+    from scipy.stats import binomtest
+
     for successes in counts_of(executions):
         theirs = binomtest(successes, executions).proportion_ci(0.95, method="wilson")
         assert wilson(successes, executions) == pytest.approx(

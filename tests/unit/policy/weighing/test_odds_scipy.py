@@ -1,12 +1,13 @@
-"""The odds of the tests against scipy's distributions."""
+"""The odds of the tests against scipy's distributions.
+
+Only what runs a test imports scipy: each process collects this file, and scipy takes seconds.
+"""
 
 from itertools import pairwise
 from math import log
 from random import Random
 
 import pytest
-from scipy.special import logsumexp
-from scipy.stats import binom
 
 from policy.state.evidence import Baseline
 from policy.weighing.betting_tables import (
@@ -78,11 +79,20 @@ def log_mixture(
         + log_ratio(again, expected.repeat_rate, bet.lost_after_failure)
         for bet in bets
     ]
-    return float(logsumexp(ratios, b=[bet.weight for bet in bets]))
+    return log_sum(ratios, [bet.weight for bet in bets])
+
+
+def log_sum(logarithms: list[float], weights: list[float] | None = None) -> float:
+    """Return the logarithm of the (weighted) sum of what these are the logarithms of."""
+    from scipy.special import logsumexp
+
+    return float(logsumexp(logarithms, b=weights))
 
 
 def log_ratio(failed: list[bool], rate: float, lost: float) -> float:
     """Return the log likelihood if this share of the successes fails, minus that at the rate."""
+    from scipy.stats import binom
+
     number, failures = len(failed), sum(failed)
     under_bet = binom.logpmf(failures, number, rate + lost * (1 - rate))
     return float(under_bet - binom.logpmf(failures, number, rate))
@@ -102,4 +112,4 @@ def test_the_break_is_the_sum_over_all_possible_beginnings(rates: tuple[float, f
         again = [later for before, later in pairs if before]
         odds.append(log_mixture(BREAK_BETS, expected, after, again))
     weighed = weigh(evidence_of(outcomes, baseline), baseline, POLICY)
-    assert log(weighed.at_break.odds) == pytest.approx(float(logsumexp(odds)), rel=1e-9, abs=1e-9)
+    assert log(weighed.at_break.odds) == pytest.approx(log_sum(odds), rel=1e-9, abs=1e-9)
