@@ -8,10 +8,12 @@ PEERS_STAMP := $(PEERS)/.installed
 FRAMEWORKS := .venv-frameworks
 FRAMEWORKS_STAMP := $(FRAMEWORKS)/.installed
 UV := .cache/uv/bin/uv
-# The lock names every dependency, and Python compiles what is imported: a third of the time less.
+# uv installs in a sixth of the time that pip takes. It reads no configuration of pip, so it is told
+# of the index that pip is told of. The locks name every dependency.
+UV_INSTALL = index="$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}"; \
+    $${index:+env UV_DEFAULT_INDEX="$$index"} $(UV) pip install --quiet --no-deps
 # Python must keep what it has compiled, or each of hundreds of processes compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
-PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
@@ -19,11 +21,12 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-deps --no-compile
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install $(PIP_FLAGS) --no-build-isolation -e . -e clients/python
+$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON")'
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@$(UV_INSTALL) --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV_INSTALL) --python $(BIN)/python --no-build-isolation -e . -e clients/python
 	@touch $@
 
 # Broker, Postgres, workers, a real engine: a bad version is put back while you watch.
@@ -103,9 +106,10 @@ differential: $(STAMP)
 # What the detector is measured beside (bench/parts/throughput.py), where it does not fit into .venv.
 peers: $(PEERS_STAMP)
 
-$(PEERS_STAMP): bench/peers/requirements.lock
-	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+$(PEERS_STAMP): bench/peers/requirements.lock | $(UV)
+	@echo "Setting up $(PEERS)"
+	@$(PYTHON) -m venv --clear --without-pip $(PEERS)
+	@$(UV_INSTALL) --python $(PEERS)/bin/python --require-hashes -r $<
 	@touch $@
 
 # It decides as the detector does, on that Apache Kafka.
@@ -120,11 +124,11 @@ frameworks: $(STAMP) $(FRAMEWORKS_STAMP)
 frameworks-types: $(STAMP) $(FRAMEWORKS_STAMP)
 	cd examples/frameworks && ../../$(BIN)/mypy --python-executable ../../$(FRAMEWORKS)/bin/python
 
-# A hundred packages: uv takes 5 s for what takes pip 30.
 $(FRAMEWORKS_STAMP): examples/frameworks/requirements.lock clients/python/pyproject.toml | $(UV)
-	$(PYTHON) -m venv --clear --without-pip $(FRAMEWORKS)
-	$(UV) pip install --quiet --python $(FRAMEWORKS)/bin/python --no-deps --require-hashes -r $<
-	$(UV) pip install --quiet --python $(FRAMEWORKS)/bin/python --no-deps --no-build-isolation -e clients/python
+	@echo "Setting up $(FRAMEWORKS)"
+	@$(PYTHON) -m venv --clear --without-pip $(FRAMEWORKS)
+	@$(UV_INSTALL) --python $(FRAMEWORKS)/bin/python --require-hashes -r $<
+	@$(UV_INSTALL) --python $(FRAMEWORKS)/bin/python --no-build-isolation -e clients/python
 	@touch $@
 
 # The client is installed from its folder, so no lock names it.
@@ -144,5 +148,5 @@ lock: $(UV)
 	    $(LOCK_FLAGS) examples/frameworks/requirements.in -o examples/frameworks/requirements.lock
 
 $(UV):
-	$(PYTHON) -m venv .cache/uv
-	.cache/uv/bin/pip install --quiet uv
+	@$(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
