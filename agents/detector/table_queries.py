@@ -1,16 +1,19 @@
-"""The queries of the table: ``GET /tools/{tool}/health``, ``GET /tools`` and ``GET /outages``.
+"""The queries of the table: ``GET /tools/{tool}/health``, ``/tools``, ``/glances``, ``/outages``.
 
 Any detector can be asked: it asks the owners of the partitions that it does not own itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from agents.detector.other_detectors import FORWARDED, Answer, NoAnswer, OtherDetectors
 from agents.detector.proof import ANSWER_HEADER, Proof
+from policy.decision.glance import glance_of
 from policy.decision.health import health_of, outage_of, state_of
 from policy.decision.policies import Policies
 from policy.state.outage_watch import KEY, OutageWatch, decode_watch
@@ -26,6 +29,8 @@ _OWNER_UNKNOWN: Final = "which worker owns the tool is not known yet"
 _RECOVERING: Final = "the worker that owns the tool is recovering its table"
 _AT_ONCE: Final = 50
 """After so many rows the states let the event loop run, so that executions do not wait."""
+MAX_GLANCES: Final = 100
+"""So many tools can be named in one question."""
 _FRESH_S: Final = 1.0
 """For how long the states of all rows are used again, so that many who ask cost as much as one."""
 
@@ -61,6 +66,7 @@ class TableQueries:
         return [
             web.get("/tools/{tool:(?s:.+)}/health", self._proved(self._health)),
             web.get("/tools", self._proved(self._all_states)),
+            web.get("/glances", self._proved(self._some_glances)),
             web.get("/outages", self._proved(self._all_outages)),
         ]
 
@@ -131,6 +137,37 @@ class TableQueries:
             tools = await self._own_states(served, owners)
         theirs, unanswered = await _of_others(request, served, owners, "tools", "/tools")
         return web.json_response({"tools": tools + theirs, "unanswered": unanswered})
+
+    async def _some_glances(self, request: web.Request) -> web.Response:
+        """Answer with some tools at a glance: those that the query names (``?tool=…&tool=…``).
+
+        A detector that is asked by another one answers for its own partitions only.
+        """
+        served = self._served
+        if served is None or served.driver.is_rebalancing or served.driver.is_recovering:
+            return _error(503, _RECOVERING)
+        names = request.query.getall("tool", [])
+        if len(names) > MAX_GLANCES:
+            return _error(422, f"at most {MAX_GLANCES} tools can be named")
+        ours: list[dict[str, Any]] = []
+        theirs: dict[str | None, list[str]] = defaultdict(list)
+        for name in dict.fromkeys(names):
+            partition = partition_of(name.encode(), served.partitions)
+            owner = served.driver.owner_of(self._changelog, partition)
+            if owner == served.url:
+                ours += self._glance(name, served.table.rows_of(partition))
+            else:
+                theirs[owner].append(name)
+        found, unanswered = await _glances_of_others(request, served, theirs)
+        return web.json_response({"tools": ours + found, "unanswered": unanswered})
+
+    def _glance(self, tool: str, rows: Rows) -> list[dict[str, Any]]:
+        """Return a tool at a glance; nothing if it was never activated."""
+        data = rows.get(tool.encode())
+        if data is None or not tool or tool.encode() == KEY:
+            return []
+        policy, watch = self._policies.of(tool), _watch_of(rows)
+        return [glance_of(decode(data), tool, policy, watch, self._settings.outages)]
 
     async def _all_outages(self, request: web.Request) -> web.Response:
         """Answer with the outage of each partition, or that there is none, as ``_all_states``."""
@@ -220,6 +257,26 @@ async def _of_others(
     for url in sorted({url for url in owners.values() if url not in (None, served.url)}):
         try:
             found += _list_in(await served.others.ask(url, path), name, url)
+        except NoAnswer as error:
+            unanswered.append(str(error))
+    return found, unanswered
+
+
+async def _glances_of_others(
+    request: web.Request, served: Served, names: Mapping[str | None, list[str]]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what other detectors say of their tools, by owner, and who does not answer."""
+    found: list[dict[str, Any]] = []
+    unanswered: list[str] = []
+    if FORWARDED in request.headers:
+        return found, unanswered
+    for owner, tools in names.items():
+        if owner is None:
+            unanswered.append(_OWNER_UNKNOWN)
+            continue
+        path = f"/glances?{urlencode([('tool', each) for each in tools])}"
+        try:
+            found += _list_in(await served.others.ask(owner, path), "tools", owner)
         except NoAnswer as error:
             unanswered.append(str(error))
     return found, unanswered

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 
 from policy.decision.grounds import EXECUTION, NONE, Ground, Grounds
 from policy.decision.policy import Policy
+from policy.decision.rules_now import NearestRule
 from policy.decision.threshold_rules import first_rule_that_holds
 from policy.decision.verdict import Verdict
 from policy.state.counting import activate, count, count_successes
@@ -212,6 +213,16 @@ class GuardedPolicy(Policy):
             if test.reason in self._acting_reasons
         )
         return max(self._strength_of_failures(row), *of_quality, 0.0)
+
+    def nearest_rule(self, row: Row) -> NearestRule | None:
+        """Return the reason whose odds are nearest to their limit, with their share of it."""
+        shares: dict[Reason, float] = {"regression": self._strength_of_failures(row)}
+        for test in self._quality_tests(row):
+            if test.reason in self._acting_reasons:
+                shares[test.reason] = test.share_of_limit
+        reason = max(shares, key=lambda each: shares[each])
+        share = min(shares[reason], 1.0)
+        return NearestRule(reason, share) if share > 0 else None
 
     def evidence_details(self, row: Row, reason: Reason | None = None) -> dict[str, Any]:
         """Return the test of failures that is nearest to its limit, and the quality tests.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from policy.decision.grounds import Grounds
+from policy.decision.rules_now import NearestRule
 from policy.decision.verdict import Verdict
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline
@@ -94,6 +95,10 @@ class Policy(ABC):
         For a row that was rebuilt from Postgres, which holds nothing else. With a ``reason``, only
         a verdict for this reason is returned, even if another rule holds too.
         """
+
+    @abstractmethod
+    def nearest_rule(self, row: Row) -> NearestRule | None:
+        """Return the rule that is nearest to condemning the version; None if nothing is near."""
 
     @abstractmethod
     def strength(self, row: Row) -> float:

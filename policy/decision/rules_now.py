@@ -28,6 +28,35 @@ class RuleNow(NamedTuple):
     """The rule holds only if it looks at least at so many."""
 
 
+class NearestRule(NamedTuple):
+    """The rule that is nearest to condemning a version, and how far the version has gone: to 1."""
+
+    reason: Reason
+    share: float
+
+
+def nearest_threshold(row: Row, rules: Rules) -> NearestRule | None:
+    """Return the rule that is nearest; None if nothing speaks against the version."""
+    nearest = max(rules_now(row, rules), key=_share_of)
+    share = _share_of(nearest)
+    return NearestRule(nearest.reason, share) if share > 0 else None
+
+
+def _share_of(rule: RuleNow) -> float:
+    """Return how much of the way to a rule is gone: 1 if it holds, and less if it does not.
+
+    A rate is also as far away as executions are missing until the rule may hold.
+    """
+    if rule.holds:
+        return 1.0
+    if rule.value is None or rule.value <= 0:
+        return 0.0
+    way = min(rule.value / rule.limit, 1.0) if rule.limit > 0 else 1.0
+    if rule.reason not in ("consecutive_failures", "signature_change"):
+        way *= min(rule.executions / rule.executions_needed, 1.0)
+    return min(way, 0.99)
+
+
 def rules_now(row: Row, rules: Rules) -> list[RuleNow]:
     """Return each rule, in the order in which they are asked."""
     errors = row.recent_errors(rules)

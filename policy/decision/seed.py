@@ -5,6 +5,7 @@ from typing import Any
 
 from policy.decision.grounds import EXECUTION, NONE, Grounds
 from policy.decision.policy import Policy
+from policy.decision.rules_now import NearestRule, nearest_threshold
 from policy.decision.threshold_rules import (
     first_rule_that_holds,
     no_rule_can_hold,
@@ -86,6 +87,10 @@ class SeedPolicy(Policy):
             if verdict.tier == "immediate" and reason in (None, verdict.reason):
                 return verdict
         return None
+
+    def nearest_rule(self, row: Row) -> NearestRule | None:
+        """Return the threshold that is nearest."""
+        return nearest_threshold(row, self.rules)
 
     def strength(self, row: Row) -> float:
         """Return 0: thresholds are met or not."""
