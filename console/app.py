@@ -36,6 +36,7 @@ from console.api.problems import (
     problem,
 )
 from console.pages import login
+from console.pages import tools as tools_page
 from console.pages.rendering import static_files
 from console.pages.rendering.errors import error_answer, refusal
 from console.services import Services
@@ -59,7 +60,7 @@ _ROUTERS: Final = (
     *(rollbacks.router, holds.router, stops.router, engines.router, dead_letters.router),
     *(system.router, events.router),
 )
-_PAGES: Final = (static_files.router, login.router)
+_PAGES: Final = (static_files.router, login.router, tools_page.router)
 
 
 def create_app(services: Services) -> FastAPI:

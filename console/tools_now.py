@@ -5,7 +5,13 @@ from typing import Any, Final, NamedTuple
 
 from console.states import StatesNow
 from db.postgres.pool import Connection
-from db.versions.listing import ListedTool, current_activations, listed_tools
+from db.stops.reading import stops_of_kind
+from db.versions.listing import (
+    ListedTool,
+    current_activations,
+    listed_tools,
+    tools_with_held,
+)
 
 _UNKNOWN: Final[Mapping[str, Any]] = {"state": "unknown", "reason": None, "as_of": None}
 
@@ -19,6 +25,10 @@ class Wanted(NamedTuple):
     after: str | None
     """The name after which the page begins."""
     limit: int
+    pinned: bool = False
+    """Only tools that are pinned, by themselves or with all tools."""
+    held: bool = False
+    """Only tools of which a rollback or a deployment waits for a person."""
 
 
 class Page(NamedTuple):
@@ -30,19 +40,40 @@ class Page(NamedTuple):
 
 async def tools_of_postgres(conn: Connection, states: StatesNow, wanted: Wanted) -> Page:
     """Return a page of the tools that have versions, with their states."""
-    part, state, after, limit = wanted
+    part, state, after, limit, *_ = wanted
+    among = await _stopped(conn, wanted)
     if state is None:
-        rows = await listed_tools(conn, after=after, part=part, limit=limit + 1)
+        rows = await listed_tools(conn, after=after, among=among, part=part, limit=limit + 1)
     else:
-        found = await current_activations(conn, after=after, among=states.few_in(state), part=part)
+        names = _both(among, states.few_in(state))
+        found = await current_activations(conn, after=after, among=names, part=part)
         names = [name for name, number in found if states.state_of(name, number) == state]
         rows = await listed_tools(conn, among=names[: limit + 1])
     return _page([tool_now(row, states.of(row.tool_name, row.activation)) for row in rows], limit)
 
 
+async def _stopped(conn: Connection, wanted: Wanted) -> list[str] | None:
+    """Return the tools that are pinned and held as wanted; None if all tools are."""
+    pinned: list[str] | None = None
+    if wanted.pinned:
+        names = [each.tool_name for each in await stops_of_kind(conn, "pin")]
+        if None not in names:
+            pinned = [name for name in names if name is not None]
+    return _both(pinned, await tools_with_held(conn) if wanted.held else None)
+
+
+def _both(some: list[str] | None, others: list[str] | None) -> list[str] | None:
+    """Return what is in both lists; None stands for all names."""
+    if some is None or others is None:
+        return others if some is None else some
+    return sorted(set(some).intersection(others))
+
+
 def tools_of_stream(states: StatesNow, wanted: Wanted) -> Page:
     """Return a page of the tools that the detectors know, while Postgres does not answer."""
-    part, state, after, limit = wanted
+    part, state, after, limit, *_ = wanted
+    if wanted.pinned or wanted.held:
+        return Page([], None)  # the detectors do not know it
     found = [
         {"tool_name": name, "version_id": each["version_id"], "activation": each["activation"]}
         | with_state(each)

@@ -84,6 +84,12 @@ async def current_activations(
     return [(row["tool_name"], row["activation"]) for row in rows]
 
 
+async def tools_with_held(conn: Connection) -> list[str]:
+    """Return the tools of which a rollback or a deployment waits for a person."""
+    with postgres_errors():
+        return [row["tool_name"] for row in await conn.fetch(_SQL["held"])]
+
+
 def _fields(row: asyncpg.Record) -> dict[str, Any]:
     fields = dict(row)
     last = {name: fields.pop(name) for name in LastRollback.model_fields}

@@ -82,3 +82,17 @@ where is_current
     and ($2::text[] is null or tool_name = any($2::text[]))
     and ($3::text is null or strpos(lower(tool_name), lower($3::text)) > 0)
 order by tool_name
+
+-- name: held
+select rollbacks.tool_name
+from rollbacks
+join tool_versions current
+    on current.tool_name = rollbacks.tool_name
+    and current.is_current
+    and current.version_id = rollbacks.from_version_id
+    and current.activation = rollbacks.from_activation
+where rollbacks.status = 'held' and rollbacks.expires_at > clock_timestamp()
+union
+select tool_name
+from held_deployments
+where status = 'held' and expires_at > clock_timestamp()

@@ -43,6 +43,13 @@ class ActivationRecord(Message):
     reason: str | None
 
 
+class ActivationOfTool(ActivationRecord):
+    """An activation, and which version it made current."""
+
+    version_id: int
+    version_number: int
+
+
 class VersionRecord(ToolVersion):
     """A version with its metrics and its rollbacks.
 
@@ -121,6 +128,15 @@ async def history(
     with postgres_errors():
         rows = await conn.fetch(_SQL["history"], tool_name, limit, before)
     return await _records(conn, tool_name, rows)
+
+
+async def newest_activations(
+    conn: Connection, tool_name: str, limit: int
+) -> list[ActivationOfTool]:
+    """Return at most ``limit`` activations of the tool, the newest first."""
+    with postgres_errors():
+        rows = await conn.fetch(_SQL["newest_activations"], tool_name, limit)
+    return [ActivationOfTool.model_validate(dict(row)) for row in rows]
 
 
 async def version(conn: Connection, tool_name: str, version_id: int) -> VersionRecord | None:

@@ -38,3 +38,10 @@ where applied_at >= clock_timestamp() - $1::interval and status = 'applied'
 
 -- name: tools
 select tool_name from tool_versions where is_current order by tool_name
+
+-- name: newest_activations
+select *
+from activations
+where tool_name = $1
+order by activation desc
+limit $2
