@@ -319,7 +319,6 @@ class Rollguard:
                 the extra that verifies is missing.
             Rejected: The name is wrong.
         """
-        from rollguard_client.registry.chosen_tools import ChosenTools
         from rollguard_client.registry.managed import managed
 
         _require_name(name)
@@ -336,12 +335,47 @@ class Rollguard:
                     call = getattr(call, "later", call)
                 return wrapped(made(name, lambda: version.version_id), call)
 
-            names = ChosenTools([name], globs=False)
-            self.registry.use(names, publishes, loader, entry=entry, is_lazy=lazy)
+            self.registry.use([name], publishes, loader, entry=entry, is_lazy=lazy, globs=False)
             self.tool_names.add(name)
             return managed(self.registry, name, function)
 
         return decorate
+
+    def manage(
+        self,
+        *tools: str,
+        entry: str = "execute",
+        loader: "Loader | None" = None,
+        lazy: bool = True,
+        failed: Callable[[Any], bool] | None = None,
+        origin: Origins = None,
+        session: str | Callable[[], str | None] | None = None,
+    ) -> None:
+        """Manage tools whose names are not known before the program runs, such as ``"web-*"``.
+
+        ``registry.load(name)`` gives the version in use, and its ``call`` publishes an execution
+        and does what the version does; so does ``blocking.registry.load(name)``. Otherwise it is as
+        for ``managed``. A tool that has a function of its own (``managed``) is loaded for that.
+
+        Args:
+            tools: Names, or globs (``*``, ``?``, ``[…]``).
+            entry: As for ``managed``.
+            loader: As for ``managed``.
+            lazy: As for ``managed``; by default a tool is loaded when it is first asked for.
+            failed: As for ``tool``.
+            origin: As for ``tool``.
+            session: As for ``tool``.
+
+        Raises:
+            Misconfigured: As for ``managed``; or no tool is named.
+        """
+        made = self._maker(failed, origin, session)
+
+        def publishes(version: ToolVersion, call: Callable[..., Any]) -> Callable[..., Any]:
+            self.tool_names.add(version.tool_name)
+            return wrapped(made(version.tool_name, lambda: version.version_id), call)
+
+        self.registry.use(tools, publishes, loader, entry=entry, is_lazy=lazy, globs=True)
 
     def _maker(self, failed: Any, origin: Origins, session: Any) -> Callable[..., Tool]:
         """Return a function that makes a tool of a name and what says its version."""

@@ -39,6 +39,47 @@ def is_in_use(guard: Rollguard, tool: str, activation: int) -> Any:
     return holds
 
 
+async def test_tools_are_managed_by_patterns_and_by_their_own_names_before_them(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    codes = {
+        "web-fetch": "def run(text): return 'run ' + text\n",
+        "web-own": "def execute(text): return 'own ' + text\n",
+        "files": "def run(text): return 1 / 0\n",
+        "other": "def run(text): return text\n",
+    }
+    for tool, code in codes.items():
+        await publish(embedded_broker, topic_prefix, version(1, code, tool))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+        guard.manage("web-*", "files", entry="run", session="s")
+
+        @guard.managed("web-own")
+        def own(text: str) -> str:
+            """Do what has a function of its own."""
+            raise NotImplementedError
+
+        assert await asyncio.to_thread(own, "a") == "own a"
+        fetch = await guard.registry.load("web-fetch")
+        assert fetch.call("b") == "run b"
+        files = await asyncio.to_thread(guard.blocking.registry.load, "files")
+        with pytest.raises(ZeroDivisionError):
+            files.call("c")
+        with pytest.raises(Misconfigured, match="'other' is not managed"):
+            await guard.registry.load("other")
+        assert guard.tool_names == {"web-own", "web-fetch", "files"}
+        with pytest.raises(Misconfigured, match="files is managed already"):
+            guard.manage("files")
+        with pytest.raises(Misconfigured, match="tools: an engine without tools"):
+            guard.manage()
+    executions = await published(embedded_broker, topic_prefix)
+    assert {(each.tool_name, each.success, each.session_id) for each in executions} == {
+        ("web-own", True, None),
+        ("web-fetch", True, "s"),
+        ("files", False, "s"),
+    }
+
+
 async def test_the_current_version_is_called_and_swapped_while_it_runs(
     embedded_broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from rollguard_client.calls.failures import Failure, failure_of
@@ -110,17 +111,21 @@ class Registry:
 
     def use(
         self,
-        names: ChosenTools,
+        tools: Iterable[str],
         publishes: Publishes,
         loader: Loader | None,
         *,
         entry: str,
         is_lazy: bool,
+        globs: bool,
     ) -> None:
         """Know some tools: their versions are loaded from now on. Raises Misconfigured.
 
-        If signatures are wanted, the trust file must be there, and the extra that verifies.
+        If signatures are wanted, the trust file must be there, and the extra that verifies. With
+        ``globs``, a name may be a pattern; a tool is loaded for its own name before it is loaded
+        for a pattern.
         """
+        names = _chosen(tools, globs=globs)
         for each in self._managed:
             twice = names.names & each.names.names
             if twice:
@@ -242,9 +247,10 @@ class Registry:
                 background.submit(self._reports.end(wait_s)).result(wait_s)
 
     def _managed_of(self, tool_name: str) -> Managed:
-        for each in self._managed:
-            if tool_name in each.names:
-                return each
+        by_name = (each for each in self._managed if tool_name in each.names.names)
+        by_glob = (each for each in self._managed if tool_name in each.names)
+        for each in chain(by_name, by_glob):
+            return each
         raise Misconfigured(f"{tool_name!r} is not managed")
 
     async def _load(self, version: ToolVersion) -> Any:
@@ -273,6 +279,13 @@ class Registry:
             task = asyncio.ensure_future(self._swaps.tell(old, new))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+
+def _chosen(tools: Iterable[str], *, globs: bool) -> ChosenTools:
+    try:
+        return ChosenTools(tools, globs=globs)
+    except (TypeError, ValueError) as error:
+        raise Misconfigured(str(error)) from None
 
 
 class _Names:
