@@ -35,7 +35,8 @@ from console.api.problems import (
     of_wrong_request,
     problem,
 )
-from console.pages import login
+from console.pages import login, rollback
+from console.pages import rollbacks as rollbacks_page
 from console.pages import tools as tools_page
 from console.pages.rendering import static_files
 from console.pages.rendering.errors import error_answer, refusal
@@ -60,7 +61,10 @@ _ROUTERS: Final = (
     *(rollbacks.router, holds.router, stops.router, engines.router, dead_letters.router),
     *(system.router, events.router),
 )
-_PAGES: Final = (static_files.router, login.router, tools_page.router)
+_PAGES: Final = (
+    *(static_files.router, login.router, tools_page.router),
+    *(rollbacks_page.router, rollback.router),
+)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, TypeAdapter
 from starlette.responses import Response
 
+from console.answering import answer_deployment
 from console.api.answers import answered, done
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
@@ -22,11 +23,8 @@ from console.api.parameters import (
     no_nul,
 )
 from console.api.problems import ProblemError
-from console.services import Services
 from db.rollbacks.records import RollbackRecord
 from db.versions.held import HeldDeployment
-from db.versions.outcomes import DeploymentKey
-from rollguard.operations.held_deployments import deployment_answer, held_deployment_named
 from rollguard.operations.rollbacks import rule_and_evidence
 from rollguard.operations.waiting import Held, all_waiting, held_at, held_id, hold_named, order_of
 from rollguard.refusal import refusal_text
@@ -95,7 +93,7 @@ async def approve_deployment(
 
     409 if it is refused.
     """
-    outcome = await _answered(services, deployment_id, tool, approved_by=answer.approved_by)
+    outcome = await answer_deployment(services, deployment_id, tool, approved_by=answer.approved_by)
     data = outcome.model_dump(mode="json")
     if outcome.version_id is None:
         raise ProblemError(409, refusal_text(outcome), outcome.status, outcome=data)
@@ -117,7 +115,7 @@ async def dismiss_deployment(
 
     409 if it was not dismissed.
     """
-    outcome = await _answered(
+    outcome = await answer_deployment(
         services,
         deployment_id,
         tool,
@@ -129,18 +127,6 @@ async def dismiss_deployment(
         return done(data)
     why = f"it was not dismissed: {outcome.refusal or outcome.status} before"
     raise ProblemError(409, why, outcome.status, outcome=data)
-
-
-async def _answered(
-    services: Services, deployment_id: UUID, tool: str | None, **answer: str
-) -> DeploymentOutcome:
-    """Send a person's answer to a held deployment, and return its outcome."""
-    async with services.postgres() as conn:
-        named: DeploymentKey = await held_deployment_named(conn, deployment_id, tool)
-        found = await deployment_answer(conn, named, **answer)
-    if isinstance(found, DeploymentOutcome):
-        return found
-    return await (await services.client()).deployment(found)
 
 
 def hold_data(settings: Settings, held: Held) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, BaseModel, TypeAdapter
 from starlette.responses import Response
 
+from console.answering import answer_rollback
 from console.api.answers import answered, done
 from console.api.changes import applied
 from console.api.cursors import cursor_of, values_of
@@ -26,17 +27,15 @@ from console.api.parameters import (
 )
 from console.api.problems import ProblemError
 from console.rollbacks_now import listed_rollbacks
-from console.services import Services
 from db.rollbacks.records import AfterRollback, RollbacksWanted
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.holds import answer_to
 from rollguard.operations.rollbacks import command_named, explanation_of
 from schemas.fields import Time
 from schemas.rollback import RollbackOutcome, Status, Tier
 
 router: Final = APIRouter(tags=["rollbacks"])
 _Name = Annotated[str, AfterValidator(no_nul)]
-_AFTER: Final[TypeAdapter[tuple[Time, UUID, str]]] = TypeAdapter(tuple[Time, UUID, _Name])
+AFTER: Final[TypeAdapter[tuple[Time, UUID, str]]] = TypeAdapter(tuple[Time, UUID, _Name])
 
 
 def wanted_rollbacks(
@@ -64,7 +63,7 @@ async def rollbacks(
     cursor: Cursor = None,
 ) -> Response:
     """List rollback commands with their outcomes, the newest first."""
-    after = values_of(cursor, _AFTER)
+    after = values_of(cursor, AFTER)
     found = await listed_rollbacks(
         services,
         wanted,
@@ -121,7 +120,7 @@ async def approve(
 
     409 if it is not carried out.
     """
-    outcome = await _answered(services, command_id, tool, approved_by=answer.approved_by)
+    outcome = await answer_rollback(services, command_id, tool, approved_by=answer.approved_by)
     return applied(outcome, outcome.to_version_id)
 
 
@@ -138,7 +137,7 @@ async def dismiss(
 
     409 if it was not dismissed.
     """
-    outcome = await _answered(
+    outcome = await answer_rollback(
         services,
         command_id,
         tool,
@@ -152,12 +151,3 @@ async def dismiss(
     if outcome.status != "applied":
         why = why_not_applied(outcome, outcome.to_version_id)
     raise ProblemError(409, why, outcome.rejection or outcome.status, outcome=data)
-
-
-async def _answered(
-    services: Services, command_id: UUID, tool: str | None, **answer: str
-) -> RollbackOutcome:
-    """Send a person's answer to a held rollback, and return its outcome."""
-    async with services.postgres() as conn:
-        command = await answer_to(conn, command_id, tool, **answer)
-    return await (await services.client()).command(command)

@@ -73,11 +73,28 @@ class Feed:
         self._catching_up = asyncio.Semaphore(_CATCHING_UP)
         self._reading: set[Source] = set()
         self._is_closed = False
+        self._read_at: dict[Source, datetime] = {}
 
     @property
     def listeners(self) -> int:
         """How many streams are open."""
         return len(self._listeners)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time up to which all events are in memory; None if they were not read yet."""
+        if len(self._read_at) < len(SOURCES):
+            return None
+        return min(self._read_at.values())
+
+    def newest(self) -> list[Event]:
+        """Return the events in memory, the newest first."""
+        return list(reversed(self._kept))
+
+    @property
+    def position(self) -> str:
+        """The id by which a stream is resumed after the newest event."""
+        return Positions(dict(self._positions)).text
 
     async def run(self) -> None:
         """Read until it is cancelled. If Kafka does not answer, try again."""
@@ -180,6 +197,8 @@ class Feed:
                 self._give(chunk)
         if source not in self._reading and await reader.caught_up():
             self._reading.add(source)
+        if source in self._reading:
+            self._read_at[source] = datetime.now(UTC)
 
     def _keep(self, event: Event) -> None:
         self._kept.append(event)

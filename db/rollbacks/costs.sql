@@ -208,19 +208,20 @@ from (
 where place <= $7
 order by kind, failures desc, last_at desc, name
 
--- The calls around a rollback by parts of equal length: part 0 begins at $4. Of each version at most $7
--- are read, those that are nearest to the rollback at $5.
+-- The calls of both versions around a rollback by parts of equal length: part 0 begins at $4. Of each version
+-- at most $7 before the rollback at $5 and $7 after it are read, those that are nearest to it.
 -- name: around
 select
     version_id,
     least(floor(extract(epoch from executed_at - $4) / $8), $9 - 1)::int as part,
     count(*) as executions,
     count(*) filter (where not success) as failures
-from (
+from (select distinct id from unnest(array[$2, $3]::int[]) as id) as version
+cross join lateral (
     (
         select version_id, executed_at, success, error_origin
         from tool_executions
-        where version_id = $2
+        where version_id = version.id
             and tool_name = $1
             and executed_at >= $4
             and executed_at <= $5
@@ -231,18 +232,7 @@ from (
     (
         select version_id, executed_at, success, error_origin
         from tool_executions
-        where version_id = $2
-            and tool_name = $1
-            and executed_at > $5
-            and executed_at < $6
-        order by executed_at, log_offset nulls first
-        limit $7
-    )
-    union all
-    (
-        select version_id, executed_at, success, error_origin
-        from tool_executions
-        where version_id = $3
+        where version_id = version.id
             and tool_name = $1
             and executed_at > $5
             and executed_at < $6

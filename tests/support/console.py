@@ -14,6 +14,7 @@ from yarl import URL
 
 from rollguard.embedded.ports import free_port
 from schemas.rollback import RollbackCommand
+from tests.support.pages import hidden_fields
 from tests.support.programs.program import Program
 from tests.support.system import System
 from tests.support.waiting import until
@@ -59,6 +60,26 @@ class Console:
         ):
             text = await answer.read()
             return Answer(answer.status, answer.headers, json.loads(text) if text else None)
+
+    async def page(self, path: str, form: Mapping[str, str] | None = None) -> str:
+        """Return the HTML of a page; with ``form`` after this form was sent to it.
+
+        The form is sent as a browser sends it, and the page to which it leads is returned.
+        """
+        given = {"Accept": "text/html", "Origin": self.url}
+        async with aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=60),
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            headers=self.headers | given,
+        ) as session:
+            at = URL(self.url + path, encoded=True)
+            if form is None:
+                async with session.get(at) as answer:
+                    return await answer.text()
+            async with session.get(URL(f"{self.url}/login")) as answer:
+                csrf = hidden_fields(await answer.text())["csrf"]
+            async with session.post(at, data={"csrf": csrf, **form}) as answer:
+                return await answer.text()
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Ask for something under ``/api/v1``."""

@@ -82,6 +82,7 @@ async def test_calls_before_a_rollback_late_ones_and_those_after(conn: Connectio
     ]
     parts = await calls_by_parts(conn, span, replaced - 10 * second_s, replaced + 10 * second_s, 2)
     assert parts == [
+        CallsInPart(first, 0, 1, 1),
         CallsInPart(second, 0, 5, 4),
         CallsInPart(first, 1, 8, 2),
         CallsInPart(second, 1, 2, 1),
