@@ -25,6 +25,7 @@ from rollguard_client.requests.asking import (
     messages_of,
     open_producer,
 )
+from rollguard_client.traces.current import current_trace_headers
 from schemas.deployment import (
     AcceptedBreak,
     Author,
@@ -347,11 +348,14 @@ class EngineClient:
         await self._producer.publish(await self._signed(topic, message))
 
     async def _signed(self, topic: str, message: "SignedMessage") -> Record:
-        """Return the record of a message, signed if that is wanted. Misconfigured without a key."""
-        value, headers = message.to_bytes(), None
+        """Return the record of a message, signed if that is wanted. Misconfigured without a key.
+
+        It belongs to the span that the program records now, if there is one.
+        """
+        value, headers = message.to_bytes(), current_trace_headers()
         if self._signatures is not None:
-            headers = await self._signatures.signed(message, value)
-        return Record(topic, message.tool_name.encode(), value, headers)
+            headers += await self._signatures.signed(message, value) or ()
+        return Record(topic, message.tool_name.encode(), value, headers or None)
 
     async def _ask(
         self,

@@ -18,7 +18,7 @@ def test_keys_are_placed_as_kafka_places_them(key: bytes, partitions: int) -> No
 
 
 def records(*numbers: int) -> list[Record]:
-    return [Record(b"t", b"%d" % number, None) for number in numbers]
+    return [Record(b"t", b"%d" % number, None, []) for number in numbers]
 
 
 async def answered(answer: Any) -> "asyncio.Future[Any]":

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollguard_client.publishing.buffer import Buffer
+from rollguard_client.publishing.buffer import Buffer, Written
 
 
 class Item:
@@ -15,7 +15,7 @@ class Item:
         self.number = number
         self.size = size
 
-    def record(self, new_id: Any) -> tuple[bytes, bytes]:
+    def record(self, new_id: Any) -> Written:
         raise AssertionError
 
 

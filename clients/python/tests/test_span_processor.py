@@ -70,7 +70,7 @@ class Traced:
 def traced(monkeypatch: pytest.MonkeyPatch) -> Traced:
     put: list[Any] = []
     monkeypatch.setattr(Publisher, "put", lambda _self, waiting: put.append(waiting))
-    monkeypatch.setattr(Publisher, "publish", lambda _self, message: put.append(message))
+    monkeypatch.setattr(Publisher, "publish", lambda _self, message, _trace: put.append(message))
     monkeypatch.setattr(Publisher, "start", lambda _self: None)
     monkeypatch.setattr(Activations, "start", lambda _self: None)
     return Traced(put)

@@ -36,8 +36,11 @@ class Told:
     def of(self, tool: str) -> list[Execution]:
         """Return the executions of a tool, as the server reads them."""
         records = [each.record(lambda: str(uuid4())) for each in self._put]
-        assert all(key == Execution.from_bytes(value).tool_name.encode() for key, value in records)
-        read = [Execution.from_bytes(value) for _, value in records]
+        read = [Execution.from_bytes(each.value) for each in records]
+        assert all(
+            each.key == execution.tool_name.encode()
+            for each, execution in zip(records, read, strict=True)
+        )
         return [each for each in read if each.tool_name == tool]
 
     def one(self, tool: str) -> Execution:

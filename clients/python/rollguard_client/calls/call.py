@@ -12,11 +12,16 @@ import msgspec
 from rollguard_client.calls.failures import Failure
 from rollguard_client.messages.execution import Execution
 from rollguard_client.messages.message import unchecked
-from rollguard_client.publishing.buffer import RECORD_BYTES
+from rollguard_client.publishing.buffer import RECORD_BYTES, Written
 from rollguard_client.spans.ids import execution_id_of
+from rollguard_client.traces.context import TraceContext, headers_of
+from rollguard_client.traces.current import trace_context_of
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from rollguard_client.calls.tool import Tool
+    from rollguard_client.spans.current_span import SpanOfCall
 
 _Execution: Final[Any] = unchecked(Execution)
 _encode: Final = msgspec.json.Encoder().encode
@@ -39,7 +44,7 @@ class Call:
         "outer",
         "session_id",
         "size",
-        "span_ids",
+        "span",
         "told",
         "tool",
         "version_id",
@@ -54,8 +59,8 @@ class Call:
         self.failure: Failure | None = None
         self.told: BaseException | None = None
         """The exception of an inner call of the same tool, which was published already."""
-        self.span_ids: tuple[int, int] | None = None
-        """The ids of trace and span, if the span is taken for this call alone."""
+        self.span: SpanOfCall | None = None
+        """The span in which it runs, if one is recorded."""
         self.outer = current_call.get()
         self.busy_s = 0.0
         self.began = perf_counter()
@@ -80,11 +85,12 @@ class Call:
         self.failure = failure
         self.size = RECORD_BYTES + 2 * len(failure.error or "")
 
-    def record(self, new_id: Callable[[], str]) -> tuple[bytes, bytes]:
-        """Return key and value of the execution."""
+    def record(self, new_id: Callable[[], str]) -> Written:
+        """Return the record of the execution."""
         tool, failure = self.tool, self.failure
+        context = None if self.span is None else trace_context_of(self.span.context)
         execution = _Execution(
-            execution_id=new_id() if self.span_ids is None else execution_id_of(*self.span_ids),
+            execution_id=new_id() if context is None else self._id_of(context, new_id),
             tool_name=tool.name,
             version_id=self.version_id,
             success=failure is None,
@@ -95,7 +101,13 @@ class Call:
         )
         if failure is not None:
             execution.error, execution.error_type, execution.error_origin = failure
-        return tool.key, _encode(execution)
+        return Written(tool.key, _encode(execution), headers_of(context))
+
+    def _id_of(self, context: TraceContext, new_id: Callable[[], str]) -> "UUID | str":
+        assert self.span is not None, "the context is that of the span"
+        if self.span.is_of_call:
+            return execution_id_of(context.trace_id, context.span_id)
+        return new_id()
 
 
 class HookCall(Call):

@@ -10,7 +10,8 @@ from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text, storable
 from rollguard_client.publishing.publisher import Publisher
-from rollguard_client.spans.current_span import claim, has_spans
+from rollguard_client.spans.current_span import claim
+from rollguard_client.traces.current import has_spans
 
 log = logging.getLogger("rollguard_client")
 
@@ -70,7 +71,7 @@ class Tool:
 
     def _claim_span(self, call: Call) -> None:
         try:
-            call.span_ids = claim(self.name, call.version_id)
+            call.span = claim(self.name, call.version_id)
         except Exception:
             self._log("the current span could not be marked")
 

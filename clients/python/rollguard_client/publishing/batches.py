@@ -46,11 +46,12 @@ REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMess
 
 
 class Record(NamedTuple):
-    """A record, and where it lies in the spool."""
+    """A record, and where it lies in the spool. Its headers are a list, as aiokafka wants them."""
 
     key: bytes
     value: bytes
     place: Place | None
+    headers: list[tuple[str, bytes]]
 
 
 class Sent(NamedTuple):
@@ -138,7 +139,8 @@ class BatchSender:
                 batch = batches[partition] = self._producer.create_batch()
                 inside[partition] = []
                 left[partition] = []
-            if batch.append(timestamp=None, key=record.key, value=record.value) is None:
+            key, value, _, headers = record
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 left[partition].append(record)
             else:
                 inside[partition].append(record)

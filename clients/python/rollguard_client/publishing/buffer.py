@@ -3,10 +3,18 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 RECORD_BYTES = 400
 """The memory that a record takes beside its texts, about."""
+
+
+class Written(NamedTuple):
+    """A record as it is sent."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
 
 
 class Waiting(Protocol):
@@ -20,8 +28,8 @@ class Waiting(Protocol):
     def place(self) -> tuple[int, int] | None:
         """Where it lies in the spool."""
 
-    def record(self, new_id: Callable[[], str]) -> tuple[bytes, bytes]:
-        """Return key and value of the record. ``new_id`` gives it an id if it has none."""
+    def record(self, new_id: Callable[[], str]) -> Written:
+        """Return the record. ``new_id`` gives it an id if it has none."""
 
 
 class Buffer:

@@ -75,7 +75,7 @@ class Delivery:
         if self._spool is not None:
             with self._buffer.lock:
                 adopted = self._spool.adopt()
-            self._records = [Record(*each) for each in adopted]
+            self._records = [Record(*each, []) for each in adopted]
         saying = asyncio.ensure_future(self._say_now_and_then())
         failures = 0
         try:
@@ -161,11 +161,11 @@ class Delivery:
 
     def _encode(self, waiting: Waiting) -> None:
         try:
-            key, value = waiting.record(self._new_id)
+            key, value, headers = waiting.record(self._new_id)
         except Exception as error:  # the rest must be sent all the same
             self._refuse(1, error)
         else:
-            self._records.append(Record(key, value, waiting.place))
+            self._records.append(Record(key, value, waiting.place, headers))
 
     def _refuse(self, count: int, error: BaseException) -> None:
         self.refused += count

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.execution import Execution, LaterVerdict
 from rollguard_client.publishing.background import Background, is_of_multiprocessing
-from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting
+from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting, Written
 from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.spool import Place, Spool
 from rollguard_client.settings.settings import Settings
+from rollguard_client.traces.context import TraceContext, headers_of
+from rollguard_client.traces.current import current_trace_headers
 
 if TYPE_CHECKING:
     from rollguard_client.publishing.delivery import Delivery
@@ -30,17 +32,16 @@ _LOOK_S: Final = 0.01
 class _Encoded:
     """A record that is ready, and its place in the spool."""
 
-    __slots__ = ("_key", "_value", "place", "size")
+    __slots__ = ("_written", "place", "size")
 
-    def __init__(self, key: bytes, value: bytes, place: Place | None) -> None:
-        self._key = key
-        self._value = value
+    def __init__(self, written: Written, place: Place | None) -> None:
+        self._written = written
         self.place = place
-        self.size = RECORD_BYTES + len(value)
+        self.size = RECORD_BYTES + len(written.value)
 
-    def record(self, new_id: Callable[[], str]) -> tuple[bytes, bytes]:
-        """Return key and value."""
-        return self._key, self._value
+    def record(self, new_id: Callable[[], str]) -> Written:
+        """Return the record."""
+        return self._written
 
 
 class Publisher:
@@ -99,12 +100,16 @@ class Publisher:
         with self._buffer.lock:
             return len(self._buffer) + (0 if delivery is None else delivery.held)
 
-    def publish(self, message: Execution | LaterVerdict) -> None:
-        """Publish an execution, or what a judge says of one."""
+    def publish(self, message: Execution | LaterVerdict, trace: TraceContext | None = None) -> None:
+        """Publish an execution, or what a judge says of one.
+
+        It belongs to the span ``trace``, by default to the one that is recorded here now.
+        """
         try:
             if not isinstance(message, Execution | LaterVerdict):
                 raise TypeError(f"an Execution or a LaterVerdict, not {type(message).__name__}")
-            self._put_encoded(message.tool_name.encode(), message.to_bytes())
+            headers = current_trace_headers() if trace is None else headers_of(trace)
+            self._put_encoded(Written(message.tool_name.encode(), message.to_bytes(), headers))
         except Exception:
             self._lose()
 
@@ -116,14 +121,14 @@ class Publisher:
                 self._wake()
             else:
                 with self._buffer.lock:  # the ids are made by one thread at a time
-                    self._put_encoded(*waiting.record(self._new_id))
+                    self._put_encoded(waiting.record(self._new_id))
         except Exception:
             self._lose()
 
-    def _put_encoded(self, key: bytes, value: bytes) -> None:
+    def _put_encoded(self, written: Written) -> None:
         with self._buffer.lock:
-            place = None if self._spool is None else self._spool.append(value)
-            self._buffer.put(_Encoded(key, value, place))
+            place = None if self._spool is None else self._spool.append(written.value)
+            self._buffer.put(_Encoded(written, place))
         self._wake()
 
     def _lose(self) -> None:

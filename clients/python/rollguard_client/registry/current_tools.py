@@ -19,6 +19,7 @@ from rollguard_client.registry.kept_versions import KeptVersion, KeptVersions, P
 from rollguard_client.registry.loads import SHOWN, L, Loads
 from rollguard_client.registry.versions import V, is_genuine, named
 from rollguard_client.tasks import end_tasks
+from rollguard_client.traces.reload import Cause, cause_in, end_reload
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
     from rollguard_client.registry.admission import Admission, VersionRecord
@@ -92,6 +93,7 @@ class CurrentTools(Generic[V, L]):
         self._following: asyncio.Task[None] | None = None
         self._loaded: dict[str, L] = dict(loaded or {})
         self._newest: dict[str, V] = {}
+        self._causes: dict[str, Cause] = {}  # of versions that came while others were in use
         self._to_load: dict[str, None] = {}  # a dict as an ordered set: the order of the offers
         self._change = asyncio.Condition()
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -243,6 +245,14 @@ class CurrentTools(Generic[V, L]):
             self._unused[version.tool_name] = None
         else:
             self._to_load[version.tool_name] = None
+            self._note_cause(version, record)
+
+    def _note_cause(self, version: V, record: Any) -> None:
+        """Remember in which trace a version became current; what is read at a start has none."""
+        self._causes.pop(version.tool_name, None)
+        cause = None if self._is_reading else cause_in(record, version)
+        if cause is not None:
+            self._causes[version.tool_name] = cause
 
     def _waits_to_be_asked(self, tool_name: str) -> bool:
         return self._is_lazy(tool_name) and tool_name not in self._wanted
@@ -412,6 +422,10 @@ class CurrentTools(Generic[V, L]):
                 return
             new = await self._loads.load(version)
             await self._use(new)
+            cause = self._causes.get(tool_name)
+            if cause is not None and cause.activation == new.version.activation:
+                del self._causes[tool_name]
+                end_reload(cause, new.version, new.error)
         if old is not None:
             self._start(self._loads.unload(old))
         keep = self._start(self._keep(tool_name))

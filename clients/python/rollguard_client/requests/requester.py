@@ -20,10 +20,11 @@ from rollguard_client.messages.deployment import (
 from rollguard_client.messages.fields import storable
 from rollguard_client.messages.rollback import RollbackCommand, RollbackOutcome
 from rollguard_client.publishing.publisher import Publisher
-from rollguard_client.requests.asking import A, Answers, Record, open_producer
+from rollguard_client.requests.asking import A, Answers, Headers, Record, open_producer
 from rollguard_client.requests.following import T
 from rollguard_client.settings.settings import Settings
 from rollguard_client.signatures.signing import Signatures
+from rollguard_client.traces.current import current_trace_headers
 
 
 class Requester:
@@ -94,6 +95,7 @@ class Requester:
             self._ask(
                 topics.deployments,
                 deployment,
+                current_trace_headers(),
                 Answers(
                     topics.deployment_outcomes,
                     open_reader(self._settings, topics.deployment_outcomes),
@@ -131,6 +133,7 @@ class Requester:
             self._ask(
                 topics.commands,
                 command,
+                current_trace_headers(),
                 Answers(
                     topics.outcomes,
                     open_reader(self._settings, topics.outcomes),
@@ -144,10 +147,16 @@ class Requester:
         )
 
     async def _ask(
-        self, topic: str, message: Deployment | RollbackCommand, answers: Answers[A], named: str
+        self,
+        topic: str,
+        message: Deployment | RollbackCommand,
+        trace: Headers,
+        answers: Answers[A],
+        named: str,
     ) -> A:
         value, key = message.to_bytes(), message.tool_name.encode()
-        request = Record(topic, key, value, self._signatures.headers(message, value))
+        headers = [*(self._signatures.headers(message, value) or ()), *trace]
+        request = Record(topic, key, value, headers or None)
         async with open_producer(self._settings) as producer:
             return await producer.ask(request, answers, named, message.tool_name)
 

@@ -21,6 +21,7 @@ from rollguard_client.spans.tool_spans import (
     is_of_tool,
     passed_over,
 )
+from rollguard_client.traces.current import trace_context_of
 
 try:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -121,7 +122,8 @@ class RollguardSpanProcessor(SpanProcessor):
             version_id = stated_version_of(span, tool_name)
             if version_id is None:
                 version_id = self._activations.at(tool_name, start_us_of(span))
-            self._guard.publish(execution_of(span, tool_name, version_id, rules))
+            execution = execution_of(span, tool_name, version_id, rules)
+            self._guard._publisher.publish(execution, trace_context_of(context))
         except Rejected as error:
             self._log_first(f"spans of tools are no executions, for example: {error}")
 

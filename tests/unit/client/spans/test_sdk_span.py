@@ -63,7 +63,7 @@ def test_a_bridge_passes_over_what_the_processor_has_published(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put: list[Execution] = []
-    monkeypatch.setattr(Publisher, "publish", lambda _self, message: put.append(message))
+    monkeypatch.setattr(Publisher, "publish", lambda _self, message, _trace: put.append(message))
     monkeypatch.setattr(Activations, "start", lambda _self: None)
     guard = Rollguard(kafka_brokers="127.0.0.1:1")
     sent = read_protobuf(encode_spans(_spans(RollguardSpanProcessor(guard))).SerializeToString())
