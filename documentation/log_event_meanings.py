@@ -84,6 +84,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sender was told to come again.",
     "sources_impossible": "Headers `rollguard-from` name offsets that do not exist. Somebody has "
     "forged them. The records count as any others.",
+    "span_lost": "A span could not be made. It is missing in its trace, and nothing else.",
+    "spans_not_sent": "The receiver of traces did not take spans, or did not answer. `spans` "
+    "of them are lost; nothing else waits for it. Said once a minute.",
     "started": "The worker has started.",
     "stop_abandoned": "The worker did not end in time and was stopped. What it had not finished is "
     "read again.",
@@ -114,6 +117,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "or created anew, or has wrong settings. The worker handles nothing until an operator has done "
     "what `cause` says. Nothing is lost.",
     "topics_right_again": "The topics are as they must be, and the worker goes on.",
+    "traces_off": "An address for spans is set, and no spans are sent: `cause` says what "
+    "is missing.",
+    "traces_on": "The role sends spans to `endpoint`.",
     "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
     "names.",
     "version_not_vouched": "No applier has signed a version within "

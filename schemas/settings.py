@@ -220,6 +220,13 @@ class Settings(BaseSettings):
     """How long the command line and the client wait for an outcome, in seconds."""
     log_json: bool = False
     """Whether log lines are JSON."""
+    traces: Literal["auto", "on", "off"] = "auto"
+    """Whether the detector and the applier send the spans of rollbacks and deployments by OTLP over
+    HTTP, where the variables ``OTEL_EXPORTER_OTLP_…`` say. It needs ``rollguard[traces]``. With
+    ``auto`` they do so if both are there."""
+    traces_ratio: float = Field(1.0, ge=0, le=1)
+    """The part of the traces that is sampled, of those that begin with Rollguard. The others follow
+    the flag of whoever began them."""
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
     """The lowest level that is logged: ``debug``, ``info``, ``warning`` or ``error``."""
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict)

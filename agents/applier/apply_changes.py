@@ -116,7 +116,9 @@ class ApplyChanges(Generic[RequestMessage]):
         if self._aside.is_full:
             await self._apply(group, batch)
             await self._wait_for_room()
-        request = Request(message, record.timestamp, record.offset, record.headers)
+        request = Request(
+            message, record.timestamp, record.offset, record.headers, record.partition
+        )
         member = _Member(request, record)
         if tool in self._aside:
             self._set_aside(member, batch)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
+from agents.applier.trace_changes import GroupTrace
 from db.postgres.locks import locked_tools
 from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_versions
@@ -39,10 +40,12 @@ class PublishChanges:
         tools: Sequence[str],
         change: Callable[[Connection], Awaitable[list[Outcome]]],
         outcomes_topic: str,
+        trace: GroupTrace,
         others: Callable[[Connection], Awaitable[list[Outcome]]] | None = None,
     ) -> list[Outcome]:
         """Lock the tools, call ``change``, which runs its transaction, and publish the results.
 
+        The records belong to ``trace``, which must have been told when the changes were decided.
         ``others`` returns more outcomes that follow from the change, by what is stored.
 
         Return the outcomes, one for each tool, after the broker has acknowledged them. No tool may
@@ -50,20 +53,25 @@ class PublishChanges:
         """
         async with locked_tools(self._pool, *tools) as conn:
             outcomes = await change(conn)
+            trace.reached("committed")
             crash_point("applier.committed")
-            await self._publish_current(conn, _changed(tools, outcomes))
+            await self._publish_current(conn, _changed(tools, outcomes), trace)
             await self._publish_answers(conn, _answers(tools, outcomes))
             more: list[Outcome] = [] if others is None else await others(conn)
             await self._outbox.publish(
-                [
-                    Outgoing.of(outcomes_topic, outcome.tool_name, outcome)
-                    for outcome in more + outcomes
+                [Outgoing.of(outcomes_topic, each.tool_name, each) for each in more]
+                + [
+                    Outgoing.of(outcomes_topic, tool, outcome, trace.headers(tool, "outcome"))
+                    for tool, outcome in zip(tools, outcomes, strict=True)
                 ]
             )
+            trace.reached("outcome")
             crash_point("applier.outcome_published")
             return outcomes
 
-    async def _publish_current(self, conn: Connection, tools: Sequence[str]) -> None:
+    async def _publish_current(
+        self, conn: Connection, tools: Sequence[str], trace: GroupTrace
+    ) -> None:
         """Publish the current versions and their activations.
 
         If an outcome is repeated, the current version may be newer than that of the outcome.
@@ -76,14 +84,24 @@ class PublishChanges:
         versions = [(tool, current[tool]) for tool in tools]
         await self._outbox.publish(
             [
-                Outgoing.of(self._topics.executions, tool, version.as_activation())
+                Outgoing.of(
+                    self._topics.executions,
+                    tool,
+                    version.as_activation(),
+                    trace.headers(tool, "activation"),
+                )
                 for tool, version in versions
             ]
         )
+        trace.reached("activation")
         crash_point("applier.activation_published")
         await self._outbox.publish(
-            [Outgoing.of(self._topics.versions, tool, version) for tool, version in versions]
+            [
+                Outgoing.of(self._topics.versions, tool, version, trace.headers(tool, "version"))
+                for tool, version in versions
+            ]
         )
+        trace.reached("version")
         crash_point("applier.version_published")
 
     async def _publish_answers(

@@ -16,6 +16,7 @@ from rollguard_client.spans.execution_of import (
 )
 from rollguard_client.spans.span import Span
 from rollguard_client.spans.tool_spans import SpanRules, passed_over
+from rollguard_client.traces.context import TraceContext, headers_of
 from streams.driver.outbox import Outgoing
 
 Work = Callable[[], Awaitable[None]]
@@ -103,4 +104,7 @@ class SpanExecutions:
             version_id, source = self._history.at(tool_name, start_us_of(span)), "activations"
         execution = execution_of(span, tool_name, version_id, self._rules)
         self._report.count_version("none" if version_id is None else source)
-        return Outgoing(self._topic, tool_name.encode(), execution.to_bytes())
+        trace = TraceContext(int(span.trace_id, 16), int(span.span_id, 16))
+        return Outgoing(
+            self._topic, tool_name.encode(), execution.to_bytes(), headers=headers_of(trace)
+        )

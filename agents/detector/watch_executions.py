@@ -19,6 +19,7 @@ from agents.detector.forward_executions import ForwardExecutions
 from agents.detector.outage_report import OutageReport
 from agents.detector.read_log import ReadBatch, ReadLog
 from agents.detector.recent_errors import RecentErrors
+from agents.detector.trace_commands import TraceCommands
 from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
 from policy.state.forwarding import of_known_tool
@@ -58,7 +59,9 @@ class WatchExecutions:
         forwarding: ForwardExecutions,
         settings: Settings,
         outages: OutageReport,
+        traces: TraceCommands,
     ) -> None:
+        self._traces = traces
         self._driver = driver
         self._log = log_reader
         self._forwarding = forwarding
@@ -85,16 +88,18 @@ class WatchExecutions:
         crash_point("detector.folded")
         topic = self._topics.commands
         self._errors.note(records)
+        traced, began_ns = self._traces.of(decided, batch.records), time.time_ns()
         commands = [
             Outgoing.of(
                 topic,
-                each.command.tool_name,
-                each.command,
-                self._errors.header(each.command.details),
+                command.tool_name,
+                command,
+                self._errors.header(command.details) + sending.headers,
             )
-            for each in decided
+            for command, _, _, sending in traced
         ]
         await self._outbox.publish(dead_letters.outgoing + commands)
+        self._traces.sent(traced, began_ns)
         await self._publish_outages(partition, timeline)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from agents.detector.table_queries import TableQueries
+from agents.traces.opening import opened_tracer
 from agents.worker.fatal import Fatal
 from agents.worker.health_monitors import HealthMonitors
 from agents.worker.http.health_pages import OPEN, HealthPages
@@ -105,6 +106,7 @@ async def _start(
         (settings.data_dir / role).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
+    tracer = await stack.enter_async_context(opened_tracer(role, settings))
     queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
     signatures = signatures_of_role(role, settings, metrics.registry)
     routes = HealthPages(role, monitors, settings).routes() + metrics.routes()
@@ -131,6 +133,7 @@ async def _start(
         server.url,
         server.identity,
         signatures,
+        tracer,
         stack,
         http_spans,
     )

@@ -18,6 +18,7 @@ from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollbacks.apply_rollbacks import Rollbacks
 from agents.applier.rollbacks.rollback_report import RollbackReport
+from agents.applier.trace_changes import TraceChanges
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
@@ -31,6 +32,7 @@ from agents.detector.read_log import ReadLog
 from agents.detector.republish_rows import RepublishRows
 from agents.detector.source_ends import SourceEnds
 from agents.detector.table_queries import Served, TableQueries
+from agents.detector.trace_commands import TraceCommands
 from agents.detector.watch_executions import WatchExecutions
 from agents.notifier.http_sender import HttpSender
 from agents.notifier.notify_receiver import REPORT_EVERY_S, TOLD_FROM, NotifyReceiver
@@ -41,6 +43,7 @@ from agents.notifier.requests import sender_to
 from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
 from agents.recorder.keep_reports import KeepReports
 from agents.recorder.record_executions import RecordExecutions
+from agents.traces.tracer import Tracer
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
 from agents.worker.periodic import PeriodicTask
@@ -100,6 +103,8 @@ class Wiring:
     """Who this worker is, for whoever reads its answers."""
     signatures: RoleSignatures
     """The keys with which the role checks and signs."""
+    tracer: Tracer
+    """Where the spans of the role go."""
     stack: AsyncExitStack
     http_spans: "HttpSpans | None" = None
     """The endpoint that takes spans, if the role is the bridge and the settings want it."""
@@ -138,6 +143,7 @@ class Wiring:
             forwarding,
             self.settings,
             outages,
+            TraceCommands(self.tracer, self.settings),
         )
         others = OtherDetectors(self.settings, self.identity, self.url)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))
@@ -163,11 +169,19 @@ class Wiring:
         outbox = Outbox(driver, self.waits, self.signatures.signer)
         publish = PublishChanges(pool, outbox, self._topics)
         report, rollback_comparer = RollbackReport(self.registry), await self._rollback_comparer()
+        traces = TraceChanges(self.tracer, self.settings)
         rollbacks = Rollbacks(
-            publish, pool, self._validator, rollback_comparer, self.settings, self._topics, report
+            publish,
+            pool,
+            self._validator,
+            rollback_comparer,
+            self.settings,
+            self._topics,
+            report,
+            traces,
         )
         deployments = Deployments(
-            publish, pool, outbox, self._validator, comparer, self.settings, self._topics
+            publish, pool, outbox, self._validator, comparer, self.settings, self._topics, traces
         )
         dead_letters = self._dead_letters("applier")
         numbers = numbers_set_aside(self.registry)

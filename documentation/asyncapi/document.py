@@ -9,6 +9,7 @@ from documentation.asyncapi.json_schemas import Schema, components, kinds, paylo
 from documentation.messages import Example
 from documentation.source import ROOT
 from rollguard_client.signatures.header import HEADER
+from rollguard_client.traces.context import PARENT, STATE
 from schemas.explanation import ERRORS_HEADER
 from schemas.rules.fleet import FleetRules
 from schemas.rules.outages import OutageRules
@@ -260,8 +261,27 @@ def _key(name: str) -> Schema:
     return {"type": "string", "description": "The `tool_name`, in UTF-8.", "minLength": 1}
 
 
+_TRACED: Final = (
+    "Activation",
+    "Deployment",
+    "DeploymentOutcome",
+    "Execution",
+    "LaterVerdict",
+    "RollbackCommand",
+    "RollbackOutcome",
+    "ToolVersion",
+)
+_TRACE: Final[Schema] = {
+    PARENT: {
+        "type": "string",
+        "description": "The span that it belongs to, by W3C Trace Context. It decides nothing.",
+    },
+    STATE: {"type": "string", "description": "What goes with `traceparent`."},
+}
+
+
 def _headers(name: str) -> Schema:
-    found: Schema = {}
+    found: Schema = dict(_TRACE) if name in _TRACED else {}
     if name in _SIGNED:
         found[HEADER] = {
             "type": "string",

@@ -16,6 +16,7 @@ from documentation.settings import variables
 from policy.notifications.news import EventType
 from rollguard_client.settings.settings import VARIABLES
 from rollguard_client.spans.tool_spans import DECORATED, PROCESSED, VERSION
+from rollguard_client.traces.attributes import NAMES as OF_TRACES
 from tests.docs.pages import ROOT, pages
 
 _ROOMS: Final = (
@@ -33,7 +34,7 @@ _SETTING: Final = re.compile(r"ROLLGUARD_[A-Z][A-Z_]*[A-Z]")
 _VERB: Final = re.compile(r"(?:\$ |`)rollguard ([a-z][\w-]*)([^`\n|&;]*)")
 _OPTION: Final = re.compile(r"(?<=\s)(--[a-z][\w-]*)")
 _NOT_OURS: Final = frozenset({"ROLLGUARD_CLIENT", "ROLLGUARD_TEST", "ROLLGUARD_TEST_FUZZ_SEED"})
-_OF_SPANS: Final = frozenset({DECORATED, PROCESSED, VERSION})
+_OF_SPANS: Final = frozenset({DECORATED, PROCESSED, VERSION}) | OF_TRACES
 """Attributes of spans, which look like names in the code."""
 _METRIC: Final = re.compile(r"rollguard_[a-z]+(?:_[a-z]+)*")
 _EVENT_TYPES: Final = frozenset(get_args(EventType))

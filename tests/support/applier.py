@@ -12,10 +12,13 @@ from agents.applier.deployments.apply_deployments import Deployments
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollbacks.apply_rollbacks import Rollbacks
 from agents.applier.rollbacks.rollback_report import RollbackReport
+from agents.applier.trace_changes import TraceChanges
 from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.comparer.fair_comparer import FairComparer
 from agents.dead_letters.box import DeadLetterBox
+from agents.traces.span import Span
+from agents.traces.tracer import Tracer
 from db.postgres.pool import Pool
 from policy.breaking.finding import Finding, Kind, new_finding
 from schemas.deployment import Deployment, DeploymentOutcome
@@ -97,12 +100,16 @@ class Applier:
         self, pool: Pool, broker: Broker | None = None, settings: Settings = SETTINGS
     ) -> None:
         self.broker, self.comparer, self.waits = broker or Broker(), Comparer(), Waits()
+        self.spans: list[Span] = []
         outbox: Any = self.broker
         fake: Any = self.comparer
         comparer = FairComparer(fake, fake)
         validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
-        deployments = Deployments(publish, pool, outbox, validator, comparer, settings, TOPICS)
+        traces = TraceChanges(Tracer(self.spans.append), settings)
+        deployments = Deployments(
+            publish, pool, outbox, validator, comparer, settings, TOPICS, traces
+        )
         self.registry = CollectorRegistry()
         dead_letters = DeadLetterBox("applier", settings, self.registry)
         watch = TopicWatch(settings, 1, self.waits)
@@ -114,7 +121,7 @@ class Applier:
 
         self.deployments = apply(deployments, "deployment")
         report = RollbackReport(self.registry)
-        rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report)
+        rollbacks = Rollbacks(publish, pool, validator, comparer, settings, TOPICS, report, traces)
         self.rollbacks = apply(rollbacks, "rollback")
 
     def set_aside(self, change: str) -> float | None:

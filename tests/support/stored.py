@@ -116,7 +116,13 @@ async def roll_back_each(
     """Decide and apply a group of commands as the applier does; no target breaks anything."""
     nothing: Any = _NothingBreaks()
     decide = DecideRollbacks(
-        FairComparer(nothing, nothing), rules_of, commands, errors, fleet, OutageRules()
+        FairComparer(nothing, nothing),
+        rules_of,
+        commands,
+        errors,
+        fleet,
+        OutageRules(),
+        lambda: None,
     )
     while True:
         try:

@@ -9,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.applier.deployments.decide_deployments import DecideDeployments
 from agents.applier.publish_changes import PublishChanges
+from agents.applier.trace_changes import TraceChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
@@ -44,6 +45,7 @@ class Deployments:
         comparer: FairComparer,
         settings: Settings,
         topics: Topics,
+        traces: TraceChanges,
     ) -> None:
         self._publish = publish
         self._pool = pool
@@ -52,6 +54,7 @@ class Deployments:
         self._comparer = comparer
         self._settings = settings
         self._topics = topics
+        self._traces = traces
 
     def read(self, record: ConsumerRecord) -> Deployment:
         """Read a record. Raises Rejected."""
@@ -60,14 +63,19 @@ class Deployments:
     async def apply(self, group: Sequence[Request[Deployment]]) -> None:
         """Compare the code, make the versions, and publish them and the outcomes."""
         requests = [each.message for each in group]
-        decide = DecideDeployments(self._comparer, requests, self._settings)
+        trace = self._traces.begin(group)
+        decide = DecideDeployments(
+            self._comparer, requests, self._settings, lambda: trace.reached("decided")
+        )
         await decide.compare(self._pool)
         outcomes = await self._publish.make(
             [request.tool_name for request in requests],
             decide.deploy,
             self._topics.deployment_outcomes,
+            trace,
             decide.others,
         )
+        trace.end(outcomes)
         for outcome in decide.superseded:
             log_deployment(outcome)
         for request, outcome in zip(requests, outcomes, strict=True):

@@ -1,6 +1,6 @@
 """Decisions about a group of deployments, which are stored in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.applier.comparisons import CodePair, Comparisons
 from agents.applier.deployments.gated_deployments import (
@@ -23,8 +23,14 @@ class DecideDeployments:
     """Decides and applies one group of deployments, each of another tool."""
 
     def __init__(
-        self, comparer: FairComparer, requests: Sequence[Deployment], settings: Settings
+        self,
+        comparer: FairComparer,
+        requests: Sequence[Deployment],
+        settings: Settings,
+        decided: Callable[[], None],
     ) -> None:
+        """``decided`` is called when it is decided what is stored."""
+        self._decided = decided
         self._requests = requests
         self._settings = settings
         self._comparisons = Comparisons(comparer)
@@ -65,6 +71,7 @@ class DecideDeployments:
         compared = [
             _compared(each, current.get(each.tool_name), findings[each.tool_name]) for each in asked
         ]
+        self._decided()
         return await deploy_each(conn, compared, obstacles, held.waiting)
 
     async def others(self, conn: Connection) -> list[DeploymentOutcome]:

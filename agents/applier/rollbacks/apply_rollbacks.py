@@ -7,6 +7,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollbacks.decide_rollbacks import DecideRollbacks
 from agents.applier.rollbacks.rollback_report import RollbackReport
+from agents.applier.trace_changes import TraceChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
@@ -30,6 +31,7 @@ class Rollbacks:
         settings: Settings,
         topics: Topics,
         report: RollbackReport,
+        traces: TraceChanges,
     ) -> None:
         self._publish = publish
         self._pool = pool
@@ -38,6 +40,7 @@ class Rollbacks:
         self._settings = settings
         self._topics = topics
         self._report = report
+        self._traces = traces
 
     def read(self, record: ConsumerRecord) -> RollbackCommand:
         """Read a record. Raises Rejected."""
@@ -45,6 +48,7 @@ class Rollbacks:
 
     async def apply(self, group: Sequence[Request[RollbackCommand]]) -> None:
         """Compare the code of targets, decide and apply the commands, and publish the outcomes."""
+        trace = self._traces.begin(group)
         decide = DecideRollbacks(
             self._comparer,
             self._settings.rules_of,
@@ -52,10 +56,13 @@ class Rollbacks:
             {each.tool_name: errors_in(each.headers) for each in group},
             self._settings.fleet,
             self._settings.outages,
+            decided=lambda: trace.reached("decided"),
         )
         await decide.compare(self._pool)
         tools = [each.message.tool_name for each in group]
-        outcomes = await self._publish.make(tools, decide.roll_back, self._topics.outcomes)
+        topic = self._topics.outcomes
+        outcomes = await self._publish.make(tools, decide.roll_back, topic, trace)
+        trace.end(outcomes)
         for each, outcome in zip(group, outcomes, strict=True):
             self._report.decided(each, outcome)
 

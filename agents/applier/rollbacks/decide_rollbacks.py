@@ -48,8 +48,13 @@ class DecideRollbacks:
         errors: Mapping[str, Sequence[SeenError]],
         fleet: FleetRules,
         outages: OutageRules,
+        decided: Callable[[], None],
     ) -> None:
-        """``errors`` are those that the commands came with, by tool."""
+        """``errors`` are those that the commands came with, by tool.
+
+        ``decided`` is called when the commands are decided, before the decisions are stored.
+        """
+        self._decided = decided
         self._errors = errors
         self._rules_of = rules_of
         self._commands = commands
@@ -87,8 +92,10 @@ class DecideRollbacks:
             stored = await stored_commands(conn, self._commands)
             outcomes = {tool: each.outcome for tool, each in stored.items()}
             pending = pending_commands(self._commands, stored, self._rules_of)
-            if pending:
-                outcomes |= await apply_decisions(conn, await self._decide(conn, pending))
+            decisions = await self._decide(conn, pending) if pending else []
+            self._decided()
+            if decisions:
+                outcomes |= await apply_decisions(conn, decisions)
         return [outcomes[tool] for tool in tools]
 
     async def _decide(self, conn: Connection, pending: Sequence[PendingCommand]) -> list[Decision]:

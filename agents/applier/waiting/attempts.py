@@ -33,12 +33,13 @@ RequestMessage = TypeVar("RequestMessage", Deployment, RollbackCommand)
 
 
 class Request(NamedTuple, Generic[RequestMessage]):
-    """The message of a record, with the Kafka timestamp, offset and headers of the record."""
+    """The message of a record, with the Kafka timestamp, position and headers of the record."""
 
     message: RequestMessage
     at_ms: int
     offset: int
     headers: Sequence[tuple[str, bytes]] = ()
+    partition: int = 0
 
     @property
     def tool_name(self) -> str:
