@@ -40,6 +40,8 @@ from console.pages import rollbacks as rollbacks_page
 from console.pages import tools as tools_page
 from console.pages.rendering import static_files
 from console.pages.rendering.errors import error_answer, refusal
+from console.pages.tool import actions as tool_actions
+from console.pages.tool import routes as tool_pages
 from console.services import Services
 from console.web.bodies import LimitedBodies
 from console.web.faults import FAULT, Faults
@@ -63,6 +65,7 @@ _ROUTERS: Final = (
 )
 _PAGES: Final = (
     *(static_files.router, login.router, tools_page.router),
+    *(tool_pages.router, tool_actions.router),
     *(rollbacks_page.router, rollback.router),
 )
 

@@ -19,8 +19,9 @@ from console.api.parameters import (
     id_of,
 )
 from console.api.problems import ProblemError
+from console.ordering import order_rollback
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.versions import VersionName, version_id_of
+from rollguard.operations.versions import VersionName
 from rollguard.refusal import refusal_text
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
@@ -80,18 +81,10 @@ async def roll_back(
 
     409 if it is rejected.
     """
-    version_id = new.to_version_id
-    if version_id is None:
-        async with services.postgres() as conn:
-            name = VersionName(number=new.to_version_number)
-            version_id = await version_id_of(conn, tool, name)
-    client = await services.client()
-    outcome = await client.rollback(
-        tool,
-        version_id,
-        new.reason,
-        issued_by=new.issued_by,
-        command_id=_id(key, new.command_id, tool, "rollback"),
+    target = VersionName(number=new.to_version_number, version_id=new.to_version_id)
+    command_id = _id(key, new.command_id, tool, "rollback")
+    outcome, version_id = await order_rollback(
+        services, tool, target, new.reason, new.issued_by, command_id
     )
     return applied(outcome, version_id, new.to_version_number)
 

@@ -35,7 +35,8 @@ from schemas.later_verdict import LaterVerdict
 from schemas.message import parse_json
 
 router: Final = APIRouter(tags=["executions"])
-_AFTER: Final[TypeAdapter[tuple[Time, UUID]]] = TypeAdapter(tuple[Time, UUID])
+AFTER: Final[TypeAdapter[tuple[Time, UUID]]] = TypeAdapter(tuple[Time, UUID])
+"""What a cursor of executions stands for: the last one of the page before."""
 _RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AT_ONCE: Final = 100
 """After so many executions the event loop may do something else."""
@@ -86,7 +87,7 @@ async def executions(
     With a filter a page looks at no more than 5,000 executions. So it may have few, or none,
     although `next_cursor` leads to more.
     """
-    after = values_of(cursor, _AFTER)
+    after = values_of(cursor, AFTER)
     async with services.postgres() as conn:
         found = await executions_page(
             conn,

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
+from console.admission.visitor import person
 from console.services import Services
 from rollguard.operations.rollbacks import id_beginning
 from rollguard.operations.versions import VersionName
@@ -144,5 +145,5 @@ IdempotencyKey = Annotated[
     ),
 ]
 Text = Annotated[str, AfterValidator(storable)]
-Person = Annotated[ShortLine, Field(min_length=1)]
-"""The name of who decides something."""
+Person = Annotated[ShortLine, Field(min_length=1, validate_default=True), AfterValidator(person)]
+"""The name of who decides something: of whoever is known to ask, if somebody is."""

@@ -33,7 +33,7 @@ from schemas.stops import Pin, Stop, StopKind
 
 router: Final = APIRouter(tags=["stops"])
 _AFTER: Final[TypeAdapter[tuple[Time, int]]] = TypeAdapter(tuple[Time, int])
-_By = Annotated[Person, Query(max_length=255, description="Who removes it.")]
+_By = Annotated[Person, Query(max_length=255, description="Who removes it.", validate_default=True)]
 
 
 @router.get("/stops", response_model=StopList, responses=asked())

@@ -10,6 +10,17 @@
   };
   const drawn = new Map();
 
+  // Times are shown in UTC, as everywhere on the pages: hours and minutes, and the day where it begins.
+  function timeTexts(_, times) {
+    let day = "";
+    return times.map((time) => {
+      const text = new Date(time * 1000).toISOString();
+      const isNewDay = text.slice(5, 10) !== day;
+      day = text.slice(5, 10);
+      return isNewDay ? `${text.slice(11, 16)}\n${day}` : text.slice(11, 16);
+    });
+  }
+
   // The colour that a custom property stands for now, light or dark.
   function colour(element, property) {
     const probe = document.createElement("span");
@@ -50,13 +61,14 @@
       width: element.clientWidth,
       height,
       cursor: { y: false },
+      tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
       legend: { live: true },
       scales: Object.fromEntries([
         ["x", { time: true }],
         ...scales.map((each) => [each, AXES[each].range ? { range: AXES[each].range } : {}]),
       ]),
       axes: [
-        { stroke: text, font, grid: { stroke: grid }, ticks: { stroke: grid } },
+        { stroke: text, font, grid: { stroke: grid }, ticks: { stroke: grid }, values: timeTexts },
         ...scales.map((each, index) => ({
           scale: each,
           side: AXES[each].side,
@@ -69,7 +81,7 @@
         })),
       ],
       series: [
-        {},
+        { label: "UTC", value: (_, time) => (time === null ? "–" : `${new Date(time * 1000).toISOString().slice(0, 16)}Z`) },
         ...data.series.map((each, index) => ({
           label: each.label,
           scale: each.scale,

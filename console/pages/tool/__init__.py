@@ -1,0 +1,1 @@
+"""The pages of one tool: what it does now and did before, its versions, and what can be ordered."""
