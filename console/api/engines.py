@@ -17,8 +17,6 @@ from rollguard.operations.overview.engines import engines_of
 router: Final = APIRouter(tags=["engines"])
 _Name = Annotated[str, AfterValidator(no_nul)]
 _AFTER: Final[TypeAdapter[tuple[str, str]]] = TypeAdapter(tuple[_Name, _Name])
-_MOST_LOOKED_AT: Final = 5_000
-"""How many engines one page looks at for those that are stale."""
 
 
 @router.get("/engines", response_model=EngineList, responses=asked())
@@ -32,23 +30,22 @@ async def engines(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List the engines that were heard lately, each with the version of a tool that it runs."""
+    """List the engines that were heard lately, each with the version of a tool that it runs.
+
+    With `stale` a page may have fewer than `limit`, or none, although `next_cursor` leads to more.
+    """
     after = values_of(cursor, _AFTER)
-    read = max(limit, _MOST_LOOKED_AT) if stale else limit
     async with services.postgres() as conn:
         found = await engines_of(
             services.settings,
             tool,
             conn,
             after=None if after is None else AfterEngine(*after),
-            limit=read + 1,
+            limit=limit + 1,
+            maybe_stale=stale,
         )
-    wanted = [each for each in found[:read] if not stale or each.state == "stale"]
-    shown, last = wanted[:limit], None
-    if len(wanted) > limit:
-        last = shown[-1]
-    elif len(found) > read:
-        last = found[read - 1]
+    shown = [each for each in found[:limit] if not stale or each.state == "stale"]
+    last = found[limit - 1] if len(found) > limit else None
     return answered(
         request,
         {

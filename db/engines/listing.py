@@ -75,14 +75,16 @@ async def engines(
     *,
     after: AfterEngine | None = None,
     limit: int | None = None,
+    maybe_stale: bool = False,
 ) -> list[EngineRow]:
     """Return the engines of a tool, or of all tools, that were heard within ``silent_s`` seconds.
 
-    They come by tool and engine: all of them, or at most ``limit`` ``after`` this one.
+    They come by tool and engine: all of them, or at most ``limit`` ``after`` this one. With
+    ``maybe_stale`` many are left out that are not stale (``policy.engines.state_of``), but not all.
     """
-    tool, engine = after or (None, None)
+    given = (tool_name, float(silent_s), *(after or (None, None)), limit, maybe_stale)
     with postgres_errors():
-        rows = await conn.fetch(_SQL["list"], tool_name, float(silent_s), tool, engine, limit)
+        rows = await conn.fetch(_SQL["list"], *given)
     return [EngineRow(*row) for row in rows]
 
 

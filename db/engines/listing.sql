@@ -1,7 +1,50 @@
+-- The page comes first: each half of it is read in the order of its key, and no further than needed. An
+-- engine that both reports and executes is in both, and so it is united with itself. With $6 those are
+-- left out that surely run the current version.
 -- name: list
+with page as materialized (
+    (
+        select report.tool_name, report.engine_id
+        from engine_reports report
+        join tool_versions current on current.tool_name = report.tool_name and current.is_current
+        left join engine_executions executed
+            on executed.tool_name = report.tool_name and executed.engine_id = report.engine_id
+        where ($1::text is null or report.tool_name = $1::text)
+            and not report.ended
+            and greatest(report.reported_at, executed.executed_at)
+                > clock_timestamp() - make_interval(secs => $2)
+            and ($3::text is null or (report.tool_name, report.engine_id) > ($3::text, $4::text))
+            and (
+                not $6::boolean
+                or report.activation <> current.activation
+                or (executed.activation = current.activation and executed.version_id <> current.version_id)
+            )
+        order by report.tool_name, report.engine_id
+        limit $5::int
+    )
+    union
+    (
+        select executed.tool_name, executed.engine_id
+        from engine_executions executed
+        join tool_versions current on current.tool_name = executed.tool_name and current.is_current
+        left join engine_reports report
+            on report.tool_name = executed.tool_name and report.engine_id = executed.engine_id
+        where ($1::text is null or executed.tool_name = $1::text)
+            and report.ended is not true
+            and executed.executed_at > clock_timestamp() - make_interval(secs => $2)
+            and ($3::text is null or (executed.tool_name, executed.engine_id) > ($3::text, $4::text))
+            and (
+                not $6::boolean
+                or report.activation <> current.activation
+                or (executed.activation = current.activation and executed.version_id <> current.version_id)
+            )
+        order by executed.tool_name, executed.engine_id
+        limit $5::int
+    )
+)
 select
-    current.tool_name,
-    coalesce(report.engine_id, executed.engine_id) as engine_id,
+    page.tool_name,
+    page.engine_id,
     current.version_id as current_version_id,
     current.version_number as current_version_number,
     current.activation as current_activation,
@@ -19,23 +62,15 @@ select
     executed.stale_executions,
     executed.began_at,
     executed.executed_at
-from engine_reports report
-full join engine_executions executed
-    on executed.tool_name = report.tool_name and executed.engine_id = report.engine_id
-join tool_versions current
-    on current.tool_name = coalesce(report.tool_name, executed.tool_name) and current.is_current
+from page
+join tool_versions current on current.tool_name = page.tool_name and current.is_current
+left join engine_reports report
+    on report.tool_name = page.tool_name and report.engine_id = page.engine_id
+left join engine_executions executed
+    on executed.tool_name = page.tool_name and executed.engine_id = page.engine_id
 left join tool_versions reported on reported.version_id = report.version_id
 left join tool_versions ran on ran.version_id = executed.version_id
-where ($1::text is null or current.tool_name = $1::text)
-    and report.ended is not true
-    and greatest(report.reported_at, executed.executed_at)
-        > clock_timestamp() - make_interval(secs => $2)
-    and (
-        $3::text is null
-        or (current.tool_name, coalesce(report.engine_id, executed.engine_id))
-            > ($3::text, $4::text)
-    )
-order by current.tool_name, coalesce(report.engine_id, executed.engine_id)
+order by page.tool_name, page.engine_id
 limit $5::int
 
 -- name: forget_ended

@@ -10,10 +10,17 @@ _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 def blocks(file: str) -> dict[str, str]:
     """Return the SQL blocks of a file in this package (``versions/reading.sql``) by name.
 
-    A block begins after a heading ``-- name: x``. Text before the first heading is a comment.
     Raises ValueError if two blocks have the same name.
     """
-    parts = _NAME.split((files("db") / file).read_text("utf-8"))
+    return blocks_in((files("db") / file).read_text("utf-8"), file)
+
+
+def blocks_in(text: str, file: str) -> dict[str, str]:
+    """Return the SQL blocks of the text of a file by name, in their order.
+
+    A block begins after a heading ``-- name: x``. Text before the first heading is a comment.
+    """
+    parts = _NAME.split(text)
     names, bodies = parts[1::2], parts[2::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file}: two blocks have the same name")

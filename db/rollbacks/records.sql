@@ -12,7 +12,7 @@ where tool_name = $3 and applied_at >= coalesce($1::timestamptz, '-infinity')
 order by applied_at desc
 limit $2
 
--- The next page after a command. `applied_at` is compared twice: an index has it alone.
+-- The next page after a command. `applied_at` is compared twice: the index of a tool has it alone.
 -- name: page
 select *
 from rollback_records

@@ -57,7 +57,7 @@ def engines(
     from rollguard.cli.show.engines import show_engines
     from rollguard.operations.overview.engines import engines_of
 
-    found = run(engines_of(settings(), tool))
+    found = run(engines_of(settings(), tool, maybe_stale=stale))
     show_engines([each for each in found if not stale or each.state == "stale"], as_json)
 
 

@@ -86,8 +86,9 @@ class _LoopConnections:
         await self._open.aclose()
 
     async def _opened_pool(self) -> Pool:
-        settings = self._settings
-        dsn = settings.postgres_dsn.get_secret_value()
-        pool = await open_migrated_pool(dsn, settings.postgres_pooling)
+        dsn = self._settings.postgres_dsn.get_secret_value()
+        # No statement is kept, whether there is a pooler or not: a plan of Postgres that fits every
+        # filter of a question is a bad one for most of them.
+        pool = await open_migrated_pool(dsn, "transaction")
         self._open.push_async_callback(pool.close)
         return pool

@@ -45,17 +45,21 @@ async def engines_of(
     *,
     after: AfterEngine | None = None,
     limit: int | None = None,
+    maybe_stale: bool = False,
 ) -> list[EngineOfTool]:
     """Return the engines of a tool, or of all tools, by tool and engine.
 
-    All of them are returned, or at most ``limit`` of those that come ``after`` this one.
+    All of them are returned, or at most ``limit`` of those that come ``after`` this one. With
+    ``maybe_stale`` many are left out that are not stale, but not all.
 
     Raises Retryable if Postgres does not answer, Misconfigured if it refuses or its schema is
     missing.
     """
     async with connection(given or settings) as conn:
         silent_s = settings.engine_silent_s
-        rows = await engines(conn, tool_name, silent_s, after=after, limit=limit)
+        rows = await engines(
+            conn, tool_name, silent_s, after=after, limit=limit, maybe_stale=maybe_stale
+        )
     return [_of_row(row) for row in rows]
 
 

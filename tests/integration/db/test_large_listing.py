@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from db.engines.listing import engines
 from db.executions.queries import (
     MOST_LOOKED_AT,
     AfterExecution,
@@ -25,12 +26,12 @@ from db.rollbacks.costs import (
     calls_around,
     concerned_by,
 )
-from db.rollbacks.records import RollbacksWanted, rollbacks_page
+from db.rollbacks.records import AfterRollback, RollbacksWanted, rollbacks_page
 from db.versions.listing import current_activations, listed_tools
 from tests.support.postgres import PostgresServer
 from tests.support.stored import NOW
 
-TOOLS, EXECUTIONS, ROLLBACKS = 10_000, 100_000, 10_000
+TOOLS, EXECUTIONS, ROLLBACKS, ENGINES = 10_000, 100_000, 10_000, 20_000
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,14 @@ async def _filled(large: str) -> None:
                 '{NOW.isoformat()}'::timestamptz + number * interval '1 s'
             from generate_series(1, {ROLLBACKS}) number
             join tool_versions version on version.version_id = 1 + number % 100;
+            insert into engine_reports (tool_name, engine_id, version_id, activation, ok, loaded_at,
+                reported_at)
+            select tool_name, 'engine-' || engine, version_id, 1, true, now(), now()
+            from tool_versions, generate_series(1, 10) engine
+            where version_id <= {ENGINES} / 10;
+            insert into engine_executions (tool_name, engine_id, version_id, activation,
+                stale_executions, began_at, executed_at)
+            select tool_name, engine_id, version_id, 1, 0, now(), now() from engine_reports;
             """
         )
         await conn.execute("analyze")
@@ -205,3 +214,45 @@ def assert_by_index(nodes: list[dict[str, Any]], most: int) -> None:
     assert scans
     assert all(each["Node Type"].startswith("Index") for each in scans), scans
     assert rows_read(nodes, "tool_executions") <= most + 3 * len(scans)
+
+
+async def test_rollbacks_of_one_moment_are_read_page_by_page(conn: Connection) -> None:
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        await conn.execute("update rollbacks set applied_at = $1", NOW)
+        await conn.execute("analyze rollbacks")
+        found: list[UUID] = []
+        after: AfterRollback | None = None
+        for _ in range(3):
+            page = await rollbacks_page(conn, RollbacksWanted(), after, 50)
+            found += [each.command_id for each in page]
+            after = AfterRollback(NOW, page[-1].command_id, page[-1].tool_name)
+        every = await conn.fetch("select command_id from rollbacks order by 1 desc limit 150")
+        assert found == [row["command_id"] for row in every]
+        assert after is not None
+        sql = blocks("rollbacks/records.sql")["page"]
+        nodes = await plan(conn, sql, None, None, None, *after, 51)
+        assert rows_read(nodes, "rollbacks") <= 200
+    finally:
+        await transaction.rollback()
+
+
+@pytest.mark.parametrize("tool", [None, "tool-000050"])
+@pytest.mark.parametrize("after", [None, "tool-000020"])
+async def test_a_page_of_engines_reads_a_bounded_part(
+    conn: Connection, tool: str | None, after: str | None
+) -> None:
+    sql = blocks("engines/listing.sql")["list"]
+    nodes = await plan(conn, sql, tool, 86_400.0, after, after and "engine-2", 51, False)
+    for table in ("engine_reports", "engine_executions"):
+        assert rows_read(nodes, table) <= 10 * 51
+    found = await engines(conn, tool, 86_400, limit=51)
+    assert len(found) == (51 if tool is None else 10)
+
+
+async def test_the_history_of_a_tool_reads_its_own_rows(conn: Connection) -> None:
+    tool, version_id = "tool-000050", 50
+    nodes = await plan(conn, blocks("versions/reading.sql")["activations"], tool, [version_id])
+    for table, most in (("tool_versions", 10), ("deployments", 10), ("rollbacks", 300)):
+        assert rows_read(nodes, table) <= most, table

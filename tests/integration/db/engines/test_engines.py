@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from db.engines.executed import CurrentVersion, note_executed
-from db.engines.listing import EngineRow, engines, forget_silent
+from db.engines.listing import AfterEngine, EngineRow, engines, forget_silent
 from db.engines.reports import ReceivedReport, store_reports
 from db.postgres.pool import Connection
 from policy.engines import state_of
@@ -88,6 +88,47 @@ async def test_an_engine_that_has_ended_is_not_listed_unless_it_has_reported_sin
     await store_reports(conn, [report(one, at_s=6)])
     await store_reports(conn, [ended])
     assert [each.engine_id for each in await listed(conn)] == ["e7", "e8"]
+
+
+async def test_pages_and_those_that_may_be_stale(conn: Connection) -> None:
+    one, two = await deploy_all(conn, "one", "two")
+    reports = [
+        *(report(one, 1, "silent-about-two"), report(two, 2, "e1"), report(two, 2, "ran-one")),
+        *(report(one, 1, "ran-two"), report(two, 2, "failed", ok=False)),
+    ]
+    await store_reports(conn, reports)
+    later = NOW + timedelta(seconds=1)
+    ran = [("ran-one", one), ("ran-two", two), ("says-nothing", one), ("x", two)]
+    await note_executed(
+        conn,
+        [
+            Seen(
+                entry(version_id=version_id, engine_id=engine, executed_at=later),
+                CurrentVersion(two, 2),
+            )
+            for engine, version_id in ran
+        ],
+    )
+    rows = await listed(conn)
+    names = [each.engine_id for each in rows]
+    assert names == ["e1", "failed", "ran-one", "ran-two", "says-nothing", "silent-about-two", "x"]
+    stale = [each for each in rows if state(each) == "stale"]
+    assert [each.engine_id for each in stale] == ["ran-one", "says-nothing", "silent-about-two"]
+    maybe = await engines(conn, None, SILENT_S, maybe_stale=True)
+    assert [each for each in maybe if state(each) == "stale"] == stale
+    assert {each.engine_id for each in maybe} == {each.engine_id for each in stale} | {"ran-two"}
+    for only_maybe, expected in ((False, rows), (True, maybe)):
+        found: list[EngineRow] = []
+        while page := await engines(
+            conn,
+            "parser",
+            SILENT_S,
+            after=AfterEngine(*found[-1][:2]) if found else None,
+            limit=2,
+            maybe_stale=only_maybe,
+        ):
+            found += page
+        assert found == expected
 
 
 async def test_invented_versions_and_engines(conn: Connection) -> None:
