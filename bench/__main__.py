@@ -12,6 +12,7 @@ import typer
 
 from bench.parts.bridge import bridge
 from bench.parts.client import client
+from bench.parts.console import console
 from bench.parts.forwarding import forwarding
 from bench.parts.growth import growth
 from bench.parts.latency import latency
@@ -44,6 +45,7 @@ PARTS: Final[dict[str, Part]] = {
     "client": client,
     "bridge": bridge,
     "forwarding": forwarding,
+    "console": console,
 }
 _HEADER: Final = """# Benchmarks
 

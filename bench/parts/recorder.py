@@ -35,6 +35,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from bench.setup.servers import apache_kafka
+from bench.setup.usage import PostgresUsage, cpu_of
 from rollguard.embedded.stack import EmbeddedStack
 from rollguard_client.kafka.access import consumer_options
 from schemas.execution_entry import read_execution_entry
@@ -218,9 +219,7 @@ class Bench:
         self._brokers = brokers
         self._dsn = dsn
         self._conn = conn
-        server = psutil.Process(conn.get_server_pid()).parent()
-        assert server is not None
-        self._server: psutil.Process = server
+        self._postgres = PostgresUsage(conn.get_server_pid())
 
     async def round(self, executions: int) -> Round:
         """Measure the limit, then the recorder."""
@@ -233,15 +232,15 @@ class Bench:
         return Round(limit, recorder)
 
     async def _limit(self, settings: Settings, executions: int) -> Cost:
-        before = self._postgres_cpu()
+        before = self._postgres.cpu_s
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             call = process.submit(limit_process, settings, executions)
             used, took = await asyncio.wrap_future(call)
-        postgres = self._postgres_cpu() - before
+        postgres = self._postgres.cpu_s - before
         return Cost(*(1e6 / executions * each for each in (used, postgres, took)))
 
     async def _recorder(self, system: System, executions: int, idle: tuple[float, float]) -> Cost:
-        before = self._postgres_cpu()
+        before = self._postgres.cpu_s
         worker = psutil.Process((await system.spawn("recorder")).pid)
         async with asyncio.timeout(600):
             while not (first := await self._recorded(system)):
@@ -250,22 +249,22 @@ class Bench:
             while (await self._recorded(system)) < executions + TOOLS:
                 await asyncio.sleep(0.05)
         took = time.perf_counter() - began
-        used = _cpu_of(worker) - idle[0]
-        postgres = self._postgres_cpu() - before - idle[1]
+        used = cpu_of(worker) - idle[0]
+        postgres = self._postgres.cpu_s - before - idle[1]
         await system.stop_all()
         each = 1e6 / executions
         return Cost(used * each, postgres * each, 1e6 * took / (executions + TOOLS - first))
 
     async def _idle(self, system: System) -> tuple[float, float]:
         """Return the CPU seconds of a recorder and of Postgres until the recorder is ready."""
-        before = self._postgres_cpu()
+        before = self._postgres.cpu_s
         worker = psutil.Process((await system.spawn("recorder")).pid)
 
         async def ready() -> bool:
             return (await system.page("recorder", "/readyz"))[0] == 200
 
         await until(ready)
-        used = _cpu_of(worker), self._postgres_cpu() - before
+        used = cpu_of(worker), self._postgres.cpu_s - before
         await system.stop_all()
         return used
 
@@ -273,13 +272,6 @@ class Bench:
         """Return the number of records of the log that are recorded."""
         sql = "select coalesce(sum(next_offset), 0) from recorder_offsets where topic = $1"
         return int(await self._conn.fetchval(sql, system.topics.executions))
-
-    def _postgres_cpu(self) -> float:
-        """Return the CPU seconds of the server, of its processes, and of those that have ended."""
-        own = self._server.cpu_times()
-        children = sum(_cpu_of(each) for each in self._server.children(recursive=True))
-        ended = own.children_user + own.children_system
-        return float(_cpu_of(self._server) + ended + children)
 
     @asynccontextmanager
     async def _system(self) -> AsyncIterator[System]:
@@ -289,14 +281,6 @@ class Bench:
                 self._brokers, self._dsn, prefix, Path(folder), (), 500
             ) as system:
                 yield system
-
-
-def _cpu_of(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:  # it has ended, and is the server's own now
-        return 0.0
-    return float(times.user + times.system)
 
 
 async def measure(brokers: str, executions: int, rows: int, rounds: int) -> Result:

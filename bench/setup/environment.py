@@ -33,12 +33,16 @@ _STOP_S: Final = 15.0
 
 
 class Worker:
-    """A process of a role. It keeps its name, and so its partitions after a restart."""
+    """A process of a role, or a console.
+
+    It keeps its name, and so its partitions after a restart.
+    """
 
     def __init__(self, role: str, name: str, settings: Settings, folder: Path) -> None:
         self.role = role
         self.name = name
-        self._port = free_port()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
         self.output = folder / f"{name}.log"
         self.environment = {
             "ROLLGUARD_KAFKA_BROKERS": ",".join(settings.kafka_brokers),
@@ -46,7 +50,7 @@ class Worker:
             "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
             "ROLLGUARD_WORKER_NAME": name,
             "ROLLGUARD_DATA_DIR": str(folder / name),
-            "ROLLGUARD_WEB_PORT": str(self._port),
+            "ROLLGUARD_WEB_PORT": str(port),
             # Else all rows would be written again in the middle of some rounds and not of others.
             "ROLLGUARD_REFRESH_S": "86400",
             "ROLLGUARD_LOG_JSON": "true",
@@ -55,9 +59,10 @@ class Worker:
 
     async def start(self) -> None:
         """Start it; return before it is ready."""
+        words = ["console"] if self.role == "console" else ["worker", self.role]
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *guarded([sys.executable, "-m", "rollguard", "worker", self.role]),
+                *guarded([sys.executable, "-m", "rollguard", *words]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -106,7 +111,7 @@ class Worker:
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(f"http://127.0.0.1:{self._port}{path}") as answer,
+                session.get(f"{self.url}{path}") as answer,
             ):
                 return answer.status, await answer.json()
         except (aiohttp.ClientError, TimeoutError):

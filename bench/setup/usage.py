@@ -1,7 +1,9 @@
-"""The CPU time and the wall time that judging takes."""
+"""The CPU time and the wall time that something takes."""
 
 from dataclasses import dataclass
 from typing import Self
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,29 @@ class Usage:
 
     def __truediv__(self, executions: int) -> "Usage":
         return Usage(self.cpu_us / executions, self.wall_us / executions)
+
+
+class PostgresUsage:
+    """The CPU time of all processes of a Postgres, also of those that have ended."""
+
+    def __init__(self, backend: int) -> None:
+        server = psutil.Process(backend).parent()
+        assert server is not None, "a backend is a child of the server"
+        self._server: psutil.Process = server
+
+    @property
+    def cpu_s(self) -> float:
+        """The CPU time since the server was started."""
+        own = self._server.cpu_times()
+        ended = own.children_user + own.children_system
+        children = sum(cpu_of(each) for each in self._server.children(recursive=True))
+        return float(cpu_of(self._server) + ended + children)
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Return the CPU time of a process in seconds; 0 if it has ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # it is among the ended children of its parent now
+        return 0.0
+    return float(times.user + times.system)
