@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from agents.metrics.exposition import registry_of
 from console.admission.access import Access
 from console.admission.forms import CheckedForms
 from console.admission.refused import Refused
@@ -46,6 +47,7 @@ from console.services import Services
 from console.web.bodies import LimitedBodies
 from console.web.faults import FAULT, Faults
 from console.web.headers import SecurityHeaders
+from console.web.metrics import HttpMetrics, MeasuredRequests, metrics
 from console.web.requests import OneRequest
 from schemas.errors import RollguardError
 from schemas.execution import Execution
@@ -74,17 +76,20 @@ def create_app(services: Services) -> FastAPI:
     """Return the application of one console."""
     app = api()
     app.state.services = services
+    app.state.registry = registry_of("console")
     for router in _PAGES:
         app.include_router(router, include_in_schema=False)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
     for path, question in (("/healthz", "alive"), ("/readyz", "ready")):
         app.add_api_route(path, _well(question), include_in_schema=False)
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
     _answer_errors(app)
     # The last one that is added sees a request first.
     app.add_middleware(Faults)
     app.add_middleware(CheckedForms)
     app.add_middleware(LimitedBodies)
     app.add_middleware(Access, settings=services.settings)
+    app.add_middleware(MeasuredRequests, metrics=HttpMetrics(app.state.registry))
     app.add_middleware(OneRequest)
     app.add_middleware(SecurityHeaders)
     return app

@@ -20,6 +20,7 @@ from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.forwarding import HEADER, MAX_HEADER_BYTES
 from streams.partitions import partition_of
+from streams.rejections import BadPacking, TooLarge, WrongKey, WrongPartition, WrongTime
 from streams.unpacking.batches import Headers, not_unpacked_in
 
 if TYPE_CHECKING:  # it is imported only if signatures are wanted
@@ -38,14 +39,6 @@ class Record(Protocol):
 
     @property
     def headers(self) -> Headers: ...  # noqa: D102
-
-
-class WrongPartition(Rejected):
-    """A record that does not lie in the partition of its key.
-
-    Before it is refused, it must be certain that the topics have as many partitions as this process
-    believes (``streams.broker_topics.watch``).
-    """
 
 
 class RecordValidator:
@@ -117,7 +110,7 @@ class RecordValidator:
         self._require_not_ahead(record, "deployed_at", micros_of(deployment.deployed_at))
         size = len(deployment.code.encode())
         if size > self._max_code_bytes:
-            raise Rejected(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
+            raise TooLarge(f"code: {size} bytes, at most {self._max_code_bytes} are allowed")
         return deployment
 
     def is_from_author(self, record: Record) -> bool:
@@ -154,7 +147,7 @@ class RecordValidator:
             return EndedEngine.of_key(record.key)
         report = EngineReport.from_bytes(record.value)
         if record.key != report.key:
-            raise Rejected(f"the record's key {(record.key or b'')[:500]!r} is not {report.key!r}")
+            raise WrongKey(f"the record's key {(record.key or b'')[:500]!r} is not {report.key!r}")
         self._require_not_ahead(record, "loaded_at", micros_of(report.loaded_at))
         return report
 
@@ -190,7 +183,7 @@ class RecordValidator:
     def _require_not_ahead(self, record: Record, field: str, at_us: int) -> None:
         ahead_us = at_us - record.timestamp * 1000
         if ahead_us > self._ahead_us:
-            raise Rejected(
+            raise WrongTime(
                 f"{field}: {ahead_us / 1e6:.0f} s ahead of the record's Kafka timestamp, "
                 f"at most {self._ahead_us // 1_000_000} are allowed"
             )
@@ -200,9 +193,9 @@ def _require_key(record: Record, tool_name: str) -> bytes:
     """Return the record's key. Raises Rejected if it is not the name of the tool."""
     key = record.key
     if key is None:
-        raise Rejected("the record has no key: it must be the tool_name")
+        raise WrongKey("the record has no key: it must be the tool_name")
     if key != tool_name.encode():
-        raise Rejected(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
+        raise WrongKey(f"the record's key {key[:300]!r} is not its tool_name {tool_name!r}")
     return key
 
 
@@ -212,7 +205,7 @@ def _require_room_for_source(record: Record) -> None:
     for name, value in record.headers:
         size += len(name.encode()) + len(value or b"") + 10
     if size > MAX_RECORD_BYTES:
-        raise Rejected(
+        raise TooLarge(
             f"the record lies in a wrong partition, and is too large to be forwarded: {size} bytes "
             f"with the header {HEADER}, at most {MAX_RECORD_BYTES} are allowed"
         )
@@ -225,10 +218,10 @@ def require_whole(record: Record) -> None:
     again.
     """
     if record.value is None and (batch := not_unpacked_in(record.headers)) is not None:
-        raise Rejected(batch.text)
+        raise BadPacking(batch.text)
     size = len(record.value or b"")
     if size > MAX_RECORD_BYTES:
-        raise Rejected(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
+        raise TooLarge(f"the record has {size} bytes, at most {MAX_RECORD_BYTES} are allowed")
 
 
 def dead_letter_of(role: str, record: Record, error: str, unpublished: int = 0) -> DeadLetter:

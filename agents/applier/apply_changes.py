@@ -201,7 +201,7 @@ class ApplyChanges(Generic[RequestMessage]):
 
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the dead letter, and the outcome if there is one."""
-        draft = self._dead_letters.draft([BadRecord(record, str(error))])
+        draft = self._dead_letters.draft([BadRecord.of(record, error)])
         await self._outbox.publish(draft.outgoing)
         self._dead_letters.settle(draft)
         crash_point("applier.dead_letter_published")

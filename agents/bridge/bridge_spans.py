@@ -55,7 +55,7 @@ class BridgeSpans:
                 try:
                     traces = _traces_of(record)
                 except Rejected as error:
-                    bad_records.append(BadRecord(record, str(error)))
+                    bad_records.append(BadRecord.of(record, error))
                     continue
                 found = await self._executions.of(traces, catch_up)
                 outgoing += found.outgoing

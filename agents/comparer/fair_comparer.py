@@ -9,7 +9,8 @@ turn.
 import asyncio
 from collections import OrderedDict
 from hashlib import sha256
-from typing import Final, Self
+from time import perf_counter
+from typing import Final, Protocol, Self
 
 from agents.comparer.code_comparer import CodeComparer, NotComparable
 from agents.comparer.line_diff import one_hunk
@@ -24,10 +25,23 @@ MAX_KEPT_FINDINGS: Final = 20_000
 _Key = tuple[bytes | None, bytes]
 
 
+class ComparerWatch(Protocol):
+    """Whoever is told what a comparer does."""
+
+    def compared(self, seconds: float, *, is_thorough: bool, is_comparable: bool) -> None:
+        """Take note of a comparison, and of which child process answered."""
+
+    def kept(self) -> None:
+        """Take note of findings that were known already."""
+
+
 class FairComparer:
     """Compares code in two child processes, a quick one and a thorough one."""
 
-    def __init__(self, quick: CodeComparer, thorough: CodeComparer) -> None:
+    def __init__(
+        self, quick: CodeComparer, thorough: CodeComparer, watch: ComparerWatch | None = None
+    ) -> None:
+        self._watch = watch
         self._quick = quick
         self._thorough = thorough
         self._kept: OrderedDict[_Key, list[Finding]] = OrderedDict()
@@ -37,9 +51,9 @@ class FairComparer:
         self._running: dict[_Key, asyncio.Task[list[Finding]]] = {}
 
     @classmethod
-    def with_limit(cls, cpu_s: float) -> Self:
+    def with_limit(cls, cpu_s: float, watch: ComparerWatch | None = None) -> Self:
         """Return a comparer by which a comparison takes at most so many seconds of CPU time."""
-        return cls(CodeComparer(min(QUICK_CPU_S, cpu_s)), CodeComparer(cpu_s))
+        return cls(CodeComparer(min(QUICK_CPU_S, cpu_s)), CodeComparer(cpu_s), watch)
 
     async def start(self) -> None:
         """Start the quick process. The thorough one starts when it is needed."""
@@ -80,6 +94,8 @@ class FairComparer:
         key = _key(old, new)
         if key in self._kept:
             self._kept.move_to_end(key)
+            if self._watch is not None:
+                self._watch.kept()
             known: asyncio.Future[list[Finding]] = asyncio.get_running_loop().create_future()
             known.set_result(self._kept[key])
             if key in self._kept_once:
@@ -92,25 +108,36 @@ class FairComparer:
         return asyncio.shield(self._running[key])
 
     async def _compare(self, key: _Key, old: str | None, new: str) -> list[Finding]:
+        began, is_comparable = perf_counter(), True
         try:
             findings = await self._quick.try_compare(old, new)
         except NotComparable as error:
             if error.limit is not None:
-                return await self._compare_thoroughly(key, old, new)
-            findings = error.findings
+                return await self._compare_thoroughly(key, old, new, began)
+            findings, is_comparable = error.findings, False
             self._kept_once.add(key)
+        self._tell(began, is_thorough=False, is_comparable=is_comparable)
         self._keep(key, findings)
         return findings
 
-    async def _compare_thoroughly(self, key: _Key, old: str | None, new: str) -> list[Finding]:
+    async def _compare_thoroughly(
+        self, key: _Key, old: str | None, new: str, began: float
+    ) -> list[Finding]:
+        is_comparable = True
         try:
             findings = await self._thorough.try_compare(old, new)
         except NotComparable as error:
-            findings = error.findings
+            findings, is_comparable = error.findings, False
             if error.limit != "cpu":
                 self._kept_once.add(key)
+        self._tell(began, is_thorough=True, is_comparable=is_comparable)
         self._keep(key, findings)
         return findings
+
+    def _tell(self, began: float, *, is_thorough: bool, is_comparable: bool) -> None:
+        if self._watch is not None:
+            seconds = perf_counter() - began
+            self._watch.compared(seconds, is_thorough=is_thorough, is_comparable=is_comparable)
 
     def _keep(self, key: _Key, findings: list[Finding]) -> None:
         self._kept[key] = findings

@@ -2,9 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import prometheus_client
 from prometheus_client.registry import CollectorRegistry
@@ -12,10 +12,12 @@ from prometheus_client.registry import CollectorRegistry
 from agents.dead_letters.log import DeadLetterLog
 from policy.dead_letters import DeadLetterAllowance, DeadLetterLimits
 from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES
+from schemas.errors import Rejected
 from schemas.fields import MAX_ERROR_BYTES
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
 from streams.records import Record, dead_letter_of
+from streams.rejections import Cause, cause_of
 from streams.topics import Topics
 
 _OTHER_BYTES: Final = 300
@@ -30,6 +32,12 @@ class BadRecord(NamedTuple):
 
     record: Record
     error: str
+    cause: Cause = "content"
+
+    @classmethod
+    def of(cls, record: Record, error: Rejected) -> "BadRecord":
+        """Return the bad record that was rejected with this error."""
+        return cls(record, str(error), cause_of(error))
 
 
 class _Known(NamedTuple):
@@ -56,7 +64,8 @@ class DeadLetterBox:
 
     First a ``draft`` is made, then its dead letters are published, then it is ``settled``. If the
     publishing fails and the batch is handled again, the same draft is made again. A bad record that
-    was settled is neither counted nor published a second time.
+    was settled is neither counted nor published a second time. ``topics`` are those that the role
+    reads.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class DeadLetterBox:
         role: str,
         settings: Settings,
         registry: CollectorRegistry,
+        topics: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._role = role
@@ -76,10 +86,15 @@ class DeadLetterBox:
         self._log = DeadLetterLog()
         self._metric = prometheus_client.Counter(
             "rollguard_bad_records",
-            "records that could not be used, and whether a dead letter was published for them",
-            labelnames=["topic", "published"],
+            "records that could not be used, what is wrong with them, and whether a dead letter "
+            "was published for them",
+            labelnames=["topic", "cause", "published"],
             registry=registry,
         )
+        for topic in topics:  # so that the first bad record is an increase
+            for cause in get_args(Cause):
+                for published in ("yes", "no"):
+                    self._metric.labels(topic, cause, published)
 
     def draft(self, bad_records: Iterable[BadRecord]) -> DeadLetterDraft:
         """Decide which of these records, in their order, get a dead letter."""
@@ -109,9 +124,11 @@ class DeadLetterBox:
     def settle(self, draft: DeadLetterDraft) -> None:
         """Count and log the bad records of a draft whose dead letters are published."""
         self._known |= draft.known
-        numbers = Counter((bad.record.topic, published) for bad, published in draft.counted)
-        for (topic, is_published), number in numbers.items():
-            self._metric.labels(topic, "yes" if is_published else "no").inc(number)
+        numbers = Counter(
+            (bad.record.topic, bad.cause, published) for bad, published in draft.counted
+        )
+        for (topic, cause, is_published), number in numbers.items():
+            self._metric.labels(topic, cause, "yes" if is_published else "no").inc(number)
         for bad, is_published in draft.counted:
             self._log.add(bad.record, bad.error, is_published)
 

@@ -67,7 +67,7 @@ class ForwardExecutions:
         try:
             await self._outbox.append(self._topic, copies)
         except TopicAuthorizationFailedError:
-            return [BadRecord(record, _NOT_ALLOWED) for record in misplaced]
+            return [BadRecord(record, _NOT_ALLOWED, "not_forwarded") for record in misplaced]
         self._metric.inc(len(misplaced))
         self._tell(misplaced[0])
         return []

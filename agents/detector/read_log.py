@@ -14,7 +14,8 @@ from streams.broker_topics.watch import TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.table import WindowTable
 from streams.forwarding import source_of
-from streams.records import RecordValidator, WrongPartition
+from streams.records import RecordValidator
+from streams.rejections import WrongPartition
 
 _MOST_KNOWN: Final = 65_536
 """So many keys are remembered to belong to a partition, or twice as many as it has tools."""
@@ -68,7 +69,7 @@ class ReadLog:
                     if isinstance(error, WrongPartition) and not is_asked:
                         await self._watch.require_unchanged()
                         is_asked = True
-                    bad.append(BadRecord(record, str(error)))
+                    bad.append(BadRecord.of(record, error))
                     continue
                 if entry is None:
                     misplaced.append(record)

@@ -15,8 +15,8 @@ from operator import itemgetter
 import structlog
 
 from agents.dead_letters.box import DeadLetterBox
+from agents.detector.decision_report import DecisionReport
 from agents.detector.forward_executions import ForwardExecutions
-from agents.detector.outage_report import OutageReport
 from agents.detector.read_log import ReadBatch, ReadLog
 from agents.detector.recent_errors import RecentErrors
 from agents.detector.trace_commands import TraceCommands
@@ -31,7 +31,6 @@ from schemas.errors import Misconfigured
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import time_of
 from schemas.outage_notice import OutageNotice
-from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
 from streams.crash_points import crash_point
 from streams.driver.batch import Batch
@@ -58,7 +57,7 @@ class WatchExecutions:
         log_reader: ReadLog,
         forwarding: ForwardExecutions,
         settings: Settings,
-        outages: OutageReport,
+        report: DecisionReport,
         traces: TraceCommands,
     ) -> None:
         self._traces = traces
@@ -70,7 +69,7 @@ class WatchExecutions:
         self._dead_letters = dead_letters
         self._settings = settings
         self._policies = Policies(settings.rules_of)
-        self._outages = outages
+        self._report = report
         self._topics = Topics.of(settings)
         self._errors = RecentErrors(settings.keep_errors)
 
@@ -99,12 +98,14 @@ class WatchExecutions:
             for command, _, _, sending in traced
         ]
         await self._outbox.publish(dead_letters.outgoing + commands)
+        acknowledged_s = time.time()
         self._traces.sent(traced, began_ns)
         await self._publish_outages(partition, timeline)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")
-        for each in decided:
-            _log_command(each.command, each.timestamp_ms)
+        tools = {each.command.tool_name for each in decided}
+        policies = {tool: self._policies.of(tool).rules.policy for tool in tools}
+        self._report.commanded(decided, policies, acknowledged_s)
         if self._driver.owns(batch):
             # The row of outages is written last: if it was stored, so were the rows before it.
             await self._table.write(partition, rows + outage_rows)
@@ -132,7 +133,7 @@ class WatchExecutions:
             lambda key: known_since(rows.get(key), followed_to),
             self._policies.origin_of,
         )
-        self._outages.note(partition, watch, timeline)
+        self._report.outages.note(partition, watch, timeline)
         return timeline, [(KEY, encode_watch(watch))]
 
     async def _publish_outages(self, partition: int, timeline: OutageTimeline) -> None:
@@ -166,25 +167,29 @@ class WatchExecutions:
         known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
         decided: list[DecidedCommand] = []
+        judged: dict[str, int] = {}
         unknown = 0
         for key, tool_log in _by_tool(read.records).items():
             data = known.get(key)
             row = None if data is None else decode(data)
             forwarded = {} if data is None else forwarded_of(data)
+            policy = self._policies.of(tool_log[0].entry.tool_name)
             new = tool_log
             if read.has_copies:
                 new = of_known_tool(tool_log, forwarded, None if row is None else row.read_to)
+            name = policy.rules.policy
+            judged[name] = judged.get(name, 0) + len(new)
             if row is None:
-                unknown += sum(1 for _ in takewhile(_is_execution, new))
+                not_judged = sum(1 for _ in takewhile(_is_execution, new))
+                unknown += not_judged
+                judged[name] -= not_judged
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
-            policy = self._policies.of(tool_log[0].entry.tool_name)
             row, commands = fold_all(row, new, policy, timeline)
             decided += commands
             if row is not None:
                 rows.append((key, encode(row, forwarded)))
-        if unknown:
-            log.info("executions_of_unknown_tools", executions=unknown)
+        self._report.judged(judged, unknown)
         return rows, sorted(decided, key=itemgetter(0))
 
     def _require_same_topic(self, batch: Batch, row: Row) -> None:
@@ -212,18 +217,3 @@ def _by_tool(log: Iterable[LogRecord]) -> dict[bytes, list[LogRecord]]:
 
 def _is_execution(record: LogRecord) -> bool:
     return isinstance(record.entry, ExecutionEntry)
-
-
-def _log_command(command: RollbackCommand, decided_ms: int) -> None:
-    log.info(
-        "rollback_commanded",
-        tool=command.tool_name,
-        from_version=command.from_version_id,
-        activation=command.from_activation,
-        tier=command.tier,
-        reason=command.reason,
-        executions=command.details["executions"],
-        failures=command.details["failures"],
-        command=str(command.command_id),
-        latency_ms=round(time.time() * 1000 - decided_ms, 1),
-    )

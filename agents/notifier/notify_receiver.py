@@ -19,7 +19,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.dead_letters.box import BadRecord, DeadLetterBox
 from agents.notifier.pace import AT_ONCE, Pace
 from agents.notifier.reading import NewsReader
-from agents.notifier.receiver_report import ReceiverReport
+from agents.notifier.receiver_report import ReceiverReport, Waiting
 from agents.notifier.receivers import ROLE, Receiver
 from policy.notifications.incidents import Incidents, Part
 from policy.notifications.news import News
@@ -140,7 +140,8 @@ class NotifyReceiver:
         first = min(failed, key=lambda each: each.first_failed or now, default=None)
         cause = None if first is None or first.answer is None else first.answer.text
         since_s = 0.0 if first is None else now - (first.first_failed or now)
-        self._report.tell(self._waiting, cause, since_s, now)
+        oldest_s = max((each.age_s for each in self._heads()), default=0.0)
+        self._report.tell(Waiting(self._waiting, oldest_s, cause, since_s), now)
         return self._waiting
 
     async def finish(self) -> None:
@@ -259,7 +260,7 @@ class NotifyReceiver:
     async def _reject(self, record: ConsumerRecord, error: Rejected) -> None:
         if self._bad_records is None:
             return
-        draft = self._bad_records.draft([BadRecord(record, str(error))])
+        draft = self._bad_records.draft([BadRecord.of(record, error)])
         await self._outbox.publish(draft.outgoing)
         self._bad_records.settle(draft)
 

@@ -4,11 +4,11 @@ from policy.notifications.news import Links, News
 from policy.notifications.other_news import news_of_deployment, news_of_outage
 from policy.notifications.rollback_news import news_of_rollback
 from schemas.deployment import DeploymentOutcome
-from schemas.errors import Rejected
 from schemas.outage_notice import OutageNotice
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 from streams.records import Record, require_whole
+from streams.rejections import WrongKey
 from streams.topics import Topics
 
 
@@ -41,4 +41,4 @@ class NewsReader:
 def _require_key(record: Record, key: bytes) -> None:
     """Raise Rejected for another key: by the key, the news of a tool stay in their order."""
     if record.key != key:
-        raise Rejected(f"the record's key {(record.key or b'')[:300]!r} must be {key[:300]!r}")
+        raise WrongKey(f"the record's key {(record.key or b'')[:300]!r} must be {key[:300]!r}")

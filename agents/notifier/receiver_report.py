@@ -1,10 +1,11 @@
 """The report on one receiver: in the log, on ``/readyz`` and on ``/metrics``."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from agents.metrics.durations import TwoClocks
 from policy.notifications.news import News
 from policy.notifications.retrying import Answer
 from streams.waits import Ticket
@@ -14,6 +15,9 @@ log = structlog.get_logger()
 AGAIN_AFTER_S: Final = 600.0
 """While messages wait, the log says so this often."""
 _BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400)
+
+
+_SECONDS: Final = "notification"
 
 
 class NotifierMetrics:
@@ -41,11 +45,38 @@ class NotifierMetrics:
         )
         self.seconds = Histogram(
             "rollguard_notification_seconds",
-            "time from the record in Kafka until the receiver has taken its message",
+            "time from the Kafka timestamp of the record until the receiver has taken its message",
             labelnames=["receiver"],
             buckets=_BUCKETS,
             registry=registry,
         )
+        self.oldest = Gauge(
+            "rollguard_oldest_waiting_notification_seconds",
+            "how old the oldest message is that waits, since its record was in Kafka; 0 if none "
+            "waits",
+            labelnames=["receiver"],
+            registry=registry,
+        )
+        self.failing = Gauge(
+            "rollguard_receiver_failing_seconds",
+            "for how long the receiver takes nothing, since the first try that failed; 0 if it "
+            "takes messages",
+            labelnames=["receiver"],
+            registry=registry,
+        )
+        self.clocks = TwoClocks(registry, _SECONDS)
+
+
+class Waiting(NamedTuple):
+    """What waits for one receiver."""
+
+    messages: int
+    oldest_s: float
+    """How old the oldest one is, since its record was in Kafka."""
+    cause: str | None
+    """Why the receiver takes nothing; None if it takes messages."""
+    failing_s: float
+    """For how long it takes nothing."""
 
 
 class ReceiverReport:
@@ -63,13 +94,16 @@ class ReceiverReport:
         self._failures = metrics.failures.labels(receiver)
         self._waiting = metrics.waiting.labels(receiver)
         self._seconds = metrics.seconds.labels(receiver)
+        self._oldest = metrics.oldest.labels(receiver)
+        self._failing = metrics.failing.labels(receiver)
+        self._clocks = metrics.clocks
         self._told_at: float | None = None
         """When the log last said that messages wait; None if none do."""
 
     def delivered(self, news: News, tries: int, age_s: float) -> None:
         """Report that the receiver has taken a message."""
         self._delivered.inc()
-        self._seconds.observe(max(age_s, 0.0))
+        self._clocks.observe(_SECONDS, self._seconds, age_s)
         log.info("notified", **self._about(news), tries=tries, age_s=round(age_s, 1))
 
     def nothing_new(self) -> None:
@@ -86,23 +120,26 @@ class ReceiverReport:
         self._dead_letters.inc()
         log.error("notification_given_up", **self._about(news), cause=error)
 
-    def tell(self, waiting: int, cause: str | None, since_s: float, now: float) -> None:
-        """Report how many messages wait, and why if it is because of the receiver.
-
-        ``cause`` is None if the receiver takes messages. ``since_s``: for how long it does not.
-        """
-        self._waiting.set(waiting)
+    def tell(self, waiting: Waiting, now: float) -> None:
+        """Report how many messages wait, and why if it is because of the receiver."""
+        self._waiting.set(waiting.messages)
+        self._oldest.set(max(waiting.oldest_s, 0.0))
+        self._failing.set(0.0 if waiting.cause is None else waiting.failing_s)
+        cause = waiting.cause
         if cause is None:
             self._ticket.over()
             if self._told_at is not None:
                 log.info("receiver_takes_again", receiver=self._receiver)
             self._told_at = None
             return
-        text = f"{cause} ({waiting} messages wait, for {since_s:.0f} s)"
+        text = f"{cause} ({waiting.messages} messages wait, for {waiting.failing_s:.0f} s)"
         self._ticket.failed(f"receiver {self._receiver!r}", text)
         if self._told_at is None or now - self._told_at >= AGAIN_AFTER_S:
             log.warning(
-                "receiver_takes_nothing", receiver=self._receiver, waiting=waiting, cause=cause
+                "receiver_takes_nothing",
+                receiver=self._receiver,
+                waiting=waiting.messages,
+                cause=cause,
             )
             self._told_at = now
 

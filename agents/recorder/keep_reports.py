@@ -59,13 +59,14 @@ class KeepReports:
                 try:
                     said = self._validator.engine_report(item)
                 except Rejected as error:
-                    bad.append(BadRecord(item, str(error)))
+                    bad.append(BadRecord.of(item, error))
                 else:
                     received.append(ReceivedReport(said, time_of(item.timestamp * 1000)))
                     records.append(item)
         unknown = await retry_without_limit(lambda: self._store(received), self._waits)
         bad += [
-            BadRecord(records[index], "the tool has no version with this id") for index in unknown
+            BadRecord(records[index], "the tool has no version with this id", "unknown_version")
+            for index in unknown
         ]
         drafted = self._dead_letters.draft(sorted(bad, key=lambda each: each.record.offset))
         await self._outbox.publish(drafted.outgoing)

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from aiokafka import TopicPartition
 
+from agents.recorder.record_report import RecordReport
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.blockers import naming_blockers
 from db.postgres.locks import bounded_transaction
@@ -54,6 +55,7 @@ class RecordExecutions:
         waits: Waits,
         watch: TopicWatch,
         settings: Settings,
+        report: RecordReport,
     ) -> None:
         self._rules_of = settings.rules_of
         self._keep_errors = settings.keep_errors
@@ -63,6 +65,7 @@ class RecordExecutions:
         self._validator = validator
         self._waits = waits
         self._checked: set[TopicPartition] = set()
+        self._report = report
 
     async def handle(self, batch: Batch) -> None:
         """Write the entries of one partition, and return when Postgres has them."""
@@ -95,7 +98,7 @@ class RecordExecutions:
                 self._keep_errors,
             )
 
-        await self._in_postgres(write)
+        self._report.recorded(entries, await self._in_postgres(write))
         crash_point("recorder.committed")
 
     def _origin_of(self, entry: ExecutionEntry | Activation | LaterVerdict) -> ErrorOrigin | None:

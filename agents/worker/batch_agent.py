@@ -7,11 +7,13 @@ other error is a bug of ours: the batch is not marked as done, and the process e
 """
 
 import asyncio
+from time import perf_counter
 from typing import Final, Protocol
 
 import structlog
 
 from agents.worker.fatal import Fatal
+from agents.worker.metrics.work_metrics import WorkMetrics
 from streams.broker_topics.watch import TopicsChanged, TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.driver import Driver
@@ -44,6 +46,7 @@ class BatchAgent:
         handler: BatchHandler,
         fatal: Fatal,
         watch: TopicWatch,
+        metrics: WorkMetrics,
     ) -> None:
         self._driver = driver
         self._watch = watch
@@ -51,6 +54,7 @@ class BatchAgent:
         self._fatal = fatal
         self._busy = asyncio.Lock()
         self._closing = False
+        self._metrics = metrics.of_agent(name)
         driver.read(name, topics, self._take, about=handler.__doc__ or name)
 
     async def _take(self, batch: Batch) -> None:
@@ -68,6 +72,7 @@ class BatchAgent:
         if self._watch.held is not None:
             return False
         if self._driver.take(batch):
+            records, began = len(batch.records), perf_counter()
             try:
                 await self._handler.handle(batch)
             except TopicsChanged:
@@ -78,6 +83,7 @@ class BatchAgent:
                 log.exception("batch_failed", partition=partition, offsets=offsets)
                 self._fatal(error)
                 return True
+            self._metrics.handled(records, perf_counter() - began)
             self._driver.mark_done(batch)
         return True
 

@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import TopicPartition
 
+from agents.worker.lag import Lag
 from agents.worker.liveness import Judgement, Liveness, Phase, Sample
 from db.postgres.ping import ping
 from db.postgres.pool import Pool
@@ -28,6 +29,19 @@ from streams.waits import Waits
 INTERVAL_S: Final = 3.0
 _ANSWER_S: Final = 8.0
 """How long Kafka or Postgres may take to answer for one sample."""
+
+
+class PartitionState(NamedTuple):
+    """What is known of a partition by which a worker is judged."""
+
+    topic: str
+    partition: int
+    lag: int
+    """How many records are not committed."""
+    lag_s: float | None
+    """How old the oldest unread one is at most, in seconds; None if that is not known."""
+    stalled_s: float
+    """For how long nothing was committed although there is lag."""
 
 
 class HealthMonitor:
@@ -48,6 +62,7 @@ class HealthMonitor:
         """The parts that this worker waits for."""
         self._clock = clock
         self._liveness = Liveness()
+        self._lag = Lag()
         self._driver: Driver | None = None
         self._topics: TopicWatch | None = None
         self._started = False
@@ -90,6 +105,37 @@ class HealthMonitor:
         phase, assigned = self._phase(), len(self._assigned())
         return self._liveness.ready(self.waits.now(), self._clock(), phase, assigned)
 
+    @property
+    def phase(self) -> Phase:
+        """What the worker does as a member of the group."""
+        return self._phase()
+
+    @property
+    def joining_s(self) -> float:
+        """For how long it starts, rebalances or recovers without progress, in seconds."""
+        return self._liveness.joining_s
+
+    def assigned(self) -> int:
+        """Return how many partitions of the watched topics are ours."""
+        return len(self._assigned())
+
+    def rebalances(self) -> int:
+        """Return in how many rebalances this worker took part so far."""
+        if self._driver is None or not self._started:
+            return 0
+        return self._driver.rebalances()
+
+    def partitions(self) -> list[PartitionState]:
+        """Return the state of each partition by which the worker is judged, as last sampled."""
+        now, driver = time.time(), self._driver
+        found = []
+        for tp, offsets in self._lag.offsets.items():
+            ms = None if driver is None else driver.unread_since_ms(tp)
+            lag_s = self._lag.age_s(tp, None if ms is None else ms / 1_000, now)
+            stalled_s = self._liveness.stalled_s(name_of(tp))
+            found.append(PartitionState(tp.topic, tp.partition, offsets.lag, lag_s, stalled_s))
+        return found
+
     async def run(self) -> None:
         """Take samples until cancelled. An error that it raises is a bug."""
         try:
@@ -104,12 +150,14 @@ class HealthMonitor:
 
     async def _sample(self) -> None:
         known, _ = await asyncio.gather(self._read_kafka(), self._ask_postgres())
+        self._lag.observe(known, time.time())
+        named = None if known is None else {name_of(tp): each for tp, each in known.items()}
         self._liveness.observe(
             Sample(
                 at=self._clock(),
                 phase=self._phase(),
                 recovered=self._recovered(),
-                partitions=known,
+                partitions=named,
                 waits=self.waits.now(),
             )
         )
@@ -133,8 +181,8 @@ class HealthMonitor:
         ours = self._driver.assigned()
         return [tp for tp in self._watched if tp in ours]
 
-    async def _read_kafka(self) -> dict[str, Offsets] | None:
-        """Return the offsets by which the worker is judged, by partition; None without an answer.
+    async def _read_kafka(self) -> dict[TopicPartition, Offsets] | None:
+        """Return the offsets by which the worker is judged; None without an answer.
 
         A worker without partitions is judged by all of them, because some worker must report lag
         that no worker reduces.
@@ -161,7 +209,7 @@ class HealthMonitor:
             await self._offsets.close()
             return None
         self._kafka.over()
-        return {name_of(tp): offsets for tp, offsets in found.items()}
+        return found
 
     def _notice_new_topics(self, found: dict[TopicPartition, Offsets]) -> None:
         """Tell the watch of a topic that was deleted and created again.

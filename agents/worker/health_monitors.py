@@ -10,7 +10,7 @@ from itertools import chain
 from agents.worker.health_monitor import HealthMonitor
 from agents.worker.liveness import Judgement
 from schemas.settings import Settings
-from streams.waits import Waits
+from streams.waits import Wait, Waits
 
 
 class HealthMonitors:
@@ -30,6 +30,10 @@ class HealthMonitors:
     def ready(self) -> Judgement:
         """Return the answer of ``/readyz``."""
         return self._all(HealthMonitor.ready)
+
+    def waiting(self) -> list[Wait]:
+        """Return all that the process and its groups wait for; what is common comes repeatedly."""
+        return [each for monitor in self.of_groups.values() for each in monitor.waits.now()]
 
     async def run(self) -> None:
         """Take samples until cancelled. An error that it raises is a bug."""

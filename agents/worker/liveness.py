@@ -112,6 +112,16 @@ class Liveness:
         """Return the names of the suspect partitions."""
         return [name for name, stall in self._partitions.items() if stall.stalled_s >= SUSPECT_S]
 
+    def stalled_s(self, name: str) -> float:
+        """Return for how long nothing was committed for a partition although it has lag."""
+        stall = self._partitions.get(name)
+        return 0.0 if stall is None else stall.stalled_s
+
+    @property
+    def joining_s(self) -> float:
+        """For how long the worker starts, rebalances or recovers without progress."""
+        return 0.0 if self._joining is None else self._joining.stalled_s
+
     def alive(self, waits: tuple[Wait, ...], now: float) -> Judgement:
         """Return whether the worker is alive.
 

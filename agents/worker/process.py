@@ -22,6 +22,8 @@ from agents.worker.http.health_pages import OPEN, HealthPages
 from agents.worker.http.metrics_page import MetricsPage
 from agents.worker.http.server import WebServer
 from agents.worker.logs import configure_logs
+from agents.worker.metrics.health_metrics import HealthMetrics
+from agents.worker.metrics.work_metrics import WorkMetrics
 from agents.worker.periodic import repeat
 from agents.worker.preflight import require_kafka
 from agents.worker.role_signatures import signatures_of_role
@@ -107,7 +109,10 @@ async def _start(
     except OSError as error:
         raise Misconfigured(f"ROLLGUARD_DATA_DIR {settings.data_dir}: {error.strerror}") from None
     tracer = await stack.enter_async_context(opened_tracer(role, settings))
-    queries, metrics, started = TableQueries(settings), MetricsPage(), asyncio.Event()
+    queries, started = TableQueries(settings), asyncio.Event()
+    metrics = MetricsPage(role, settings)
+    metrics.registry.register(HealthMetrics(monitors))
+    work = WorkMetrics(metrics.registry)
     signatures = signatures_of_role(role, settings, metrics.registry)
     routes = HealthPages(role, monitors, settings).routes() + metrics.routes()
     if role == "detector":
@@ -115,7 +120,11 @@ async def _start(
     http_spans = _http_spans(settings) if role == "bridge" else None
     if http_spans is not None:
         routes += http_spans.routes()
-    server = await _serve_http(role, settings, stack, routes, started, queries.is_from_detector)
+
+    def is_admitted(request: web.Request) -> bool:
+        return queries.is_from_detector(request) or metrics.is_from_viewer(request)
+
+    server = await _serve_http(role, settings, stack, routes, started, is_admitted)
     kafka = await require_kafka(settings, next(iter(monitors.of_groups)), monitors.waits)
     server.belongs_to(kafka.cluster_id)
     watch = TopicWatch(settings, kafka.partitions, monitors.waits)
@@ -129,6 +138,7 @@ async def _start(
         monitors.waits,
         {group: each.waits for group, each in monitors.of_groups.items()},
         metrics.registry,
+        work,
         queries,
         server.url,
         server.identity,
@@ -172,7 +182,7 @@ async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> 
             asyncio.ensure_future(_watch_crash(each.driver, fatal))
             for each in wired.members.values()
         ),
-        *(asyncio.ensure_future(repeat(each)) for each in wired.periodic),
+        *(asyncio.ensure_future(repeat(each, wired.work)) for each in wired.periodic),
     )
     done, _ = await asyncio.wait(watchers, return_when=asyncio.FIRST_COMPLETED)
     for watcher in done:

@@ -26,15 +26,17 @@ def signatures_of_role(
     """Return the signatures of a role. Raises Misconfigured if a key is missing or wrong."""
     if role == "notifier":
         return RoleSignatures(None, None)  # what it reads and publishes is not signed
-    checks = signatures_of(settings)
-    if checks is None:
-        return RoleSignatures(None, None)
     unverified = Counter(
         "rollguard_unverified_messages",
         "messages whose signature is missing or wrong, or whose key may not say them",
         labelnames=["message"],
         registry=registry,
     )
+    for message in ("Deployment", "Activation", "ToolVersion", "RollbackCommand"):
+        unverified.labels(message)
+    checks = signatures_of(settings)
+    if checks is None:
+        return RoleSignatures(None, None)
     checks.count = lambda message: unverified.labels(message).inc()
     if role == "detector":
         return RoleSignatures(checks, checks.require_signer("detector"))

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from agents.notifier.receivers import groups_of_receivers, receivers_of
 from agents.worker.batch_agent import BatchAgent
+from agents.worker.metrics.work_metrics import WorkMetrics
 from agents.worker.periodic import PeriodicTask
 from db.postgres.pool import Pool
 from schemas.settings import Settings
@@ -39,6 +40,7 @@ class Wired(NamedTuple):
     """By the name of the group without its prefix: that of the role. A notifier is a member of a
     group for each receiver."""
     pool: Pool | None
+    work: WorkMetrics
     periodic: Sequence[PeriodicTask] = ()
     serve: Callable[[], None] = serve_nothing
     """Called when the driver runs: what others ask of the role may be answered from then on."""

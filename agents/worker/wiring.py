@@ -1,6 +1,6 @@
 """The assembly of each role from its parts: topics, driver, handlers, periodic tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +12,11 @@ from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry, Gauge
 
 from agents.applier.apply_changes import MAX_GROUP, RETRY_EVERY_S, ApplyChanges
+from agents.applier.comparison_report import ComparisonMetrics, ComparisonReport
 from agents.applier.deployments.apply_deployments import Deployments
+from agents.applier.deployments.deployment_report import DeploymentReport
 from agents.applier.expire_holds import EXPIRE_EVERY_S, ExpireHolds
+from agents.applier.hold_report import HoldReport
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.republish_versions import RepublishVersions
 from agents.applier.rollbacks.apply_rollbacks import Rollbacks
@@ -24,6 +27,7 @@ from agents.applier.waiting.attempts import Changes, RequestMessage
 from agents.applier.waiting.set_aside_report import SetAsideReport, numbers_set_aside
 from agents.comparer.fair_comparer import FairComparer
 from agents.dead_letters.box import DeadLetterBox
+from agents.detector.decision_report import DecisionReport
 from agents.detector.forget_tools import FORGET_EVERY_S, ForgetTools
 from agents.detector.forward_executions import ForwardExecutions
 from agents.detector.other_detectors import OtherDetectors
@@ -32,8 +36,10 @@ from agents.detector.read_log import ReadLog
 from agents.detector.republish_rows import RepublishRows
 from agents.detector.source_ends import SourceEnds
 from agents.detector.table_queries import Served, TableQueries
+from agents.detector.table_report import TableReport
 from agents.detector.trace_commands import TraceCommands
 from agents.detector.watch_executions import WatchExecutions
+from agents.metrics.postgres_metrics import PostgresMetrics
 from agents.notifier.http_sender import HttpSender
 from agents.notifier.notify_receiver import REPORT_EVERY_S, TOLD_FROM, NotifyReceiver
 from agents.notifier.reading import NewsReader
@@ -43,9 +49,11 @@ from agents.notifier.requests import sender_to
 from agents.recorder.keep_reports import FORGET_EVERY_S as FORGET_ENGINES_EVERY_S
 from agents.recorder.keep_reports import KeepReports
 from agents.recorder.record_executions import RecordExecutions
+from agents.recorder.record_report import RecordReport
 from agents.traces.tracer import Tracer
-from agents.worker.batch_agent import BatchAgent
+from agents.worker.batch_agent import BatchAgent, BatchHandler
 from agents.worker.fatal import Fatal
+from agents.worker.metrics.work_metrics import WorkMetrics
 from agents.worker.periodic import PeriodicTask
 from agents.worker.role_signatures import RoleSignatures
 from agents.worker.wired import Member, Role, Wired, serve_nothing
@@ -95,6 +103,8 @@ class Wiring:
     """What each of the role's consumer groups waits for."""
     registry: CollectorRegistry
     """The registry of the metrics that ``/metrics`` shows."""
+    work: WorkMetrics
+    """Those of batches and periodic tasks."""
     queries: TableQueries
     """The queries that the detector answers."""
     url: str
@@ -131,6 +141,7 @@ class Wiring:
         table = window_table(driver, self.partitions, self.fatal, kept_in)
         outbox = Outbox(driver, self.waits, self.signatures.signer)
         outages = OutageReport(self.registry, table, self.settings.outages)
+        self.registry.register(TableReport(table))
         validator = self._validator
         ends = SourceEnds(driver, self.settings, self.waits)
         forwarding = ForwardExecutions(outbox, validator, self.settings, self.registry)
@@ -138,17 +149,17 @@ class Wiring:
             driver,
             table,
             outbox,
-            self._dead_letters("detector"),
+            self._dead_letters("detector", sources),
             ReadLog(table, validator, ends, self.watch),
             forwarding,
             self.settings,
-            outages,
+            DecisionReport(self.registry, outages),
             TraceCommands(self.tracer, self.settings),
         )
         others = OtherDetectors(self.settings, self.identity, self.url)
         self.queries.serve(Served(driver, table, self.partitions, self.url, others))
         self.stack.push_async_callback(self.queries.stop)
-        agent = BatchAgent(driver, "watch-executions", sources, handler, self.fatal, self.watch)
+        agent = self._agent(driver, "watch-executions", sources, handler)
         republish = self._republish(RepublishRows(driver, table, self.settings))
         forget = ForgetTools(driver, table, self.settings)
         periodic = [
@@ -156,20 +167,22 @@ class Wiring:
             PeriodicTask("forget-tools", FORGET_EVERY_S, forget.forget),
             self._check_topics,
         ]
-        return Wired({"detector": Member(driver, [agent], sources)}, None, periodic)
+        return Wired({"detector": Member(driver, [agent], sources)}, None, self.work, periodic)
 
     async def _applier(self) -> Wired:
         sources = list(self._topics.read_by("applier"))
         pool = await self._postgres()
         await when_it_answers(lambda: warn_of_unknown_tools(pool, self.settings), self.waits)
         driver = self._driver("applier", sources, max_poll_records=MAX_GROUP)
-        comparer = FairComparer.with_limit(_COMPARE_S)
+        comparisons = ComparisonMetrics(self.registry)
+        comparer = FairComparer.with_limit(_COMPARE_S, ComparisonReport(comparisons, "deployment"))
         self.stack.push_async_callback(comparer.close)
         await comparer.start()
         outbox = Outbox(driver, self.waits, self.signatures.signer)
         publish = PublishChanges(pool, outbox, self._topics)
-        report, rollback_comparer = RollbackReport(self.registry), await self._rollback_comparer()
         traces = TraceChanges(self.tracer, self.settings)
+        report, deployed = RollbackReport(self.registry), DeploymentReport(self.registry)
+        rollback_comparer = await self._rollback_comparer(comparisons)
         rollbacks = Rollbacks(
             publish,
             pool,
@@ -181,34 +194,29 @@ class Wiring:
             traces,
         )
         deployments = Deployments(
-            publish, pool, outbox, self._validator, comparer, self.settings, self._topics, traces
+            publish,
+            pool,
+            outbox,
+            self._validator,
+            comparer,
+            self.settings,
+            self._topics,
+            deployed,
+            traces,
         )
-        dead_letters = self._dead_letters("applier")
+        dead_letters = self._dead_letters("applier", sources)
         numbers = numbers_set_aside(self.registry)
         deploy, roll_back = (
             self._apply(deployments, pool, outbox, dead_letters, numbers.labels("deployment")),
             self._apply(rollbacks, pool, outbox, dead_letters, numbers.labels("rollback")),
         )
         agents = [
-            BatchAgent(
-                driver,
-                "apply-deployments",
-                [self._topics.deployments],
-                deploy,
-                self.fatal,
-                self.watch,
-            ),
-            BatchAgent(
-                driver,
-                "apply-rollbacks",
-                [self._topics.commands],
-                roll_back,
-                self.fatal,
-                self.watch,
-            ),
+            self._agent(driver, "apply-deployments", [self._topics.deployments], deploy),
+            self._agent(driver, "apply-rollbacks", [self._topics.commands], roll_back),
         ]
         versions = RepublishVersions(driver, pool, outbox, self.partitions, self.settings)
-        holds = ExpireHolds(pool, outbox, self._topics, report)
+        waiting = HoldReport(self.registry)
+        holds = ExpireHolds(pool, outbox, self._topics, report, deployed, waiting)
         periodic = [
             self._republish(versions),
             PeriodicTask("expire-holds", EXPIRE_EVERY_S, holds.expire),
@@ -216,7 +224,7 @@ class Wiring:
             PeriodicTask("retry-rollbacks", RETRY_EVERY_S, roll_back.retry),
             self._check_topics,
         ]
-        return Wired({"applier": Member(driver, agents, sources)}, pool, periodic)
+        return Wired({"applier": Member(driver, agents, sources)}, pool, self.work, periodic)
 
     @property
     def _check_topics(self) -> PeriodicTask:
@@ -225,12 +233,13 @@ class Wiring:
     def _republish(self, rows_or_versions: RepublishRows | RepublishVersions) -> PeriodicTask:
         return PeriodicTask("republish", self.settings.refresh_s, rows_or_versions.republish)
 
-    async def _rollback_comparer(self) -> FairComparer:
+    async def _rollback_comparer(self, comparisons: ComparisonMetrics) -> FairComparer:
         """Return a comparer only for rollbacks, so that a slow deployment does not delay them.
 
         Policy `seed` never compares code for a rollback, so no process is started for it.
         """
-        comparer = FairComparer.with_limit(_COMPARE_TARGET_S)
+        watch = ComparisonReport(comparisons, "rollback")
+        comparer = FairComparer.with_limit(_COMPARE_TARGET_S, watch)
         self.stack.push_async_callback(comparer.close)
         if self.settings.is_guarded_anywhere:
             await comparer.start()
@@ -247,8 +256,8 @@ class Wiring:
         report = SetAsideReport(self.waits.ticket(), set_aside)
         return ApplyChanges(changes, pool, outbox, dead_letters, self.waits, self.watch, report)
 
-    def _dead_letters(self, role: Role) -> DeadLetterBox:
-        dead_letters = DeadLetterBox(role, self.settings, self.registry)
+    def _dead_letters(self, role: Role, sources: Collection[str]) -> DeadLetterBox:
+        dead_letters = DeadLetterBox(role, self.settings, self.registry, sources)
         self.stack.callback(dead_letters.close)
         return dead_letters
 
@@ -257,34 +266,31 @@ class Wiring:
         pool = await self._postgres()
         driver = self._driver("recorder", sources)
         executions = RecordExecutions(
-            driver, pool, self._validator, self.waits, self.watch, self.settings
+            driver,
+            pool,
+            self._validator,
+            self.waits,
+            self.watch,
+            self.settings,
+            RecordReport(self.registry),
         )
         reports = KeepReports(
             pool,
             Outbox(driver, self.waits),
-            self._dead_letters("recorder"),
+            self._dead_letters("recorder", [self._topics.reports]),
             self._validator,
             self.waits,
             self.settings,
         )
         agents = [
-            BatchAgent(
-                driver,
-                "record-executions",
-                [self._topics.executions],
-                executions,
-                self.fatal,
-                self.watch,
-            ),
-            BatchAgent(
-                driver, "keep-reports", [self._topics.reports], reports, self.fatal, self.watch
-            ),
+            self._agent(driver, "record-executions", [self._topics.executions], executions),
+            self._agent(driver, "keep-reports", [self._topics.reports], reports),
         ]
         periodic = [
             PeriodicTask("forget-engines", FORGET_ENGINES_EVERY_S, reports.forget),
             self._check_topics,
         ]
-        return Wired({"recorder": Member(driver, agents, sources)}, pool, periodic)
+        return Wired({"recorder": Member(driver, agents, sources)}, pool, self.work, periodic)
 
     async def _bridge(self) -> Wired:
         from agents.bridge.bridge_report import BridgeReport
@@ -306,18 +312,20 @@ class Wiring:
         report = BridgeReport(self.registry)
         rules = SpanRules(own.bridge_mcp, own.bridge_rename, own.bridge_caller)
         executions = SpanExecutions(self._topics.executions, rules, history, report)
-        dead_letters = self._dead_letters("bridge")
+        dead_letters = self._dead_letters("bridge", sources)
         handler = BridgeSpans(executions, history, outbox, dead_letters, self.waits)
-        agent = BatchAgent(driver, "bridge-spans", sources, handler, self.fatal, self.watch)
+        agent = self._agent(driver, "bridge-spans", sources, handler)
         serve, http_spans = serve_nothing, self.http_spans
         if http_spans is not None:
             serve = partial(http_spans.serve, Served(executions, history, outbox, report))
         periodic = [self._check_topics]
-        return Wired({"bridge": Member(driver, [agent], sources)}, None, periodic, serve)
+        members = {"bridge": Member(driver, [agent], sources)}
+        return Wired(members, None, self.work, periodic, serve)
 
     async def _notifier(self) -> Wired:
         receivers, members, periodic = receivers_of(self.settings), {}, [self._check_topics]
-        metrics, bad_records = NotifierMetrics(self.registry), self._dead_letters("notifier")
+        metrics = NotifierMetrics(self.registry)
+        bad_records = self._dead_letters("notifier", self._topics.read_by("notifier"))
         for number, receiver in enumerate(receivers):
             group, sources = (
                 group_of_receiver(receiver.name),
@@ -338,12 +346,15 @@ class Wiring:
                 bad_records=bad_records if number == 0 else None,
                 fatal=self.fatal,
             )
-            agent = BatchAgent(
-                driver, f"notify-{receiver.name}", sources, handler, self.fatal, self.watch
-            )
+            agent = self._agent(driver, f"notify-{receiver.name}", sources, handler)
             members[group] = Member(driver, [agent], sources, handler.finish)
             periodic.append(PeriodicTask(f"report-{receiver.name}", REPORT_EVERY_S, handler.tell))
-        return Wired(members, None, periodic)
+        return Wired(members, None, self.work, periodic)
+
+    def _agent(
+        self, driver: Driver, name: str, topics: list[str], handler: BatchHandler
+    ) -> BatchAgent:
+        return BatchAgent(driver, name, topics, handler, self.fatal, self.watch, self.work)
 
     async def _begin_lately(self, group: str, sources: Sequence[str]) -> None:
         """Let a receiver that is new begin with what happened lately, not with all that is kept."""
@@ -378,6 +389,7 @@ class Wiring:
 
     async def _postgres(self) -> Pool:
         dsn, pooling = self.settings.postgres_dsn.get_secret_value(), self.settings.postgres_pooling
-        pool = await when_it_answers(lambda: open_migrated_pool(dsn, pooling), self.waits)
+        metrics = PostgresMetrics(self.registry)
+        pool = await when_it_answers(lambda: open_migrated_pool(dsn, pooling, metrics), self.waits)
         self.stack.push_async_callback(pool.close)
         return pool

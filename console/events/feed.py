@@ -74,6 +74,8 @@ class Feed:
         self._reading: set[Source] = set()
         self._is_closed = False
         self._read_at: dict[Source, datetime] = {}
+        self.dropped = 0
+        """How many listeners were dropped because they were too slow."""
 
     @property
     def listeners(self) -> int:
@@ -209,6 +211,7 @@ class Feed:
     def _give(self, chunk: bytes | None) -> None:
         slow = [each for each in self._listeners if not each.give(chunk)]
         self._listeners.difference_update(slow)
+        self.dropped += len(slow)
         if slow:
             log.warning("event_listeners_dropped", listeners=len(slow))
 

@@ -22,6 +22,7 @@ from agents.worker.logs import configure_logs
 from console.api.problems import MEDIA_TYPE, problem_bytes
 from console.app import create_app
 from console.services import Services
+from console.web.metrics import watch_services
 from schemas.errors import Misconfigured, Retryable
 from schemas.printable import printable
 from schemas.settings import Settings
@@ -108,8 +109,10 @@ def _config(services: Services) -> uvicorn.Config:
             connections = LimitedConnections(lambda: _Protocol(**made_with), MAX_CONNECTIONS)
         return connections()
 
+    app = create_app(services)
+    watch_services(app.state.registry, services)
     return uvicorn.Config(
-        create_app(services),
+        app,
         http=protocol,  # type: ignore[arg-type]  # it wants a class, and calls it like this
         ws="none",
         lifespan="off",

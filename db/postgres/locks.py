@@ -14,7 +14,7 @@ from typing import Final, Literal
 from db.postgres.blockers import note_process, note_session, watched_attempt
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection, Pool, acquire
-from db.postgres.sql import blocks
+from db.postgres.sql import blocks, named
 from schemas.errors import Locked, Retryable
 
 LOCK_TIMEOUT_MS: Final = 10_000
@@ -28,7 +28,7 @@ done again."""
 
 _SQL: Final = blocks("postgres/locks.sql")
 _LOCK: Final = _SQL["lock"]
-_LOCK_FREE: Final = f"{_LOCK} skip locked"
+_LOCK_FREE: Final = named("postgres.locks.lock_free", f"{_LOCK} skip locked")
 """It leaves out what others have locked, instead of waiting for it."""
 
 _Kind = Literal["change", "publish"]

@@ -10,7 +10,7 @@ import asyncpg
 
 from db.postgres.errors import postgres_errors
 from db.postgres.locks import LOCK_TIMEOUT_MS
-from db.postgres.pool import Connection, Pool, Pooling, acquire, open_pool
+from db.postgres.pool import Connection, Pool, Pooling, PoolWatch, acquire, open_pool
 from db.postgres.sql import blocks
 from schemas.errors import Misconfigured
 
@@ -59,13 +59,15 @@ async def require_schema(conn: Connection) -> None:
             raise Misconfigured("the schema is not migrated: run `rollguard migrate`")
 
 
-async def open_migrated_pool(dsn: str, pooling: Pooling = "auto") -> Pool:
+async def open_migrated_pool(
+    dsn: str, pooling: Pooling = "auto", watch: PoolWatch | None = None
+) -> Pool:
     """Open a pool on a database that has the schema of this program.
 
     Raises what ``db.postgres.pool.open_pool`` and ``require_schema`` raise; nothing stays
     open then.
     """
-    pool = await open_pool(dsn, pooling=pooling)
+    pool = await open_pool(dsn, pooling=pooling, watch=watch)
     try:
         async with acquire(pool) as conn:
             await require_schema(conn)

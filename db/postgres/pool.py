@@ -11,25 +11,38 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import asyncpg
 
 from db.postgres.connecting import connecting, require_utf8
 from db.postgres.errors import POSTGRES_ERRORS, postgres_errors
-from db.postgres.sql import blocks
+from db.postgres.sql import blocks, name_of
 from schemas.fields import storable
 
-__all__ = ["Connection", "Pool", "Pooling", "acquire", "connect", "open_pool", "postgres_errors"]
+__all__ = [
+    "Connection",
+    "Pool",
+    "PoolWatch",
+    "Pooling",
+    "acquire",
+    "connect",
+    "open_pool",
+    "postgres_errors",
+]
 
 if TYPE_CHECKING:
+    from asyncpg.connection import LoggedQuery
     from asyncpg.pool import PoolConnectionProxy
 
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+    _PlainConnection = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
+    _PlainConnection = asyncpg.Connection
 
 Pooling = Literal["auto", "session", "transaction"]
 """For how long a pooler lends a connection; `auto` finds out whether there is a pooler at all."""
@@ -51,26 +64,63 @@ _STARTUP_PARAMETERS: Final = {
 }
 """A pooler refuses a connection with any other one."""
 _CACHED_STATEMENTS: Final = 100
+_QUERIES: Final = 50_000
+_IDLE_S: Final = 300.0
+"""After how many queries, or how long without one, a connection is closed: asyncpg's defaults."""
 
 
-async def open_pool(dsn: str, *, size: int = POOL_SIZE, pooling: Pooling = "auto") -> Pool:
+class PoolWatch(Protocol):
+    """Whoever is told what is done with a pool. Its methods must not raise."""
+
+    def opened(self, pool: Pool) -> None:
+        """Take note of the pool."""
+
+    def waited(self, seconds: float) -> None:
+        """Take note of how long a connection was waited for, also if none was given."""
+
+    def called(self, query: str, seconds: float, error: BaseException | None) -> None:
+        """Take note of a query that ended (``db.postgres.sql.name_of``), and of its error."""
+
+
+class _WatchedPool(Pool):
+    """A pool that knows who is told what is done with it."""
+
+    watch: PoolWatch | None = None
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    size: int = POOL_SIZE,
+    pooling: Pooling = "auto",
+    watch: PoolWatch | None = None,
+) -> Pool:
     """Open a pool of up to ``size`` connections, with one connection at the beginning.
 
     A statement that takes longer than ``COMMAND_TIMEOUT_S`` is Retryable. Raises Retryable if the
     server does not answer, Misconfigured if it refuses, if ``dsn`` is not a Postgres address, or if
-    the database is not UTF8. No error shows the user or the password.
+    the database is not UTF8. No error shows the user or the password. ``watch`` is told what is
+    done with the pool.
     """
     is_shared = pooling == "transaction" or (pooling == "auto" and await _has_pooler(dsn))
-    pool = asyncpg.create_pool(
+    pool = _WatchedPool(
         dsn,
         min_size=0,  # asyncpg logs a traceback for each failure to keep more
         max_size=size,
-        connect=partial(_connect, is_shared=is_shared),
+        max_queries=_QUERIES,
+        max_inactive_connection_lifetime=_IDLE_S,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        connect=partial(_connect, is_shared=is_shared, watch=watch),
         reset=_nothing_to_reset,  # nothing is kept in a session
         command_timeout=COMMAND_TIMEOUT_S,
     )
+    pool.watch = watch
     await pool
     async with acquire(pool):
+        if watch is not None:
+            watch.opened(pool)
         return pool
 
 
@@ -82,8 +132,14 @@ async def acquire(pool: Pool) -> AsyncIterator[Connection]:
     Misconfigured as ``open_pool``. Errors of the body pass unchanged. Giving the connection back
     raises nothing: a broken one is ended.
     """
-    with postgres_errors():
-        connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
+    watch = pool.watch if isinstance(pool, _WatchedPool) else None
+    began = perf_counter()
+    try:
+        with postgres_errors():
+            connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
+    finally:
+        if watch is not None:
+            watch.waited(perf_counter() - began)
     try:
         yield connection
     finally:
@@ -100,7 +156,7 @@ async def connect(dsn: str) -> Connection:
 
 
 async def _connect(
-    dsn: str, *, is_shared: bool, **options: Any
+    dsn: str, *, is_shared: bool, watch: PoolWatch | None = None, **options: Any
 ) -> "asyncpg.Connection[asyncpg.Record]":
     """Open a connection; one that a pooler may lend for a transaction keeps no statements."""
     with connecting(dsn, CONNECT_TIMEOUT_S):
@@ -108,8 +164,9 @@ async def _connect(
             "timeout": CONNECT_TIMEOUT_S,
             "server_settings": _STARTUP_PARAMETERS,
             "statement_cache_size": 0 if is_shared else _CACHED_STATEMENTS,
+            "connection_class": _WatchedConnection,
         }
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, **options)
+        connection: _WatchedConnection = await asyncpg.connect(dsn, **options)
         try:
             require_utf8(connection, dsn)
             await connection.set_type_codec(
@@ -117,6 +174,9 @@ async def _connect(
             )
             if is_shared:  # after the codec, which makes asyncpg forget the types
                 await _learn_types(connection)
+            if watch is not None:
+                connection.watch = watch
+                connection.add_query_logger(partial(_tell, watch))
         except BaseException:
             connection.terminate()
             raise
@@ -142,6 +202,29 @@ async def _has_pooler(dsn: str) -> bool:
             return process_id != connection.get_server_pid()
     finally:
         connection.terminate()
+
+
+class _WatchedConnection(_PlainConnection):
+    """A connection that also tells of copies, which asyncpg does not tell its loggers."""
+
+    watch: PoolWatch | None = None
+
+    async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
+        """Copy records into a table."""
+        error: BaseException | None = None
+        began = perf_counter()
+        try:
+            return await super().copy_records_to_table(table_name, **options)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if self.watch is not None:
+                self.watch.called(f"copy.{table_name}", perf_counter() - began, error)
+
+
+def _tell(watch: PoolWatch, done: "LoggedQuery") -> None:
+    watch.called(name_of(done.query), done.elapsed, done.exception)
 
 
 async def _nothing_to_reset(_: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -42,6 +42,22 @@ async def expire(conn: Connection, commands: Sequence[CommandKey]) -> list[async
         return await conn.fetch(_SQL["expire"], *zip(*commands, strict=True))
 
 
+class Waiting(NamedTuple):
+    """How many held rollbacks or deployments wait for a person."""
+
+    number: int
+    oldest_s: float
+    """For how long the oldest one waits, in seconds; 0 if there is none."""
+
+
+async def waiting(conn: Connection) -> Waiting:
+    """Return how many held commands can still be approved."""
+    with postgres_errors():
+        row = await conn.fetchrow(_SQL["waiting"])
+    assert row is not None, "an aggregate has a row"
+    return Waiting(**row)
+
+
 async def tools_due(conn: Connection) -> list[str]:
     """Return the tools that have held commands which nobody answered in time."""
     with postgres_errors():

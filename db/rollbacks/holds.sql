@@ -35,6 +35,18 @@ where rollbacks.tool_name = command.tool_name
     and expires_at <= clock_timestamp()
 returning rollbacks.*
 
+-- As people see them: those that can still be approved.
+-- name: waiting
+select
+    count(*)::int as number,
+    coalesce(extract(epoch from clock_timestamp() - min(held.applied_at)), 0)::float8 as oldest_s
+from rollbacks held
+join tool_versions current
+    on current.tool_name = held.tool_name
+    and current.is_current
+    and current.version_id = held.from_version_id
+where held.status = 'held' and held.expires_at > clock_timestamp()
+
 -- name: conclude
 update rollbacks
 set status = $4,

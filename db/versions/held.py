@@ -15,6 +15,7 @@ from db.postgres.errors import postgres_errors
 from db.postgres.locks import tool_transaction
 from db.postgres.pool import Connection, to_jsonb
 from db.postgres.sql import blocks
+from db.rollbacks.holds import Waiting
 from db.versions.outcomes import DeploymentKey, replace_outcomes
 from schemas.deployment import (
     EXPIRED,
@@ -180,6 +181,14 @@ async def expire(conn: Connection, tool_name: str) -> None:
         held = await holds_about(conn, [tool_name])
         over = [each.expiry for each in held.waiting.values() if each.is_past_hold]
         await end_holds(conn, over)
+
+
+async def waiting_deployments(conn: Connection) -> Waiting:
+    """Return how many held deployments wait for a person."""
+    with postgres_errors():
+        row = await conn.fetchrow(_SQL["waiting"])
+    assert row is not None, "an aggregate has a row"
+    return Waiting(**row)
 
 
 async def tools_with_due(conn: Connection) -> list[str]:

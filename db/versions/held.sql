@@ -33,6 +33,13 @@ select tool_name
 from held_deployments
 where status = 'held' and expires_at <= clock_timestamp()
 
+-- name: waiting
+select
+    count(*)::int as number,
+    coalesce(extract(epoch from clock_timestamp() - min(held_at)), 0)::float8 as oldest_s
+from held_deployments
+where status = 'held' and expires_at > clock_timestamp()
+
 -- name: superseded
 select outcome::text
 from held_deployments held

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.migrate import open_migrated_pool
-from db.postgres.pool import Connection, Pool, acquire
+from db.postgres.pool import Connection, Pool, PoolWatch, acquire
 from rollguard.client import EngineClient
 from schemas.settings import Settings
 
@@ -25,6 +25,8 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.watch: PoolWatch | None = None
+        """Whoever is told what is done with the pools that are opened from now on."""
         self._of_loops: WeakKeyDictionary[AbstractEventLoop, _LoopConnections] = WeakKeyDictionary()
 
     def postgres(self) -> AbstractAsyncContextManager[Connection]:
@@ -50,14 +52,15 @@ class Connections:
         loop = asyncio.get_running_loop()
         opened = self._of_loops.get(loop)
         if opened is None:
-            opened = self._of_loops[loop] = _LoopConnections(self.settings)
+            opened = self._of_loops[loop] = _LoopConnections(self.settings, self.watch)
         return opened
 
 
 class _LoopConnections:
     """The connections of one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, watch: PoolWatch | None) -> None:
+        self._watch = watch
         self.comparer = FairComparer.with_limit(_COMPARE_S)
         self._settings = settings
         self._pool: Pool | None = None
@@ -89,6 +92,6 @@ class _LoopConnections:
         dsn = self._settings.postgres_dsn.get_secret_value()
         # No statement is kept, whether there is a pooler or not: a plan of Postgres that fits every
         # filter of a question is a bad one for most of them.
-        pool = await open_migrated_pool(dsn, "transaction")
+        pool = await open_migrated_pool(dsn, "transaction", self._watch)
         self._open.push_async_callback(pool.close)
         return pool

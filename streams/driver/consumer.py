@@ -52,6 +52,7 @@ class BatchConsumer(Consumer):
         """The highest offset at which the next batch of each partition may begin."""
         self._read_offset = _NoReadOffsets()
         self._epoch = 0
+        self._unread_since: dict[TopicPartition, int] = {}
         self._commits_refused = False
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -71,6 +72,19 @@ class BatchConsumer(Consumer):
     def committed_here(self, tp: TopicPartition) -> int:
         """Return the offset that this worker itself has committed, or has started from."""
         return self._committed_offset.get(tp) or 0
+
+    def unread_since_ms(self, tp: TopicPartition) -> int | None:
+        """Return the Kafka timestamp after which a record of the partition is not handled yet.
+
+        It is that of the first record of the batch that is being handled, otherwise that of the
+        last record that was handled. None if none was fetched since the partition is ours.
+        """
+        return self._unread_since.get(tp)
+
+    @property
+    def assignments(self) -> int:
+        """How often partitions were taken away so far: once in each rebalance."""
+        return self._epoch
 
     def owns(self, batch: Batch) -> bool:
         """Return whether the partition was ours without a break since the batch was fetched."""
@@ -99,6 +113,7 @@ class BatchConsumer(Consumer):
             log.warning("read_again", partition=name_of(tp), begins=expected, came=batch.begins)
             cast(BatchConsumerThread, self._thread).read_again(tp, expected)
             return False
+        self._unread_since[tp] = batch.first.timestamp
         batch.mark_done = self.mark_done
         batch.set_aside = self.set_aside
         batch.resume = self.resume
@@ -115,6 +130,7 @@ class BatchConsumer(Consumer):
             tp = batch.topic_partition
             if offset is None:
                 self._next[tp] = max(batch.ends, self._next.get(tp, 0))
+                self._unread_since[tp] = batch.last.timestamp
             self._progress[tp].handled_to(last + 1)
             self._offer(tp)
 
@@ -145,11 +161,13 @@ class BatchConsumer(Consumer):
         self._progress.clear()
         self._done.clear()
         self._next.clear()
+        self._unread_since.clear()
         await super().on_partitions_revoked(revoked)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         if isinstance(record, BatchRecord):
             record.value.epoch = self._epoch
+            self._unread_since.setdefault(TopicPartition(*tp), record.value.first.timestamp)
         return super()._to_message(tp, record)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:

@@ -123,6 +123,14 @@ class Driver:
         """Return the offset that this worker itself has committed, or has started from."""
         return self._consumer.committed_here(tp)
 
+    def unread_since_ms(self, tp: TopicPartition) -> int | None:
+        """Return the Kafka timestamp after which a record is not handled yet; None if unknown."""
+        return self._consumer.unread_since_ms(tp)
+
+    def rebalances(self) -> int:
+        """Return how often the group took partitions away from this worker so far."""
+        return self._consumer.assignments
+
     def end_of(self, tp: TopicPartition) -> int | None:
         """Return the offset after the partition's last record; None if it is not known."""
         end: int | None = self._consumer.highwater(tp)

@@ -6,9 +6,10 @@ changes go to the changelog together.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 from faust.stores.memory import Store
@@ -22,6 +23,17 @@ from streams.topics import TABLE
 
 Rows = dict[bytes, bytes]
 """Encoded rows by the tool's name in UTF-8."""
+
+
+class Recoveries(NamedTuple):
+    """What the recoveries of a table took so far."""
+
+    records: int
+    """How many records of the changelog were read."""
+    completed: int
+    """How many recoveries were completed."""
+    seconds: float
+    """How long those took together."""
 
 
 class FurthestRows(Store[bytes, bytes]):
@@ -38,8 +50,8 @@ class FurthestRows(Store[bytes, bytes]):
         super().__post_init__()
         self.partitions: dict[int, Rows] = {}
         self._kept: dict[int, KeptRows] = {}
-        self.recovered = 0
-        """The number of records that were read from the changelog."""
+        self.recoveries = Recoveries(0, 0, 0.0)
+        self._recovering_since: float | None = None
 
     def rows_of(self, partition: int) -> Rows:
         """Return the rows of one partition."""
@@ -65,6 +77,8 @@ class FurthestRows(Store[bytes, bytes]):
 
         The first call for a partition reads its rows from disk into memory.
         """
+        if self._recovering_since is None:
+            self._recovering_since = time.monotonic()
         if self.folder is None:
             return None
         kept = self._kept.get(tp.partition)
@@ -87,7 +101,7 @@ class FurthestRows(Store[bytes, bytes]):
             fetched: Batch = event.message.value
             partition = fetched.topic_partition.partition
             rows, newer = self.rows_of(partition), dict[bytes, bytes | None]()
-            self.recovered += len(fetched.records)
+            self._count(len(fetched.records), 0, 0.0)
             for record in fetched.records:
                 if record.value is None:
                     rows.pop(record.key, None)
@@ -101,11 +115,19 @@ class FurthestRows(Store[bytes, bytes]):
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Forget the partitions that now belong to another worker."""
+        since, self._recovering_since = self._recovering_since, None
+        self._count(0, 1, 0.0 if since is None else time.monotonic() - since)
         mine = {tp.partition for tp in active_tps}
         for partition in self.partitions.keys() - mine:
             del self.partitions[partition]
         for partition in self._kept.keys() - mine:
             self._kept.pop(partition).close()
+
+    def _count(self, records: int, completed: int, seconds: float) -> None:
+        before = self.recoveries
+        self.recoveries = Recoveries(
+            before.records + records, before.completed + completed, before.seconds + seconds
+        )
 
     async def on_stop(self) -> None:
         """Close the rows on disk."""
@@ -138,6 +160,13 @@ class WindowTable(faust.Table[bytes, bytes]):
         """Return the rows of every partition that this worker has, by partition."""
         store: Any = self.data
         found: dict[int, Rows] = store.partitions
+        return found
+
+    @property
+    def recoveries(self) -> Recoveries:
+        """What the recoveries of this worker took so far."""
+        store: Any = self.data
+        found: Recoveries = store.recoveries
         return found
 
     async def write(self, partition: int, changed: Sequence[tuple[bytes, bytes]]) -> None:

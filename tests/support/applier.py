@@ -9,6 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from agents.applier.apply_changes import RETRY_EVERY_S, ApplyChanges
 from agents.applier.deployments.apply_deployments import Deployments
+from agents.applier.deployments.deployment_report import DeploymentReport
+from agents.applier.expire_holds import ExpireHolds
+from agents.applier.hold_report import HoldReport
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.rollbacks.apply_rollbacks import Rollbacks
 from agents.applier.rollbacks.rollback_report import RollbackReport
@@ -93,6 +96,12 @@ class Comparer:
         return [new_finding(self.kind, "", f"{old} to {new}", None)]
 
 
+def expire_holds(pool: Pool, broker: Any, registry: CollectorRegistry) -> ExpireHolds:
+    """Return the expiry of holds, which publishes to this broker."""
+    reports = RollbackReport(registry), DeploymentReport(registry), HoldReport(registry)
+    return ExpireHolds(pool, broker, TOPICS, *reports)
+
+
 class Applier:
     """The two halves of the applier, for deployments and for rollbacks, with one broker."""
 
@@ -107,10 +116,11 @@ class Applier:
         validator = RecordValidator(settings, 1)
         publish = PublishChanges(pool, outbox, TOPICS)
         traces = TraceChanges(Tracer(self.spans.append), settings)
-        deployments = Deployments(
-            publish, pool, outbox, validator, comparer, settings, TOPICS, traces
-        )
         self.registry = CollectorRegistry()
+        deployed = DeploymentReport(self.registry)
+        deployments = Deployments(
+            publish, pool, outbox, validator, comparer, settings, TOPICS, deployed, traces
+        )
         dead_letters = DeadLetterBox("applier", settings, self.registry)
         watch = TopicWatch(settings, 1, self.waits)
         numbers = numbers_set_aside(self.registry)

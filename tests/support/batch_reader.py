@@ -8,9 +8,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
+from prometheus_client import CollectorRegistry
 
 from agents.worker.batch_agent import BatchAgent
 from agents.worker.fatal import Fatal
+from agents.worker.metrics.work_metrics import WorkMetrics
 from policy.state.row import Row, decode, encode
 from rollguard.operations.setup import create_missing_topics
 from schemas.settings import Settings, load_settings
@@ -116,7 +118,8 @@ async def running(
     (settings.data_dir / "detector").mkdir(exist_ok=True)
     handler.table = window_table(driver, settings.partitions, fatal, folder)
     watch = TopicWatch(settings, settings.partitions, Waits())
-    agent = BatchAgent(driver, "count", [topics.executions], handler, fatal, watch)
+    metrics = WorkMetrics(CollectorRegistry())
+    agent = BatchAgent(driver, "count", [topics.executions], handler, fatal, watch, metrics)
     await driver.start()
     try:
         yield driver.app

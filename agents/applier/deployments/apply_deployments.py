@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
 from aiokafka.structs import ConsumerRecord
 
 from agents.applier.deployments.decide_deployments import DecideDeployments
+from agents.applier.deployments.deployment_report import DeploymentReport
 from agents.applier.publish_changes import PublishChanges
 from agents.applier.trace_changes import TraceChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
 from db.postgres.pool import Pool
 from schemas.deployment import (
-    EXPIRED,
     Deployment,
     DeploymentId,
     DeploymentOutcome,
@@ -25,8 +24,6 @@ from schemas.settings import Settings
 from streams.driver.outbox import Outbox, Outgoing, sendable_key
 from streams.records import RecordValidator
 from streams.topics import Topics
-
-log = structlog.get_logger()
 
 _LAST_MS: Final = micros_of(datetime.max.replace(tzinfo=UTC)) // 1000
 """The last time that an outcome can name. A producer may write a later one into a record, if the
@@ -45,6 +42,7 @@ class Deployments:
         comparer: FairComparer,
         settings: Settings,
         topics: Topics,
+        report: DeploymentReport,
         traces: TraceChanges,
     ) -> None:
         self._publish = publish
@@ -55,6 +53,7 @@ class Deployments:
         self._settings = settings
         self._topics = topics
         self._traces = traces
+        self._report = report
 
     def read(self, record: ConsumerRecord) -> Deployment:
         """Read a record. Raises Rejected."""
@@ -77,9 +76,9 @@ class Deployments:
         )
         trace.end(outcomes)
         for outcome in decide.superseded:
-            log_deployment(outcome)
+            self._report.decided(outcome)
         for request, outcome in zip(requests, outcomes, strict=True):
-            log_deployment(outcome, request)
+            self._report.decided(outcome, request)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Publish the outcome `refused` if the id of the deployment can be read.
@@ -94,6 +93,7 @@ class Deployments:
         if outcome is not None:
             key, topic = sendable_key(record.key), self._topics.deployment_outcomes
             await self._outbox.publish([Outgoing(topic, key, outcome.to_bytes())])
+            self._report.refused(outcome)
 
 
 def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | None:
@@ -116,25 +116,4 @@ def refusal_of(record: ConsumerRecord, error: Rejected) -> DeploymentOutcome | N
         status="refused",
         refusal=storable(str(error)),
         applied_at=time_of(min(max(0, record.timestamp), _LAST_MS) * 1000),
-    )
-
-
-def log_deployment(outcome: DeploymentOutcome, request: Deployment | None = None) -> None:
-    """Log an outcome, and who answered if it is one of an answer."""
-    write = log.info
-    if outcome.status == "held" or outcome.refusal == EXPIRED:
-        write = log.warning  # a person has to answer, or did not answer in time
-    write(
-        "deployment",
-        tool=outcome.tool_name,
-        status=outcome.status,
-        refusal=outcome.refusal,
-        findings=len(outcome.findings or ()),
-        version=outcome.version_id,
-        number=outcome.version_number,
-        breaking=outcome.is_breaking_change,
-        activation=outcome.activation,
-        approved_by=None if request is None else request.approved_by,
-        dismissed_by=None if request is None else request.dismissed_by,
-        deployment=str(outcome.deployment_id),
     )

@@ -1,5 +1,6 @@
 """Rollback commands: the applier decides them, stores the decisions, and publishes outcomes."""
 
+import time
 from collections.abc import Sequence
 
 from aiokafka.structs import ConsumerRecord
@@ -10,10 +11,10 @@ from agents.applier.rollbacks.rollback_report import RollbackReport
 from agents.applier.trace_changes import TraceChanges
 from agents.applier.waiting.attempts import Request
 from agents.comparer.fair_comparer import FairComparer
-from db.postgres.pool import Pool
+from db.postgres.pool import Connection, Pool
 from schemas.errors import Rejected
 from schemas.explanation import errors_in
-from schemas.rollback import RollbackCommand
+from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from streams.records import RecordValidator
 from streams.topics import Topics
@@ -61,10 +62,18 @@ class Rollbacks:
         await decide.compare(self._pool)
         tools = [each.message.tool_name for each in group]
         topic = self._topics.outcomes
-        outcomes = await self._publish.make(tools, decide.roll_back, topic, trace)
+        committed_s = 0.0
+
+        async def roll_back(conn: Connection) -> list[RollbackOutcome]:
+            nonlocal committed_s
+            decided = await decide.roll_back(conn)
+            committed_s = time.time()
+            return decided
+
+        outcomes = await self._publish.make(tools, roll_back, topic, trace)
         trace.end(outcomes)
         for each, outcome in zip(group, outcomes, strict=True):
-            self._report.decided(each, outcome)
+            self._report.decided(each, outcome, committed_s)
 
     async def rejected(self, record: ConsumerRecord, error: Rejected) -> None:
         """Do nothing more: a bad command has no outcome."""

@@ -12,7 +12,6 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from agents.applier.expire_holds import ExpireHolds
-from agents.applier.rollbacks.rollback_report import RollbackReport
 from db.postgres.pool import Connection, Pool
 from db.stops.changing import NewStop, begin
 from db.versions.held import HeldDeployment, held_deployments, holds_of_tool
@@ -23,7 +22,7 @@ from schemas.errors import Rejected, Retryable
 from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
-from tests.support.applier import TOPICS, Applier, Broker
+from tests.support.applier import TOPICS, Applier, Broker, expire_holds
 from tests.support.stored import NOW, begin_stop, command, deployment, end_stop
 
 LATER = NOW + timedelta(hours=1)
@@ -92,7 +91,7 @@ async def let_expire(conn: Connection, held: Deployment) -> None:
 
 
 def expiry(pool: Pool, broker: Any) -> ExpireHolds:
-    return ExpireHolds(pool, broker, TOPICS, RollbackReport(CollectorRegistry()))
+    return expire_holds(pool, broker, CollectorRegistry())
 
 
 async def test_what_findings_speak_against_is_held_or_refused(

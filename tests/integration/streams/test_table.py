@@ -64,7 +64,7 @@ async def test_rows_come_back_after_a_restart(
 
         await until(recovered)
     assert (second.seen, third.seen) == (8, 0)
-    read = third.table.data.recovered
+    read = third.table.recoveries.records
     most = 8 + settings.partitions  # recovery begins with the last record that is on disk
     assert 8 <= read <= most if kept else read > most
 

@@ -36,7 +36,7 @@ class Box:
         self.now_s = 0.0
         self.registry = CollectorRegistry()
         self.box = DeadLetterBox(
-            "detector", load_settings(**settings), self.registry, lambda: self.now_s
+            "detector", load_settings(**settings), self.registry, clock=lambda: self.now_s
         )
 
     def draft(self, *inputs: BadInput) -> Any:
@@ -48,7 +48,7 @@ class Box:
         return [DeadLetter.from_bytes(each.value) for each in draft.outgoing]
 
     def counted(self, published: str) -> float:
-        labels = {"topic": TOPIC, "published": published}
+        labels = {"topic": TOPIC, "cause": "content", "published": published}
         return self.registry.get_sample_value("rollguard_bad_records_total", labels) or 0.0
 
 

@@ -19,7 +19,8 @@ from streams.driver.driver import Driver
 from streams.driver.outbox import Outbox, RecordCopy
 from streams.forwarding import HEADER, MAX_HEADER_BYTES, headers_of_copy, source_of
 from streams.partitions import partition_of
-from streams.records import RecordValidator, WrongPartition
+from streams.records import RecordValidator
+from streams.rejections import WrongPartition
 from streams.unpacking.batches import Headers
 from streams.waits import Waits
 from tests.support.messages import activation, command_by_ann, deployment, execution

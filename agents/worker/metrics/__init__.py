@@ -1,0 +1,1 @@
+"""The metrics that every worker has: its health, its lag, its batches."""
