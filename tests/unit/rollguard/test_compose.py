@@ -258,7 +258,8 @@ esac
         check=True,
     )
     images = dict(line.split("=", 1) for line in done.stdout.splitlines())
-    assert images.keys() == {"KAFKA_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"}
+    own = {"KAFKA_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"}
+    assert images.keys() == own | {"PROMETHEUS_IMAGE", "GRAFANA_IMAGE"}
     for name, image in images.items():
         tag, _, digest = image.partition("@sha256:")
         assert f"${{{name}:-{tag}}}" in _COMPOSE.read_text()

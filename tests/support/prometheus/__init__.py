@@ -1,0 +1,1 @@
+"""Prometheus in tests: its programs, the queries of our rules and of our board, and its server."""
