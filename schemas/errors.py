@@ -9,7 +9,7 @@ RollguardError
 │   └── Locked        somebody else holds a lock in Postgres: others need not wait
 └── Misconfigured     an operator must correct it: report it and exit 1
 
-All but Missing and Locked are the client's own classes, so that an engine catches one class
+All but Locked are the client's own classes, so that an engine catches one class
 whoever raises it.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Iterable
 
 from rollguard_client.errors import (
     Misconfigured,
+    Missing,
     Rejected,
     Retryable,
     RollguardError,
@@ -32,10 +33,6 @@ __all__ = [
     "RollguardError",
     "Unverified",
 ]
-
-
-class Missing(Rejected):
-    """What was named does not exist: a tool, a version, a rollback, a pin."""
 
 
 class Locked(Retryable):

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from rollguard_client.settings.address import checked_url
 from schemas.configuration.bridge_settings import BridgeSettings
 from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_console, require_host_pattern
@@ -179,6 +180,12 @@ class Settings(BaseSettings):
     ask each other only if it is set."""
     detector_url: str = "http://127.0.0.1:6066"
     """The detector that ``check`` and ``health`` ask."""
+    url: str | None = None
+    """The address of a console, such as ``https://rollguard.example.com``. The command line then
+    works through it, and needs neither Kafka nor Postgres."""
+    token: SecretStr | None = None
+    """The token that the command line sends to the console at ``url``: the console's ``web_token``
+    or its ``web_viewer_token``."""
     notify: Path | None = None
     """The file (TOML) that names who is told of rollbacks, refused deployments and outages. The
     role `notifier` needs it."""
@@ -320,7 +327,12 @@ class Settings(BaseSettings):
     def _nothing_is_not_set(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("web_token", "web_viewer_token")
+    @field_validator("url")
+    @classmethod
+    def _console_address(cls, value: str | None) -> str | None:
+        return checked_url(value) if value else None
+
+    @field_validator("web_token", "web_viewer_token", "token")
     @classmethod
     def _sendable_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value():

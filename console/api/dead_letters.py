@@ -1,9 +1,10 @@
 """Records that could not be used: by their causes, one by one, and publishing them again."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 from starlette.responses import Response
 
 from console.api.answers import answered, done
@@ -11,10 +12,10 @@ from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
 from console.api.models import BadRecordInFull, CauseList, DeadLetterList, ReplayDone
 from console.api.orders import NewReplay
-from console.api.parameters import Cursor, Limit, OfTool, ServicesHere, Since, no_nul
+from console.api.parameters import Cursor, Limit, OfTool, ServicesHere, Since, decoded, no_nul
 from console.api.problems import ProblemError
 from console.services import Services
-from db.replays import RecordPosition
+from db.replays import RecordPosition, Replay
 from rollguard.operations.dead_letters.bad_records import (
     BadRecord,
     DeadLetterFilter,
@@ -25,6 +26,8 @@ from rollguard.operations.dead_letters.dead_letters import (
     BadRecordList,
     bad_record_with_value,
     known_replays,
+    notes_on,
+    without_replays,
 )
 from rollguard.operations.dead_letters.replay import ReplayPart, Replays, replay_matching
 from schemas.errors import Rejected, Retryable, RollguardError
@@ -42,6 +45,8 @@ _Error = Annotated[
 _Cause = Annotated[str | None, Query(max_length=2_000, description="Only those with this cause.")]
 _Position = Annotated[
     str,
+    BeforeValidator(decoded),
+    AfterValidator(no_nul),
     Path(
         alias="id",
         max_length=300,
@@ -76,7 +81,7 @@ async def dead_letters(
         place = (after[0], RecordPosition(*after[1:]))
         rest = [each for each in matching if _place(each) < place]
     shown = rest[:limit]
-    listed = await _with_replays(services, shown, matching, found.not_dead_letters)
+    listed = await _with_replays(services, shown, matching, notes_on(found))
     last = shown[-1] if len(rest) > limit else None
     following = None
     if last is not None:
@@ -88,7 +93,6 @@ async def dead_letters(
             "matching": len(matching),
             "unpublished": listed.unpublished,
             "next_cursor": following,
-            "not_dead_letters": listed.not_dead_letters,
             "notes": listed.notes,
         },
     )
@@ -110,15 +114,12 @@ async def causes(
     found = await services.dead_letters.get()
     wanted = DeadLetterFilter(None, topic, tool, error, since)
     matching = wanted.matching(found, services.settings.topic_prefix)
-    notes = []
-    if found.not_dead_letters:
-        notes.append(f"{found.not_dead_letters} records are no dead letters")
     return answered(
         request,
         {
             "causes": [each.data() for each in causes_of(matching)],
             "records": len(matching),
-            "notes": notes,
+            "notes": notes_on(found),
         },
     )
 
@@ -171,18 +172,17 @@ def _position(text: str) -> RecordPosition:
 
 
 async def _with_replays(
-    services: Services, shown: list[BadRecord], matching: list[BadRecord], not_dead_letters: int
+    services: Services, shown: list[BadRecord], matching: list[BadRecord], notes: list[str]
 ) -> BadRecordList:
     """Return the records to show, with what is known of their replays."""
-    replays: dict[RecordPosition, Any] = {}
-    unknown = None
+    replays: Mapping[RecordPosition, Replay] = {}
     try:
         async with services.postgres() as conn:
             replays = await known_replays(services.settings, shown, conn)
-    except RollguardError as cause:
-        unknown = str(cause)
+    except RollguardError as error:
+        notes.append(without_replays(error))
     unpublished = sum(each.unpublished for each in matching)
-    return BadRecordList(shown, len(matching), unpublished, replays, not_dead_letters, unknown)
+    return BadRecordList(shown, len(matching), unpublished, replays, notes)
 
 
 def _place(record: BadRecord) -> tuple[object, ...]:

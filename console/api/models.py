@@ -271,8 +271,6 @@ class DeadLetterList(ApiModel):
     """How many more bad records between them have no dead letter, because too many came at
     once."""
     next_cursor: str | None
-    not_dead_letters: int
-    """How many records of the topic are no dead letters."""
     notes: list[str]
 
 

@@ -13,12 +13,14 @@ from rollguard.operations.rollbacks import id_beginning
 from rollguard.operations.versions import VersionName
 from schemas.fields import NewToolName, ShortLine, Time, storable
 
+CURRENT: Final = "current"
+"""What the current version of a tool is called in a path."""
 _KEYS: Final = UUID("3b0c5f2e-52a6-5d0a-9a43-0f1d9f6ec8a7")
 """The namespace of the ids that follow from an ``Idempotency-Key``."""
 _NEW: Final[TypeAdapter[str]] = TypeAdapter(NewToolName)
 
 
-def _decoded(raw: object) -> object:
+def decoded(raw: object) -> object:
     """Return a part of a path without its percent-encoding."""
     return unquote(raw, errors="strict") if isinstance(raw, str) else raw
 
@@ -64,7 +66,7 @@ def id_of(key: str | None, tool: str, kind: str) -> UUID | None:
 ServicesHere = Annotated[Services, Depends(services_of)]
 ToolInPath = Annotated[
     str,
-    BeforeValidator(_decoded),
+    BeforeValidator(decoded),
     AfterValidator(no_nul),
     Path(
         alias="tool",
@@ -77,6 +79,7 @@ ToolInPath = Annotated[
 NewToolInPath = Annotated[ToolInPath, AfterValidator(_NEW.validate_python)]
 VersionInPath = Annotated[
     str,
+    BeforeValidator(decoded),
     AfterValidator(_version_name),
     Path(
         alias="version",
@@ -85,8 +88,19 @@ VersionInPath = Annotated[
         examples=["v2"],
     ),
 ]
+VersionOrCurrentInPath = Annotated[
+    str,
+    BeforeValidator(decoded),
+    Path(
+        alias="version",
+        pattern=rf"^([vV]?[0-9]{{1,10}}|{CURRENT})$",
+        description="A version: its id (`7`), its number (`v2`), or `current`.",
+        examples=["v2"],
+    ),
+]
 IdBeginningInPath = Annotated[
     str,
+    BeforeValidator(decoded),
     Path(
         pattern=r"^[0-9a-fA-F-]{1,36}$",
         description="An id, or its beginning.",

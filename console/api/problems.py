@@ -123,14 +123,14 @@ def of_wrong_request(error: RequestValidationError) -> ProblemError:
 
 def of_http(request: Request, error: HTTPException) -> ProblemError:
     """Return the problem of an error that the framework raises, such as 404 and 405."""
-    headers, detail = dict(error.headers or {}), error.detail
+    headers, detail, kind = dict(error.headers or {}), error.detail, None
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = f"there is nothing at {request.scope['path']}"
+        detail, kind = f"there is nothing at {request.scope['path']}", "no-such-path"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods_of(request))
         headers["Allow"] = allowed
         detail = f"{request.method} is not allowed here, but {allowed}"
-    found = ProblemError(error.status_code, detail)
+    found = ProblemError(error.status_code, detail, kind)
     found.headers = headers
     return found
 

@@ -71,6 +71,6 @@ async def health(request: Request, services: ServicesHere, tool: ToolInPath) -> 
     """Show the windows of the current version, and what the rules say of it.
 
     A detector answers from the stream's table (contract, section 7). `waits_for`,
-    `held_deployment`, `stops` and `engines` are null if Postgres does not answer.
+    `held_deployment`, `stops` and `engines` are null if Postgres does not answer; `notes` says so.
     """
     return answered(request, await whole_health(services, tool))

@@ -11,17 +11,19 @@ from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked
 from console.api.models import OneVersion, VersionList
 from console.api.parameters import (
+    CURRENT,
     Cursor,
     FromVersion,
     ServicesHere,
     ToolInPath,
     ToVersion,
-    VersionInPath,
+    VersionOrCurrentInPath,
 )
 from db.versions.held import holds_of_tool
 from db.versions.reading import history
 from rollguard.operations.versions import (
     VersionName,
+    current_of,
     no_versions,
     version_of,
 )
@@ -64,11 +66,14 @@ async def versions(
 
 @router.get("/tools/{tool}/versions/{version}", response_model=OneVersion, responses=asked())
 async def version(
-    request: Request, services: ServicesHere, tool: ToolInPath, version: VersionInPath
+    request: Request, services: ServicesHere, tool: ToolInPath, version: VersionOrCurrentInPath
 ) -> Response:
     """Show one version with its code, its metrics, and the rollbacks about it."""
     async with services.postgres() as conn:
-        found = await version_of(conn, tool, VersionName.of(version))
+        if version == CURRENT:
+            found = await current_of(conn, tool)
+        else:
+            found = await version_of(conn, tool, VersionName.of(version))
     return answered(request, found.data())
 
 

@@ -9,7 +9,7 @@ from console.states import StatesNow
 from console.tools_now import Wanted, tool_now, tools_of_postgres, tools_of_stream, with_state
 from db.stops.reading import stops_of
 from db.versions.listing import listed_tools
-from rollguard.operations.overview.health import health_of
+from rollguard.operations.overview.health import health_of, without_stops
 from rollguard.operations.overview.why_waiting import StopsAndWaits, stops_and_waits
 from rollguard.operations.versions import current_of
 from schemas.errors import Misconfigured, Missing, Retryable, RollguardError
@@ -95,11 +95,12 @@ def _of_stream(health: dict[str, Any]) -> dict[str, Any]:
 async def whole_health(services: Services, tool: str) -> dict[str, Any]:
     """Return the health of a tool, and what its rollback waits for, what is held, and its engines.
 
-    Those are None if Postgres does not answer. ProblemError, with what Postgres knows, if no
-    detector answers.
+    Those are None if Postgres does not answer, and ``notes`` says so. ProblemError, with what
+    Postgres knows, if no detector answers.
     """
+    notes: list[str] = []
     try:
-        found = await health_of(services.detector, tool, lambda _: None)
+        found = await health_of(services.detector, tool, notes.append)
     except (Retryable, Misconfigured) as error:
         known = await _known(services, tool)
         if known is None:
@@ -107,15 +108,19 @@ async def whole_health(services: Services, tool: str) -> dict[str, Any]:
         raise ProblemError(
             _UNAVAILABLE, str(error), "unavailable", part="detector", known=known
         ) from error
-    return found | await waits_of(services, found)
+    return found | await waits_of(services, found, notes) | {"notes": notes}
 
 
-async def waits_of(services: Services, health: dict[str, Any]) -> dict[str, Any]:
-    """Return what Postgres adds to the health of a tool; all of it None if it does not answer."""
+async def waits_of(services: Services, health: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return what Postgres adds to the health of a tool.
+
+    All of it is None if it does not answer, and a note is added.
+    """
     try:
         async with services.postgres() as conn:
             waits = await stops_and_waits(services.settings, health, conn)
-    except (Retryable, Misconfigured):
+    except (Retryable, Misconfigured) as error:
+        notes.append(without_stops(error))
         return dict.fromkeys(StopsAndWaits._fields)
     return waits._asdict() | {"stops": [each.model_dump(mode="json") for each in waits.stops]}
 

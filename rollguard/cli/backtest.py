@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollguard.cli.given_times import optional_time_of
-from rollguard.cli.options import WHEN, Json, run, settings
+from rollguard.cli.options import WHEN, Json, direct_settings, run, settings
 
 if TYPE_CHECKING:
     from policy.backtest.requested_policy import RequestedPolicy
@@ -53,7 +53,7 @@ def backtest(
     if begin is not None and end is not None and begin > end:
         raise typer.BadParameter("--since is later than --until")
     wanted = BacktestFilter(frozenset(tool) if tool else None, begin, end)
-    in_force = settings()
+    in_force = settings() if jsonl is not None else direct_settings("backtest without --jsonl")
     policies = _policies(in_force, policy or ["seed", "guarded"])
     if jsonl is not None:
         done = run(backtests.of_lines(in_force, policies, wanted, jsonl))

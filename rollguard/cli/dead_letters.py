@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollguard.cli.given_times import optional_time_of
-from rollguard.cli.options import WHEN, Json, Limit, run, settings
+from rollguard.cli.options import WHEN, Json, Limit, run, system
 
 if TYPE_CHECKING:
     from rollguard.operations.dead_letters.bad_records import DeadLetterFilter
@@ -32,17 +32,13 @@ def dead_letters(
 ) -> None:
     """List bad records and why they were rejected, the last rejected first; or show one of them."""
     from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters
-    from rollguard.operations.dead_letters.dead_letters import (
-        bad_record_with_value,
-        list_bad_records,
-    )
 
     wanted = _filter_of(record_id, topic, tool, error, since)
-    in_force = settings()
+    letters = system().dead_letters
     if wanted.position is not None:
-        show_dead_letter(run(bad_record_with_value(in_force, wanted.position)), as_json)
+        show_dead_letter(run(letters.in_full(wanted.position)), as_json)
     else:
-        show_dead_letters(run(list_bad_records(in_force, wanted, limit)), as_json)
+        show_dead_letters(run(letters.matching(wanted, limit)), as_json)
 
 
 def replay(
@@ -69,14 +65,14 @@ def replay(
 ) -> None:
     """Publish bad records again to the topics they came from, after you removed the cause."""
     from rollguard.cli.show.dead_letters import show_replays
-    from rollguard.operations.dead_letters.replay import Replays, replay_matching
+    from rollguard.operations.dead_letters.replay import Replays
 
     if (record_id is None) != all_:
         raise typer.BadParameter("give an ID or --all, and not both")
     wanted = _filter_of(record_id, topic, tool, error, since)
     done = Replays()
     try:
-        run(replay_matching(settings(), wanted, done, force=force), "Kafka and Postgres")
+        run(system().dead_letters.replay(wanted, done, force=force), "Kafka and Postgres")
     except BaseException:
         if done.replayed:  # these were published, whatever failed later
             show_replays(done, as_json)

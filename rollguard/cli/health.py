@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rollguard.cli.options import Json, Tool, run, settings
+from rollguard.cli.options import Json, Tool, run, system
 
 
 def check(tool: Tool, as_json: Json = False) -> None:
@@ -21,7 +21,6 @@ def health(tool: Tool, as_json: Json = False) -> None:
 
 def _health_of(tool: str) -> dict[str, Any]:
     """Return the whole health of the tool. What is not known is said on stderr."""
-    from rollguard.operations.overview.health import whole_health_of
     from rollguard.printing import print_note
 
-    return run(whole_health_of(settings(), tool, print_note))
+    return run(system().overview.health(tool, print_note))

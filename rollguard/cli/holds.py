@@ -12,42 +12,27 @@ from rollguard.cli.options import (
     held_named,
     name_of,
     run,
-    settings,
+    system,
 )
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from rollguard.systems.system import HeldKey
 
 
 def holds(tool: OfTool = None, as_json: Json = False) -> None:
     """List the held rollbacks and deployments, which wait for a person, the newest first."""
     from rollguard.cli.show.holds import show_holds
-    from rollguard.operations.held_deployments import waiting_deployments
-    from rollguard.operations.holds import waiting
 
-    in_force = settings()
-    rollbacks = run(waiting(in_force, tool))
-    show_holds(rollbacks, run(waiting_deployments(in_force, tool)), as_json)
+    show_holds(run(system().holds.waiting(tool)), as_json)
 
 
 def approve(held_id: HeldId, tool: OfTool = None, by: By = None, as_json: Json = False) -> None:
     """Carry out a held rollback or deployment, and wait for the outcome."""
-    from db.versions.outcomes import DeploymentKey
-    from rollguard.cli.show.holds import show_approval, show_deployment_approval
-    from rollguard.operations import held_deployments, holds
+    from rollguard.cli.show.holds import show_approval
 
-    in_force, by = settings(), name_of(by)
-    held = held_named(in_force, held_id, tool)
-    if isinstance(held, DeploymentKey):
-        deployed = run(
-            held_deployments.approve_deployment(in_force, *held, by),
-            _waits_for("deployment", held.held_id),
-        )
-        raise typer.Exit(0 if show_deployment_approval(deployed, as_json) else 1)
-    outcome = run(
-        holds.approve(in_force, held.command_id, by, tool=held.tool_name),
-        _waits_for("command", held.held_id),
-    )
+    of, by = system(), name_of(by)
+    held = held_named(of, held_id, tool)
+    outcome = run(of.holds.approve(held, by), _waits_for(held))
     raise typer.Exit(0 if show_approval(outcome, as_json) else 1)
 
 
@@ -59,24 +44,16 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Reject a held rollback, or refuse a held deployment, and wait for the outcome."""
-    from db.versions.outcomes import DeploymentKey
-    from rollguard.cli.show.holds import show_deployment_dismissal, show_dismissal
-    from rollguard.operations import held_deployments, holds
+    from rollguard.cli.show.holds import show_dismissal
 
-    in_force, by = settings(), name_of(by)
-    held = held_named(in_force, held_id, tool)
-    if isinstance(held, DeploymentKey):
-        refused = run(
-            held_deployments.dismiss_deployment(in_force, *held, reason, by),
-            _waits_for("deployment", held.held_id),
-        )
-        raise typer.Exit(0 if show_deployment_dismissal(refused, as_json) else 1)
-    outcome = run(
-        holds.dismiss(in_force, held.command_id, reason, by, tool=held.tool_name),
-        _waits_for("command", held.held_id),
-    )
+    of, by = system(), name_of(by)
+    held = held_named(of, held_id, tool)
+    outcome = run(of.holds.dismiss(held, reason, by), _waits_for(held))
     raise typer.Exit(0 if show_dismissal(outcome, as_json) else 1)
 
 
-def _waits_for(what: str, held_id: "UUID") -> str:
-    return f"the outcome of the {what} {held_id}, from an applier"
+def _waits_for(held: "HeldKey") -> str:
+    from db.versions.outcomes import DeploymentKey
+
+    what = "deployment" if isinstance(held, DeploymentKey) else "command"
+    return f"the outcome of the {what} {held.held_id}, from an applier"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from rollguard.cli.given_times import coming_time_of
-from rollguard.cli.options import Json, name_of, run, settings
+from rollguard.cli.options import Json, direct_settings, name_of, run, settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -94,4 +94,5 @@ def adopt() -> None:
     from rollguard.operations.keys import adopt as adopt_all
     from rollguard.printing import print_line
 
-    print_line(f"signed {run(adopt_all(settings()), 'Kafka and Postgres')} versions")
+    number = run(adopt_all(direct_settings("keys adopt")), "Kafka and Postgres")
+    print_line(f"signed {number} versions")

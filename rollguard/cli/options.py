@@ -8,9 +8,8 @@ from rollguard.cli.process.waiting import run
 from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
-    from db.versions.outcomes import DeploymentKey
     from rollguard.operations.versions import VersionName
-    from schemas.rollback import CommandKey
+    from rollguard.systems.system import HeldKey, System
     from schemas.settings import Settings
 
 __all__ = [
@@ -22,11 +21,13 @@ __all__ = [
     "OfTool",
     "Tool",
     "Version",
-    "command_named",
+    "beginning_of",
+    "direct_settings",
     "held_named",
     "name_of",
     "run",
     "settings",
+    "system",
     "version_name_of",
 ]
 
@@ -72,6 +73,29 @@ def settings() -> "Settings":
     return load_settings()
 
 
+def system() -> "System":
+    """Return the system of the settings in force."""
+    from rollguard.systems.reached import system_of
+
+    return system_of(settings())
+
+
+def direct_settings(verb: str) -> "Settings":
+    """Return the settings for a verb that works on Kafka and Postgres themselves.
+
+    Misconfigured if the command line works through a console.
+    """
+    found = settings()
+    if found.url is not None:
+        from schemas.errors import Misconfigured
+
+        raise Misconfigured(
+            f"`rollguard {verb}` needs Kafka or Postgres itself, and does not work through a "
+            "console: unset ROLLGUARD_URL"
+        )
+    return found
+
+
 def name_of(by: str | None) -> str:
     """Return the name that was given, or else the login name."""
     name = by or login_name()
@@ -90,28 +114,15 @@ def version_name_of(text: str) -> "VersionName":
         raise typer.BadParameter(str(error)) from None
 
 
-def held_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey | DeploymentKey":
+def held_named(of: "System", text: str, tool: str | None) -> "HeldKey":
     """Return the rollback or the held deployment that a person names by its id, or its beginning.
 
     With ``tool`` only those of this tool count. Rejected if there is none, or more than one.
     """
-    from rollguard.operations import held_deployments
-
-    return run(held_deployments.held_named(in_force, _beginning_of(text), tool), "Postgres")
+    return run(of.holds.named(beginning_of(text), tool), "Postgres")
 
 
-def command_named(in_force: "Settings", text: str, tool: str | None) -> "CommandKey":
-    """Return the command that a person names by its id or by the beginning of it.
-
-    With ``tool`` only commands of this tool count. Rejected if there is no such command, or more
-    than one.
-    """
-    from rollguard.operations import rollbacks
-
-    return run(rollbacks.command_named(in_force, _beginning_of(text), tool), "Postgres")
-
-
-def _beginning_of(text: str) -> str:
+def beginning_of(text: str) -> str:
     """Return the digits with which an id begins."""
     from rollguard.operations.rollbacks import id_beginning
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from rollguard.cli.options import Json, OfTool, run, settings
+from rollguard.cli.options import Json, OfTool, run, system
 
 _WATCH_S: Final = 2.0
 
@@ -27,12 +27,11 @@ def tools(
     unjudged (not executed since its activation), unknown (no detector answers for it).
     """
     from rollguard.cli.show.overview import show_tools
-    from rollguard.operations.overview.tools import tools_at_a_glance
     from rollguard.printing import clear_terminal, print_note
 
-    in_force = settings()
+    overview = system().overview
     while True:
-        found = run(tools_at_a_glance(in_force, state, print_note))
+        found = run(overview.tools(state, print_note))
         if watch:
             clear_terminal()
         show_tools(found, as_json)
@@ -55,10 +54,9 @@ def engines(
     are those of another version since the current one was activated.
     """
     from rollguard.cli.show.engines import show_engines
-    from rollguard.operations.overview.engines import engines_of
 
-    found = run(engines_of(settings(), tool, maybe_stale=stale))
-    show_engines([each for each in found if not stale or each.state == "stale"], as_json)
+    found = run(system().overview.engines(tool, stale=stale))
+    show_engines(found, as_json)
 
 
 def status(as_json: Json = False) -> None:
@@ -67,9 +65,8 @@ def status(as_json: Json = False) -> None:
     Exit 1 if Kafka or Postgres does not answer.
     """
     from rollguard.cli.show.overview import show_status
-    from rollguard.operations.overview.status import system_status
 
-    found = run(system_status(settings()), "Kafka and Postgres")
+    found = run(system().overview.status(), "Kafka and Postgres")
     show_status(found, as_json)
     raise typer.Exit(0 if found.kafka and found.postgres else 1)
 
@@ -77,6 +74,5 @@ def status(as_json: Json = False) -> None:
 def pins(as_json: Json = False) -> None:
     """List the pins that are in force."""
     from rollguard.cli.show.stops import show_pins
-    from rollguard.operations.pins import every_pin
 
-    show_pins(run(every_pin(settings())), as_json)
+    show_pins(run(system().stops.pins()), as_json)

@@ -8,12 +8,13 @@ from uuid import UUID
 import typer
 
 from rollguard.cli.given_times import time_of
-from rollguard.cli.options import WHEN, Json, run, settings, version_name_of
+from rollguard.cli.options import WHEN, Json, direct_settings, run, system, version_name_of
 
 if TYPE_CHECKING:
     from rollguard.operations.erase import Erasure
     from rollguard.operations.records import Recorded
-    from schemas.settings import Settings
+    from rollguard.systems.system import System
+    from schemas.execution import Execution
 
 
 def record(  # noqa: PLR0913 - one argument for each option of the verb
@@ -49,14 +50,14 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
 ) -> None:
     """Publish one execution, or those of a file as its lines come."""
     from rollguard.cli.show.records import show_recorded
-    from rollguard.operations import records, versions
+    from rollguard.operations import records
     from rollguard.value_texts import version_text
 
     if (tool is None) == (jsonl is None):
         raise typer.BadParameter("give a tool, or --jsonl FILE, and not both")
-    in_force = settings()
+    of = system()
     if jsonl is not None:
-        done = _record_lines(in_force, jsonl)
+        done = _record_lines(of, jsonl)
         show_recorded(done, as_json)
         raise typer.Exit(1 if done.bad else 0)
     if ok == (error is not None):
@@ -66,7 +67,7 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
     ran = version = None
     if version_id is not None:
         name = version_name_of(version_id)
-        ran = run(versions.version_id_of(in_force, str(tool), name), "Postgres")
+        ran = run(of.versions.id_of(str(tool), name), "Postgres")
         version = version_text(name.number, ran)
     execution = records.execution_of(
         str(tool),
@@ -79,7 +80,7 @@ def record(  # noqa: PLR0913 - one argument for each option of the verb
         caller=caller,
         input_hash=input_hash,
     )
-    run(records.record(in_force, execution), f"Kafka to acknowledge {execution.execution_id}")
+    run(_record_one(of, execution), f"Kafka to acknowledge {execution.execution_id}")
     show_recorded(records.Recorded([execution.execution_id]), as_json, version)
 
 
@@ -103,21 +104,25 @@ def verdict(
 ) -> None:
     """Say that the result of an execution that succeeded was bad, or that it was good."""
     from rollguard.cli.show.records import show_verdict
-    from rollguard.operations import verdicts, versions
+    from rollguard.systems.system import NewVerdict
 
     if bad is None:
         raise typer.BadParameter("give either --bad or --good")
-    in_force = settings()
-    if version_id is None:
-        ran = run(verdicts.version_of(in_force, tool, execution_id), "Postgres")
-    else:
-        name = version_name_of(version_id)
-        ran = run(versions.version_id_of(in_force, tool, name), "Postgres")
-    judging = verdicts.judge(in_force, tool, execution_id, ran, bad=bad, by=by, why=why)
+    version = None if version_id is None else version_name_of(version_id)
+    judging = system().executions.judge(tool, NewVerdict(execution_id, bad, by, why), version)
     show_verdict(run(judging, f"Kafka to acknowledge the verdict on {execution_id}"), as_json)
 
 
-def _record_lines(in_force: "Settings", file: BinaryIO) -> "Recorded":
+async def _record_one(of: "System", execution: "Execution") -> None:
+    """Publish one execution. Rejected if it is not taken."""
+    from schemas.errors import Rejected
+
+    async with of.executions.publishing() as publish:
+        for refused in await publish([execution]):
+            raise Rejected(refused.error)
+
+
+def _record_lines(of: "System", file: BinaryIO) -> "Recorded":
     """Publish the lines of the file; what is wrong with bad ones is said as soon as they come."""
     from rollguard.cli.process.incoming_lines import incoming_lines
     from rollguard.cli.show.records import show_bad_line
@@ -127,9 +132,10 @@ def _record_lines(in_force: "Settings", file: BinaryIO) -> "Recorded":
     done = Recorded()
 
     async def record_all() -> None:
-        async for bad in record_lines(in_force, incoming_lines(file), done):
-            for line in bad:
-                show_bad_line(line)
+        async with of.executions.publishing() as publish:
+            async for bad in record_lines(publish, incoming_lines(file), done):
+                for line in bad:
+                    show_bad_line(line)
 
     try:
         run(record_all())
@@ -162,7 +168,7 @@ def prune(
     before = time_of("--older-than", older_than)
     if before > datetime.now(UTC):
         raise typer.BadParameter(f"--older-than {older_than!r}: lies in the future")
-    in_force = settings()
+    in_force = direct_settings("prune")
     if not yes:
         show_to_prune(run(pruning.to_prune(in_force, before), "Postgres to count them"))
         _require_yes("Remove them?", "nothing was removed")
@@ -202,7 +208,7 @@ def erase(
     from rollguard.printing import print_note
 
     erasure = _erasure_of(session, caller, execution)
-    in_force = settings()
+    in_force = direct_settings("erase")
     if not yes:
         print_note(f"erases the errors and identities of the {erasure.whose} {erasure.value!r}")
         _require_yes("Erase them?", "nothing was erased")

@@ -15,10 +15,10 @@ from rollguard.cli.options import (
     OfTool,
     Tool,
     Version,
-    command_named,
+    beginning_of,
     name_of,
     run,
-    settings,
+    system,
     version_name_of,
 )
 
@@ -33,20 +33,17 @@ def rollbacks(
 ) -> None:
     """List rollbacks, carried out or not, the newest first."""
     from rollguard.cli.show.rollbacks import show_rollbacks
-    from rollguard.operations.rollbacks import rollbacks_of
 
     begin = optional_time_of("--since", since)
-    show_rollbacks(run(rollbacks_of(settings(), tool, begin, limit)), as_json)
+    show_rollbacks(run(system().rollbacks.newest(tool, begin, limit)), as_json)
 
 
 def explain(command_id: CommandId, tool: OfTool = None, as_json: Json = False) -> None:
     """Say why a rollback was decided: the rule, the numbers, the executions and their errors."""
     from rollguard.cli.show.rollbacks import show_explanation
-    from rollguard.operations.rollbacks import explanation_of
 
-    in_force = settings()
-    found = run(explanation_of(in_force, command_named(in_force, command_id, tool)))
-    show_explanation(found, as_json)
+    explaining = system().rollbacks.explained(beginning_of(command_id), tool)
+    show_explanation(run(explaining, "Postgres"), as_json)
 
 
 def rollback(
@@ -58,18 +55,16 @@ def rollback(
 ) -> None:
     """Make any version of the tool's history current, and wait for the outcome."""
     from rollguard.cli.show.rollbacks import show_outcome
-    from rollguard.operations.rollbacks import roll_back
-    from rollguard.operations.versions import version_id_of, version_number_of
 
-    in_force, name, by = settings(), version_name_of(version), name_of(by)
-    target = run(version_id_of(in_force, tool, name), "Postgres")
+    of, name, by = system(), version_name_of(version), name_of(by)
+    target = run(of.versions.id_of(tool, name), "Postgres")
     command_id = uuid4()
     outcome = run(
-        roll_back(in_force, tool, target, reason, by, command_id),
+        of.rollbacks.roll_back(tool, target, reason, by, command_id),
         f"the outcome of the command {command_id}, from an applier",
     )
     is_done, number = outcome.status == "applied", name.number
     if not is_done and number is None:
-        number = run(version_number_of(in_force, tool, target))
+        number = run(of.versions.number_of(tool, target))
     show_outcome(outcome, target, number, as_json)
     raise typer.Exit(0 if is_done else 1)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rollguard.cli.options import run, settings
+from rollguard.cli.options import direct_settings, run
 from rollguard.ctrl_c import end_at_once
 
 
@@ -21,7 +21,7 @@ def up() -> None:
     end_at_once()
     from rollguard.embedded.up import run_up
 
-    raise typer.Exit(run_up(settings()))
+    raise typer.Exit(run_up(direct_settings("up")))
 
 
 def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"]) -> None:
@@ -29,7 +29,7 @@ def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"
     end_at_once()
     from agents.worker.process import run_worker
 
-    raise typer.Exit(run_worker(role, settings()))
+    raise typer.Exit(run_worker(role, direct_settings("worker")))
 
 
 def console() -> None:
@@ -37,7 +37,7 @@ def console() -> None:
     end_at_once()
     from console.web.server import run_console
 
-    raise typer.Exit(run_console(settings()))
+    raise typer.Exit(run_console(direct_settings("console")))
 
 
 def migrate() -> None:
@@ -45,7 +45,7 @@ def migrate() -> None:
     from rollguard.operations.setup import migrate_database
     from rollguard.printing import print_line
 
-    for name in run(migrate_database(settings())):
+    for name in run(migrate_database(direct_settings("migrate"))):
         print_line(f"applied {name}")
 
 
@@ -84,7 +84,7 @@ def topics(
     )
     from rollguard.printing import print_line
 
-    in_force = settings()
+    in_force = direct_settings("topics")
     if grow:
         for name, before in run(add_missing_partitions(in_force)).items():
             print_line(f"{name}: {in_force.partitions} partitions (before: {before})")

@@ -15,7 +15,7 @@ from rollguard.cli.options import (
     Version,
     name_of,
     run,
-    settings,
+    system,
     version_name_of,
 )
 
@@ -52,31 +52,28 @@ def pin(
     A person can still roll it back.
     """
     from rollguard.cli.show.stops import show_pin, show_pins
-    from rollguard.operations import pins
 
     if tool is None and not all_:
         if (reason, for_, until, by) != (None, None, None, None):
             raise typer.BadParameter("name the TOOL to pin, or give --all")
-        show_pins(run(pins.every_pin(settings())), as_json)
+        show_pins(run(system().stops.pins()), as_json)
         return
     tool = _one_or_all(tool, all_)
     if reason is None:
         if (for_, until, by) != (None, None, None):
             raise typer.BadParameter("give --reason TEXT")
-        show_pin(run(pins.pin_of(settings(), tool)), as_json)
+        show_pin(run(system().stops.pin_of(tool)), as_json)
         return
-    end = _end_of(for_, until)
-    pinning = pins.pin(settings(), tool, reason, name_of(by), end)
+    pinning = system().stops.pin(tool, reason, name_of(by), _end_of(for_, until))
     show_pin(run(pinning, f"Postgres to pin {tool or 'all tools'}"), as_json)
 
 
 def unpin(tool: ToolOrNone = None, all_: All = False, by: By = None, as_json: Json = False) -> None:
     """Allow automatic rollbacks of the tool again."""
     from rollguard.cli.show.stops import show_unpinned
-    from rollguard.operations import pins
 
     tool = _one_or_all(tool, all_)
-    unpinning = pins.unpin(settings(), tool, name_of(by))
+    unpinning = system().stops.unpin(tool, name_of(by))
     show_unpinned(run(unpinning, f"Postgres to unpin {tool or 'all tools'}"), as_json)
 
 
@@ -94,10 +91,9 @@ def freeze(
     A person can still deploy.
     """
     from rollguard.cli.show.stops import show_stop
-    from rollguard.operations import stops
 
     tool = _one_or_all(tool, all_)
-    freezing = stops.freeze(settings(), tool, reason, name_of(by), _end_of(for_, until))
+    freezing = system().stops.freeze(tool, reason, name_of(by), _end_of(for_, until))
     show_stop(run(freezing, f"Postgres to freeze {tool or 'all tools'}"), as_json)
 
 
@@ -106,19 +102,17 @@ def unfreeze(
 ) -> None:
     """Allow autonomous deployments of the tool again."""
     from rollguard.cli.show.stops import show_ended
-    from rollguard.operations import stops
 
     tool = _one_or_all(tool, all_)
-    unfreezing = stops.unfreeze(settings(), tool, name_of(by))
+    unfreezing = system().stops.unfreeze(tool, name_of(by))
     show_ended(run(unfreezing, f"Postgres to unfreeze {tool or 'all tools'}"), as_json)
 
 
 def resume(tool: Tool, by: By = None, as_json: Json = False) -> None:
     """Allow autonomous deployments of the tool again that wait since a person's rollback."""
     from rollguard.cli.show.stops import show_ended
-    from rollguard.operations import stops
 
-    resuming = stops.resume(settings(), tool, name_of(by))
+    resuming = system().stops.resume(tool, name_of(by))
     show_ended(run(resuming, f"Postgres to resume {tool}"), as_json)
 
 
@@ -131,9 +125,8 @@ def reject(
     which ends the rejection.
     """
     from rollguard.cli.show.stops import show_rejected
-    from rollguard.operations import stops
 
-    rejecting = stops.reject(settings(), tool, version_name_of(version), reason, name_of(by))
+    rejecting = system().stops.reject(tool, version_name_of(version), reason, name_of(by))
     show_rejected(run(rejecting, f"Postgres to reject a version of {tool}"), as_json)
 
 
@@ -150,9 +143,8 @@ def stops(
     With --tool, those of all tools together are listed, too.
     """
     from rollguard.cli.show.stops import show_stops
-    from rollguard.operations.stops import stops_of
 
-    show_stops(run(stops_of(settings(), tool, ended=ended, limit=limit)), as_json)
+    show_stops(run(system().stops.all(tool, ended=ended, limit=limit)), as_json)
 
 
 def _one_or_all(tool: str | None, is_all: bool) -> str | None:

@@ -11,7 +11,7 @@ from rollguard.cli.options import (
     Tool,
     Version,
     run,
-    settings,
+    system,
     version_name_of,
 )
 
@@ -49,7 +49,7 @@ def deploy(
 ) -> None:
     """Deploy code as the tool's new version, wait until it is current, and print it."""
     from rollguard.cli.show.versions import show_version
-    from rollguard.operations import versions
+    from rollguard.systems.system import NewVersion
 
     try:
         code = file.read().decode("utf-8-sig")  # as Python reads a file
@@ -59,9 +59,8 @@ def deploy(
     checks = [_check(each) for each in check or ()]
     deployment_id = uuid4()
     deployed = run(
-        versions.deploy(
-            *(settings(), tool, code, by, type_, reason, accepted, checks),
-            deployment_id=deployment_id,
+        system().versions.deploy(
+            tool, NewVersion(code, by, type_, reason, accepted, checks), deployment_id
         ),
         f"the outcome of the deployment {deployment_id}, from an applier",
     )
@@ -107,25 +106,22 @@ def _check(text: str) -> "Check":
 def current(tool: Tool, as_json: Json = False) -> None:
     """Show the version that is current now."""
     from rollguard.cli.show.versions import show_version
-    from rollguard.operations.versions import current_of
 
-    show_version(run(current_of(settings(), tool)), as_json)
+    show_version(run(system().versions.current(tool)), as_json)
 
 
 def history(tool: Tool, limit: Limit = 50, as_json: Json = False) -> None:
     """List the versions of a tool, and its deployments that were held, the newest first."""
     from rollguard.cli.show.versions import show_history
-    from rollguard.operations.versions import history_of
 
-    show_history(run(history_of(settings(), tool, limit)), as_json)
+    show_history(run(system().versions.history(tool, limit)), as_json)
 
 
 def show(tool: Tool, version: Version, as_json: Json = False) -> None:
     """Show one version with its code."""
     from rollguard.cli.show.versions import show_version
-    from rollguard.operations.versions import version_of
 
-    found = run(version_of(settings(), tool, version_name_of(version)))
+    found = run(system().versions.named(tool, version_name_of(version)))
     show_version(found, as_json, in_full=True)
 
 
@@ -137,7 +133,6 @@ def compare(
 ) -> None:
     """Compare two versions: their success rates, what breaks for callers, and the code's diff."""
     from rollguard.cli.show.comparison import show_comparison
-    from rollguard.management.named_comparison import compare_named
 
-    in_force, names = settings(), [version_name_of(each) for each in (from_, to)]
-    show_comparison(run(compare_named(in_force, tool, *names)), as_json)
+    before, after = (version_name_of(each) for each in (from_, to))
+    show_comparison(run(system().versions.compare(tool, before, after)), as_json)

@@ -29,7 +29,10 @@ _PLAIN: Final[Mapping[str, Any]] = {
 }
 """The broker of the stack asks for no credentials."""
 _OF_STACK: Final = frozenset(
-    {*_PLAIN, "kafka_brokers", "postgres_dsn", "detector_url", "data_dir", "web_url", "worker_name"}
+    {
+        *(*_PLAIN, "kafka_brokers", "postgres_dsn", "detector_url", "data_dir", "web_url"),
+        *("worker_name", "url", "token"),
+    }
 )
 """Settings that say how to reach one server or one worker. They are not those of the stack."""
 

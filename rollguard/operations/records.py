@@ -1,6 +1,6 @@
 """Publishing of executions by the command line: one, or the lines of a file as they come."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -8,11 +8,9 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from rollguard.client import EngineClient
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.message import explain
-from schemas.settings import Settings
 
 
 class BadLine(NamedTuple):
@@ -51,33 +49,42 @@ def execution_of(tool: str, error: str | None, **fields: Any) -> Execution:
         raise Rejected(explain(wrong)) from wrong
 
 
-async def record(settings: Settings, execution: Execution) -> None:
-    """Publish one execution."""
-    async with EngineClient(settings) as client:
-        await client.publish_execution(execution)
+class NotPublished(NamedTuple):
+    """An execution that was not taken: its position among those that were sent, and why."""
+
+    position: int
+    error: str
+
+
+Publish = Callable[[Sequence[Execution]], Awaitable[Sequence[NotPublished]]]
+"""Publishes executions, and returns those that were not taken."""
 
 
 async def record_lines(
-    settings: Settings, parts: AsyncIterator[Iterable[bytes]], done: Recorded
+    publish: Publish, parts: AsyncIterator[Iterable[bytes]], done: Recorded
 ) -> AsyncIterator[Sequence[BadLine]]:
     """Publish an execution for each line that is one, part by part; skip empty lines.
 
     What was published is added to ``done``. Yields the bad lines of each part.
     """
     number = 0
-    async with EngineClient(settings) as client:
-        async for lines in parts:
-            good: list[Execution] = []
-            bad: list[BadLine] = []
-            for line in lines:
-                number += 1
-                if not line.strip():
-                    continue
-                try:
-                    good.append(Execution.from_bytes(line))
-                except Rejected as error:
-                    bad.append(BadLine(number, str(error)))
-            await client.publish_executions(good)
-            done.published += [execution.execution_id for execution in good]
-            done.bad += bad
-            yield bad
+    async for lines in parts:
+        good: list[tuple[int, Execution]] = []
+        bad: list[BadLine] = []
+        for line in lines:
+            number += 1
+            if not line.strip():
+                continue
+            try:
+                good.append((number, Execution.from_bytes(line)))
+            except Rejected as error:
+                bad.append(BadLine(number, str(error)))
+        refused = dict(await publish([execution for _, execution in good]))
+        for index, (place, execution) in enumerate(good):
+            if index in refused:
+                bad.append(BadLine(place, refused[index]))
+            else:
+                done.published.append(execution.execution_id)
+        bad.sort()
+        done.bad += bad
+        yield bad

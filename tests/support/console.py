@@ -81,6 +81,15 @@ class Console:
             async with session.post(at, data={"csrf": csrf, **form}) as answer:
                 return await answer.text()
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a command line that can reach nothing but this console."""
+        return {
+            "ROLLGUARD_URL": self.url,
+            "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
+            "ROLLGUARD_POSTGRES_DSN": "postgresql://127.0.0.1:1/none",
+            "ROLLGUARD_DETECTOR_URL": "http://127.0.0.1:1",
+        }
+
     async def get(self, path: str, **headers: str) -> Answer:
         """Ask for something under ``/api/v1``."""
         return await self.ask("GET", f"/api/v1{path}", **headers)

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rollguard_client.calls.failures import ToolFailed
-    from rollguard_client.errors import Misconfigured, Rejected, Retryable, RollguardError
+    from rollguard_client.errors import (
+        Misconfigured,
+        Missing,
+        Rejected,
+        Retryable,
+        RollguardError,
+    )
     from rollguard_client.guard import Rollguard
     from rollguard_client.messages.deployment import (
         AcceptedBreak,
@@ -32,6 +38,7 @@ __all__ = [
     "LoadedTool",
     "Loader",
     "Misconfigured",
+    "Missing",
     "Rejected",
     "Retryable",
     "RollbackOutcome",
@@ -46,7 +53,7 @@ __all__ = [
 
 _MODULES: Final = {
     "calls.failures": ("ToolFailed",),
-    "errors": ("Misconfigured", "Rejected", "Retryable", "RollguardError"),
+    "errors": ("Misconfigured", "Missing", "Rejected", "Retryable", "RollguardError"),
     "guard": ("Rollguard",),
     "messages.deployment": ("AcceptedBreak", "Check", "DeploymentOutcome", "ToolVersion"),
     "messages.execution": ("ErrorOrigin", "Execution", "LaterVerdict"),

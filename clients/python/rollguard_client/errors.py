@@ -2,6 +2,7 @@
 
 RollguardError
 ├── Rejected          the input is wrong and stays wrong; a ValueError too
+│   ├── Missing       what was named does not exist
 │   └── Unverified    nobody who may say it has signed it
 ├── Retryable         another part did not answer: the same call may succeed later
 └── Misconfigured     settings, topics or rights are wrong: an operator must correct them
@@ -16,6 +17,10 @@ class RollguardError(Exception):
 
 class Rejected(RollguardError, ValueError):
     """The input is wrong and stays wrong; the text says what is wrong."""
+
+
+class Missing(Rejected):
+    """What was named does not exist: a tool, a version, a rollback, a pin."""
 
 
 class Unverified(Rejected):

@@ -1,13 +1,12 @@
 """The output of ``holds``, ``approve`` and ``dismiss``."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from db.rollbacks.records import RollbackRecord
 from db.versions.held import HeldDeployment
 from rollguard.cli.show.rollbacks import rule_of, versions_text
 from rollguard.management.outcome_texts import why_not_applied
+from rollguard.operations.waiting import Held
 from rollguard.printing import data_of, print_json, print_line, print_note, print_table
 from rollguard.refusal import refusal_text
 from rollguard.value_texts import version_text
@@ -15,12 +14,8 @@ from schemas.deployment import DISMISSED, DeploymentOutcome
 from schemas.rollback import RollbackOutcome
 
 
-def show_holds(
-    rollbacks: Sequence[RollbackRecord], deployments: Sequence[HeldDeployment], as_json: bool
-) -> None:
+def show_holds(held: Sequence[Held], as_json: bool) -> None:
     """Print held rollbacks and deployments, the newest first."""
-    held: list[RollbackRecord | HeldDeployment] = [*rollbacks, *deployments]
-    held.sort(key=_held_at, reverse=True)
     if as_json:
         print_json([{"kind": _kind_of(each)} | data_of(each) for each in held])
         return
@@ -28,15 +23,11 @@ def show_holds(
     print_table(columns, map(_row_of, held))
 
 
-def _held_at(record: RollbackRecord | HeldDeployment) -> datetime:
-    return record.held_at if isinstance(record, HeldDeployment) else record.applied_at
-
-
-def _kind_of(record: RollbackRecord | HeldDeployment) -> str:
+def _kind_of(record: Held) -> str:
     return "deployment" if isinstance(record, HeldDeployment) else "rollback"
 
 
-def _row_of(record: RollbackRecord | HeldDeployment) -> tuple[Any, ...]:
+def _row_of(record: Held) -> tuple[Any, ...]:
     if isinstance(record, HeldDeployment):
         return (
             record.held_at,
@@ -58,7 +49,27 @@ def _row_of(record: RollbackRecord | HeldDeployment) -> tuple[Any, ...]:
     )
 
 
-def show_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
+def show_approval(outcome: RollbackOutcome | DeploymentOutcome, as_json: bool) -> bool:
+    """Print the outcome of an approval, and return whether it was carried out.
+
+    If it was not, stderr says why.
+    """
+    if isinstance(outcome, DeploymentOutcome):
+        return _show_deployment_approval(outcome, as_json)
+    return _show_rollback_approval(outcome, as_json)
+
+
+def show_dismissal(outcome: RollbackOutcome | DeploymentOutcome, as_json: bool) -> bool:
+    """Print the outcome of a dismissal, and return whether it was dismissed.
+
+    If it was not, stderr says what happened to it before.
+    """
+    if isinstance(outcome, DeploymentOutcome):
+        return _show_deployment_dismissal(outcome, as_json)
+    return _show_rollback_dismissal(outcome, as_json)
+
+
+def _show_rollback_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
     """Print the outcome of an approval, and return whether the rollback was carried out.
 
     If it was not, stderr says why.
@@ -74,7 +85,7 @@ def show_approval(outcome: RollbackOutcome, as_json: bool) -> bool:
     return True
 
 
-def show_dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
+def _show_rollback_dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
     """Print the outcome of a dismissal, and return whether the rollback was dismissed.
 
     If it was not, stderr says what happened to it before.
@@ -89,7 +100,7 @@ def show_dismissal(outcome: RollbackOutcome, as_json: bool) -> bool:
     return True
 
 
-def show_deployment_approval(outcome: DeploymentOutcome, as_json: bool) -> bool:
+def _show_deployment_approval(outcome: DeploymentOutcome, as_json: bool) -> bool:
     """Print the outcome of an approval, and return whether the code is a version.
 
     If it is not, stderr says why.
@@ -106,7 +117,7 @@ def show_deployment_approval(outcome: DeploymentOutcome, as_json: bool) -> bool:
     return True
 
 
-def show_deployment_dismissal(outcome: DeploymentOutcome, as_json: bool) -> bool:
+def _show_deployment_dismissal(outcome: DeploymentOutcome, as_json: bool) -> bool:
     """Print the outcome of a dismissal, and return whether the deployment was dismissed.
 
     If it was not, stderr says what happened to it before.

@@ -28,27 +28,15 @@ class BadRecordList:
     """The bad records to show, and what is known of them.
 
     ``matching`` is how many match, of which ``records`` are the newest. ``replays`` says which of
-    them were published again; ``replays_unknown`` says why that is not known, if it is not.
-    ``not_dead_letters`` counts the records of the topic that are no dead letters. ``unpublished``
-    is how many bad records are known only as a number, between those that match.
+    them were published again. ``unpublished`` is how many bad records are known only as a number,
+    between those that match. ``notes`` says what is not known.
     """
 
-    records: list[BadRecord]
+    records: Sequence[BadRecord]
     matching: int
     unpublished: int
     replays: Mapping[RecordPosition, Replay]
-    not_dead_letters: int
-    replays_unknown: str | None
-
-    @property
-    def notes(self) -> list[str]:
-        """What a person should know of the list."""
-        found = []
-        if self.not_dead_letters:
-            found.append(f"{self.not_dead_letters} records are no dead letters")
-        if self.replays_unknown:
-            found.append(f"what was replayed is not known: {self.replays_unknown}")
-        return found
+    notes: Sequence[str]
 
     def data_of(self, record: BadRecord) -> dict[str, Any]:
         """Return one of the records as JSON has it, but for times."""
@@ -78,13 +66,25 @@ async def list_bad_records(
     """
     found = await bad_records(settings)
     matching = wanted.matching(found, settings.topic_prefix)
-    shown = matching[:limit]
+    shown, notes = matching[:limit], notes_on(found)
+    known: Mapping[RecordPosition, Replay] = {}
     try:
-        known, unknown = await known_replays(settings, shown), None
+        known = await known_replays(settings, shown)
     except RollguardError as error:
-        known, unknown = {}, str(error)
+        notes.append(without_replays(error))
     unpublished = sum(record.unpublished for record in matching)
-    return BadRecordList(shown, len(matching), unpublished, known, found.not_dead_letters, unknown)
+    return BadRecordList(shown, len(matching), unpublished, known, notes)
+
+
+def notes_on(found: BadRecords) -> list[str]:
+    """Return what a person should know of the topic."""
+    number = found.not_dead_letters
+    return [f"{number} records are no dead letters"] if number else []
+
+
+def without_replays(error: RollguardError) -> str:
+    """Return what is not known of bad records because of this error."""
+    return f"what was replayed is not known: {error}"
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,16 @@ async def whole_health_of(
     try:
         return found | (await stops_and_waits(settings, found))._asdict()
     except RollguardError as error:
-        note(
-            "not known what the rollback waits for, what is held and stopped, and which engines "
-            f"run it: {error}"
-        )
+        note(without_stops(error))
     return found | dict.fromkeys(StopsAndWaits._fields)
+
+
+def without_stops(error: RollguardError) -> str:
+    """Return what is not known of the health of a tool because of this error."""
+    return (
+        "not known what the rollback waits for, what is held and stopped, and which engines run "
+        f"it: {error}"
+    )
 
 
 def health_data(found: Mapping[str, Any]) -> dict[str, Any]:

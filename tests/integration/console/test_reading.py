@@ -15,7 +15,7 @@ from rollguard.operations.overview.why_waiting import stops_and_waits
 from rollguard.refusal import require_version
 from schemas.engine_report import EngineReport
 from schemas.settings import load_settings
-from tests.support.command_line import rollguard
+from tests.support.command_line import rollguard, said
 from tests.support.console import Answer, Console, running_console
 from tests.support.messages import command_by_ann, execution
 from tests.support.stored import begin_stop
@@ -260,6 +260,53 @@ async def test_dead_letters_and_the_system(
         "recorder": 1,
     }
     assert system["kafka"]["topic_prefix"] == shared_system.settings.topic_prefix
+
+
+async def test_the_command_line_says_the_same_through_it(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    topics = shared_system.topics
+    for code in ("def execute(a): return a", "def execute(): return 1"):
+        await shared_system.deploy(tool, code)
+    await shared_system.run(execution(tool), execution(tool, "ValueError: \x1b[31m"))
+    done = await console.post(f"/tools/{tool}/rollbacks", {"to_version_number": 1, "reason": "x"})
+    command_id = done.body["command_id"]
+    async with connection(shared_system.settings) as conn:
+        await begin_stop(conn, "pin", tool)
+    await shared_system.send(topics.executions, tool, b"{}", b"\xff")
+    record_id = ""
+
+    async def listed() -> bool:
+        nonlocal record_id
+        found = (await console.get(f"/dead-letters?tool={tool}")).body["dead_letters"]
+        state = (await console.get(f"/tools/{tool}")).body["state"]
+        record_id = found[0]["id"] if len(found) == 2 else ""
+        return bool(record_id) and state == "unjudged"
+
+    await until(listed, 60)
+    direct, through = shared_system.environment(), console.environment()
+    right: list[tuple[str, ...]] = [
+        *(("tools",), ("engines", "--tool", tool), ("current", tool), ("history", tool)),
+        *(("history", tool, "--limit", "1"), ("show", tool, "v2"), ("check", tool)),
+        *(("compare", tool, "v1", "v2"), ("health", tool), ("rollbacks", "--tool", tool)),
+        *(("explain", command_id[:13]), ("holds",), ("pins",), ("pin", tool), ("stops",)),
+        *(("dead-letters", "--tool", tool), ("dead-letters", record_id)),
+    ]
+    wrong: list[tuple[str, ...]] = [
+        *(("show", tool, "9"), ("current", "nobody"), ("current", "a/b"), ("health", "nobody")),
+        *(("explain", str(uuid4())), ("approve", str(uuid4())), ("compare", tool, "v1", "v9")),
+        *(("history", "nobody"), ("rollback", tool, "v9"), ("rollback", tool, "v1")),
+        *(("rollback", tool, "999999"), ("unpin", "nobody"), ("resume", tool), ("health", "")),
+        *(("unfreeze", "--all"), ("reject", tool, "v9", "--reason", "x"), ("pin", "nobody")),
+        *(("dead-letters", f"{topics.executions}:0:999999"), ("history", tool, "--limit", "x")),
+    ]
+    for words in [*right, *((*each, "--json") for each in right), *wrong]:
+        expected = await said(*words, env=direct)
+        assert await said(*words, env=through) == expected, words
+        assert (expected.code == 0) == (words not in wrong), (words, expected)
+    for words in (("topics",), ("prune", "--older-than", "1d"), ("migrate",)):
+        refused = await said(*words, env=through)
+        assert (refused.code, "unset ROLLGUARD_URL" in refused.err) == (1, True), refused
 
 
 async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str) -> None:

@@ -56,6 +56,13 @@ def test_the_defaults_are_the_servers() -> None:
         {"MAX_CODE_BYTES": "0"},
         {"SIGNATURES": "maybe"},
         {"KAFKA_BROKER": "a:1"},
+        {"URL": "https://a.example:444/b/", "TOKEN": "t"},
+        {"URL": "http://[::1]:6069", "WEB_URL": "http://a:1", "WEB_TOKEN": "w"},
+        {"URL": "ftp://a"},
+        {"URL": "https://a/?b=c"},
+        {"URL": "https://u:p@a"},
+        {"URL": "https://a:b"},
+        {"TOKEN": "a b"},
     ],
 )
 def test_variables_mean_the_same(given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,8 +30,6 @@ from rollguard.cli.show.engines import show_engines
 from rollguard.cli.show.health import show_check, show_health
 from rollguard.cli.show.holds import (
     show_approval,
-    show_deployment_approval,
-    show_deployment_dismissal,
     show_dismissal,
     show_holds,
 )
@@ -135,14 +133,14 @@ def approve(text: str, as_json: bool) -> None:
     for each in outcomes(text):
         show_approval(each, as_json)
     for outcome in deployment_outcomes(text):
-        show_deployment_approval(outcome, as_json)
+        show_approval(outcome, as_json)
 
 
 def dismiss(text: str, as_json: bool) -> None:
     for each in outcomes(text):
         show_dismissal(each, as_json)
     for outcome in deployment_outcomes(text):
-        show_deployment_dismissal(outcome, as_json)
+        show_dismissal(outcome, as_json)
 
 
 def explain(text: str, as_json: bool) -> None:
@@ -164,7 +162,7 @@ def dead_letters(text: str, as_json: bool) -> None:
     replay = Replay(NOON, position)
     for key in (text.encode(errors="ignore"), b"\xff"):
         record = filled(BadRecord, text, position=position, key=key)
-        found = BadRecordList([record], 1, 0, {position: replay}, 1, text)
+        found = BadRecordList([record], 1, 0, {position: replay}, [text])
         show_dead_letters(found, as_json)
         value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
         show_dead_letter(BadRecordInFull(found, value), as_json)
@@ -295,7 +293,7 @@ PRINTS: dict[str, Callable[[str, bool], object]] = {
     "explain": explain,
     "rollback": rollback,
     "holds": lambda text, as_json: show_holds(
-        [filled(RollbackRecord, text)], [filled(HeldDeployment, text)], as_json
+        [filled(RollbackRecord, text), filled(HeldDeployment, text)], as_json
     ),
     "approve": approve,
     "dismiss": dismiss,

@@ -21,6 +21,8 @@ _COMPOSE = _ROOT / "compose" / "compose.yaml"
 _ROLES = ("detector", "applier", "recorder", "bridge")
 _NOT_PASSED = {
     "detector_url",  # what the command line asks, not a worker
+    "url",
+    "token",
     "web_url",  # each worker's own
     "worker_name",
     "engine_id",  # an engine's

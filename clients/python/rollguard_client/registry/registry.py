@@ -27,11 +27,11 @@ from rollguard_client.registry.loads import Loads
 from rollguard_client.registry.module_loader import ModuleLoader
 from rollguard_client.registry.reports import Reports
 from rollguard_client.registry.swaps import Swap, Swaps
-from rollguard_client.registry.threads import in_thread
 from rollguard_client.requests.following import Following, result_of
 from rollguard_client.requests.requester import Requester
 from rollguard_client.settings.settings import Settings
 from rollguard_client.signatures.signing import missing_extra
+from rollguard_client.threads import in_thread
 
 Publishes = Callable[[ToolVersion, Call], Call]
 """Returns a function that publishes each call as an execution of the version."""

@@ -10,12 +10,15 @@ from msgspec import Meta
 
 from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.message import fault_text
+from rollguard_client.settings.address import checked_token, checked_url
 from rollguard_client.settings.sources import OWN_PREFIX, PREFIX, given_variables
 
-_SECRETS: Final = frozenset({"kafka_password"})
+_SECRETS: Final = frozenset({"kafka_password", "token"})
 _PATHS: Final = frozenset(
     {"data_dir", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "spool_dir", "trust"}
 )
+
+_CHECKED: Final = {"url": checked_url, "token": checked_token}
 
 
 def state_folder() -> Path:
@@ -80,6 +83,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long the client waits for an outcome, in seconds."""
     fetch_wait_ms: Annotated[int, Meta(ge=1)] = 500
     """How long the broker may hold a fetch that finds nothing, in milliseconds."""
+    url: str | None = None
+    """The address of a console, such as ``https://rollguard.example.com``, which
+    ``rollguard_client.http`` asks."""
+    token: str | None = None
+    """The token that is sent to the console at ``url``."""
 
     buffer_records: Annotated[int, Meta(ge=1)] = 100_000
     """How many records wait at most while Kafka is away. The oldest are dropped."""
@@ -142,6 +150,8 @@ def _read(name: str, value: object) -> object:
     """Return the value of a setting. Raises ValueError; msgspec's error is one."""
     if name == "kafka_brokers":
         return _brokers(value)
+    if name in _CHECKED:
+        return _CHECKED[name](str(value)) if value else None
     if name in _PATHS:
         if value is not None and (not isinstance(value, str | Path) or not str(value)):
             raise ValueError("must be the path of a file or a folder")

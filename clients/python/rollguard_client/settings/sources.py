@@ -19,6 +19,8 @@ OWN_PREFIX: Final = "ROLLGUARD_CLIENT_"
 """The settings of the client alone; the server passes them over."""
 FILE_VARIABLE: Final = "ROLLGUARD_ENV_FILE"
 _LIKE: Final = 0.85
+_OF_THE_SERVER: Final = frozenset({"ROLLGUARD_WEB_TOKEN", "ROLLGUARD_WEB_URL"})
+"""Variables of the server that are nearly the name of a setting."""
 _ENTRY: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "'": "'"}
 
@@ -48,6 +50,8 @@ def given_variables(known: Collection[str]) -> dict[str, str]:
 
 def _meant(name: str, known: Collection[str]) -> str | None:
     """Return the setting that a variable must have meant; None if it may be one of the server."""
+    if name in _OF_THE_SERVER:
+        return None
     is_own = name.startswith(OWN_PREFIX)
     near = get_close_matches(name, known, n=1, cutoff=0.0 if is_own else _LIKE)
     return near[0] if near else None

@@ -38,5 +38,5 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
         except RuntimeError:
             return  # the loop has ended
 
-    threading.Thread(target=run, name="rollguard-load", daemon=True).start()
+    threading.Thread(target=run, name="rollguard-work", daemon=True).start()
     return await future

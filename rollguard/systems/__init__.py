@@ -1,0 +1,1 @@
+"""A system as its operators see it: reached by Kafka and Postgres, or through a console."""

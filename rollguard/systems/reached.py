@@ -1,0 +1,17 @@
+"""The system that the settings name: through a console if they name one, directly otherwise."""
+
+from rollguard.systems.system import System
+from schemas.settings import Settings
+
+
+def system_of(settings: Settings) -> System:
+    """Return the system. Nothing is connected before something is asked."""
+    if settings.url is None:
+        from rollguard.systems.direct import direct_system
+
+        return direct_system(settings)
+    from rollguard.systems.remote.system import remote_system
+    from rollguard_client.http.console import Console
+
+    token = None if settings.token is None else settings.token.get_secret_value()
+    return remote_system(Console(settings.url, token, wait_s=settings.wait_s))

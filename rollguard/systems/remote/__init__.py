@@ -1,0 +1,1 @@
+"""A system that is reached through a console, over HTTP."""
