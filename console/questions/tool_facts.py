@@ -98,7 +98,7 @@ async def tool_facts(services: Services, tool: str, period: str | None) -> ToolF
         except (Retryable, Misconfigured) as error:
             notes.append(f"{error}; the history is not shown")
     if health is not None:
-        health = health | await waits_of(services, health)
+        health = health | await waits_of(services, health, notes)
     return ToolFacts(found, health, stored, notes)
 
 

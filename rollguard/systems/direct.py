@@ -70,9 +70,7 @@ class _Overview(_OfSettings):
     async def tools(self, state: str | None, note: Note) -> list[tools.ToolAtAGlance]:
         return await tools.tools_at_a_glance(self.settings, state, note)
 
-    async def engines(
-        self, tool: str | None, *, stale: bool = False
-    ) -> list[engines.EngineOfTool]:
+    async def engines(self, tool: str | None, *, stale: bool = False) -> list[engines.EngineOfTool]:
         found = await engines.engines_of(self.settings, tool, maybe_stale=stale)
         return [each for each in found if not stale or each.state == "stale"]
 

@@ -37,8 +37,8 @@ class RemoteOverview:
 
     async def engines(self, tool: str | None, *, stale: bool = False) -> list[EngineOfTool]:
         """Return which engine runs which version of each tool; with ``stale`` only old ones."""
-        wanted = {"tool": tool, "stale": "true" if stale else None}
-        return await self._answers.items("/engines", "engines", EngineOfTool, **wanted)
+        only = "true" if stale else None
+        return await self._answers.items("/engines", "engines", EngineOfTool, tool=tool, stale=only)
 
     async def status(self) -> SystemStatus:
         """Return how brokers, Postgres and the roles do."""
