@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner
 
 from rollguard.operations.keys import NewKey, generate, listed, shown
+from rollguard_client.files.closed_files import ANY_USE, require_closed
 from rollguard_client.signatures.keys import read_private_key
 from rollguard_client.signatures.trust_file import AuthorKey
 from schemas.errors import Misconfigured, Rejected, Retryable
@@ -41,6 +43,34 @@ def test_a_private_key_that_others_may_read_is_refused(tmp_path: Path, mode: int
     file.chmod(mode)
     with pytest.raises(Misconfigured, match=f"other users may use it \\(mode {mode:04o}\\)"):
         read_private_key(file)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "we", "is_closed"),
+    [
+        (0o440, 0, 10001, 10001, True),
+        (0o640, 0, 10001, 10001, True),
+        (0o440, 0, 2000, 10001, True),
+        (0o400, 10001, 10001, 10001, True),
+        (0o440, 10001, 10001, 10001, False),
+        (0o440, 3000, 10001, 10001, False),
+        (0o440, 0, 3000, 10001, False),
+        (0o460, 0, 10001, 10001, False),
+        (0o444, 0, 10001, 10001, False),
+        (0o450, 0, 10001, 10001, False),
+        (0o440, 0, 0, 0, False),
+    ],
+)
+def test_a_key_that_root_hands_over_to_our_group_is_used(
+    mode: int, owner: int, group: int, we: int, is_closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes hands a Secret over as root, with mode 0440 and the pod's group."""
+    monkeypatch.setattr(os, "geteuid", lambda: we)
+    monkeypatch.setattr(os, "getegid", lambda: we)
+    monkeypatch.setattr(os, "getgroups", lambda: [2000])
+    status = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, owner, group, 0, 0, 0, 0))
+    with nullcontext() if is_closed else pytest.raises(ValueError, match="other users may use it"):
+        require_closed(status, ANY_USE)
 
 
 def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:

@@ -41,10 +41,28 @@ def require_own(status: os.stat_result) -> None:
 
 
 def require_closed(status: os.stat_result, closed_to: int) -> None:
-    """Raise ValueError if the mode permits other users any of this."""
-    if status.st_mode & closed_to:
+    """Raise ValueError if the mode permits other users any of this.
+
+    A file that root hands over to our group may be read by the group: so a container that does not
+    run as root gets its secrets from Kubernetes (mode 0440, ``fsGroup``).
+    """
+    permitted = status.st_mode & closed_to
+    if permitted == stat.S_IRGRP and _is_handed_over(status):
+        return
+    if permitted:
         use = "write to it" if closed_to == WRITING else "use it"
         raise ValueError(f"other users may {use} (mode {stat.S_IMODE(status.st_mode):04o})")
+
+
+def _is_handed_over(status: os.stat_result) -> bool:
+    """Return whether it is a file of root, and we are not root and in the file's group.
+
+    Its owner is not us, so whoever let the group read it could also have made it ours alone. A
+    file of our own that the group may read is most often a mistake, and is refused.
+    """
+    if status.st_uid != 0 or not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return False
+    return status.st_gid in (os.getegid(), *os.getgroups())
 
 
 def reason_of(error: Exception) -> str:
