@@ -1,0 +1,1 @@
+"""The manifests of Kubernetes are valid, and say what the program understands."""
