@@ -5,6 +5,7 @@ from typing import Final
 
 from documentation.markdown import code, prose, table
 from schemas.configuration.bridge_settings import BridgeSettings
+from schemas.configuration.proxy_settings import ProxySettings
 from schemas.configuration.setting_sources import FILE_VARIABLE
 from schemas.configuration.settings_report import SettingInForce, settings_in_force
 from schemas.files.state_folder import AS_WRITTEN, state_folder
@@ -26,7 +27,11 @@ _FILE: Final = (
 def settings_by_group() -> dict[str, list[SettingInForce]]:
     """Return all settings: of a deployment, then those of each group."""
     defaults = Settings.model_construct(
-        rules=Rules(), outages=OutageRules(), fleet=FleetRules(), bridge=BridgeSettings()
+        rules=Rules(),
+        outages=OutageRules(),
+        fleet=FleetRules(),
+        bridge=BridgeSettings(),
+        proxy=ProxySettings(),
     )
     groups: dict[str, list[SettingInForce]] = {
         "Connections and processes": [],
@@ -34,8 +39,9 @@ def settings_by_group() -> dict[str, list[SettingInForce]]:
         "Outages: for all tools": [],
         "The fleet's brake: for all tools": [],
         "The bridge": [],
+        "A proxy before the console": [],
     }
-    everywhere, rules, outages, fleet, bridge = groups.values()
+    everywhere, rules, outages, fleet, bridge, proxy = groups.values()
     for setting in settings_in_force(defaults):
         if setting.is_rule:
             rules.append(setting)
@@ -45,6 +51,8 @@ def settings_by_group() -> dict[str, list[SettingInForce]]:
             fleet.append(setting)
         elif setting.name in BridgeSettings.model_fields:
             bridge.append(setting)
+        elif setting.name in ProxySettings.model_fields:
+            proxy.append(setting)
         else:
             everywhere.append(setting)
     return groups

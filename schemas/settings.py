@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from rollguard_client.settings.address import checked_url
 from schemas.configuration.bridge_settings import BridgeSettings
+from schemas.configuration.proxy_settings import ProxySettings
 from schemas.configuration.setting_sources import given_settings, nearest
 from schemas.configuration.web_address import host_of, require_console, require_host_pattern
 from schemas.errors import Misconfigured
@@ -45,6 +46,7 @@ GROUPS: Final[Mapping[str, type[BaseModel]]] = {
     "outages": OutageRules,
     "fleet": FleetRules,
     "bridge": BridgeSettings,
+    "proxy": ProxySettings,
 }
 """The fields of ``Settings`` that hold several settings. Each setting keeps a variable, and an
 argument of ``load_settings``, of its own."""
@@ -54,9 +56,9 @@ class Settings(BaseSettings):
     """Where the parts of the system are, and the numbers of the rules.
 
     Every setting has a variable ``ROLLGUARD_<NAME>``, also those in ``rules``, ``outages``,
-    ``fleet`` and ``bridge``: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single tools:
-    ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Make settings with ``load_settings``, which
-    names each value that is wrong.
+    ``fleet``, ``bridge`` and ``proxy``: ``ROLLGUARD_RING_SIZE``. ``tools`` changes rules for single
+    tools: ``ROLLGUARD_TOOLS='{"parser": {"ring_size": 20}}'``. Make settings with
+    ``load_settings``, which names each value that is wrong.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -69,6 +71,8 @@ class Settings(BaseSettings):
     """The numbers of the fleet's brake, for all tools together."""
     bridge: BridgeSettings
     """What the bridge reads, and which spans it takes for executions."""
+    proxy: ProxySettings
+    """The proxy before the console that knows who has logged in, if there is one."""
     kafka_brokers: tuple[str, ...] = ("127.0.0.1:9092",)
     """The bootstrap servers of Kafka: ``host:port``, separated by commas."""
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
@@ -350,6 +354,12 @@ class Settings(BaseSettings):
             raise ValueError("web_viewer_token needs web_token: without it everybody may do all")
         if viewer.get_secret_value() == token.get_secret_value():
             raise ValueError("web_viewer_token must differ from web_token")
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_consistent(self) -> Self:
+        if self.proxy.proxy_user_header is not None and self.web_token is None:
+            raise ValueError("proxy_user_header needs web_token: without it everybody may do all")
         return self
 
     @model_validator(mode="after")

@@ -80,8 +80,11 @@ class Access:
             if named is not None:
                 return named._replace(admission="open")
             return sessions.without_cookie(self._user, "operator", "open")
+        address = address_of(HTTPConnection(scope))
+        user = self._known.proxy.user(headers, address)
+        if user is not None:
+            return sessions.without_cookie(user.name, user.role, "proxy")
         if "Authorization" in headers and not is_open(scope["path"]):
-            address = address_of(HTTPConnection(scope))
             role = self._known.tokens.role_of(headers["Authorization"], address)
             if role is None:
                 raise Refused(401, NEEDS_TOKEN)

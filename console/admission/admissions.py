@@ -5,6 +5,8 @@ from typing import NamedTuple
 from starlette.requests import HTTPConnection
 
 from console.admission.cookies import Cookies
+from console.admission.guesses import Guesses
+from console.admission.proxy import Proxy
 from console.admission.sessions import Sessions
 from console.admission.tokens import Tokens
 from schemas.settings import Settings
@@ -16,11 +18,14 @@ class Admissions(NamedTuple):
     cookies: Cookies
     sessions: Sessions
     tokens: Tokens
+    proxy: Proxy
 
     @classmethod
     def of(cls, settings: Settings) -> "Admissions":
         """Return those of a console."""
-        return cls(Cookies(settings), Sessions(settings), Tokens(settings))
+        guesses = Guesses()
+        tokens, proxy = Tokens(settings, guesses), Proxy(settings.proxy, guesses)
+        return cls(Cookies(settings), Sessions(settings), tokens, proxy)
 
 
 def admissions_of(request: HTTPConnection) -> Admissions:

@@ -6,7 +6,9 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from secrets import token_bytes
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
+
+from console.admission.refused import Refused
 
 _MOST: Final = 20
 """So many different wrong tokens may come from one address at once …"""
@@ -14,6 +16,8 @@ _EACH_S: Final = 6.0
 """… and after that one more in so many seconds."""
 _ADDRESSES: Final = 4_096
 _REMEMBERED: Final = 64
+_RETRY_S: Final = 60
+T = TypeVar("T")
 
 
 class Guesses:
@@ -28,19 +32,24 @@ class Guesses:
         self._key = token_bytes(16)
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
-    def is_known_wrong(self, address: str, token: str) -> bool:
-        """Return whether this token was found to be wrong a short time ago."""
-        found = self._addresses.get(_network(address))
-        return found is not None and self._digest(token) in found.wrong
+    def looked_at(self, address: str, token: str, look: Callable[[], T | None]) -> T | None:
+        """Return what ``look`` finds out about a token from this address: None if it is wrong.
 
-    def may_guess(self, address: str) -> bool:
-        """Return whether a token from this address may be looked at."""
-        found = self._addresses.get(_network(address))
-        return found is None or found.left(self._now()) >= 1
-
-    def note_wrong(self, address: str, token: str) -> None:
-        """Count a token that was looked at and is wrong."""
+        Refused if too many wrong ones came from there: then nobody looks at it.
+        """
         network = _network(address)
+        found = self._addresses.get(network)
+        if found is not None and self._digest(token) in found.wrong:
+            return None
+        if found is not None and found.left(self._now()) < 1:
+            detail = "too many wrong tokens came from your address; wait a minute"
+            raise Refused(429, detail, Retry_After=str(_RETRY_S))
+        result = look()
+        if result is None:
+            self._note_wrong(network, token)
+        return result
+
+    def _note_wrong(self, network: str, token: str) -> None:
         found = self._addresses.pop(network, None) or _Address(self._now())
         self._addresses[network] = found
         while len(self._addresses) > _ADDRESSES:

@@ -397,6 +397,13 @@ async def test_without_postgres_the_stream_is_told(shared_system: System, tool: 
         [one] = listed["tools"]
         assert (one["version_id"], one["total_executions"]) == (made.version_id, None)
         assert one["as_of"] is not None
+        html = await console.page(f"/tools?q={tool}")
+        assert "only what the detectors know is listed" in html
+        assert "% of the way" in html
+        html = await console.page(f"/tools/{tool}")
+        assert "only what the detector knows is shown" in html
+        assert "How near a rollback is" in html
+        assert "does not answer now" in await console.page(f"/tools/{tool}/executions")
         shown = (await console.get(f"/tools/{tool}")).body
         assert (shown["state"], shown["version_number"], shown["version"]) == ("suspect", 1, None)
         assert "only what the detector knows" in shown["notes"][0]
@@ -435,6 +442,12 @@ async def test_without_detectors_and_kafka_postgres_is_told(
         assert unknown == listed["tools"]
         shown = (await console.get(f"/tools/{tool}")).body
         assert (shown["state"], shown["version"]["code"]) == ("unknown", "one")
+        html = await console.page(f"/tools/{tool}")
+        assert "the state is not known" in html
+        assert "The detector does not say it now." in html
+        back = {"version": "v1", "reason": "x", "confirmed": "yes"}
+        html = await console.page(f"/tools/{tool}/rollbacks", back)
+        assert "It may still be carried out" in html
         health = await console.get(f"/tools/{tool}/health")
         assert (health.status, health.body["part"]) == (503, "detector")
         assert health.body["known"]["version_number"] == 1

@@ -40,6 +40,7 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         "detector_token",
         "kafka_password",
         "postgres_dsn",
+        "proxy_secret",
         "web_token",
         "web_viewer_token",
     }
