@@ -36,8 +36,11 @@ from console.api.problems import (
     of_wrong_request,
     problem,
 )
-from console.pages import login, rollback
+from console.pages import activity, login, rollback
+from console.pages import dead_letters as dead_letters_page
+from console.pages import holds as holds_page
 from console.pages import rollbacks as rollbacks_page
+from console.pages import system as system_page
 from console.pages import tools as tools_page
 from console.pages.rendering import static_files
 from console.pages.rendering.errors import error_answer, refusal
@@ -68,7 +71,8 @@ _ROUTERS: Final = (
 _PAGES: Final = (
     *(static_files.router, login.router, tools_page.router),
     *(tool_pages.router, tool_actions.router),
-    *(rollbacks_page.router, rollback.router),
+    *(rollbacks_page.router, rollback.router, holds_page.router, dead_letters_page.router),
+    *(system_page.router, activity.router),
 )
 
 

@@ -9,6 +9,7 @@ from console.events.feed import Feed
 from console.events.outages import Outages
 from console.shared_answer import SharedAnswer
 from console.states import states_of
+from console.system_samples import SystemSamples
 from db.postgres.errors import postgres_errors
 from db.postgres.pool import Connection
 from rollguard.client import EngineClient
@@ -25,6 +26,8 @@ POSTGRES_S: Final = 5.0
 """How long Postgres may take for what one request asks."""
 _DETECTOR_S: Final = 5.0
 _SYSTEM_FRESH_S: Final = 3.0
+_SYSTEM_USABLE_S: Final = 10.0
+"""For how long a state is shown while a new one is asked for; that takes 2 s if there is lag."""
 _DEAD_LETTERS_FRESH_S: Final = 15.0
 
 
@@ -36,8 +39,9 @@ class Services:
         self.manager = ToolVersionManager(settings=settings)
         self.detector = detector
         self.states = states_of(detector)
+        self.samples = SystemSamples()
         self.system: SharedAnswer[SystemStatus] = SharedAnswer(
-            lambda: system_status(settings, self.postgres), _SYSTEM_FRESH_S
+            self._system_now, _SYSTEM_FRESH_S, _SYSTEM_USABLE_S
         )
         self.dead_letters: SharedAnswer[BadRecords] = SharedAnswer(
             lambda: bad_records(settings), _DEAD_LETTERS_FRESH_S
@@ -61,6 +65,11 @@ class Services:
             finally:
                 await end_tasks([reading])
                 await services.manager.close()
+
+    async def _system_now(self) -> SystemStatus:
+        status = await system_status(self.settings, self.postgres)
+        self.samples.add(status)
+        return status
 
     async def client(self) -> EngineClient:
         """Return the client of Kafka, by which everything is changed."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +24,19 @@ class SharedAnswer(Generic[T]):
         self._known: T | None = None
         self._known_at = float("-inf")
         self._asking: asyncio.Task[T] | None = None
+
+    @property
+    def last(self) -> T | None:
+        """The newest answer, however old it is; None if there was none yet."""
+        return self._known
+
+    @property
+    def last_at(self) -> datetime | None:
+        """When it came."""
+        if self._known is None:
+            return None
+        age_s = asyncio.get_running_loop().time() - self._known_at
+        return datetime.now(UTC) - timedelta(seconds=age_s)
 
     async def get(self) -> T:
         """Return the answer. Raises what ``ask`` raises."""

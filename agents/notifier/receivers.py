@@ -71,13 +71,16 @@ def receivers_of(
 
 
 def groups_of_receivers(settings: Settings) -> list[str]:
-    """Return the names of the receivers' consumer groups; none if there is no notify file.
+    """Return the names of the receivers' consumer groups, as ``named_receivers``."""
+    return [group_of_receiver(each.name) for each in named_receivers(settings)]
+
+
+def named_receivers(settings: Settings) -> Sequence[AnyReceiver]:
+    """Return the receivers as the file has them; none if there is no file.
 
     No secret is read. Raises Misconfigured.
     """
-    if settings.notify is None:
-        return []
-    return [group_of_receiver(each.name) for each in _file_of(settings).receivers]
+    return [] if settings.notify is None else _file_of(settings).receivers
 
 
 def group_of_receiver(name: str) -> str:

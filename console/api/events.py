@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
 from console.api.documented import asked
@@ -44,17 +44,26 @@ async def events(
             description="The id of the last event that was read: the stream resumes after it.",
         ),
     ] = None,
+    after: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_TEXT,
+            description="The same, for who cannot send the header: a browser, at first. The header "
+            "goes before it.",
+        ),
+    ] = None,
 ) -> Response:
     """Follow what happens, from now on, or from the last event that was read.
 
     Each event comes at least once. Who reads too slowly is dropped, and may resume.
     """
     last = None
-    if last_event_id:
-        try:
-            last = Positions.parse(last_event_id)
-        except ValueError:
-            raise ProblemError(422, "Last-Event-ID: not the id of an event") from None
+    for name, given in (("Last-Event-ID", last_event_id), ("after", after)):
+        if given and last is None:
+            try:
+                last = Positions.parse(given)
+            except ValueError:
+                raise ProblemError(422, f"{name}: not the id of an event") from None
     services.feed.require_room()
     return StreamingResponse(
         services.feed.stream(last),

@@ -357,11 +357,24 @@ class SystemNow(ApiModel):
     """The state of the whole system; what is null did not answer."""
 
     software: dict[str, str]
+    as_of: Time
+    """When it was asked for."""
     kafka: dict[str, Any] | None
     postgres: dict[str, Any] | None
     roles: list[dict[str, Any]]
+    """Each with its workers, its `lag`, and its `trend`: `handled_per_s`, `written_per_s`,
+    `direction` of the lag, and for how long at least the oldest record waits (`unread_for_s`). The
+    trend is null until two states were asked for within a minute."""
     stuck: list[str]
     """A sentence for each thing that needs an operator; empty if all is well."""
+    stuck_since: dict[str, Time]
+    """Since when each of these is known; a console knows what it was asked for within a minute."""
+    outages: list[dict[str, Any]] | None
+    """Those that last, by partition; null if no detector answers."""
+    receivers: list[dict[str, Any]]
+    """Who is told by a notifier: `name`, `kind`, `routes`, and `lag`."""
+    notes: list[str]
+    """What is not known now, and why."""
 
 
 class RejectedExecution(ApiModel):

@@ -26,7 +26,7 @@ from console.api.parameters import (
     no_nul,
 )
 from console.api.problems import ProblemError
-from console.rollbacks_now import listed_rollbacks
+from console.questions.rollbacks import listed_rollbacks
 from db.rollbacks.records import AfterRollback, RollbacksWanted
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.rollbacks import command_named, explanation_of

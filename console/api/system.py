@@ -9,11 +9,12 @@ from console.api.answers import answered
 from console.api.documented import asked
 from console.api.models import SystemNow
 from console.api.parameters import ServicesHere
+from console.questions.system import system_now
 
 router: Final = APIRouter(tags=["system"])
 
 
 @router.get("/system", response_model=SystemNow, responses=asked())
 async def system(request: Request, services: ServicesHere) -> Response:
-    """Show brokers, roles and their lag, Postgres, and what is stuck."""
-    return answered(request, (await services.system.get()).data())
+    """Show brokers, roles and their lag, Postgres, what is stuck, outages, and who is told."""
+    return answered(request, (await system_now(services)).data())

@@ -1,12 +1,12 @@
 """The numbers that decided a rollback as bars: what was seen, what was expected, the limit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, Final, Literal
 
 from db.rollbacks.records import RollbackRecord
-from policy.weighing.evidence_summary import EvidenceSummary, summary_of
+from policy.weighing.evidence_summary import CountsOfVersion, EvidenceSummary, summary_of
 from policy.weighing.quality_summary import QualitySummary, quality_summary_of
 
 Kind = Literal["seen", "expected", "limit"]
@@ -36,22 +36,26 @@ def bars_of(record: RollbackRecord) -> list[Bar]:
 
 
 def _of_evidence(evidence: EvidenceSummary) -> list[Bar]:
-    seen, before = evidence.seen, evidence.baseline
-    if evidence.test == "signature":
-        rate = 1 - evidence.expected_success_rate
-        expected = _rate("signature errors expected at most", rate, "expected")
-        found = _of("signature errors seen", seen.signature_errors, seen.executions)
-        earlier = before and _of("of the baseline", before.signature_errors, before.executions)
-    else:
-        expected = _rate("success expected at least", evidence.expected_success_rate, "expected")
-        found = _of("success seen", seen.executions - seen.failures, seen.executions)
-        earlier = before and _of(
-            "of the baseline", before.executions - before.failures, before.executions
-        )
-    bars = [expected, found, _odds(evidence.odds, evidence.limit)]
-    if earlier is not None:
-        bars.insert(0, Bar(earlier.label, earlier.text, earlier.share, "expected"))
+    is_signature = evidence.test == "signature"
+    rate = evidence.expected_success_rate
+    expected = _rate("success expected at least", rate, "expected")
+    if is_signature:
+        expected = _rate("signature errors expected at most", 1 - rate, "expected")
+    seen = "signature errors seen" if is_signature else "success seen"
+    bars = [
+        expected,
+        _of(seen, _found(evidence.seen, is_signature), evidence.seen.executions),
+        _odds(evidence.odds, evidence.limit),
+    ]
+    before = evidence.baseline
+    if before is not None:
+        found = _of("of the baseline", _found(before, is_signature), before.executions)
+        bars.insert(0, replace(found, kind="expected"))
     return bars
+
+
+def _found(counts: CountsOfVersion, is_signature: bool) -> int:
+    return counts.signature_errors if is_signature else counts.executions - counts.failures
 
 
 def _of_quality(quality: QualitySummary) -> list[Bar]:
@@ -67,8 +71,8 @@ def _of_rule(
     reason: str, details: Mapping[str, Any], thresholds: Mapping[str, int | float]
 ) -> list[Bar]:
     """Return the numbers of a rule: the rate that was seen, and that at which the rule holds."""
-    executions, failures = details.get("executions"), details.get("failures")
-    if not _is_count(executions) or not _is_count(failures) or not 0 < executions >= failures:
+    executions, failures = _count(details, "executions"), _count(details, "failures")
+    if executions is None or failures is None or not 0 < executions >= failures:
         return []
     if reason == "success_rate_drop":
         bars = [_of("success seen", executions - failures, executions)]
@@ -94,8 +98,12 @@ def _of_rule(
     return bars
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+def _count(details: Mapping[str, Any], name: str) -> int | None:
+    """Return a count of the details; None if it is none: they may hold anything."""
+    value = details.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return value
+    return None
 
 
 def _of(label: str, found: int, of: int) -> Bar:

@@ -26,7 +26,7 @@ from console.pages.filters import (
 )
 from console.pages.rendering.answers import page
 from console.pages.rendering.known import or_note
-from console.rollbacks_now import ListedRollbacks, listed_rollbacks
+from console.questions.rollbacks import ListedRollbacks, listed_rollbacks
 from db.rollbacks.records import AfterRollback, RollbackRecord, RollbacksWanted
 from policy.rollbacks.costs import RollbackCost, TotalCost, cost_text
 from schemas.rollback import CommandKey, RollbackOutcome, Status, Tier

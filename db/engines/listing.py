@@ -80,7 +80,8 @@ async def engines(
     """Return the engines of a tool, or of all tools, that were heard within ``silent_s`` seconds.
 
     They come by tool and engine: all of them, or at most ``limit`` ``after`` this one. With
-    ``maybe_stale`` many are left out that are not stale (``policy.engines.state_of``), but not all.
+    ``maybe_stale`` many are left out that run the current version, but not all
+    (``policy.engines.state_of``).
     """
     given = (tool_name, float(silent_s), *(after or (None, None)), limit, maybe_stale)
     with postgres_errors():

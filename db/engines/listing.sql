@@ -17,6 +17,7 @@ with page as materialized (
             and (
                 not $6::boolean
                 or report.activation <> current.activation
+                or not report.ok
                 or (executed.activation = current.activation and executed.version_id <> current.version_id)
             )
         order by report.tool_name, report.engine_id
@@ -36,6 +37,7 @@ with page as materialized (
             and (
                 not $6::boolean
                 or report.activation <> current.activation
+                or not report.ok
                 or (executed.activation = current.activation and executed.version_id <> current.version_id)
             )
         order by executed.tool_name, executed.engine_id

@@ -154,14 +154,14 @@ def _calls(number: int) -> str:
 
 
 def cost_text(cost: RollbackCost) -> str:
-    """Say how many calls failed, and when: ``7 of 12 calls failed: 4 before the decision, …``."""
+    """Say how many calls failed, and when: ``7 of 12 calls failed: 4 until the decision, …``."""
     least = "at least " if cost.at_least else ""
     text = f"{least}{cost.failures} of {cost.executions} calls failed"
     parts = [
         f"{failures} {when}"
         for failures, when in (
             (cost.until_decision, "until the decision"),
-            (cost.while_waiting, "until the version was replaced"),
+            (cost.while_waiting, "after it"),
             (cost.late, "later, by engines that still ran it"),
         )
         if failures

@@ -50,7 +50,7 @@ async def engines_of(
     """Return the engines of a tool, or of all tools, by tool and engine.
 
     All of them are returned, or at most ``limit`` of those that come ``after`` this one. With
-    ``maybe_stale`` many are left out that are not stale, but not all.
+    ``maybe_stale`` many are left out that run the current version, but not all.
 
     Raises Retryable if Postgres does not answer, Misconfigured if it refuses or its schema is
     missing.

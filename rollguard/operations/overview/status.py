@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
@@ -68,6 +69,12 @@ class RoleStatus:
     """How many records of its topics are not handled yet."""
     stuck: list[str]
     """The partitions with lag for which nothing was committed while we looked."""
+    handled: int = 0
+    """Up to where its workers have committed: the sum of the offsets of all partitions."""
+    written: int = 0
+    """The sum of the ends of these partitions."""
+    lags: dict[str, int] = field(default_factory=dict)
+    """The lag of each partition that has some."""
 
 
 @dataclass
@@ -75,6 +82,8 @@ class SystemStatus:
     """Everything; what is None did not answer."""
 
     software: dict[str, str]
+    as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it was asked for."""
     kafka: KafkaStatus | None = None
     postgres: PostgresStatus | None = None
     roles: list[RoleStatus] = field(default_factory=list)
@@ -115,8 +124,13 @@ async def system_status(settings: Settings, postgres: Postgres | None = None) ->
     for role in status.roles:
         if not role.workers:
             status.stuck.append(f"no {role.role} runs")
-        status.stuck += [f"the {role.role} handles nothing of {name}" for name in role.stuck]
+        status.stuck += [text_of_stuck(role.role, name) for name in role.stuck]
     return status
+
+
+def text_of_stuck(role: str, partition: str) -> str:
+    """Say that a role makes no progress in a partition."""
+    return f"the {role} handles nothing of {partition}"
 
 
 async def _kafka(admin: AIOKafkaAdminClient, settings: Settings) -> KafkaStatus:
@@ -170,6 +184,9 @@ async def _roles(
             workers[role],
             sum(each.lag for each in now[role].values()),
             [name_of(tp) for tp in read[role] if _is_stuck(before[role][tp], now[role][tp])],
+            sum(each.committed for each in now[role].values()),
+            sum(each.end for each in now[role].values()),
+            {name_of(tp): now[role][tp].lag for tp in read[role] if now[role][tp].lag},
         )
         for role in names
     ]

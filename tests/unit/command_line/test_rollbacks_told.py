@@ -139,7 +139,7 @@ def test_an_explanation_says_what_it_cost_and_whom(capsys: pytest.CaptureFixture
     show_explanation(replace(found, affected=affected), False)
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "cost 5 of 7 calls failed: 3 until the decision, 1 until the version was replaced, "
+        "cost 5 of 7 calls failed: 3 until the decision, 1 after it, "
         "1 later, by engines that still ran it" in said
     )
     assert "spared about 7.1 (3.6 to 9.2): an estimate: had 10 calls after the rollback" in said
