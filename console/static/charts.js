@@ -10,14 +10,16 @@
   };
   const drawn = new Map();
 
-  // Times are shown in UTC, as everywhere on the pages: hours and minutes, and the day where it begins.
+  // Times are shown in UTC, as everywhere on the pages: hours and minutes, seconds if they differ, and the day
+  // where it begins.
   function timeTexts(_, times) {
     let day = "";
+    const end = times.length > 1 && times[1] - times[0] < 60 ? 19 : 16;
     return times.map((time) => {
       const text = new Date(time * 1000).toISOString();
       const isNewDay = text.slice(5, 10) !== day;
       day = text.slice(5, 10);
-      return isNewDay ? `${text.slice(11, 16)}\n${day}` : text.slice(11, 16);
+      return isNewDay ? `${text.slice(11, end)}\n${day}` : text.slice(11, end);
     });
   }
 
@@ -68,20 +70,20 @@
         ...scales.map((each) => [each, AXES[each].range ? { range: AXES[each].range } : {}]),
       ]),
       axes: [
-        { stroke: text, font, grid: { stroke: grid }, ticks: { stroke: grid }, values: timeTexts },
+        { stroke: text, font, space: 70, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, values: timeTexts },
         ...scales.map((each, index) => ({
           scale: each,
           side: AXES[each].side,
           stroke: text,
           font,
           size: 60,
-          grid: { show: index === 0, stroke: grid },
-          ticks: { stroke: grid },
+          grid: { show: index === 0, stroke: grid, width: 1 },
+          ticks: { stroke: grid, width: 1 },
           values: (_, values) => values.map(AXES[each].text),
         })),
       ],
       series: [
-        { label: "UTC", value: (_, time) => (time === null ? "–" : `${new Date(time * 1000).toISOString().slice(0, 16)}Z`) },
+        { label: "UTC", value: (_, time) => (time === null ? "–" : `${new Date(time * 1000).toISOString().slice(0, 19)}Z`) },
         ...data.series.map((each, index) => ({
           label: each.label,
           scale: each.scale,
