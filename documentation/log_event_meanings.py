@@ -118,7 +118,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "what `cause` says. Nothing is lost.",
     "topics_right_again": "The topics are as they must be, and the worker goes on.",
     "traces_off": "An address for spans is set, and no spans are sent: `cause` says what "
-    "is missing.",
+    "is missing or wrong.",
     "traces_on": "The role sends spans to `endpoint`.",
     "unknown_tools_in_settings": "`ROLLGUARD_TOOLS` names tools that have no version. Check the "
     "names.",

@@ -135,7 +135,8 @@ def _begin_ns(request: Request[Any]) -> int:
 
 
 def _work_of(tracer: Tracer, request: Request[RequestMessage]) -> Work:
-    name = f"change {request.tool_name} {request.partition}/{request.offset} {request.at_ms}"
+    asked, place = type(request.message).__name__, f"{request.partition}/{request.offset}"
+    name = f"{asked} {request.tool_name} {place} {request.at_ms}"
     return tracer.work(name, trace_context_in(request.headers))
 
 

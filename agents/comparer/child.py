@@ -19,7 +19,7 @@ from typing import Any, Final
 from agents.comparer.line_diff import hunks_of
 from policy.breaking.compare import compare_code
 
-_MAX_MEMORY_BYTES: Final = 1024**3
+MAX_MEMORY_BYTES: Final = 1024**3
 """Half a megabyte of code, as dense as it can be, takes half of it."""
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
     with suppress(ValueError):  # the hard limit is lower already
-        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, hard_limit))
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, hard_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.freeze()
     gc.disable()  # syntax trees have no reference cycles, and searching for them doubles the time

@@ -4,13 +4,17 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 
 from agents.traces.tracer import Tracer
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
+
+if TYPE_CHECKING:  # it is imported only if spans are sent, because it needs more packages
+    from agents.traces.otlp import OtlpSink
 
 log = structlog.get_logger()
 
@@ -29,14 +33,35 @@ async def opened_tracer(role: str, settings: Settings) -> AsyncIterator[Tracer]:
     if role not in _TRACED or not _are_on(settings, os.environ):
         yield Tracer()
         return
-    from agents.traces.otlp import OtlpSink
-
-    sink = OtlpSink(role)
-    log.info("traces_on", endpoint=sink.endpoint)
+    sink = _opened_sink(role, settings)
+    if sink is None:
+        yield Tracer()
+        return
     try:
         yield Tracer(sink.take, settings.traces_ratio)
     finally:
         await sink.close()
+
+
+def _opened_sink(role: str, settings: Settings) -> "OtlpSink | None":
+    """Return the sink; None if OpenTelemetry's variables are wrong and spans need not be sent."""
+    from agents.traces.otlp import OtlpSink
+
+    try:
+        sink = OtlpSink(role)
+    except Exception as error:
+        if settings.traces == "on":
+            raise Misconfigured(f"ROLLGUARD_TRACES=on: {error}") from error
+        log.warning("traces_off", cause=str(error))
+        return None
+    log.info("traces_on", endpoint=_shown(sink.endpoint))
+    return sink
+
+
+def _shown(endpoint: str) -> str:
+    """Return an address without what may be a login in it."""
+    parts = urlsplit(endpoint)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _are_on(settings: Settings, environment: Mapping[str, str]) -> bool:

@@ -254,7 +254,7 @@ async def test_out_of_memory_is_a_finding(
     comparer: CodeComparer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited = "import resource\nfrom agents.comparer import child\n"
-    limited += "child._MAX_MEMORY_BYTES = 120 * 1024 ** 2\nchild.main()"
+    limited += "child.MAX_MEMORY_BYTES = 120 * 1024 ** 2\nchild.main()"
     _start_instead(monkeypatch, limited)
     _kill_children()
     findings = await comparer.compare("X = 1", "X = [" + "1, " * 3_000_000 + "]")

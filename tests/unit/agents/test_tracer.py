@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from agents.detector.trace_commands import TraceCommands
 from agents.traces.opening import opened_tracer
@@ -136,6 +137,24 @@ async def test_traces_that_must_be_on_and_cannot_are_an_error(
     with pytest.raises(Misconfigured, match=r"rollguard\[traces\]"):
         async with opened_tracer("detector", load_settings(traces="on")):
             pass
+
+
+async def test_wrong_variables_of_opentelemetry_end_no_role(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://ann:secret@127.0.0.1:1/x")
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
+    with structlog.testing.capture_logs() as events:
+        async with opened_tracer("detector", load_settings()) as tracer:
+            assert not tracer.work("w", None).has_span
+        with pytest.raises(Misconfigured, match="max_queue_size"):
+            async with opened_tracer("detector", load_settings(traces="on")):
+                pass
+        monkeypatch.delenv("OTEL_BSP_MAX_QUEUE_SIZE")
+        async with opened_tracer("detector", load_settings()):
+            pass
+    assert [each["event"] for each in events] == ["traces_off", "traces_on"]
+    assert events[1]["endpoint"] == "http://127.0.0.1:1/x/v1/traces", "without the login"
 
 
 def span(name: str) -> Span:

@@ -12,15 +12,21 @@ def has_spans() -> bool:
 
 
 def trace_context_of(span_context: Any) -> TraceContext | None:
-    """Return the context of a span in our form; None if there is no such span."""
-    if span_context is None or not span_context.is_valid:
+    """Return the context of a span in our form; None if there is none, or it cannot be read.
+
+    Never raises: a span of somebody else's SDK must not keep anything from being published.
+    """
+    try:
+        if span_context is None or not span_context.is_valid:
+            return None
+        return TraceContext(
+            span_context.trace_id,
+            span_context.span_id,
+            bool(span_context.trace_flags.sampled),
+            span_context.trace_state.to_header() if span_context.trace_state else "",
+        )
+    except Exception:
         return None
-    return TraceContext(
-        span_context.trace_id,
-        span_context.span_id,
-        bool(span_context.trace_flags.sampled),
-        span_context.trace_state.to_header() if span_context.trace_state else "",
-    )
 
 
 def current_trace_headers() -> list[tuple[str, bytes]]:
@@ -32,6 +38,6 @@ def current_trace_headers() -> list[tuple[str, bytes]]:
         span = api.get_current_span()
         if span.is_recording():
             return headers_of(trace_context_of(span.get_span_context()))
-    except Exception:  # a span of somebody else's SDK must not keep anything from being published
+    except Exception:
         return []
     return []
