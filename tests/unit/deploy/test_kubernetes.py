@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from agents.comparer.child import MAX_MEMORY_BYTES
 from agents.worker.http.health_pages import OPEN
 from rollguard.cli.app import app
 from schemas.settings import SETTING_NAMES, Settings, load_settings
@@ -321,6 +322,23 @@ def test_detectors_reach_each_other_by_the_names_of_their_service(
     [console] = [each for each in workloads() if each.component == "console"]
     asked = settings_in(console, console.containers[0], monkeypatch).detector_url
     assert asked.removeprefix("http://").removesuffix(":6066") in settings.web_allowed_hosts
+
+
+def test_services_are_called_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    headless = {"detector"}  # each detector has a name of its own there
+    services = {each.name for each in manifests(BASE) if each.kind == "Service"} - headless
+    for name, value in settings_of().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ROLLGUARD_KAFKA_USERNAME", "user")
+    monkeypatch.setenv("ROLLGUARD_KAFKA_PASSWORD", "secret")
+    assert set(load_settings().web_allowed_hosts) == services
+
+
+def test_code_that_is_compared_cannot_end_the_applier() -> None:
+    """Its own limit ends a process that compares; that of the container would end all."""
+    [applier] = [each for each in workloads() if each.component == "applier"]
+    limit = applier.containers[0]["resources"]["limits"]["memory"]
+    assert int(limit.removesuffix("Gi")) * 1024**3 > 4 * MAX_MEMORY_BYTES
 
 
 def _names(found: Any, of: str) -> Iterable[str]:
