@@ -124,8 +124,8 @@ class EngineClient:
         """
         await self._publish(self._topics.executions, [execution])
 
-    async def publish_executions(self, executions: Iterable[Execution]) -> None:
-        """Publish many executions; those of one tool keep their order.
+    async def publish_executions(self, executions: Iterable[Execution | LaterVerdict]) -> None:
+        """Publish many executions, and later verdicts; those of one tool keep their order.
 
         After an error some may have been published. It is safe to publish all of them again,
         because each ``execution_id`` counts once.

@@ -1,11 +1,5 @@
 """The name of the person who uses this process."""
 
-import getpass
+from rollguard_client.login_name import login_name
 
-
-def login_name() -> str | None:
-    """Return the login name; None where there is none, such as in some containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return None
+__all__ = ["login_name"]

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from console.api.answers import done
 from console.api.documented import changed
-from console.api.orders import NewDeployment, NewRollback
+from console.api.models import MonitorResult
+from console.api.orders import AutomaticRollback, NewDeployment, NewRollback
 from console.api.parameters import (
     IdempotencyKey,
     NewToolInPath,
@@ -20,6 +21,7 @@ from console.api.parameters import (
 )
 from console.api.problems import ProblemError
 from console.ordering import order_rollback
+from rollguard.management.deployment_monitor import DeploymentMonitor
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.versions import VersionName
 from rollguard.refusal import refusal_text
@@ -52,6 +54,9 @@ async def deploy(
 
     409 if it is refused.
     """
+    deployment_id = _id(key, new.deployment_id, tool, "deployment")
+    if new.previous_version_id is not None:
+        await services.manager.require_previous(tool, new.previous_version_id, deployment_id)
     client = await services.client()
     outcome = await client.deploy(
         tool,
@@ -61,7 +66,7 @@ async def deploy(
         improvement_reason=new.improvement_reason,
         accepted_breaks=new.accepted_breaks,
         checks=new.checks,
-        deployment_id=_id(key, new.deployment_id, tool, "deployment"),
+        deployment_id=deployment_id,
     )
     data = outcome.model_dump(mode="json")
     if outcome.status == "refused":
@@ -84,9 +89,26 @@ async def roll_back(
     target = VersionName(number=new.to_version_number, version_id=new.to_version_id)
     command_id = _id(key, new.command_id, tool, "rollback")
     outcome, version_id = await order_rollback(
-        services, tool, target, new.reason, new.issued_by, command_id
+        services, tool, target, new.reason, new.issued_by, command_id, by_rule=new.by_rule
     )
-    return applied(outcome, version_id, new.to_version_number)
+    number = new.to_version_number
+    if number is None and outcome.status != "applied":
+        number = await services.manager.number_of(tool, version_id)
+    return applied(outcome, version_id, number)
+
+
+@router.post("/tools/{tool}/rollbacks/automatic", response_model=MonitorResult, responses=changed())
+async def roll_back_if_needed(
+    services: ServicesHere, tool: ToolInPath, new: AutomaticRollback
+) -> Response:
+    """Roll the current version back if a rule demands it, by the command that the detector issues.
+
+    It has the detector's id, so whoever comes first, the version is rolled back once. If no rule
+    demands a rollback, `rollback_performed` is false and `type` is null.
+    """
+    monitor = DeploymentMonitor(version_manager=services.manager)
+    found = await monitor.auto_rollback_if_needed(tool, check_fast_rollback=new.check_fast_rollback)
+    return done(dict.fromkeys(MonitorResult.model_fields) | found)
 
 
 def applied(outcome: RollbackOutcome, target: int | None, number: int | None = None) -> Response:

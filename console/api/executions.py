@@ -38,6 +38,15 @@ router: Final = APIRouter(tags=["executions"])
 AFTER: Final[TypeAdapter[tuple[Time, UUID]]] = TypeAdapter(tuple[Time, UUID])
 """What a cursor of executions stands for: the last one of the page before."""
 _RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Kind(msgspec.Struct):
+    """The kind of an entry of the log."""
+
+    kind: object = None
+
+
+_KIND: Final = msgspec.json.Decoder(_Kind)
 _AT_ONCE: Final = 100
 """After so many executions the event loop may do something else."""
 _JSON: Final = "application/json"
@@ -116,17 +125,17 @@ async def executions(
     openapi_extra={"requestBody": _BODY},
 )
 async def publish(request: Request, services: ServicesHere) -> Response:
-    """Publish executions: a JSON array, or one on each line (NDJSON).
+    """Publish executions, and later verdicts (`kind`): a JSON array, or one on each line (NDJSON).
 
     Each counts once, by its `execution_id`, however often it is sent: after 503 send all of them
     again. Those that are wrong are not published, and `rejected` says why.
     """
-    good: list[Execution] = []
+    good: list[Execution | LaterVerdict] = []
     rejected: list[dict[str, Any]] = []
     latest = datetime.now(UTC).timestamp() + services.settings.max_ahead_s
     for index, raw in enumerate(_each(request, await request.body())):
         try:
-            good.append(_execution(raw, latest))
+            good.append(_entry(raw, latest))
         except Rejected as error:
             rejected.append({"index": index, "error": str(error)})
         if index % _AT_ONCE == 0:
@@ -186,9 +195,22 @@ def _items(body: bytes) -> Iterator[bytes]:
     return iter([json.dumps(each).encode() for each in items])
 
 
-def _execution(raw: bytes, latest: float) -> Execution:
-    """Return an execution. Rejected says what is wrong with it."""
+def _entry(raw: bytes, latest: float) -> Execution | LaterVerdict:
+    """Return an execution or a verdict. Rejected says what is wrong with it."""
+    if _kind_of(raw) == "verdict":
+        verdict = LaterVerdict.from_bytes(raw)
+        if verdict.judged_at.timestamp() > latest:
+            raise Rejected("judged_at: it is too far ahead of the present time")
+        return verdict
     execution = Execution.from_bytes(raw)
     if execution.executed_at.timestamp() > latest:
         raise Rejected("executed_at: it is too far ahead of the present time")
     return execution
+
+
+def _kind_of(raw: bytes) -> object:
+    """Return what the JSON says of its kind; None if it says nothing."""
+    try:
+        return _KIND.decode(raw).kind
+    except (msgspec.MsgspecError, RecursionError):
+        return None  # what reads it says what is wrong

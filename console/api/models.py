@@ -117,6 +117,53 @@ class ToolList(ApiModel):
     """`stream` if Postgres does not answer: then only what the detectors know is listed."""
 
 
+class VersionMetrics(ApiModel):
+    """The metrics of a version."""
+
+    success_rate: float | None
+    total_executions: int
+    successful_executions: int
+
+
+class Recounted(ApiModel):
+    """The metrics of a version before and after they were counted again."""
+
+    tool_name: str
+    version_id: int
+    changed: bool
+    before: VersionMetrics
+    after: VersionMetrics
+
+
+class ImmediateVerdict(ApiModel):
+    """Whether an immediate rule demands a rollback."""
+
+    needs_rollback: bool
+    reason: str | None
+    details: dict[str, Any]
+
+
+class MonitorResult(ApiModel):
+    """Whether the current version was rolled back; null is what no rule demanded."""
+
+    rollback_performed: bool
+    type: Literal["fast", "standard"] | None
+    success: bool | None = None
+    status: str | None = None
+    tool_name: str | None = None
+    rolled_back_to_version: int | None = None
+    """Its number."""
+    from_version_id: int | None = None
+    to_version_id: int | None = None
+    command_id: UUID | None = None
+    tier: str | None = None
+    reason: str | None = None
+    rejection: str | None = None
+    error: str | None = None
+    """Why it was not carried out, in a sentence."""
+    details: dict[str, Any] | None = None
+
+
 class VersionList(ApiModel):
     """Versions of a tool, the newest first."""
 

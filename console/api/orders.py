@@ -34,6 +34,8 @@ class NewDeployment(ApiModel):
     """Changes that break callers and that are intended."""
     checks: list[Check] = Field([], max_length=MAX_CHECKS)
     """Checks that were made of the code."""
+    previous_version_id: VersionId | None = None
+    """The version that is current now: 422 if another one is."""
     deployment_id: UUID | None = None
     """The id of this request, instead of an `Idempotency-Key`."""
 
@@ -48,6 +50,9 @@ class NewRollback(ApiModel):
     """The version: either its id or its number."""
     reason: LongText = ""
     issued_by: Person = BY
+    by_rule: bool = False
+    """If the rule that `reason` names holds now, issue its automatic command, to this version: the
+    code that is replaced then loses its trust."""
     command_id: UUID | None = None
     """The id of this request, instead of an `Idempotency-Key`."""
 
@@ -56,6 +61,15 @@ class NewRollback(ApiModel):
         if (self.to_version_id is None) == (self.to_version_number is None):
             raise ValueError("give either to_version_id or to_version_number")
         return self
+
+
+class AutomaticRollback(ApiModel):
+    """The question whether a rule demands a rollback, which is then ordered."""
+
+    model_config = example(check_fast_rollback=True)
+
+    check_fast_rollback: bool = True
+    """Whether the immediate rules first judge the executions in Postgres."""
 
 
 class NewPin(ApiModel):

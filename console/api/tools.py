@@ -9,10 +9,11 @@ from starlette.responses import Response
 from console.api.answers import answered
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked
-from console.api.models import OneTool, StateNow, ToolList, ToolNow
+from console.api.models import ImmediateVerdict, OneTool, StateNow, ToolList, ToolNow
 from console.api.parameters import Cursor, Limit, ServicesHere, ToolInPath, no_nul
 from console.questions.tools import health_now, one_tool, tools_page, whole_health
 from console.tools_now import Wanted
+from schemas.fields import Time
 
 router: Final = APIRouter(tags=["tools"])
 AFTER: Final[TypeAdapter[tuple[str]]] = TypeAdapter(tuple[Annotated[str, AfterValidator(no_nul)]])
@@ -64,6 +65,23 @@ async def tool(request: Request, services: ServicesHere, tool: ToolInPath) -> Re
     health = await health_now(services, tool, notes)
     found = await one_tool(services, tool, health, notes)
     return answered(request, dict.fromkeys(OneTool.model_fields) | found | {"notes": notes})
+
+
+@router.get("/tools/{tool}/immediate", response_model=ImmediateVerdict, responses=asked())
+async def immediate(
+    request: Request,
+    services: ServicesHere,
+    tool: ToolInPath,
+    at: Annotated[
+        Time | None, Query(description="The time that counts as now, with an offset.")
+    ] = None,
+) -> Response:
+    """Say whether an immediate rule demands a rollback, by the executions in Postgres.
+
+    Under policy `guarded` a detector is asked, which can say nothing of another time.
+    """
+    needed, reason, details = await services.manager.check_immediate_rollback_needed(tool, at)
+    return answered(request, {"needs_rollback": needed, "reason": reason, "details": details})
 
 
 @router.get("/tools/{tool}/health", responses=asked())

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from console.api.answers import answered
+from console.api.answers import answered, done
 from console.api.cursors import cursor_of, values_of
-from console.api.documented import asked
-from console.api.models import OneVersion, VersionList
+from console.api.documented import asked, changed
+from console.api.models import OneVersion, Recounted, VersionList
 from console.api.parameters import (
     CURRENT,
     Cursor,
@@ -17,6 +17,7 @@ from console.api.parameters import (
     ServicesHere,
     ToolInPath,
     ToVersion,
+    VersionInPath,
     VersionOrCurrentInPath,
 )
 from db.versions.held import holds_of_tool
@@ -25,6 +26,7 @@ from rollguard.operations.versions import (
     VersionName,
     current_of,
     no_versions,
+    version_id_of,
     version_of,
 )
 from schemas.fields import VersionId
@@ -75,6 +77,19 @@ async def version(
         else:
             found = await version_of(conn, tool, VersionName.of(version))
     return answered(request, found.data())
+
+
+@router.post(
+    "/tools/{tool}/versions/{version}/recount", response_model=Recounted, responses=changed()
+)
+async def recount(services: ServicesHere, tool: ToolInPath, version: VersionInPath) -> Response:
+    """Count a version's executions again, and correct its metrics if they differ.
+
+    On a healthy system nothing changes. 422 if executions of it were pruned.
+    """
+    async with services.postgres() as conn:
+        version_id = await version_id_of(conn, tool, VersionName.of(version))
+    return done(await services.manager.update_version_metrics(tool, version_id))
 
 
 @router.get("/tools/{tool}/compare", responses=asked())

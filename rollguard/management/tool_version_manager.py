@@ -138,7 +138,7 @@ class ToolVersionManager(ClosesAtExit):
             Retryable: A part did not answer in time; the deployment may still be applied.
         """
         if previous_version_id is not None:
-            await self._require_previous(tool_name, previous_version_id, deployment_id)
+            await self.require_previous(tool_name, previous_version_id, deployment_id)
         client = await self.connections.client()
         outcome = await client.deploy(
             tool_name,
@@ -309,7 +309,7 @@ class ToolVersionManager(ClosesAtExit):
         if applied:
             await self._tell_registry(outcome.tool_name)
         else:
-            number = await self._number_of(outcome.tool_name, target)
+            number = await self.number_of(outcome.tool_name, target)
             error = why_not_applied(outcome, target, number)
         return {
             "success": applied,
@@ -325,7 +325,7 @@ class ToolVersionManager(ClosesAtExit):
             "error": error,
         }
 
-    async def _number_of(self, tool_name: str, version_id: int | None) -> int | None:
+    async def number_of(self, tool_name: str, version_id: int | None) -> int | None:
         """Return the number of a version; None if it is not known, also without Postgres."""
         if version_id is None:
             return None
@@ -344,9 +344,10 @@ class ToolVersionManager(ClosesAtExit):
         health = await health_of(self.settings, tool_name)
         return health["needs_rollback"], health["reason"], health["details"]
 
-    async def _require_previous(
+    async def require_previous(
         self, tool_name: str, version_id: int, deployment_id: UUID | None
     ) -> None:
+        """Raise Rejected unless this version is current, or the deployment was made before."""
         require_name(tool_name)
         async with self.connections.postgres() as conn:
             if deployment_id is not None and await outcome_of(conn, tool_name, deployment_id):

@@ -1,14 +1,27 @@
 """What waits for a person, what a person says against machines, and bad records, over HTTP."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from rollguard import DeploymentMonitor as DirectMonitor
+from rollguard import ToolVersionManager as DirectManager
+from rollguard.printing import json_text
+from rollguard_client.http import Console as HttpConsole
+from rollguard_client.http import (
+    DeploymentMonitor,
+    ToolVersionManager,
+    blocking,
+    follow_events,
+)
+from tests.support.command_line import said
 from tests.support.console import Answer, Console, held_command
 from tests.support.messages import execution
 from tests.support.shared import Start
@@ -237,3 +250,141 @@ async def test_bad_records_by_cause_and_their_replay(
     assert unknown.status == 404
     assert (await console.get(f"/dead-letters/{topic}:0:999999")).status == 404
     assert (await console.get("/dead-letters/x")).status == 422
+
+
+async def test_the_command_line_changes_things_through_it(
+    console: Console, shared_system: System, tool: str, tmp_path: Path
+) -> None:
+    env, file = console.environment(), tmp_path / "code.py"
+
+    async def done(*words: str, code: int = 0) -> Any:
+        found = await said(*words, "--json", env=env)
+        assert found.code == code, found
+        return json.loads(found.out) if found.out else found.err
+
+    deploy = ("deploy", tool, str(file))
+    for text in ("one", "two"):
+        file.write_text(text)
+        made = await done(*deploy, "--by", "human", "--reason", "why", "--accept", "execute=meant")
+    assert (made["version_number"], made["code"]) == (2, "two")
+    assert made["accepted_breaks"][0]["reason"] == "meant"
+    file.write_text("three")
+    held = ("--by", "autonomous", "--check", "smoke=failed: no answer")
+    assert "held: waits for a person" in await done(*deploy, *held, code=1)
+    [waits] = await done("holds", "--tool", tool)
+    approved = await done("approve", waits["deployment_id"][:8], "--by", "ann", "--tool", tool)
+    assert (approved["status"], approved["version_number"]) == ("created", 3)
+    file.write_text("four")
+    await done(*deploy, *held, code=1)
+    [waits] = await done("holds", "--tool", tool)
+    refused = await done("dismiss", waits["deployment_id"], "--reason", "no", "--by", "ben")
+    assert refused["refusal"] == "dismissed by ben: no"
+    assert "not approved" in (await said("approve", waits["deployment_id"], env=env)).err
+
+    back = await done("rollback", tool, "v1", "--reason", "slow", "--by", "ann")
+    assert (back["status"], back["to_version_number"]) == ("applied", 1)
+    assert (await done("explain", back["command_id"]))["issued_by"] == "ann"
+    again = await done("rollback", tool, "v1", "--reason", "slow", code=1)
+    assert again["rejection"] == "already_current"
+    assert "frozen" not in await done(*deploy, *held, code=1)
+    assert (await done("resume", tool))["kind"] == "wait"
+    assert (await done("freeze", tool, "--reason", "audit", "--for", "1h"))["kind"] == "freeze"
+    assert "audit" in await done(*deploy, *held, code=1)
+    assert (await done("unfreeze", tool))["ended_how"] == "removed"
+    assert (await done("pin", tool, "--reason", "sale", "--by", "ann"))["pinned_by"] == "ann"
+    assert (await done("unpin", tool))["reason"] == "sale"
+    rejected = await done("reject", tool, "v2", "--reason", "it leaks")
+    assert (rejected["version_number"], rejected["is_current"]) == (2, False)
+
+    [failed] = (await done("record", tool, "--error", "ValueError: no"))["published"]
+    lines = tmp_path / "lines.jsonl"
+    entries = [execution(tool).to_bytes(), b"{}", execution(tool).to_bytes()]
+    lines.write_bytes(b"\n".join(entries))
+    recorded = await done("record", "--jsonl", str(lines), code=1)
+    assert len(recorded["published"]) == 2
+    assert [each["number"] for each in recorded["rejected"]] == [2]
+    await shared_system.executions_recorded(tool, 3)
+    judged = await done("verdict", tool, recorded["published"][0], "--bad", "--by", "ann")
+    assert (judged["by"], judged["version_id"]) == ("ann", back["to_version_id"])
+    assert "is not recorded" in await done("verdict", tool, str(uuid4()), "--bad", code=1)
+    assert (await done("health", tool))["recent"][0]["execution_id"] is not None
+    assert failed != recorded["published"][0]
+    assert await done("replay", "--all", "--tool", tool) == {
+        "replayed": [],
+        "refused": [],
+        "unpublished": 0,
+    }
+
+
+async def test_managers_return_the_same_through_it(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    codes = ["def execute(a): return a", "def execute(a, b): return a"]
+    async with DirectManager(settings=shared_system.settings) as direct:
+        through = ToolVersionManager(url=console.url)
+        first = await through.create_version(tool, codes[0], created_by="autonomous")
+        assert await direct.create_version(tool, codes[0]) == first
+        given = uuid4()
+        for _ in range(2):
+            second = await through.create_version(
+                tool, codes[1], previous_version_id=first, deployment_id=given
+            )
+        with pytest.raises(ValueError, match="previous_version_id"):
+            await through.create_version(tool, "x", previous_version_id=first)
+        with pytest.raises(ValueError, match="improvement_type"):
+            await through.create_version(tool, "x", improvement_type="x" * 51)
+        await shared_system.run(*(execution(tool, "TypeError: no") for _ in range(2)))
+        await shared_system.executions_recorded(tool, 2)
+
+        async def judged() -> bool:
+            return bool((await console.get(f"/tools/{tool}")).body["version_number"] == 1)
+
+        await until(judged)  # the detector has rolled it back
+        ask: Any
+        for ask in (
+            lambda manager: manager.get_current_version(tool),
+            lambda manager: manager.get_version_history(tool, 1),
+            lambda manager: manager.get_current_version(f"{tool}-none"),
+            lambda manager: manager.get_version_history(f"{tool}-none"),
+            lambda manager: manager.compare_versions(tool, first, second),
+            lambda manager: manager.check_immediate_rollback_needed(tool),
+            lambda manager: manager.update_version_metrics(tool, second),
+            lambda manager: manager.rollback_to_version(tool, first, "x", command_id=given),
+        ):
+            assert plain(await ask(through)) == plain(await ask(direct))
+        result = await through.rollback_to_version(tool, second, "x", issued_by="ann")
+        assert (result["success"], result["rolled_back_to_version"]) == (True, 2)
+        watched, own = DeploymentMonitor(url=console.url), DirectMonitor(version_manager=direct)
+        health = await watched.check_health(tool, "s")
+        assert health.keys() >= (await own.check_health(tool, "s")).keys()
+        nothing = await own.auto_rollback_if_needed(tool, "s")
+        assert await watched.auto_rollback_if_needed(tool, "s") == nothing
+        await shared_system.run(*(execution(tool, "TypeError: no") for _ in range(2)))
+        for monitor in (watched, own):
+            done = await monitor.auto_rollback_if_needed(tool, "s")
+            assert done["session_id"] == "s"
+        blocked = blocking.ToolVersionManager(url=console.url)
+        current = await asyncio.to_thread(blocked.get_current_version, tool)
+        assert current is not None
+        assert current["version_number"] == 1
+
+
+def plain(found: Any) -> Any:
+    """Return what a manager returned, with the times and ids of its parts as texts."""
+    return json.loads(json_text(found))
+
+
+async def test_events_are_followed_through_it(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    events = follow_events(HttpConsole(console.url), "r-d")
+    await shared_system.deploy(tool, "one")
+    async for event in events:
+        if event.data.get("tool_name") == tool:
+            break
+    assert (event.kind, event.data["status"]) == ("deployment", "created")
+    await shared_system.deploy(tool, "two")
+    async for later in follow_events(HttpConsole(console.url), event.id):
+        if later.data.get("tool_name") == tool:
+            break
+    assert later.data["version_number"] == 2

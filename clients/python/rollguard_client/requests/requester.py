@@ -1,6 +1,5 @@
 """What an engine or a person asks of the applier: deployments and rollbacks."""
 
-import getpass
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from datetime import datetime, timezone
@@ -10,6 +9,7 @@ from uuid import UUID, uuid4
 from rollguard_client.errors import Misconfigured, Rejected
 from rollguard_client.kafka.reader import open_reader
 from rollguard_client.kafka.topics import Topics
+from rollguard_client.login_name import login_name
 from rollguard_client.messages.deployment import (
     AcceptedBreak,
     Author,
@@ -123,7 +123,7 @@ class Requester:
             tier="manual",
             reason="manual",
             details={"reason": storable(reason)},
-            issued_by=issued_by or _login_name() or "unknown",
+            issued_by=issued_by or login_name() or "unknown",
             issued_at=datetime.now(timezone.utc),
         )
         topics = Topics(self._settings.topic_prefix)
@@ -159,11 +159,3 @@ class Requester:
         request = Record(topic, key, value, headers or None)
         async with open_producer(self._settings) as producer:
             return await producer.ask(request, answers, named, message.tool_name)
-
-
-def _login_name() -> str | None:
-    """Return the login name; None where there is none, such as in some containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return None
