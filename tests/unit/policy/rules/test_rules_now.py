@@ -75,17 +75,18 @@ def test_the_numbers_of_one_version() -> None:
     ("outcomes", "nearest"),
     [
         ("....", None),
-        (".F", ("signature_change", 1 / 2)),  # one of two signature errors; one of three in a row
-        ("F.F", ("signature_change", 1.0)),
+        # One of two signature errors; one of three in a row.
+        (".F", NearestRule("signature_change", 1 / 2)),
+        ("F.F", NearestRule("signature_change", 1.0)),
     ],
 )
-def test_the_nearest_rule(outcomes: str, nearest: tuple[str, float] | None) -> None:
+def test_the_nearest_rule(outcomes: str, nearest: NearestRule | None) -> None:
     script = Script().deploy(0).run(outcomes, *every(1, len(outcomes), 0), error="TypeError")
     row = None
     for record in script.log:
         row, _ = fold(row, log_record(record), policy_for(RULES[1]))
     assert row is not None
-    assert nearest_threshold(row, RULES[1]) == (nearest and NearestRule(*nearest))
+    assert nearest_threshold(row, RULES[1]) == nearest
 
 
 def test_a_glance_has_the_rates_of_the_window_that_shows_more() -> None:
