@@ -26,10 +26,11 @@ _MEANINGS: Final[Mapping[int, str]] = {
     415: "The body has another content type than the route takes.",
     421: "The header `Host` is no name of the console.",
     422: "A parameter or the body is wrong: `errors` names each fault.",
+    429: "Too many wrong tokens came from this address.",
     500: "A fault of the console.",
     503: "A part does not answer: `part` names it. What was ordered may still be carried out.",
 }
-_ALWAYS: Final = (400, 401, 403, 404, 405, 421, 422, 500, 503)
+_ALWAYS: Final = (400, 401, 403, 404, 405, 421, 422, 429, 500, 503)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -56,6 +57,6 @@ def _problems(statuses: tuple[int, ...]) -> Responses:
                 MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
             },
         }
-        | ({"headers": _RETRY} if status == 503 else {})
+        | ({"headers": _RETRY} if status in (429, 503) else {})
         for status in sorted(statuses)
     }
