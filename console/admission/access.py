@@ -3,6 +3,7 @@
 import hmac
 from time import time
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -16,7 +17,6 @@ from console.admission.refused import NEEDS_TOKEN, Refused
 from console.admission.visitor import BY, Visitor, admit
 from console.pages.rendering.errors import refusal
 from rollguard.login_name import login_name
-from schemas.configuration.web_address import host_of
 from schemas.settings import Settings
 
 _READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -37,8 +37,9 @@ class Access:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._known = Admissions.of(settings)
-        given = () if settings.web_url is None else (host_of(settings.web_url) or "",)
-        self._names = {*given, *map(str.lower, settings.web_allowed_hosts)}
+        addresses = (settings.web_url, settings.console_url)
+        own = (urlsplit(each).hostname or "" for each in addresses if each is not None)
+        self._names = {*own, *map(str.lower, settings.web_allowed_hosts)}
         self._user = login_name() or BY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -50,7 +50,7 @@ class Sessions:
     def opened(self, name: str, role: Role, now: float) -> str:
         """Return the cookie of a new session."""
         session = Session(name, role, int(now) + LASTS_S, secrets.token_urlsafe(9))
-        body = _encoded(json.dumps(session).encode())
+        body = _encoded(_json(session))
         return f"{body}.{_signature(self._keys[role], 'session', body)}"
 
     def visitor(self, cookie: str, now: float) -> Visitor | None:
@@ -68,12 +68,12 @@ class Sessions:
 
     def without_cookie(self, name: str, role: Role, admission: Admission) -> Visitor:
         """Return a visitor who is known without a session, such as by a proxy."""
-        about = json.dumps([name, role, admission])
+        about = _json([name, role, admission]).decode()
         return Visitor(name, role, admission, _signature(self._own, "form", about))
 
     def sealed(self, values: Mapping[str, str], visitor: Visitor) -> str:
         """Return values as a cookie that counts for this visitor alone."""
-        body = _encoded(json.dumps(dict(values)).encode())
+        body = _encoded(_json(dict(values)))
         return f"{body}.{_signature(self._own, f'sealed {visitor.csrf}', body)}"
 
     def unsealed(self, cookie: str, visitor: Visitor) -> dict[str, str] | None:
@@ -90,6 +90,11 @@ def _key_of(token: SecretStr, role: Role) -> bytes:
     """Return the key that follows from a token; another role has another key."""
     salt = f"rollguard console session 1 {role}".encode()
     return scrypt(token.get_secret_value().encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
+
+
+def _json(value: object) -> bytes:
+    """Return JSON that is short also for other alphabets: a cookie has some 4,000 bytes."""
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _signature(key: bytes, purpose: str, text: str) -> str:

@@ -57,6 +57,12 @@
     if (note) note.hidden = !isStale;
   }
 
+  // A script may have changed the address of the page since the server wrote the form.
+  document.addEventListener("submit", (event) => {
+    const back = event.target.querySelector('input[name="next"]');
+    if (back && event.target.matches("form.inline")) back.value = location.pathname + location.search;
+  });
+
   clockOffset();
   document.addEventListener("htmx:error", () => say(true));
   document.addEventListener("htmx:response:error", () => say(true));

@@ -21,7 +21,7 @@ NAVIGATION: Final = (
 )
 THEMES: Final = ("light", "dark")
 _NOTICE_S: Final = 60
-_MAX_NOTICE: Final = 1_000
+_MAX_NOTICE_BYTES: Final = 2_000
 
 
 class Notice(NamedTuple):
@@ -100,4 +100,7 @@ def _notice(request: Request) -> Notice | None:
 
 def _cut(text: str) -> str:
     """Return a text that fits into a cookie."""
-    return text if len(text) <= _MAX_NOTICE else text[: _MAX_NOTICE - 1] + "…"
+    data = text.encode("utf-8", "replace")
+    if len(data) <= _MAX_NOTICE_BYTES:
+        return data.decode()
+    return data[:_MAX_NOTICE_BYTES].decode(errors="ignore") + "…"

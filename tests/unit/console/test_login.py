@@ -5,8 +5,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
+from console.admission.admissions import Admissions
 from console.admission.paths import own_path
+from console.pages.rendering.answers import back_to
+from schemas.settings import load_settings
 from tests.support.pages import TOKEN, VIEWER, browser, hidden_fields
 
 TOKENS: dict[str, Any] = {"web_token": TOKEN, "web_viewer_token": VIEWER}
@@ -48,6 +52,40 @@ async def test_the_cookie_of_a_session(https: bool, name: str, attributes: set[s
         assert attributes <= set(cookie.split("; "))
         assert ("Secure" in cookie) == https
         assert "ann" in (await client.get("/login")).text
+
+
+async def test_a_long_name_fits_into_the_cookie() -> None:
+    async with browser(**TOKENS) as client:
+        await log_in(client, name="\U0001f600" * 255)
+        assert len(client.cookies["rollguard-session"]) < 4_000
+        assert (await client.get("/nothing")).status_code == 404
+
+
+async def test_what_is_said_after_a_change_is_shown_once_to_who_changed_it() -> None:
+    known = Admissions.of(load_settings(**TOKENS))
+    ann, bob = (known.sessions.without_cookie(name, "operator", "session") for name in ("a", "b"))
+    for text in ("It is <done>.", "ü" * 3_000, "\U0001f600" * 3_000):
+        request = Request(
+            {"type": "http", "method": "POST", "path": "/", "headers": []}
+            | {"state": {"admissions": known, "visitor": ann}}
+        )
+        cookie = back_to(request, "/tools", text).headers["Set-Cookie"].split("; ")[0]
+        assert len(cookie) < 4_000
+        sealed = cookie.partition("=")[2]
+        values = known.sessions.unsealed(sealed, ann)
+        assert values is not None
+        assert text.startswith(values["text"].rstrip("…"))
+        for other, given in ((bob, sealed), (ann, f"x{sealed}"), (ann, ""), (ann, "ü.ü")):
+            assert known.sessions.unsealed(given, other) is None
+
+
+async def test_the_address_of_the_console_is_a_name_of_it() -> None:
+    host = {"Host": "Console.Example", "Origin": "https://console.example"}
+    for url, status in (("https://console.example/rollguard", 422), (None, 421)):
+        async with browser(console_url=url, **TOKENS) as client:
+            login = {"name": "ann", "token": "wrong"}
+            answer = await client.post("/login", data=login, headers=host)
+            assert answer.status_code == status
 
 
 async def test_a_wrong_token_begins_no_session() -> None:
