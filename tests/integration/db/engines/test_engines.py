@@ -116,7 +116,10 @@ async def test_pages_and_those_that_may_be_stale(conn: Connection) -> None:
     assert [each.engine_id for each in stale] == ["ran-one", "says-nothing", "silent-about-two"]
     maybe = await engines(conn, None, SILENT_S, maybe_stale=True)
     assert [each for each in maybe if state(each) == "stale"] == stale
-    assert {each.engine_id for each in maybe} == {each.engine_id for each in stale} | {"ran-two"}
+    assert {each.engine_id for each in maybe} == {
+        *(each.engine_id for each in stale),
+        *("ran-two", "failed"),
+    }
     for only_maybe, expected in ((False, rows), (True, maybe)):
         found: list[EngineRow] = []
         while page := await engines(
