@@ -166,8 +166,8 @@ class Settings(BaseSettings):
     (``Authorization: Bearer …``), and that ``check`` and ``health`` send. Who has it may do
     everything that the console offers."""
     web_viewer_token: SecretStr | None = None
-    """Another token for the console, which lets read and change nothing. It needs a
-    ``web_token``."""
+    """Another token for the console and for ``/metrics`` of the workers, which lets read and change
+    nothing. It needs a ``web_token``."""
     web_url: str | None = None
     """The address at which other detectors reach this one, ``http://host:port``; without it, host
     and port."""
@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     """The longest code of a deployment, in bytes."""
     max_ahead_s: int = Field(60, ge=0)
     """How far the time in a record may be ahead of the record's Kafka timestamp, in seconds."""
+    metrics_tools: int = Field(0, ge=0, le=100)
+    """How many tools ``/metrics`` of a detector shows by name: those that are executed most. With
+    0, no name of a tool is shown there."""
     max_poll_records: int = Field(2_000, ge=1)
     """How many records a worker takes from Kafka at once."""
     session_timeout_s: int = Field(10, ge=6)

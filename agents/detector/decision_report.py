@@ -7,6 +7,7 @@ from typing import Final, get_args
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from agents.detector.busiest_tools import BusiestTools
 from agents.detector.outage_report import OutageReport
 from agents.metrics.durations import FROM_1_MS, TwoClocks
 from policy.decision.fold import DecidedCommand
@@ -25,9 +26,15 @@ class DecisionReport:
     A batch that is read again after a crash is counted again.
     """
 
-    def __init__(self, registry: CollectorRegistry, outages: OutageReport) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, outages: OutageReport, metrics_tools: int
+    ) -> None:
         self.outages: Final = outages
         """The report of outages."""
+        self.busiest: Final = BusiestTools(metrics_tools) if metrics_tools else None
+        """What counts the executions of single tools, if somebody wants that."""
+        if self.busiest is not None:
+            registry.register(self.busiest)
         records = Counter(
             "rollguard_judged_records",
             "records of `tool-executions` that the detector has counted: executions, later "

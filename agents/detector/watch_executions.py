@@ -168,6 +168,7 @@ class WatchExecutions:
         rows: list[tuple[bytes, bytes]] = []
         decided: list[DecidedCommand] = []
         judged: dict[str, int] = {}
+        busiest = self._report.busiest
         unknown = 0
         for key, tool_log in _by_tool(read.records).items():
             data = known.get(key)
@@ -189,6 +190,8 @@ class WatchExecutions:
             decided += commands
             if row is not None:
                 rows.append((key, encode(row, forwarded)))
+                if busiest is not None and new:
+                    busiest.note(new)
         self._report.judged(judged, unknown)
         return rows, sorted(decided, key=itemgetter(0))
 

@@ -153,7 +153,7 @@ class Wiring:
             ReadLog(table, validator, ends, self.watch),
             forwarding,
             self.settings,
-            DecisionReport(self.registry, outages),
+            DecisionReport(self.registry, outages, self.settings.metrics_tools),
             TraceCommands(self.tracer, self.settings),
         )
         others = OtherDetectors(self.settings, self.identity, self.url)

@@ -1,6 +1,7 @@
 """What the real roles export to Prometheus, after a real rollback."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
@@ -17,6 +18,8 @@ from schemas.settings import load_settings
 from tests.support.console import Console, running_console
 from tests.support.messages import execution
 from tests.support.notifications import SECRET, FakeReceiver, fake_receiver
+from tests.support.prometheus.queries import queries
+from tests.support.prometheus.server import running_prometheus
 from tests.support.shared import Start
 from tests.support.system import System
 from tests.support.waiting import until
@@ -83,6 +86,7 @@ async def everything(start_shared: Start, embedded_broker: str) -> AsyncIterator
             "bridge",
             ROLLGUARD_BRIDGE_TOPIC=topic,
             ROLLGUARD_POLICY="guarded",
+            ROLLGUARD_METRICS_TOOLS="5",
         ) as workers,
         running_console(workers) as console,
     ):
@@ -179,10 +183,26 @@ async def test_a_rollback_is_counted_and_timed(everything: Everything) -> None:
     assert 0 < command < commit < value(applier, "rollguard_execution_to_outcome_seconds_sum")
 
 
+async def test_a_prometheus_reads_all_roles_and_evaluates_every_query(
+    everything: Everything, tmp_path: Path
+) -> None:
+    targets = {role: everything.url(role).removeprefix("http://") for role in ROLES}
+    async with running_prometheus(targets, tmp_path) as prometheus:
+        await until(prometheus.has_read_twice)
+        assert await prometheus.values('count(up{job="rollguard"} == 1)') == [len(ROLES)]
+        for query in queries():
+            await prometheus.values(query.runnable)
+        await until(prometheus.has_evaluated)
+        assert await prometheus.values("sum(rollguard_rollbacks_total)") == [1]
+        assert await prometheus.values('ALERTS{alertstate="firing", severity="page"}') == []
+        assert await prometheus.faults() == []
+
+
 async def test_who_accepts_open_metrics_gets_it(everything: Everything) -> None:
     for role in ("detector", "console"):
         text = await everything.text(role, Accept="application/openmetrics-text; version=1.0.0")
-        names = {each.name for each in open_metrics_in(text)}
+        found = open_metrics_in(text)  # type: ignore[no-untyped-call]
+        names = {each.name for each in found}
         assert "rollguard_build" in names or "rollguard_build_info" in names
 
 
