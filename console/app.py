@@ -1,5 +1,6 @@
 """The application: its routes, its description (OpenAPI), and what becomes of errors."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from agents.metrics.exposition import registry_of
+from agents.worker.instance import own_instance
 from console.admission.access import Access
 from console.admission.forms import CheckedForms
 from console.admission.refused import Refused
@@ -54,6 +56,7 @@ from console.web.metrics import HttpMetrics, MeasuredRequests, metrics
 from console.web.requests import OneRequest
 from schemas.errors import RollguardError
 from schemas.execution import Execution
+from schemas.identity import Identity
 
 log = structlog.get_logger()
 
@@ -84,8 +87,9 @@ def create_app(services: Services) -> FastAPI:
     for router in _PAGES:
         app.include_router(router, include_in_schema=False)
     app.add_api_route("/openapi.json", _described, include_in_schema=False)
+    who = Identity("", services.settings.topic_prefix, "console", own_instance())
     for path, question in (("/healthz", "alive"), ("/readyz", "ready")):
-        app.add_api_route(path, _well(question), include_in_schema=False)
+        app.add_api_route(path, _well(question, who.headers()), include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     _answer_errors(app)
     # The last one that is added sees a request first.
@@ -153,14 +157,14 @@ async def _described(request: Request) -> JSONResponse:
     return JSONResponse(description(request.app))
 
 
-def _well(question: str) -> Any:
+def _well(question: str, headers: Mapping[str, str]) -> Any:
     """Return the route that says that the console serves.
 
     It does also if Kafka, Postgres or the detectors do not: then its answers say so.
     """
 
     async def answer() -> JSONResponse:
-        return JSONResponse({"role": "console", question: True, "reasons": []})
+        return JSONResponse({"role": "console", question: True, "reasons": []}, headers=headers)
 
     return answer
 

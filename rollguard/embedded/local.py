@@ -1,4 +1,4 @@
-"""The whole of Rollguard on the embedded stack: a broker, Postgres and the three workers."""
+"""The whole of Rollguard on the embedded stack: a broker, Postgres, the workers, and a console."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -54,18 +54,24 @@ def _say_nothing(_: str) -> None:
 
 @asynccontextmanager
 async def local_system(
-    web_port: int = 0, say: Callable[[str], None] = _say_nothing, *, own_settings: bool = False
+    web_port: int = 0,
+    say: Callable[[str], None] = _say_nothing,
+    *,
+    own_settings: bool = False,
+    with_console: bool = False,
 ) -> AsyncIterator[LocalSystem]:
     """Start everything, and yield what runs once all parts are ready.
 
     ``web_port`` is the detector's port; 0 takes a free one, as the other roles do. ``say`` is
     called with a line of text for each step, and when a worker ends and is started again. With
-    ``own_settings``, nothing is read from the environment or from a file. If a part does not start,
-    raises Misconfigured or Retryable with the end of the part's log.
+    ``own_settings``, nothing is read from the environment or from a file. With ``with_console`` a
+    console runs too, and a notifier if a file names receivers. If a part does not start, raises
+    Misconfigured or Retryable with the end of the part's log.
     """
     say("starting broker and Postgres")
     async with EmbeddedStack() as stack:
-        ports = {role: free_port() for role in ROLES} | ({"detector": web_port} if web_port else {})
+        ports = {role: free_port() for role in (*ROLES, "notifier", "console")}
+        ports |= {"detector": web_port} if web_port else {}
         given = {} if own_settings else given_settings(SETTING_NAMES)
         quick = {} if "fetch_wait_ms" in given else {"fetch_wait_ms": _FETCH_WAIT_MS}
         load = only_these_settings if own_settings else load_settings
@@ -80,11 +86,17 @@ async def local_system(
         say("creating schema and topics")
         await migrate_database(settings)
         await create_missing_topics(settings)
-        say("starting detector, applier and recorder")
-        environment = {
-            variable_of(name): each.text for name, each in given.items() if name not in _OF_STACK
-        } | _environment(settings)
-        workers = [SupervisedWorker(role, ports[role], stack, environment, say) for role in ROLES]
+        roles = [*ROLES]
+        if with_console:
+            roles += [*(["notifier"] if settings.notify is not None else []), "console"]
+        say(f"starting {', '.join(roles[:-1])} and {roles[-1]}")
+        kept = {name: each.text for name, each in given.items() if name not in _OF_STACK}
+        environment = (
+            {"ROLLGUARD_CONSOLE_URL": f"http://127.0.0.1:{ports['console']}"}
+            | {variable_of(name): text for name, text in kept.items()}
+            | _environment(settings)
+        )
+        workers = [SupervisedWorker(role, ports[role], stack, environment, say) for role in roles]
         async with _kept_running(workers) as until_given_up:
             yield LocalSystem(settings, workers, until_given_up)
 
@@ -94,6 +106,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         "ROLLGUARD_TOPIC_PREFIX": settings.topic_prefix,
         "ROLLGUARD_PARTITIONS": str(settings.partitions),
+        "ROLLGUARD_DETECTOR_URL": settings.detector_url,
         "ROLLGUARD_WEB_HOST": "127.0.0.1",
         "ROLLGUARD_SESSION_TIMEOUT_S": str(_SESSION_S),
         "ROLLGUARD_FETCH_WAIT_MS": str(settings.fetch_wait_ms),

@@ -71,11 +71,13 @@ class EmbeddedStack:
     ) -> asyncio.subprocess.Process:
         """Start ``rollguard worker ROLE`` against this stack, with the settings in ``extra_env``.
 
+        With ``console`` as the role it is ``rollguard console``.
+
         Returns at once: the caller has to ask whether the worker is ready. It is stopped together
         with the stack, by SIGTERM, and by SIGKILL if it still runs 10 s later.
         """
         process = await spawn(
-            [sys.executable, "-m", "rollguard", "worker", role],
+            [sys.executable, "-m", "rollguard", *(["worker"] if role != "console" else []), role],
             self.log_path(role),
             env={**self.environment(), **extra_env},
         )

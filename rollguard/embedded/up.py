@@ -39,7 +39,7 @@ async def _up(settings: Settings) -> int:
 
     try:
         _require_free(settings.web_port)
-        async with local_system(settings.web_port or 0, say) as system:
+        async with local_system(settings.web_port or 0, say, with_console=True) as system:
             _print_addresses(system)
             await system.until_given_up
     except asyncio.CancelledError:
@@ -57,7 +57,8 @@ def _print_addresses(system: LocalSystem) -> None:
     """Print how the system is reached, in lines for a shell, and where each role logs."""
     settings = system.settings
     console = Console(soft_wrap=True, highlight=False)
-    console.print("Rollguard is up. In another terminal:\n")
+    pages = next(each.url for each in system.workers if each.role == "console")
+    console.print(f"Rollguard is up: {pages}\n\nIn another terminal:\n", markup=False)
     for name, value in (
         ("ROLLGUARD_KAFKA_BROKERS", ",".join(settings.kafka_brokers)),
         ("ROLLGUARD_POSTGRES_DSN", settings.postgres_dsn.get_secret_value()),

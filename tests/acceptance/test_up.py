@@ -20,7 +20,7 @@ from tests.support.command_line import rollguard
 from tests.support.idle_stack import IDLE_STACK
 from tests.support.waiting import until
 
-ROLES = ("detector", "applier", "recorder")
+ROLES = ("detector", "applier", "recorder", "console")
 
 
 @dataclass
@@ -120,6 +120,8 @@ async def _are_strangers(first: Up, second: Up, code: Path) -> None:
         return (await rollguard("check", "parser", env=env)).code == 0
 
     await until(judged)
+    through = await rollguard("tools", env=_environment(ROLLGUARD_URL=first.urls["console"]))
+    assert (through.code, "parser" in through.out) == (0, True), through
     await _judges_by_guarded(second, code)
     crossed = env | {"ROLLGUARD_DETECTOR_URL": second.variables["ROLLGUARD_DETECTOR_URL"]}
     answer = await rollguard("check", "parser", env=crossed)

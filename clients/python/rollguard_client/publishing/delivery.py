@@ -11,9 +11,10 @@ from aiokafka.errors import KafkaError
 from rollguard_client.errors import Rejected, RollguardError
 from rollguard_client.kafka.errors import connecting
 from rollguard_client.messages.execution import Execution
-from rollguard_client.publishing.batches import REFUSED, BatchSender, Record
+from rollguard_client.publishing.batches import REFUSED, Record
 from rollguard_client.publishing.buffer import Buffer, Waiting
 from rollguard_client.publishing.ids import random_ids
+from rollguard_client.publishing.senders import Sender, receiver_of, sender_of
 from rollguard_client.publishing.spool import Spool
 from rollguard_client.settings.settings import Settings
 
@@ -43,13 +44,14 @@ class Delivery:
         self._on_published = on_published
         self._settings = settings
         self._topic = topic
+        self._receiver = receiver_of(settings)
         self._buffer = buffer
         self._spool = spool
         self._records: list[Record] = []
         self._taken = 0
         self._most = _AT_ONCE
         self._new_id = random_ids()
-        self._sender: BatchSender | None = None
+        self._sender: Sender | None = None
         self._wake = asyncio.Event()
         self._is_ending = False
         self._trouble = ""
@@ -136,7 +138,8 @@ class Delivery:
                     self._refuse(sent.refused, sent.error)
                 if isinstance(sent.error, REFUSED):
                     self._most = 1  # find the record that is too large
-                raise sent.error
+                if not (sent.refused and isinstance(sent.error, Rejected)):
+                    raise sent.error
             self._out_of_trouble()
             if len(self._buffer) < self._most // 4:
                 await asyncio.sleep(_GATHER_S)
@@ -180,9 +183,9 @@ class Delivery:
             oldest = self._buffer.oldest()
             self._spool.forget(held, None if oldest is None else oldest.place)
 
-    async def _connected(self) -> BatchSender:
+    async def _connected(self) -> Sender:
         if self._sender is None:
-            sender = BatchSender(self._settings, self._topic)
+            sender = sender_of(self._settings, self._topic)
             async with connecting(self._settings):
                 await sender.start()
             self._sender = sender
@@ -201,14 +204,15 @@ class Delivery:
         if self._trouble:
             self._trouble = ""
             self._said_at = -_SAY_EVERY_S
-            log.info("Kafka takes executions again; %d wait", len(self._buffer) + self.held)
+            waiting = len(self._buffer) + self.held
+            log.info("%s takes executions again; %d wait", self._receiver, waiting)
 
     async def _say_now_and_then(self) -> None:
         clock, dropped = asyncio.get_running_loop().time, self._buffer.dropped
         while True:
             await asyncio.sleep(1.0)
             if self._since and clock() - self._since > _SLOW_S:
-                self._trouble = self._trouble or "Kafka does not answer"
+                self._trouble = self._trouble or "no answer"
             if self._buffer.dropped != dropped:
                 dropped = self._buffer.dropped
                 self._forget_in_spool()
@@ -224,8 +228,8 @@ class Delivery:
             return
         self._said_at, self._dropped_said = now, dropped
         log.warning(
-            "executions wait for Kafka at %s (%s): %d wait, %d were dropped",
-            ",".join(self._settings.kafka_brokers),
+            "executions wait for %s (%s): %d wait, %d were dropped",
+            self._receiver,
             self._trouble or "more come than it takes",
             len(self._buffer) + self.held,
             dropped,

@@ -98,6 +98,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spool_dir: Path | None = None
     """A folder in which records are kept until Kafka has them, so that they survive a kill of the
     process. Without it they are kept in memory alone."""
+    publish_by: Literal["kafka", "http"] = "kafka"
+    """How executions are published: to Kafka, or through the console at ``url``."""
     stuck_after_s: Annotated[float, Meta(ge=0)] = 3_600.0
     """After how long a call that has not ended is published as a failure of the environment, in
     seconds; 0: never."""
@@ -113,7 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(shown)})"
 
 
-_OWN: Final = frozenset({"buffer_records", "buffer_bytes", "flush_s", "spool_dir", "stuck_after_s"})
+_OWN: Final = frozenset(
+    {"buffer_records", "buffer_bytes", "flush_s", "publish_by", "spool_dir", "stuck_after_s"}
+)
 _FIELDS: Final = {each.name: each for each in msgspec.structs.fields(Settings)}
 VARIABLES: Final = {
     (OWN_PREFIX if name in _OWN else PREFIX) + name.upper(): name for name in _FIELDS
@@ -196,6 +200,8 @@ def _require_host_and_port(broker: object) -> None:
 
 def _inconsistent(settings: Settings) -> "list[str]":
     faults = []
+    if settings.publish_by == "http" and settings.url is None:
+        faults.append("publish_by http needs url")
     named = settings.kafka_username is not None, settings.kafka_password is not None
     if settings.kafka_security.startswith("sasl"):
         if not all(named):
