@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from rollguard_client import Rollguard
+import rollguard
+import rollguard.blocking
+from rollguard_client import Rollguard, http
 from rollguard_client.blocking import Blocking
+from rollguard_client.http import blocking as blocking_http
 from rollguard_client.registry.registry import BlockingRegistry, Registry
 from rollguard_client.requests.following import BlockingFollowing, Following
 
@@ -66,3 +69,23 @@ def test_both_ways_to_follow_are_used_alike() -> None:
         assert hasattr(BlockingFollowing, blocking)
         assert hasattr(Following, awaited)
     assert names(BlockingFollowing) == names(Following)
+
+
+@pytest.mark.parametrize("name", ["ToolVersionManager", "DeploymentMonitor"])
+@pytest.mark.parametrize(
+    ("through", "direct"), [(http, rollguard), (blocking_http, rollguard.blocking)]
+)
+def test_version_management_through_a_console_is_that_of_the_server(
+    through: Any, direct: Any, name: str
+) -> None:
+    ours, theirs = getattr(through, name), getattr(direct, name)
+    methods = {each for each in names(theirs) if inspect.isfunction(getattr(theirs, each))}
+    of_the_server = {"result_of", "require_previous", "number_of", "compare_records"}
+    asked = methods - of_the_server
+    assert {"close"} < asked <= names(ours)
+    for method in asked:
+        found, expected = getattr(ours, method), getattr(theirs, method)
+        assert parameters(found) == parameters(expected), method
+        assert inspect.iscoroutinefunction(found) == inspect.iscoroutinefunction(expected), method
+    given = [each for each in parameters(theirs.__init__) if each[0] != "settings"]
+    assert parameters(ours.__init__)[: len(given)] == given
