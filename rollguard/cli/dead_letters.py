@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 OfTopic = Annotated[str | None, typer.Option("--topic", help="Only of this topic.")]
 OfKey = Annotated[str | None, typer.Option("--tool", help="Only with this tool as the key.")]
-OfError = Annotated[str | None, typer.Option("--error", help="Only with this text in the cause.")]
+OfError = Annotated[str | None, typer.Option("--error", help="Only with this text in the error.")]
+OfCause = Annotated[
+    str | None, typer.Option("--cause", help="Only with this cause, as `--causes` prints it.")
+]
 Since = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help=f"Only rejected since then: {WHEN}."),
@@ -26,17 +29,25 @@ def dead_letters(
     topic: OfTopic = None,
     tool: OfKey = None,
     error: OfError = None,
+    cause: OfCause = None,
     since: Since = None,
+    causes: Annotated[
+        bool, typer.Option("--causes", help="List the causes, and how many records each has.")
+    ] = False,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """List bad records and why they were rejected, the last rejected first; or show one of them."""
-    from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters
+    from rollguard.cli.show.dead_letters import show_causes, show_dead_letter, show_dead_letters
 
-    wanted = _filter_of(record_id, topic, tool, error, since)
+    if causes and record_id is not None:
+        raise typer.BadParameter("give an ID or --causes, and not both")
+    wanted = _filter_of(record_id, topic, tool, error, cause, since)
     letters = system().dead_letters
     if wanted.position is not None:
         show_dead_letter(run(letters.in_full(wanted.position)), as_json)
+    elif causes:
+        show_causes(run(letters.causes(wanted)), as_json)
     else:
         show_dead_letters(run(letters.matching(wanted, limit)), as_json)
 
@@ -52,6 +63,7 @@ def replay(
     topic: OfTopic = None,
     tool: OfKey = None,
     error: OfError = None,
+    cause: OfCause = None,
     since: Since = None,
     force: Annotated[
         bool,
@@ -69,7 +81,7 @@ def replay(
 
     if (record_id is None) != all_:
         raise typer.BadParameter("give an ID or --all, and not both")
-    wanted = _filter_of(record_id, topic, tool, error, since)
+    wanted = _filter_of(record_id, topic, tool, error, cause, since)
     done = Replays()
     try:
         run(system().dead_letters.replay(wanted, done, force=force), "Kafka and Postgres")
@@ -86,14 +98,16 @@ def _filter_of(
     topic: str | None,
     tool: str | None,
     error: str | None,
+    cause: str | None,
     since: str | None,
 ) -> "DeadLetterFilter":
     """Return the filter that these options describe."""
     from rollguard.operations.dead_letters.bad_records import DeadLetterFilter, parse_position
 
     if record_id is None:
-        return DeadLetterFilter(None, topic, tool, error, optional_time_of("--since", since))
-    if (topic, tool, error, since) != (None, None, None, None):
+        begin = optional_time_of("--since", since)
+        return DeadLetterFilter(None, topic, tool, error, begin, cause)
+    if any(each is not None for each in (topic, tool, error, cause, since)):
         raise typer.BadParameter("give an ID or options that select, and not both")
     try:
         return DeadLetterFilter(parse_position(record_id))

@@ -23,11 +23,13 @@ from rollguard.operations import (
     waiting,
 )
 from rollguard.operations.dead_letters.bad_records import DeadLetterFilter
+from rollguard.operations.dead_letters.causes import Causes
 from rollguard.operations.dead_letters.dead_letters import (
     BadRecordInFull,
     BadRecordList,
     bad_record_with_value,
     list_bad_records,
+    list_causes,
 )
 from rollguard.operations.dead_letters.replay import Replays, replay_matching
 from rollguard.operations.overview import engines, health, status, tools
@@ -194,6 +196,9 @@ class _Stops(_OfSettings):
 class _DeadLetters(_OfSettings):
     async def matching(self, wanted: DeadLetterFilter, limit: int) -> BadRecordList:
         return await list_bad_records(self.settings, wanted, limit)
+
+    async def causes(self, wanted: DeadLetterFilter) -> Causes:
+        return await list_causes(self.settings, wanted)
 
     async def in_full(self, position: RecordPosition) -> BadRecordInFull:
         return await bad_record_with_value(self.settings, position)

@@ -17,6 +17,7 @@ from db.replays import RecordPosition
 from db.rollbacks.records import RollbackRecord
 from db.versions.outcomes import DeploymentKey
 from rollguard.operations.dead_letters.bad_records import DeadLetterFilter
+from rollguard.operations.dead_letters.causes import Causes
 from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import Replays
 from rollguard.operations.overview.engines import EngineOfTool
@@ -213,6 +214,10 @@ class DeadLetters(Protocol):
 
     async def matching(self, wanted: DeadLetterFilter, limit: int) -> BadRecordList:
         """Return those that match, the last rejected first."""
+        ...
+
+    async def causes(self, wanted: DeadLetterFilter) -> Causes:
+        """Return why those that match were rejected, that with the newest record first."""
         ...
 
     async def in_full(self, position: RecordPosition) -> BadRecordInFull:

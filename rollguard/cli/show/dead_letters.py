@@ -5,6 +5,7 @@ from typing import Any
 
 from db.replays import RecordPosition, Replay
 from rollguard.operations.dead_letters.bad_records import BadRecord, text_of
+from rollguard.operations.dead_letters.causes import Causes
 from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import Replays
 from rollguard.operations.dead_letters.replay_checks import replay_text
@@ -22,6 +23,34 @@ def show_dead_letters(found: BadRecordList, as_json: bool) -> None:
         (("rejected at", "id"), "tool", ("cause", "role", "times", "replay")),
         (_row_of(record, found.replays) for record in found.records),
         title=f"{len(found.records)} of {found.matching} bad records, the last rejected first",
+    )
+
+
+def show_causes(found: Causes, as_json: bool) -> None:
+    """Print why bad records were rejected, and how many."""
+    for note in found.notes:
+        print_note(note)
+    if as_json:
+        print_json([cause.data() for cause in found.causes])
+        return
+    print_table(
+        (
+            *(("last rejected at", "newest"), ("records", "not published"), ("topic", "role")),
+            *("tools", "cause"),
+        ),
+        (
+            (
+                cause.rejected_at,
+                str(cause.newest.position),
+                cause.records,
+                f"and {cause.unpublished} more" if cause.unpublished else "",
+                cause.topic,
+                cause.role,
+                list(cause.tools),
+                cause.cause,
+            )
+            for cause in found.causes
+        ),
     )
 
 

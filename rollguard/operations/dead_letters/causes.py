@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rollguard.operations.dead_letters.bad_records import BadRecord
 from rollguard.operations.dead_letters.cause_texts import cause_of
@@ -33,6 +33,13 @@ class Cause:
         """Return it as JSON has it, but for times."""
         fields = {name: value for name, value in asdict(self).items() if name != "newest"}
         return fields | {"newest": str(self.newest.position), "error": self.newest.error}
+
+
+class Causes(NamedTuple):
+    """Why bad records were rejected, and what a person should know of the topic."""
+
+    causes: Sequence[Cause]
+    notes: Sequence[str] = ()
 
 
 def causes_of(records: Iterable[BadRecord]) -> list[Cause]:

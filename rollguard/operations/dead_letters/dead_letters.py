@@ -16,6 +16,7 @@ from rollguard.operations.dead_letters.bad_records import (
     text_of,
 )
 from rollguard.operations.dead_letters.cause_texts import cause_of
+from rollguard.operations.dead_letters.causes import Causes, causes_of
 from schemas.dead_letter import DeadLetter, decoded
 from schemas.errors import Missing, Rejected, RollguardError
 from schemas.settings import Settings
@@ -74,6 +75,12 @@ async def list_bad_records(
         notes.append(without_replays(error))
     unpublished = sum(record.unpublished for record in matching)
     return BadRecordList(shown, len(matching), unpublished, known, notes)
+
+
+async def list_causes(settings: Settings, wanted: DeadLetterFilter) -> Causes:
+    """Return why the bad records that match were rejected, that with the newest one first."""
+    found = await bad_records(settings)
+    return Causes(causes_of(wanted.matching(found, settings.topic_prefix)), notes_on(found))
 
 
 def notes_on(found: BadRecords) -> list[str]:

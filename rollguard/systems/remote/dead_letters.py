@@ -12,6 +12,7 @@ from rollguard.operations.dead_letters.bad_records import (
     DeadLetterFilter,
     parse_position,
 )
+from rollguard.operations.dead_letters.causes import Cause, Causes
 from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.systems.remote.reading import Answers
@@ -36,6 +37,14 @@ class RemoteDeadLetters:
         async for page in pages:
             found = self._answers.understood(partial(_more, found), page)
         return found
+
+    async def causes(self, wanted: DeadLetterFilter) -> Causes:
+        """Return why those that match were rejected, that with the newest record first."""
+        selected = {name: value for name, value in _selected(wanted).items() if name != "cause"}
+        found = await self._answers.get("/dead-letters/causes", _causes, **selected)
+        if wanted.cause is None:
+            return found
+        return found._replace(causes=[each for each in found.causes if each.cause == wanted.cause])
 
     async def in_full(self, position: RecordPosition) -> BadRecordInFull:
         """Return one of them with its value."""
@@ -69,6 +78,37 @@ def _selected(wanted: DeadLetterFilter) -> dict[str, Any]:
     if wanted.since is not None:
         fields["since"] = format_time(wanted.since)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _causes(data: Mapping[str, Any]) -> Causes:
+    return Causes([_cause(each) for each in data["causes"]], data["notes"])
+
+
+def _cause(data: Mapping[str, Any]) -> Cause:
+    """Return a cause; of its newest record no more is known than its id and its error."""
+    newest = parse_position(data["newest"])
+    rejected_at = parse_time(data["rejected_at"])
+    return Cause(
+        data["cause"],
+        data["topic"],
+        data["role"],
+        records=data["records"],
+        unpublished=data["unpublished"],
+        first_rejected_at=parse_time(data["first_rejected_at"]),
+        rejected_at=rejected_at,
+        tools=data["tools"],
+        newest=BadRecord(
+            position=newest,
+            role=data["role"],
+            error=data["error"],
+            key=None,
+            truncated=False,
+            first_rejected_at=rejected_at,
+            rejected_at=rejected_at,
+            times=1,
+            dead_letter=newest,
+        ),
+    )
 
 
 def _more(so_far: BadRecordList, page: Mapping[str, Any]) -> BadRecordList:

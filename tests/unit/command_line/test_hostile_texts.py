@@ -25,7 +25,12 @@ from rollguard.cli.process.exit_code import exit_code_of
 from rollguard.cli.show.backtest import show_backtest
 from rollguard.cli.show.comparison import show_comparison
 from rollguard.cli.show.config import show_settings
-from rollguard.cli.show.dead_letters import show_dead_letter, show_dead_letters, show_replays
+from rollguard.cli.show.dead_letters import (
+    show_causes,
+    show_dead_letter,
+    show_dead_letters,
+    show_replays,
+)
 from rollguard.cli.show.engines import show_engines
 from rollguard.cli.show.health import show_check, show_health
 from rollguard.cli.show.holds import (
@@ -58,6 +63,7 @@ from rollguard.demo.live_view import LiveView
 from rollguard.demo.results import DemoResult, print_results
 from rollguard.management.version_comparison import comparison_of
 from rollguard.operations.dead_letters.bad_records import BadRecord
+from rollguard.operations.dead_letters.causes import Causes, causes_of
 from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
 from rollguard.operations.dead_letters.replay import NotReplayed, Replayed, Replays
 from rollguard.operations.erase import Erasure, KafkaKeeps
@@ -164,6 +170,7 @@ def dead_letters(text: str, as_json: bool) -> None:
         record = filled(BadRecord, text, position=position, key=key)
         found = BadRecordList([record], 1, 0, {position: replay}, [text])
         show_dead_letters(found, as_json)
+        show_causes(Causes(causes_of([record]), [text]), as_json)
         value = re.sub(r"[\n\t]", "", text).encode(errors="ignore")
         show_dead_letter(BadRecordInFull(found, value), as_json)
 

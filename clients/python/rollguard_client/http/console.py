@@ -166,7 +166,10 @@ class Console:
         if isinstance(cause, ssl.SSLError):
             return Misconfigured(f"{self.url} does not speak TLS ({cause.reason}): http://?")
         if isinstance(cause, TimeoutError):
-            return Retryable("console", f"{self.url} does not answer within {wait_s:g} s")
+            return Retryable(
+                "console",
+                f"{self.url} does not answer within {wait_s:g} s; an order may still be done",
+            )
         text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
         return Retryable(
             "console",
