@@ -11,6 +11,7 @@ from db.executions.queries import ExecutionRecord, ExecutionsWanted, executions_
 from db.executions.sampling import SPANS, Sample, sampled
 from db.postgres.pool import Connection
 from db.rollbacks.records import RollbackRecord, RollbacksWanted, rollbacks_page
+from db.stops.reading import stops_of
 from db.versions.held import HeldDeployment, holds_of_tool
 from db.versions.reading import (
     ActivationOfTool,
@@ -19,6 +20,7 @@ from db.versions.reading import (
     newest_activations,
 )
 from schemas.errors import Misconfigured, Retryable
+from schemas.stops import Stop
 
 VERSIONS: Final = 10
 """How many versions are shown: the newest."""
@@ -59,6 +61,8 @@ class StoredFacts:
     held: Sequence[HeldDeployment]
     activations: Sequence[ActivationOfTool]
     commands: Sequence[RollbackRecord]
+    stops: Sequence[Stop]
+    """The newest, also those that have ended."""
     failures: Sequence[ExecutionRecord]
     """The newest of them, among the newest executions."""
     newest: Sequence[ExecutionRecord]
@@ -116,6 +120,7 @@ async def _stored(conn: Connection, tool: str, wanted: str | None) -> StoredFact
         held=await holds_of_tool(conn, tool, VERSIONS),
         activations=activations,
         commands=await rollbacks_page(conn, RollbacksWanted(tool), None, _EVENTS),
+        stops=await stops_of(conn, tool, ended=True, limit=_EVENTS),
         failures=failures.executions,
         newest=newest.executions,
         samples=await sampled(conn, tool, period.begin, period.span),

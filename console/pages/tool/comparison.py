@@ -58,7 +58,7 @@ def comparison_view(tool: str, compared: Mapping[str, Any]) -> View:
 def _lines(diff: str) -> Iterator[tuple[str, str]]:
     """Yield the lines of a unified diff, without its header."""
     is_header = True
-    for line in diff.split("\n"):
+    for line in diff.removesuffix("\n").split("\n"):
         if line.startswith("@@"):
             is_header = False
         if not is_header:

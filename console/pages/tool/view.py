@@ -113,7 +113,9 @@ def view_of(name: str, facts: ToolFacts, rules: Rules) -> View:
         chart=None
         if stored is None
         else chart_of(stored.samples, stored.activations, stored.period),
-        events=() if stored is None else timeline(stored.activations, stored.commands),
+        events=()
+        if stored is None
+        else timeline(stored.activations, stored.commands, stored.stops),
         versions=[_version(each, numbers) for each in versions],
         has_more_versions=stored is not None and stored.has_more_versions,
         held=[] if stored is None else [each for each in stored.held if each.status == "held"],

@@ -52,6 +52,7 @@ def stored(text: str, **more: Any) -> StoredFacts:
         "activations": [filled(ActivationOfTool, text)],
         "commands": [filled(RollbackRecord, text, status="rejected", rejection="pinned")],
         "failures": [failure],
+        "stops": [filled(Stop, text)],
         "newest": [failure, filled(ExecutionRecord, text)],
         "samples": [Sample(0, 4, 3, 20.0, 12_000.0), Sample(47, 0, 0, None, None)],
         "period": PERIOD,
@@ -157,7 +158,7 @@ def test_the_lines_of_a_diff() -> None:
     ]
     assert shown.change.startswith("-25.0 percentage points (95 % confidence: -50.0 to")
     long = comparison_view("a", comparison("x", "@@\n" + "+x\n" * MOST_LINES, nan))
-    assert (len(long.lines), long.left_out, long.change) == (MOST_LINES, 2, "")
+    assert (len(long.lines), long.left_out, long.change) == (MOST_LINES, 1, "")
     assert long.before.success_rate is None
 
 
@@ -223,12 +224,38 @@ def test_the_timeline_has_what_was_rejected_and_each_activation_once() -> None:
             activation(1, 2, 9 * MINUTE, ended_at=NOW),
         ],
         [command("rejected", 1, rejection="pinned"), command("applied", 2), command("held", 5)],
+        [],
     )
     assert [(each.title, each.kind, each.is_current) for each in events] == [
         ("rollback to v1 (id 1) rejected (pinned)", "rejected", False),
         ("v1 current again", "applied", True),
         ("rollback to v1 (id 1) held", "held", False),
         ("v2 deployed", "deployment", False),
+    ]
+
+
+def test_the_timeline_has_stops_and_their_ends() -> None:
+    def stop(kind: Any, minutes: int, **more: Any) -> Stop:
+        ended = {"ended_at": None, "ended_by": None, "ended_how": None, "version_number": None}
+        began = {"began_at": NOW - minutes * MINUTE}
+        return filled(Stop, "ann", **began | ended | more).model_copy(update={"kind": kind})
+
+    removed = {"ended_at": NOW - MINUTE, "ended_by": "bob", "ended_how": "removed"}
+    expired = {"ended_at": NOW - 2 * MINUTE, "ended_how": "expired", "tool_name": None}
+    replaced = {"ended_at": NOW, "ended_how": "replaced"}
+    stops = [
+        stop("pin", 9, **removed),
+        stop("freeze", 8, **expired),
+        stop("pin", 7, **replaced),
+        stop("rejection", 6, version_number=3),
+    ]
+    assert [(each.title, each.by) for each in timeline([], [], stops)] == [
+        ("not pinned any more", "bob"),
+        ("not frozen any more with all tools", "nobody"),
+        ("code of v3 rejected", "ann"),
+        ("pinned", "ann"),
+        ("frozen with all tools", "ann"),
+        ("pinned", "ann"),
     ]
 
 
