@@ -329,7 +329,7 @@ async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str
         found = await console.get(path)
         assert (found.status, found.body["status"]) == (422, 422), (path, found)
         assert found.body["errors"], path
-    for path, allowed in (("/tools", "GET"), (f"/tools/{tool}/pin", "DELETE, PUT")):
+    for path, allowed in (("/tools", "GET"), (f"/tools/{tool}/pin", "DELETE, GET, PUT")):
         wrong = await console.ask("PATCH", f"/api/v1{path}", {})
         assert (wrong.status, wrong.headers["Allow"]) == (405, allowed)
         assert wrong.body["title"] == "Method Not Allowed"

@@ -6,6 +6,8 @@ from math import nan
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from rollguard_client.http.problems import other_version
 
 _TIMES: Final = ("created_at", "activated_at")
@@ -98,7 +100,7 @@ def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data)
     for name in _TIMES:
         if isinstance(found.get(name), str):
-            found[name] = datetime.fromisoformat(found[name].replace("Z", "+00:00"))
+            found[name] = msgspec.convert(found[name], datetime)
     for name in _IDS:
         if isinstance(found.get(name), str):
             found[name] = UUID(found[name])
