@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rollguard.cli.options import By, direct_settings, name_of
+from rollguard.cli.options import By, name_of, settings
 from rollguard.cli.process.incoming_lines import incoming_lines
 
 
@@ -29,7 +29,7 @@ def mcp(
         raise typer.BadParameter("--by names who answers for changes: give --allow-changes too")
     from rollguard.mcp.server import serve
 
-    asyncio.run(serve(direct_settings("mcp"), name_of(by) if allow_changes else None, _lines()))
+    asyncio.run(serve(settings(), name_of(by) if allow_changes else None, _lines()))
 
 
 async def _lines() -> AsyncIterator[str]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from mcp.types import Tool, ToolAnnotations
 
 from rollguard.mcp.arguments import Arguments
+from rollguard.systems.reached import system_of
+from rollguard.systems.system import System
 from schemas.settings import Settings
 
 Effect = Literal["reads", "adds", "changes"]
@@ -22,6 +25,11 @@ class Request:
     """The person in whose name changes are made, and that an agent makes them."""
     notes: list[str] = field(default_factory=list)
     has_failed: bool = False
+
+    @cached_property
+    def system(self) -> System:
+        """The system of the settings, reached directly or through a console."""
+        return system_of(self.settings)
 
     def note(self, text: str) -> None:
         """Add a line to the answer."""

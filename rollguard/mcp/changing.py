@@ -8,9 +8,8 @@ from rollguard.management.outcome_texts import why_not_applied
 from rollguard.mcp.agent_tool import AgentTool, Request
 from rollguard.mcp.arguments import DeployArguments, PinArguments, RollbackArguments
 from rollguard.mcp.reading import version_named
-from rollguard.operations import pins, versions
-from rollguard.operations.rollbacks import roll_back
 from rollguard.printing import data_of
+from rollguard.systems.system import NewVersion
 from schemas.errors import Misconfigured
 from schemas.settings import Settings
 from signatures import signatures_of
@@ -18,9 +17,7 @@ from signatures import signatures_of
 
 async def _deploy(request: Request, given: DeployArguments) -> Any:
     require_machine_key(request.settings)
-    deployed = await versions.deploy(
-        request.settings,
-        given.tool_name,
+    new = NewVersion(
         given.code,
         "autonomous",
         given.improvement_type,
@@ -28,6 +25,7 @@ async def _deploy(request: Request, given: DeployArguments) -> Any:
         given.accepted_breaks,
         given.checks,
     )
+    deployed = await request.system.versions.deploy(given.tool_name, new, uuid4())
     return data_of(deployed.record)
 
 
@@ -48,14 +46,13 @@ def require_machine_key(settings: Settings) -> None:
 
 async def _rollback(request: Request, given: RollbackArguments) -> Any:
     name = version_named(given.version)
-    target = await versions.version_id_of(request.settings, given.tool_name, name)
-    outcome = await roll_back(
-        request.settings, given.tool_name, target, given.reason, request.by, uuid4()
+    of = request.system
+    target = await of.versions.id_of(given.tool_name, name)
+    outcome = await of.rollbacks.roll_back(
+        given.tool_name, target, given.reason, request.by, uuid4()
     )
     if outcome.status != "applied":
-        number = name.number or await versions.version_number_of(
-            request.settings, given.tool_name, target
-        )
+        number = name.number or await of.versions.number_of(given.tool_name, target)
         word = outcome.rejection or outcome.status
         request.fail(f"{outcome.status}: {word}: {why_not_applied(outcome, target, number)}")
     return data_of(outcome)
@@ -63,8 +60,8 @@ async def _rollback(request: Request, given: RollbackArguments) -> Any:
 
 async def _pin(request: Request, given: PinArguments) -> Any:
     until = None if given.for_s is None else datetime.now(UTC) + timedelta(seconds=given.for_s)
-    pinned = await pins.pin(request.settings, given.tool_name, given.reason, request.by, until)
-    return data_of(pinned)
+    pinning = request.system.stops.pin(given.tool_name, given.reason, request.by, until)
+    return data_of(await pinning)
 
 
 DEPLOYING: Final = AgentTool("deploy", DeployArguments, _deploy, "changes")

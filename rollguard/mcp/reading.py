@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from rollguard.management.named_comparison import compare_named
 from rollguard.mcp.agent_tool import AgentTool, Request
 from rollguard.mcp.arguments import (
     CheckArguments,
@@ -13,38 +12,32 @@ from rollguard.mcp.arguments import (
     RollbacksArguments,
     ToolsArguments,
 )
-from rollguard.operations.overview.health import check_data, health_data, whole_health_of
-from rollguard.operations.overview.tools import tools_at_a_glance
-from rollguard.operations.rollbacks import (
-    command_named,
-    explanation_of,
-    id_beginning,
-    rollbacks_of,
-)
-from rollguard.operations.versions import VersionName, history_of
+from rollguard.operations.overview.health import check_data, health_data
+from rollguard.operations.rollbacks import id_beginning
+from rollguard.operations.versions import VersionName
 from rollguard.printing import data_of
 from schemas.errors import Rejected
 
 
 async def _check(request: Request, given: CheckArguments) -> Any:
-    return check_data(await whole_health_of(request.settings, given.tool_name, request.note))
+    return check_data(await request.system.overview.health(given.tool_name, request.note))
 
 
 async def _health(request: Request, given: HealthArguments) -> Any:
-    return health_data(await whole_health_of(request.settings, given.tool_name, request.note))
+    return health_data(await request.system.overview.health(given.tool_name, request.note))
 
 
 async def _history(request: Request, given: HistoryArguments) -> Any:
-    return (await history_of(request.settings, given.tool_name, given.limit)).data()
+    return (await request.system.versions.history(given.tool_name, given.limit)).data()
 
 
 async def _compare(request: Request, given: CompareArguments) -> Any:
     names = [version_named(each) for each in (given.from_version, given.to_version)]
-    return await compare_named(request.settings, given.tool_name, *names)
+    return await request.system.versions.compare(given.tool_name, *names)
 
 
 async def _rollbacks(request: Request, given: RollbacksArguments) -> Any:
-    found = await rollbacks_of(request.settings, given.tool_name, given.since, given.limit)
+    found = await request.system.rollbacks.newest(given.tool_name, given.since, given.limit)
     return [data_of(each) for each in found]
 
 
@@ -53,12 +46,11 @@ async def _explain(request: Request, given: ExplainArguments) -> Any:
         beginning = id_beginning(given.command_id)
     except ValueError as error:
         raise Rejected(f"command_id: {error}") from None
-    named = await command_named(request.settings, beginning, given.tool_name)
-    return (await explanation_of(request.settings, named)).data()
+    return (await request.system.rollbacks.explained(beginning, given.tool_name)).data()
 
 
 async def _tools(request: Request, given: ToolsArguments) -> Any:
-    found = await tools_at_a_glance(request.settings, given.state, request.note)
+    found = await request.system.overview.tools(given.state, request.note)
     return [data_of(each) for each in found]
 
 

@@ -52,8 +52,12 @@ async def serve(settings: Settings, by: str | None, lines: AsyncIterator[str]) -
 
 
 def server_of(settings: Settings, by: str | None) -> Server[Any]:
-    """Return the server."""
-    offered = (*READING, DEPLOYING, *(IF_ALLOWED if by is not None else ()))
+    """Return the server.
+
+    Through a console nothing is deployed: its key, which says who deploys, may be a person's.
+    """
+    deploying = (DEPLOYING,) if settings.url is None else ()
+    offered = (*READING, *deploying, *(IF_ALLOWED if by is not None else ()))
     return server_with(offered, settings, by)
 
 

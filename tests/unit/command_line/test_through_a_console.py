@@ -20,10 +20,10 @@ from tests.support.command_line import said
 NOT_THROUGH = {
     *(("up",), ("worker", "detector"), ("console",), ("migrate",), ("topics",)),
     *(("prune", "--older-than", "1d", "--yes"), ("erase", "--session", "x", "--yes")),
-    *(("backtest",), ("keys", "adopt"), ("mcp",)),
+    *(("backtest",), ("keys", "adopt")),
 }
-LOCAL = {"demo", "config", "notify"}
-"""Verbs that ask no system."""
+LOCAL = {"demo", "config", "notify", "mcp"}
+"""Verbs that ask no system, or later."""
 
 
 @pytest.mark.parametrize("words", sorted(NOT_THROUGH), ids=" ".join)

@@ -62,6 +62,15 @@ async def test_what_is_offered(away: Settings, by: str | None, more: set[str]) -
         assert each.input_schema["additionalProperties"] is False
 
 
+async def test_through_a_console_agents_ask_it_and_deploy_nothing() -> None:
+    through = load_settings(url="http://127.0.0.1:1", wait_s=1)
+    async with Client(server_of(through, "ann")) as client:
+        tools = (await client.list_tools()).tools
+        result = await client.call_tool("tools", {})
+    assert {each.name for each in tools} == READS | {"rollback", "pin"}
+    assert "console: http://127.0.0.1:1 does not answer" in texts_of(result)[0]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
