@@ -10,7 +10,7 @@ from starlette.responses import Response
 from console.api.answers import answered, done
 from console.api.cursors import cursor_of, values_of
 from console.api.documented import asked, changed
-from console.api.models import BadRecordInFull, CauseList, DeadLetterList, ReplayDone
+from console.api.models import BadRecordInFullData, CauseList, DeadLetterList, ReplayDone
 from console.api.orders import NewReplay
 from console.api.parameters import Cursor, Limit, OfTool, ServicesHere, Since, decoded, no_nul
 from console.api.problems import ProblemError
@@ -23,10 +23,12 @@ from rollguard.operations.dead_letters.bad_records import (
 )
 from rollguard.operations.dead_letters.causes import causes_of
 from rollguard.operations.dead_letters.dead_letters import (
+    BadRecordInFull,
     BadRecordList,
-    bad_record_with_value,
     known_replays,
     notes_on,
+    require_found,
+    value_of,
     without_replays,
 )
 from rollguard.operations.dead_letters.replay import ReplayPart, Replays, replay_matching
@@ -124,11 +126,19 @@ async def causes(
     )
 
 
-@router.get("/dead-letters/{id}", response_model=BadRecordInFull, responses=asked())
+@router.get("/dead-letters/{id}", response_model=BadRecordInFullData, responses=asked())
 async def dead_letter(request: Request, services: ServicesHere, position: _Position) -> Response:
-    """Show one record with its value, as far as its dead letter keeps it."""
-    found = await bad_record_with_value(services.settings, _position(position))
-    return answered(request, found.data() | {"notes": found.listed.notes})
+    """Show one record with its value, as far as its dead letter keeps it.
+
+    404 also for one that was rejected within the last 15 s.
+    """
+    named, known = _position(position), await services.dead_letters.get()
+    record = known.by_position.get(named)
+    found = [] if record is None else [record]
+    require_found(named, found)
+    listed = await _with_replays(services, found, found, notes_on(known))
+    in_full = BadRecordInFull(listed, await value_of(services.settings, found[0]))
+    return answered(request, in_full.data() | {"notes": listed.notes})
 
 
 @router.post("/dead-letters/replay", response_model=ReplayDone, responses=changed())

@@ -321,7 +321,7 @@ class DeadLetterList(ApiModel):
     notes: list[str]
 
 
-class BadRecordInFull(BadRecordData):
+class BadRecordInFullData(BadRecordData):
     """A record that was rejected, with its value."""
 
     first_rejected_at: Time

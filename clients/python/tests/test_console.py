@@ -164,7 +164,7 @@ def test_a_proxy_of_the_environment(server: Server, monkeypatch: pytest.MonkeyPa
     "url",
     [
         *("", "console:6069", "ftp://a", "https://", "https://u:secret@a", "http://a:b"),
-        *("http://a/?b", "http://a b", "http://a#b", "http://a\nb"),
+        *("http://a/?b", "http://a/api/v1/", "http://a b", "http://a#b", "http://a\nb"),
     ],
 )
 def test_wrong_addresses(url: str) -> None:

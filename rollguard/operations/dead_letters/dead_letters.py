@@ -116,8 +116,16 @@ async def bad_record_with_value(settings: Settings, position: RecordPosition) ->
     """Return one bad record with its value. Missing if no dead letter is about this position."""
     found = await list_bad_records(settings, DeadLetterFilter(position), 1)
     require_found(position, found.records)
-    values = [value async for _, value in values_of(settings, found.records)]
-    return BadRecordInFull(found, values[0])
+    return BadRecordInFull(found, await value_of(settings, found.records[0]))
+
+
+async def value_of(settings: Settings, record: BadRecord) -> bytes | None:
+    """Return as much of the value of a record as its newest dead letter keeps."""
+    topic, partition, offset = record.dead_letter
+    async with open_reader(settings, topic, from_beginning=False) as reader:
+        found = await reader.read_at(partition, offset, settings.wait_s)
+    dead_letter = None if found is None else _dead_letter_of(found.value)
+    return None if dead_letter is None else decoded(dead_letter.value)
 
 
 def _bytes_data(name: str, data: bytes | None) -> dict[str, str | None]:

@@ -20,7 +20,8 @@ from rollguard_client.http.console import in_path
 from rollguard_client.http.problems import error_of
 from schemas.fields import format_time, parse_time
 
-_REPLAY_S: Final = 120.0
+_AT_ONCE: Final = 500
+_REPLAY_S: Final = 300.0
 _UNAVAILABLE: Final = 503
 
 
@@ -53,7 +54,7 @@ class RemoteDeadLetters:
     async def replay(self, wanted: DeadLetterFilter, done: Replays, *, force: bool) -> None:
         """Publish those that match again; the result for each is added to ``done``."""
         body = _selected(wanted) if wanted.position is None else {"id": str(wanted.position)}
-        body = (body or {"all": True}) | {"force": force}
+        body = (body or {"all": True}) | {"force": force, "limit": _AT_ONCE}
         cursor = None
         while True:
             path = "/dead-letters/replay"

@@ -25,7 +25,10 @@ def checked_url(url: str) -> str:
         raise ValueError("must not contain a user or a password: set ROLLGUARD_TOKEN")
     if _ODD.search(url):
         raise ValueError("must have nothing after its path, and no spaces")
-    return url.rstrip("/")
+    found = url.rstrip("/")
+    if found.endswith("/api/v1"):
+        raise ValueError("must be the console's own address, without /api/v1")
+    return found
 
 
 def checked_token(token: str) -> str:
