@@ -76,7 +76,7 @@
           side: AXES[each].side,
           stroke: text,
           font,
-          size: 60,
+          size: 72,
           grid: { show: index === 0, stroke: grid, width: 1 },
           ticks: { stroke: grid, width: 1 },
           values: (_, values) => values.map(AXES[each].text),
