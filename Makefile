@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := check
 .DELETE_ON_ERROR:
-.PHONY: demo up test check types fast-tests coverage exhaustive docs schemas kafka-test chaos chaos-scenes chaos-run bench million simulate differential peers peers-test frameworks frameworks-types lock setup
+.PHONY: demo up test check types fast-tests coverage exhaustive docs schemas kafka-test browser-test screenshots chaos chaos-scenes chaos-run bench million simulate differential peers peers-test frameworks frameworks-types lock setup
 
 setup: $(STAMP)
 
@@ -74,7 +74,7 @@ schemas: $(STAMP)
 	$(BIN)/python -m documentation.asyncapi
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not kafka and not chaos and not peers and not frameworks" -n 6 $(TESTS)
+	$(BIN)/pytest -m "not kafka and not chaos and not peers and not frameworks and not browser" -n 6 $(TESTS)
 
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
@@ -127,6 +127,14 @@ $(PEERS_STAMP): bench/peers/requirements.lock | $(UV)
 peers-test: $(STAMP) $(PEERS_STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
 	$(BIN)/pytest -m peers
+
+# The pages of the console in Debian's Chromium, or in that at ROLLGUARD_TEST_CHROMIUM.
+browser-test: $(STAMP)
+	$(BIN)/pytest -m browser tests/browser
+
+# A picture of each page into docs/images/console/. Look at them.
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.browser.screenshots
 
 # The examples with agent frameworks, in an environment of their own, with a real system.
 frameworks: $(STAMP) $(FRAMEWORKS_STAMP)

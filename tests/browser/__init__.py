@@ -1,0 +1,1 @@
+"""The pages of the console in a real browser, on a real system."""
