@@ -15,7 +15,7 @@ class RecordReport:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._read: Final = Counter(
-            "rollguard_recorder_executions",
+            "rollguard_recorder_read_executions",
             "executions of batches that are in Postgres now: `success`, or whose failure it is "
             "(`tool`, `caller`, `environment`)",
             labelnames=["result"],
@@ -24,7 +24,7 @@ class RecordReport:
         for each in ("success", *get_args(ErrorOrigin)):
             self._read.labels(each)
         self._new: Final = Counter(
-            "rollguard_recorded_executions",
+            "rollguard_recorder_stored_executions",
             "executions that were stored: those that were stored before are not among them",
             registry=registry,
         )

@@ -126,10 +126,15 @@ class HealthMonitor:
         return self._driver.rebalances()
 
     def partitions(self) -> list[PartitionState]:
-        """Return the state of each partition by which the worker is judged, as last sampled."""
-        now, driver = time.time(), self._driver
-        found = []
+        """Return the state of each partition by which the worker is judged, as last sampled.
+
+        Of the partitions of others, only those with lag: there may be thousands.
+        """
+        now, driver = time.time(), self._driver if self._started else None
+        found, ours = [], set(self._assigned())
         for tp, offsets in self._lag.offsets.items():
+            if tp not in ours and not offsets.lag:
+                continue
             ms = None if driver is None else driver.unread_since_ms(tp)
             lag_s = self._lag.age_s(tp, None if ms is None else ms / 1_000, now)
             stalled_s = self._liveness.stalled_s(name_of(tp))

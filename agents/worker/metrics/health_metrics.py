@@ -85,7 +85,7 @@ class HealthMetrics(Collector):
         records = GaugeMetricFamily(
             "rollguard_consumer_lag_records",
             "records of the partition that the group has not committed; a worker without "
-            "partitions shows those of all partitions, so take the maximum of all workers",
+            "partitions shows the lag of all of them, so take the maximum of all workers",
             labels=["group", "topic", "partition"],
         )
         seconds = GaugeMetricFamily(

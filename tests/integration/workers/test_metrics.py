@@ -162,8 +162,8 @@ async def test_a_rollback_is_counted_and_timed(everything: Everything) -> None:
     assert value(detector, "rollguard_bad_records_total", cause="content", published="yes") == 1
     assert value(applier, "rollguard_rollbacks_total", status="applied") == 1
     assert value(applier, "rollguard_deployments_total", status="created") == 2
-    assert value(recorder, "rollguard_recorded_executions_total") == 60
-    assert value(recorder, "rollguard_recorder_executions_total", result="tool") == 30
+    assert value(recorder, "rollguard_recorder_stored_executions_total") == 60
+    assert value(recorder, "rollguard_recorder_read_executions_total", result="tool") == 30
     assert value(notifier, "rollguard_notifications_total", result="delivered") == 1
     copies = "rollguard_postgres_call_duration_seconds_count"
     assert value(recorder, copies, query="copy.tool_executions") >= 1
