@@ -1,6 +1,7 @@
 """Which work has a span, with which ids, and whether a role sends any."""
 
 import asyncio
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from schemas.errors import Misconfigured
 from schemas.settings import load_settings
 from tests.support.messages import command_by_ann
 from tests.support.otlp import otlp_receiver
+from tests.support.waiting import until
 
 PARENT = TraceContext(1, 2, state="a=1")
 
@@ -198,3 +200,8 @@ async def test_a_receiver_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyP
             sink.take(span(str(number)))
         await sink.close()
         released.set()
+        await until(_has_no_thread)  # or it would say in another test what it has lost
+
+
+async def _has_no_thread() -> bool:
+    return not any(each.name.startswith("OtelBatch") for each in threading.enumerate())
