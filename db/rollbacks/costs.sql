@@ -77,8 +77,8 @@ left join lateral (
         and applied_at > command.applied_at
 ) as ended on true
 
--- One row for each span, in their order; null: its begin or its end is not limited. Each reads an index of the version, and at most $10 rows for
--- each of its three parts.
+-- One row for each span, in their order. Where its begin or its end is null, it has none. Each reads an
+-- index of the version, and at most $10 rows for each of its three parts.
 -- name: calls
 select
     span.place,

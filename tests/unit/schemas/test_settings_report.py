@@ -41,6 +41,7 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         "kafka_password",
         "postgres_dsn",
         "proxy_secret",
+        "token",
         "web_token",
         "web_viewer_token",
     }
