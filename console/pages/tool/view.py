@@ -76,6 +76,8 @@ class View(NamedTuple):
     events: Sequence[Event]
     versions: Sequence[VersionRow]
     has_more_versions: bool
+    way_back: int | None
+    """The id of the version that a rollback would most likely lead to; None if none is listed."""
     held: Sequence[HeldDeployment]
     groups: Sequence[ErrorGroup]
     grouped_failures: int
@@ -118,6 +120,7 @@ def view_of(name: str, facts: ToolFacts, rules: Rules) -> View:
         else timeline(stored.activations, stored.commands, stored.stops),
         versions=[_version(each, numbers) for each in versions],
         has_more_versions=stored is not None and stored.has_more_versions,
+        way_back=way_back(versions),
         held=[] if stored is None else [each for each in stored.held if each.status == "held"],
         groups=[] if stored is None else grouped(stored.failures),
         grouped_failures=0 if stored is None else len(stored.failures),
@@ -127,6 +130,19 @@ def view_of(name: str, facts: ToolFacts, rules: Rules) -> View:
         period="" if stored is None else stored.period_name,
         periods=tuple(PERIODS),
     )
+
+
+def way_back(versions: Sequence[VersionRecord]) -> int | None:
+    """Return the nearest trusted version back from the current one, among these."""
+    by_id = {each.version_id: each for each in versions}
+    at = next((each for each in versions if each.is_current), None)
+    for _ in versions:
+        if at is None:
+            return None
+        at = by_id.get(at.previous_version_id or 0)
+        if at is not None and at.trusted and not at.is_current:
+            return at.version_id
+    return None
 
 
 def _time(text: str | None) -> datetime | None:

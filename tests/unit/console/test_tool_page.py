@@ -11,7 +11,7 @@ from console.pages.tool.charting import chart_of
 from console.pages.tool.comparison import MOST_LINES, comparison_view
 from console.pages.tool.errors import grouped
 from console.pages.tool.timeline import timeline
-from console.pages.tool.view import View, view_of
+from console.pages.tool.view import View, view_of, way_back
 from console.questions.tool_facts import Period, StoredFacts, ToolFacts, period_with
 from db.executions.queries import ExecutionRecord
 from db.executions.sampling import SPANS, Sample
@@ -190,6 +190,28 @@ def test_the_chart_of_a_period() -> None:
 def test_the_chart_shows_the_last_changes(ages: Sequence[timedelta], name: str) -> None:
     activations = [activation(9 - each, 1, age) for each, age in enumerate(ages)]
     assert period_with(activations, NOW) == name
+
+
+def test_a_rollback_is_offered_to_the_nearest_trusted_version() -> None:
+    def version(number: int, previous: int | None, **more: Any) -> VersionRecord:
+        given = {"version_id": number, "version_number": number, "previous_version_id": previous}
+        told = {"is_current": False, "trusted": True}
+        return filled(VersionRecord, "x", **given | told | more)
+
+    history = [
+        version(5, 4, trusted=False),
+        version(4, 3, is_current=True),
+        version(3, 2, trusted=False),
+        version(2, 1),
+        version(1, None),
+    ]
+    assert way_back(history) == 2
+    html = rendered("tool.html", view=view(known=stored("x", versions=history)), key="k")
+    assert '<option value="v2" selected>' in html
+    assert html.count(" selected>") == 1
+    assert way_back(history[:3]) is None
+    assert way_back([version(1, 1, is_current=True)]) is None
+    assert way_back(history[2:]) is None
 
 
 def test_failures_are_grouped_by_class_and_origin() -> None:
