@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from math import nan
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,11 +18,18 @@ from db.executions.sampling import SPANS, Sample
 from db.rollbacks.records import RollbackRecord
 from db.versions.held import HeldDeployment
 from db.versions.reading import ActivationOfTool, VersionRecord
+from policy.decision.fold import fold
+from policy.decision.health import health_of
+from policy.decision.policies import policy_for
+from policy.state.outage_watch import OutageWatch
 from rollguard.operations.versions import FoundVersion
+from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules
 from schemas.stops import Stop
 from tests.support.hostile import filled
 from tests.support.pages import EVIL, NOW, rendered, require_harmless
+from tests.support.policy.folding import log_record
+from tests.support.policy.written_logs import Script, every
 
 MINUTE = timedelta(minutes=1)
 PERIOD = Period(NOW - SPANS * MINUTE, MINUTE)
@@ -98,6 +105,29 @@ def test_what_the_page_says() -> None:
     ):
         assert text.lower() in html.lower(), text
     assert 'action="/tools/parser/pin"' not in html
+
+
+@pytest.mark.parametrize("name", ["seed", "guarded"])
+def test_what_a_detector_really_says_of_a_failing_version(name: Literal["seed", "guarded"]) -> None:
+    policy = policy_for(Rules(policy=name))
+    script = Script().deploy(0).run("." * 40, *every(60, 40, 0)).deploy(3_000)
+    script.run("..FF", *every(60, 4, 3_060), error="ValueError")
+    row = None
+    for record in script.log:
+        row, _ = fold(row, log_record(record), policy)
+    assert row is not None
+    said = health_of(row, "parser", policy, OutageWatch(), OutageRules())
+    nearest = policy.nearest_rule(row)
+    assert nearest is not None
+    assert 0 < nearest.share < 1
+    none = dict.fromkeys(("waits_for", "engines", "stops", "held_deployment"))
+    facts = ToolFacts(dict(view().tool), said | none, stored("x"), [])
+    html = rendered("tool.html", view=view_of("parser", facts, policy.rules), key="k")
+    assert "consecutive_failures" in html
+    assert ("to 1 condemn" in html) == (name == "guarded")
+    assert ("was expected" in html) == (name == "guarded")
+    if name == "guarded":
+        assert nearest.reason == "regression"
 
 
 def test_a_viewer_sees_no_form_that_changes_the_tool() -> None:
