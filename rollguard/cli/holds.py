@@ -16,7 +16,7 @@ from rollguard.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from rollguard.systems.system import HeldKey
+    from rollguard.operations.waiting import HeldKey
 
 
 def holds(tool: OfTool = None, as_json: Json = False) -> None:

@@ -9,7 +9,8 @@ from rollguard.login_name import login_name
 
 if TYPE_CHECKING:
     from rollguard.operations.versions import VersionName
-    from rollguard.systems.system import HeldKey, System
+    from rollguard.operations.waiting import HeldKey
+    from rollguard.systems.system import System
     from schemas.settings import Settings
 
 __all__ = [

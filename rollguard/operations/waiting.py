@@ -11,10 +11,13 @@ from db.versions.outcomes import DeploymentKey
 from rollguard.operations.connection import connection
 from rollguard.operations.held_deployments import held_named
 from rollguard.operations.rollbacks import unknown_rollback
+from schemas.rollback import CommandKey
 from schemas.settings import Settings
 
 Held = RollbackRecord | HeldDeployment
 """What waits for a person, or has waited."""
+HeldKey = CommandKey | DeploymentKey
+"""The identity of a rollback, or of a deployment that waits or waited."""
 
 
 class FoundHold(NamedTuple):

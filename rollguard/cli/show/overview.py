@@ -1,14 +1,17 @@
 """The output of ``tools`` and ``status``."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rollguard.operations.overview.status import SystemStatus
-from rollguard.operations.overview.tools import ToolAtAGlance
 from rollguard.printing import data_of, print_json, print_line, print_pairs, print_table
 from rollguard.value_texts import percent, version_text
 
+if TYPE_CHECKING:
+    from rollguard.operations.overview.status import SystemStatus
+    from rollguard.operations.overview.tools import ToolAtAGlance
 
-def show_tools(found: Sequence[ToolAtAGlance], as_json: bool) -> None:
+
+def show_tools(found: "Sequence[ToolAtAGlance]", as_json: bool) -> None:
     """Print a line for each tool."""
     if as_json:
         print_json([data_of(tool) for tool in found])
@@ -17,7 +20,7 @@ def show_tools(found: Sequence[ToolAtAGlance], as_json: bool) -> None:
     print_table(columns, (_line_of(tool) for tool in found))
 
 
-def _line_of(tool: ToolAtAGlance) -> tuple[object, ...]:
+def _line_of(tool: "ToolAtAGlance") -> tuple[object, ...]:
     last = tool.last_rollback
     stops = [
         text
@@ -43,7 +46,7 @@ def _line_of(tool: ToolAtAGlance) -> tuple[object, ...]:
     )
 
 
-def show_status(found: SystemStatus, as_json: bool) -> None:
+def show_status(found: "SystemStatus", as_json: bool) -> None:
     """Print what answers, and then what is stuck."""
     data = found.data()
     if as_json:

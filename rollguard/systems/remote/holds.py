@@ -8,9 +8,8 @@ from uuid import UUID
 from db.rollbacks.records import RollbackRecord
 from db.versions.held import HeldDeployment
 from db.versions.outcomes import DeploymentKey
-from rollguard.operations.waiting import Held
+from rollguard.operations.waiting import Held, HeldKey
 from rollguard.systems.remote.reading import Answers, one
-from rollguard.systems.system import HeldKey
 from rollguard_client.http.console import in_path
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackOutcome

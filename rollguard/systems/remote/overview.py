@@ -1,12 +1,11 @@
 """Everything at a glance, asked of a console."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
 from rollguard.operations.overview.engines import EngineOfTool
-from rollguard.operations.overview.status import SystemStatus
 from rollguard.operations.overview.tools import ToolAtAGlance
 from rollguard.systems.remote.reading import Answers, any_of, one
 from rollguard.systems.system import Note
@@ -14,7 +13,9 @@ from rollguard_client.http.console import in_path
 from schemas.errors import Rejected, Retryable
 from schemas.stops import Stop
 
-_STATUS: Final = TypeAdapter(SystemStatus)
+if TYPE_CHECKING:
+    from rollguard.operations.overview.status import SystemStatus
+
 _NOT_HEALTH: Final = "notes"
 
 
@@ -40,9 +41,12 @@ class RemoteOverview:
         only = "true" if stale else None
         return await self._answers.items("/engines", "engines", EngineOfTool, tool=tool, stale=only)
 
-    async def status(self) -> SystemStatus:
+    async def status(self) -> "SystemStatus":
         """Return how brokers, Postgres and the roles do."""
-        return await self._answers.get("/system", lambda data: any_of(_STATUS, data))
+        from rollguard.operations.overview.status import SystemStatus
+
+        kind = TypeAdapter(SystemStatus)
+        return await self._answers.get("/system", lambda data: any_of(kind, data))
 
     async def health(self, tool: str, note: Note) -> dict[str, Any]:
         """Return what the rules say of the current version, and what stops its rollback."""

@@ -9,7 +9,7 @@ import pytest
 from rollguard.cli.app import VERBS
 from rollguard.operations.versions import VersionName
 from rollguard.systems.reached import system_of
-from rollguard.systems.remote.system import remote_system
+from rollguard.systems.remote.system import RemoteSystem
 from rollguard.systems.system import System
 from rollguard_client.http.console import Console
 from rollguard_client.http.problems import Said
@@ -103,7 +103,7 @@ def test_an_answer_that_is_not_understood(
     ask: Callable[[System], Coroutine[Any, Any, Any]], data: Any
 ) -> None:
     with pytest.raises(Misconfigured, match="of another version"):
-        asyncio.run(ask(remote_system(Answering(data))))
+        asyncio.run(ask(RemoteSystem(Answering(data))))
 
 
 def test_a_wrong_address_is_an_error_of_the_settings() -> None:

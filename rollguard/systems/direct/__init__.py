@@ -1,0 +1,1 @@
+"""A system that is reached by Kafka and Postgres themselves."""
