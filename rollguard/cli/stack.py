@@ -19,25 +19,28 @@ def demo() -> None:
 def up() -> None:
     """Run the whole stack on this machine, until Ctrl-C."""
     end_at_once()
+    in_force = direct_settings("up")
     from rollguard.embedded.up import run_up
 
-    raise typer.Exit(run_up(direct_settings("up")))
+    raise typer.Exit(run_up(in_force))
 
 
 def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"]) -> None:
     """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
     end_at_once()
+    in_force = direct_settings("worker")
     from agents.worker.process import run_worker
 
-    raise typer.Exit(run_worker(role, direct_settings("worker")))
+    raise typer.Exit(run_worker(role, in_force))
 
 
 def console() -> None:
     """Serve the HTTP API of the console, until SIGTERM or Ctrl-C."""
     end_at_once()
+    in_force = direct_settings("console")
     from console.web.server import run_console
 
-    raise typer.Exit(run_console(direct_settings("console")))
+    raise typer.Exit(run_console(in_force))
 
 
 def migrate() -> None:

@@ -97,7 +97,7 @@ ASKED: list[Callable[[System], Coroutine[Any, Any, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("data", [{}, {"tools": 1}, {"next_cursor": None}, {"detail": "x"}])
+@pytest.mark.parametrize("data", [{}, {"tools": 1, "next_cursor": None}])
 @pytest.mark.parametrize("ask", ASKED)
 def test_an_answer_that_is_not_understood(
     ask: Callable[[System], Coroutine[Any, Any, Any]], data: Any
