@@ -16,6 +16,7 @@ from db.executions.queries import (
     ExecutionsWanted,
     executions_page,
 )
+from db.executions.sampling import OF_EACH, SPANS, sampled
 from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.rollbacks.costs import (
@@ -149,6 +150,22 @@ async def test_a_page_of_executions_reads_a_bounded_part(
     assert scans
     assert all(each["Node Type"] == "Index Scan" for each in scans), scans
     assert rows_read(nodes, "tool_executions") <= most + 1
+
+
+async def test_the_chart_of_a_tool_reads_a_bounded_part(conn: Connection) -> None:
+    span = timedelta(seconds=EXECUTIONS / SPANS)
+    sql = blocks("executions/sampling.sql")["sampled"]
+    nodes = await plan(conn, sql, "busy", NOW, span, SPANS, OF_EACH)
+    scans = [each for each in nodes if each.get("Relation Name") == "tool_executions"]
+    assert all(each["Node Type"] == "Index Scan" for each in scans), scans
+    assert rows_read(nodes, "tool_executions") <= SPANS * OF_EACH
+    found = await sampled(conn, "busy", NOW, span)
+    assert [(each.number, each.executions) for each in found] == [
+        (number, OF_EACH) for number in range(SPANS)
+    ]
+    assert (found[0].success_rate, found[0].median_ms) == (1, None)
+    later = await sampled(conn, "busy", NOW + timedelta(seconds=EXECUTIONS + 1), span)
+    assert later == []
 
 
 async def test_rare_failures_are_found_page_by_page(conn: Connection) -> None:

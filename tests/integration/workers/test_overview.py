@@ -1,9 +1,11 @@
 """All tools at a glance, and the state of the system, from real workers."""
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
+from agents.detector.table_queries import MAX_GLANCES
 from agents.worker.health_monitor import INTERVAL_S
 from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
@@ -101,12 +103,25 @@ async def test_states_of_all_partitions_are_collected_from_their_owners(
             return await system.is_ready("second")
 
         await until(all_known)
+        asked = [*names, "nobody", names[0], "", "ä/?#"]
+        query = urlencode([("tool", each) for each in asked])
+        for worker in ("detector", "second"):
+            status, body = await system.page(worker, f"/glances?{query}")
+            assert (status, body["unanswered"]) == (200, [])
+            assert sorted(each["tool_name"] for each in body["tools"]) == names
+            assert {each["near"] for each in body["tools"]} == {None}
+        many = urlencode([("tool", str(each)) for each in range(MAX_GLANCES + 1)])
+        assert (await system.page("detector", f"/glances?{many}"))[0] == 422
         second.kill()
         await second.wait()
 
         async def some_unanswered() -> bool:
             _, body = await system.page("detector", "/tools")
-            return bool(body["unanswered"]) and 0 < len(body["tools"]) < len(names)
+            _, glances = await system.page("detector", f"/glances?{query}")
+            return all(
+                bool(each["unanswered"]) and 0 < len(each["tools"]) < len(names)
+                for each in (body, glances)
+            )
 
         await until(some_unanswered)
 
