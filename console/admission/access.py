@@ -85,8 +85,10 @@ class Access:
         user = self._known.proxy.user(headers, address)
         if user is not None:
             return sessions.without_cookie(user.name, user.role, "proxy")
-        if "Authorization" in headers and not is_open(scope["path"]):
-            role = self._known.tokens.role_of(headers["Authorization"], address)
+        authorization = headers.get("Authorization", "")
+        # Another scheme is for a proxy that has asked for a password of its own.
+        if authorization.lower().startswith("bearer") and not is_open(scope["path"]):
+            role = self._known.tokens.role_of(authorization, address)
             if role is None:
                 raise Refused(401, NEEDS_TOKEN)
             return sessions.without_cookie(BY, role, "token")

@@ -181,8 +181,13 @@ async def test_a_session_and_the_api() -> None:
             headers = {} if given is None else {"X-CSRF-Token": given}
             answer = await client.post("/api/v1/executions", content=b"[]", headers=headers)
             assert answer.status_code == status
-        bearer = {"Authorization": "Bearer wrong"}
-        assert (await client.get("/api/v1/nothing", headers=bearer)).status_code == 401
+        for given, status in (("Bearer wrong", 401), ("bearer", 401), ("Basic YTpi", 404)):
+            headers = {"Authorization": given}
+            assert (await client.get("/api/v1/nothing", headers=headers)).status_code == status
+        client.cookies.clear()
+        for given in ("Basic YTpi", f"Basic {TOKEN}", TOKEN, f"x {TOKEN}"):
+            headers = {"Authorization": given}
+            assert (await client.get("/api/v1/nothing", headers=headers)).status_code == 401
 
 
 async def test_without_a_token_a_name_is_enough() -> None:
