@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Self
 
 from console.events.feed import Feed
-from console.events.outages import Outages
+from console.events.outages import Outages, OutagesNow, outages_of
 from console.shared_answer import SharedAnswer
 from console.states import states_of
 from console.system_samples import SystemSamples
@@ -28,6 +28,8 @@ _DETECTOR_S: Final = 5.0
 _SYSTEM_FRESH_S: Final = 3.0
 _SYSTEM_USABLE_S: Final = 10.0
 """For how long a state is shown while a new one is asked for; that takes 2 s if there is lag."""
+_OUTAGES_FRESH_S: Final = 3.0
+_OUTAGES_USABLE_S: Final = 15.0
 _DEAD_LETTERS_FRESH_S: Final = 15.0
 
 
@@ -45,6 +47,9 @@ class Services:
         )
         self.dead_letters: SharedAnswer[BadRecords] = SharedAnswer(
             lambda: bad_records(settings), _DEAD_LETTERS_FRESH_S
+        )
+        self.outages: SharedAnswer[OutagesNow] = SharedAnswer(
+            lambda: outages_of(detector), _OUTAGES_FRESH_S, _OUTAGES_USABLE_S
         )
         self.feed = Feed(settings, Outages(detector))
 

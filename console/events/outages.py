@@ -1,12 +1,27 @@
 """Outages, as the detectors see them: which began and which are over."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from rollguard.operations.overview.detector import DetectorClient
 
 EVERY_S: Final = 3.0
 """How often the detectors are asked while somebody listens."""
+
+
+class OutagesNow(NamedTuple):
+    """The outages that last, and what is not known of them."""
+
+    lasting: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]
+
+
+async def outages_of(detector: DetectorClient) -> OutagesNow:
+    """Return the outages that last, as the detectors say. Raises RollguardError if none answers."""
+    notes: list[str] = []
+    answer = await detector.ask("/outages", notes.append)
+    notes += [f"some outages are not known: {each}" for each in answer["unanswered"]]
+    return OutagesNow([each for each in answer["partitions"] if each["since"]], notes)
 
 
 class Outages:

@@ -1,8 +1,10 @@
 """The page *activity*: what happens, as it happens; without a script the newest list."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -60,7 +62,7 @@ async def activity_page(
     return page(
         request,
         "activity.html",
-        rows=happenings(feed.newest(), tool, kind)[:_MOST],
+        rows=list(islice(happenings(feed.newest(), tool, kind), _MOST)),
         outages=[outage_of(each) for each in outages or ()],
         kinds=KINDS,
         tool=tool,
@@ -71,16 +73,18 @@ async def activity_page(
     )
 
 
-def happenings(events: Sequence[Event], tool: str | None, kind: Kind | None) -> list[Happening]:
-    """Return the events that are wanted on one line each, in their order."""
-    found = []
+def happenings(events: Iterable[Event], tool: str | None, kind: Kind | None) -> Iterator[Happening]:
+    """Yield the events that are wanted on one line each, in their order.
+
+    No more are read than are asked for: an event may have an explanation of 16 KiB.
+    """
+    named = None if tool is None else json.dumps(tool, ensure_ascii=False).encode()
     for event in events:
-        if kind not in (None, event.kind):
+        if kind not in (None, event.kind) or (named is not None and named not in event.data):
             continue
         happening = _happening(event)
         if tool in (None, happening.tool_name):
-            found.append(happening)
-    return found
+            yield happening
 
 
 def _happening(event: Event) -> Happening:

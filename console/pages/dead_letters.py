@@ -1,5 +1,6 @@
 """The page *dead letters*: records that could not be used, by cause, and their replay."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -27,6 +28,7 @@ from rollguard.operations.dead_letters.replay import ReplayPart, Replays, replay
 from rollguard.operations.dead_letters.replay_checks import replay_text
 from schemas.errors import Rejected, Retryable
 from schemas.fields import parse_time
+from schemas.settings import Settings
 
 router: Final = APIRouter()
 PATH: Final = "/dead-letters"
@@ -71,7 +73,7 @@ async def dead_letters_page(
     if found is None:
         found = services.dead_letters.last
     wanted = DeadLetterFilter(None, topic, tool, error, since, cause)
-    matching = [] if found is None else wanted.matching(found, services.settings.topic_prefix)
+    matching, causes = await asyncio.to_thread(_sorted_out, services.settings, found, wanted)
     filters = {
         **{"topic": topic, "tool": tool, "error": error, "cause": cause},
         **{"since": since and since.isoformat()},
@@ -83,7 +85,7 @@ async def dead_letters_page(
         request,
         "dead_letters.html",
         is_known=found is not None,
-        causes=cause_rows(causes_of(matching), filters)[:_CAUSES],
+        causes=cause_rows(causes[:_CAUSES], filters),
         records=record_rows(matching[:_RECORDS], replays) if cause else [],
         matching=len(matching),
         unpublished=sum(each.unpublished for each in matching),
@@ -95,6 +97,16 @@ async def dead_letters_page(
         notes=notes,
         as_of=services.dead_letters.last_at,
     )
+
+
+def _sorted_out(
+    settings: Settings, found: BadRecords | None, wanted: DeadLetterFilter
+) -> tuple[list[BadRecord], list[Cause]]:
+    """Return the records that are wanted and their causes. There may be very many."""
+    if found is None:
+        return [], []
+    matching = wanted.matching(found, settings.topic_prefix)
+    return matching, causes_of(matching)
 
 
 @router.get(f"{PATH}/{{id}}")

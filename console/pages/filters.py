@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import Query
+from fastapi import Form, Query
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from console.api.parameters import no_nul
-from schemas.fields import Time
+from schemas.fields import Time, storable
 from schemas.rollback import Status, Tier
 
 PERIODS: Final[Mapping[str, tuple[str, timedelta | None]]] = {
@@ -34,6 +34,9 @@ TierFilter = Annotated[Tier | None, _EMPTY, Query()]
 TimeFilter = Annotated[Time | None, _EMPTY, Query()]
 PeriodFilter = Annotated[str, Query(pattern=f"^({'|'.join(PERIODS)})$")]
 CursorFilter = Annotated[str | None, _EMPTY, Query(max_length=2_000)]
+
+ToolInForm = Annotated[_Text, Form(min_length=1, max_length=255)]
+TextInForm = Annotated[str, AfterValidator(storable), Form(max_length=2_000)]
 
 
 def begin_of(period: str, now: datetime) -> datetime | None:

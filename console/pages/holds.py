@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from console.admission.visitor import visitor_of
@@ -13,7 +13,7 @@ from console.answering import answer_deployment
 from console.api.parameters import DeploymentIdInPath, ServicesHere
 from console.events.event import Event
 from console.pages.evidence_bars import Bar, bars_of
-from console.pages.filters import ToolFilter, address
+from console.pages.filters import TextInForm, ToolFilter, ToolInForm, address
 from console.pages.rendering.answers import back_to, page
 from console.pages.rendering.known import or_note
 from console.pages.rollbacks import rollback_path
@@ -105,8 +105,8 @@ async def approve(
     request: Request,
     services: ServicesHere,
     deployment_id: DeploymentIdInPath,
-    tool: Annotated[str, Form()],
-    confirmed: Annotated[str, Form()] = "",
+    tool: ToolInForm,
+    confirmed: TextInForm = "",
 ) -> Response:
     """Make a version of a held deployment in the name of who asks."""
     if not confirmed:
@@ -125,9 +125,9 @@ async def dismiss(
     request: Request,
     services: ServicesHere,
     deployment_id: DeploymentIdInPath,
-    tool: Annotated[str, Form()],
-    reason: Annotated[str, Form()] = "",
-    confirmed: Annotated[str, Form()] = "",
+    tool: ToolInForm,
+    reason: TextInForm = "",
+    confirmed: TextInForm = "",
 ) -> Response:
     """Refuse a held deployment in the name of who asks."""
     if not confirmed or not reason.strip():

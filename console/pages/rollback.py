@@ -1,29 +1,30 @@
 """The page *a rollback*: why it was decided, whom it concerned, and what it cost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from console.admission.paths import own_path
 from console.admission.visitor import visitor_of
 from console.answering import answer_rollback
-from console.api.parameters import CommandIdInPath, ServicesHere
+from console.api.parameters import CommandIdInPath, IdBeginningInPath, ServicesHere
 from console.events.event import Event
 from console.pages.around import PARTS, Around, Shown, around_of, narrowed, shown_time
 from console.pages.evidence_bars import Bar, bars_of
-from console.pages.filters import ToolFilter
+from console.pages.filters import TextInForm, ToolFilter, ToolInForm
 from console.pages.rendering.answers import back_to, page
 from console.pages.rendering.known import or_note
-from console.pages.rollbacks import outcome_text, rollback_path, spared_text
+from console.pages.rollbacks import outcome_text, rollback_path
 from console.services import Services
 from db.postgres.pool import Connection
 from db.rollbacks.costs import CallSpan, calls_by_parts
 from db.rollbacks.records import RollbackRecord, held
-from policy.rollbacks.costs import cost_text
+from policy.rollbacks.costs import cost_text, spared_text
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.overview.rollback_costs import span_of
 from rollguard.operations.rollbacks import RollbackExplanation, command_named, explanation_of
@@ -71,7 +72,7 @@ class RollbackView:
 
 @router.get("/rollbacks/{command_id}")
 async def rollback_page(
-    request: Request, services: ServicesHere, command_id: CommandIdInPath, tool: ToolFilter = None
+    request: Request, services: ServicesHere, command_id: IdBeginningInPath, tool: ToolFilter = None
 ) -> Response:
     """Show a rollback; while Postgres is away, what its outcome said."""
     now, notes = datetime.now(UTC), list[str]()
@@ -95,9 +96,9 @@ async def approve(
     request: Request,
     services: ServicesHere,
     command_id: CommandIdInPath,
-    tool: Annotated[str, Form()],
-    back: Annotated[str, Form()] = "",
-    confirmed: Annotated[str, Form()] = "",
+    tool: ToolInForm,
+    back: TextInForm = "",
+    confirmed: TextInForm = "",
 ) -> Response:
     """Carry out a held rollback in the name of who asks."""
     to = _way_back(back, command_id, tool)
@@ -117,10 +118,10 @@ async def dismiss(
     request: Request,
     services: ServicesHere,
     command_id: CommandIdInPath,
-    tool: Annotated[str, Form()],
-    reason: Annotated[str, Form()] = "",
-    back: Annotated[str, Form()] = "",
-    confirmed: Annotated[str, Form()] = "",
+    tool: ToolInForm,
+    reason: TextInForm = "",
+    back: TextInForm = "",
+    confirmed: TextInForm = "",
 ) -> Response:
     """Reject a held rollback in the name of who asks."""
     to = _way_back(back, command_id, tool)
@@ -144,10 +145,10 @@ def _way_back(given: str, command_id: UUID, tool: str) -> str:
 
 
 async def _view(
-    services: Services, command_id: UUID, tool: str | None, now: datetime
+    services: Services, beginning: str, tool: str | None, now: datetime
 ) -> RollbackView:
     async with services.postgres() as conn:
-        named = await command_named(conn, command_id.hex, tool)
+        named = await command_named(conn, beginning, tool)
         found = await explanation_of(services.settings, named, conn)
         command, around = found.command, None
         waiting = {each.key for each in await held(conn, command.tool_name)}
@@ -230,11 +231,11 @@ def _compared(command: RollbackRecord) -> str | None:
     return f"from=v{target}&to=v{source}"
 
 
-def outcome_in(events: list[Event], command_id: UUID, tool: str | None) -> RollbackOutcome | None:
-    """Return the newest outcome of a command among these events, the newest first."""
+def outcome_in(events: Sequence[Event], beginning: str, tool: str | None) -> RollbackOutcome | None:
+    """Return the newest outcome of a command in these events; its id has this beginning."""
     for event in events:
         if event.place[0] == "rollbacks":
             outcome = RollbackOutcome.from_bytes(event.data)
-            if outcome.command_id == command_id and tool in (None, outcome.tool_name):
+            if outcome.command_id.hex.startswith(beginning) and tool in (None, outcome.tool_name):
                 return outcome
     return None

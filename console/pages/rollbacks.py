@@ -28,7 +28,7 @@ from console.pages.rendering.answers import page
 from console.pages.rendering.known import or_note
 from console.questions.rollbacks import ListedRollbacks, listed_rollbacks
 from db.rollbacks.records import AfterRollback, RollbackRecord, RollbacksWanted
-from policy.rollbacks.costs import RollbackCost, TotalCost, cost_text
+from policy.rollbacks.costs import RollbackCost, cost_text, spared_text, total_text
 from schemas.rollback import CommandKey, RollbackOutcome, Status, Tier
 
 router: Final = APIRouter()
@@ -74,7 +74,8 @@ async def rollbacks_page(
     """List rollbacks with what each cost."""
     now, notes = datetime.now(UTC), list[str]()
     after = values_of(cursor, AFTER)
-    wanted = RollbacksWanted(tool, status, since or begin_of(period, now), tier, until)
+    begin = since or (None if until else begin_of(period, now))
+    wanted = RollbacksWanted(tool, status, begin, tier, until)
     filters: dict[str, Any] = {
         **{"tool": tool, "status": status, "tier": tier, "period": period},
         **{
@@ -150,29 +151,6 @@ def outcome_text(record: RollbackRecord) -> str:
     if record.approved_by is not None:
         return f"approved by {record.approved_by}"
     return str(record.rejection or record.hold_reason or "").replace("_", " ")
-
-
-def spared_text(cost: RollbackCost | None) -> str:
-    """Return how many failed calls a rollback spared, in a few words."""
-    if cost is None or cost.spared is None:
-        return "–"
-    estimate = cost.spared
-    return f"about {estimate.calls:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
-
-
-def total_text(total: TotalCost) -> str:
-    """Return the costs of several rollbacks in a sentence."""
-    if not total.rollbacks:
-        return "No rollback cost anything."
-    cost = f"{'at least ' * total.at_least}{total.failures:,} failed calls"
-    known = f" (known of {total.spared_known})"
-    spared = (
-        f"spared about {total.spared:,.0f}{known}" if total.spared_known else "spared: not known"
-    )
-    return (
-        f"{total.rollbacks} that are listed, {total.applied} of them carried out: "
-        f"they cost {cost}, and {spared}."
-    )
 
 
 def rows_of_events(events: Iterable[Event], wanted: RollbacksWanted) -> list[RollbackRow]:

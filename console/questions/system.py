@@ -69,15 +69,15 @@ async def system_now(services: Services) -> SystemNow:
     )
 
 
-async def outages_now(services: Services, notes: list[str]) -> list[dict[str, Any]] | None:
+async def outages_now(services: Services, notes: list[str]) -> Sequence[Mapping[str, Any]] | None:
     """Return the outages that last, by partition; None if no detector answers: ``notes`` say so."""
     try:
-        answer = await services.detector.ask("/outages", notes.append)
+        found = await services.outages.get()
     except RollguardError as error:
         notes.append(f"whether an outage lasts is not known: {error}")
         return None
-    notes += [f"some outages are not known: {each}" for each in answer["unanswered"]]
-    return [each for each in answer["partitions"] if each["since"]]
+    notes += found.notes
+    return found.lasting
 
 
 def _receivers(services: Services, status: SystemStatus, notes: list[str]) -> list[ToldReceiver]:

@@ -169,6 +169,14 @@ def cost_text(cost: RollbackCost) -> str:
     return f"{text}: {', '.join(parts)}" if parts else text
 
 
+def spared_text(cost: RollbackCost | None) -> str:
+    """Return how many failed calls a rollback spared, in a few words."""
+    if cost is None or cost.spared is None:
+        return "–"
+    estimate = cost.spared
+    return f"about {estimate.calls:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
+
+
 class TotalCost(Message):
     """What several rollbacks cost and spared."""
 
@@ -192,4 +200,19 @@ def total_of(costs: Sequence[tuple[Status, RollbackCost]]) -> TotalCost:
         at_least=any(cost.at_least for _, cost in costs),
         spared=round(sum(spared), 1),
         spared_known=len(spared),
+    )
+
+
+def total_text(total: TotalCost) -> str:
+    """Return the costs of several rollbacks in a sentence."""
+    if not total.rollbacks:
+        return "No rollback cost anything."
+    cost = f"{'at least ' * total.at_least}{total.failures:,} failed calls"
+    known = f" (known of {total.spared_known})"
+    spared = (
+        f"spared about {total.spared:,.0f}{known}" if total.spared_known else "spared: not known"
+    )
+    return (
+        f"{total.rollbacks} that are listed, {total.applied} of them carried out: "
+        f"they cost {cost}, and {spared}."
     )

@@ -29,13 +29,19 @@ def rollbacks(
         str | None, typer.Option(metavar="TIME", help=f"Only since then: {WHEN}.")
     ] = None,
     limit: Limit = 50,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Also say how many failed calls each cost, and spared.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List rollbacks, carried out or not, the newest first."""
-    from rollguard.cli.show.rollbacks import show_rollbacks
+    from rollguard.cli.show.rollbacks import show_costs, show_rollbacks
 
-    begin = optional_time_of("--since", since)
-    show_rollbacks(run(system().rollbacks.newest(tool, begin, limit)), as_json)
+    begin, of = optional_time_of("--since", since), system().rollbacks
+    if costs:
+        show_costs(run(of.costs(tool, begin, limit)), as_json)
+    else:
+        show_rollbacks(run(of.newest(tool, begin, limit)), as_json)
 
 
 def explain(command_id: CommandId, tool: OfTool = None, as_json: Json = False) -> None:

@@ -24,8 +24,10 @@ from rollguard.client import EngineClient
 from rollguard.operations.connection import connection
 from rollguard.operations.overview.rollback_costs import (
     Affected,
+    CostedRollback,
     affected_by,
     cost_of_one,
+    costs_of,
     span_of,
 )
 from rollguard.printing import data_of
@@ -123,6 +125,16 @@ async def rollbacks_of(
     """
     async with connection(settings) as conn:
         return await rollbacks(conn, tool, since, limit)
+
+
+async def costed_rollbacks(
+    settings: Settings, tool: str | None, since: datetime | None, limit: int
+) -> list[CostedRollback]:
+    """Return the same rollbacks, each with what it cost."""
+    async with connection(settings) as conn:
+        found = await rollbacks(conn, tool, since, limit)
+        costs = await costs_of(conn, found)
+    return [CostedRollback(each, costs.get(each.key)) for each in found]
 
 
 class RecordedFailures(NamedTuple):

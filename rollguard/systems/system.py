@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rollguard.operations.dead_letters.dead_letters import BadRecordInFull, BadRecordList
     from rollguard.operations.dead_letters.replay import Replays
     from rollguard.operations.overview.engines import EngineOfTool
+    from rollguard.operations.overview.rollback_costs import CostedRollback
     from rollguard.operations.overview.status import SystemStatus
     from rollguard.operations.overview.tools import ToolAtAGlance
     from rollguard.operations.records import Publish
@@ -136,6 +137,12 @@ class Rollbacks(Protocol):
         self, tool: str | None, since: "datetime | None", limit: int
     ) -> "Sequence[RollbackRecord]":
         """Return the newest commands."""
+        ...
+
+    async def costs(
+        self, tool: str | None, since: "datetime | None", limit: int
+    ) -> "Sequence[CostedRollback]":
+        """Return the newest commands with what each cost."""
         ...
 
     async def explained(self, beginning: str, tool: str | None) -> "RollbackExplanation":

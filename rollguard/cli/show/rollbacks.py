@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
-from policy.rollbacks.costs import RollbackCost, cost_text
+from policy.rollbacks.costs import RollbackCost, cost_text, spared_text, total_of, total_text
 from rollguard.cli.show.verdicts import verdict_texts
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.overview.rollback_costs import Affected, Concerns
+from rollguard.operations.overview.rollback_costs import Affected, Concerns, CostedRollback
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.printing import (
     data_of,
@@ -37,6 +37,36 @@ def show_rollbacks(found: Sequence[RollbackRecord], as_json: bool) -> None:
     what = ("versions", "status", "rule", "by", "breaks")
     columns = (("applied at", "command"), "tool", what)
     print_table(columns, (_row_of(record) for record in found))
+
+
+def show_costs(found: Sequence[CostedRollback], as_json: bool) -> None:
+    """Print commands with what each cost and spared, and the sum."""
+    if as_json:
+        print_json(
+            [
+                data_of(record) | {"cost": None if cost is None else data_of(cost)}
+                for record, cost in found
+            ]
+        )
+        return
+    what = ("versions", "status", "rule")
+    columns = (("applied at", "command"), "tool", what, ("cost", "spared"))
+    print_table(columns, (_cost_row_of(*each) for each in found))
+    known = [(record.status, cost) for record, cost in found if cost is not None]
+    print_line(total_text(total_of(known)))
+
+
+def _cost_row_of(record: RollbackRecord, cost: RollbackCost | None) -> tuple[Any, ...]:
+    return (
+        record.applied_at,
+        record.command_id,
+        record.tool_name,
+        versions_text(record),
+        status_text(record),
+        rule_of(record),
+        None if cost is None else cost_text(cost),
+        spared_text(cost),
+    )
 
 
 def _row_of(record: RollbackRecord) -> tuple[Any, ...]:
@@ -172,10 +202,7 @@ def cost_lines(cost: RollbackCost | None) -> dict[str, Any]:
     """Return what a rollback cost and spared; nothing if that is not known."""
     if cost is None:
         return {}
-    spared = cost.how
-    if cost.spared is not None:
-        estimate = cost.spared
-        spared = f"about {estimate.calls:g} ({estimate.low:g} to {estimate.high:g}): {cost.how}"
+    spared = cost.how if cost.spared is None else f"{spared_text(cost)}: {cost.how}"
     return {"cost": cost_text(cost), "spared": spared}
 
 

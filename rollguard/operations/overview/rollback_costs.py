@@ -1,7 +1,7 @@
 """What rollbacks cost, and whom they concern: sessions, callers and engines."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from db.postgres.pool import Connection
 from db.rollbacks.costs import (
@@ -22,6 +22,13 @@ from schemas.rollback import CommandKey
 from schemas.settings import Settings
 
 _MOST_ENGINES: Final = 50
+
+
+class CostedRollback(NamedTuple):
+    """A rollback with what it cost; None if the command names no version of its tool."""
+
+    record: RollbackRecord
+    cost: RollbackCost | None
 
 
 class Concern(Message):

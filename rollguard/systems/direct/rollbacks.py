@@ -5,6 +5,7 @@ from uuid import UUID
 
 from db.rollbacks.records import RollbackRecord
 from rollguard.operations import rollbacks
+from rollguard.operations.overview.rollback_costs import CostedRollback
 from rollguard.systems.direct.of_settings import OfSettings
 from schemas.rollback import RollbackOutcome
 
@@ -17,6 +18,12 @@ class DirectRollbacks(OfSettings):
     ) -> list[RollbackRecord]:
         """Return the newest commands."""
         return await rollbacks.rollbacks_of(self.settings, tool, since, limit)
+
+    async def costs(
+        self, tool: str | None, since: datetime | None, limit: int
+    ) -> list[CostedRollback]:
+        """Return the newest commands with what each cost."""
+        return await rollbacks.costed_rollbacks(self.settings, tool, since, limit)
 
     async def explained(self, beginning: str, tool: str | None) -> rollbacks.RollbackExplanation:
         """Return why the command was decided whose id begins like this."""

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
 from db.versions.verdicts import VerdictsOnVersion
 from policy.rollbacks.costs import RollbackCost
-from rollguard.operations.overview.rollback_costs import Affected
+from rollguard.operations.overview.rollback_costs import Affected, CostedRollback
 from rollguard.operations.rollbacks import RecordedFailures, RollbackExplanation
 from rollguard.systems.remote.reading import Answers, one
 from rollguard_client.http.console import in_path
 from schemas.fields import format_time
 from schemas.rollback import RollbackOutcome
+
+_COSTED: Final = 50
+"""How many rollbacks a page has if their costs are asked for."""
 
 
 class RemoteRollbacks:
@@ -32,6 +35,21 @@ class RemoteRollbacks:
         return await self._answers.items(
             "/rollbacks", "rollbacks", RollbackRecord, limit, tool=tool, since=begin
         )
+
+    async def costs(
+        self, tool: str | None, since: datetime | None, limit: int
+    ) -> list[CostedRollback]:
+        """Return the newest commands with what each cost."""
+        begin = None if since is None else format_time(since)
+        pages = self._answers.all_pages(
+            "/rollbacks", "rollbacks", limit, page=_COSTED, tool=tool, since=begin, costs=True
+        )
+        found: list[CostedRollback] = []
+        async for page in pages:
+            found += self._answers.understood(
+                lambda each: [_costed(item) for item in each["rollbacks"]], page
+            )
+        return found[:limit]
 
     async def explained(self, beginning: str, tool: str | None) -> RollbackExplanation:
         """Return why the command was decided whose id begins like this."""
@@ -59,6 +77,13 @@ async def ordered(
     )
     data = answer.data["outcome"] if answer.status == HTTPStatus.CONFLICT else answer.data
     return answers.understood(lambda each: one(RollbackOutcome, each), data)
+
+
+def _costed(data: Mapping[str, Any]) -> CostedRollback:
+    cost = data["cost"]
+    return CostedRollback(
+        one(RollbackRecord, data), None if cost is None else one(RollbackCost, cost)
+    )
 
 
 def _explanation(data: Mapping[str, Any]) -> RollbackExplanation:

@@ -1,5 +1,6 @@
 """What a person is told of a rollback that was not applied, and of what one breaks."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 
 from db.rollbacks.records import RollbackRecord
 from policy.rollbacks.costs import Calls, CallsAround, cost_of
-from rollguard.cli.show.rollbacks import show_explanation, show_rollbacks
+from rollguard.cli.show.rollbacks import show_costs, show_explanation, show_rollbacks
 from rollguard.cli.show.versions import rollback_texts
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.overview.rollback_costs import (
     Affected,
     Concern,
     Concerns,
+    CostedRollback,
     EnginesAffected,
 )
 from rollguard.operations.rollbacks import RollbackExplanation
@@ -142,7 +144,24 @@ def test_an_explanation_says_what_it_cost_and_whom(capsys: pytest.CaptureFixture
         "cost 5 of 7 calls failed: 3 until the decision, 1 after it, "
         "1 later, by engines that still ran it" in said
     )
-    assert "spared about 7.1 (3.6 to 9.2): an estimate: had 10 calls after the rollback" in said
+    assert "spared about 7 (4 to 9): an estimate: had 10 calls after the rollback" in said
     assert "sessions affected 6: s (4), …; 1 failed calls name none" in said
     assert "callers affected none is named; 5 failed calls" in said
     assert "engines: reloaded 2" in said
+
+
+def test_a_list_says_what_each_cost_and_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = (Calls(4, 3), Calls(), Calls(2, 1), Calls(10, 0))
+    cost = cost_of(CallsAround(*calls, is_cut=True, is_after_cut=False), "applied", "manual")
+    found = [CostedRollback(record(), cost), CostedRollback(record(from_version_id=None), None)]
+    show_costs(found, False)
+    said = capsys.readouterr().out
+    assert "at least 4 of 6 calls failed: 3 until the decision, 1 later" in said
+    assert "about 7 (3 to 9)" in said
+    assert said.splitlines()[-1] == (
+        "1 that are listed, 1 of them carried out: they cost at least 4 failed calls, and spared "
+        "about 7 (known of 1)."
+    )
+    show_costs(found, True)
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["cost"] and each["cost"]["failures"] for each in listed] == [4, None]

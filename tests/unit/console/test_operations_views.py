@@ -86,6 +86,10 @@ def test_activity_keeps_what_is_wanted_in_its_order() -> None:
         *("rollbacks-0-3", "deployments-0-4", "rollbacks-0-2", "deployments-0-5"),
     ]
     assert [each.state for each in happenings(events, "other", None)] == ["rejected"]
+    strange = ['"', "\\", "ä", "\u202e", "\t\x01\x7f", "</b>", "words"]
+    named = [deployment(n, tool_name=name) for n, name in enumerate(strange)]
+    for name in strange:
+        assert [each.tool_name for each in happenings(named, name, None)] == [name]
     assert [each.kind for each in happenings(events, None, "hold")] == ["hold"]
     [held] = happenings([deployment(1, status="held", tool_name="a/b")], None, None)
     assert held.path == "/holds?tool=a%2Fb"

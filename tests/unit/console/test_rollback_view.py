@@ -10,10 +10,17 @@ from console.events.event import Event
 from console.pages.around import PARTS, Shown, around_of, narrowed, shown_time
 from console.pages.evidence_bars import bars_of
 from console.pages.rollback import outcome_in, view_of
-from console.pages.rollbacks import rows_of_events, spared_text, total_text
+from console.pages.rollbacks import rows_of_events
 from db.rollbacks.costs import CallsInPart, CallSpan
 from db.rollbacks.records import RollbackRecord, RollbacksWanted
-from policy.rollbacks.costs import Calls, CallsAround, cost_of, total_of
+from policy.rollbacks.costs import (
+    Calls,
+    CallsAround,
+    cost_of,
+    spared_text,
+    total_of,
+    total_text,
+)
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome
@@ -310,8 +317,8 @@ def test_without_postgres_the_newest_outcome_of_each_is_known() -> None:
     ]
     assert rows_of_events(events, RollbacksWanted(since=at(3)))[0].tool_name == "other"
     assert rows_of_events(events, RollbacksWanted(tier="manual")) == []
-    found = outcome_in(events, UUID(int=1), None)
+    found = outcome_in(events, UUID(int=1).hex, None)
     assert found is not None
     assert found.status == "applied"
-    assert outcome_in(events, UUID(int=1), "other") is None
-    assert outcome_in(events, UUID(int=9), None) is None
+    assert outcome_in(events, UUID(int=1).hex, "other") is None
+    assert outcome_in(events, UUID(int=9).hex, None) is None
