@@ -294,7 +294,12 @@ async def test_the_command_line_says_the_same_through_it(
         ("dead-letters", "--causes", "--tool", tool),
     ]
     wrong: list[tuple[str, ...]] = [
-        *(("show", tool, "9"), ("current", "nobody"), ("current", "a/b"), ("health", "nobody")),
+        *(
+            ("show", tool, "999999"),
+            ("current", "nobody"),
+            ("current", "a/b"),
+            ("health", "nobody"),
+        ),
         *(("explain", str(uuid4())), ("approve", str(uuid4())), ("compare", tool, "v1", "v9")),
         *(("history", "nobody"), ("rollback", tool, "v9"), ("rollback", tool, "v1")),
         *(("rollback", tool, "999999"), ("unpin", "nobody"), ("resume", tool), ("health", "")),

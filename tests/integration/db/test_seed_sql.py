@@ -330,7 +330,10 @@ READS: Final = {
         "{my_tool,other}",
         "{x,y}",
     ),
-    "stops of a tool": (blocks("stops/reading.sql")["list"], "my_tool", True, None),
+    "stops of a tool": (
+        blocks("stops/reading.sql")["page"],
+        *("my_tool", None, True, None, None, 100),
+    ),
     "commands known": (blocks("rollbacks/facts.sql")["stored"], *KEYS, "{f,t}"),
     "targets": (
         blocks("rollbacks/trust.sql")["way_back"],
