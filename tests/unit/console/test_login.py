@@ -115,6 +115,26 @@ async def test_a_session_at_another_console_and_with_another_token() -> None:
         assert (await other.get("/nothing")).status_code == 303
 
 
+async def test_what_is_no_session_of_ours_admits_nobody() -> None:
+    async with browser(**TOKENS) as client:
+        await log_in(client)
+        right = client.cookies["rollguard-session"]
+        client.cookies.clear()
+        body, _, signature = right.partition(".")
+        others = [
+            *("", ".", "a.b", right[:-1], f"{right}x", f".{right}", f"{right}.", body, signature),
+            *(f"{body}.", f".{signature}", f"{body}.{signature}.{signature}", right.swapcase()),
+            *('"', "é.é", "\\", "=" * 50, "A" * 5_000, f"{body[:-2]}.{signature}"),
+        ]
+        for cookie in others:
+            headers = [(b"Cookie", f"rollguard-session={cookie}".encode())]
+            assert (await client.get("/nothing", headers=headers)).status_code == 303, cookie
+            headers = [
+                (b"Cookie", f"rollguard-session={right}; rollguard-notice={cookie}".encode())
+            ]
+            assert (await client.get("/nothing", headers=headers)).status_code == 404, cookie
+
+
 async def test_a_form_without_the_field_of_its_session_changes_nothing() -> None:
     async with browser(**TOKENS) as client, browser(**TOKENS) as attacker:
         await log_in(client)
