@@ -25,6 +25,8 @@ from schemas.settings import Settings
 POSTGRES_S: Final = 5.0
 """How long Postgres may take for what one request asks."""
 _DETECTOR_S: Final = 5.0
+_SYSTEM_S: Final = 8.0
+"""How long Kafka may take for the state of the system; 2 s of it are between two looks at lag."""
 _SYSTEM_FRESH_S: Final = 3.0
 _SYSTEM_USABLE_S: Final = 10.0
 """For how long a state is shown while a new one is asked for; that takes 2 s if there is lag."""
@@ -72,7 +74,7 @@ class Services:
                 await services.manager.close()
 
     async def _system_now(self) -> SystemStatus:
-        status = await system_status(self.settings, self.postgres)
+        status = await system_status(self.settings, self.postgres, _SYSTEM_S)
         self.samples.add(status)
         return status
 

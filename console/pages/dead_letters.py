@@ -36,6 +36,8 @@ _CAUSES: Final = 100
 _RECORDS: Final = 50
 _AT_ONCE: Final = 100
 """How many records one form replays."""
+_KAFKA_S: Final = 8.0
+"""How long a page waits for them."""
 _FILTERS: Final = ("topic", "tool", "error", "cause", "since")
 _SHOWN_BYTES: Final = 64 * 1024
 
@@ -69,7 +71,7 @@ async def dead_letters_page(
 ) -> Response:
     """List causes, or the records of one cause."""
     notes: list[str] = []
-    found = await or_note(services.dead_letters.get(), notes, "These are not the newest")
+    found = await or_note(_bad_records(services), notes, "These are not the newest")
     if found is None:
         found = services.dead_letters.last
     wanted = DeadLetterFilter(None, topic, tool, error, since, cause)
@@ -97,6 +99,15 @@ async def dead_letters_page(
         notes=notes,
         as_of=services.dead_letters.last_at,
     )
+
+
+async def _bad_records(services: Services) -> BadRecords:
+    """Return all bad records. Who waits too long for them finds them there the next time."""
+    try:
+        async with asyncio.timeout(_KAFKA_S):
+            return await services.dead_letters.get()
+    except TimeoutError:
+        raise Retryable("Kafka", f"no answer within {_KAFKA_S:g} s") from None
 
 
 def _sorted_out(

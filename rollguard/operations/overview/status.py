@@ -3,13 +3,13 @@
 import asyncio
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,7 +20,8 @@ from db.rollbacks.records import held
 from db.stops.reading import stopped_tools
 from db.versions.held import held_deployments
 from rollguard.operations.connection import connection
-from schemas.errors import RollguardError
+from rollguard_client.tasks import end_tasks
+from schemas.errors import Retryable, RollguardError
 from schemas.settings import Settings
 from streams.admin import cluster_id_in, kafka_admin, members_of
 from streams.broker_topics.checks import check_settings, require_topics
@@ -28,8 +29,13 @@ from streams.offsets import GroupOffsets, Offsets
 from streams.partitions import name_of
 from streams.topics import ROLES, Topics, group_of
 
+T = TypeVar("T")
+
 _BETWEEN_SAMPLES_S: Final = 2.0
 """A partition with lag is stuck if nothing is committed for it within this time."""
+
+_ending: Final[set[asyncio.Task[None]]] = set()
+"""Questions that are being given up; asyncio itself would forget them."""
 
 
 @dataclass
@@ -99,10 +105,14 @@ Postgres = Callable[[], AbstractAsyncContextManager[Connection]]
 """A function that gives a connection to a migrated database."""
 
 
-async def system_status(settings: Settings, postgres: Postgres | None = None) -> SystemStatus:
+async def system_status(
+    settings: Settings, postgres: Postgres | None = None, limit_s: float | None = None
+) -> SystemStatus:
     """Return the state of the system. What does not answer is said in ``stuck``.
 
-    ``postgres`` gives the connection; without it one is opened.
+    ``postgres`` gives the connection; without it one is opened. Kafka and Postgres are waited for
+    at the same time, each for ``limit_s`` seconds at most; without it, as long as it takes to know
+    that they do not answer.
     """
     status = SystemStatus({"rollguard": version("rollguard"), "python": platform.python_version()})
     receivers: list[str] = []
@@ -110,22 +120,60 @@ async def system_status(settings: Settings, postgres: Postgres | None = None) ->
         receivers = groups_of_receivers(settings)
     except RollguardError as error:
         status.stuck.append(str(error))
-    try:
-        async with kafka_admin(settings) as admin:
-            status.kafka = await _kafka(admin, settings)
-            status.stuck += (await check_settings(admin, settings)).wrong
-            status.roles = await _roles(admin, settings, status.kafka.partitions, receivers)
-    except RollguardError as error:
-        status.stuck.append(str(error))
-    try:
-        status.postgres = await _postgres(postgres or partial(connection, settings))
-    except RollguardError as error:
-        status.stuck.append(str(error))
+    kafka, database = await asyncio.gather(
+        _within(limit_s, "Kafka", _with_kafka(settings, receivers)),
+        _within(limit_s, "Postgres", _postgres(postgres or partial(connection, settings))),
+        return_exceptions=True,
+    )
+    if isinstance(kafka, BaseException):
+        status.stuck.append(_unknown(kafka))
+    else:
+        status.kafka, wrong, status.roles = kafka
+        status.stuck += wrong
+    if isinstance(database, BaseException):
+        status.stuck.append(_unknown(database))
+    else:
+        status.postgres = database
     for role in status.roles:
         if not role.workers:
             status.stuck.append(f"no {role.role} runs")
         status.stuck += [text_of_stuck(role.role, name) for name in role.stuck]
     return status
+
+
+def _unknown(error: BaseException) -> str:
+    """Return why a part is not known. Any other error is raised."""
+    if not isinstance(error, RollguardError):
+        raise error
+    return str(error)
+
+
+async def _within(limit_s: float | None, part: str, asked: Coroutine[Any, Any, T]) -> T:
+    """Return the answer. Raises Retryable if it does not come in time.
+
+    Nobody waits for the end of a question without answer: aiokafka may need long for it.
+    """
+    asking = asyncio.ensure_future(asked)
+    try:
+        answered, _ = await asyncio.wait({asking}, timeout=limit_s)
+        if answered:
+            return asking.result()
+        raise Retryable(part, f"no answer within {limit_s:g} s")
+    finally:
+        if not asking.done():
+            ending = asyncio.ensure_future(end_tasks([asking]))
+            _ending.add(ending)
+            ending.add_done_callback(_ending.discard)
+
+
+async def _with_kafka(
+    settings: Settings, receivers: Sequence[str]
+) -> tuple[KafkaStatus, list[str], list[RoleStatus]]:
+    """Return the cluster, what is wrong with its topics, and the roles."""
+    async with kafka_admin(settings) as admin:
+        cluster = await _kafka(admin, settings)
+        wrong = (await check_settings(admin, settings)).wrong
+        return cluster, list(wrong), await _roles(admin, settings, cluster.partitions, receivers)
 
 
 def text_of_stuck(role: str, partition: str) -> str:
