@@ -207,12 +207,9 @@ def total_text(total: TotalCost) -> str:
     """Return the costs of several rollbacks in a sentence."""
     if not total.rollbacks:
         return "No rollback cost anything."
+    listed = "1 rollback" if total.rollbacks == 1 else f"{total.rollbacks:,} rollbacks"
     cost = f"{'at least ' * total.at_least}{total.failures:,} failed calls"
-    known = f" (known of {total.spared_known})"
-    spared = (
-        f"spared about {total.spared:,.0f}{known}" if total.spared_known else "spared: not known"
-    )
-    return (
-        f"{total.rollbacks} that are listed, {total.applied} of them carried out: "
-        f"they cost {cost}, and {spared}."
-    )
+    spared = "what they spared is not known"
+    if total.spared_known:
+        spared = f"about {total.spared:,.0f} spared (known of {total.spared_known})"
+    return f"{listed} listed, {total.applied:,} carried out: {cost}, {spared}."

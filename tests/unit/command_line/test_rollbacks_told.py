@@ -159,8 +159,7 @@ def test_a_list_says_what_each_cost_and_the_sum(capsys: pytest.CaptureFixture[st
     assert "at least 4 of 6 calls failed: 3 until the decision, 1 later" in said
     assert "about 7 (3 to 9)" in said
     assert said.splitlines()[-1] == (
-        "1 that are listed, 1 of them carried out: they cost at least 4 failed calls, and spared "
-        "about 7 (known of 1)."
+        "1 rollback listed, 1 carried out: at least 4 failed calls, about 7 spared (known of 1)."
     )
     show_costs(found, True)
     listed = json.loads(capsys.readouterr().out)

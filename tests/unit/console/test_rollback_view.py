@@ -281,8 +281,8 @@ def test_costs_in_few_words() -> None:
     assert spared_text(cost) == "about 1,000 (510 to 1,000)"
     assert spared_text(None) == "–"
     assert total_text(total_of([("applied", cost)])) == (
-        "1 that are listed, 1 of them carried out: they cost at least 4 failed calls, and spared "
-        "about 1,000 (known of 1)."
+        "1 rollback listed, 1 carried out: at least 4 failed calls, "
+        "about 1,000 spared (known of 1)."
     )
     assert total_text(total_of([])) == "No rollback cost anything."
 
