@@ -11,6 +11,8 @@ from agents.detector.busiest_tools import BusiestTools
 from agents.detector.outage_report import OutageReport
 from agents.metrics.durations import FROM_1_MS, TwoClocks
 from policy.decision.fold import DecidedCommand
+from policy.decision.policies import Policies
+from policy.decision.policy import Policy
 from schemas.fields import micros_of
 from schemas.rules.rules import PolicyName
 
@@ -74,25 +76,22 @@ class DecisionReport:
         )
         self._clocks = TwoClocks(registry, _FROM_EXECUTION, _FROM_RECORD)
 
-    def judged(self, records: Mapping[str, int], unknown: int) -> None:
+    def judged(self, records: Mapping[Policy, int], unknown: int) -> None:
         """Count the records of a batch, by policy, and executions of tools that nobody deployed."""
         for policy, number in records.items():
-            self._records[policy].inc(number)
+            self._records[policy.rules.policy].inc(number)
         if unknown:
             self._unknown.inc(unknown)
             log.info("executions_of_unknown_tools", executions=unknown)
 
     def commanded(
-        self, decided: Iterable[DecidedCommand], policies: Mapping[str, str], acknowledged_s: float
+        self, decided: Iterable[DecidedCommand], policies: Policies, acknowledged_s: float
     ) -> None:
-        """Report commands that Kafka acknowledged at this time, in seconds since the epoch.
-
-        ``policies`` has the policy of each of their tools.
-        """
+        """Report commands that Kafka acknowledged at this time, in seconds since the epoch."""
         numbers: Counts[tuple[str, str, str, str]] = Counts()
         for _, at_ms, command in decided:
             mode = command.mode or "enforce"
-            policy = policies[command.tool_name]
+            policy = policies.of(command.tool_name).rules.policy
             numbers[policy, command.reason, command.tier, mode] += 1
             since_s = acknowledged_s - micros_of(command.issued_at) / 1e6
             self._clocks.observe(_FROM_EXECUTION, self._from_execution, since_s)

@@ -22,6 +22,7 @@ from agents.detector.recent_errors import RecentErrors
 from agents.detector.trace_commands import TraceCommands
 from policy.decision.fold import DecidedCommand, fold_all
 from policy.decision.policies import Policies
+from policy.decision.policy import Policy
 from policy.state.forwarding import of_known_tool
 from policy.state.log import LogRecord
 from policy.state.outage import NO_OUTAGE, OutageTimeline, changes_of
@@ -103,9 +104,8 @@ class WatchExecutions:
         await self._publish_outages(partition, timeline)
         self._dead_letters.settle(dead_letters)
         crash_point("detector.commanded")
-        tools = {each.command.tool_name for each in decided}
-        policies = {tool: self._policies.of(tool).rules.policy for tool in tools}
-        self._report.commanded(decided, policies, acknowledged_s)
+        if decided:
+            self._report.commanded(decided, self._policies, acknowledged_s)
         if self._driver.owns(batch):
             # The row of outages is written last: if it was stored, so were the rows before it.
             await self._table.write(partition, rows + outage_rows)
@@ -167,7 +167,7 @@ class WatchExecutions:
         known, last = self._table.rows_of(batch.topic_partition.partition), batch.last.offset
         rows: list[tuple[bytes, bytes]] = []
         decided: list[DecidedCommand] = []
-        judged: dict[str, int] = {}
+        judged: dict[Policy, int] = {}
         busiest = self._report.busiest
         unknown = 0
         for key, tool_log in _by_tool(read.records).items():
@@ -178,12 +178,11 @@ class WatchExecutions:
             new = tool_log
             if read.has_copies:
                 new = of_known_tool(tool_log, forwarded, None if row is None else row.read_to)
-            name = policy.rules.policy
-            judged[name] = judged.get(name, 0) + len(new)
+            judged[policy] = judged.get(policy, 0) + len(new)
             if row is None:
                 not_judged = sum(1 for _ in takewhile(_is_execution, new))
                 unknown += not_judged
-                judged[name] -= not_judged
+                judged[policy] -= not_judged
             elif row.read_to > last:
                 self._require_same_topic(batch, row)
             row, commands = fold_all(row, new, policy, timeline)

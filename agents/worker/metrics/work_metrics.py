@@ -2,11 +2,9 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 
-from agents.metrics.durations import FROM_1_MS
-
-_RECORDS: Final = (1, 10, 100, 1_000, 10_000)
+from agents.metrics.durations import OF_CALLS
 
 
 class BatchMetrics:
@@ -30,14 +28,13 @@ class WorkMetrics:
             "rollguard_batch_duration_seconds",
             "time from taking a batch until all its results are acknowledged and stored",
             labelnames=["agent"],
-            buckets=FROM_1_MS,
+            buckets=OF_CALLS,
             registry=registry,
         )
-        self.batch_records: Final = Histogram(
+        self.batch_records: Final = Summary(
             "rollguard_batch_records",
-            "records of a batch that was handled",
+            "batches that were handled, and how many records they had",
             labelnames=["agent"],
-            buckets=_RECORDS,
             registry=registry,
         )
         self.task_failures: Final = Counter(

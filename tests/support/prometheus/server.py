@@ -37,20 +37,17 @@ class Prometheus:
         found = await self._ask("query", query=query)
         return [float(each["value"][1]) for each in found["result"]]
 
-    async def has_read_twice(self) -> bool:
-        """Return whether it has read every target at least twice, so that rates are known."""
-        read = await self.values("min(count_over_time(up[1m]))")
-        return bool(read) and read[0] >= 2
+    async def has_read_all(self, targets: int) -> bool:
+        """Return whether it has read so many targets at least twice, so that rates are known."""
+        return await self.values("count(sum_over_time(up[5m]) >= 2)") == [targets]
 
     async def has_evaluated(self) -> bool:
         """Return whether it has evaluated every rule."""
         return all(rule["health"] != "unknown" for rule in await self._rules())
 
-    async def faults(self) -> list[str]:
-        """Return what Prometheus says is wrong with rules and targets."""
-        targets = (await self._ask("targets"))["activeTargets"]
-        rules = await self._rules()
-        return [each["lastError"] for each in (*targets, *rules) if each.get("lastError")]
+    async def wrong_rules(self) -> list[str]:
+        """Return what Prometheus says is wrong with the rules."""
+        return [rule["lastError"] for rule in await self._rules() if rule.get("lastError")]
 
     async def _rules(self) -> list[dict[str, Any]]:
         groups = (await self._ask("rules"))["groups"]
@@ -69,9 +66,9 @@ class Prometheus:
 
 @asynccontextmanager
 async def running_prometheus(targets: Mapping[str, str], folder: Path) -> AsyncIterator[Prometheus]:
-    """Run a Prometheus that reads these targets (``host:port`` of each role) every second."""
+    """Run a Prometheus that reads these targets (``host:port`` of each role) every 2 s."""
     config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
         "rule_files": [str(RULES)],
         "scrape_configs": [
             {
