@@ -165,6 +165,50 @@ def test_the_console_runs_after_the_setup_and_asks_a_detector(services: dict[str
     assert console["volumes"][1] == "key-console:/etc/rollguard/key:ro"
 
 
+def test_prometheus_and_grafana_start_only_if_wanted_and_change_nothing(
+    services: dict[str, Any],
+) -> None:
+    for name in ("prometheus", "grafana"):
+        assert services[name]["profiles"] == ["monitor"]
+        for volume in services[name]["volumes"]:
+            if volume.startswith("./"):
+                assert volume.endswith(":ro"), volume
+                assert (_COMPOSE.parent / volume.split(":")[0]).exists(), volume
+    config = YAML(typ="safe").load(_COMPOSE.parent / "prometheus" / "prometheus.yaml")
+    (job,) = config["scrape_configs"]
+    found = {(name, each["port"]) for each in job["dns_sd_configs"] for name in each["names"]}
+    assert found == {
+        *((role, 6066) for role in (*_ROLES, "notifier")),
+        ("console", int(services["console"]["environment"]["ROLLGUARD_WEB_PORT"])),
+    }
+    sources = YAML(typ="safe").load(_COMPOSE.parent / "grafana" / "datasources.yaml")
+    assert [each["url"] for each in sources["datasources"]] == ["http://prometheus:9090"]
+
+
+def test_prometheus_gets_the_token_that_may_only_read_in_a_file_of_its_own(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    prometheus = services["prometheus"]
+    given = prometheus["environment"]["METRICS_TOKEN"]
+    assert given == (
+        "${ROLLGUARD_WEB_VIEWER_TOKEN:-${ROLLGUARD_WEB_TOKEN:?set it in compose/.env}}"
+    )
+    file = tmp_path / "token"
+    _, _, script, name = prometheus["entrypoint"]
+    script = script.replace("$$", "$").replace("/tmp/metrics-token", str(file))
+    done = subprocess.run(
+        ["sh", "-ec", script.replace("exec /bin/prometheus", "printenv; exec echo"), name, "--a"],
+        env={"PATH": "/usr/bin:/bin", "METRICS_TOKEN": "50%s\\n"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("--a\n")
+    assert "METRICS_TOKEN" not in done.stdout
+    assert file.read_text() == "50%s\\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_entrypoint_hands_its_arguments_on() -> None:
     entrypoint = YAML(typ="safe").load(_COMPOSE)["services"]["detector"]["entrypoint"]
     script = entrypoint[2].replace("$$", "$").replace("exec rollguard", "printenv NAME; exec echo")
