@@ -54,6 +54,7 @@ from console.web.faults import FAULT, Faults
 from console.web.headers import SecurityHeaders
 from console.web.metrics import HttpMetrics, MeasuredRequests, metrics
 from console.web.requests import OneRequest
+from console.web.traces import TracesOfRequests
 from schemas.errors import RollguardError
 from schemas.execution import Execution
 from schemas.identity import Identity
@@ -93,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     _answer_errors(app)
     # The last one that is added sees a request first.
+    app.add_middleware(TracesOfRequests)
     app.add_middleware(Faults)
     app.add_middleware(CheckedForms)
     app.add_middleware(LimitedBodies)

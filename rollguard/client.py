@@ -340,8 +340,9 @@ class EngineClient:
             yield outcome
 
     async def _publish(self, topic: str, messages: Iterable[Execution | LaterVerdict]) -> None:
+        headers = current_trace_headers() or None
         await self._producer.publish_all(
-            Record(topic, each.tool_name.encode(), each.to_bytes()) for each in messages
+            Record(topic, each.tool_name.encode(), each.to_bytes(), headers) for each in messages
         )
 
     async def _publish_signed(self, topic: str, message: "SignedMessage") -> None:

@@ -3,18 +3,20 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """Do work in a thread of its own, and return its result.
+    """Do work in a thread of its own, in the context of the caller, and return its result.
 
     The loop must go on publishing meanwhile, and a program that ends does not wait for the thread.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
+    context = copy_context()
 
     def settle(result: T | None, error: BaseException | None) -> None:
         if future.done():
@@ -28,7 +30,7 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
         result: T | None = None
         failed: BaseException | None = None
         try:
-            result = work(*args)
+            result = context.run(work, *args)
         except StopIteration as error:  # no future can hold one
             failed = RuntimeError(f"StopIteration: {error}")
         except BaseException as error:

@@ -1,5 +1,7 @@
 """Trace contexts in headers: what is read, what is refused, and what is published with them."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
 from uuid import uuid4
@@ -13,6 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import StatusCode, Tracer
 
 from rollguard_client import Rollguard, RollguardSpanProcessor
+from rollguard_client.http.console import Console
 from rollguard_client.messages.execution import Execution
 from rollguard_client.publishing.buffer import Written
 from rollguard_client.publishing.publisher import Publisher
@@ -207,6 +210,31 @@ def test_the_processor_names_the_span_that_it_makes_an_execution_of(program: Pro
         pass
     given = span.get_span_context()
     assert program.context_of("parser") == TraceContext(given.trace_id, given.span_id)
+
+
+def test_an_order_over_http_names_the_current_span(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    def answered(_self: Any, request: Any, _wait_s: float) -> Any:
+        sent.append(dict(request.header_items()))
+        raise OSError
+
+    monkeypatch.setattr(Console, "_opened", answered)
+    console = Console("http://127.0.0.1:1", None)
+
+    async def order() -> None:
+        with program.tracer.start_as_current_span("chat"):
+            await console.send("POST", "/executions", [])
+
+    with suppress(OSError):
+        asyncio.run(order())
+    with suppress(OSError):
+        console.ask("GET", "/tools")
+    ordered, asked = sent
+    assert trace_context_in([("traceparent", ordered["Traceparent"].encode())]) is not None
+    assert "Traceparent" not in asked
 
 
 def version() -> Any:

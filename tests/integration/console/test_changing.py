@@ -50,6 +50,32 @@ async def test_a_deployment_with_a_key_is_made_once(
     assert other.body["deployment_id"] != first.body["deployment_id"]
 
 
+async def test_what_is_ordered_belongs_to_the_trace_of_the_request(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    path, topics = f"/tools/{tool}/deployments", shared_system.topics
+    await console.post(path, {"code": "one"}, traceparent="nonsense")
+    made = await console.post(path, {"code": "two"}, traceparent=parent, tracestate="a=1")
+    call = execution(tool)
+    sent = await console.post("/executions", [call.model_dump(mode="json")], traceparent=parent)
+    assert (made.status, sent.status) == (201, 202)
+
+    async def headers(topic: str, said: str) -> list[tuple[str, bytes]]:
+        return list(
+            (await shared_system.first(topic, lambda value: said.encode() in value)).headers
+        )
+
+    trace = [("traceparent", parent.encode())]
+    assert await headers(topics.executions, str(call.execution_id)) == trace
+    with_state = [*trace, ("tracestate", b"a=1")]
+    assert await headers(topics.deployments, made.body["deployment_id"]) == with_state
+    # This applier sends no spans, and passes the trace on.
+    assert await headers(topics.deployment_outcomes, made.body["deployment_id"]) == with_state
+    first = await shared_system.first(topics.deployments, lambda value: tool.encode() in value)
+    assert not first.headers
+
+
 async def test_a_refused_deployment_says_why(
     console: Console, shared_system: System, tool: str
 ) -> None:

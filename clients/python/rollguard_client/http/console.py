@@ -22,6 +22,7 @@ from rollguard_client.errors import Misconfigured, Retryable
 from rollguard_client.http.problems import Said, error_of, no_console
 from rollguard_client.settings.address import checked_token, checked_url, is_loopback
 from rollguard_client.threads import in_thread
+from rollguard_client.traces.current import current_trace_headers
 
 PREFIX: Final = "/api/v1"
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -120,6 +121,7 @@ class Console:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"} | dict(more or {})
         if data is not None:
             headers["Content-Type"] = "application/json"
+            headers |= {name: value.decode() for name, value in current_trace_headers()}
         request = Request(address, data, headers, method=method)  # noqa: S310 - it was checked
         request.add_unredirected_header("User-Agent", "rollguard-client")
         if self._token is not None:

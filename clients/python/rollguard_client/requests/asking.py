@@ -76,7 +76,10 @@ class Producer:
         with kafka_errors(self._settings):
             while some := list(islice(waiting, _UNACKNOWLEDGED)):
                 sent = [
-                    await self._producer.send(each.topic, each.value, key=each.key) for each in some
+                    await self._producer.send(
+                        each.topic, each.value, key=each.key, headers=each.headers
+                    )
+                    for each in some
                 ]
                 await asyncio.gather(*sent)
 

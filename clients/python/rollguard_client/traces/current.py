@@ -1,9 +1,14 @@
 """The span of OpenTelemetry that runs where something is published, as headers of the record."""
 
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 from rollguard_client.traces.context import TraceContext, headers_of
+
+_given: Final[ContextVar[TraceContext | None]] = ContextVar("rollguard_trace", default=None)
 
 
 def has_spans() -> bool:
@@ -29,8 +34,24 @@ def trace_context_of(span_context: Any) -> TraceContext | None:
         return None
 
 
+@contextmanager
+def within_trace(context: TraceContext | None) -> Iterator[None]:
+    """Let what is published in the block belong to a span of another program, if there is one."""
+    token = _given.set(context)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def current_trace_headers() -> list[tuple[str, bytes]]:
-    """Return the headers that name the span which is recorded here now. Never raises."""
+    """Return the headers that name the span which is recorded here now, or which is given.
+
+    Never raises.
+    """
+    given = _given.get()
+    if given is not None:
+        return headers_of(given)
     if not has_spans():
         return []
     try:
