@@ -22,6 +22,7 @@ from schemas.settings import Settings
 _READING: Final = ("GET", "HEAD", "OPTIONS")
 _CSRF_HEADER: Final = "X-CSRF-Token"
 _MAY_READ: Final = "this token may read, and change nothing (ROLLGUARD_WEB_VIEWER_TOKEN)"
+_IS_VIEWER: Final = "who is logged in as a viewer may read, and change nothing"
 _FOREIGN_PAGE: Final = "a page of somebody else may change nothing: its Origin is not the console's"
 
 
@@ -111,7 +112,7 @@ class Access:
         if visitor is None:
             return
         if not visitor.may_change and scope["path"] not in FOR_VIEWERS:
-            raise Refused(403, _MAY_READ)
+            raise Refused(403, _IS_VIEWER)
         if is_page(scope["path"]) or visitor.admission == "open":
             return
         given = headers.get(_CSRF_HEADER, "").encode("latin-1")
