@@ -27,6 +27,8 @@ from schemas.rollback import RollbackOutcome
 router: Final = APIRouter()
 PATH: Final = "/activity"
 _MOST: Final = 100
+_STREAM: Final = "/api/v1/events"
+_LONGEST: Final = 4_000
 KINDS: Final[Sequence[Kind]] = ("rollback", "deployment", "hold")
 
 
@@ -67,10 +69,21 @@ async def activity_page(
         kinds=KINDS,
         tool=tool,
         kind=kind,
-        stream=f"/api/v1/events?after={quote(feed.position)}" if feed.as_of else "/api/v1/events",
+        stream=stream_of(feed.position if feed.as_of else ""),
         as_of=feed.as_of,
         notes=notes,
     )
+
+
+def stream_of(position: str) -> str:
+    """Return the address of the stream of events after a position.
+
+    Of very many partitions the position is too long for an address: then the list, which is asked
+    for anew every few seconds, has what the stream leaves out.
+    """
+    if not position or len(position) > _LONGEST:
+        return _STREAM
+    return f"{_STREAM}?after={quote(position)}"
 
 
 def happenings(events: Iterable[Event], tool: str | None, kind: Kind | None) -> Iterator[Happening]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from console.events.event import Event
-from console.pages.activity import happenings
+from console.pages.activity import happenings, stream_of
 from console.pages.dead_letters import (
     ReplayForm,
     cause_rows,
@@ -93,6 +93,11 @@ def test_activity_keeps_what_is_wanted_in_its_order() -> None:
     assert [each.kind for each in happenings(events, None, "hold")] == ["hold"]
     [held] = happenings([deployment(1, status="held", tool_name="a/b")], None, None)
     assert held.path == "/holds?tool=a%2Fb"
+
+
+def test_the_stream_goes_on_after_the_list_unless_that_is_too_long_to_say() -> None:
+    assert stream_of("r1.2-d3") == "/api/v1/events?after=r1.2-d3"
+    assert stream_of("") == stream_of("r" + "1." * 3_000) == "/api/v1/events"
 
 
 def test_without_postgres_what_was_told_to_wait_is_known() -> None:
