@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from console.services import Services
 from db.rollbacks.records import AfterRollback, RollbackRecord, RollbacksWanted, rollbacks_page
-from policy.rollbacks.costs import RollbackCost, TotalCost, total_of
-from rollguard.operations.overview.rollback_costs import costs_of
+from policy.rollbacks.costs import RollbackCost, TotalCost
+from rollguard.operations.overview.rollback_costs import costs_of, total_cost
 from schemas.rollback import CommandKey
 
 
@@ -34,5 +34,5 @@ async def listed_rollbacks(
         found = await rollbacks_page(conn, wanted, after, limit + 1)
         shown = found[:limit]
         known = await costs_of(conn, shown) if costs else {}
-    total = total_of([(each.status, known[each.key]) for each in shown if each.key in known])
+    total = total_cost((each, known.get(each.key)) for each in shown)
     return ListedRollbacks(shown, known, total if costs else None, len(found) > limit)

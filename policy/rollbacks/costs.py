@@ -1,6 +1,6 @@
 """What a rollback cost and spared: failed calls that were seen, and an estimate of the others."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final, NamedTuple
 
 from pydantic import ConfigDict
@@ -183,6 +183,7 @@ class TotalCost(Message):
     rollbacks: int
     applied: int
     failures: int
+    """Those of an activation once, however often it was commanded."""
     at_least: bool
     spared: float
     """The sum of the estimates that could be made."""
@@ -190,14 +191,26 @@ class TotalCost(Message):
     """Of how many rollbacks there is an estimate."""
 
 
-def total_of(costs: Sequence[tuple[Status, RollbackCost]]) -> TotalCost:
-    """Return the sums; each cost has the status of its rollback."""
-    spared = [cost.spared.calls for _, cost in costs if cost.spared is not None]
+class CostedCommand(NamedTuple):
+    """The cost of a command, with what is needed to add it to others."""
+
+    activation: Hashable
+    """The tool, the version and its activation: several commands may be about one."""
+    status: Status
+    cost: RollbackCost
+
+
+def total_of(costs: Sequence[CostedCommand]) -> TotalCost:
+    """Return the sums. Failed calls count once, however often their activation was commanded."""
+    failures: dict[Hashable, int] = {}
+    for activation, _, cost in costs:
+        failures[activation] = max(cost.failures, failures.get(activation, 0))
+    spared = [cost.spared.calls for _, _, cost in costs if cost.spared is not None]
     return TotalCost(
         rollbacks=len(costs),
-        applied=sum(status == "applied" for status, _ in costs),
-        failures=sum(cost.failures for _, cost in costs),
-        at_least=any(cost.at_least for _, cost in costs),
+        applied=sum(each.status == "applied" for each in costs),
+        failures=sum(failures.values()),
+        at_least=any(each.cost.at_least for each in costs),
         spared=round(sum(spared), 1),
         spared_known=len(spared),
     )

@@ -5,10 +5,15 @@ from typing import Any, Final
 
 from db.executions.queries import ExecutionRecord
 from db.rollbacks.records import RollbackRecord
-from policy.rollbacks.costs import RollbackCost, cost_text, spared_text, total_of, total_text
+from policy.rollbacks.costs import RollbackCost, cost_text, spared_text, total_text
 from rollguard.cli.show.verdicts import verdict_texts
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.overview.rollback_costs import Affected, Concerns, CostedRollback
+from rollguard.operations.overview.rollback_costs import (
+    Affected,
+    Concerns,
+    CostedRollback,
+    total_cost,
+)
 from rollguard.operations.rollbacks import RollbackExplanation
 from rollguard.printing import (
     data_of,
@@ -52,8 +57,7 @@ def show_costs(found: Sequence[CostedRollback], as_json: bool) -> None:
     what = ("versions", "status", "rule")
     columns = (("applied at", "command"), "tool", what, ("cost", "spared"))
     print_table(columns, (_cost_row_of(*each) for each in found))
-    known = [(record.status, cost) for record, cost in found if cost is not None]
-    print_line(total_text(total_of(known)))
+    print_line(total_text(total_cost(found)))
 
 
 def _cost_row_of(record: RollbackRecord, cost: RollbackCost | None) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from db.rollbacks.costs import (
     concerned_by,
 )
 from db.rollbacks.records import RollbackRecord
-from policy.rollbacks.costs import RollbackCost, cost_of
+from policy.rollbacks.costs import CostedCommand, RollbackCost, TotalCost, cost_of, total_of
 from rollguard.operations.overview.engines import EngineOfTool, engines_of
 from schemas.fields import Time
 from schemas.message import Message
@@ -83,6 +83,21 @@ async def costs_of(
         for each in commands
         if each.key in found
     }
+
+
+def total_cost(costs: Iterable[tuple[RollbackRecord, RollbackCost | None]]) -> TotalCost:
+    """Return what these rollbacks cost together, as far as that is known."""
+    return total_of(
+        [
+            CostedCommand(
+                (record.tool_name, record.from_version_id, record.from_activation),
+                record.status,
+                cost,
+            )
+            for record, cost in costs
+            if cost is not None
+        ]
+    )
 
 
 async def span_of(conn: Connection, command: RollbackRecord) -> CallSpan | None:

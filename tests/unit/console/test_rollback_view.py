@@ -16,6 +16,7 @@ from db.rollbacks.records import RollbackRecord, RollbacksWanted
 from policy.rollbacks.costs import (
     Calls,
     CallsAround,
+    CostedCommand,
     cost_of,
     spared_text,
     total_of,
@@ -280,7 +281,7 @@ def test_costs_in_few_words() -> None:
     )
     assert spared_text(cost) == "about 1,000 (510 to 1,000)"
     assert spared_text(None) == "–"
-    assert total_text(total_of([("applied", cost)])) == (
+    assert total_text(total_of([CostedCommand("x", "applied", cost)])) == (
         "1 rollback listed, 1 carried out: at least 4 failed calls, "
         "about 1,000 spared (known of 1)."
     )

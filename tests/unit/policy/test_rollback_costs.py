@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.rollbacks.costs import Calls, CallsAround, RollbackCost, cost_of, total_of
+from policy.rollbacks.costs import Calls, CallsAround, CostedCommand, cost_of, total_of
 from schemas.rollback import Reason, Rejection, Status
 
 
@@ -99,8 +99,15 @@ def test_why_there_is_no_estimate(
 def test_the_sum_says_how_many_estimates_it_has() -> None:
     applied = cost_of(around((3, 3), after=(10, 0)), "applied", "complete_failure")
     waits = cost_of(around((3, 3), (40, 40), is_cut=True), "held", "complete_failure")
-    costs: list[tuple[Status, RollbackCost]] = [("applied", applied), ("held", waits)]
-    total = total_of(costs)
+    total = total_of([CostedCommand("a", "applied", applied), CostedCommand("b", "held", waits)])
     assert (total.rollbacks, total.applied, total.failures) == (2, 1, 46)
     assert (total.at_least, total.spared, total.spared_known) == (True, 10.0, 1)
     assert total_of([]).failures == 0
+
+
+def test_failures_of_an_activation_count_once_however_often_it_was_commanded() -> None:
+    refused = cost_of(around((3, 3), (4, 4)), "rejected", "complete_failure", "budget")
+    applied = cost_of(around((5, 5), (3, 3), (1, 1), (9, 0)), "applied", "complete_failure")
+    commands = [CostedCommand("a", "rejected", refused), CostedCommand("a", "applied", applied)]
+    total = total_of(commands)
+    assert (total.rollbacks, total.applied, total.failures, total.spared) == (2, 1, 9, 9.0)
