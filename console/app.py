@@ -38,7 +38,7 @@ from console.api.problems import (
     of_wrong_request,
     problem,
 )
-from console.pages import activity, login, rollback
+from console.pages import activity, all_tools, login, rollback
 from console.pages import dead_letters as dead_letters_page
 from console.pages import holds as holds_page
 from console.pages import rollbacks as rollbacks_page
@@ -73,7 +73,7 @@ _ROUTERS: Final = (
     *(system.router, events.router),
 )
 _PAGES: Final = (
-    *(static_files.router, login.router, tools_page.router),
+    *(static_files.router, login.router, tools_page.router, all_tools.router),
     *(tool_pages.router, tool_actions.router),
     *(rollbacks_page.router, rollback.router, holds_page.router, dead_letters_page.router),
     *(system_page.router, activity.router),

@@ -14,8 +14,10 @@ from console.api.cursors import cursor_of, values_of
 from console.api.parameters import Cursor, ServicesHere, no_nul
 from console.api.tools import AFTER
 from console.glances import glances_of
+from console.pages.all_tools import stops_of_all_tools
 from console.pages.rendering.answers import page
 from console.pages.rendering.sparkline import Sparkline, sparkline
+from console.pages.tool.forms import new_key
 from console.questions.tools import ListedPage, tools_page
 from console.tools_now import Wanted
 from policy.decision.health import State
@@ -105,7 +107,8 @@ async def tools(
     names = [each["tool_name"] for each in found.tools]
     glances = await glances_of(services.detector, names, notes) if found.states.by_tool else {}
     view = view_of(found._replace(notes=notes), glances, filters, is_first=after is None)
-    return page(request, "tools.html", view=view)
+    of_all = {each.kind: each for each in await stops_of_all_tools(services)}
+    return page(request, "tools.html", view=view, of_all=of_all, key=new_key())
 
 
 def view_of(

@@ -47,7 +47,7 @@ def view(
 
 def test_what_a_row_says() -> None:
     shown = view(tool("a"), tool("b", pinned=False), glances={"a": glance(), "b": glance()})
-    html = rendered("tools.html", view=shown)
+    html = rendered("tools.html", of_all={}, key="", view=shown)
     for text in (
         *("signature_change, 50 % of the way", "of 2,000 executions", "1 min ago", "1 h ago"),
         *("success rate over 2 h: lowest 50.0 %, now 50.0 %", 'href="/tools/a"', ">v2<"),
@@ -68,7 +68,7 @@ def test_what_the_stream_knows_while_postgres_is_away() -> None:
     known = {"tool_name": "a", "version_id": 7, "activation": 3, "state": "healthy"}
     known |= {"reason": None, "as_of": None}
     notes = ["Postgres: no answer; only what the detectors know is listed"]
-    html = rendered("tools.html", view=view(known, source="stream", notes=notes))
+    html = rendered("tools.html", of_all={}, key="", view=view(known, source="stream", notes=notes))
     assert "versions <strong>not known</strong>" in html
     assert notes[0] in html
     assert "id 7" in html
@@ -82,7 +82,12 @@ def test_no_text_of_a_tool_acts_on_the_page(field: str) -> None:
     evil = tool("a") | {field: value}
     glances = {evil["tool_name"]: glance(near={"reason": EVIL, "share": 2.0})}
     filters = Filters(q=EVIL)
-    html = rendered("tools.html", view=view(evil, glances=glances, notes=[EVIL], filters=filters))
+    html = rendered(
+        "tools.html",
+        of_all={},
+        key="",
+        view=view(evil, glances=glances, notes=[EVIL], filters=filters),
+    )
     require_harmless(html.replace(*_field_of_the_search(html)))
     assert "&lt;img src=x" in html
 

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 OPERATOR: Final = "the-token-of-an-operator"
 VIEWER: Final = "the-token-of-a-viewer"
-ROLLED_BACK: Final = "parse_invoice"
+ROLLED_BACK: Final = "invoices"
 HELD: Final = "send_email"
 HEALTHY: Final = "web_search"
 NEAR: Final = "translate"
@@ -108,13 +108,16 @@ class Scene:
 
 
 @asynccontextmanager
-async def playing(brokers: str, dsn: str, folder: Path) -> AsyncIterator[Scene]:
-    """Run the three roles and a console, let something happen to some tools, and yield that."""
+async def playing(brokers: str, dsn: str, folder: Path, **of_console: str) -> AsyncIterator[Scene]:
+    """Run the three roles and a console, let something happen to some tools, and yield that.
+
+    ``of_console`` is added to the environment of the console.
+    """
     roles = ("detector", "applier", "recorder")
     tokens = {"ROLLGUARD_WEB_TOKEN": OPERATOR, "ROLLGUARD_WEB_VIEWER_TOKEN": VIEWER}
     async with (
         System.started(brokers, dsn, new_topic_prefix(), folder, roles, 100, **_SETTINGS) as system,
-        running_console(system, **_SETTINGS, **tokens) as console,
+        running_console(system, **_SETTINGS, **tokens, **of_console) as console,
     ):
         console.headers["Authorization"] = f"Bearer {OPERATOR}"
         scene = Scene(system, console)
