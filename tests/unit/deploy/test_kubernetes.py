@@ -4,14 +4,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
-from functools import reduce
+from functools import cache, reduce
 from operator import getitem
 from pathlib import Path
 from typing import Any, Final
 
-import kubernetes_validate
+import kubernetes_validate.utils
 import pytest
-import yaml
 
 from agents.comparer.child import MAX_MEMORY_BYTES
 from agents.worker.http.health_pages import OPEN
@@ -25,6 +24,7 @@ from tests.support.manifests import (
     KUBERNETES,
     Manifest,
     Workload,
+    documents,
     kustomization_of,
     kustomizations,
     manifests,
@@ -61,6 +61,15 @@ def built(folder: Path) -> str:
     return subprocess.run(
         ["kubectl", "kustomize", str(folder)], capture_output=True, check=True, text=True
     ).stdout
+
+
+_READ_ONCE: Final = cache(kubernetes_validate.utils.schema_contents)
+
+
+@pytest.fixture(autouse=True)
+def _schemas_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the schemas: all definitions would be read anew for each document."""
+    monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", _READ_ONCE)
 
 
 def is_of_operator(document: Any) -> bool:
@@ -106,7 +115,7 @@ def test_a_patch_names_what_exists(folder: Path) -> None:
             if re.fullmatch(patch["target"]["name"], each.manifest.name)
         ]
         assert len(found) == len(patch["target"]["name"].split("|"))
-        for operation in yaml.safe_load(patch["patch"]):
+        for operation in documents(patch["patch"])[0]:
             keys = operation["path"].strip("/").split("/")
             for document in found:
                 reduce(getitem, keys, document)
@@ -124,12 +133,12 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["base", "overlays/keda", "overlays/strimzi-cnpg"])
 def test_what_kustomize_makes_of_it_is_valid(name: str) -> None:
     made = built(KUBERNETES / name)
-    documents = list(yaml.safe_load_all(made))
-    assert len(documents) > 30
-    for document in documents:
+    found = documents(made)
+    assert len(found) > 30
+    for document in found:
         require_valid(document)
         assert document["metadata"].get("namespace", "rollguard") == "rollguard"
-    [settings] = [each["metadata"]["name"] for each in documents if each["kind"] == "ConfigMap"]
+    [settings] = [each["metadata"]["name"] for each in found if each["kind"] == "ConfigMap"]
     used = set(re.findall("name: (rollguard-settings.*)", made))
     assert used == {settings}, "a change of the settings starts the pods anew"
 
@@ -139,17 +148,17 @@ def test_the_overlay_of_the_page_builds(checkout: Path) -> None:
     [overlay] = re.findall(r"```yaml\n(.+?)```", PAGE, re.DOTALL)
     (checkout / "ours" / "kustomization.yaml").write_text(overlay)
     made = built(checkout / "ours")
-    documents = list(yaml.safe_load_all(made))
-    names = {each["metadata"]["name"] for each in documents}
+    found = documents(made)
+    names = {each["metadata"]["name"] for each in found}
     assert {"detector", "applier", "recorder", "console"} <= names
     assert not names & {"bridge", "notifier"}
     assert set(re.findall("image: (.+)", made)) == {"registry.example.com/rollguard:0.1.0"}
     assert "ROLLGUARD_POLICY: guarded" in made
-    scaled = {each["metadata"]["name"] for each in documents if each["kind"] == "ScaledObject"}
+    scaled = {each["metadata"]["name"] for each in found if each["kind"] == "ScaledObject"}
     assert scaled == {"detector", "applier", "recorder"}
     assert not any(
         "replicas" in each["spec"]
-        for each in documents
+        for each in found
         if each["kind"] in ("Deployment", "StatefulSet") and each["metadata"]["name"] in scaled
     )
 
