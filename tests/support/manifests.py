@@ -40,7 +40,7 @@ def kustomizations() -> list[Path]:
 
 
 def kustomization_of(folder: Path) -> Document:
-    [found] = documents((folder / "kustomization.yaml").read_text("utf-8"))
+    found: Document = documents((folder / "kustomization.yaml").read_text("utf-8"))[0]
     return found
 
 
