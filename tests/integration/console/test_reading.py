@@ -291,7 +291,7 @@ async def test_the_command_line_says_the_same_through_it(
         *(("compare", tool, "v1", "v2"), ("health", tool), ("rollbacks", "--tool", tool)),
         *(("explain", command_id[:13]), ("holds",), ("pins",), ("pin", tool), ("stops",)),
         *(("dead-letters", "--tool", tool), ("dead-letters", record_id)),
-        ("dead-letters", "--causes", "--tool", tool),
+        *(("dead-letters", "--causes", "--tool", tool), ("rollbacks", "--tool", tool, "--costs")),
     ]
     wrong: list[tuple[str, ...]] = [
         *(
