@@ -80,7 +80,8 @@ class Tracer:
         if self._sink is None or not work.has_span or work.context is None:
             return
         merged = {name: value for each in attributes for name, value in each.items()}
-        end_ns = max(start_ns, end_ns)  # the first may be Kafka's clock, and the other one ours
+        # The start may be by another clock, or be what a producer has written into a record.
+        start_ns = max(0, min(start_ns, end_ns))
         self._sink(Span(name, kind, work.context, work.parent, start_ns, end_ns, merged, error))
 
 
