@@ -249,7 +249,7 @@ async def test_rollbacks_of_one_moment_are_read_page_by_page(conn: Connection) -
         assert found == [row["command_id"] for row in every]
         assert after is not None
         sql = blocks("rollbacks/records.sql")["page"]
-        nodes = await plan(conn, sql, None, None, None, *after, 51)
+        nodes = await plan(conn, sql, *([None] * 5), *after, 51)
         assert rows_read(nodes, "rollbacks") <= 200
     finally:
         await transaction.rollback()
