@@ -17,6 +17,6 @@ class Told:
     def executions(self) -> list[tuple[str, str | None, str | None]]:
         """Tool, class of the error and origin of each execution, in their order."""
         records = [each.record(lambda: str(uuid4())) for each in self.put]
-        read = [Execution.from_bytes(value) for _, value in records]
+        read = [Execution.from_bytes(each.value) for each in records]
         assert all(each.success == (each.error is None) for each in read)
         return [(each.tool_name, each.error_type, each.error_origin) for each in read]
