@@ -192,6 +192,9 @@ async def _questions(running: _Running, tools: int) -> dict[str, Ask]:
     def next_page(path: str) -> Ask:
         return lambda random: f"{api}/{path}cursor={random.choice(later[path])}"
 
+    def page(path: str) -> Ask:
+        return lambda random: f"/{path.replace('{tool}', _tool(random, tools))}"
+
     def rollback(random: Random) -> str:
         command = random.choice(commands)
         return f"{api}/rollbacks/{command['command_id']}?tool={command['tool_name']}"
@@ -210,11 +213,16 @@ async def _questions(running: _Running, tools: int) -> dict[str, Ask]:
         *("tools/{tool}/compare?from=v4&to=v5", "tools/{tool}/executions"),
         *("tools/{tool}/executions?success=false", "rollbacks?tool={tool}"),
     ]
+    pages = [
+        *("tools", "tools?state=suspect", "tools?q=tool-9", "rollbacks"),
+        *("tools/{tool}", "tools/{tool}?period=30d", "tools/{tool}/executions"),
+    ]
     return (
         {path: fixed(path) for path in same}
         | {"tools?q={number}": part}
         | {path: of_tool(path) for path in of_tools}
         | {"rollbacks/{command_id}": rollback}
+        | {f"page {path}": page(path) for path in pages}
         | {f"{path.rstrip('?&')}, later pages": next_page(path) for path in later if later[path]}
     )
 
