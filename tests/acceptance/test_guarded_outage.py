@@ -5,6 +5,9 @@ An outage is one of a topic partition, so each test has a partition of its own.
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from uuid import uuid4
 
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
@@ -40,6 +43,24 @@ async def rolled_back(system: System, tools: Sequence[str]) -> list[str]:
     sql = "SELECT tool_name FROM rollbacks WHERE status = 'applied' AND tool_name = any($1)"
     rows = await system.query(sql, tools)
     return [row["tool_name"] for row in rows]
+
+
+async def until_rolled_back(system: System, failing: Execution, callers: bool = False) -> None:
+    """Let a tool fail again and again until it is rolled back.
+
+    Tools that failed in the test before may be taken for an outage of the whole fleet for some
+    seconds. A rollback that is rejected then is commanded again when the tool fails again.
+    """
+    numbers = count()
+
+    async def is_rolled_back() -> bool:
+        again = failing.model_copy(
+            update={"execution_id": uuid4(), "executed_at": datetime.now(UTC)}
+        )
+        await system.run(called(again, f"caller-{next(numbers)}") if callers else again)
+        return failing.tool_name in await rolled_back(system, [failing.tool_name])
+
+    await until(is_rolled_back)
 
 
 async def outages(system: System) -> float:
@@ -84,10 +105,7 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
     for _ in range(20):
         await guarded.run(*(execution(tool, ERROR if tool == tools[0] else None) for tool in tools))
 
-    async def is_rolled_back() -> bool:
-        return bool(await rolled_back(guarded, tools))
-
-    await until(is_rolled_back)
+    await until_rolled_back(guarded, execution(tools[0], ERROR))
     assert await rolled_back(guarded, tools) == tools[:1]
     answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
     assert json.loads(answer.out)["outage"] is None
@@ -105,10 +123,8 @@ async def test_failures_of_tools_that_nobody_deployed_are_no_outage(guarded: Sys
         await guarded.run(*(execution(name, ERROR) for name in nobody[number::4]))
         await guarded.run(*(execution(tool, ERROR if tool == first else None) for tool in tools))
 
-    async def is_rolled_back() -> bool:
-        return await rolled_back(guarded, tools) == [first]
-
-    await until(is_rolled_back)
+    await until_rolled_back(guarded, execution(first, ERROR))
+    assert await rolled_back(guarded, tools) == [first]
     assert await outages(guarded) == before
 
 
@@ -125,10 +141,7 @@ async def test_one_producer_makes_no_outage_while_others_are_well(guarded: Syste
         await guarded.run(*(by("attacker", tool, ERROR) for tool in tools))
         await guarded.run(by("other", first, ERROR), by(f"session-{number}", first, ERROR))
 
-    async def is_rolled_back() -> bool:
-        return first in await rolled_back(guarded, tools)
-
-    await until(is_rolled_back)
+    await until_rolled_back(guarded, by("other", first, ERROR))
     assert await outages(guarded) == before
 
 
@@ -147,10 +160,7 @@ async def test_repeated_failures_of_one_caller_count_once(guarded: System) -> No
     others = [called(execution(tool, ERROR), f"caller-{number}") for number in range(20)]
     await guarded.run(*others)
 
-    async def is_rolled_back() -> bool:
-        return await rolled_back(guarded, tools) == tools
-
-    await until(is_rolled_back)
+    await until_rolled_back(guarded, execution(tool, ERROR), callers=True)
     [record] = await guarded.records(guarded.topics.commands, 1, tool)
     seen = RollbackCommand.from_bytes(record.value).details["evidence"]["seen"]
     assert seen["failures"] <= 20
