@@ -50,6 +50,8 @@ async def console(
     measured: dict[str, list[tuple[list[float], float, float]]] = defaultdict(list)
     async with _large_console(brokers, dsn, tools, executions) as running:
         questions = await _questions(running, tools)
+        for path_of in questions.values():  # the first look at a page compiles its template
+            await running.measured([path_of(Random(-1))])
         scans = await running.scans()
         for number in range(rounds):
             for name, path_of in questions.items():
