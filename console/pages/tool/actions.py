@@ -3,7 +3,7 @@
 Each is done in the name of who has logged in, and the page says what came of it.
 """
 
-from datetime import datetime
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request
@@ -15,19 +15,19 @@ from console.ordering import order_rollback
 from console.pages.rendering.texts import tool_path
 from console.pages.tool.forms import (
     Confirmed,
-    Hours,
     Key,
     Reason,
     Result,
+    StopForm,
+    begun,
     command_id_of,
-    end_of,
+    ended,
     ordered,
 )
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations import pins
 from rollguard.operations.stops import freeze, resume, unfreeze
 from rollguard.operations.versions import VersionName
-from rollguard.value_texts import time_text
 
 router: Final = APIRouter()
 
@@ -58,21 +58,12 @@ async def roll_back_tool(
 
 @router.post("/tools/{tool}/pin")
 async def pin(
-    request: Request,
-    services: ServicesHere,
-    tool: ToolInPath,
-    reason: Reason = "",
-    hours: Hours = "",
-    confirmed: Confirmed = "",
+    request: Request, services: ServicesHere, tool: ToolInPath, form: StopForm
 ) -> Response:
     """Pin the tool."""
-
-    async def order() -> Result:
-        by, until = visitor_of(request).name, end_of(hours)
-        await pins.pin(services.settings, tool, reason, by, until)
-        return Result(f"It is pinned{_until(until)}: no rule rolls it back. A person still can.")
-
-    return await ordered(request, tool_path(tool), confirmed, reason, order)
+    begin = partial(pins.pin, services.settings, tool)
+    done = "It is pinned{until}: no rule rolls it back. A person still can."
+    return await begun(request, tool_path(tool), form, begin, done)
 
 
 @router.post("/tools/{tool}/unpin")
@@ -80,31 +71,19 @@ async def end_pin(
     request: Request, services: ServicesHere, tool: ToolInPath, confirmed: Confirmed = ""
 ) -> Response:
     """End the tool's pin."""
-
-    async def order() -> Result:
-        await pins.unpin(services.settings, tool, visitor_of(request).name)
-        return Result("It is not pinned any more: rules may roll it back.")
-
-    return await ordered(request, tool_path(tool), confirmed, None, order)
+    end = partial(pins.unpin, services.settings, tool)
+    done = "It is not pinned any more: rules may roll it back."
+    return await ended(request, tool_path(tool), confirmed, end, done)
 
 
 @router.post("/tools/{tool}/freeze")
 async def freeze_tool(
-    request: Request,
-    services: ServicesHere,
-    tool: ToolInPath,
-    reason: Reason = "",
-    hours: Hours = "",
-    confirmed: Confirmed = "",
+    request: Request, services: ServicesHere, tool: ToolInPath, form: StopForm
 ) -> Response:
     """Refuse autonomous deployments of the tool."""
-
-    async def order() -> Result:
-        until = end_of(hours)
-        await freeze(services.settings, tool, reason, visitor_of(request).name, until)
-        return Result(f"It is frozen{_until(until)}: no machine may deploy it. A person still can.")
-
-    return await ordered(request, tool_path(tool), confirmed, reason, order)
+    begin = partial(freeze, services.settings, tool)
+    done = "It is frozen{until}: no machine may deploy it. A person still can."
+    return await begun(request, tool_path(tool), form, begin, done)
 
 
 @router.post("/tools/{tool}/unfreeze")
@@ -112,12 +91,9 @@ async def end_freeze(
     request: Request, services: ServicesHere, tool: ToolInPath, confirmed: Confirmed = ""
 ) -> Response:
     """End the tool's freeze."""
-
-    async def order() -> Result:
-        await unfreeze(services.settings, tool, visitor_of(request).name)
-        return Result("It is not frozen any more: machines may deploy it.")
-
-    return await ordered(request, tool_path(tool), confirmed, None, order)
+    end = partial(unfreeze, services.settings, tool)
+    done = "It is not frozen any more: machines may deploy it."
+    return await ended(request, tool_path(tool), confirmed, end, done)
 
 
 @router.post("/tools/{tool}/resume")
@@ -125,13 +101,5 @@ async def end_wait(
     request: Request, services: ServicesHere, tool: ToolInPath, confirmed: Confirmed = ""
 ) -> Response:
     """Allow autonomous deployments that wait since a person's rollback."""
-
-    async def order() -> Result:
-        await resume(services.settings, tool, visitor_of(request).name)
-        return Result("Machines may deploy it again.")
-
-    return await ordered(request, tool_path(tool), confirmed, None, order)
-
-
-def _until(time: datetime | None) -> str:
-    return "" if time is None else f" until {time_text(time)}"
+    end = partial(resume, services.settings, tool)
+    return await ended(request, tool_path(tool), confirmed, end, "Machines may deploy it again.")

@@ -1,15 +1,18 @@
 """What the forms of a tool's page have in common."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from fastapi import Form, Request
+from fastapi import Depends, Form, Request
 from starlette.responses import Response
 
+from console.admission.visitor import visitor_of
 from console.api.parameters import id_of
 from console.pages.rendering.answers import back_to
+from rollguard.value_texts import time_text
 from schemas.errors import Retryable, RollguardError
 from schemas.stops import MAX_REASON
 
@@ -32,6 +35,18 @@ _NO_REASON: Final = "Nothing was changed: give a reason."
 _UNCERTAIN: Final = "It may still be carried out: see what happened before you order it again."
 
 
+@dataclass(frozen=True)
+class _StopForm:
+    """What a form says of a stop that begins."""
+
+    reason: Reason = ""
+    hours: Hours = ""
+    confirmed: Confirmed = ""
+
+
+StopForm = Annotated[_StopForm, Depends()]
+
+
 def new_key() -> str:
     """Return a key for the forms of a page."""
     return uuid4().hex
@@ -46,6 +61,42 @@ def end_of(hours: str) -> datetime | None:
     """Return when a stop ends; None if it ends when somebody ends it."""
     number = int(hours) if hours.strip() else 0
     return datetime.now(UTC) + timedelta(hours=number) if number else None
+
+
+async def begun(
+    request: Request,
+    path: str,
+    form: _StopForm,
+    begin: Callable[[str, str, datetime | None], Awaitable[object]],
+    done: str,
+) -> Response:
+    """Begin a stop, for a reason, in the name of who asks, until a time; say that it is done.
+
+    ``{until}`` in ``done`` is until when it lasts.
+    """
+
+    async def order() -> Result:
+        until = end_of(form.hours)
+        await begin(form.reason, visitor_of(request).name, until)
+        return Result(done.format(until="" if until is None else f" until {time_text(until)}"))
+
+    return await ordered(request, path, form.confirmed, form.reason, order)
+
+
+async def ended(
+    request: Request,
+    path: str,
+    confirmed: str,
+    end: Callable[[str], Awaitable[object]],
+    done: str,
+) -> Response:
+    """End a stop in the name of who asks, and say that it is done."""
+
+    async def order() -> Result:
+        await end(visitor_of(request).name)
+        return Result(done)
+
+    return await ordered(request, path, confirmed, None, order)
 
 
 async def ordered(
