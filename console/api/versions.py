@@ -20,6 +20,7 @@ from console.api.parameters import (
     VersionInPath,
     VersionOrCurrentInPath,
 )
+from console.questions.versions import compared
 from db.versions.held import holds_of_tool
 from db.versions.reading import history
 from rollguard.operations.versions import (
@@ -101,8 +102,4 @@ async def compare(
     to: ToVersion,
 ) -> Response:
     """Compare two versions: the diff, what breaks for callers, the metrics and their change."""
-    async with services.postgres() as conn:
-        before, after = [
-            (await version_of(conn, tool, VersionName.of(each))).record for each in (from_, to)
-        ]
-    return answered(request, await services.manager.compare_records(before, after))
+    return answered(request, await compared(services, tool, from_, to))

@@ -151,11 +151,13 @@ async def _view(
         named = await command_named(conn, beginning, tool)
         found = await explanation_of(services.settings, named, conn)
         command, around = found.command, None
-        waiting = {each.key for each in await held(conn, command.tool_name)}
+        waits = command.status == "held" and command.key in {
+            each.key for each in await held(conn, command.tool_name)
+        }
         span = await span_of(conn, command)
         if span is not None:
             around = await _around(conn, span, shown_time(span, now), _names(command))
-    return view_of(found, around, waits=command.key in waiting)
+    return view_of(found, around, waits=waits)
 
 
 async def _around(conn: Connection, span: CallSpan, shown: Shown, names: dict[int, str]) -> Around:

@@ -22,6 +22,7 @@ from console.pages.tool.comparison import comparison_view
 from console.pages.tool.forms import new_key
 from console.pages.tool.view import view_of
 from console.questions.tool_facts import PERIODS, tool_facts
+from console.questions.versions import compared
 from db.executions.queries import AfterExecution, ExecutionsWanted, executions_page
 from rollguard.operations.versions import VersionName, version_of
 
@@ -51,12 +52,8 @@ async def compare(
     to: ToVersion,
 ) -> Response:
     """Show what lies between two versions: the code, what breaks for callers, the metrics."""
-    async with services.postgres() as conn:
-        before, after = [
-            (await version_of(conn, tool, VersionName.of(each))).record for each in (from_, to)
-        ]
-    compared = await services.manager.compare_records(before, after)
-    return page(request, "comparison.html", view=comparison_view(tool, compared))
+    found = await compared(services, tool, from_, to)
+    return page(request, "comparison.html", view=comparison_view(tool, found))
 
 
 @router.get("/tools/{tool}/versions/{version}")
