@@ -10,6 +10,7 @@ from aiokafka.errors import CommitFailedError, IllegalGenerationError, UnknownMe
 from rollguard_client.kafka.access import consumer_options
 from rollguard_client.kafka.reader import offsets_since
 from schemas.settings import Settings
+from streams.group_errors import heed_group_errors
 from streams.kafka_errors import any_error_retryable
 
 
@@ -23,6 +24,7 @@ async def begin_since(
     consumer = AIOKafkaConsumer(
         **consumer_options(settings), group_id=group, enable_auto_commit=False
     )
+    heed_group_errors(consumer)
     with any_error_retryable(settings):
         try:
             await consumer.start()

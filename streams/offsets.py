@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from rollguard_client.kafka.access import consumer_options
 from schemas.settings import Settings
+from streams.group_errors import heed_group_errors
 from streams.kafka_errors import any_error_retryable
 
 _LOOK_S: Final = 3.0
@@ -98,12 +99,14 @@ class GroupOffsets:
 
 
 def _consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         **consumer_options(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # if retention removed the position, to the first record
         **options,
     )
+    heed_group_errors(consumer)
+    return consumer
 
 
 async def _find_empty(

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from rollguard_client.kafka.access import READ_COMMITTED
 from streams.driver.batch import Batch, size_of
+from streams.group_errors import heed_group_errors
 from streams.unpacking.fetches import limit_fetches_of
 
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
@@ -46,6 +47,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         # Faust has no setting for this either, but for its own transactions, which are not used.
         consumer._isolation_level = READ_COMMITTED
         limit_fetches_of(consumer)
+        heed_group_errors(consumer)
         return consumer
 
     async def getmany(
