@@ -13,6 +13,9 @@ from db.versions.listing import (
     tools_with_held,
 )
 
+_AT_ONCE: Final = 1_000
+"""Of so many tools Postgres is asked at once for those in a state. Mostly the first answer has
+enough for a page."""
 _UNKNOWN: Final[Mapping[str, Any]] = {"state": "unknown", "reason": None, "as_of": None}
 
 
@@ -45,11 +48,25 @@ async def tools_of_postgres(conn: Connection, states: StatesNow, wanted: Wanted)
     if state is None:
         rows = await listed_tools(conn, after=after, among=among, part=part, limit=limit + 1)
     else:
-        names = _both(among, states.few_in(state))
-        found = await current_activations(conn, after=after, among=names, part=part)
-        names = [name for name, number in found if states.state_of(name, number) == state]
+        among = _both(among, states.few_in(state))
+        names = await _in_state(conn, states, wanted, among)
         rows = await listed_tools(conn, among=names[: limit + 1])
     return _page([tool_now(row, states.of(row.tool_name, row.activation)) for row in rows], limit)
+
+
+async def _in_state(
+    conn: Connection, states: StatesNow, wanted: Wanted, among: list[str] | None
+) -> list[str]:
+    """Return names of tools in the state that is wanted: all, or at least one more than a page."""
+    after, names = wanted.after, list[str]()
+    while True:
+        found = await current_activations(
+            conn, after=after, among=among, part=wanted.part, limit=_AT_ONCE
+        )
+        names += [name for name, number in found if states.state_of(name, number) == wanted.state]
+        if len(names) > wanted.limit or len(found) < _AT_ONCE:
+            return names
+        after = found[-1][0]
 
 
 async def _stopped(conn: Connection, wanted: Wanted) -> list[str] | None:

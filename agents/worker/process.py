@@ -1,7 +1,6 @@
 """The process of one role: how it starts, what it watches, and how it stops."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from aiokafka.errors import KafkaError
 from agents.detector.table_queries import TableQueries
 from agents.traces.opening import opened_tracer
 from agents.worker.fatal import Fatal
+from agents.worker.garbage import make_garbage_collection_rare
 from agents.worker.health_monitors import HealthMonitors
 from agents.worker.http.health_pages import OPEN, HealthPages
 from agents.worker.http.metrics_page import MetricsPage
@@ -162,7 +162,7 @@ async def _start(
         monitor.started()
     wired.serve()
     started.set()
-    _make_garbage_collection_rare()
+    make_garbage_collection_rare()
     return wired
 
 
@@ -190,17 +190,6 @@ async def _watch(wired: Wired, fatal: Fatal, *others: "asyncio.Future[Any]") -> 
             fatal(error)
     for watcher in watchers:
         watcher.cancel()
-
-
-def _make_garbage_collection_rare() -> None:
-    """Let the garbage collector run rarely, because its runs cost a tenth of the time.
-
-    It has little to collect: objects that exist after the start are kept, and the objects that are
-    created later are in no reference cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 async def _serve_http(

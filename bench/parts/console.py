@@ -35,7 +35,7 @@ async def console(
     dsn: str,
     tools: int = 10_000,
     executions: int = 5_000_000,
-    times: int = 200,
+    times: int = 100,
     rounds: int = 3,
 ) -> list[Result]:
     """Measure how long the console takes to answer each question, one after the other.
@@ -65,16 +65,20 @@ async def console(
         results += quantiles(PART, name, taken)
         results.append(Result(PART, name, "CPU", "ms", own))
         results.append(Result(PART, name, "CPU of Postgres", "ms", postgres))
-    _require_limits(results)
+    if slow := _slow(results):
+        show(PART, results)
+        raise AssertionError("; ".join(slow))
     return results
 
 
-def _require_limits(results: Sequence[Result]) -> None:
-    """Raise AssertionError if an answer takes too long."""
+def _slow(results: Sequence[Result]) -> list[str]:
+    """Return what takes too long, and how long."""
+    found = []
     for each in results:
         most_ms = _TOOL_MS if "{" in each.what else _LIST_MS
-        if each.measure == "p99":
-            assert each.median <= most_ms, f"{each.what}: {each.median:.0f} ms, not {most_ms:g}"
+        if each.measure == "p99" and each.median > most_ms:
+            found.append(f"{each.what}: {each.median:.0f} ms, not {most_ms:g}")
+    return found
 
 
 class _Running:
@@ -235,7 +239,7 @@ def _tool(random: Random, tools: int) -> str:
 
 
 def main(
-    tools: int = 10_000, executions: int = 5_000_000, times: int = 200, rounds: int = 3
+    tools: int = 10_000, executions: int = 5_000_000, times: int = 100, rounds: int = 3
 ) -> None:
     """Measure, and print the table."""
     measure = partial(console, tools=tools, executions=executions, times=times, rounds=rounds)

@@ -16,11 +16,13 @@ import uvicorn
 import uvloop
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agents.worker.garbage import make_garbage_collection_rare
 from agents.worker.http.connections import LimitedConnections
 from agents.worker.http.server import require_token
 from agents.worker.logs import configure_logs
 from console.api.problems import MEDIA_TYPE, problem_bytes
 from console.app import create_app
+from console.pages.rendering.environment import compile_templates
 from console.services import Services
 from console.web.metrics import watch_services
 from schemas.errors import Misconfigured, Retryable
@@ -58,6 +60,8 @@ async def serve(settings: Settings) -> None:
     with _listening(settings) as listener:
         async with Services.opened(settings) as services:
             server = _Server(_config(services))
+            compile_templates()
+            make_garbage_collection_rare()
             loop = asyncio.get_running_loop()
 
             def stop() -> None:

@@ -77,10 +77,11 @@ async def current_activations(
     after: str | None = None,
     among: Sequence[str] | None = None,
     part: str | None = None,
+    limit: int,
 ) -> list[tuple[str, int]]:
-    """Return the name and the current activation of each tool, by name; see ``listed_tools``."""
+    """Return names and current activations of tools, by name; see ``listed_tools``."""
     with postgres_errors():
-        rows = await conn.fetch(_SQL["activations"], after, among, part)
+        rows = await conn.fetch(_SQL["activations"], after, among, part, limit)
     return [(row["tool_name"], row["activation"]) for row in rows]
 
 

@@ -82,6 +82,7 @@ where is_current
     and ($2::text[] is null or tool_name = any($2::text[]))
     and ($3::text is null or strpos(lower(tool_name), lower($3::text)) > 0)
 order by tool_name
+limit $4
 
 -- name: held
 select rollbacks.tool_name

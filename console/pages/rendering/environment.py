@@ -76,3 +76,9 @@ def _environment() -> Environment:
 
 
 TEMPLATES: Final = _environment()
+
+
+def compile_templates() -> None:
+    """Compile all templates, so that nobody waits for it who looks at a page first."""
+    for name in TEMPLATES.list_templates():
+        TEMPLATES.get_template(name)

@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from console.states import StatesNow
+from console.tools_now import Wanted, tools_of_postgres
 from db.engines.listing import engines
 from db.executions.queries import (
     MOST_LOOKED_AT,
@@ -131,9 +133,41 @@ async def test_a_page_of_tools_looks_up_no_more_than_its_tools(
 async def test_parts_of_names_and_all_activations(conn: Connection) -> None:
     found = await listed_tools(conn, part="TOOL-00999", limit=50)
     assert [each.tool_name for each in found] == [f"tool-00999{digit}" for digit in range(10)]
-    assert len(await current_activations(conn)) == TOOLS
-    part = await current_activations(conn, after="tool-009998", part="99")
+    assert len(await current_activations(conn, limit=2 * TOOLS)) == TOOLS
+    assert [name for name, _ in await current_activations(conn, limit=2)] == ["busy", "tool-000002"]
+    part = await current_activations(conn, after="tool-009998", part="99", limit=10)
     assert part == [("tool-009999", 1)]
+
+
+@pytest.mark.parametrize("part", [None, "99"])
+@pytest.mark.parametrize("state", ["healthy", "suspect", "unknown", "condemned"])
+async def test_tools_in_a_state_are_all_found(
+    conn: Connection, state: str, part: str | None
+) -> None:
+    def state_of(number: int) -> str:
+        if number % 1_500 == 7:  # none, one or two of those that are read at once
+            return "unknown"
+        return "suspect" if number % 300 == 9 else "healthy"
+
+    every = {f"tool-{number:06}": state_of(number) for number in range(2, TOOLS + 1)}
+    said = {
+        name: {"state": state, "activation": 1, "reason": None, "as_of": None}
+        for name, state in every.items()
+        if state != "unknown"
+    }
+    expected = [name for name, each in every.items() if each == state and (part or "") in name]
+    if state == "unknown" and part is None:
+        expected.insert(0, "busy")
+    found, after, pages = list[str](), None, 0
+    while True:
+        wanted = Wanted(part, state, after, 100)
+        page, after = await tools_of_postgres(conn, StatesNow(said), wanted)
+        found += [each["tool_name"] for each in page]
+        pages += 1
+        if after is None:
+            break
+    assert found == expected
+    assert pages == max(1, -(-len(expected) // 100))
 
 
 @pytest.mark.parametrize("version", [None, 1])
