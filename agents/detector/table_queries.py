@@ -9,16 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
 from aiohttp import web
 
+from agents.detector.known_states import KnownStates, watch_of
 from agents.detector.other_detectors import FORWARDED, Answer, NoAnswer, OtherDetectors
 from agents.detector.proof import ANSWER_HEADER, Proof
 from policy.decision.glance import glance_of
-from policy.decision.health import health_of, outage_of, state_of
+from policy.decision.health import health_of, outage_of
 from policy.decision.policies import Policies
-from policy.state.outage_watch import KEY, OutageWatch, decode_watch
+from policy.state.outage_watch import KEY
 from policy.state.row import decode
-from schemas.fields import format_time, time_of
 from schemas.settings import Settings
 from streams.driver.driver import Driver
 from streams.driver.table import Rows, WindowTable
@@ -27,8 +28,6 @@ from streams.topics import Topics
 
 _OWNER_UNKNOWN: Final = "which worker owns the tool is not known yet"
 _RECOVERING: Final = "the worker that owns the tool is recovering its table"
-_AT_ONCE: Final = 50
-"""After so many rows the states let the event loop run, so that executions do not wait."""
 MAX_GLANCES: Final = 100
 """So many tools can be named in one question."""
 _FRESH_S: Final = 1.0
@@ -57,6 +56,7 @@ class TableQueries:
         self._changelog = Topics.of(settings).changelog
         self._proof = Proof.of(settings.detector_token)
         self._served: Served | None = None
+        self._known_states = KnownStates(self._policies, settings.outages)
         self._states: list[dict[str, Any]] = []
         self._states_at = float("-inf")
         self._reading_states = asyncio.Lock()
@@ -121,7 +121,7 @@ class TableQueries:
             return _error(404, f"{tool!r} was never activated")
         policy = self._policies.of(tool)
         return web.json_response(
-            health_of(decode(data), tool, policy, _watch_of(rows), self._settings.outages)
+            health_of(decode(data), tool, policy, watch_of(rows), self._settings.outages)
         )
 
     async def _all_states(self, request: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ class TableQueries:
         async with self._reading_states:
             tools = await self._own_states(served, owners)
         theirs, unanswered = await _of_others(request, served, owners, "tools", "/tools")
-        return web.json_response({"tools": tools + theirs, "unanswered": unanswered})
+        return _json({"tools": tools + theirs, "unanswered": unanswered})
 
     async def _some_glances(self, request: web.Request) -> web.Response:
         """Answer with some tools at a glance: those that the query names (``?tool=…&tool=…``).
@@ -159,14 +159,14 @@ class TableQueries:
             else:
                 theirs[owner].append(name)
         found, unanswered = await _glances_of_others(request, served, theirs)
-        return web.json_response({"tools": ours + found, "unanswered": unanswered})
+        return _json({"tools": ours + found, "unanswered": unanswered})
 
     def _glance(self, tool: str, rows: Rows) -> list[dict[str, Any]]:
         """Return a tool at a glance; nothing if it was never activated."""
         data = rows.get(tool.encode())
         if data is None or not tool or tool.encode() == KEY:
             return []
-        policy, watch = self._policies.of(tool), _watch_of(rows)
+        policy, watch = self._policies.of(tool), watch_of(rows)
         return [glance_of(decode(data), tool, policy, watch, self._settings.outages)]
 
     async def _all_outages(self, request: web.Request) -> web.Response:
@@ -192,7 +192,7 @@ class TableQueries:
 
     def _outage_of(self, rows: Rows) -> dict[str, Any]:
         """Return the outage of a partition; its ``since`` is None if there is none."""
-        found = outage_of(_watch_of(rows), self._settings.outages)
+        found = outage_of(watch_of(rows), self._settings.outages)
         return found or {"since": None, "tools": 0, "failing": 0}
 
     async def _own_states(
@@ -200,31 +200,11 @@ class TableQueries:
     ) -> list[dict[str, Any]]:
         """Return the states of the tools in our partitions, at most ``_FRESH_S`` old."""
         now = asyncio.get_running_loop().time()
-        if now - self._states_at < _FRESH_S:
-            return self._states
-        found: list[dict[str, Any]] = []
-        for partition in [number for number, url in owners.items() if url == served.url]:
-            rows = served.table.rows_of(partition)
-            watch = _watch_of(rows)
-            for key, data in list(rows.items()):
-                if key != KEY:
-                    found.append(self._state(key.decode(), data, watch))
-                if len(found) % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
-        self._states, self._states_at = found, now
-        return found
-
-    def _state(self, tool: str, data: bytes, watch: OutageWatch) -> dict[str, Any]:
-        row = decode(data)
-        state, reason = state_of(row, self._policies.of(tool), watch, self._settings.outages)
-        return {
-            "tool_name": tool,
-            "version_id": row.version_id,
-            "activation": row.activation,
-            "state": state,
-            "reason": reason,
-            "as_of": None if row.now_us is None else format_time(time_of(row.now_us)),
-        }
+        if now - self._states_at >= _FRESH_S:
+            ours = [number for number, url in owners.items() if url == served.url]
+            self._states = await self._known_states.of(served.table, ours)
+            self._states_at = now
+        return self._states
 
 
 async def _forwarded(request: web.Request, owner: str, others: OtherDetectors) -> web.Response:
@@ -292,9 +272,11 @@ def _list_in(answer: Answer, name: str, url: str) -> list[dict[str, Any]]:
     return found
 
 
-def _watch_of(rows: Rows) -> OutageWatch:
-    outages = rows.get(KEY)
-    return OutageWatch() if outages is None else decode_watch(outages)
+def _json(answer: dict[str, Any]) -> web.Response:
+    """Return an answer that may be long; ``json.dumps`` would stop the executions for 50 ms."""
+    return web.Response(
+        body=msgspec.json.encode(answer), content_type="application/json", charset="utf-8"
+    )
 
 
 def _error(status: int, text: str) -> web.Response:
