@@ -1,5 +1,6 @@
 """The class of an error, read from texts as real tools write them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -210,10 +211,11 @@ def test_a_success_has_no_class() -> None:
 
 def test_what_pytest_really_writes(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def f(x): pass\ndef test_it():\n    f()\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=yes"]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for style in ("long", "line", "native"):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=yes"]
         ran = subprocess.run(
-            [*command, "-p", "no:randomly", f"--tb={style}", "--rootdir=.", "test_it.py"],
-            cwd=tmp_path, capture_output=True, encoding="utf-8", check=False,
+            [*command, f"--tb={style}", "--rootdir=.", "test_it.py"],
+            cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, env=env,
         )  # fmt: skip
         assert class_of(None, ran.stdout) == "TypeError", ran.stdout
