@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("any speed", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any speed")
 
-# Modules and tests stay until the end; to look through them for garbage takes a seventh of the time.
+# Modules and tests stay: looking through them for garbage takes a seventh of the time.
 gc.set_threshold(100_000, 20, 20)
 
 _SYSTEMS = Path(__file__).parent / "acceptance"
