@@ -26,7 +26,6 @@ from db.rollbacks.costs import CallSpan, calls_by_parts
 from db.rollbacks.records import RollbackRecord, held
 from policy.rollbacks.costs import cost_text, spared_text
 from rollguard.management.outcome_texts import why_not_applied
-from rollguard.operations.overview.rollback_costs import span_of
 from rollguard.operations.rollbacks import RollbackExplanation, command_named, explanation_of
 from rollguard.value_texts import hold_text, version_text
 from schemas.errors import Missing
@@ -154,9 +153,9 @@ async def _view(
         waits = command.status == "held" and command.key in {
             each.key for each in await held(conn, command.tool_name)
         }
-        span = await span_of(conn, command)
-        if span is not None:
-            around = await _around(conn, span, shown_time(span, now), _names(command))
+        if found.span is not None:
+            shown = shown_time(found.span, now)
+            around = await _around(conn, found.span, shown, _names(command))
     return view_of(found, around, waits=waits)
 
 

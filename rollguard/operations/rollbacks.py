@@ -9,6 +9,7 @@ from uuid import UUID
 
 from db.executions.queries import ExecutionRecord, executions_by_id
 from db.postgres.pool import Connection
+from db.rollbacks.costs import CallSpan
 from db.rollbacks.records import (
     RollbackRecord,
     commands_between,
@@ -155,7 +156,8 @@ class RollbackExplanation:
     the command names and Postgres has, the newest first; ``unrecorded`` are the ids of the others.
     ``failures`` are those of the version that was replaced, and ``later_verdicts`` those on it;
     ``cost`` says how many failed calls it cost and spared, and ``affected`` whom these concern.
-    None if that is not known.
+    None if that is not known. ``span`` says between which times those calls lie; None also if it
+    was asked for over HTTP.
     """
 
     command: RollbackRecord
@@ -167,6 +169,7 @@ class RollbackExplanation:
     later_verdicts: VerdictsOnVersion | None = None
     cost: RollbackCost | None = None
     affected: Affected | None = None
+    span: CallSpan | None = None
 
     def data(self) -> dict[str, Any]:
         """Return it as JSON has it: the keys of the command, and these."""
@@ -211,6 +214,7 @@ async def explanation_of(
         later_verdicts=None if replaced is None else replaced.later_verdicts,
         cost=cost,
         affected=affected,
+        span=span,
     )
 
 
