@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -15,6 +18,7 @@ from console.events.feed import MAX_LISTENERS, Feed
 from console.events.outages import Outages
 from console.events.positions import Positions
 from rollguard.operations.overview.detector import DetectorClient
+from schemas.deployment import DeploymentOutcome
 from tests.support.console import Console
 from tests.support.messages import execution
 from tests.support.system import System
@@ -171,6 +175,49 @@ async def test_who_reads_too_slowly_is_dropped(
             await anext(reader)
         assert (connection.is_aborted, feed.listeners) == (True, 1)
         assert [chunk async for chunk in slow] == []
+
+
+async def test_a_connection_that_reads_nothing_is_closed(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    """What the kernel holds for it is 4 MB and more, so it is sent far more than that."""
+    host, _, port = console.url.removeprefix("http://").partition(":")
+    many = 900
+    refused = [
+        DeploymentOutcome(
+            deployment_id=uuid4(),
+            tool_name=tool,
+            status="refused",
+            refusal="x" * 20_000,
+            applied_at=datetime.now(UTC),
+        )
+        for _ in range(many)
+    ]
+    async with listening(console) as reads:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            slow.connect((host, int(port)))
+            slow.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            slow.settimeout(WAIT_S)
+            assert await asyncio.to_thread(slow.recv, 12) == b"HTTP/1.1 200"
+            for begin in range(0, many, 100):
+                part = refused[begin : begin + 100]
+                await shared_system.send(shared_system.topics.deployment_outcomes, tool, *part)
+                for sent in part:
+                    event = await reads.next_of(tool)
+                    assert event.data["deployment_id"] == str(sent.deployment_id)
+            received = await asyncio.to_thread(all_of, slow)
+    assert str(refused[-1].deployment_id) not in received
+    assert (await console.get("/tools")).status == 200
+
+
+def all_of(connection: socket.socket) -> str:
+    """Return what arrives until the connection ends, in whatever way."""
+    received = bytearray()
+    with suppress(ConnectionError):
+        while chunk := connection.recv(1_000_000):
+            received += chunk
+    return received.decode()
 
 
 async def test_five_hundred_streams(console: Console, shared_system: System, tool: str) -> None:
