@@ -1,6 +1,5 @@
 """Fixtures for all tests, and an environment that the shell cannot change."""
 
-import gc
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -12,9 +11,6 @@ from hypothesis import HealthCheck, settings
 # A busy machine changes no result: what hangs is ended by pytest's limit.
 settings.register_profile("any speed", deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("any speed")
-
-# Modules and tests stay: looking through them for garbage takes a seventh of the time.
-gc.set_threshold(100_000, 20, 20)
 
 _SYSTEMS = Path(__file__).parent / "acceptance"
 

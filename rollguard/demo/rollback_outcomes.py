@@ -13,7 +13,8 @@ from rollguard_client.tasks import end_tasks
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
-_WAIT_S: Final = 20.0
+_WAIT_S: Final = 60.0
+"""A slow machine, with much else to do, needs half of it."""
 
 
 class ReadOutcome(NamedTuple):

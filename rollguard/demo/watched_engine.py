@@ -18,7 +18,8 @@ from schemas.settings import Settings
 
 _PROOF_RUNS: Final = 3
 """This many successes of a version in a row prove that the engine runs it."""
-_WAIT_S: Final = 25.0
+_WAIT_S: Final = 60.0
+"""A slow machine, with much else to do, needs half of it."""
 
 
 class RunWatch:

@@ -13,7 +13,7 @@ from tests.support.command_line import left_behind
 from tests.support.idle_stack import IDLE_STACK
 
 
-@pytest.mark.timeout(450)
+@pytest.mark.timeout(540)
 async def test_the_loop_ends_by_itself_and_all_went_as_expected(folder: Path) -> None:
     loop = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.autonomous_loop", "--embedded"),

@@ -19,7 +19,7 @@ from tests.support.idle_stack import IDLE_STACK
 _PAGES: Final = ("first-rollback.md", "first-engine.md")
 
 
-@pytest.mark.timeout(450)
+@pytest.mark.timeout(540)
 async def test_each_page_runs_as_it_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
