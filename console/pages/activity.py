@@ -126,7 +126,7 @@ def _happening(event: Event) -> Happening:
 
 def _rollback_text(outcome: RollbackOutcome) -> str:
     target = version_name(outcome.to_version_number)
-    why = f"{outcome.reason.replace('_', ' ')}, {outcome.tier}"
+    why = f"{outcome.reason}, {outcome.tier}"
     match outcome.status:
         case "applied":
             return f"rolled back to {target} ({why})"

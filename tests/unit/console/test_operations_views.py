@@ -55,18 +55,18 @@ def deployment(number: int, **fields: Any) -> Event:
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (rollback(1), "rolled back to v1 (signature change, immediate)"),
+        (rollback(1), "rolled back to v1 (signature_change, immediate)"),
         (
             rollback(1, status="held"),
-            "a rollback to v1 waits for a person (signature change, immediate)",
+            "a rollback to v1 waits for a person (signature_change, immediate)",
         ),
         (
             rollback(1, status="observed"),
-            "would have been rolled back to v1: a dry run (signature change, immediate)",
+            "would have been rolled back to v1: a dry run (signature_change, immediate)",
         ),
         (
             rollback(1, status="rejected", rejection="no_previous_version"),
-            "not rolled back: no previous version (signature change, immediate)",
+            "not rolled back: no previous version (signature_change, immediate)",
         ),
         (deployment(1), "v2 is current"),
         (deployment(1, is_breaking_change=True), "v2 is current, which breaks calls"),
