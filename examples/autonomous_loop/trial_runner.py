@@ -12,7 +12,7 @@ from examples.autonomous_loop.orchestrator import Orchestrator
 from examples.autonomous_loop.trial import Trial
 from examples.engine.runs import Run
 from rollguard import DeploymentMonitor, ToolVersionManager
-from rollguard.client import DeploymentHeld, DeploymentRefused
+from rollguard.client import DeploymentHeld, DeploymentRefused, Retryable
 
 BASELINE_RUNS: Final = 10
 """A candidate is deployed after this number of successes of the version before."""
@@ -97,7 +97,10 @@ class TrialRunner:
         return "rolled_back" if about[0].status == "applied" else "undecided"
 
     async def _survived(self, tool_name: str, version_id: int) -> bool:
-        health = await self._monitor.check_health(tool_name, self._session_id)
+        try:
+            health = await self._monitor.check_health(tool_name, self._session_id)
+        except Retryable:
+            return False  # it is asked again
         return (
             health["version_id"] == version_id
             and health["total_executions"] >= SURVIVED_RUNS

@@ -22,9 +22,6 @@ from tests.support.batch_reader import (
 from tests.support.bombs import MIB, bomb, send_batch
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-"""aiokafka may leave a connection open that it was opening when it was stopped."""
-
 
 async def test_a_fetch_reaches_the_agent_whole_and_in_order(settings: Settings) -> None:
     handler = Counting()

@@ -12,9 +12,6 @@ from streams.topics import Topics
 from tests.support.batch_reader import Counting, assert_in_order, committed, publish, running
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-"""aiokafka may leave a connection open that it was opening when it was stopped."""
-
 
 async def test_resuming_the_flow_does_not_empty_the_queue(settings: Settings) -> None:
     """After several restarts with a backlog on all partitions, everything is handled."""

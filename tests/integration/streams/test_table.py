@@ -29,9 +29,6 @@ from tests.support.batch_reader import (
 )
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-"""aiokafka may leave a connection open that it was opening when it was stopped."""
-
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("kept", [False, True])

