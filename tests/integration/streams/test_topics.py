@@ -65,7 +65,7 @@ class _Lagging:
 
 async def test_topics_are_listed_when_they_are_created(kafka: str, topic_prefix: str) -> None:
     """A worker that starts then must not find that they are missing."""
-    settings = load_settings(kafka_brokers=kafka, topic_prefix=topic_prefix, wait_s=1.0)
+    settings = load_settings(kafka_brokers=kafka, topic_prefix=topic_prefix)
     async with kafka_admin(settings) as admin:
         lagging: Any = _Lagging(admin, 3)
         assert set(await create_topics(lagging, settings)) == set(Topics.of(settings).all())
