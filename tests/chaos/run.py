@@ -19,7 +19,7 @@ from tests.chaos.person import Person
 from tests.chaos.stack import PRODUCT, ROLES, Mode, Stack
 from tests.chaos.workload import Workload
 
-CATCH_UP_S = 60.0
+CATCH_UP_S = 180.0
 """The lag must be 0 within this time after the last fault."""
 _CALM_S = 5.0
 """The workload goes on for this time after the last fault."""
