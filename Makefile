@@ -37,7 +37,7 @@ demo: $(STAMP)
 up: $(STAMP)
 	$(BIN)/rollguard up
 
-# Some of these use one core, and some wait: together they take two thirds of the time. Each shows
+# Some of these use one core, and some wait: beside each other they use both cores. Each shows
 # what it says when it has ended.
 check: $(STAMP)
 	$(BIN)/ruff format --check .
