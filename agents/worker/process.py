@@ -18,7 +18,8 @@ from agents.traces.opening import opened_tracer
 from agents.worker.fatal import Fatal
 from agents.worker.garbage import make_garbage_collection_rare
 from agents.worker.health_monitors import HealthMonitors
-from agents.worker.http.health_pages import OPEN, HealthPages
+from agents.worker.http.access import OPEN
+from agents.worker.http.health_pages import HealthPages
 from agents.worker.http.metrics_page import MetricsPage
 from agents.worker.http.server import WebServer
 from agents.worker.logs import configure_logs

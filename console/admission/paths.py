@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agents.worker.http.health_pages import OPEN
+from agents.worker.http.access import OPEN
 
 STATIC: Final = "/static/"
 LOGIN: Final = "/login"

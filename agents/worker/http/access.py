@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import SecretStr
 
+OPEN: Final = frozenset({"/healthz", "/readyz"})
+"""Paths that need no token, because the supervisor of a worker has none."""
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(?::\d{1,5})?")
 
 

@@ -11,9 +11,6 @@ from agents.worker.http.addresses import Addresses
 from agents.worker.liveness import Judgement
 from schemas.settings import Settings
 
-OPEN = frozenset({"/healthz", "/readyz"})
-"""Paths that need no token, because the supervisor of a worker has none."""
-
 
 class HealthPages:
     """The two endpoints of one worker."""

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer, format_span_id, format_trace_id
 
-from agents.worker.http.health_pages import OPEN
+from agents.worker.http.access import OPEN
 from rollguard_client.spans.ids import NAMESPACE
 from schemas.message import MAX_RECORD_BYTES
 from tests.integration.bridge.spans_topic import BridgeSystem

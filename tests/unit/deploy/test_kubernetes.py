@@ -13,7 +13,7 @@ import kubernetes_validate.utils
 import pytest
 
 from agents.comparer.child import MAX_MEMORY_BYTES
-from agents.worker.http.health_pages import OPEN
+from agents.worker.http.access import OPEN
 from rollguard.cli.app import app
 from schemas.settings import SETTING_NAMES, Settings, load_settings
 from streams.topics import Topics, group_of
