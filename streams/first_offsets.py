@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, UnknownMemberIdError
 
-from rollguard_client.kafka.access import consumer_options
 from rollguard_client.kafka.reader import offsets_since
 from schemas.settings import Settings
-from streams.group_errors import heed_group_errors
+from streams.group_errors import offset_consumer
 from streams.kafka_errors import any_error_retryable
 
 
@@ -21,10 +20,7 @@ async def begin_since(
 
     Return whether the group was new. To be called before a member joins. Raises Retryable.
     """
-    consumer = AIOKafkaConsumer(
-        **consumer_options(settings), group_id=group, enable_auto_commit=False
-    )
-    heed_group_errors(consumer)
+    consumer = offset_consumer(settings, group_id=group)
     with any_error_retryable(settings):
         try:
             await consumer.start()

@@ -12,11 +12,26 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from rollguard_client.kafka.access import consumer_options
+from schemas.settings import Settings
+
 _NOT_COMMITTED: Final = -1
 _AS_AIOKAFKA_KNOWS_IT: Final = {
     # Both mean that the coordinator must be looked for again; aiokafka retries only the second.
     GroupCoordinatorNotAvailableError.errno: NotCoordinatorForGroupError.errno
 }
+
+
+def offset_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
+    """Return a consumer, not yet started, that commits only what it is told to commit."""
+    consumer = AIOKafkaConsumer(
+        **consumer_options(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # if retention removed the position, to the first record
+        **options,
+    )
+    heed_group_errors(consumer)
+    return consumer
 
 
 def heed_group_errors(consumer: AIOKafkaConsumer) -> None:

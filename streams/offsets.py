@@ -7,13 +7,12 @@ lag.
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from rollguard_client.kafka.access import consumer_options
 from schemas.settings import Settings
-from streams.group_errors import heed_group_errors
+from streams.group_errors import offset_consumer
 from streams.kafka_errors import any_error_retryable
 
 _LOOK_S: Final = 3.0
@@ -73,7 +72,7 @@ class GroupOffsets:
         """
         # A separate consumer, because one that was unsubscribed cannot always be stopped:
         # aiokafka's fetcher may lose its own cancellation while it cancels requests under way.
-        consumer = _consumer(self._settings)
+        consumer = offset_consumer(self._settings)
         empty: set[TopicPartition] = set()
         with any_error_retryable(self._settings):
             try:
@@ -93,20 +92,9 @@ class GroupOffsets:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            self._consumer = _consumer(self._settings, group_id=self._group)
+            self._consumer = offset_consumer(self._settings, group_id=self._group)
             await self._consumer.start()
         return self._consumer
-
-
-def _consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(
-        **consumer_options(settings),
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",  # if retention removed the position, to the first record
-        **options,
-    )
-    heed_group_errors(consumer)
-    return consumer
 
 
 async def _find_empty(
