@@ -50,7 +50,7 @@ async def console(
     measured: dict[str, list[tuple[list[float], float, float]]] = defaultdict(list)
     async with _large_console(brokers, dsn, tools, executions) as running:
         questions = await _questions(running, tools)
-        for path_of in questions.values():  # the first look at a page compiles its template
+        for path_of in questions.values():  # the first time prepares what later ones use
             await running.measured([path_of(Random(-1))])
         scans = await running.scans()
         for number in range(rounds):

@@ -1,4 +1,4 @@
-"""What lies between two versions of a tool."""
+"""Two versions of a tool beside each other: the diff, what breaks, and the metrics."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from rollguard_client.tasks import end_tasks
 from schemas.rollback import RollbackOutcome
 from schemas.settings import Settings
 
-_WAIT_S: Final = 60.0
+WAIT_S: Final = 60.0
 """A slow machine, with much else to do, needs half of it."""
 
 
@@ -38,7 +38,7 @@ class RollbackOutcomes:
         outcomes, ready = cls(), asyncio.Event()
         task = asyncio.create_task(outcomes._follow(client, ready))
         try:
-            await asyncio.wait_for(ready.wait(), _WAIT_S)
+            await asyncio.wait_for(ready.wait(), WAIT_S)
             yield outcomes
         finally:
             await end_tasks([task])
@@ -53,7 +53,7 @@ class RollbackOutcomes:
     async def of(self, tool: str) -> ReadOutcome | None:
         """Wait for the tool's first outcome; None if none comes in time."""
         try:
-            async with asyncio.timeout(_WAIT_S), self._change:
+            async with asyncio.timeout(WAIT_S), self._change:
                 while tool not in self._first:
                     await self._change.wait()
                 return self._first.pop(tool)

@@ -13,13 +13,12 @@ from examples.engine.files import stdlib_files
 from examples.engine.runs import Run, follow_runs
 from rollguard.client import client_settings
 from rollguard.demo.live_view import LiveView
+from rollguard.demo.rollback_outcomes import WAIT_S
 from rollguard_client import LoadedTool, Rollguard
 from schemas.settings import Settings
 
 _PROOF_RUNS: Final = 3
 """This many successes of a version in a row prove that the engine runs it."""
-_WAIT_S: Final = 60.0
-"""A slow machine, with much else to do, needs half of it."""
 
 
 class RunWatch:
@@ -59,7 +58,7 @@ class RunWatch:
         return True
 
     async def _until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(_WAIT_S):
+        async with asyncio.timeout(WAIT_S):
             while not holds():
                 await self._next_run.wait()
 

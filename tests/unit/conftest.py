@@ -10,7 +10,7 @@ import pytest
 def _rare_garbage_collection() -> Iterator[None]:
     """Modules and tests stay: to look through them for garbage takes a seventh of the time.
 
-    Other tests leave connections in cycles, which must be found while their own test expects it.
+    Not in other tests: they leave connections in cycles, and a later test here fails for those.
     """
     before = gc.get_threshold()
     gc.set_threshold(100_000, 20, 20)

@@ -37,7 +37,7 @@ _UNCERTAIN: Final = "It may still be carried out: see what happened before you o
 
 @dataclass(frozen=True)
 class _StopForm:
-    """What a form says of a stop that begins."""
+    """The fields of the form by which a stop begins."""
 
     reason: Reason = ""
     hours: Hours = ""

@@ -180,7 +180,7 @@ async def test_who_reads_too_slowly_is_dropped(
 async def test_a_connection_that_reads_nothing_is_closed(
     console: Console, shared_system: System, tool: str
 ) -> None:
-    """What the kernel holds for it is 4 MB and more, so it is sent far more than that."""
+    """The kernel holds 4 MB and more for it, so it is sent far more than that."""
     host, _, port = console.url.removeprefix("http://").partition(":")
     many = 900
     refused = [
