@@ -1,5 +1,6 @@
 """Each manifest is valid, complete and confined, and each name in it is one of the program's."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import kubernetes_validate.utils
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 
 from agents.comparer.child import MAX_MEMORY_BYTES
 from agents.worker.http.access import OPEN
@@ -33,12 +35,10 @@ from tests.support.manifests import (
 )
 
 PAGE: Final = (KUBERNETES.parents[1] / "docs" / "how-to" / "kubernetes.md").read_text("utf-8")
-OF_OPERATORS: Final = {
-    "kafka.strimzi.io/v1": {"Kafka", "KafkaNodePool", "KafkaUser"},
-    "keda.sh/v1alpha1": {"ScaledObject", "TriggerAuthentication"},
-    "postgresql.cnpg.io/v1": {"Cluster"},
-}
-"""Kinds whose schema is that of an operator; Kubernetes itself does not know them."""
+OF_OPERATORS: Final[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "operator_schemas.json").read_text("utf-8")
+)
+"""The schemas of kinds that an operator brings, by API version and kind."""
 USER: Final = 10_001
 """The user of the image (compose/Dockerfile)."""
 
@@ -72,18 +72,51 @@ def _schemas_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", _READ_ONCE)
 
 
-def is_of_operator(document: Any) -> bool:
-    return document["kind"] in OF_OPERATORS.get(document["apiVersion"], ())
+@cache
+def validator_of(kind: str) -> Draft202012Validator:
+    """Return what validates a kind of an operator, whose metadata Kubernetes validates."""
+    schema = without_unknown_fields(OF_OPERATORS[kind])
+    schema["properties"]["metadata"] = {"type": "object"}
+    return Draft202012Validator(schema)
+
+
+def without_unknown_fields(schema: Any) -> Any:
+    """Return the schema so that unknown fields are wrong. Kubernetes would leave them out."""
+    if isinstance(schema, list):
+        return [without_unknown_fields(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {
+        name: {each: without_unknown_fields(of) for each, of in value.items()}
+        if name == "properties"
+        else without_unknown_fields(value)
+        for name, value in schema.items()
+    }
+    if "properties" in strict and "x-kubernetes-preserve-unknown-fields" not in strict:
+        strict.setdefault("additionalProperties", False)
+    return strict
 
 
 def require_valid(document: Any) -> None:
-    if not is_of_operator(document):
+    kind = f"{document['apiVersion']} {document['kind']}"
+    if kind in OF_OPERATORS:
+        validator_of(kind).validate(document)
+    else:
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
 @pytest.mark.parametrize("manifest", manifests(), ids=str)
 def test_each_manifest_is_valid(manifest: Manifest) -> None:
     require_valid(manifest.document)
+
+
+def test_a_wrong_manifest_of_an_operator_is_noticed() -> None:
+    [kafka] = [each.document for each in manifests() if each.kind == "Kafka"]
+    require_valid(kafka)
+    for wrong in ({"kafka": {"listener": []}}, {"kafka": {"listeners": [{"port": "9093"}]}}):
+        spec = {**kafka["spec"], "kafka": {**kafka["spec"]["kafka"], **wrong["kafka"]}}
+        with pytest.raises(ValidationError):
+            require_valid({**kafka, "spec": spec})
 
 
 def test_there_is_everything_that_a_system_needs() -> None:
@@ -211,6 +244,7 @@ def test_its_port_and_its_probes_are_those_of_the_role(
     assert port == {"name": "http", "containerPort": settings.port_of(workload.component)}
     assert settings.web_host == "0.0.0.0"
     assert settings.web_token is not None, "it would not start"
+    assert settings.web_viewer_token is not None, "Prometheus would need the token that may do all"
     for probe, path in (("startup", "healthz"), ("liveness", "healthz"), ("readiness", "readyz")):
         asked = container[f"{probe}Probe"]["httpGet"]
         assert asked == {"path": f"/{path}", "port": "http"}
