@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
@@ -11,6 +11,7 @@ from rollguard_client.kafka.access import kafka_options
 from rollguard_client.kafka.errors import require_access, retryable
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
+from streams.client_ids import version_in
 from streams.kafka_errors import any_error_retryable
 
 
@@ -46,15 +47,26 @@ def cluster_id_in(described: Mapping[str, Any]) -> str:
     return described.get("cluster_id") or "unknown"
 
 
-async def members_of(admin: AIOKafkaAdminClient, group: str) -> list[str]:
-    """Return the addresses of the members of a consumer group, one for each member.
+class Member(NamedTuple):
+    """A member of a consumer group."""
+
+    address: str
+    version: str
+    """Of the software; ``unknown`` if it tells none."""
+
+
+async def members_of(admin: AIOKafkaAdminClient, group: str) -> list[Member]:
+    """Return the members of a consumer group.
 
     Raises Misconfigured if the broker does not let us ask.
     """
-    hosts: list[str] = []
+    found: list[Member] = []
     for response in await admin.describe_consumer_groups([group]):
         for error, _group, _state, _protocol_type, _protocol, members, *_ in response.groups:
             if error == GroupAuthorizationFailedError.errno:
                 raise Misconfigured(f"Kafka does not allow this user to read as the group {group}")
-            hosts += [str(member[2]).lstrip("/") for member in members]
-    return hosts
+            found += [
+                Member(address.lstrip("/"), version_in(client_id))
+                for _id, client_id, address, *_ in members
+            ]
+    return found

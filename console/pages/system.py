@@ -1,5 +1,6 @@
 """The page *system*: roles and their lag, Postgres, outages, engines, and who is told."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +64,15 @@ class Told:
     lag: str
 
 
+@dataclass(frozen=True)
+class SoftwareRow:
+    """A version of Rollguard on one line."""
+
+    version: str
+    run_by: str
+    """Which roles run it, and how many workers of each."""
+
+
 @router.get("/system")
 async def system_page(request: Request, services: ServicesHere) -> Response:
     """Show how the system does."""
@@ -84,6 +94,7 @@ async def system_page(request: Request, services: ServicesHere) -> Response:
         ],
         has_receivers=services.settings.notify is not None,
         engines=None if engines is None else engines[:_ENGINES],
+        software=software_rows(status),
         has_more_engines=engines is not None and len(engines) > _ENGINES,
         since=_known_since(found),
         notes=[*found.notes, *notes],
@@ -138,6 +149,17 @@ def role_row(role: RoleStatus, trend: RoleTrend | None) -> RoleRow:
         lags=greatest[:_LAGS],
         more_lags=max(len(greatest) - _LAGS, 0),
     )
+
+
+def software_rows(status: SystemStatus) -> list[SoftwareRow]:
+    """Return each version of Rollguard that runs, this console's first."""
+    own = status.software["rollguard"]
+    run_by: dict[str, list[str]] = {own: ["this console"]}
+    for role in status.roles:
+        for version, workers in sorted(Counter(role.versions).items()):
+            name = role.role if workers == 1 else f"{role.role} ({workers})"
+            run_by.setdefault(version, []).append(name)
+    return [SoftwareRow(version, ", ".join(names)) for version, names in run_by.items()]
 
 
 def trend_text(lag: int, trend: RoleTrend | None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from yarl import URL
 from rollguard_client.kafka.access import ssl_context
 from schemas.message import MAX_REQUEST_BYTES
 from schemas.settings import Settings
+from streams.client_ids import own_client_id
 from streams.driver.scheduler import BatchScheduler
 from streams.driver.transport import install_transport
 from streams.suspend_watchdog import SuspendWatchdog
@@ -43,6 +44,7 @@ def create_app(
         "datadir": str(settings.data_dir / group),
         "ConsumerScheduler": Scheduler,
         "processing_guarantee": "at_least_once",
+        "broker_client_id": own_client_id(),
         "consumer_auto_offset_reset": "earliest",
         "broker_session_timeout": settings.session_timeout_s,
         "broker_heartbeat_interval": settings.session_timeout_s / 5,

@@ -55,8 +55,11 @@ def show_status(found: "SystemStatus", as_json: bool) -> None:
     print_pairs({name: data[name] or "no answer" for name in ("software", "kafka", "postgres")})
     if found.roles:
         print_table(
-            ("role", "workers", "lag"),
-            ((role.role, role.workers or "none", role.lag) for role in found.roles),
+            ("role", "workers", "lag", "software"),
+            (
+                (role.role, role.workers or "none", role.lag, sorted(set(role.versions)))
+                for role in found.roles
+            ),
         )
     for text in found.stuck:
         print_line(f"stuck: {text}")

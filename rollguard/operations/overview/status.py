@@ -81,6 +81,8 @@ class RoleStatus:
     """The sum of the ends of these partitions."""
     lags: dict[str, int] = field(default_factory=dict)
     """The lag of each partition that has some."""
+    versions: list[str] = field(default_factory=list)
+    """The version of the software of each worker; ``unknown`` if it tells none."""
 
 
 @dataclass
@@ -88,6 +90,7 @@ class SystemStatus:
     """Everything; what is None did not answer."""
 
     software: dict[str, str]
+    """The versions of what answers: of Rollguard, and of Python."""
     as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When it was asked for."""
     kafka: KafkaStatus | None = None
@@ -225,16 +228,17 @@ async def _roles(
     finally:
         for group in groups.values():
             await group.close()
-    workers = {role: await members_of(admin, group_of(settings, role)) for role in names}
+    members = {role: await members_of(admin, group_of(settings, role)) for role in names}
     return [
         RoleStatus(
             role,
-            workers[role],
+            [each.address for each in members[role]],
             sum(each.lag for each in now[role].values()),
             [name_of(tp) for tp in read[role] if _is_stuck(before[role][tp], now[role][tp])],
             sum(each.committed for each in now[role].values()),
             sum(each.end for each in now[role].values()),
             {name_of(tp): now[role][tp].lag for tp in read[role] if now[role][tp].lag},
+            [each.version for each in members[role]],
         )
         for role in names
     ]

@@ -91,6 +91,7 @@ async def test_status(shared_system: System, tool: str) -> None:
     assert all(len(role["workers"]) == 1 for role in status["roles"])
     assert status["kafka"]["brokers"] == list(system.settings.kafka_brokers)
     assert set(status["software"]) == {"rollguard", "python"}
+    assert all(role["versions"] == [status["software"]["rollguard"]] for role in status["roles"])
     shown = (await rollguard("status", env=env)).out
     assert "nothing is stuck" in shown
     assert status["kafka"]["cluster_id"] in shown

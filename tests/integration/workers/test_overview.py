@@ -151,6 +151,8 @@ async def test_the_status_says_what_is_stuck(
         assert found.postgres is not None
         assert (found.postgres.held_rollbacks, found.postgres.pinned_tools) == (0, 0)
         assert [len(role.workers) for role in found.roles] == [1, 1, 0]
+        software = found.software["rollguard"]
+        assert [role.versions for role in found.roles] == [[software], [software], []]
         assert found.stuck[0] == "no recorder runs"
         assert all("the recorder handles nothing of" in text for text in found.stuck[1:])
         assert len(found.stuck) >= 2

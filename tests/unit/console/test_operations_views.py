@@ -16,7 +16,7 @@ from console.pages.dead_letters import (
     shown_bytes,
 )
 from console.pages.holds import told_to_wait
-from console.pages.system import role_row, routes_text, stuck_rows, trend_text
+from console.pages.system import role_row, routes_text, software_rows, stuck_rows, trend_text
 from console.system_samples import Direction, RoleTrend
 from db.replays import RecordPosition
 from rollguard.operations.dead_letters.bad_records import BadRecord
@@ -199,6 +199,26 @@ def test_a_role_on_one_line() -> None:
     assert (len(row.lags), row.more_lags) == (10, 2)
     dead = role_row(RoleStatus("recorder", [], 0, []), None)
     assert (dead.kind, dead.throughput) == ("bad", "not known yet")
+
+
+def test_the_versions_of_the_software_that_run() -> None:
+    def status(*versions: list[str]) -> SystemStatus:
+        roles = [
+            RoleStatus(f"role-{n}", ["x"] * len(each), 0, [], versions=each)
+            for n, each in enumerate(versions)
+        ]
+        return SystemStatus({"rollguard": "2.0"}, NOON, roles=roles)
+
+    def rows(*versions: list[str]) -> list[tuple[str, str]]:
+        return [(each.version, each.run_by) for each in software_rows(status(*versions))]
+
+    assert rows() == [("2.0", "this console")]
+    assert rows(["2.0"], ["2.0", "2.0"]) == [("2.0", "this console, role-0, role-1 (2)")]
+    assert rows(["2.0", "1.9", "1.9"], ["unknown"]) == [
+        ("2.0", "this console, role-0"),
+        ("1.9", "role-0 (2)"),
+        ("unknown", "role-1"),
+    ]
 
 
 def test_that_no_worker_runs_is_said_once() -> None:
