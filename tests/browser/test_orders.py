@@ -93,6 +93,31 @@ async def until_focused(page: Page, text: str) -> None:
     raise AssertionError(f"the tabulator does not reach {text!r}")
 
 
+async def test_all_tools_are_stopped_at_once_and_go_on(scene: Scene, browser: Browser) -> None:
+    """The scene's other tests run before or after this one: meanwhile all tools are stopped."""
+
+    async def stops() -> list[tuple[str, str, str]]:
+        found = (await scene.ask("/stops"))["stops"]
+        return [
+            (each["kind"], each["reason"], each["set_by"])
+            for each in found
+            if each["tool_name"] is None
+        ]
+
+    async with visiting(browser, scene.console) as page:
+        await page.goto("/tools")
+        for kind, stop, end in (
+            ("pin", "Pin all tools", "Unpin all tools"),
+            ("freeze", "Freeze all tools", "End the freeze"),
+        ):
+            await order(page, stop, Reason="the night is long")
+            await expect(page.locator(f'summary:text-is("{end}")')).to_be_visible()
+            assert await stops() == [(kind, "the night is long", "ann")]
+            await order(page, end)
+            await expect(page.locator(f'summary:text-is("{stop}")')).to_be_visible()
+            assert await stops() == []
+
+
 async def test_nobody_else_can_order(scene: Scene, browser: Browser) -> None:
     """A form that was copied to another page has no effect: its mark is that of the session."""
     async with visiting(browser, scene.console) as page:

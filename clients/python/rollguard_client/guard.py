@@ -1,6 +1,5 @@
 """The way in: one object for an engine."""
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Iterable
@@ -136,7 +135,9 @@ class Rollguard:
             Retryable: Kafka does not answer, or no outcome comes within ``wait_s`` seconds (its
                 ``part`` is then ``applier``). The deployment may still be applied.
         """
-        return await asyncio.wrap_future(
+        from asyncio import wrap_future
+
+        return await wrap_future(
             self._requester.deploy(
                 tool_name,
                 code,
@@ -177,7 +178,9 @@ class Rollguard:
             Misconfigured: As for ``deploy``.
             Retryable: As for ``deploy``. The command may still be applied.
         """
-        return await asyncio.wrap_future(
+        from asyncio import wrap_future
+
+        return await wrap_future(
             self._requester.rollback(
                 tool_name, to_version_id, reason, issued_by=issued_by, command_id=command_id
             )

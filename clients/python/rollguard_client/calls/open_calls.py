@@ -1,6 +1,5 @@
 """The calls that have not ended: one that never ends is published all the same, once."""
 
-import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ class OpenCalls:
 
     async def watch(self) -> None:
         """Publish each call that takes too long, without end."""
+        import asyncio
+
         while True:
             await asyncio.sleep(min(self._stuck_after_s / 4, 5.0))
             begun_before = perf_counter() - self._stuck_after_s

@@ -1,7 +1,6 @@
 """An event loop in a thread of its own, made anew in each process that uses it."""
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -121,9 +120,3 @@ class _InThisThread(ThreadPoolExecutor):
         except BaseException as error:
             future.set_exception(error)
         return future
-
-
-def is_of_multiprocessing() -> bool:
-    """Return whether multiprocessing has made this process: it ends without ``atexit``."""
-    process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None

@@ -1,6 +1,5 @@
 """Publishing from any thread: nothing here waits, and nothing here raises."""
 
-import asyncio
 import atexit
 import logging
 import os
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.execution import Execution, LaterVerdict
-from rollguard_client.publishing.background import Background, is_of_multiprocessing
 from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting, Written
 from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.publishing.ids import random_ids
@@ -54,8 +52,9 @@ class Publisher:
         self, settings: Settings, beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
     ) -> None:
         """``beside`` is other work of the background thread."""
-        # aiokafka takes a tenth of a second, and a thread must not be at it when a process forks.
+        # These take a tenth of a second, and a thread must not be at it when a process forks.
         import rollguard_client.publishing.delivery  # noqa: F401
+        from rollguard_client.publishing.background import Background
 
         self._settings = settings
         self._beside = beside
@@ -160,6 +159,8 @@ class Publisher:
                 log.warning("the thread that publishes executions cannot start: %s", error)
 
     async def _deliver(self) -> None:
+        import asyncio
+
         from rollguard_client.publishing.delivery import Delivery
 
         topic = Topics(self._settings.topic_prefix).executions
@@ -246,8 +247,12 @@ def _close_all() -> None:
 
 
 def _end_with_the_process() -> None:
-    """See to it that a process that multiprocessing has forked flushes, too."""
-    if is_of_multiprocessing():
+    """See to it that a process that multiprocessing has made flushes, too.
+
+    It ends without ``atexit``.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
         util = sys.modules["multiprocessing.util"]
         util.Finalize(None, _close_all, exitpriority=10)
 
