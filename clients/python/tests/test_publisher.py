@@ -174,7 +174,9 @@ def test_ids_are_random_uuids() -> None:
 
 def test_the_import_is_light() -> None:
     heavy = "{'aiokafka', 'asyncio', 'concurrent.futures', 'ssl', 'multiprocessing'}"
-    program = f"import sys; from rollguard_client import Rollguard; print({heavy} & {{*sys.modules}})"
+    program = (
+        f"import sys; from rollguard_client import Rollguard; print({heavy} & {{*sys.modules}})"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
