@@ -49,8 +49,7 @@ class Verifier(verifying.Verifier):
         """Return the deployment with its author, who may deploy the tool."""
         signed = self.signed(record, message)
         author = author_of(signed.key, message.tool_name)
-        statement = self.statement(record, message)
-        authorship = Authorship.of(signed.header.keyid, signed.header.sig, statement)
+        authorship = Authorship.of(signed.header.keyid, signed.header.sig, signed.statement)
         return AuthoredDeployment.model_construct(
             **dict(message)
             | {

@@ -6,12 +6,13 @@ message. Only the time of the signature does, and with a version what its author
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from rollguard_client.errors import Rejected, Unverified
-from rollguard_client.messages.fields import Sha256, Time
+from rollguard_client.messages.fields import Sha256, Time, utc
 from rollguard_client.messages.message import Message
 from rollguard_client.signatures.statements import DEPLOYMENT, Statement
 
@@ -31,6 +32,9 @@ class Authorship(Message, frozen=True, kw_only=True):
     payload: Base64
     """The statement of the deployment."""
 
+    def __post_init__(self) -> None:
+        """Check nothing: what is read was checked before, and what we make is right."""
+
     @classmethod
     def of(cls, keyid: str, sig: str, statement: Statement) -> "Authorship":
         """Return the authorship that a signed deployment states."""
@@ -49,14 +53,17 @@ class Authorship(Message, frozen=True, kw_only=True):
 class SignatureHeader(Message, frozen=True, kw_only=True):
     """The value of the header."""
 
-    times: ClassVar[tuple[str, ...]] = ("signed_at",)
-
     keyid: Sha256
     sig: Base64
     signed_at: Time | None = None
     """When an Activation or a ToolVersion was signed."""
     authorship: Authorship | None = None
     """What the author of a ToolVersion has signed, if that is known."""
+
+    def __post_init__(self) -> None:
+        """Check the time alone: what is read was checked before, and what we make is right."""
+        if self.signed_at is not None:
+            force_setattr(self, "signed_at", utc(self.signed_at))
 
     @classmethod
     def among(cls, headers: Iterable[tuple[str, bytes | None]]) -> "SignatureHeader":

@@ -8,12 +8,13 @@ is part of what is signed, so that a signature of one kind of message is none of
 The server has classes of its own for the same messages, and registers them with ``spoken``.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import singledispatch
+from functools import partial, singledispatch
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
 
 from rollguard_client.messages.deployment import Deployment, ToolVersion, code_hash_of
 from rollguard_client.messages.execution import Activation
@@ -27,6 +28,8 @@ ACTIVATION: Final = "application/vnd.rollguard.activation+json"
 DEPLOYMENT_ANSWER: Final = "application/vnd.rollguard.deployment-answer+json"
 TOOL_VERSION: Final = "application/vnd.rollguard.tool-version+json"
 ROLLBACK_COMMAND: Final = "application/vnd.rollguard.rollback-command+json"
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Statement(NamedTuple):
@@ -47,7 +50,16 @@ class Spoken(NamedTuple):
 
     payload_type: str
     role: KeyRole
-    said: dict[str, Any]
+    said: Callable[[], dict[str, Any]]
+
+    def statement(self, namespace: str, tool_name: str, value: bytes) -> Statement:
+        """Return the statement of a record with this value."""
+        common = {
+            "namespace": namespace,
+            "tool_name": tool_name,
+            "value_sha256": sha256(value).hexdigest(),
+        }
+        return Statement(self.payload_type, canonical_json(common | self.said()))
 
 
 def statement_of(
@@ -58,13 +70,7 @@ def statement_of(
     ``namespace`` is the prefix of the topics, and ``value`` the value of the record, every byte of
     which is signed. ``signed_at`` is given for an Activation and a ToolVersion.
     """
-    spoken_now = spoken(message, signed_at)
-    common = {
-        "namespace": namespace,
-        "tool_name": message.tool_name,
-        "value_sha256": sha256(value).hexdigest(),
-    }
-    return Statement(spoken_now.payload_type, canonical_json(common | spoken_now.said))
+    return spoken(message, signed_at).statement(namespace, message.tool_name, value)
 
 
 def role_that_says(message: Any) -> KeyRole:
@@ -87,45 +93,45 @@ def deployment_spoken(message: Deployment, _signed_at: datetime | None) -> Spoke
     """Return what a deployment says, or a person's answer to one that is held."""
     if message.is_answer:
         # A type of its own: what a person dismisses must never count as signed by its author.
-        return Spoken(
-            DEPLOYMENT_ANSWER,
-            "person",
-            {
-                "answer": "dismissed" if message.dismissed_by is not None else "approved",
-                "code_hash": code_hash_of(message.code),
-                "deployment_id": str(message.deployment_id),
-            },
-        )
-    return Spoken(
-        DEPLOYMENT,
-        "author",
-        {
-            "code_hash": code_hash_of(message.code),
-            "deployment_id": str(message.deployment_id),
-            "deployed_at": time_text(message.deployed_at),
-            "improvement_type": message.improvement_type,
-        },
-    )
+        return Spoken(DEPLOYMENT_ANSWER, "person", partial(_answer_said, message))
+    return Spoken(DEPLOYMENT, "author", partial(_deployment_said, message))
+
+
+def _answer_said(message: Deployment) -> dict[str, Any]:
+    return {
+        "answer": "dismissed" if message.dismissed_by is not None else "approved",
+        "code_hash": code_hash_of(message.code),
+        "deployment_id": str(message.deployment_id),
+    }
+
+
+def _deployment_said(message: Deployment) -> dict[str, Any]:
+    return {
+        "code_hash": code_hash_of(message.code),
+        "deployment_id": str(message.deployment_id),
+        "deployed_at": time_text(message.deployed_at),
+        "improvement_type": message.improvement_type,
+    }
 
 
 @spoken.register
 def command_spoken(message: RollbackCommand, _signed_at: datetime | None) -> Spoken:
     """Return what a rollback command says."""
     is_of_person = message.is_answer or message.tier == "manual"
-    said = {"command_id": str(message.command_id)}
-    return Spoken(ROLLBACK_COMMAND, "person" if is_of_person else "detector", said)
+    role: KeyRole = "person" if is_of_person else "detector"
+    return Spoken(ROLLBACK_COMMAND, role, lambda: {"command_id": str(message.command_id)})
 
 
 @spoken.register
 def activation_spoken(message: Activation, signed_at: datetime | None) -> Spoken:
     """Return what an activation says."""
-    return Spoken(ACTIVATION, "applier", _current_said(message, signed_at))
+    return Spoken(ACTIVATION, "applier", partial(_current_said, message, signed_at))
 
 
 @spoken.register
 def version_spoken(message: ToolVersion, signed_at: datetime | None) -> Spoken:
     """Return what a current version says."""
-    return Spoken(TOOL_VERSION, "applier", _current_said(message, signed_at))
+    return Spoken(TOOL_VERSION, "applier", partial(_current_said, message, signed_at))
 
 
 def _current_said(message: Activation | ToolVersion, signed_at: datetime | None) -> dict[str, Any]:
@@ -144,4 +150,4 @@ def _current_said(message: Activation | ToolVersion, signed_at: datetime | None)
 
 def canonical_json(said: Mapping[str, Any]) -> bytes:
     """Return the JSON of RFC 8785 for an object of texts, whole numbers, nulls and objects."""
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(said)

@@ -18,8 +18,7 @@ from rollguard_client.signatures.header import Authorship, SignatureHeader, byte
 from rollguard_client.signatures.statements import (
     KeyRole,
     Statement,
-    role_that_says,
-    statement_of,
+    spoken,
 )
 from rollguard_client.signatures.trust_file import (
     AuthorKey,
@@ -60,10 +59,11 @@ class _DeploymentStatement(Message, frozen=True, kw_only=True):
 
 
 class Signed(NamedTuple):
-    """The key that has signed a message, and its header."""
+    """The key that has signed a message, the header of its record, and what was signed."""
 
     key: TrustedKey
     header: SignatureHeader
+    statement: Statement
 
 
 class Verifier:
@@ -89,17 +89,12 @@ class Verifier:
         return header.signed_at
 
     def signed(self, record: SignedRecord, message: Any) -> Signed:
-        """Return the key that has signed the record and may say this message, and the header."""
+        """Return who has signed the record and may say this message."""
         header = SignatureHeader.among(record.headers)
-        statement = self.statement(record, message, header.signed_at)
-        role, at = role_that_says(message), published_at(record)
-        return Signed(self._signer(role, header, statement, at), header)
-
-    def statement(
-        self, record: SignedRecord, message: Any, signed_at: datetime | None = None
-    ) -> Statement:
-        """Return the statement of a record with this message."""
-        return statement_of(self._namespace, message, record.value or b"", signed_at)
+        said = spoken(message, header.signed_at)
+        statement = said.statement(self._namespace, message.tool_name, record.value or b"")
+        key = self._signer(said.role, header, statement, published_at(record))
+        return Signed(key, header, statement)
 
     def _require_author(self, version: Any, authorship: Authorship | None) -> None:
         """Raise Unverified unless an author who may deploy this tool has signed this code.
