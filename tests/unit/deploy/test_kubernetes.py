@@ -113,10 +113,11 @@ def test_each_manifest_is_valid(manifest: Manifest) -> None:
 def test_a_wrong_manifest_of_an_operator_is_noticed() -> None:
     [kafka] = [each.document for each in manifests() if each.kind == "Kafka"]
     require_valid(kafka)
-    for wrong in ({"kafka": {"listener": []}}, {"kafka": {"listeners": [{"port": "9093"}]}}):
-        spec = {**kafka["spec"], "kafka": {**kafka["spec"]["kafka"], **wrong["kafka"]}}
+    spec: dict[str, Any] = kafka["spec"]
+    wrongs: list[dict[str, Any]] = [{"listener": []}, {"listeners": [{"port": "9093"}]}]
+    for wrong in wrongs:
         with pytest.raises(ValidationError):
-            require_valid({**kafka, "spec": spec})
+            require_valid({**kafka, "spec": {**spec, "kafka": {**spec["kafka"], **wrong}}})
 
 
 def test_there_is_everything_that_a_system_needs() -> None:
