@@ -8,7 +8,6 @@ the client does not use are passed over. One that is nearly the name of a settin
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +51,8 @@ def _meant(name: str, known: Collection[str]) -> str | None:
     """Return the setting that a variable must have meant; None if it may be one of the server."""
     if name in _OF_THE_SERVER:
         return None
+    from difflib import get_close_matches
+
     is_own = name.startswith(OWN_PREFIX)
     near = get_close_matches(name, known, n=1, cutoff=0.0 if is_own else _LIKE)
     return near[0] if near else None
