@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from math import inf
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
@@ -30,40 +30,31 @@ current_call: Final[ContextVar["Call | None"]] = ContextVar("rollguard_call", de
 """The call of a tool that runs in this context."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False, gc=False):
     """A call: it is among the open calls until somebody has published it.
 
-    It has few attributes, because each of them takes time in the thread of the tool.
+    It has few attributes, because each of them takes time in the thread of the tool. The garbage
+    collector does not look at it, because a million of them may wait for Kafka: whoever ends a call
+    takes the references out of it by which it could keep itself alive.
     """
 
-    __slots__ = (
-        "began",
-        "busy_s",
-        "ended_at",
-        "failure",
-        "outer",
-        "session_id",
-        "size",
-        "span",
-        "told",
-        "tool",
-        "version_id",
-    )
-    place = None
-    is_of_hook = False
+    is_of_hook: ClassVar[bool] = False
+    place: ClassVar[None] = None
 
-    def __init__(self, tool: "Tool", version_id: int | None, session_id: str | None) -> None:
-        self.tool = tool
-        self.version_id = version_id
-        self.session_id = session_id
-        self.failure: Failure | None = None
-        self.told: BaseException | None = None
-        """The exception of an inner call of the same tool, which was published already."""
-        self.span: SpanOfCall | None = None
-        """The span in which it runs, if one is recorded."""
-        self.outer = current_call.get()
-        self.busy_s = 0.0
-        self.began = perf_counter()
+    tool: "Tool"
+    version_id: int | None
+    session_id: str | None
+    outer: "Call | None"
+    began: float
+    """The time at which it began, or went on."""
+    failure: Failure | None = None
+    told: BaseException | None = None
+    """The exception of an inner call of the same tool, which was published already."""
+    span: "SpanOfCall | None" = None
+    """The span in which it runs, if one is recorded."""
+    busy_s: float = 0.0
+    ended_at: float = 0.0
+    size: int = RECORD_BYTES
 
     def pause(self) -> None:
         """Stop the clock: a generator waits for whoever uses it, and is not stuck."""
@@ -78,7 +69,6 @@ class Call:
         """Stop the clock for good."""
         self.busy_s += perf_counter() - self.began
         self.ended_at = time()
-        self.size = RECORD_BYTES
 
     def fail(self, failure: Failure) -> None:
         """Note a failure, after the end."""
@@ -110,11 +100,10 @@ class Call:
         return new_id()
 
 
-class HookCall(Call):
+class HookCall(Call, eq=False, gc=False):
     """A call that the hook of a framework tells of.
 
     If a decorated function is called in it, the decorator publishes it, and the hook does not.
     """
 
-    __slots__ = ()
-    is_of_hook = True
+    is_of_hook: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, Final
 
 from rollguard_client.calls.call import Call, current_call
@@ -57,6 +58,8 @@ class Tool:
             self,
             None if version is None else self._version_id(version),
             None if session is None else self._session_id(session),
+            current_call.get(),
+            perf_counter(),
         )
         if has_spans():
             self._claim_span(call)
@@ -94,6 +97,7 @@ class Tool:
         """Publish a call that has returned."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
+            call.told = None
             return
         call.end()
         if self._failed is not None:
@@ -105,6 +109,7 @@ class Tool:
         """Publish a call that has raised."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
+            call.told = None
             return
         call.end()
         try:
