@@ -117,7 +117,9 @@ class Publisher:
         try:
             if self._spool is None:
                 self._buffer.put(waiting)
-                self._wake()
+                delivery = self._delivery
+                if delivery is None or delivery.is_idle:
+                    self._wake()
             else:
                 with self._buffer.lock:  # the ids are made by one thread at a time
                     self._put_encoded(waiting.record(self._new_id))
