@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from db.rollbacks.records import RollbackRecord
 from policy.weighing.evidence_summary import CountsOfVersion, EvidenceSummary, summary_of
 from policy.weighing.quality_summary import QualitySummary, quality_summary_of
+from rollguard.value_texts import percent
 
 Kind = Literal["seen", "expected", "limit"]
 _MOST: Final = 1e9
@@ -108,12 +109,12 @@ def _count(details: Mapping[str, Any], name: str) -> int | None:
 
 def _of(label: str, found: int, of: int) -> Bar:
     share = min(max(found / of, 0.0), 1.0) if of > 0 else 0.0
-    return Bar(label, f"{share:.1%} ({found:,} of {of:,})", share, "seen")
+    return Bar(label, f"{percent(share)} ({found:,} of {of:,})", share, "seen")
 
 
 def _rate(label: str, rate: float, kind: Kind) -> Bar:
     share = min(max(rate, 0.0), 1.0)
-    return Bar(label, f"{share:.1%}", share, kind)
+    return Bar(label, percent(share), share, kind)
 
 
 def _odds(odds: float, limit: float) -> Bar:

@@ -92,7 +92,7 @@ EVIDENCE = {
         (
             {"explanation": explained(consecutive_failures=3, ring_size=10)},
             [
-                ("failures seen", "100.0% (3 of 3)", 1.0, "seen"),
+                ("failures seen", "100.0 % (3 of 3)", 1.0, "seen"),
                 ("the rule needs failures", "3 of these 3", 1.0, "limit"),
             ],
         ),
@@ -103,8 +103,8 @@ EVIDENCE = {
                 "explanation": explained(high_failure_rate=0.8),
             },
             [
-                ("failures seen", "87.5% (7 of 8)", 0.875, "seen"),
-                ("the rule holds above", "80.0%", 0.8, "limit"),
+                ("failures seen", "87.5 % (7 of 8)", 0.875, "seen"),
+                ("the rule holds above", "80.0 %", 0.8, "limit"),
             ],
         ),
         (
@@ -118,17 +118,17 @@ EVIDENCE = {
                 "explanation": explained(success_rate_drop=0.15),
             },
             [
-                ("success of the baseline", "95.0%", 0.95, "expected"),
-                ("success seen", "75.0% (15 of 20)", 0.75, "seen"),
-                ("the rule holds at or below", "80.0%", 0.8, "limit"),
+                ("success of the baseline", "95.0 %", 0.95, "expected"),
+                ("success seen", "75.0 % (15 of 20)", 0.75, "seen"),
+                ("the rule holds at or below", "80.0 %", 0.8, "limit"),
             ],
         ),
         (
             {"reason": "regression", "details": {"evidence": EVIDENCE}},
             [
-                ("of the baseline", "98.3% (118 of 120)", 118 / 120, "expected"),
-                ("success expected at least", "93.0%", 0.93, "expected"),
-                ("success seen", "0.0% (0 of 5)", 0.0, "seen"),
+                ("of the baseline", "98.3 % (118 of 120)", 118 / 120, "expected"),
+                ("success expected at least", "93.0 %", 0.93, "expected"),
+                ("success seen", "0.0 % (0 of 5)", 0.0, "seen"),
                 ("odds against the version", "159 to 1, and 100 to 1 condemns", 1.0, "seen"),
             ],
         ),
@@ -146,8 +146,8 @@ EVIDENCE = {
                 },
             },
             [
-                ("share expected at most", "5.0%", 0.05, "expected"),
-                ("share seen", "25.0% (10 of 40)", 0.25, "seen"),
+                ("share expected at most", "5.0 %", 0.05, "expected"),
+                ("share seen", "25.0 % (10 of 40)", 0.25, "seen"),
                 ("odds against the version", "10 to 1, and 100 to 1 condemns", 0.5, "seen"),
             ],
         ),
