@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from console.api.parameters import ServicesHere
-from console.pages.tool.forms import Confirmed, StopForm, begun, ended
+from console.pages.forms import Confirmed, StopForm, begun, ended
 from console.services import Services
 from db.stops.reading import ALL_TOOLS, stops_of_kind
 from rollguard.operations import pins

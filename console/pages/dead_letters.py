@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from console.api.parameters import ServicesHere
 from console.pages.filters import TextFilter, TimeFilter, ToolFilter, address
-from console.pages.rendering.answers import back_to, page
+from console.pages.forms import Result, ordered
+from console.pages.rendering.answers import page
 from console.pages.rendering.known import or_note
 from console.services import Services
 from db.replays import RecordPosition, Replay
@@ -171,24 +172,25 @@ async def replay(
     request: Request, services: ServicesHere, form: Annotated[ReplayForm, Form()]
 ) -> Response:
     """Publish records again, as ``rollguard replay`` does."""
-    if not form.confirmed:
-        return back_to(request, form.path, "Nothing was done: it was not confirmed.", "bad")
-    done = Replays()
-    try:
-        following = await replay_matching(
-            services.settings,
-            form.wanted,
-            done,
-            force=bool(form.force),
-            part=ReplayPart(_AT_ONCE),
-        )
-    except Retryable as failed:
-        if not done.replayed and not done.refused:
-            raise
-        text = f"{replayed_text(done, more=True)} Then it failed: {failed}."
-        return back_to(request, form.path, text, "bad")
-    text = replayed_text(done, more=following is not None)
-    return back_to(request, form.path, text, "bad" if done.refused else "good")
+
+    async def order() -> Result:
+        done = Replays()
+        try:
+            following = await replay_matching(
+                services.settings,
+                form.wanted,
+                done,
+                force=bool(form.force),
+                part=ReplayPart(_AT_ONCE),
+            )
+        except Retryable as failed:
+            if not done.replayed and not done.refused:
+                raise
+            text = f"{replayed_text(done, more=True)} Then it failed: {failed}."
+            return Result(text, is_done=False)
+        return Result(replayed_text(done, more=following is not None), not done.refused)
+
+    return await ordered(request, form.path, form.confirmed, None, order)
 
 
 def record_path(record_id: str) -> str:

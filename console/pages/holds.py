@@ -13,8 +13,9 @@ from console.answering import answer_deployment
 from console.api.parameters import DeploymentIdInPath, ServicesHere
 from console.events.event import Event
 from console.pages.evidence_bars import Bar, bars_of
-from console.pages.filters import TextInForm, ToolFilter, ToolInForm, address
-from console.pages.rendering.answers import back_to, page
+from console.pages.filters import ToolFilter, ToolInForm, address
+from console.pages.forms import Confirmed, Reason, Result, ordered
+from console.pages.rendering.answers import page
 from console.pages.rendering.known import or_note
 from console.pages.rollbacks import rollback_path
 from console.services import Services
@@ -106,18 +107,20 @@ async def approve(
     services: ServicesHere,
     deployment_id: DeploymentIdInPath,
     tool: ToolInForm,
-    confirmed: TextInForm = "",
+    confirmed: Confirmed = "",
 ) -> Response:
     """Make a version of a held deployment in the name of who asks."""
-    if not confirmed:
-        return back_to(request, PATH, "Nothing was done: it was not confirmed.", "bad")
-    by = visitor_of(request).name
-    outcome = await answer_deployment(services, deployment_id, tool, approved_by=by)
-    if outcome.version_id is None:
-        return back_to(request, PATH, f"It was not deployed: {refusal_text(outcome)}.", "bad")
-    version = version_text(outcome.version_number, outcome.version_id)
-    is_new = "is current" if outcome.status == "created" else "had this code already"
-    return back_to(request, PATH, f"{tool}: {version} {is_new}.")
+
+    async def order() -> Result:
+        by = visitor_of(request).name
+        outcome = await answer_deployment(services, deployment_id, tool, approved_by=by)
+        if outcome.version_id is None:
+            return Result(f"It was not deployed: {refusal_text(outcome)}.", is_done=False)
+        version = version_text(outcome.version_number, outcome.version_id)
+        is_new = "is current" if outcome.status == "created" else "had this code already"
+        return Result(f"{tool}: {version} {is_new}.")
+
+    return await ordered(request, PATH, confirmed, None, order)
 
 
 @router.post(f"{PATH}/deployments/{{deployment_id}}/dismiss")
@@ -126,20 +129,22 @@ async def dismiss(
     services: ServicesHere,
     deployment_id: DeploymentIdInPath,
     tool: ToolInForm,
-    reason: TextInForm = "",
-    confirmed: TextInForm = "",
+    reason: Reason = "",
+    confirmed: Confirmed = "",
 ) -> Response:
     """Refuse a held deployment in the name of who asks."""
-    if not confirmed or not reason.strip():
-        return back_to(request, PATH, "Nothing was done: say why, and confirm it.", "bad")
-    by = visitor_of(request).name
-    outcome = await answer_deployment(
-        services, deployment_id, tool, dismissed_by=by, dismissal=reason.strip()
-    )
-    if (outcome.refusal or "").startswith(DISMISSED):
-        return back_to(request, PATH, f"{tool}: the deployment is dismissed.")
-    what = outcome.refusal or outcome.status
-    return back_to(request, PATH, f"It was not dismissed: {what} before.", "bad")
+
+    async def order() -> Result:
+        by = visitor_of(request).name
+        outcome = await answer_deployment(
+            services, deployment_id, tool, dismissed_by=by, dismissal=reason.strip()
+        )
+        if (outcome.refusal or "").startswith(DISMISSED):
+            return Result(f"{tool}: the deployment is dismissed.")
+        what = outcome.refusal or outcome.status
+        return Result(f"It was not dismissed: {what} before.", is_done=False)
+
+    return await ordered(request, PATH, confirmed, reason, order)
 
 
 async def _waiting(services: Services, tool: str | None) -> Waiting:

@@ -17,7 +17,8 @@ from console.events.event import Event
 from console.pages.around import PARTS, Around, Shown, around_of, narrowed, shown_time
 from console.pages.evidence_bars import Bar, bars_of
 from console.pages.filters import TextInForm, ToolFilter, ToolInForm
-from console.pages.rendering.answers import back_to, page
+from console.pages.forms import Confirmed, Reason, Result, ordered
+from console.pages.rendering.answers import page
 from console.pages.rendering.known import or_note
 from console.pages.rollbacks import outcome_text, rollback_path
 from console.services import Services
@@ -97,19 +98,21 @@ async def approve(
     command_id: CommandIdInPath,
     tool: ToolInForm,
     back: TextInForm = "",
-    confirmed: TextInForm = "",
+    confirmed: Confirmed = "",
 ) -> Response:
     """Carry out a held rollback in the name of who asks."""
     to = _way_back(back, command_id, tool)
-    if not confirmed:
-        return back_to(request, to, "Nothing was done: it was not confirmed.", "bad")
-    by = visitor_of(request).name
-    outcome = await answer_rollback(services, command_id, tool, approved_by=by)
-    if outcome.status == "applied":
-        current = version_text(outcome.to_version_number, outcome.to_version_id)
-        return back_to(request, to, f"{tool}: {current} is current again.")
-    why = why_not_applied(outcome, outcome.to_version_id)
-    return back_to(request, to, f"It was not carried out: {why}.", "bad")
+
+    async def order() -> Result:
+        by = visitor_of(request).name
+        outcome = await answer_rollback(services, command_id, tool, approved_by=by)
+        if outcome.status == "applied":
+            current = version_text(outcome.to_version_number, outcome.to_version_id)
+            return Result(f"{tool}: {current} is current again.")
+        why = why_not_applied(outcome, outcome.to_version_id)
+        return Result(f"It was not carried out: {why}.", is_done=False)
+
+    return await ordered(request, to, confirmed, None, order)
 
 
 @router.post("/rollbacks/{command_id}/dismiss")
@@ -118,24 +121,26 @@ async def dismiss(
     services: ServicesHere,
     command_id: CommandIdInPath,
     tool: ToolInForm,
-    reason: TextInForm = "",
+    reason: Reason = "",
     back: TextInForm = "",
-    confirmed: TextInForm = "",
+    confirmed: Confirmed = "",
 ) -> Response:
     """Reject a held rollback in the name of who asks."""
     to = _way_back(back, command_id, tool)
-    if not confirmed or not reason.strip():
-        return back_to(request, to, "Nothing was done: say why, and confirm it.", "bad")
-    by = visitor_of(request).name
-    outcome = await answer_rollback(
-        services, command_id, tool, dismissed_by=by, dismissal=reason.strip()
-    )
-    if outcome.rejection == "dismissed":
-        return back_to(request, to, f"{tool}: the rollback is dismissed, and nothing changes.")
-    what = "it was carried out already"
-    if outcome.status != "applied":
-        what = why_not_applied(outcome, outcome.to_version_id)
-    return back_to(request, to, f"It was not dismissed: {what}.", "bad")
+
+    async def order() -> Result:
+        by = visitor_of(request).name
+        outcome = await answer_rollback(
+            services, command_id, tool, dismissed_by=by, dismissal=reason.strip()
+        )
+        if outcome.rejection == "dismissed":
+            return Result(f"{tool}: the rollback is dismissed, and nothing changes.")
+        what = "it was carried out already"
+        if outcome.status != "applied":
+            what = why_not_applied(outcome, outcome.to_version_id)
+        return Result(f"It was not dismissed: {what}.", is_done=False)
+
+    return await ordered(request, to, confirmed, reason, order)
 
 
 def _way_back(given: str, command_id: UUID, tool: str) -> str:

@@ -15,9 +15,9 @@ from console.api.parameters import Cursor, ServicesHere, no_nul
 from console.api.tools import AFTER
 from console.glances import glances_of
 from console.pages.all_tools import stops_of_all_tools
+from console.pages.forms import new_key
 from console.pages.rendering.answers import page
 from console.pages.rendering.sparkline import Sparkline, sparkline
-from console.pages.tool.forms import new_key
 from console.questions.tools import ListedPage, tools_page
 from console.tools_now import Wanted
 from policy.decision.health import State

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from console.admission.visitor import visitor_of
 from console.api.parameters import ServicesHere, ToolInPath
 from console.ordering import order_rollback
-from console.pages.rendering.texts import tool_path
-from console.pages.tool.forms import (
+from console.pages.forms import (
     Confirmed,
     Key,
     Reason,
@@ -24,6 +23,7 @@ from console.pages.tool.forms import (
     ended,
     ordered,
 )
+from console.pages.rendering.texts import tool_path
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations import pins
 from rollguard.operations.stops import freeze, resume, unfreeze

@@ -16,10 +16,10 @@ from console.api.parameters import (
     ToVersion,
     VersionInPath,
 )
+from console.pages.forms import new_key
 from console.pages.rendering.answers import page
 from console.pages.rendering.texts import tool_path
 from console.pages.tool.comparison import comparison_view
-from console.pages.tool.forms import new_key
 from console.pages.tool.view import view_of
 from console.questions.tool_facts import PERIODS, tool_facts
 from console.questions.versions import compared

@@ -67,7 +67,7 @@ async def test_bad_records_by_cause_and_their_replay(
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<script>alert" not in html
     unsure = await console.page("/dead-letters/replay", {"id": record})
-    assert "Nothing was done: it was not confirmed." in unsure
+    assert "Nothing was changed: tick the box" in unsure
     done = await console.page("/dead-letters/replay", {"id": record, "confirmed": "yes"})
     assert "0 published again. 1 refused: would be rejected again" in done
     done = await console.page("/dead-letters/replay", {"tool": name, "confirmed": "yes"})

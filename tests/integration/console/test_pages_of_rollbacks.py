@@ -73,9 +73,9 @@ async def test_a_held_rollback_is_answered_on_its_page(
     assert f'action="{path}/approve"' in html
     form = {"tool": tool, "confirmed": "yes"}
     unsaid = await console.page(f"{path}/dismiss", form)
-    assert "Nothing was done: say why, and confirm it." in unsaid
+    assert "Nothing was changed: give a reason." in unsaid
     unsure = await console.page(f"{path}/approve", {"tool": tool})
-    assert "Nothing was done: it was not confirmed." in unsure
+    assert "Nothing was changed: tick the box" in unsure
     done = await console.page(f"{path}/dismiss", form | {"reason": "the input was <wrong>"})
     assert "the rollback is dismissed, and nothing changes" in done
     assert "the input was &lt;wrong&gt;" in done

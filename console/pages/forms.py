@@ -1,4 +1,4 @@
-"""What the forms of a tool's page have in common."""
+"""What the forms of all pages have in common: each is confirmed, and says what came of it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Annotated, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from fastapi import Depends, Form, Request
+from pydantic import AfterValidator
 from starlette.responses import Response
 
 from console.admission.visitor import visitor_of
@@ -14,6 +15,7 @@ from console.api.parameters import id_of
 from console.pages.rendering.answers import back_to
 from rollguard.value_texts import time_text
 from schemas.errors import Retryable, RollguardError
+from schemas.fields import storable
 from schemas.stops import MAX_REASON
 
 
@@ -26,7 +28,7 @@ class Result(NamedTuple):
 
 Key = Annotated[str, Form(max_length=64)]
 """Makes a form that is sent twice count once."""
-Reason = Annotated[str, Form(max_length=MAX_REASON)]
+Reason = Annotated[str, AfterValidator(storable), Form(max_length=MAX_REASON)]
 Confirmed = Annotated[str, Form(max_length=10)]
 Hours = Annotated[str, Form(max_length=6, pattern=r"^\s*[0-9]{0,5}\s*$")]
 """For how many hours; nothing is until somebody ends it."""
