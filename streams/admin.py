@@ -66,7 +66,7 @@ async def members_of(admin: AIOKafkaAdminClient, group: str) -> list[Member]:
             if error == GroupAuthorizationFailedError.errno:
                 raise Misconfigured(f"Kafka does not allow this user to read as the group {group}")
             found += [
-                Member(address.lstrip("/"), version_in(client_id))
-                for _id, client_id, address, *_ in members
+                Member(address.lstrip("/"), version_in(client_id, member_id))
+                for member_id, client_id, address, *_ in members
             ]
     return found

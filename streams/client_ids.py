@@ -6,7 +6,8 @@ from typing import Final
 
 UNKNOWN_VERSION: Final = "unknown"
 _PREFIX: Final = "rollguard-"
-_OURS: Final = re.compile(rf"{_PREFIX}([0-9][0-9A-Za-z.+!-]{{0,63}})")
+_OURS: Final = re.compile(rf"{_PREFIX}([0-9][0-9A-Za-z.+!]{{0,63}})(?:-[0-9a-f-]{{36}})?")
+"""A client id; or a member id, which a broker makes of it and of a UUID."""
 
 
 def own_client_id() -> str:
@@ -14,10 +15,12 @@ def own_client_id() -> str:
     return _PREFIX + version("rollguard")
 
 
-def version_in(client_id: str) -> str:
-    """Return the version that a client id tells; ``unknown`` if it tells none.
+def version_in(client_id: str, member_id: str = "") -> str:
+    """Return the version that a member of a group tells; ``unknown`` if it tells none.
 
-    Anybody who may join the group chooses its own client id.
+    The embedded broker tells no client ids. Anybody who may join the group chooses its own.
     """
-    found = _OURS.fullmatch(client_id)
-    return found[1] if found else UNKNOWN_VERSION
+    for each in (client_id, member_id):
+        if found := _OURS.fullmatch(each):
+            return found[1]
+    return UNKNOWN_VERSION

@@ -230,7 +230,7 @@ ANSWERS_EACH: Final = {"publish"}
 
 def operations(console: Console, mode: GenerationMode) -> Iterator[Any]:
     """Yield the operations to ask; nothing can be wrong with one that takes nothing."""
-    schema = schemathesis.openapi.from_url(f"{console.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{console.url}/openapi.json", timeout=60)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         raw = found.ok().definition.raw

@@ -26,3 +26,10 @@ def test_our_own_client_id_tells_our_version() -> None:
 )
 def test_what_a_client_id_tells(client_id: str, told: str) -> None:
     assert version_in(client_id) == told
+
+
+def test_a_broker_may_tell_the_member_id_alone() -> None:
+    member_id = "rollguard-0.9.0-12cf87b6-bfeb-40b9-8d52-250259e68c8b"
+    assert version_in("", member_id) == "0.9.0"
+    assert version_in("rollguard-1.0", member_id) == "1.0"
+    assert version_in("", "somebody-12cf87b6-bfeb-40b9-8d52-250259e68c8b") == "unknown"
