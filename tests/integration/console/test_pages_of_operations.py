@@ -43,7 +43,7 @@ async def test_what_waits_is_listed_and_answered(
     assert "the rollback is dismissed, and nothing changes" in done
     assert "Nothing waits of this tool." in done
     gone = f"/holds/deployments/{uuid4()}/approve"
-    assert "There is nothing here" in await console.page(gone, form)
+    assert "Nothing was changed: " in await console.page(gone, form)
     elsewhere = form | {"back": "//attacker.example/"}
     late = await console.page(f"/rollbacks/{held.command_id}/dismiss", elsewhere)
     assert f"{tool}: v2 was not rolled back" in late
