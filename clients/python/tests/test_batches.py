@@ -8,7 +8,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollguard_client.publishing.batches import Record, partition_of, told
+from rollguard_client.publishing.batches import partition_of, told
+from rollguard_client.publishing.buffer import Record
 
 
 @given(st.binary(max_size=300), st.integers(1, 200))
@@ -18,7 +19,7 @@ def test_keys_are_placed_as_kafka_places_them(key: bytes, partitions: int) -> No
 
 
 def records(*numbers: int) -> list[Record]:
-    return [Record(b"t", b"%d" % number, None, []) for number in numbers]
+    return [Record(b"t", b"%d" % number, []) for number in numbers]
 
 
 async def answered(answer: Any) -> "asyncio.Future[Any]":

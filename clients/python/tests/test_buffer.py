@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollguard_client.publishing.buffer import Buffer, Written
+from rollguard_client.publishing.buffer import Buffer, Record
 
 
 class Item:
@@ -15,7 +15,7 @@ class Item:
         self.number = number
         self.size = size
 
-    def record(self, new_id: Any) -> Written:
+    def record(self, new_id: Any) -> Record:
         raise AssertionError
 
 

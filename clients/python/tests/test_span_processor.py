@@ -52,7 +52,7 @@ class Traced:
     def executions(self) -> list[Execution]:
         """What was published, as the server reads it, in its order."""
         return [
-            Execution.from_bytes(each.record(lambda: str(uuid4()))[1])
+            Execution.from_bytes(each.record(lambda: str(uuid4())).value)
             if hasattr(each, "record")
             else each
             for each in self._put

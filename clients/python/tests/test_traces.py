@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode, Tracer
 from rollguard_client import Rollguard, RollguardSpanProcessor
 from rollguard_client.http.console import Console
 from rollguard_client.messages.execution import Execution
-from rollguard_client.publishing.buffer import Written
+from rollguard_client.publishing.buffer import Record
 from rollguard_client.publishing.publisher import Publisher
 from rollguard_client.spans.activations import Activations
 from rollguard_client.traces.context import (
@@ -120,14 +120,14 @@ class Program:
     """A program with spans; its records come here instead of to Kafka."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **provider: Any) -> None:
-        self.records: list[Written] = []
+        self.records: list[Record] = []
         monkeypatch.setattr(
             Publisher,
             "put",
             lambda _self, waiting: self.records.append(waiting.record(lambda: str(uuid4()))),
         )
         monkeypatch.setattr(
-            Publisher, "_put_encoded", lambda _self, written: self.records.append(written)
+            Publisher, "_put_record", lambda _self, record: self.records.append(record)
         )
         monkeypatch.setattr(Publisher, "start", lambda _self: None)
         monkeypatch.setattr(Activations, "start", lambda _self: None)

@@ -12,7 +12,7 @@ import msgspec
 from rollguard_client.calls.failures import Failure
 from rollguard_client.messages.execution import Execution
 from rollguard_client.messages.message import unchecked
-from rollguard_client.publishing.buffer import RECORD_BYTES, Written
+from rollguard_client.publishing.buffer import RECORD_BYTES, Record
 from rollguard_client.spans.ids import execution_id_of
 from rollguard_client.traces.context import TraceContext, headers_of
 from rollguard_client.traces.current import trace_context_of
@@ -75,7 +75,7 @@ class Call(msgspec.Struct, eq=False, gc=False):
         self.failure = failure
         self.size = RECORD_BYTES + 2 * len(failure.error or "")
 
-    def record(self, new_id: Callable[[], str]) -> Written:
+    def record(self, new_id: Callable[[], str]) -> Record:
         """Return the record of the execution."""
         tool, failure = self.tool, self.failure
         context = None if self.span is None else trace_context_of(self.span.context)
@@ -91,7 +91,7 @@ class Call(msgspec.Struct, eq=False, gc=False):
         )
         if failure is not None:
             execution.error, execution.error_type, execution.error_origin = failure
-        return Written(tool.key, _encode(execution), headers_of(context))
+        return Record(tool.key, _encode(execution), headers_of(context))
 
     def _id_of(self, context: TraceContext, new_id: Callable[[], str]) -> "UUID | str":
         assert self.span is not None, "the context is that of the span"

@@ -26,7 +26,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from rollguard_client.kafka.access import kafka_options
-from rollguard_client.publishing.spool import Place
+from rollguard_client.publishing.buffer import Record
 from rollguard_client.settings.settings import Settings
 
 log = logging.getLogger("rollguard_client")
@@ -43,15 +43,6 @@ _GIVES_NO_ID: Final = (
 )
 REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 """Errors about a record itself."""
-
-
-class Record(NamedTuple):
-    """A record, and where it lies in the spool. Its headers are a list, as aiokafka wants them."""
-
-    key: bytes
-    value: bytes
-    place: Place | None
-    headers: list[tuple[str, bytes]]
 
 
 class Sent(NamedTuple):
@@ -139,8 +130,10 @@ class BatchSender:
                 batch = batches[partition] = self._producer.create_batch()
                 inside[partition] = []
                 left[partition] = []
-            key, value, _, headers = record
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            taken = batch.append(
+                timestamp=None, key=record.key, value=record.value, headers=record.headers
+            )
+            if taken is None:
                 left[partition].append(record)
             else:
                 inside[partition].append(record)

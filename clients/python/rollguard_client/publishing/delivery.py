@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from rollguard_client.errors import Rejected, RollguardError
 from rollguard_client.kafka.errors import connecting
 from rollguard_client.messages.execution import Execution
-from rollguard_client.publishing.batches import REFUSED, Record
-from rollguard_client.publishing.buffer import Buffer, Waiting
+from rollguard_client.publishing.batches import REFUSED
+from rollguard_client.publishing.buffer import Buffer, Record, Waiting
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.senders import Sender, receiver_of, sender_of
 from rollguard_client.publishing.spool import Spool
@@ -77,7 +77,7 @@ class Delivery:
         if self._spool is not None:
             with self._buffer.lock:
                 adopted = self._spool.adopt()
-            self._records = [Record(*each, []) for each in adopted]
+            self._records = [Record(key, value, [], place) for key, value, place in adopted]
         saying = asyncio.ensure_future(self._say_now_and_then())
         failures = 0
         try:
@@ -164,11 +164,9 @@ class Delivery:
 
     def _encode(self, waiting: Waiting) -> None:
         try:
-            key, value, headers = waiting.record(self._new_id)
+            self._records.append(waiting.record(self._new_id))
         except Exception as error:  # the rest must be sent all the same
             self._refuse(1, error)
-        else:
-            self._records.append(Record(key, value, waiting.place, headers))
 
     def _refuse(self, count: int, error: BaseException) -> None:
         self.refused += count

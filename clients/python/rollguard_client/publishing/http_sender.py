@@ -8,7 +8,8 @@ from rollguard_client.errors import Rejected
 from rollguard_client.http.console import Console
 from rollguard_client.http.problems import other_version
 from rollguard_client.http.where import console_of
-from rollguard_client.publishing.batches import Record, Sent
+from rollguard_client.publishing.batches import Sent
+from rollguard_client.publishing.buffer import Record
 from rollguard_client.settings.settings import Settings
 from rollguard_client.threads import in_thread
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 
 _AT_ONCE = 256
+_VARIANT_OF = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def random_ids() -> Callable[[], str]:
@@ -19,5 +20,5 @@ def _ids() -> Iterator[str]:
         digits = os.urandom(16 * _AT_ONCE).hex()
         for begin in range(0, len(digits), 32):
             text = digits[begin : begin + 32]
-            variant = "89ab"[int(text[16], 16) & 3]
+            variant = _VARIANT_OF[text[16]]
             yield f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

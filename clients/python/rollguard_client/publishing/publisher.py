@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rollguard_client.kafka.topics import Topics
 from rollguard_client.messages.execution import Execution, LaterVerdict
-from rollguard_client.publishing.buffer import RECORD_BYTES, Buffer, Waiting, Written
+from rollguard_client.publishing.buffer import Buffer, Record, Waiting
 from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.publishing.ids import random_ids
-from rollguard_client.publishing.spool import Place, Spool
+from rollguard_client.publishing.spool import Spool
 from rollguard_client.settings.settings import Settings
 from rollguard_client.traces.context import TraceContext, headers_of
 from rollguard_client.traces.current import current_trace_headers
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("rollguard_client")
 
 _LOOK_S: Final = 0.01
-
-
-class _Encoded:
-    """A record that is ready, and its place in the spool."""
-
-    __slots__ = ("_written", "place", "size")
-
-    def __init__(self, written: Written, place: Place | None) -> None:
-        self._written = written
-        self.place = place
-        self.size = RECORD_BYTES + len(written.value)
-
-    def record(self, new_id: Callable[[], str]) -> Written:
-        """Return the record."""
-        return self._written
 
 
 class Publisher:
@@ -108,7 +93,7 @@ class Publisher:
             if not isinstance(message, Execution | LaterVerdict):
                 raise TypeError(f"an Execution or a LaterVerdict, not {type(message).__name__}")
             headers = current_trace_headers() if trace is None else headers_of(trace)
-            self._put_encoded(Written(message.tool_name.encode(), message.to_bytes(), headers))
+            self._put_record(Record(message.tool_name.encode(), message.to_bytes(), headers))
         except Exception:
             self._lose()
 
@@ -122,14 +107,15 @@ class Publisher:
                     self._wake()
             else:
                 with self._buffer.lock:  # the ids are made by one thread at a time
-                    self._put_encoded(waiting.record(self._new_id))
+                    self._put_record(waiting.record(self._new_id))
         except Exception:
             self._lose()
 
-    def _put_encoded(self, written: Written) -> None:
+    def _put_record(self, record: Record) -> None:
         with self._buffer.lock:
-            place = None if self._spool is None else self._spool.append(written.value)
-            self._buffer.put(_Encoded(written, place))
+            if self._spool is not None:
+                record.place = self._spool.append(record.value)
+            self._buffer.put(record)
         self._wake()
 
     def _lose(self) -> None:

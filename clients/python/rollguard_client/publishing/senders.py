@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from rollguard_client.publishing.batches import BatchSender, Record, Sent
+from rollguard_client.publishing.batches import BatchSender, Sent
+from rollguard_client.publishing.buffer import Record
 from rollguard_client.settings.settings import Settings
 
 
