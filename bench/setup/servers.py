@@ -33,7 +33,7 @@ def apache_kafka() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="rollguard-bench-") as folder:
         brokers = f"127.0.0.1:{free_port()}"
         command = [str(APACHE), folder, brokers.rpartition(":")[2], str(free_port())]
-        with running_broker(command, brokers):
+        with running_broker(command, brokers, {"BROKER_JAVA": "-XX:+UseG1GC"}):
             yield brokers
 
 

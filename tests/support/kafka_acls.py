@@ -1,39 +1,60 @@
 """The permissions that `docs/security.md` grants in Kafka, given to users of a secure broker."""
 
 import re
-import subprocess
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from schemas.settings import load_settings
 from streams.topics import Topics
-from tests.support.kafka import APACHE
 from tests.support.login_roles import SECURITY_PAGE
 from tests.support.secure_kafka import SecureKafka
 
-_JARS = APACHE.parents[2] / ".cache" / "kafka"
+_ANY_HOST = "*"
 
 
-def acls(prefix: str) -> list[list[str]]:
-    """Return the table of the page as arguments of Kafka's ACL tool, one list for each row."""
+def acls(prefix: str, party: str | None = None) -> list[AclBinding]:
+    """Return what the table of the page grants, to all parties or to one."""
     rows = re.findall(
         r"^\| (\w+) \| (topic|group) \| (.+?) \| (.+?) \|$", SECURITY_PAGE, re.MULTILINE
     )
     assert len(rows) >= 10
-    everything = Topics.of(load_settings(topic_prefix="")).all()
-    found = []
-    for party, kind, names, operations in rows:
-        listed = everything if names == "all" else names.split(", ")
-        arguments = ["--add", "--allow-principal", f"User:{party}"]
-        for operation in operations.split(", "):
-            arguments += ["--operation", operation]
-        for name in listed:
-            arguments += [f"--{kind}", prefix + name]
-        found.append(arguments)
+    found = [each for row in rows if party in (None, row[0]) for each in _granted(prefix, *row)]
+    assert found
     return found
 
 
-def allow(kafka: SecureKafka, arguments: list[str]) -> None:
-    """Run Kafka's ACL tool with these arguments."""
-    [jars] = [folder for folder in _JARS.iterdir() if folder.name.isdecimal()]
-    command = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    tool = ["org.apache.kafka.tools.AclCommand", "--bootstrap-server", kafka.admin]
-    subprocess.run([*command, *tool, *arguments], check=True, capture_output=True, timeout=60)
+def _granted(
+    prefix: str, party: str, kind: str, names: str, operations: str
+) -> Iterator[AclBinding]:
+    everything = Topics.of(load_settings(topic_prefix="")).all()
+    for name in everything if names == "all" else names.split(", "):
+        for operation in operations.split(", "):
+            yield acl(party, kind, prefix + name, operation)
+
+
+def acl(party: str, kind: str, name: str, operation: str) -> AclBinding:
+    """Return what allows a party an operation, such as `DescribeConfigs`, on a topic or group."""
+    return AclBinding(
+        ResourceType[kind.upper()],
+        name,
+        ResourcePatternType.LITERAL,
+        f"User:{party}",
+        _ANY_HOST,
+        AclOperation[re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper()],
+        AclPermissionType.ALLOW,
+    )
+
+
+def allow(kafka: SecureKafka, granted: Iterable[AclBinding]) -> None:
+    """Grant this. The broker may need a moment until it is in force."""
+    admin = AdminClient({"bootstrap.servers": kafka.admin})
+    for done in admin.create_acls(list(granted), request_timeout=60).values():
+        done.result()

@@ -4,9 +4,9 @@ Each worker has only the permissions that `docs/security.md` grants its role. Th
 for all tests of a module.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -127,8 +127,7 @@ async def _restricted(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[tuple[Workers, Mapping[str, str]]]:
     prefix, folder = new_topic_prefix(), tmp_path_factory.mktemp("restricted")
-    with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda row: allow(secure_kafka, row), acls(prefix)))
+    await asyncio.to_thread(allow, secure_kafka, acls(prefix))
     write_files(folder, "ann", "robot", "applier", "detector")
     rules = {"ROLLGUARD_POLICY": "guarded", "ROLLGUARD_TOOLS": json.dumps(request.module.RULES)}
     with postgres_server.database() as dsn:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from confluent_kafka.admin import AclOperation
 
 from rollguard_client import Misconfigured, Rollguard, load_settings
 from tests.integration.client.topics import make_topics, published
@@ -20,9 +21,10 @@ pytestmark = [
 
 async def test_an_engine_publishes(secure_kafka: SecureKafka, topic_prefix: str) -> None:
     await make_topics(secure_kafka.admin, topic_prefix, "tool-executions")
-    for row in acls(topic_prefix):
-        if "User:engine" in row and "Write" in row:
-            await asyncio.to_thread(allow, secure_kafka, row)
+    granted = acls(topic_prefix, "engine")
+    await asyncio.to_thread(
+        allow, secure_kafka, [each for each in granted if each.operation is AclOperation.WRITE]
+    )
     access = secure_kafka.access("engine", topic_prefix=topic_prefix)
     with Rollguard(load_settings(**access)) as guard:
         guard.tool("t")(len)("abc")

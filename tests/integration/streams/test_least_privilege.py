@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +25,7 @@ from streams.admin import kafka_admin
 from streams.broker_topics.checks import check_settings, require_topics
 from streams.partitions import partition_of
 from streams.topics import Topics
-from tests.support.kafka_acls import acls, allow
+from tests.support.kafka_acls import acl, acls, allow
 from tests.support.login_roles import create_login_roles
 from tests.support.messages import execution
 from tests.support.notifications import SECRET, FakeReceiver, fake_receiver, outcome
@@ -58,8 +57,7 @@ async def restricted(
     secure_kafka: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[tuple[System, dict[str, str]]]:
     """Run the three roles with the rights that the page grants; yield the DSN of each, too."""
-    with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda row: allow(secure_kafka, row), acls(topic_prefix)))
+    await asyncio.to_thread(allow, secure_kafka, acls(topic_prefix))
     dsns = await create_login_roles(database_dsn)
     started = System.started(secure_kafka.admin, database_dsn, topic_prefix, tmp_path, ())
     async with started as system:
@@ -223,9 +221,7 @@ async def _publish(
 
 
 async def test_an_operator_can_create_topics(secure_kafka: SecureKafka, topic_prefix: str) -> None:
-    for row in acls(topic_prefix):
-        if "User:operator" in row:
-            await asyncio.to_thread(allow, secure_kafka, row)
+    await asyncio.to_thread(allow, secure_kafka, acls(topic_prefix, "operator"))
     settings = load_settings(**secure_kafka.access("operator"), topic_prefix=topic_prefix)
     created = await create_missing_topics(settings)
     assert sorted(created) == sorted(Topics.of(settings).all())
@@ -236,10 +232,8 @@ async def test_settings_that_kafka_does_not_show(
 ) -> None:
     """A user of an earlier version has no right to read them."""
     topics = Topics.of(load_settings(topic_prefix=topic_prefix)).all()
-    arguments = ["--add", "--allow-principal", "User:stranger", "--operation", "Describe"]
-    for topic in topics:
-        arguments += ["--topic", topic]
-    await asyncio.to_thread(allow, secure_kafka, arguments)
+    granted = [acl("stranger", "topic", topic, "Describe") for topic in topics]
+    await asyncio.to_thread(allow, secure_kafka, granted)
     everything = load_settings(kafka_brokers=secure_kafka.admin, topic_prefix=topic_prefix)
     await create_missing_topics(everything)
     settings = load_settings(**secure_kafka.access("stranger"), topic_prefix=topic_prefix)
