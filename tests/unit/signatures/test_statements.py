@@ -8,8 +8,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
 
+from rollguard_client.signatures.statements import canonical_json
 from schemas.deployment import Deployment
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackCommand
@@ -99,3 +102,14 @@ def test_a_text_of_any_language_is_written_as_it_is() -> None:
     named = MESSAGES["rollback-command"].model_copy(update={"tool_name": 'wörter "漢"\n\x01'})
     payload = statement_of("", named, b"").payload
     assert '"tool_name":"wörter \\"漢\\"\\n\\u0001"'.encode() in payload
+
+
+_SAID = st.none() | st.text() | st.integers(-(2**53), 2**53)
+_NAME = st.text(st.characters(max_codepoint=127))
+
+
+@given(st.dictionaries(_NAME, _SAID | st.dictionaries(_NAME, _SAID)))
+def test_the_json_is_that_of_rfc_8785(said: dict[str, object]) -> None:
+    """For these kinds of values, Python's own JSON is."""
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical_json(said) == canonical.encode()
