@@ -1,10 +1,13 @@
 """The permissions that `docs/security.md` grants in Kafka, given to users of a secure broker."""
 
 import re
+import time
 from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -16,8 +19,19 @@ from schemas.settings import load_settings
 from streams.topics import Topics
 from tests.support.login_roles import SECURITY_PAGE
 from tests.support.secure_kafka import SecureKafka
+from tests.support.waiting import WAIT_S
 
-_ANY_HOST = "*"
+_ANY_HOST: Final = "*"
+_ANYTHING: Final[Any] = None
+_ALL: Final = AclBindingFilter(
+    ResourceType.ANY,
+    _ANYTHING,
+    ResourcePatternType.ANY,
+    _ANYTHING,
+    _ANYTHING,
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 
 
 def acls(prefix: str, party: str | None = None) -> list[AclBinding]:
@@ -54,7 +68,11 @@ def acl(party: str, kind: str, name: str, operation: str) -> AclBinding:
 
 
 def allow(kafka: SecureKafka, granted: Iterable[AclBinding]) -> None:
-    """Grant this. The broker may need a moment until it is in force."""
-    admin = AdminClient({"bootstrap.servers": kafka.admin})
-    for done in admin.create_acls(list(granted), request_timeout=60).values():
+    """Grant this, and return when it is in force: the broker answers a moment before."""
+    admin, wanted = AdminClient({"bootstrap.servers": kafka.admin}), set(granted)
+    for done in admin.create_acls(list(wanted), request_timeout=60).values():
         done.result()
+    deadline = time.monotonic() + WAIT_S
+    while not wanted <= set(admin.describe_acls(_ALL, request_timeout=60).result()):
+        assert time.monotonic() < deadline, "what was granted is not in force"
+        time.sleep(0.05)
