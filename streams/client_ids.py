@@ -4,7 +4,7 @@ import re
 from importlib.metadata import version
 from typing import Final
 
-UNKNOWN_VERSION: Final = "unknown"
+_UNKNOWN: Final = "unknown"
 _PREFIX: Final = "rollguard-"
 _OURS: Final = re.compile(rf"{_PREFIX}([0-9][0-9A-Za-z.+!]{{0,63}})(?:-[0-9a-f-]{{36}})?")
 """A client id; or a member id, which a broker makes of it and of a UUID."""
@@ -23,4 +23,4 @@ def version_in(client_id: str, member_id: str = "") -> str:
     for each in (client_id, member_id):
         if found := _OURS.fullmatch(each):
             return found[1]
-    return UNKNOWN_VERSION
+    return _UNKNOWN

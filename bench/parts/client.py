@@ -1,4 +1,4 @@
-"""What `rollguard-client` costs the engine: its import, and a decorated call over the bare one."""
+"""The cost of `rollguard-client` for an engine: its import, and what a decorator adds to a call."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the forms of all pages have in common: each is confirmed, and says what came of it."""
+"""The common part of the forms of all pages: each is confirmed, and says what came of it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -94,7 +94,7 @@ async def until_focused(page: Page, text: str) -> None:
 
 
 async def test_all_tools_are_stopped_at_once_and_go_on(scene: Scene, browser: Browser) -> None:
-    """The scene's other tests run before or after this one: meanwhile all tools are stopped."""
+    """It stops all tools of the scene. No other test runs meanwhile."""
 
     async def stops() -> list[tuple[str, str, str]]:
         found = (await scene.ask("/stops"))["stops"]

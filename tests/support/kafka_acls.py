@@ -1,7 +1,7 @@
 """The permissions that `docs/security.md` grants in Kafka, given to users of a secure broker."""
 
+import asyncio
 import re
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from schemas.settings import load_settings
 from streams.topics import Topics
 from tests.support.login_roles import SECURITY_PAGE
 from tests.support.secure_kafka import SecureKafka
-from tests.support.waiting import WAIT_S
+from tests.support.waiting import until
 
 _ANY_HOST: Final = "*"
 _ANYTHING: Final[Any] = None
@@ -67,12 +67,14 @@ def acl(party: str, kind: str, name: str, operation: str) -> AclBinding:
     )
 
 
-def allow(kafka: SecureKafka, granted: Iterable[AclBinding]) -> None:
+async def allow(kafka: SecureKafka, granted: Iterable[AclBinding]) -> None:
     """Grant this, and return when it is in force: the broker answers a moment before."""
     admin, wanted = AdminClient({"bootstrap.servers": kafka.admin}), set(granted)
-    for done in admin.create_acls(list(wanted), request_timeout=60).values():
-        done.result()
-    deadline = time.monotonic() + WAIT_S
-    while not wanted <= set(admin.describe_acls(_ALL, request_timeout=60).result()):
-        assert time.monotonic() < deadline, "what was granted is not in force"
-        time.sleep(0.05)
+    created = admin.create_acls(list(wanted), request_timeout=60)
+    await asyncio.gather(*map(asyncio.wrap_future, created.values()))
+
+    async def is_in_force() -> bool:
+        found = admin.describe_acls(_ALL, request_timeout=60)
+        return wanted <= set(await asyncio.wrap_future(found))
+
+    await until(is_in_force)

@@ -4,7 +4,6 @@ Each worker has only the permissions that `docs/security.md` grants its role. Th
 for all tests of a module.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -127,7 +126,7 @@ async def _restricted(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[tuple[Workers, Mapping[str, str]]]:
     prefix, folder = new_topic_prefix(), tmp_path_factory.mktemp("restricted")
-    await asyncio.to_thread(allow, secure_kafka, acls(prefix))
+    await allow(secure_kafka, acls(prefix))
     write_files(folder, "ann", "robot", "applier", "detector")
     rules = {"ROLLGUARD_POLICY": "guarded", "ROLLGUARD_TOOLS": json.dumps(request.module.RULES)}
     with postgres_server.database() as dsn:

@@ -1,4 +1,4 @@
-"""What whoever installs the client gets."""
+"""The packages that come with the client."""
 
 from importlib.metadata import requires
 

@@ -22,9 +22,8 @@ pytestmark = [
 async def test_an_engine_publishes(secure_kafka: SecureKafka, topic_prefix: str) -> None:
     await make_topics(secure_kafka.admin, topic_prefix, "tool-executions")
     granted = acls(topic_prefix, "engine")
-    await asyncio.to_thread(
-        allow, secure_kafka, [each for each in granted if each.operation is AclOperation.WRITE]
-    )
+    writes = [each for each in granted if each.operation is AclOperation.WRITE]
+    await allow(secure_kafka, writes)
     access = secure_kafka.access("engine", topic_prefix=topic_prefix)
     with Rollguard(load_settings(**access)) as guard:
         guard.tool("t")(len)("abc")

@@ -1,6 +1,5 @@
 """Each role does all its work with the rights that `docs/security.md` grants it, and no others."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +56,7 @@ async def restricted(
     secure_kafka: SecureKafka, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> AsyncIterator[tuple[System, dict[str, str]]]:
     """Run the three roles with the rights that the page grants; yield the DSN of each, too."""
-    await asyncio.to_thread(allow, secure_kafka, acls(topic_prefix))
+    await allow(secure_kafka, acls(topic_prefix))
     dsns = await create_login_roles(database_dsn)
     started = System.started(secure_kafka.admin, database_dsn, topic_prefix, tmp_path, ())
     async with started as system:
@@ -221,7 +220,7 @@ async def _publish(
 
 
 async def test_an_operator_can_create_topics(secure_kafka: SecureKafka, topic_prefix: str) -> None:
-    await asyncio.to_thread(allow, secure_kafka, acls(topic_prefix, "operator"))
+    await allow(secure_kafka, acls(topic_prefix, "operator"))
     settings = load_settings(**secure_kafka.access("operator"), topic_prefix=topic_prefix)
     created = await create_missing_topics(settings)
     assert sorted(created) == sorted(Topics.of(settings).all())
@@ -233,7 +232,7 @@ async def test_settings_that_kafka_does_not_show(
     """A user of an earlier version has no right to read them."""
     topics = Topics.of(load_settings(topic_prefix=topic_prefix)).all()
     granted = [acl("stranger", "topic", topic, "Describe") for topic in topics]
-    await asyncio.to_thread(allow, secure_kafka, granted)
+    await allow(secure_kafka, granted)
     everything = load_settings(kafka_brokers=secure_kafka.admin, topic_prefix=topic_prefix)
     await create_missing_topics(everything)
     settings = load_settings(**secure_kafka.access("stranger"), topic_prefix=topic_prefix)

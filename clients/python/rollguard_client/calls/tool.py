@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any, Final
 
 from rollguard_client.calls.call import Call, current_call
@@ -99,9 +99,7 @@ class Tool:
         if self._open.pop(id(call), None) is None:
             call.told = None
             return
-        # As ``Call.end`` does, which would be one more function to call.
-        call.busy_s += perf_counter() - call.began
-        call.ended_at = time()
+        call.end()
         if self._failed is not None:
             self._note_failed_result(call, result)
         call.outer = call.told = None

@@ -102,9 +102,7 @@ class Publisher:
         try:
             if self._spool is None:
                 self._buffer.put(waiting)
-                delivery = self._delivery
-                if delivery is None or delivery.is_idle:
-                    self._wake()
+                self._wake()
             else:
                 with self._buffer.lock:  # the ids are made by one thread at a time
                     self._put_record(waiting.record(self._new_id))
