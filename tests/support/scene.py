@@ -140,7 +140,13 @@ async def _play(scene: Scene) -> None:
             return False
         scene.rollback_id, scene.held_id = (each[0]["command_id"] for each in (rollbacks, held))
         tools = (await scene.ask("/tools"))["tools"]
-        return len(tools) == 5 and all(each["state"] != "unknown" for each in tools)
+        states = {each["tool_name"]: each["state"] for each in tools}
+        engines = (await scene.ask(f"/engines?tool={HEALTHY}"))["engines"]
+        return (
+            (len(states), len(engines)) == (5, 3)
+            and (states[HELD], states[NEAR]) == ("condemned", "suspect")
+            and "unknown" not in states.values()
+        )
 
     await until(is_known)
     await scene.system.executions_recorded(ROLLED_BACK, 24)
@@ -154,11 +160,7 @@ async def _roll_back(scene: Scene) -> None:
         ROLLED_BACK, _BROKEN_INVOICE, improvement_reason="adds up the totals of all pages"
     )
     await scene.break_tool(ROLLED_BACK)
-
-    async def is_back() -> bool:
-        return bool((await scene.ask(f"/tools/{ROLLED_BACK}"))["activation"] == 3)
-
-    await until(is_back)
+    await scene.system.activation_judged(ROLLED_BACK, 3)
     await _succeed(scene, ROLLED_BACK, 6, every_s=0)
 
 

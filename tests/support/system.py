@@ -174,6 +174,25 @@ class System(Workers):
 
         await until(recorded)
 
+    async def activation_judged(self, tool: str, activation: int) -> None:
+        """Return when the detector judges this activation of the tool, or a later one."""
+
+        async def judged() -> bool:
+            return bool((await self.health(tool))[1].get("activation", 0) >= activation)
+
+        await until(judged)
+
+    async def condemned(self, tool: str) -> None:
+        """Return when the detector says that the tool must be rolled back.
+
+        It sends the command before it says so.
+        """
+
+        async def says_so() -> bool:
+            return bool((await self.health(tool))[1].get("needs_rollback"))
+
+        await until(says_so)
+
 
 @pytest_asyncio.fixture
 async def system(
