@@ -1,6 +1,7 @@
 """The pages about rollbacks and what waits, on a running system."""
 
 from html import escape
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,7 @@ async def test_a_rollback_is_shown_and_explained(
 
     await until(listed)
     await shared_system.executions_recorded(name, 3)
+    await shared_system.activation_judged(quote(name, safe=""), 3)
     await shared_system.run(execution(name), execution(name))
     await shared_system.executions_recorded(name, 5)
     [applied] = [

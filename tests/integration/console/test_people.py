@@ -252,6 +252,11 @@ async def test_bad_records_by_cause_and_their_replay(
     assert (await console.get("/dead-letters/x")).status == 422
 
 
+async def has_judged(system: System, tool: str) -> bool:
+    """Return whether the detector has judged an execution of the current version."""
+    return bool((await system.health(tool))[1].get("recent"))
+
+
 async def test_the_command_line_changes_things_through_it(
     console: Console, shared_system: System, tool: str, tmp_path: Path
 ) -> None:
@@ -307,6 +312,7 @@ async def test_the_command_line_changes_things_through_it(
     judged = await done("verdict", tool, recorded["published"][0], "--bad", "--by", "ann")
     assert (judged["by"], judged["version_id"]) == ("ann", back["to_version_id"])
     assert "is not recorded" in await done("verdict", tool, str(uuid4()), "--bad", code=1)
+    await until(lambda: has_judged(shared_system, tool))
     assert (await done("health", tool))["recent"][0]["execution_id"] is not None
     assert failed != recorded["published"][0]
     assert await done("replay", "--all", "--tool", tool) == {
@@ -354,6 +360,7 @@ async def test_managers_return_the_same_through_it(
             assert plain(await ask(through)) == plain(await ask(direct))
         result = await through.rollback_to_version(tool, second, "x", issued_by="ann")
         assert (result["success"], result["rolled_back_to_version"]) == (True, 2)
+        await shared_system.activation_judged(tool, 4)
         watched, own = DeploymentMonitor(url=console.url), DirectMonitor(version_manager=direct)
         health = await watched.check_health(tool, "s")
         assert health.keys() >= (await own.check_health(tool, "s")).keys()
@@ -363,6 +370,7 @@ async def test_managers_return_the_same_through_it(
         for monitor in (watched, own):
             done = await monitor.auto_rollback_if_needed(tool, "s")
             assert done["session_id"] == "s"
+        await until(judged)
         blocked = blocking.ToolVersionManager(url=console.url)
         current = await asyncio.to_thread(blocked.get_current_version, tool)
         assert current is not None

@@ -253,7 +253,14 @@ async def test_dead_letters_and_the_system(
     assert found.body["dead_letters"][0]["topic"] == topics.executions
     by_one = await pages(console, f"/dead-letters?tool={tool}&limit=1", "dead_letters")
     assert [page[0]["id"] for page in by_one] == [each["id"] for each in found.body["dead_letters"]]
-    system = (await console.get("/system")).body
+    system: dict[str, Any] = {}
+
+    async def all_run() -> bool:  # the detector is the only one that is waited for at the start
+        nonlocal system
+        system = (await console.get("/system")).body
+        return all(each["workers"] for each in system["roles"])
+
+    await until(all_run)
     assert {each["role"]: len(each["workers"]) for each in system["roles"]} == {
         "detector": 1,
         "applier": 1,
