@@ -57,6 +57,7 @@ async def test_a_dismissal_is_not_forgiveness(
         await system.run(*(at(60 + second, error) for second, error in enumerate(half)))
         assert await statuses(system, 1) == [("held", "regression")]
         [held] = await system.query("SELECT command_id FROM rollbacks")
+        await system.condemned("parser")
         assert (await check(system))["waits_for"].startswith("held: a person's answer to command")
 
         dismissed = await rollguard(
@@ -74,4 +75,5 @@ async def test_a_dismissal_is_not_forgiveness(
 
         await system.run(*(at(100 + second, "ValueError: no") for second in range(3)))
         assert (await statuses(system, 2))[1] == ("applied", "consecutive_failures")
+        await system.activation_judged("parser", 3)
         assert (await check(system)).keys() == {"needs_rollback", "tier", "reason", "details"}

@@ -54,6 +54,7 @@ async def _check_says_what_the_policy_says(guarded: System, tool: str) -> None:
     """Ask about a tool with a pin, whose broken version stays, so that its evidence stays too."""
     await guarded.deploy(tool, "good = 1")
     await pin(guarded.settings, tool, by="me", reason="I look at it", until=None)
+    await guarded.activation_judged(tool, 1)
     settings = guarded.settings
     rules = settings.rules.model_copy(update={"policy": "guarded"})
     async with ToolVersionManager(settings.model_copy(update={"rules": rules})) as manager:

@@ -107,6 +107,11 @@ async def test_an_outage_rolls_back_only_what_stays_broken_after_it(guarded: Sys
 
     await until_rolled_back(guarded, execution(tools[0], ERROR))
     assert await rolled_back(guarded, tools) == tools[:1]
+
+    async def outage_is_over() -> bool:  # the detector says so after it has sent the command
+        return not await lasting_outages(guarded)
+
+    await until(outage_is_over)
     answer = await rollguard("health", tools[1], "--json", env=guarded.environment())
     assert json.loads(answer.out)["outage"] is None
     assert 'rollguard_outage{partition="0"} 0.0' in await guarded.metrics("detector")

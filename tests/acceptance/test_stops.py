@@ -245,6 +245,7 @@ async def test_all_tools(system: System, tool: str, tmp_path: Path) -> None:
     await system.run(*(execution(b, "TypeError: no") for _ in range(2)))
     [record] = await system.records(system.topics.outcomes, 1, b)
     assert RollbackOutcome.from_bytes(record.value).rejection == "pinned"
+    await system.condemned(b)
     waits = (await json_of(system, "check", b))["waits_for"]
     assert waits.startswith("pinned with all tools until it is unpinned")
     assert "with all tools: `unpin --all` ends that" in await error_of(system, "unpin", b)
