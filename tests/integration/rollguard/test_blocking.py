@@ -32,6 +32,7 @@ async def test_usable_from_any_thread(shared_system: System, tool: str) -> None:
             assert manager.compare_versions(tool, created[0], created[1])["code_diff"]
             assert manager.check_immediate_rollback_needed(tool) == (False, None, {})
             assert manager.update_version_metrics(tool)["changed"] is False
+            asyncio.run(shared_system.activation_judged(tool, len(codes) + 1))  # the rollback's
             monitor = DeploymentMonitor(version_manager=manager)
             assert monitor.check_health(tool)["needs_rollback"] is False
             assert monitor.auto_rollback_if_needed(tool, "s")["rollback_performed"] is False

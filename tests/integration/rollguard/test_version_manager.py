@@ -253,6 +253,7 @@ async def test_a_reason_that_only_the_detector_knows_is_asked_of_it(
     await manager.create_version(tool, TWO)
     await pin(system.settings, tool, by="me", reason="I look at it", until=None)
     await record_each(system, tool, *["x", None] * 5)
+    await system.activation_judged(tool, 2)
 
     async def has_dropped() -> bool:
         return bool((await health_of(system.settings, tool))["reason"] == "success_rate_drop")
@@ -351,6 +352,7 @@ async def test_the_monitor_beside_the_stream(
 ) -> None:
     await manager.create_version(tool, ONE)
     await record_each(system, tool, *[None] * 10)
+    await system.activation_judged(tool, 1)
     monitor = DeploymentMonitor(version_manager=manager)
 
     async def seen() -> bool:
