@@ -109,7 +109,7 @@ async def _one_stays_behind(system: System) -> None:
             await _becomes(running["e1"], 2)
             for _ in range(3):
                 assert await running["e7"].call() == 1
-            await system.executions_recorded("words", 6)
+            await _ran_stale(system, 3)
             before = await states_become(system, "words", e1="current", e7="stale")
             stale = before["e7"]
             assert (stale.version_number, stale.current_version_number) == (1, 2)
@@ -117,16 +117,21 @@ async def _one_stays_behind(system: System) -> None:
             await _shown(system)
             await _restart_recorder(system)
             await running["e7"].call()
-
-            async def is_counted() -> bool:
-                return (await listed(system, "words"))["e7"].stale_executions == 4
-
-            await until(is_counted)
+            await _ran_stale(system, 4)
         finally:
             slow.may_go_on.set()
         await _becomes(running["e7"], 2)
         await states_become(system, "words", e1="current", e7="current")
     await states_become(system, "words")  # they have ended, and said so
+
+
+async def _ran_stale(system: System, times: int) -> None:
+    """Return when so many executions of the engine that stays behind are counted."""
+
+    async def is_counted() -> bool:
+        return (await listed(system, "words"))["e7"].stale_executions == times
+
+    await until(is_counted)
 
 
 async def _shown(system: System) -> None:
@@ -168,6 +173,7 @@ async def _none_can_load(system: System) -> None:
         command = RollbackCommand.from_bytes(record.value)
         assert (command.tool_name, command.reason) == ("parser", "consecutive_failures")
         await states_become(system, "parser", e1="current", e2="current", e3="current")
+    await system.executions_recorded("parser", 6)
     rows = await system.query(
         "select distinct error_type, session_id, duration_ms, version_id from tool_executions"
         " where tool_name = 'parser' and not success"

@@ -79,12 +79,13 @@ async def test_only_the_tools_failures_are_judged(running: System) -> None:
 
 async def _healthy(running: System, env: dict[str, str]) -> None:
     """Require that the others' failures are stored and shown, and not judged."""
+    await running.executions_recorded(SEED, 60)
     await running.executions_recorded(GUARDED, 80)
     await running.executions_recorded(SIGNATURE, 62)
 
     async def followed() -> bool:
         answers = [(await running.health(tool))[1] for tool in (SEED, GUARDED, SIGNATURE)]
-        counts = [sum(health["not_judged"].values()) for health in answers]
+        counts = [sum(health.get("not_judged", {}).values()) for health in answers]
         return counts == [20, 40, 20] and len(answers[2]["recent"]) == 2
 
     await until(followed)

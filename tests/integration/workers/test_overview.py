@@ -58,6 +58,7 @@ async def test_the_state_of_each_tool(
 
         await until(as_expected)
         await system.executions_recorded("was-rolled-back", 3)
+        await system.executions_recorded("suspect", 2)
         found = {
             tool.tool_name: tool
             for tool in await tools_at_a_glance(system.settings, None, notes.append)
