@@ -1,8 +1,8 @@
 """What the real roles export to Prometheus, after a real rollback."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import aiohttp
 import pytest
@@ -35,6 +35,15 @@ kind = "webhook"
 url = "{hook}/events"
 secret = {{env = "HOOK_SECRET"}}
 """
+
+_COUNTED: Final[Sequence[tuple[str, str, dict[str, str], int]]] = (
+    ("detector", "judged_records", {}, 62),
+    ("detector", "rollback_commands", {}, 1),
+    ("applier", "rollbacks", {"status": "applied"}, 1),
+    ("recorder", "recorder_read_executions", {}, 60),
+    ("notifier", "notifications", {"result": "delivered"}, 1),
+)
+"""What each role counts last of that of which the tests ask: the role, the metric, and how many."""
 
 
 class Everything(NamedTuple):
@@ -98,7 +107,9 @@ async def everything(start_shared: Start, embedded_broker: str) -> AsyncIterator
             await _roll_back(system, hook)
             await console.get("/tools")
             await console.get("/tools/words")
-            yield Everything(system, console)
+            everything = Everything(system, console)
+            await until(lambda: _is_counted(everything))
+            yield everything
 
 
 async def _start_notifier(workers: Workers, hook: FakeReceiver) -> None:
@@ -122,6 +133,16 @@ async def _roll_back(system: System, hook: FakeReceiver) -> None:
 
 async def _is_told(hook: FakeReceiver) -> bool:
     return any(b"rollback.applied" in each.body for each in hook.taken)
+
+
+async def _is_counted(everything: Everything) -> bool:
+    """Return whether each role has counted what it did, which it does afterwards."""
+    return all(
+        [
+            value(await everything.families(role), f"rollguard_{name}_total", **labels) >= number
+            for role, name, labels, number in _COUNTED
+        ]
+    )
 
 
 def value(families: Mapping[str, Family], name: str, **labels: str) -> float:
