@@ -247,5 +247,6 @@ def named_executions(command: RollbackRecord) -> list[str]:
 
 
 def unknown_rollback(named: str, kind: str = "rollback") -> Missing:
-    """Return the error for an id that no rollback has."""
-    return Missing(f"no {kind} has {named}; `rollguard rollbacks` lists the rollbacks")
+    """Return the error for an id that no rollback has, or nothing that can be answered."""
+    lists = "rollbacks` lists the rollbacks" if kind == "rollback" else "holds` lists what waits"
+    return Missing(f"no {kind} has {named}; `rollguard {lists}")

@@ -152,6 +152,7 @@ async def test_only_a_held_rollback_can_be_answered(system: System, tool: str) -
         unknown = await rollguard(*words, str(UUID(int=1)), env=env)
         assert (unknown.code, unknown.out) == (1, "")
         assert "no rollback and no held deployment has the id 00000000" in unknown.err
+        assert "`rollguard holds` lists what waits" in unknown.err
     for wrong in (
         ("approve", "nonsense"),
         ("dismiss", str(UUID(int=1))),

@@ -23,7 +23,7 @@ async def page_with(console: Console, path: str, *parts: str) -> str:
 
     try:
         await until(has_all)
-    except AssertionError:
+    except TimeoutError:
         pytest.fail(f"{path} lacks {[each for each in parts if each not in html]}: {html}")
     return html
 
@@ -46,6 +46,7 @@ async def test_what_waits_is_listed_and_answered(
     unknown = await console.page(gone, form)
     assert "Nothing was changed: " in unknown
     assert "no held deployment has the id" in unknown
+    assert "`rollguard holds` lists what waits" in unknown
     elsewhere = form | {"back": "//attacker.example/"}
     late = await console.page(f"/rollbacks/{held.command_id}/dismiss", elsewhere)
     assert f"{tool}: v2 was not rolled back" in late
