@@ -251,6 +251,24 @@ async def test_a_loader_of_ones_own(
     assert caplog.text.count("loads not reported") == 1
 
 
+async def test_an_engine_that_ends_at_once_has_said_what_it_could_not_load(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(embedded_broker, topic_prefix, version(1, "def execute(:"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path, engine_id="e7") as guard:
+
+        @guard.managed("parser")
+        async def parse() -> str:
+            raise NotImplementedError
+
+        with pytest.raises(SyntaxError):
+            await parse()
+    load, call = await published(embedded_broker, topic_prefix)
+    assert {load.execution_id, call.execution_id} > {failed_load_id("e7", "parser", 1)}
+    assert (load.error_class, call.error_class) == ("SyntaxError", "SyntaxError")
+
+
 async def test_a_tool_may_be_managed_after_the_topic_was_read(
     embedded_broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -1,9 +1,12 @@
 """Real workers while somebody locks a tool, and while some code is slow to compare."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -136,6 +139,33 @@ async def test_a_recorder_names_who_has_locked_what_it_needs(
         await system.all_ready("recorder")
 
 
+def comparers(system: System) -> list[psutil.Process]:
+    """Return the children of the applier that compare code."""
+    [applier] = system.running
+    children = psutil.Process(applier.pid).children()
+    return [each for each in children if "agents.comparer.child" in each.cmdline()]
+
+
+async def another_comparer(system: System, known: list[psutil.Process]) -> psutil.Process:
+    """Return a child that compares code and is none of the known ones, as soon as there is one."""
+
+    async def is_there() -> bool:
+        return any(each not in known for each in comparers(system))
+
+    await until(is_there)
+    return next(each for each in comparers(system) if each not in known)
+
+
+@contextmanager
+def suspended(process: psutil.Process) -> Iterator[None]:
+    """Stop a process meanwhile, so that what it does takes longer, however fast the machine is."""
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
 @pytest.mark.timeout(540)
 async def test_slow_comparisons_of_one_tool_do_not_hold_up_another(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
@@ -145,9 +175,11 @@ async def test_slow_comparisons_of_one_tool_do_not_hold_up_another(
         await system.deploy("slow", "x = 1")
         await system.deploy("quick", "x = 1")
         slow = [deployment("slow", f"{INHERITANCE}X = {number}\n") for number in range(2)]
+        quick = comparers(system)
         await system.send(system.topics.deployments, "slow", *slow)
-        for number in range(2):
-            await system.deploy("quick", f"def execute(): return {number}")
-        assert await numbers(system, "slow") != [3], "the slow ones were not slow"
+        with suspended(await another_comparer(system, quick)):
+            for number in range(2):
+                await system.deploy("quick", f"def execute(): return {number}")
+            assert await numbers(system, "slow") != [3], "the slow ones were not slow"
         outcomes = [await system.outcome_of(each) for each in slow]
         assert [each.version_number for each in outcomes] == [2, 3]

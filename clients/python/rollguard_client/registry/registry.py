@@ -240,8 +240,8 @@ class Registry:
         await asyncio.gather(*map(self._unload, self._tools.loaded.values()))
 
     def _end_reports(self, wait_s: float) -> None:
-        """Take back what was reported, because the process ends. Called in any other thread."""
-        if self._reports.has_reported and wait_s > 0:
+        """Say the last words about loads, because the process ends. Called in any other thread."""
+        if self._reports.has_last_words and wait_s > 0:
             background = self._requester.publisher.background
             with suppress(Exception):  # the program ends, whatever Kafka does
                 background.submit(self._reports.end(wait_s)).result(wait_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
@@ -23,7 +24,7 @@ _AGAIN_S: Final = 900.0
 _GATHER_S: Final = 0.05
 _PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _END_S: Final = 2.0
-"""How long the end of an engine waits for its last word at most."""
+"""How long the end of an engine waits at most until its reports are taken back."""
 _FAILED_LOADS: Final = UUID("3f0c1c6e-9d55-5b0e-9a53-0e8a0d7c4b19")
 
 
@@ -66,8 +67,12 @@ class Reports:
     def _begin(self) -> None:
         self._changed = asyncio.Event()
         self._sending = asyncio.Lock()
-        self.has_reported = False
-        """Whether there is something to take back at the end."""
+        self._has_reported = False
+
+    @property
+    def has_last_words(self) -> bool:
+        """Whether there is something to publish at the end, or to take back."""
+        return self._has_reported or bool(self._failed)
 
     def after_fork(self) -> None:
         """Say everything again: the child is another engine."""
@@ -119,16 +124,20 @@ class Reports:
 
     async def _send_failed(self) -> None:
         """Publish the executions that say that a version cannot be loaded."""
-        failed = dict(self._failed)
-        if failed:
-            topic = self._topics.executions
-            await self._publish(
-                topic,
-                [Record(topic, name.encode(), each.to_bytes()) for name, each in failed.items()],
-            )
-        for name, each in failed.items():
-            if self._failed.get(name) is each:
-                del self._failed[name]
+        topic = self._topics.executions
+        async with self._sending:  # so that the end of the engine does not publish them once more
+            failed = dict(self._failed)
+            if failed:
+                await self._publish(
+                    topic,
+                    [
+                        Record(topic, name.encode(), each.to_bytes())
+                        for name, each in failed.items()
+                    ],
+                )
+            for name, each in failed.items():
+                if self._failed.get(name) is each:
+                    del self._failed[name]
 
     async def _send(self, names: Sequence[str]) -> None:
         if not names:
@@ -141,7 +150,7 @@ class Reports:
                 for name, load in sent.items()
             ]
             await self._publish(topic, records)
-            self.has_reported = True
+            self._has_reported = True
         self._unsent -= {name for name, load in sent.items() if self._loads.get(name) is load}
 
     async def _publish(self, topic: str, records: Sequence[Record]) -> None:
@@ -181,15 +190,18 @@ class Reports:
             engine_id=engine_id,
         )
 
-    async def end(self, wait_s: float = _END_S) -> None:
-        """Take everything back, because the engine ends; whether that succeeds or not."""
+    async def end(self, wait_s: float) -> None:
+        """Say the last words, because the engine ends; whether that succeeds or not.
+
+        Failed loads that are not published yet are published, within ``wait_s``. Everything else is
+        taken back.
+        """
         names, self._loads = tuple(self._loads), {}
-        if not self.has_reported:
-            return
-        try:
-            await asyncio.wait_for(self._send(names), min(wait_s, _END_S))
-        except (RollguardError, KafkaError, OSError, asyncio.TimeoutError):
-            return  # it is forgotten when nothing is heard of it for long enough
+        with suppress(RollguardError, KafkaError, OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._send_failed(), wait_s)
+            # What is not taken back is forgotten when nothing is heard of it for long enough.
+            if self._has_reported:
+                await asyncio.wait_for(self._send(names), min(wait_s, _END_S))
 
     def _say(self, error: Misconfigured) -> None:
         """Log once that nobody learns which versions are in use here; everything else works."""
