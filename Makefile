@@ -43,7 +43,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(MAKE) --no-print-directory -j 3 --output-sync unit-tests types policy-tests coverage docs
+	$(MAKE) --no-print-directory -j 3 --output-sync unit-tests types policy-tests coverage
 
 types: $(STAMP)
 	$(BIN)/mypy

@@ -3,5 +3,5 @@
 from collections.abc import Mapping
 from typing import Final
 
-IDLE_STACK: Final[Mapping[str, str]] = {"ROLLGUARD_FETCH_WAIT_MS": "100"}
+IDLE_STACK: Final[Mapping[str, str]] = {"ROLLGUARD_FETCH_WAIT_MS": "200"}
 """Several stacks run at the same time, and the latency of none of them is tested."""

@@ -43,7 +43,7 @@ class System(Workers):
         prefix: str,
         folder: Path,
         roles: Sequence[str],
-        fetch_wait_ms: int = 100,
+        fetch_wait_ms: int = 200,
         **more: str,
     ) -> AsyncIterator[Self]:
         """Create topics and schema, and run ``roles``; ``more`` is added to their environment."""

@@ -30,7 +30,7 @@ class Workers:
 
     @classmethod
     async def prepared(
-        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = 100
+        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = 200
     ) -> Self:
         """Create topics and schema; the workers are still to be started.
 

@@ -23,7 +23,7 @@ _AGAIN_S: Final = 900.0
 """How often everything is said again. By default the server forgets an engine after an hour."""
 _GATHER_S: Final = 0.05
 _PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
-_END_S: Final = 2.0
+END_S: Final = 2.0
 """How long the end of an engine waits at most until its reports are taken back."""
 _FAILED_LOADS: Final = UUID("3f0c1c6e-9d55-5b0e-9a53-0e8a0d7c4b19")
 
@@ -190,7 +190,7 @@ class Reports:
             engine_id=engine_id,
         )
 
-    async def end(self, wait_s: float) -> None:
+    async def end(self, wait_s: float = END_S) -> None:
         """Say the last words, because the engine ends; whether that succeeds or not.
 
         Failed loads that are not published yet are published, within ``wait_s``. Everything else is
@@ -201,7 +201,7 @@ class Reports:
             await asyncio.wait_for(self._send_failed(), wait_s)
             # What is not taken back is forgotten when nothing is heard of it for long enough.
             if self._has_reported:
-                await asyncio.wait_for(self._send(names), min(wait_s, _END_S))
+                await asyncio.wait_for(self._send(names), min(wait_s, END_S))
 
     def _say(self, error: Misconfigured) -> None:
         """Log once that nobody learns which versions are in use here; everything else works."""
