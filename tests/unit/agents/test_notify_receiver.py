@@ -243,7 +243,8 @@ async def test_after_429_the_receiver_is_left_alone_for_as_long_as_it_asks() -> 
     async with fake_receiver() as fake, _notifier(fake) as notifier:
         fake.answer = answer
         await notifier.read(outcome("a"))
-        await until(_is_true(lambda: len(times) == 1), WAIT_S)
+        failures = "rollguard_notification_failures_total"
+        await until(_is_true(lambda: notifier.value(failures) == 1), WAIT_S)
         await notifier.read(outcome("b"))  # it waits, too
         await notifier.committed(2)
     assert min(times[1:]) - times[0] >= 0.99
