@@ -13,6 +13,8 @@ settings.register_profile("any speed", deadline=None, suppress_health_check=list
 settings.load_profile("any speed")
 
 _SYSTEMS = Path(__file__).parent / "acceptance"
+_STARTED = frozenset({"system", "start_shared"})
+"""Fixtures that start workers."""
 _WITH_SERVERS = (_SYSTEMS, *(Path(__file__).parent / each for each in ("integration", "docs")))
 
 pytest_plugins = [
@@ -44,19 +46,23 @@ def _no_settings_from_the_shell(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files first whose tests may take longest, so that none runs alone at the end.
 
-    Among those that say no time, the ones that start whole systems are first. aiokafka may leave a
-    connection open that it was opening when it was stopped. Chance decides during which test that
-    is noticed, so it fails none.
+    Each file runs in one process, which starts what its tests share. Among those that say no time,
+    the ones that start whole systems are first. aiokafka may leave a connection open that it was
+    opening when it was stopped. Chance decides during which test that is noticed, so it fails none.
     """
     for test in items:
         if any(each in test.path.parents for each in _WITH_SERVERS):
             test.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
     longest: defaultdict[Path, float] = defaultdict(float)
+    with_systems: set[Path] = set()
     for test in items:
         mark = test.get_closest_marker("timeout")
         longest[test.path] = max(longest[test.path], float(mark.args[0]) if mark else 0.0)
+        if isinstance(test, pytest.Function) and _STARTED & set(test.fixturenames):
+            with_systems.add(test.path)
 
-    def how_long(test: pytest.Item) -> tuple[float, bool]:
-        return longest[test.path], _SYSTEMS in test.path.parents
+    def how_long(test: pytest.Item) -> tuple[float, bool, bool]:
+        is_acceptance = _SYSTEMS in test.path.parents
+        return longest[test.path], is_acceptance, test.path in with_systems
 
     items.sort(key=how_long, reverse=True)

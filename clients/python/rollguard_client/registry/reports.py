@@ -190,13 +190,14 @@ class Reports:
             engine_id=engine_id,
         )
 
-    async def end(self, wait_s: float = END_S) -> None:
+    async def end(self, wait_s: float | None = None) -> None:
         """Say the last words, because the engine ends; whether that succeeds or not.
 
         Failed loads that are not published yet are published, within ``wait_s``. Everything else is
         taken back.
         """
         names, self._loads = tuple(self._loads), {}
+        wait_s = END_S if wait_s is None else wait_s
         with suppress(RollguardError, KafkaError, OSError, asyncio.TimeoutError):
             await asyncio.wait_for(self._send_failed(), wait_s)
             # What is not taken back is forgotten when nothing is heard of it for long enough.
