@@ -114,6 +114,9 @@ def of_wrong_request(error: RequestValidationError) -> ProblemError:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return ProblemError(HTTPStatus.BAD_REQUEST, "the body is not JSON")
+    if any(each["loc"] == ("body",) and isinstance(each["input"], bytes) for each in found):
+        # It is left as it was sent if its content type is another one.
+        return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
     errors = [
         {"field": ".".join(map(_shown, each["loc"])), "error": str(each["msg"])} for each in found
     ]

@@ -123,6 +123,26 @@ async def test_a_rollback_with_a_key_is_made_once(
     assert (await console.post(path, {"to_version_number": 99})).status == 404
 
 
+async def test_another_content_type_is_refused(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    await shared_system.deploy(tool, "one")
+    sent = b'{"code": "two"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml"):
+        found = await console.ask(
+            "POST", f"/api/v1/tools/{tool}/deployments", sent, Content_Type=kind
+        )
+        assert (found.status, found.body["detail"]) == (415, "send application/json"), found
+    assert (await console.get(f"/tools/{tool}")).body["version_number"] == 1
+    with_charset = await console.ask(
+        "POST",
+        f"/api/v1/tools/{tool}/deployments",
+        sent,
+        Content_Type="application/json; charset=utf-8",
+    )
+    assert with_charset.status == 201
+
+
 async def test_types_are_strict(console: Console, shared_system: System, tool: str) -> None:
     await shared_system.deploy(tool, "one")
     await shared_system.deploy(tool, "two")
