@@ -143,6 +143,16 @@ async def test_another_content_type_is_refused(
     assert with_charset.status == 201
 
 
+async def test_the_place_of_a_version_of_a_tool_named_by_dots(
+    console: Console, shared_system: System
+) -> None:
+    """A client would leave a part of a path out that is only dots."""
+    for name in (".", ".."):
+        path = f"/api/v1/tools/{name.replace('.', '%2E')}"
+        made = await console.ask("POST", f"{path}/deployments", {"code": "one"})
+        assert made.headers["Location"] == f"{path}/versions/{made.body['version_id']}"
+
+
 async def test_types_are_strict(console: Console, shared_system: System, tool: str) -> None:
     await shared_system.deploy(tool, "one")
     await shared_system.deploy(tool, "two")
