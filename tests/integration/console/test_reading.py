@@ -341,6 +341,8 @@ async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str
         *("/rollbacks?since=today", "/tools/x/compare?from=v1", "/tools/x/compare?from=a&to=1"),
         *("/dead-letters?cursor=W10", "/rollbacks?cursor=WzEsMiwzXQ"),
         *("/engines?stale=perhaps", "/engines?tool=%00", "/engines?cursor=WzEsMl0"),
+        # The number of a stop in it is greater than any that Postgres can have.
+        "/stops?cursor=WyIyMDI2LTAxLTMxVDEyOjAwOjAwWiIsOTIyMzM3MjAzNjg1NDc3NTgwOF0",
     ):
         found = await console.get(path)
         assert (found.status, found.body["status"]) == (422, 422), (path, found)
