@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from console.web.requests import has_head
 from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -140,14 +141,14 @@ def of_http(request: Request, error: HTTPException) -> ProblemError:
 
 def _methods_of(request: Request) -> list[str]:
     """Return the methods that the path of this request allows."""
-    return sorted(
-        {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if route.path_regex.fullmatch(request.scope["path"])
-            for method in route.methods or ()
-        }
-    )
+    path = request.scope["path"]
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path_regex.fullmatch(path)
+        for method in route.methods or ()
+    }
+    return sorted(methods | ({"HEAD"} if "GET" in methods and has_head(path) else set()))
 
 
 def _shown(part: object) -> str:
