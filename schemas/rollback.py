@@ -1,10 +1,10 @@
 """Rollback commands and their outcomes."""
 
 import json
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from uuid import UUID, uuid5
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.explanation import Explanation
 from schemas.fields import Count, LongText, ShortLine, Time, ToolName, VersionId
@@ -60,6 +60,16 @@ MAX_DETAILS_BYTES: Final = 64 * 1024
 _COMMANDS: Final = UUID("8e0c3f0a-6d0b-5b0e-9d2e-6f1f5b7a9c11")
 
 
+def _without_null(details: object) -> object:
+    """Return the details; none if they are null, which says the same as nothing."""
+    return {} if details is None else details
+
+
+_Details = Annotated[
+    dict[str, Any], BeforeValidator(_without_null, json_schema_input_type=dict[str, Any] | None)
+]
+
+
 def automatic_command_id(tool_name: str, version_id: int, activation: int, attempt: int) -> UUID:
     """Return the id of an automatic command. The same decision has the same id, whoever makes it.
 
@@ -113,7 +123,7 @@ class RollbackCommand(Message):
     tier: Tier
     reason: Reason
     mode: Mode | None = None
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: _Details = Field(default_factory=dict)
     issued_by: ShortLine
     issued_at: Time
     approved_by: ShortLine | None = None

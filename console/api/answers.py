@@ -18,7 +18,7 @@ def answered(request: Request, data: Any, status: int = 200) -> Response:
     body = json_text(data).encode()
     tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if _has(request.headers.get("If-None-Match", ""), tag):
+    if _has(", ".join(request.headers.getlist("If-None-Match")), tag):
         return Response(None, 304, headers)
     return Response(body, status, headers, "application/json")
 

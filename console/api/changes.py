@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -25,6 +24,7 @@ from rollguard.management.deployment_monitor import DeploymentMonitor
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.versions import VersionName
 from rollguard.refusal import refusal_text
+from rollguard_client.http.console import in_path
 from schemas.deployment import DeploymentOutcome
 from schemas.errors import Rejected
 from schemas.rollback import RollbackOutcome
@@ -73,7 +73,7 @@ async def deploy(
         raise ProblemError(409, refusal_text(outcome), "refused", outcome=data)
     headers = {}
     if outcome.status == "created":
-        path = f"/api/v1/tools/{quote(tool, safe='')}/versions/{outcome.version_id}"
+        path = f"/api/v1/tools/{in_path(tool)}/versions/{outcome.version_id}"
         headers["Location"] = path
     return done(data, _STATUSES[outcome.status], **headers)
 

@@ -46,7 +46,7 @@ def asked(*more: int) -> Responses:
 
 def changed(*more: int) -> Responses:
     """Return the answers of a route that changes something; ``more`` are problems of its own."""
-    return _problems((*_ALWAYS, 408, 413, *more))
+    return _problems((*_ALWAYS, 408, 413, 415, *more))
 
 
 def _problems(statuses: tuple[int, ...]) -> Responses:

@@ -121,7 +121,7 @@ async def executions(
     "/executions",
     status_code=202,
     response_model=Accepted,
-    responses=changed(415),
+    responses=changed(),
     openapi_extra={"requestBody": _BODY},
 )
 async def publish(request: Request, services: ServicesHere) -> Response:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from console.admission.visitor import BY
 from console.api.models import ApiModel, example
@@ -13,9 +13,17 @@ from schemas.fields import ImprovementType, LongText, Time, VersionId, storable
 from schemas.stops import MAX_REASON
 
 _Reason = Annotated[str, Field(max_length=MAX_REASON), AfterValidator(storable)]
+_Id = Annotated[UUID, Field(strict=False)]
+"""JSON has ids as texts."""
 
 
-class NewDeployment(ApiModel):
+class Order(ApiModel):
+    """What somebody orders. Types are strict, as in messages: ``true`` is no number."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class NewDeployment(Order):
     """Code that is to become the current version."""
 
     model_config = example(
@@ -36,11 +44,11 @@ class NewDeployment(ApiModel):
     """Checks that were made of the code."""
     previous_version_id: VersionId | None = None
     """The version that is current now: 422 if another one is."""
-    deployment_id: UUID | None = None
+    deployment_id: _Id | None = None
     """The id of this request, instead of an `Idempotency-Key`."""
 
 
-class NewRollback(ApiModel):
+class NewRollback(Order):
     """An order to make a version current."""
 
     model_config = example(to_version_number=1, reason="v2 is too slow", issued_by="ann")
@@ -53,7 +61,7 @@ class NewRollback(ApiModel):
     by_rule: bool = False
     """If the rule that `reason` names holds now, issue its automatic command, to this version: the
     code that is replaced then loses its trust."""
-    command_id: UUID | None = None
+    command_id: _Id | None = None
     """The id of this request, instead of an `Idempotency-Key`."""
 
     @model_validator(mode="after")
@@ -63,7 +71,7 @@ class NewRollback(ApiModel):
         return self
 
 
-class AutomaticRollback(ApiModel):
+class AutomaticRollback(Order):
     """The question whether a rule demands a rollback, which is then ordered."""
 
     model_config = example(check_fast_rollback=True)
@@ -72,7 +80,7 @@ class AutomaticRollback(ApiModel):
     """Whether the immediate rules first judge the executions in Postgres."""
 
 
-class NewPin(ApiModel):
+class NewPin(Order):
     """A pin: no automatic rollback of the tool."""
 
     model_config = example(reason="black Friday", pinned_by="ann", expires_at=None)
@@ -83,7 +91,7 @@ class NewPin(ApiModel):
     """Null: until it is removed."""
 
 
-class NewFreeze(ApiModel):
+class NewFreeze(Order):
     """A freeze: no machine deploys the tool."""
 
     model_config = example(reason="the audit", set_by="ann", expires_at=None)
@@ -94,7 +102,7 @@ class NewFreeze(ApiModel):
     """Null: until it is removed."""
 
 
-class NewRejection(ApiModel):
+class NewRejection(Order):
     """The rejection of a version's code."""
 
     model_config = example(reason="it leaks passwords", set_by="ann")
@@ -103,7 +111,7 @@ class NewRejection(ApiModel):
     set_by: Person = BY
 
 
-class Resumption(ApiModel):
+class Resumption(Order):
     """The end of a wait: machines may deploy the tool again."""
 
     model_config = example(resumed_by="ann")
@@ -111,7 +119,7 @@ class Resumption(ApiModel):
     resumed_by: Person = BY
 
 
-class NewVerdict(ApiModel):
+class NewVerdict(Order):
     """What somebody says of an execution that has succeeded."""
 
     model_config = example(bad=True, why="the total is wrong", by="ann")
@@ -124,7 +132,7 @@ class NewVerdict(ApiModel):
     """The version that ran; by default the one that Postgres has for the execution."""
 
 
-class NewReplay(ApiModel):
+class NewReplay(Order):
     """Which bad records are published again: one by its `id`, or all that match."""
 
     model_config = example(cause="executed_at: a time needs an offset", topic="tool-executions")
@@ -158,7 +166,7 @@ class NewReplay(ApiModel):
         return self
 
 
-class Approval(ApiModel):
+class Approval(Order):
     """The answer that what is held is carried out."""
 
     model_config = example(approved_by="ann")
@@ -166,7 +174,7 @@ class Approval(ApiModel):
     approved_by: Person = BY
 
 
-class Dismissal(ApiModel):
+class Dismissal(Order):
     """The answer that what is held is not carried out."""
 
     model_config = example(dismissed_by="ann", dismissal="the input was wrong")

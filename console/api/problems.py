@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from console.web.requests import has_head
 from schemas.errors import Misconfigured, Missing, Rejected, Retryable, RollguardError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -114,6 +115,9 @@ def of_wrong_request(error: RequestValidationError) -> ProblemError:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return ProblemError(HTTPStatus.BAD_REQUEST, "the body is not JSON")
+    if any(each["loc"] == ("body",) and isinstance(each["input"], bytes) for each in found):
+        # It is left as it was sent if its content type is another one.
+        return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
     errors = [
         {"field": ".".join(map(_shown, each["loc"])), "error": str(each["msg"])} for each in found
     ]
@@ -137,14 +141,14 @@ def of_http(request: Request, error: HTTPException) -> ProblemError:
 
 def _methods_of(request: Request) -> list[str]:
     """Return the methods that the path of this request allows."""
-    return sorted(
-        {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if route.path_regex.fullmatch(request.scope["path"])
-            for method in route.methods or ()
-        }
-    )
+    path = request.scope["path"]
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path_regex.fullmatch(path)
+        for method in route.methods or ()
+    }
+    return sorted(methods | ({"HEAD"} if "GET" in methods and has_head(path) else set()))
 
 
 def _shown(part: object) -> str:

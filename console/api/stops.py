@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
 from console.admission.visitor import BY
@@ -32,7 +32,8 @@ from schemas.fields import Time
 from schemas.stops import Pin, Stop, StopKind
 
 router: Final = APIRouter(tags=["stops"])
-_AFTER: Final[TypeAdapter[tuple[Time, int]]] = TypeAdapter(tuple[Time, int])
+_StopId = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_AFTER: Final[TypeAdapter[tuple[Time, int]]] = TypeAdapter(tuple[Time, _StopId])
 _By = Annotated[Person, Query(max_length=255, description="Who removes it.", validate_default=True)]
 
 

@@ -123,6 +123,57 @@ async def test_a_rollback_with_a_key_is_made_once(
     assert (await console.post(path, {"to_version_number": 99})).status == 404
 
 
+async def test_another_content_type_is_refused(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    await shared_system.deploy(tool, "one")
+    sent = b'{"code": "two"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml"):
+        found = await console.ask(
+            "POST", f"/api/v1/tools/{tool}/deployments", sent, Content_Type=kind
+        )
+        assert (found.status, found.body["detail"]) == (415, "send application/json"), found
+    assert (await console.get(f"/tools/{tool}")).body["version_number"] == 1
+    with_charset = await console.ask(
+        "POST",
+        f"/api/v1/tools/{tool}/deployments",
+        sent,
+        Content_Type="application/json; charset=utf-8",
+    )
+    assert with_charset.status == 201
+
+
+async def test_the_place_of_a_version_of_a_tool_named_by_dots(
+    console: Console, shared_system: System
+) -> None:
+    """A client would leave a part of a path out that is only dots."""
+    for name in (".", ".."):
+        path = f"/api/v1/tools/{name.replace('.', '%2E')}"
+        made = await console.ask("POST", f"{path}/deployments", {"code": "one"})
+        assert made.headers["Location"] == f"{path}/versions/{made.body['version_id']}"
+
+
+async def test_types_are_strict(console: Console, shared_system: System, tool: str) -> None:
+    await shared_system.deploy(tool, "one")
+    await shared_system.deploy(tool, "two")
+    path, called = f"/tools/{tool}", str(uuid4())
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        *(("rollbacks", {"to_version_number": each}) for each in (True, "1", 1.0)),
+        ("rollbacks", {"to_version_number": 1, "by_rule": "no"}),
+        ("rollbacks", {"to_version_number": 1, "command_id": 1}),
+        ("rollbacks/automatic", {"check_fast_rollback": "no"}),
+        ("deployments", {"code": "three", "previous_version_id": "1"}),
+        *((f"executions/{called}/verdicts", {"bad": each, "version_id": 1}) for each in ("no", 0)),
+    ]
+    for part, order in wrong:
+        found = await console.post(f"{path}/{part}", order)
+        assert found.status == 422, (part, order, found)
+    for more in ({"limit": True}, {"force": "no"}, {"limit": "1"}):
+        found = await console.post("/dead-letters/replay", {"tool": tool, **more})
+        assert found.status == 422, (more, found)
+    assert (await console.get(path)).body["version_number"] == 2
+
+
 async def test_a_pin(console: Console, shared_system: System, tool: str) -> None:
     path = f"/api/v1/tools/{tool}/pin"
     assert (await console.ask("PUT", path, {})).status == 404

@@ -108,6 +108,26 @@ async def test_who_has_it_already_gets_304(
     assert not changed.body["is_current"]
 
 
+async def test_head_is_get_without_the_body(
+    console: Console, shared_system: System, tool: str
+) -> None:
+    await shared_system.deploy(tool, "one")
+    path = f"/api/v1/tools/{tool}/versions"
+    for each in (path, "/healthz", "/openapi.json", "/metrics", "/tools"):
+        head = await console.ask("HEAD", each)
+        assert (head.status, head.body) == (200, None), (each, head)
+        assert int(head.headers["Content-Length"]) > 0, (each, head)
+    found = await console.ask("GET", path)
+    head = await console.ask("HEAD", path)
+    for name in ("ETag", "Content-Type", "Content-Length"):
+        assert head.headers[name] == found.headers[name]
+    again = await console.ask("HEAD", path, If_None_Match=found.headers["ETag"])
+    nothing = await console.ask("HEAD", f"/api/v1/tools/{tool}-other")
+    assert (again.status, nothing.status) == (304, 404)
+    endless = await console.ask("HEAD", "/api/v1/events")
+    assert (endless.status, endless.headers["Allow"]) == (405, "GET")
+
+
 async def test_versions_and_their_comparison(
     console: Console, shared_system: System, tool: str
 ) -> None:
@@ -341,11 +361,16 @@ async def test_what_does_not_exist_and_what_is_wrong(console: Console, tool: str
         *("/rollbacks?since=today", "/tools/x/compare?from=v1", "/tools/x/compare?from=a&to=1"),
         *("/dead-letters?cursor=W10", "/rollbacks?cursor=WzEsMiwzXQ"),
         *("/engines?stale=perhaps", "/engines?tool=%00", "/engines?cursor=WzEsMl0"),
+        # The number of a stop in it is greater than any that Postgres can have.
+        "/stops?cursor=WyIyMDI2LTAxLTMxVDEyOjAwOjAwWiIsOTIyMzM3MjAzNjg1NDc3NTgwOF0",
     ):
         found = await console.get(path)
         assert (found.status, found.body["status"]) == (422, 422), (path, found)
         assert found.body["errors"], path
-    for path, allowed in (("/tools", "GET"), (f"/tools/{tool}/pin", "DELETE, GET, PUT")):
+    for path, allowed in (
+        *(("/tools", "GET, HEAD"), (f"/tools/{tool}/pin", "DELETE, GET, HEAD, PUT")),
+        *(("/events", "GET"), ("/executions", "POST")),
+    ):
         wrong = await console.ask("PATCH", f"/api/v1{path}", {})
         assert (wrong.status, wrong.headers["Allow"]) == (405, allowed)
         assert wrong.body["title"] == "Method Not Allowed"

@@ -10,7 +10,7 @@ from schemas.errors import Rejected
 from schemas.rollback import MAX_DETAILS_BYTES, RollbackCommand
 
 
-def command(details: dict[str, Any]) -> bytes:
+def command(details: dict[str, Any] | None) -> bytes:
     fields = {
         "command_id": str(uuid4()),
         "tool_name": "words",
@@ -47,3 +47,7 @@ def test_64_kib_are_accepted(details: dict[str, Any]) -> None:
 def test_more_is_a_dead_letter(details: dict[str, Any]) -> None:
     with pytest.raises(Rejected, match=r"details: .*\d+ bytes as JSON, at most 65536"):
         RollbackCommand.from_bytes(command(details))
+
+
+def test_null_says_the_same_as_nothing() -> None:
+    assert RollbackCommand.from_bytes(command(None)).details == {}
