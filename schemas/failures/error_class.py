@@ -171,8 +171,7 @@ def _read(error: str, wanted: Collection[str] = SIGNATURE_ERRORS) -> str:
     first = first.rstrip()
     if not newline:
         named = class_in_line(first)
-        text = "" if named else unescaped(first)
-        return _read(text, wanted) if text else _with_leaf(named, first, wanted)
+        return _with_leaf(named, first, wanted) if named else _read_unescaped(first, wanted)
     if not is_report(text):
         raised = exception_in(text, wanted)
         if raised is not None and raised.name:
@@ -184,4 +183,10 @@ def _read(error: str, wanted: Collection[str] = SIGNATURE_ERRORS) -> str:
             named = class_in_line(first)
             if named:
                 return _with_leaf(named, first, wanted)
-    return class_in_report(text)
+    return class_in_report(text) or _read_unescaped(text, wanted)
+
+
+def _read_unescaped(text: str, wanted: Collection[str]) -> str:
+    """Return the label of the exception in which a traceback in JSON ends; "" if there is none."""
+    found = unescaped(text)
+    return _read(found, wanted) if found else ""

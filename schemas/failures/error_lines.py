@@ -81,7 +81,8 @@ def _of_place(line: str) -> str:
     drive = line[1:3] == ":\\"
     path, _, rest = line[2 if drive else 0 :].partition(":")
     number, colon, rest = rest.partition(":")
-    is_place = colon and path[:1] != " " and path.endswith(".py") and number.isdecimal()
+    is_path = path.endswith(".py") and (drive or path[:1] == "/" or " " not in path)
+    is_place = colon and is_path and number.isdecimal()
     return class_at(rest.strip(), sure=None) if is_place else ""
 
 
@@ -170,7 +171,7 @@ def class_at(text: str, *, sure: bool | None = False) -> str:
     is_exception = name in _BUILTIN or name.lower().endswith(_ENDS)
     if after.startswith("(") and (rest != after or after.startswith(_PLURALS)):
         return ""
-    if after and (after[0] not in "(:" or after.startswith("://")):
+    if after and (after[0] not in "(:" or after.startswith(("://", ":\\"))):
         if is_exception and _CODE.match(rest):
             return name
         return name if after[0] == "," and text.startswith("<class '") else ""

@@ -4,6 +4,7 @@ Reads the tracebacks of Python (also indented, or with a prefix before each line
 and Loguru, without colours. Takes time proportional to the text.
 """
 
+import re
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
@@ -29,7 +30,7 @@ _CHAINS: Final = (
 """What stands between the tracebacks of an exception and of its cause."""
 _IGNORED: Final = ("Exception ignored ", "Error in atexit._run_exitfuncs:")
 """How Python begins to tell an exception that stops nothing."""
-_ESCAPED: Final = f"{_HEADER}:\\n"
+_ESCAPED: Final = re.compile(re.escape(_HEADER) + r":(?=(?:\\r)?\\n)")
 """A header in a text whose line breaks are written ``\\n``, such as JSON."""
 
 
@@ -48,13 +49,13 @@ def has_group(text: str) -> bool:
 
 
 def unescaped(text: str) -> str:
-    """Return the traceback in a line of JSON or in a ``repr``, with line breaks; "" if none."""
-    before, header, after = text.partition(_ESCAPED)
-    if not header:
+    """Return the traceback in JSON or in a ``repr``, with line breaks; "" if there is none."""
+    header = _ESCAPED.search(text)
+    if header is None:
         return ""
-    margin = "  + Exception Group "  # its lines begin so
-    begin = margin if before.endswith(margin) else ""
-    return f"{begin}{header}{after}".replace("\\r\\n", "\n").replace("\\n", "\n")
+    margin = "  + Exception Group "  # that of a group begins so
+    begin = margin if text.endswith(margin, 0, header.start()) else ""
+    return (begin + text[header.start() :]).replace("\\r\\n", "\n").replace("\\n", "\n")
 
 
 def begins_with_chain(text: str) -> bool:

@@ -145,7 +145,9 @@ TEXTS: list[tuple[str, str | None]] = [
         )
     ),
     (json.dumps({"event": "boom", "exception": CHAINED, "level": "error"}), "TypeError"),
+    (json.dumps({"exception": CHAINED, "level": "error"}, indent=2), "TypeError"),
     (json.dumps(CHAINED), "TypeError"),
+    (json.dumps(CHAINED.replace("\n", "\r\n")), "TypeError"),
     (repr(CHAINED), "TypeError"),
     (f"event='boom' exception={CHAINED!r}", "TypeError"),
     # A traceback within a message, or of an exception that stops nothing
@@ -242,6 +244,8 @@ TEXTS: list[tuple[str, str | None]] = [
     ("TypeError(s) found: 3", None),
     ("builtins.TypeError(s) found: 3", None),
     ("AttributeError (or TypeError) is what it raises", None),
+    ("see a.py:3: TypeError: x", None),
+    ("C:\\work\\TypeError: no such file", None),
     ("Sorry, the service is not available", None),
     ("HTTPSConnectionPool(host='x'): Max retries (Caused by Error('x'))", None),
     ("None", None),
