@@ -64,7 +64,7 @@ def class_in_report(text: str) -> str:
             in_error = True
         else:
             in_error = False
-            found = _of_place(line) or found
+            found = (_of_place(line) if line else "") or found
     return found
 
 

@@ -84,8 +84,9 @@ def exception_in(text: str, wanted: Collection[str]) -> RaisedException | None:
     lines = _without_prefixes(text.split("\n"), _MARGIN_HEADER if has_margin else _HEADER)
     for number, line in enumerate(lines):
         # Most lines are plain frames or blank, and they say nothing.
-        is_frame = line[:2] == "  " and not (has_margin or reader.prefix or _HEADER in line)
-        if not is_frame and line and not line.isspace():
+        if not line or line.isspace():
+            continue
+        if line[:2] != "  " or has_margin or reader.prefix or _HEADER in line:
             reader.read(line, is_first=number == 0)
     return reader.ended() if reader.found else None
 
