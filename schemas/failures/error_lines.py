@@ -82,8 +82,8 @@ def _of_place(line: str) -> str:
     path, _, rest = line[2 if drive else 0 :].partition(":")
     number, colon, rest = rest.partition(":")
     is_path = path.endswith(".py") and (drive or path[:1] == "/" or " " not in path)
-    is_place = colon and is_path and number.isdecimal()
-    return class_at(rest.strip(), sure=None) if is_place else ""
+    is_place = colon and is_path and number.isdecimal() and rest[:1] == " "
+    return class_at(rest[1:].rstrip(), sure=None) if is_place else ""
 
 
 def builtin_in_line(line: str) -> str:

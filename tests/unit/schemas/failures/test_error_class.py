@@ -245,6 +245,7 @@ TEXTS: list[tuple[str, str | None]] = [
     ("builtins.TypeError(s) found: 3", None),
     ("AttributeError (or TypeError) is what it raises", None),
     ("see a.py:3: TypeError: x", None),
+    ("a.py:3:    TypeError: x\na.py:4:Name: str\na.py:5:    Foo(x)", None),
     ("C:\\work\\TypeError: no such file", None),
     ("Sorry, the service is not available", None),
     ("HTTPSConnectionPool(host='x'): Max retries (Caused by Error('x'))", None),
