@@ -33,6 +33,11 @@ def hold_text(reason: HoldReason) -> str:
     return _HOLDS[reason]
 
 
+def dismissal_text(by: str | None, why: str | None) -> str:
+    """Say who dismissed a command or a deployment, and why if that is known."""
+    return f"dismissed by {by}: {why}" if why else f"dismissed by {by}"
+
+
 def verdicts_text(judged: int, bad: int) -> str:
     """Say how many executions were judged later, and how many of them were bad; "" for none."""
     return f"{bad} of {judged} judged bad" if judged else ""

@@ -29,6 +29,7 @@ from console.pages.rendering.known import or_note
 from console.questions.rollbacks import ListedRollbacks, listed_rollbacks
 from db.rollbacks.records import AfterRollback, RollbackRecord, RollbacksWanted
 from policy.rollbacks.costs import RollbackCost, cost_text, spared_text, total_text
+from rollguard.value_texts import dismissal_text
 from schemas.rollback import CommandKey, RollbackOutcome, Status, Tier
 
 router: Final = APIRouter()
@@ -147,7 +148,7 @@ def row_of(record: RollbackRecord, cost: RollbackCost | None) -> RollbackRow:
 def outcome_text(record: RollbackRecord) -> str:
     """Say who decided a rollback, or why nothing was changed; "" if there is nothing to say."""
     if record.dismissed_by is not None:
-        return f"dismissed by {record.dismissed_by}: {record.dismissal}"
+        return dismissal_text(record.dismissed_by, record.dismissal)
     if record.approved_by is not None:
         return f"approved by {record.approved_by}"
     return str(record.rejection or record.hold_reason or "").replace("_", " ")

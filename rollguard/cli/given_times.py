@@ -41,9 +41,10 @@ def time_of(option: str, text: str) -> datetime:
             return now - duration
         except OverflowError:
             return datetime(1970, 1, 1, tzinfo=UTC)
-    found = _time_of(option, text, now)
+    today = now.astimezone().date()
+    found = _time_of(option, text, today)
     is_to_come = _TIME_OF_DAY.fullmatch(text) and found > now
-    return _time_of(option, text, now - _DAY) if is_to_come else found
+    return _time_of(option, text, today - _DAY) if is_to_come else found
 
 
 def coming_time_of(option: str, text: str) -> datetime:
@@ -55,9 +56,10 @@ def coming_time_of(option: str, text: str) -> datetime:
             return now + duration
         except OverflowError:
             raise typer.BadParameter(f"{option} {text!r}: ends after the year 9999") from None
-    found = _time_of(option, text, now)
+    today = now.astimezone().date()
+    found = _time_of(option, text, today)
     is_over = _TIME_OF_DAY.fullmatch(text) and found <= now
-    return _time_of(option, text, now + _DAY) if is_over else found
+    return _time_of(option, text, today + _DAY) if is_over else found
 
 
 def optional_time_of(option: str, text: str | None) -> datetime | None:
@@ -65,12 +67,12 @@ def optional_time_of(option: str, text: str | None) -> datetime | None:
     return None if text is None else time_of(option, text)
 
 
-def _time_of(option: str, text: str, today: datetime) -> datetime:
-    """Return the time that a text names; a time of day is one of the local day of ``today``."""
+def _time_of(option: str, text: str, today: date) -> datetime:
+    """Return the time that a text names; a time of day is one of ``today``, a local day."""
     from schemas.fields import parse_time
 
     try:
-        return parse_time(_local_time(text, today.astimezone().date()))
+        return parse_time(_local_time(text, today))
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{option} {text!r}: {error}") from None
 

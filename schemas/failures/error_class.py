@@ -15,6 +15,7 @@ from collections.abc import Collection
 from typing import Final
 
 from schemas.failures.error_lines import (
+    begins_with_class,
     builtin_in_line,
     class_in_line,
     class_in_report,
@@ -22,7 +23,12 @@ from schemas.failures.error_lines import (
     name_and_rest,
 )
 from schemas.failures.error_repr import leaf_in_repr, may_hold_group
-from schemas.failures.error_traceback import exception_in, has_group
+from schemas.failures.error_traceback import (
+    begins_with_chain,
+    exception_in,
+    has_group,
+    unescaped,
+)
 
 SIGNATURE_ERRORS: Final = frozenset({"TypeError", "AttributeError"})
 """The exceptions that a changed signature raises in its callers."""
@@ -160,17 +166,27 @@ def _read(error: str, wanted: Collection[str] = SIGNATURE_ERRORS) -> str:
         if named:
             return _with_leaf(named, error, wanted)
     text = _COLOURS.sub("", error) if "\x1b" in error else error
-    text = text.strip("\r\n")
+    text = text.strip("\r\n\ufeff")
     first, newline, _ = text.strip().partition("\n")
     first = first.rstrip()
     if not newline:
-        return _with_leaf(class_in_line(first), first, wanted)
+        named = class_in_line(first)
+        return _with_leaf(named, first, wanted) if named else _read_unescaped(first, wanted)
     if not is_report(text):
         raised = exception_in(text, wanted)
         if raised is not None and raised.name:
+            named = begins_with_class(first)
+            if named and named != raised.name and not begins_with_chain(text):
+                return _with_leaf(named, first, wanted)  # its message has the traceback
             return _label(raised.name, raised.leaf)
         if not set(first) <= _DOTS:
             named = class_in_line(first)
             if named:
                 return _with_leaf(named, first, wanted)
-    return class_in_report(text)
+    return class_in_report(text) or _read_unescaped(text, wanted)
+
+
+def _read_unescaped(text: str, wanted: Collection[str]) -> str:
+    """Return the label of the exception in which a traceback in JSON ends; "" if there is none."""
+    found = unescaped(text)
+    return _read(found, wanted) if found else ""

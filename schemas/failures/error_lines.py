@@ -7,6 +7,8 @@ import builtins
 import re
 from typing import Final
 
+from schemas.failures.error_repr import is_one_call
+
 _MOST_OF_NAME: Final = 1_000
 """A class with its module is at most this long."""
 MOST_OF_PREFIX: Final = 200
@@ -16,6 +18,9 @@ _WORD: Final = re.compile(r"[A-Za-z]+")
 _AFTER: Final = frozenset(("", "(", ":"))
 _LEVEL: Final = re.compile(r"\b(?:CRITICAL|FATAL|ERROR|WARNING|WARN|INFO|DEBUG)\b", re.ASCII)
 _TIME: Final = re.compile(r"\[?\d{2,4}[-/:.]\d\d", re.ASCII)
+_FULL_TIME: Final = re.compile(
+    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}\S*\s+", re.ASCII
+)
 _BUILTIN: Final = frozenset(
     name
     for name, value in vars(builtins).items()
@@ -25,6 +30,14 @@ _ERROR: Final = "E   "
 """How pytest marks the lines of an error."""
 _HEADER: Final = "Traceback (most recent call last)"
 _ENDS: Final = ("error", "exception", "warning", "interrupt", "timeout", "group")
+_PLURALS: Final = ("(s)", "(es)")
+"""What follows a word that a sentence begins with: ``TypeError(s) found``."""
+_NO_ERRORS: Final = frozenset({"None", "True", "False", "NoneType"})
+"""What is no exception, although it begins with a capital."""
+_CODE: Final = re.compile(r" \[[A-Z][A-Z0-9_]*\]:", re.ASCII)
+"""What Node writes between class and message."""
+_WHERE: Final = re.compile(r"(?:\S*\.py:[0-9]+[\])]?:?|\[[^\]\s]*\]|in [\w.]+:) ", re.ASCII)
+"""How a logger says where a message was logged: ``root:a.py:3``, ``[root]``, ``in app:``."""
 
 
 def is_report(text: str) -> bool:
@@ -47,11 +60,11 @@ def class_in_report(text: str) -> str:
             if not in_error:
                 message = line[1:].strip()
                 assertion = "AssertionError" if message.startswith("assert ") else ""
-                found = assertion or class_at(message, sure=True) or found
+                found = assertion or class_at(message, sure=None) or found
             in_error = True
         else:
             in_error = False
-            found = _of_place(line) or found
+            found = (_of_place(line) if line else "") or found
     return found
 
 
@@ -61,11 +74,16 @@ def _of_place(line: str) -> str:
     Or ``FAILED a.py::test - TypeError: …``; "" if it names none.
     """
     if line.startswith(("FAILED ", "ERROR ")) and "::" in line:
-        return class_at(line.partition(" - ")[2], sure=True)
-    path, _, rest = line.partition(":")
+        name, dash, message = line.partition(" - ")
+        if "[" in name and not name.endswith("]"):  # the parameters of a test may be any text
+            _, dash, message = line.partition("] - ")
+        return class_at(message, sure=True) if dash else ""
+    drive = line[1:3] == ":\\"
+    path, _, rest = line[2 if drive else 0 :].partition(":")
     number, colon, rest = rest.partition(":")
-    is_place = colon and path.endswith(".py") and number.isdecimal()
-    return class_at(rest.strip(), sure=True) if is_place else ""
+    is_path = path.endswith(".py") and (drive or path[:1] == "/" or " " not in path)
+    is_place = colon and is_path and number.isdecimal() and rest[:1] == " "
+    return class_at(rest[1:].rstrip(), sure=None) if is_place else ""
 
 
 def builtin_in_line(line: str) -> str:
@@ -75,6 +93,8 @@ def builtin_in_line(line: str) -> str:
     """
     match = _WORD.match(line)
     if match is None or line[match.end() : match.end() + 1] not in _AFTER:
+        return ""
+    if line.startswith(_PLURALS, match.end()):
         return ""
     name = match.group()
     return name if name in _BUILTIN else ""
@@ -89,12 +109,12 @@ def class_in_line(line: str) -> str:
     message = without_log_prefix(line)
     if message is not None:
         return _of_place(line) or _of_message(message)
-    for prefix in ("Error: ", "Uncaught "):
+    for prefix in ("Error: ", "Uncaught (in promise) ", "Uncaught "):
         if line.startswith(prefix):
             inner = class_at(line.removeprefix(prefix).strip(), sure=True)
             if inner:
                 return inner
-    return class_at(line, sure=None) or _of_place(line)
+    return _of_place(line) or class_at(line, sure=None)
 
 
 def _of_message(message: str) -> str:
@@ -102,6 +122,9 @@ def _of_message(message: str) -> str:
     name = class_at(message, sure=True)
     if name:
         return name
+    where = _WHERE.match(message[:MOST_OF_PREFIX])
+    if where is not None:
+        return class_at(message[where.end() :].strip(), sure=True)
     for separator in (" - ", ":"):
         logger, found, rest = message.partition(separator)
         name, colon, number = logger.rstrip().rpartition(":")
@@ -115,11 +138,23 @@ def without_log_prefix(line: str) -> str | None:
     begin = line[:MOST_OF_PREFIX]
     level = _LEVEL.search(begin)
     if level is None:
-        return None
+        time = _FULL_TIME.match(begin)
+        return None if time is None else line[time.end() :]
     before = begin[: level.start()]
-    if before not in ("", "[") and not _TIME.match(before):
+    if before not in ("", "[", "(") and not _TIME.match(before):
         return None
-    return line[level.end() :].lstrip(" :-|]")
+    return line[level.end() :].lstrip(" :-|])\t")
+
+
+def begins_with_class(line: str) -> str:
+    """Return the class that surely begins a line, with its message after it; "" if none does.
+
+    Not a word that may begin any message: ``Error: …``, ``ERROR: …``, ``UserWarning: …``.
+    """
+    name = class_at(line, sure=True)
+    if not name[:1].isupper() or name.isupper() or name.endswith("Warning"):
+        return ""
+    return "" if name in ("Error", "Exception") else name
 
 
 def class_at(text: str, *, sure: bool | None = False) -> str:
@@ -134,13 +169,17 @@ def class_at(text: str, *, sure: bool | None = False) -> str:
         return ""
     after = rest.lstrip()
     is_exception = name in _BUILTIN or name.lower().endswith(_ENDS)
-    if after and (after[0] not in "(:" or after.startswith("://")):
-        return name if rest[0] in ">," else ""
+    if after.startswith("(") and (rest != after or after.startswith(_PLURALS)):
+        return ""
+    if after and (after[0] not in "(:" or after.startswith(("://", ":\\"))):
+        if is_exception and _CODE.match(rest):
+            return name
+        return name if after[0] == "," and text.startswith("<class '") else ""
     if sure is False or is_exception:
         return name
-    if sure or rest != after or not name.lstrip("_")[:1].isupper():
+    if sure or rest != after or name in _NO_ERRORS or not name.lstrip("_")[:1].isupper():
         return ""
-    return name if after[:1] != "(" or after.endswith(")") else ""
+    return name if after[:1] != "(" or is_one_call(after) else ""
 
 
 def name_and_rest(text: str) -> tuple[str, str]:

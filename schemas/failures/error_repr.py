@@ -9,17 +9,32 @@ from typing import Final
 
 _GROUP: Final = re.compile(r"\b\w*Group\(", re.ASCII)
 _TOKEN: Final = re.compile(
-    r"""'(?:[^'\\]|\\.)*(?:'|$)"""  # a string; its words name nothing
-    r"""|"(?:[^"\\]|\\.)*(?:"|$)"""
+    r"""'(?:[^'\\]|\\.)*+(?:'|\\?\Z)"""  # a string, maybe cut off; its words name nothing
+    r"""|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)"""
     r"""|(?<![\w.])([\w.]*)([(\[{])"""  # from the beginning of a name on, so that each is read once
     r"""|[)\]}]""",
     re.ASCII | re.DOTALL,
 )
 
+_CLOSING: Final = frozenset(")]}")
+
 
 def may_hold_group(text: str) -> bool:
     """Return whether a text may hold the ``repr`` of an exception group."""
     return "Group(" in text
+
+
+def is_one_call(text: str) -> bool:
+    """Return whether a text that begins with a bracket ends with the one that closes it."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token.group(2) is not None:
+            depth += 1
+        elif token.group() in _CLOSING:
+            depth -= 1
+            if not depth:
+                return token.end() == len(text)
+    return False
 
 
 def leaf_in_repr(text: str, wanted: Collection[str]) -> str:
@@ -34,7 +49,7 @@ def leaf_in_repr(text: str, wanted: Collection[str]) -> str:
     for token in _TOKEN.finditer(text[begin.start() :]):
         name, bracket = token.group(1), token.group(2)
         if bracket is None:
-            if token.group()[-1] in ")]}" and open_brackets:
+            if token.group() in _CLOSING and open_brackets:
                 open_brackets.pop()
                 if not open_brackets:
                     break

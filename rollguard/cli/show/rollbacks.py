@@ -23,7 +23,13 @@ from rollguard.printing import (
     print_pairs,
     print_table,
 )
-from rollguard.value_texts import failures_text, hold_text, time_text, version_text
+from rollguard.value_texts import (
+    dismissal_text,
+    failures_text,
+    hold_text,
+    time_text,
+    version_text,
+)
 from schemas.explanation import Explanation
 from schemas.rollback import RollbackOutcome, TargetChoice
 
@@ -105,7 +111,7 @@ def status_text(record: RollbackRecord) -> str:
         why = f": {record.hold_reason}" if record.hold_reason else ""
         return f"held{why} until {time_text(record.expires_at)}"
     if record.dismissed_by is not None:
-        return f"rejected: dismissed by {record.dismissed_by}: {record.dismissal}"
+        return f"rejected: {dismissal_text(record.dismissed_by, record.dismissal)}"
     status = f"rejected: {record.rejection}" if record.rejection else record.status
     return status if record.approved_by is None else f"{status}, approved by {record.approved_by}"
 

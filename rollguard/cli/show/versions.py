@@ -22,6 +22,7 @@ from rollguard.printing import (
     print_unchanged,
 )
 from rollguard.value_texts import (
+    dismissal_text,
     failures_text,
     percent,
     time_text,
@@ -137,12 +138,12 @@ def hold_text_of(held: HeldDeployment) -> str:
     """Say what became of a held deployment, and by whom or by what."""
     if held.ended_at is None:
         return f"held until {time_text(held.expires_at)}"
-    why = {
-        "approved": f" by {held.approved_by}",
-        "dismissed": f" by {held.dismissed_by}: {held.dismissal}",
-        "superseded": f" by deployment {held.superseded_by}",
+    texts = {
+        "approved": f"approved by {held.approved_by}",
+        "dismissed": dismissal_text(held.dismissed_by, held.dismissal),
+        "superseded": f"superseded by deployment {held.superseded_by}",
     }
-    return f"{held.status}{why.get(held.status, '')} at {time_text(held.ended_at)}"
+    return f"{texts.get(held.status, held.status)} at {time_text(held.ended_at)}"
 
 
 def _row_of(found: VersionRecord) -> tuple[Any, ...]:

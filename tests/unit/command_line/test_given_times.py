@@ -46,6 +46,24 @@ def test_a_time_of_day_is_the_nearest_one(text: str) -> None:
         assert ((found.hour + 2) % 24, found.minute) == (hour, minute)
 
 
+def test_a_day_may_be_an_hour_shorter_or_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    set_now(monkeypatch, datetime(2026, 3, 29, 22, 30, tzinfo=UTC))  # 00:30 after the short day
+    assert time_of("--since", "23:00") == datetime(2026, 3, 29, 21, tzinfo=UTC)
+    set_now(monkeypatch, datetime(2026, 10, 24, 22, 30, tzinfo=UTC))  # 00:30 of the long day
+    assert coming_time_of("--until", "00:15") == datetime(2026, 10, 25, 23, 15, tzinfo=UTC)
+
+
+def set_now(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, _: object = None) -> datetime:  # type: ignore[override]
+            return moment
+
+    monkeypatch.setattr("rollguard.cli.given_times.datetime", Stopped)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0s", 0), ("15m", 900), ("2h", 7_200), ("7d", 604_800)]
 )

@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 
 from db.rollbacks.records import RollbackRecord
+from db.versions.held import HeldDeployment
 from policy.rollbacks.costs import Calls, CallsAround, cost_of
 from rollguard.cli.show.rollbacks import show_costs, show_explanation, show_rollbacks
-from rollguard.cli.show.versions import rollback_texts
+from rollguard.cli.show.versions import hold_text_of, rollback_texts
 from rollguard.management.outcome_texts import why_not_applied
 from rollguard.operations.overview.rollback_costs import (
     Affected,
@@ -22,6 +23,7 @@ from rollguard.operations.overview.rollback_costs import (
 )
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
+from tests.support.hostile import filled
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 COMMON: dict[str, Any] = {
@@ -95,6 +97,14 @@ def test_why_it_was_not_applied(fields: dict[str, Any], text: str) -> None:
             {"status": "rejected", "rejection": "budget"},
             "2026-01-31T12:00:00Z immediate signature_change, rejected: budget",
         ),
+        *(
+            (
+                {"status": "rejected", "dismissed_by": "ann", "dismissal": why},
+                "2026-01-31T12:00:00Z immediate signature_change, rejected: dismissed by ann"
+                + said,
+            )
+            for why, said in (("no", ": no"), ("", ""), (None, ""))
+        ),
     ],
 )
 def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) -> None:
@@ -103,6 +113,12 @@ def test_a_version_says_what_was_not_applied(fields: dict[str, Any], text: str) 
 
     found: Any = Version()
     assert rollback_texts(found) == [text]
+
+
+@pytest.mark.parametrize(("why", "said"), [("no", ": no"), ("", ""), (None, "")])
+def test_a_held_deployment_says_who_dismissed_it(why: str | None, said: str) -> None:
+    held = filled(HeldDeployment, "a", status="dismissed", ended_at=NOON, dismissal=why)
+    assert hold_text_of(held) == f"dismissed by a{said} at 2026-01-31T12:00:00Z"
 
 
 def explained(capsys: pytest.CaptureFixture[str], **fields: Any) -> str:

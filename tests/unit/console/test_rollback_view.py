@@ -260,6 +260,11 @@ def test_the_chart_and_its_table_say_the_same() -> None:
             "dismissed by ann: the input was wrong",
         ),
         (
+            {"status": "rejected", "rejection": "dismissed", "dismissed_by": "ann"},
+            "words: v2 was not rolled back",
+            "dismissed by ann",
+        ),
+        (
             {"status": "observed"},
             "words: v2 would have been rolled back to v1 (dry run)",
             "",

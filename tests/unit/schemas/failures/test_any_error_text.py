@@ -44,8 +44,13 @@ PIECES = st.sampled_from(
             ":",
         ),
         *(
-            "╭",
+            "╭─ Traceback (most recent call last) ─╮\n",
+            "╭─ Sub-exception #1 ─╮\n",
+            "╰─╯\n",
             "│",
+            "\\n",
+            "Exception ignored ",
+            "\nDuring handling of the above exception, another exception occurred:\n",
             "Error: ",
             "FAILED a::b - ",
             "ExceptionGroup('",
@@ -86,6 +91,8 @@ def test_a_hostile_text_takes_linear_time(repeated: str, before: str) -> None:
     [
         "\x1b[" + "0" * 200_000,
         "ExceptionGroup(''" + "0m" * 100_000,
+        "ExceptionGroup('" + "\\'" * 30_000 + "\\",
+        "Foo(" + "'\\" * 30_000,
         "\x1b]" * 100_000,
         "a." * 100_000,
         " " * 200_000 + "x",

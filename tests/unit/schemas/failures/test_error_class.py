@@ -1,5 +1,6 @@
 """The class of an error, read from texts as real tools write them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ RULE = "-" * 75 + "\n"
 IPYTHON = "                                 Traceback (most recent call last)\n"
 CELL = "Cell In[1], line 2\n      1 def f(x): pass\n----> 2 f()\n\n"
 MISSING = "f() missing 1 required positional argument: 'x'"
+CHAINED = TRACEBACK + "KeyError: 'a'\n" + HANDLING + TRACEBACK + "TypeError: bad\n"
 PYTEST = """=================================== FAILURES ===================================
 __________________________________ test_type ___________________________________
 
@@ -42,12 +44,33 @@ RICH = """╭───────────────────── Tra
 │ in <module>:3                                                                │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 TypeError: len() takes exactly one argument (0 given)"""
+RICH_ASCII = """+--------------------- Traceback (most recent call last) ----------------------+
+| in <module>:3                                                                |
++------------------------------------------------------------------------------+
+TypeError: len() takes exactly one argument (0 given)"""
+RICH_SYNTAX = """╭───────────────────── Traceback (most recent call last) ──────────────────────╮
+│ in <module>:3                                                                │
+╰──────────────────────────────────────────────────────────────────────────────╯
+╭──────────────────────────────────────────────────────────────────────────────╮
+│ def f(:                                                                      │
+│       ▲                                                                      │
+╰──────────────────────────────────────────────────────────────────────────────╯
+SyntaxError: invalid syntax"""
 LOGURU = """2026-11-29 04:28:46.124 | ERROR    | __main__:<module>:4 - boom
 Traceback (most recent call last):
 
 > File "<string>", line 3, in <module>
 
 TypeError: len() takes exactly one argument (0 given)"""
+
+IGNORED = "Exception ignored in: <function A.__del__ at 0x7f>\n"
+"""What Python says of an exception that stops nothing, before its traceback."""
+
+
+def each_line(prefix: str, text: str) -> str:
+    """Return a text as a logger shows it that writes something before each line."""
+    return "".join(f"{prefix}{line}\n" for line in text.rstrip("\n").split("\n"))
+
 
 TEXTS: list[tuple[str, str | None]] = [
     # str, repr and the names of classes
@@ -66,6 +89,11 @@ TEXTS: list[tuple[str, str | None]] = [
     ("struct.error: unpack requires a buffer of 4 bytes", "error"),
     ("java.lang.NullPointerException: x\n\tat A.main(A.java:3)", "NullPointerException"),
     ("Uncaught TypeError: x is not a function", "TypeError"),
+    ("Uncaught (in promise) TypeError: Failed to fetch", "TypeError"),
+    ('TypeError [ERR_INVALID_ARG_TYPE]: The "path" argument must be a string', "TypeError"),
+    ("MyFailure(code=3, message='TypeError: (x')", "MyFailure"),
+    ("ray.exceptions.RayTaskError(TypeError): ray::f()", "RayTaskError"),
+    ("\ufeffTypeError: bad", "TypeError"),
     ("TypeError: bad\nAttributeError: a note", "TypeError"),
     ("TypeError\nAttributeError: a note", "TypeError"),
     ("KeyError: 'TypeErrorCount'", "KeyError"),
@@ -95,6 +123,53 @@ TEXTS: list[tuple[str, str | None]] = [
     ("\x1b[1;35mTypeError\x1b[0m: \x1b[35mbad\x1b[0m", "TypeError"),
     (RICH, "TypeError"),
     (LOGURU, "TypeError"),
+    (RICH_ASCII, "TypeError"),
+    (RICH.replace("╭", "┌").replace("╮", "┐").replace("╰", "└").replace("╯", "┘"), "TypeError"),
+    ("[11/30/26 13:23:47] ERROR    boom\n" + each_line(" " * 29, RICH), "TypeError"),
+    (RICH_SYNTAX, "SyntaxError"),
+    ("KeyError: 1\n" + CAUSED + "TypeError: bad\n", "TypeError"),
+    (TRACEBACK + "KeyError: 1\n" + CAUSED + "TypeError: bad\n", "TypeError"),
+    ("KeyError: 1\n" + CAUSED + TRACEBACK + "TypeError: bad\n", "TypeError"),
+    # A traceback with something before it, or before each of its lines
+    ("\ufeff" + TRACEBACK + "TypeError: bad", "TypeError"),
+    ("Error: " + TRACEBACK + "TypeError: bad", "TypeError"),
+    ("Tool failed: " + TRACEBACK + "TypeError: bad", "TypeError"),
+    ("Error: boom\n" + TRACEBACK + "TypeError: bad", "TypeError"),
+    ("UserWarning: old\n" + TRACEBACK + "TypeError: bad", "TypeError"),
+    *(
+        (each_line(prefix, CHAINED), "TypeError")
+        for prefix in (
+            *("    ", "\t", "> ", "app_1  | ", "ERROR:root:", "[stderr] ", "INTERNALERROR> "),
+            *("2026-01-01 12:00:00,123 ERROR ", "2026-01-01T12:00:00.123456789Z stderr F "),
+            "Nov 30 13:00:00 host app[123]: ",
+        )
+    ),
+    (json.dumps({"event": "boom", "exception": CHAINED, "level": "error"}), "TypeError"),
+    (json.dumps({"exception": CHAINED, "level": "error"}, indent=2), "TypeError"),
+    (json.dumps(CHAINED), "TypeError"),
+    (json.dumps(CHAINED.replace("\n", "\r\n")), "TypeError"),
+    (repr(CHAINED), "TypeError"),
+    (f"event='boom' exception={CHAINED!r}", "TypeError"),
+    # A traceback within a message, or of an exception that stops nothing
+    ("RuntimeError: failed:\n" + TRACEBACK + "TypeError: bad", "RuntimeError"),
+    ("RuntimeError: failed\n\n" + TRACEBACK + "TypeError: bad", "RuntimeError"),
+    (TRACEBACK + "RuntimeError: failed:\n" + TRACEBACK + "TypeError: bad", "RuntimeError"),
+    (TRACEBACK + "RuntimeError: " + TRACEBACK + "TypeError: bad", "RuntimeError"),
+    (
+        TRACEBACK + "RuntimeError: failed:\n" + GROUP.format(name="G", leaf="TypeError"),
+        "RuntimeError",
+    ),
+    (
+        TRACEBACK + "RemoteTraceback:\n" + CHAINED + CAUSED + TRACEBACK + "TypeError: bad",
+        "TypeError",
+    ),
+    (
+        TRACEBACK + "KeyError: the key:\nERROR:root:boom\n" + TRACEBACK + "TypeError: bad",
+        "TypeError",
+    ),
+    (TRACEBACK + "KeyError: 1\n" + IGNORED + TRACEBACK + "TypeError: bad", "KeyError"),
+    (IGNORED + TRACEBACK + "TypeError: bad", "TypeError"),
+    (IGNORED + TRACEBACK + "TypeError: bad\n" + TRACEBACK + "KeyError: 1", "KeyError"),
     # Exception groups
     (GROUP.format(name="ExceptionGroup", leaf="TypeError"), "ExceptionGroup"),
     (GROUP.format(name="a.MyErrors", leaf="KeyError"), "MyErrors"),
@@ -121,6 +196,7 @@ TEXTS: list[tuple[str, str | None]] = [
         "TypeError",
     ),
     (COLOURED_IPYTHON, "TypeError"),
+    ("  File <tokenize>:2\n    x\n    ^\nIndentationError: bad\n", "IndentationError"),
     ("  Cell In[1], line 2\n    def (\n        ^\nSyntaxError: invalid syntax\n", "SyntaxError"),
     # pytest
     (f"E   TypeError: {MISSING}", "TypeError"),
@@ -135,6 +211,13 @@ TEXTS: list[tuple[str, str | None]] = [
     ("F   [100%]\n" + SUMMARY + "FAILED a.py::test - TypeError: f() missing 1…\n", "TypeError"),
     ("FF\n" + PYTEST + f"E   TypeError: {MISSING}\n", "TypeError"),
     ("/tmp/test_a.py:3: TypeError: f() missing 1 required positional argument: 'x'", "TypeError"),
+    (PYTEST + "E   http.client.Gone: TypeError: x\n\na.py:7: Gone\n", "Gone"),
+    (PYTEST + "E   Failed: DID NOT RAISE <class 'TypeError'>\n\na.py:7: Failed\n", "Failed"),
+    (PYTEST + "E   KeyError: 1\n\n  /a/b.py:3: UserWarning: TypeError: x\n", "KeyError"),
+    (PYTEST + "E   Failed: x\n\nC:\\work\\test_a.py:3: TypeError\n", "TypeError"),
+    ("C:\\work\\test_a.py:3: TypeError: bad", "TypeError"),
+    ("FAILED a.py::test[a - KeyError: b] - TypeError: bad", "TypeError"),
+    ("FAILED a.py::test - KeyError: [1] - TypeError: x", "KeyError"),
     # Lines of a log, and what agents say
     ("ERROR:root:TypeError: bad", "TypeError"),
     ("ERROR:my.tool:KeyError: 'TypeError: x'", "KeyError"),
@@ -143,6 +226,12 @@ TEXTS: list[tuple[str, str | None]] = [
     ("2026-01-01 12:00:00,123 - my.tool - ERROR - TypeError: bad", "TypeError"),
     ("2026-01-01 12:00:00,123 ERROR root: TypeError: bad", "TypeError"),
     ("2026-01-01 12:00:00.124 | ERROR    | __main__:<module>:4 - TypeError: bad", "TypeError"),
+    ("2026-01-01 12:00:00,123 TypeError: bad", "TypeError"),
+    ("(ERROR) TypeError: bad", "TypeError"),
+    ("ERROR\tTypeError: bad", "TypeError"),
+    ("ERROR [my.tool] TypeError: bad", "TypeError"),
+    ("ERROR in app: TypeError: bad", "TypeError"),
+    ("ERROR    root:test_a.py:3 TypeError: bad", "TypeError"),
     ("Error: TypeError('bad')\n Please fix your mistakes.", "TypeError"),
     ("Error: TypeError: bad", "TypeError"),
     ("Error: something", "Error"),
@@ -151,6 +240,20 @@ TEXTS: list[tuple[str, str | None]] = [
     ("  \n ", None),
     ("a TypeError happened", None),
     ("TypeError happened", None),
+    ("TypeError, AttributeError and KeyError are caught", None),
+    ("TypeError(s) found: 3", None),
+    ("builtins.TypeError(s) found: 3", None),
+    ("AttributeError (or TypeError) is what it raises", None),
+    ("see a.py:3: TypeError: x", None),
+    ("a.py:3:    TypeError: x\na.py:4:Name: str\na.py:5:    Foo(x)", None),
+    ("C:\\work\\TypeError: no such file", None),
+    ("Sorry, the service is not available", None),
+    ("HTTPSConnectionPool(host='x'): Max retries (Caused by Error('x'))", None),
+    ("None", None),
+    ("NoneType: None", None),
+    ("ERROR    retry:3 of TypeError: x", None),
+    ("The traceback was lost. Traceback (most recent call last): TypeError: x", None),
+    ('{"message": "TypeError: bad", "level": "error"}', None),
     ("500 Internal Server Error", None),
     (MISSING, None),
     ("'NoneType' object has no attribute 'x'", None),

@@ -5,9 +5,12 @@ The texts are those that Python itself and loggers write, and each reader must f
 
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from io import BytesIO, TextIOWrapper
+from typing import Any, NoReturn
 
 import pytest
+from rich.console import Console
+from rich.traceback import Traceback as RichTraceback
 
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
@@ -57,6 +60,16 @@ def noted() -> NoReturn:
     raise error
 
 
+def a_message_with_a_traceback() -> NoReturn:
+    raise RuntimeError(f"failed:\n{TRACEBACK}TypeError: bad")
+
+
+def a_cause_that_was_never_raised() -> NoReturn:
+    error = TypeError("t")
+    error.__cause__ = KeyError("k")
+    raise group(OSError(), group(error))
+
+
 def group(*errors: Exception) -> ExceptionGroup:
     return ExceptionGroup("TypeError: g", errors)
 
@@ -102,6 +115,7 @@ REPRS: list[tuple[str, str, bool]] = [
     (repr(BaseExceptionGroup("m", [SystemExit(), TypeError()])), "BaseExceptionGroup", True),
     (repr(group(OSError(), group(group(TypeError("x"))))), "ExceptionGroup", True),
     (f"Error: {group(TypeError())!r}", "ExceptionGroup", True),
+    (repr(group(KeyError("\\"), TypeError("'\"")))[:-1], "ExceptionGroup", True),
     (f"ERROR:root:{group(TypeError())!r}", "ExceptionGroup", True),
     ("a.b.MyGroup('m', [KeyError(1), builtins.TypeError('x')])", "MyGroup", True),
     (repr(ExceptionGroup("m [TypeError('x')]", [KeyError("x")])), "ExceptionGroup", False),
@@ -186,6 +200,10 @@ RAISED: list[tuple[Callable[[], object], str, bool]] = [
     (a_leaf_with_a_group_as_its_cause, "ExceptionGroup", False),
     (a_group_with_a_cause, "ExceptionGroup", False),
     (a_group_as_the_cause, "ValueError", False),
+    (a_message_with_a_traceback, "RuntimeError", False),
+    (raised(group(RuntimeError(f"failed:\n{TRACEBACK}TypeError: b"))), "ExceptionGroup", False),
+    (raised(group(RuntimeError("failed:\nmore"), TypeError("b"))), "ExceptionGroup", True),
+    (a_cause_that_was_never_raised, "ExceptionGroup", True),
 ]
 
 
@@ -201,6 +219,31 @@ def test_tracebacks_of_this_python(
             agree(error, error_type, named, is_signature_error)
     only = "".join(traceback.format_exception_only(caught.value))
     assert class_of(None, only) == named
+
+
+@pytest.mark.parametrize("style", [{}, {"safe_box": True, "legacy_windows": True}, {"ascii": True}])
+@pytest.mark.parametrize(
+    ("fail", "named", "is_signature_error"),
+    [
+        (raised(group(ValueError("TypeError: x"), TypeError("y"))), "ExceptionGroup", True),
+        (raised(group(ValueError("TypeError: x"))), "ExceptionGroup", False),
+        (raised(group(OSError(), group(group(AttributeError("a"))))), "ExceptionGroup", True),
+        (a_leaf_with_a_group_as_its_cause, "ExceptionGroup", False),
+        (a_group_as_the_cause, "ValueError", False),
+        (a_chain, "TypeError", True),
+    ],
+)
+def test_tracebacks_of_rich(
+    style: dict[str, Any], fail: Callable[[], object], named: str, is_signature_error: bool
+) -> None:
+    with pytest.raises(BaseException) as caught:  # noqa: PT011
+        fail()
+    file = TextIOWrapper(BytesIO(), "ascii" if "ascii" in style else "utf-8", "backslashreplace")
+    options = {name: value for name, value in style.items() if name != "ascii"}
+    shown = RichTraceback.from_exception(caught.type, caught.value, caught.tb)
+    Console(file=file, width=100, **options).print(shown)
+    file.seek(0)
+    agree(file.read(), None, named, is_signature_error)
 
 
 def agree(error: str, error_type: str | None, named: str, is_signature_error: bool) -> None:
