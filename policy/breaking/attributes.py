@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policy.breaking.added_removed import noun_of
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, new_finding, one_line
-from policy.breaking.results import compare_results
+from policy.breaking.results import compare_results, result_in
 from policy.breaking.surface.elements import Module, Property, Result, Value
 from policy.breaking.surface.expressions import expression_text
 
@@ -19,7 +19,10 @@ def compare_attributes(
 ) -> Iterator[Finding]:
     """Find what differs between two attributes; ``name`` is dotted."""
     yield from _compare_access(name, old, new)
-    was, now = (each.result if isinstance(each, Property) else Result.VALUE for each in (old, new))
+    was, now = (
+        result_in(each, module) if isinstance(each, Property) else Result.VALUE
+        for each, module in ((old, old_module), (new, new_module))
+    )
     yield from compare_results(name, was, now, new.line)
     if old.annotation is None or new.annotation is None:
         return

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, new_finding, one_line
 from policy.breaking.parameters import compare_first, compare_parameters
-from policy.breaking.results import compare_results, result_in
+from policy.breaking.results import (
+    MANAGERS,
+    are_alike,
+    compare_results,
+    entered_now,
+    promised_result,
+    result_in,
+)
 from policy.breaking.surface.elements import Binding, Function, Module
 from policy.breaking.surface.expressions import expression_text
 
@@ -42,7 +49,11 @@ def _compare_calls(
 ) -> Iterator[Finding]:
     """Find what changes for every call, whatever its arguments are."""
     was, now = result_in(old, old_module), result_in(new, new_module)
-    yield from compare_results(f"{name}()", was, now, new.line)
+    promised = promised_result(name, old, was), promised_result(name, new, now)
+    if not are_alike(*promised):
+        yield from compare_results(f"{name}()", was, now, new.line)
+    if old.returns_data and now in MANAGERS:
+        yield entered_now(name, now, new.line)
     if new.binding is Binding.INSTANCE and old.binding in (Binding.CLASS, Binding.STATIC):
         before, after = old.binding.value, new.binding.value
         sentence = f"{name}() can no longer be called on the class: {before} became {after}."

@@ -12,7 +12,9 @@ from policy.breaking.classes import (
 )
 from policy.breaking.finding import Finding, new_finding, one_line
 from policy.breaking.functions import compare_decorators, compare_functions
+from policy.breaking.parameters import compare_parameters
 from policy.breaking.resolved_class import ResolvedClass
+from policy.breaking.results import MANAGERS
 from policy.breaking.surface.elements import (
     Class,
     Function,
@@ -20,6 +22,7 @@ from policy.breaking.surface.elements import (
     Member,
     Module,
     Property,
+    Result,
     Value,
     is_public,
 )
@@ -36,6 +39,8 @@ def compare_members(
         case _, Imported():
             sentence = f"{name} is imported now; what it is there was not looked at."
             yield new_finding("became_imported", name, sentence, new.line)
+        case Function(result=result), Class() if result in MANAGERS:
+            yield from _compare_with_manager(name, old, new, old_module, new_module)
         case Function(), Function():
             yield from compare_functions(name, old, new, old_module, new_module)
         case Class(), Class():
@@ -50,9 +55,27 @@ def compare_members(
         ):
             yield from compare_decorators(name, _decorators(old), _decorators(new), new.line)
         case _:
-            was, now = noun_of(old), noun_of(new)
-            sentence = f"{name} is a {now} now; it was a {was}."
-            yield new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
+            yield _kind_changed(name, old, new)
+
+
+def _kind_changed(name: str, old: Member, new: Member) -> Finding:
+    was, now = noun_of(old), noun_of(new)
+    sentence = f"{name} is a {now} now; it was a {was}."
+    return new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
+
+
+def _compare_with_manager(
+    name: str, old: Function, new: Class, old_module: Module, new_module: Module
+) -> Iterator[Finding]:
+    """Find what differs between a `contextmanager` and a class of which each call makes one."""
+    made = ResolvedClass(new, new_module)
+    enter = "__enter__" if old.result is Result.CONTEXT_MANAGER else "__aenter__"
+    if enter not in made.members or made.constructor is None:
+        yield _kind_changed(name, old, new)
+        return
+    parameters = made.constructor.parameters
+    for change in compare_parameters(old.parameters, parameters, old_module, new_module):
+        yield change.finding(name, f"{name}()", new.line)
 
 
 def _decorators(member: Member) -> tuple[str, ...]:
@@ -148,5 +171,9 @@ def _is_missing(name: str, owner: Class, has_it: ResolvedClass, other: ResolvedC
     it all the same.
     """
     if is_from_shared_base(owner, has_it, other):
+        return False
+    hooks = {"__getattr__", "__getattribute__"}  # Python asks neither for special methods
+    is_special = name.startswith("__")
+    if not is_special and not hooks.isdisjoint(other.members.keys() - has_it.members.keys()):
         return False
     return not other.may_have(name)

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import ClassMethodDescriptorType
 from typing import Any, Final
 
+from policy.breaking.results import result_in
 from policy.breaking.surface.elements import (
     Binding,
     Class,
@@ -43,6 +44,25 @@ _WITHOUT_ARGUMENTS: Final = frozenset({"clear", "copy", "items", "keys", "popite
 _USELESS: Final = frozenset({"__lt__", "__le__", "__gt__", "__ge__", "__format__"})
 
 
+_Members = dict[str, tuple[Class, Member]]
+
+#: Special methods that Python does without if the class has those of one of the sets.
+_INSTEAD: Final[dict[str, tuple[frozenset[str], ...]]] = {
+    "__contains__": (frozenset({"__iter__"}), frozenset({"__getitem__"})),
+    "__iter__": (frozenset({"__getitem__"}),),
+    "__reversed__": (frozenset({"__len__", "__getitem__"}),),
+    **{f"__{name}__": (frozenset({"__index__"}),) for name in ("int", "float", "complex")},
+    **{f"__{name}__": (frozenset(),) for name in ("bool", "copy", "deepcopy")},
+    **{
+        f"__i{name}__": (frozenset({f"__{name}__"}),)
+        for name in (
+            *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift"),
+            *("rshift", "and", "or", "xor"),
+        )
+    },
+}
+
+
 class ResolvedClass:
     """A class together with what it inherits from other classes."""
 
@@ -51,7 +71,7 @@ class ResolvedClass:
         self.module = module
         self._lineage = lineage(definition, module)
         #: All members by name, each with the class that defines it.
-        self.members = members_of(self._lineage)
+        self.members = self._with_results(members_of(self._lineage))
         #: The names of all known bases and of their bases.
         self.ancestors = ancestors(self._lineage, module)
         #: The bases that callers may know.
@@ -61,6 +81,15 @@ class ResolvedClass:
         #: Whether the attributes are members of an enumeration.
         self.is_enum = "enum.Enum" in self.ancestors
         self._has_unknown_base = has_unknown_base(self._lineage, module)
+
+    def _with_results(self, known: _Members) -> _Members:
+        """Return the members, of which those that return the result of a method say what it is."""
+        methods = {name: member for name, (_, member) in known.items()}
+        for name, (owner, member) in known.items():
+            if isinstance(member, Function | Property) and member.returns_result_of:
+                result = result_in(member, self.module, methods)
+                known[name] = owner, replace(member, result=result)
+        return known
 
     @cached_property
     def fields(self) -> dict[str, str]:
@@ -81,7 +110,8 @@ class ResolvedClass:
     def _standard_bases(self) -> list[type]:
         """The classes of the standard library from which it is derived."""
         names = [each for each in sorted(self.ancestors) if self.module.member(each) is None]
-        return [found for each in names if (found := standard_class(each)) is not None]
+        classes = [found for each in names if (found := standard_class(each)) is not None]
+        return list(dict.fromkeys(base for each in classes for base in each.__mro__[:-1]))
 
     def is_derived_from(self, base: str) -> bool:
         """Return whether an instance of the class counts as an instance of the base."""
@@ -176,6 +206,8 @@ class ResolvedClass:
         A base that is not known may run any method before a caller reads the attribute.
         """
         if name not in _USELESS and name in vars(object):
+            return True
+        if any(others <= self.members.keys() for others in _INSTEAD.get(name, ())):
             return True
         if any(effects.sets_others for _, effects in effects_of_construction(self._lineage)):
             return True

@@ -60,6 +60,7 @@ class Result(Enum):
     VALUE = "return"
     COROUTINE = "async def"
     GENERATOR = "yield"
+    ITERATOR = "an iterator"
     ASYNC_GENERATOR = "async def with yield"
     CONTEXT_MANAGER = "contextmanager"
     ASYNC_CONTEXT_MANAGER = "asynccontextmanager"
@@ -79,8 +80,13 @@ class Function:
     result: Result = Result.VALUE
     binding: Binding = Binding.NOTHING
     first: Parameter | None = None
-    #: The function of the same module whose result it returns; None if there is none.
+    #: The function of the same module whose result it returns, or with a dot before it the method
+    #: of the same class; None if there is none.
     returns_result_of: str | None = None
+    #: What its annotation says of the result, if that is more than a value.
+    promised: Result | None = None
+    #: Whether it returns a literal or a computed value, which is certainly no context manager.
+    returns_data: bool = False
     #: Whether a decorator that is not known here may make anything of it, such as a property.
     is_opaque: bool = False
 
@@ -93,6 +99,8 @@ class Property:
     annotation: ast.expr | None
     is_settable: bool
     result: Result = Result.VALUE
+    #: As in `Function`.
+    returns_result_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +186,8 @@ class Module:
     exports: list[str] | None = None
     #: The definitions of its classes and functions, for what is made of them later.
     nodes: dict[str, ast.stmt] = field_(default_factory=dict)
+    #: The statements that may bind names which cannot be read, such as ``from x import *``.
+    unread: set[str] = field_(default_factory=set)
     #: False if the source has no ``yield``, so that no function must be searched for one.
     may_yield: bool = True
 

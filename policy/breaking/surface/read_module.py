@@ -37,11 +37,17 @@ from policy.breaking.surface.expressions import expression_text
 from policy.breaking.surface.fields.declared import declared_fields
 from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
 from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
-from policy.breaking.surface.functions import function_of, result_of
+from policy.breaking.surface.functions import function_of
 from policy.breaking.surface.inheritance import ancestors, lineage
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import names_of_all
-from policy.breaking.surface.statements import bound_names, scope_statements
+from policy.breaking.surface.returned import returned_by
+from policy.breaking.surface.statements import (
+    bound_names,
+    is_unpacked_one_by_one,
+    key_text,
+    scope_statements,
+)
 
 _ABSTRACT: Final = frozenset({"abc.abstractmethod", "abc.abstractproperty"})
 _OVERLOAD: Final = "typing.overload"
@@ -104,6 +110,8 @@ class _ScopeReader:
                     self._define_class(statement)
                 case ast.Delete():
                     self._delete(statement)
+                case ast.Expr(value=ast.Call() as call):
+                    self._update_globals(call)
                 case _:
                     self._assign(statement)
 
@@ -130,8 +138,7 @@ class _ScopeReader:
         for decorator in decorators:
             is_settable = is_property_of_a_library(decorator)
             if is_property(decorator) or is_settable:
-                result = result_of(node, [], self._module)
-                self._bind(node.name, Property(node.lineno, node.returns, is_settable, result))
+                self._bind(node.name, self._property(node, decorators, is_settable=is_settable))
                 return
             if decorator.endswith((".setter", ".deleter", ".getter")):
                 self._define_accessor(node, is_setter=decorator.endswith(".setter"))
@@ -147,6 +154,11 @@ class _ScopeReader:
         self._bind(node.name, function)
         if is_overload:
             self._overloaded.add(node.name)
+
+    def _property(self, node: AnyFunction, decorators: list[str], *, is_settable: bool) -> Property:
+        may_yield = self._module.may_yield
+        returned = returned_by(node, decorators, self.names, may_yield=may_yield)
+        return Property(node.lineno, node.returns, is_settable, returned.result, returned.of)
 
     def _define_accessor(self, node: AnyFunction, *, is_setter: bool) -> None:
         base = self._members.get(node.name)
@@ -221,8 +233,13 @@ class _ScopeReader:
         for each in node.names:
             if each.name == "*":
                 module = getattr(node, "module", None) or ""
-                for known in names_of_all(module):
-                    self._module.imports.setdefault(known, f"{module}.{known}")
+                known = names_of_all(module)
+                for name in known:
+                    self._module.imports.setdefault(name, f"{module}.{name}")
+                    if not is_dead:
+                        self._bind(name, Imported(node.lineno, is_assigned=False))
+                if not known and not is_dead:
+                    self._module.unread.add(f"from {module} import *")
                 continue
             name = each.asname or each.name.partition(".")[0]
             if isinstance(node, ast.ImportFrom):
@@ -253,10 +270,37 @@ class _ScopeReader:
                 alias = vars(statement)
                 self._bind(alias["name"].id, Value(statement.lineno, None, alias["value"]))
 
+    def _update_globals(self, call: ast.Call) -> None:
+        """Bind the names that ``globals().update(…)`` binds, as far as they can be read."""
+        match call:
+            case ast.Call(func=ast.Attribute(value=names, attr="update")) if _is_globals(names):
+                entries = [(each.arg, each.value) for each in call.keywords]
+                for each in call.args:
+                    if isinstance(each, ast.Dict):
+                        entries += [
+                            (key_text(k), v) for k, v in zip(each.keys, each.values, strict=True)
+                        ]
+                    else:
+                        entries.append((None, each))
+                for name, value in entries:
+                    self._bind_entry(name, value)
+
+    def _bind_entry(self, name: str | None, value: ast.expr) -> None:
+        if name is None:
+            self._module.unread.add("globals()")
+        else:
+            self._assign_name(name, value.lineno, None, value)
+
     def _assign_target(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
             self._assign_name(target.id, target.lineno, None, value)
             return
+        if is_unpacked_one_by_one(target, value):
+            for part, given in zip(target.elts, value.elts, strict=True):  # type: ignore[attr-defined]
+                self._assign_target(part, given)
+            return
+        if isinstance(target, ast.Subscript) and _is_globals(target.value):
+            self._bind_entry(key_text(target.slice), value)
         for name in bound_names(target):
             self._bind(name.id, Value(name.lineno, None, value))
 
@@ -303,3 +347,11 @@ def _comparison(line: int) -> Function:
     """Return a method such as the ``__lt__`` that ``order=True`` makes."""
     other = Parameter("other", Passing.EITHER, None, None)
     return Function(line, (other,), binding=Binding.INSTANCE)
+
+
+def _is_globals(node: ast.expr) -> bool:
+    """Return whether the expression is the dict of the names of the module."""
+    match node:
+        case ast.Call(func=ast.Name(id="globals" | "locals" | "vars"), args=[]):
+            return True
+    return False

@@ -23,7 +23,7 @@ class Names:
     def __init__(self, module: Module, members: Mapping[str, Member] | None = None) -> None:
         self._module = module
         self._members = module.members if members is None else members
-        self.conditions = Conditions(self.dotted, self._certain_value)
+        self.conditions = Conditions(self.dotted, self._certain_value, self._is_bound)
 
     def bound(self, name: str) -> Member | None:
         """Return what the name is bound to, in the class or in the module."""
@@ -67,9 +67,25 @@ class Names:
             return "enum.Enum" in ancestors(lineage(known, self._module), self._module)
         return "enum.Enum" in known_ancestors(name)
 
-    def _certain_value(self, name: str) -> ast.expr | None:
-        known = self.bound(name)
+    def _certain_value(self, node: ast.expr) -> ast.expr | None:
+        known = self._known(node)
         return known.value if isinstance(known, Value) and known.is_certain else None
+
+    def _is_bound(self, name: str) -> bool:
+        return self.bound(name) is not None
+
+    def _known(self, node: ast.expr) -> Member | None:
+        """Return what a name, or an attribute of a class of the module, is bound to."""
+        match node:
+            case ast.Name(id=name):
+                return self.bound(name)
+            case ast.Attribute(attr=name):
+                owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
+                is_plain = isinstance(owner, Class) and not self.is_enum(owner.name)
+                known = lineage(owner, self._module) if isinstance(owner, Class) else []
+                found = (each.members[name] for each in known if name in each.members)
+                return next(found, None) if is_plain else None
+        return None
 
     def resolved(self, node: ast.expr) -> ast.expr:
         """Return the expression with constants of the module in the place of their names.
@@ -85,16 +101,7 @@ class Names:
 
     def constant(self, node: ast.expr) -> ast.expr | None:
         """Return the value that a name or a chain of attributes stands for, if it is a constant."""
-        match node:
-            case ast.Name(id=name):
-                known = self.bound(name)
-            case ast.Attribute():
-                owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
-                is_plain = isinstance(owner, Class) and not self.is_enum(owner.name)
-                known = owner.members.get(node.attr) if isinstance(owner, Class) else None
-                known = known if is_plain else None
-            case _:
-                return None
+        known = self._known(node)
         return known.value if isinstance(known, Value | Imported) and not known.alias else None
 
 
