@@ -123,7 +123,9 @@ def _compare_old_members(
             if new.declares_only(name) and not isinstance(member, Value):
                 yield removed(path, member)
             elif not is_reported_for_base(owner, new_owner, old, new):
-                yield from compare_members(path, member, new_member, old.module, new.module)
+                before = old.as_used(name, member)
+                after = new.as_given(name, new_member)
+                yield from compare_members(path, before, after, old.module, new.module)
         elif (standard := new.standard_member(name, member)) is not None:
             yield from compare_members(path, member, standard, old.module, new.module)
         elif not _is_argument(name, old, new) and _is_missing(name, owner, old, new):

@@ -32,6 +32,7 @@ from policy.breaking.surface.inheritance import (
     public_bases,
 )
 from policy.breaking.surface.method_effects import effects_of
+from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import (
     is_implemented_by,
     is_subclass,
@@ -71,7 +72,7 @@ class ResolvedClass:
         self.module = module
         self._lineage = lineage(definition, module)
         #: All members by name, each with the class that defines it.
-        self.members = self._with_results(members_of(self._lineage))
+        self.members = self._with_results(members_of(self._lineage, module))
         #: The names of all known bases and of their bases.
         self.ancestors = ancestors(self._lineage, module)
         #: The bases that callers may know.
@@ -103,8 +104,17 @@ class ResolvedClass:
     def enum_values(self) -> dict[str, object]:
         """The values of the members of an enumeration, as far as they can be read."""
         hooks = [name for each in self._lineage for name in each.members]
-        members = self.definition.members.items()
-        return enum_values(members, self.ancestors, hooks) if self.is_enum else {}
+        members = self.definition.members
+        if not self.is_enum:
+            return {}
+        names = Names(self.module, members)
+        resolved = [
+            (name, replace(each, value=names.resolved(each.value)))
+            if isinstance(each, Value) and each.value is not None
+            else (name, each)
+            for name, each in members.items()
+        ]
+        return enum_values(resolved, self.ancestors, hooks)
 
     @cached_property
     def _standard_bases(self) -> list[type]:
@@ -117,7 +127,10 @@ class ResolvedClass:
         """Return whether an instance of the class counts as an instance of the base."""
         if base in self.ancestors or any(is_subclass(each, base) for each in self.ancestors):
             return True
-        return is_implemented_by(frozenset(self.members), base)
+        is_abc = base == "abc.ABC" and any(
+            each.metaclass == "abc.ABCMeta" for each in self._lineage
+        )
+        return is_abc or is_implemented_by(frozenset(self.members), base)
 
     @cached_property
     def is_hashable(self) -> bool:
@@ -170,6 +183,18 @@ class ResolvedClass:
             or any(each.decorators and each.fields is None for each in self._lineage)
         )
 
+    def as_used(self, name: str, member: Member) -> Member:
+        """Return the member as callers of this version use it: fields are read on instances."""
+        if isinstance(member, Value) and (name in self.fields or self.is_enum):
+            return replace(member, is_of_instance=True)
+        return member
+
+    def as_given(self, name: str, member: Member) -> Member:
+        """Return the member with the value that the constructor gives a field."""
+        if isinstance(member, Value) and member.value is None and name in self.fields:
+            return replace(member, value=_GIVEN, is_of_instance=True)
+        return member
+
     def standard_member(self, name: str, like: Member) -> Member | None:
         """Return the member of this name that the standard library gives it; None if it gives none.
 
@@ -209,7 +234,10 @@ class ResolvedClass:
             return True
         if any(others <= self.members.keys() for others in _INSTEAD.get(name, ())):
             return True
-        if any(effects.sets_others for _, effects in effects_of_construction(self._lineage)):
+        if any(
+            effects.sets_others
+            for _, effects in effects_of_construction(self._lineage, self.module)
+        ):
             return True
         methods = [method for each in self._lineage for method in each.methods.values()]
         return self._has_unknown_base and any(

@@ -28,6 +28,8 @@ class Parameter:
     annotation: ast.expr | None
     #: The attribute that it sets, if it is a field of a class such as a dataclass.
     field: str | None = None
+    #: Other names under which it takes its argument.
+    alternatives: tuple[str, ...] = ()
 
     @property
     def is_extra(self) -> bool:
@@ -101,6 +103,8 @@ class Property:
     result: Result = Result.VALUE
     #: As in `Function`.
     returns_result_of: str | None = None
+    #: Whether the class itself has something else under the name, as far as it is known.
+    is_of_instance: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +113,7 @@ class Value:
 
     ``value`` is None if the name is only declared. ``alias`` is the dotted name of what it is
     another name for; None if it is not. ``is_certain``: no condition decides about it.
+    ``is_of_instance``: a method sets it, so that the class itself does not have it.
     """
 
     line: int
@@ -116,6 +121,7 @@ class Value:
     value: ast.expr | None
     alias: str | None = None
     is_certain: bool = False
+    is_of_instance: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,8 @@ from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.returned import of_expression, promised_by, returned_by
 from policy.breaking.surface.statements import yields
 
+#: Decorators that look at the type of the first argument, which must be given by position.
+_BY_TYPE: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
 #: Methods whose first argument is the class although they have no decorator.
 _IMPLICIT_BINDINGS: Final = {
     "__new__": Binding.CLASS,
@@ -45,7 +47,12 @@ def function_of(
     )
     for decorator in reversed(node.decorator_list):
         function = _wrapped(function, decorator, names, may_yield=module.may_yield)
-    return bound(function, _binding_of(node.name, decorator_names)) if in_class else function
+    if in_class:
+        function = bound(function, _binding_of(node.name, decorator_names))
+    if function.parameters and not _BY_TYPE.isdisjoint(decorator_names):
+        first = replace(function.parameters[0], passing=Passing.POSITIONAL)
+        function = replace(function, parameters=(first, *function.parameters[1:]))
+    return function
 
 
 def _wrapped(function: Function, decorator: ast.expr, names: Names, *, may_yield: bool) -> Function:

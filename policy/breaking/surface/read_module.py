@@ -34,11 +34,12 @@ from policy.breaking.surface.elements import (
 )
 from policy.breaking.surface.exports import exports_of
 from policy.breaking.surface.expressions import expression_text
-from policy.breaking.surface.fields.declared import declared_fields
+from policy.breaking.surface.fields.declared import declared_fields, with_defaults
 from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
 from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
 from policy.breaking.surface.functions import function_of
 from policy.breaking.surface.inheritance import ancestors, lineage
+from policy.breaking.surface.method_effects import effects_of
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import names_of_all
 from policy.breaking.surface.returned import returned_by
@@ -53,6 +54,7 @@ _ABSTRACT: Final = frozenset({"abc.abstractmethod", "abc.abstractproperty"})
 _OVERLOAD: Final = "typing.overload"
 #: Names that a module assigns for a type checker, which takes them for true.
 _FOR_TYPE_CHECKERS: Final = frozenset({"MYPY", "TYPE_CHECKING"})
+_COMPARISONS: Final = ("__lt__", "__le__", "__gt__", "__ge__")
 _NO_BASES: Final = frozenset({"object", "typing.Generic"})
 
 
@@ -138,7 +140,9 @@ class _ScopeReader:
         for decorator in decorators:
             is_settable = is_property_of_a_library(decorator)
             if is_property(decorator) or is_settable:
-                self._bind(node.name, self._property(node, decorators, is_settable=is_settable))
+                made = self._property(node, decorators, is_settable=is_settable)
+                is_of_instance = not is_settable or decorator.endswith("cached_property")
+                self._bind(node.name, replace(made, is_of_instance=is_of_instance))
                 return
             if decorator.endswith((".setter", ".deleter", ".getter")):
                 self._define_accessor(node, is_setter=decorator.endswith(".setter"))
@@ -173,7 +177,11 @@ class _ScopeReader:
         members: dict[str, Member] = {}
         reader = _ScopeReader(self._module, path, members)
         reader.read(node.body)
+        _drop_ignored(members)
         self._module.nodes[path] = node
+        if any(_takes_types(each, self.names) for each in node.bases):
+            members.setdefault("__class_getitem__", _CLASS_GETITEM)
+        self._decorate(node, members)
         bases = [self._base_name(each, path, index) for index, each in enumerate(node.bases)]
         defined = Class(
             name=path,
@@ -187,6 +195,18 @@ class _ScopeReader:
             is_unhashable=_is_unhashable(members),
         )
         self._bind(node.name, self._with_fields(node, defined, reader.names))
+
+    def _decorate(self, node: ast.ClassDef, members: dict[str, Member]) -> None:
+        """Bind what the decorators of the class give it."""
+        for each in node.decorator_list:
+            name = decorator_name(each, self.names)
+            if name == "functools.total_ordering":
+                for comparison in _COMPARISONS:
+                    members.setdefault(comparison, _comparison(node.lineno))
+            function = self.names.definition(name)
+            if isinstance(function, AnyFunction):
+                for attribute, value in effects_of(function).sets.items():
+                    members.setdefault(attribute, replace(value, is_of_instance=False))
 
     def _metaclass(self, node: ast.ClassDef) -> str | None:
         given = [each.value for each in node.keywords if each.arg == "metaclass"]
@@ -210,7 +230,7 @@ class _ScopeReader:
         maker = maker_of(node, defined.bases, known, self.names)
         if maker is None:
             return defined
-        fields = list(declared_fields(node, maker, inner))
+        fields = list(declared_fields(node, maker, inner, known))
         members = defined.members
         for field in fields:
             member = members.get(field.name)
@@ -219,7 +239,7 @@ class _ScopeReader:
             elif isinstance(member, Value):
                 members[field.name] = replace(member, value=field.default, alias=None)
         if maker.is_set("order", True):
-            for name in ("__lt__", "__le__", "__gt__", "__ge__"):
+            for name in _COMPARISONS:
                 members.setdefault(name, _comparison(node.lineno))
         is_made = "__init__" not in members and not maker.is_set("init", False)
         parameters = tuple(each for field in fields for each in field.parameters)
@@ -299,10 +319,25 @@ class _ScopeReader:
             for part, given in zip(target.elts, value.elts, strict=True):  # type: ignore[attr-defined]
                 self._assign_target(part, given)
             return
-        if isinstance(target, ast.Subscript) and _is_globals(target.value):
-            self._bind_entry(key_text(target.slice), value)
+        match target:
+            case ast.Subscript(value=names, slice=key) if _is_globals(names):
+                self._bind_entry(key_text(key), value)
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                known = self._members.get(owner)
+                if isinstance(known, Class) and not self._is_alternative:
+                    _ScopeReader(self._module, known.name, known.members).assign(name, value)
+            case ast.Attribute(
+                value=ast.Attribute(value=ast.Name(id=owner), attr="__new__"), attr="__defaults__"
+            ):
+                known = self._members.get(owner)
+                if isinstance(known, Class) and known.fields:
+                    self._members[owner] = with_defaults(known, self.names.resolved(value))
         for name in bound_names(target):
             self._bind(name.id, Value(name.lineno, None, value))
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        """Bind a name as an assignment of the value does."""
+        self._assign_name(name, value.lineno, None, value)
 
     def _assign_name(
         self, name: str, line: int, annotation: ast.expr | None, value: ast.expr | None
@@ -311,6 +346,9 @@ class _ScopeReader:
         if statement is not None:
             self._define_class(statement)
             return
+        function = self.names.definition(value.id) if isinstance(value, ast.Name) else None
+        if self._class_path and isinstance(function, AnyFunction):
+            self.methods[name] = function
         member: Member
         if name in _FOR_TYPE_CHECKERS:
             member = Imported(line, is_assigned=False)
@@ -341,6 +379,31 @@ def _is_unhashable(members: dict[str, Member]) -> bool:
         case Value(value=ast.Constant(value=None)):
             return True
     return False
+
+
+def _drop_ignored(members: dict[str, Member]) -> None:
+    """Drop the names in ``_ignore_``, which an enumeration removes from itself."""
+    match members.get("_ignore_"):
+        case Value(value=ast.List(elts=names) | ast.Tuple(elts=names)):
+            ignored = [key_text(each) for each in names]
+        case Value(value=ast.Constant(value=str(text))):
+            ignored = [*text.replace(",", " ").split()]
+        case _:
+            return
+    for name in ignored:
+        members.pop(name or "", None)
+
+
+def _takes_types(base: ast.expr, names: Names) -> bool:
+    """Return whether a class with this base is subscripted with types, as ``Generic[T]`` is."""
+    generic = ("typing.Generic", "typing.Protocol")
+    return isinstance(base, ast.Subscript) and names.dotted(base.value) in generic
+
+
+#: What ``Generic`` gives a class.
+_CLASS_GETITEM: Final = Function(
+    1, (Parameter("item", Passing.POSITIONAL, None, None),), binding=Binding.CLASS
+)
 
 
 def _comparison(line: int) -> Function:

@@ -1,17 +1,19 @@
 """The resolution of names: what an expression of a module or class stands for."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Final
 
 from policy.breaking.surface.elements import Class, Imported, Member, Module, Value
 from policy.breaking.surface.inheritance import ancestors, lineage
 from policy.breaking.surface.resolution.conditions import Conditions
+from policy.breaking.surface.resolution.folding import folded
 from policy.breaking.surface.resolution.standard_library import canonical_name, known_ancestors
 
 _MAX_NODES: Final = 300
 _MAX_DEPTH: Final = 20
+_LITERALS: Final = (ast.Constant, ast.Dict, ast.List, ast.Tuple)
 _EVALUATED_LATER: Final = (
     *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr),
 )
@@ -102,7 +104,15 @@ class Names:
     def constant(self, node: ast.expr) -> ast.expr | None:
         """Return the value that a name or a chain of attributes stands for, if it is a constant."""
         known = self._known(node)
+        if isinstance(node, ast.Attribute) and node.attr == "_fields" and known is None:
+            owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
+            fields = owner.fields.parameters if isinstance(owner, Class) and owner.fields else None
+            return _texts(each.name for each in fields) if fields else None
         return known.value if isinstance(known, Value | Imported) and not known.alias else None
+
+
+def _texts(names: Iterable[str]) -> ast.Tuple:
+    return ast.Tuple([ast.Constant(name) for name in names], ast.Load())
 
 
 class _Resolution:
@@ -129,7 +139,13 @@ class _Resolution:
                     return self.of(body if truth else orelse, depth)
             case ast.Constant():
                 return node
-        return node if isinstance(node, _EVALUATED_LATER) else self._with_parts(node, depth)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if depth > 1:
+                known = self.of(owner, depth - 1)
+                if isinstance(known, _LITERALS):  # its method is none of the module
+                    return folded(ast.Call(ast.Attribute(known, name), node.args, node.keywords))
+        if isinstance(node, _EVALUATED_LATER):
+            return node
+        return folded(self._with_parts(node, depth))
 
     def _with_parts(self, node: ast.expr, depth: int) -> ast.expr:
         changed = copy(node)

@@ -130,10 +130,16 @@ def is_subclass(dotted: str, of: str) -> bool:
 
 def is_implemented_by(special_methods: frozenset[str], dotted: str) -> bool:
     """Return whether a class with these special methods is a subclass, as `Iterable` has it."""
-    if not dotted.startswith("collections.abc."):
+    if not dotted.startswith("collections.abc.") and dotted not in _BY_METHODS:
         return False
     probe = type("Probe", (), dict.fromkeys(special_methods, 1))
     return is_subclass(dotted, dotted) and issubclass(probe, standard_class(dotted) or ())
+
+
+#: Abstract classes outside of `collections.abc` that ask for methods alone.
+_BY_METHODS: Final = frozenset(
+    {"contextlib.AbstractContextManager", "contextlib.AbstractAsyncContextManager", "os.PathLike"}
+)
 
 
 @cache
