@@ -75,7 +75,7 @@ def _compare_modules(old: Module, new: Module) -> Iterator[Finding]:
         new_member = new.members.get(name)
         if new_member is not None:
             yield from compare_members(name, old_member, new_member, old, new)
-        elif not is_import(old_member):
+        elif not is_import(old_member) and name not in old.stand_ins:
             yield _given_otherwise(name, old, new) or removed(name, old_member)
     for name, new_member in new.members.items():
         is_new = new.is_public(name) and name not in old.members

@@ -72,7 +72,10 @@ def _compare_calls(
 ) -> Iterator[Finding]:
     """Find what changes for every call, whatever its arguments are."""
     was, now = result_in(old, old_module), result_in(new, new_module)
-    promised = promised_result(name, old, was), promised_result(name, new, now)
+    promised = (
+        promised_result(name, old, was, old_module),
+        promised_result(name, new, now, new_module),
+    )
     if not are_alike(*promised):
         yield from compare_results(f"{name}()", was, now, new.line)
     if old.returns_data and now in MANAGERS:

@@ -1,5 +1,6 @@
 """The comparison of two members of the same name, of a module or of a class."""
 
+import ast
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,7 @@ from policy.breaking.finding import Finding, new_finding, one_line
 from policy.breaking.functions import compare_decorators, compare_functions
 from policy.breaking.parameters import compare_parameters
 from policy.breaking.resolved_class import ResolvedClass
-from policy.breaking.results import MANAGERS
+from policy.breaking.results import is_used_like
 from policy.breaking.surface.elements import (
     Class,
     Function,
@@ -26,7 +27,9 @@ from policy.breaking.surface.elements import (
     Value,
     is_public,
 )
+from policy.breaking.surface.functions import lambda_of
 from policy.breaking.surface.method_effects import CONSTRUCTORS
+from policy.breaking.surface.resolution.names import Names
 
 
 def compare_members(
@@ -39,14 +42,16 @@ def compare_members(
         case _, Imported():
             sentence = f"{name} is imported now; what it is there was not looked at."
             yield new_finding("became_imported", name, sentence, new.line)
-        case Function(result=result), Class() if result in MANAGERS:
-            yield from _compare_with_manager(name, old, new, old_module, new_module)
+        case Function(result=result), Class() if result is not Result.VALUE:
+            yield from _compare_with_class(name, old, new, old_module, new_module)
         case Function(), Function():
             yield from compare_functions(name, old, new, old_module, new_module)
         case Class(), Class():
             old_class, new_class = ResolvedClass(old, old_module), ResolvedClass(new, new_module)
             yield from compare_classes(name, old_class, new_class)
             yield from _compare_class_members(name, old_class, new_class)
+        case Function(), Value() if (made := _function_in(new, new_module)) is not None:
+            yield from compare_functions(name, old, made, old_module, new_module)
         case ((Value() | Property()), (Value() | Property())):
             yield from compare_attributes(name, old, new, old_module, new_module)
         case (Function(is_opaque=True), Value() | Property()) | (
@@ -58,19 +63,32 @@ def compare_members(
             yield _kind_changed(name, old, new)
 
 
+def _function_in(attribute: Value, module: Module) -> Function | None:
+    """Return the function that an attribute of instances is, as in ``self.run = run``."""
+    match attribute:
+        case Value(value=ast.Lambda() as made, is_of_instance=True):
+            return lambda_of(made, Names(module))
+        case Value(value=ast.Name(id=name), is_of_instance=True):
+            known = module.members.get(name)
+            return known if isinstance(known, Function) else None
+    return None
+
+
 def _kind_changed(name: str, old: Member, new: Member) -> Finding:
     was, now = noun_of(old), noun_of(new)
     sentence = f"{name} is a {now} now; it was a {was}."
     return new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
 
 
-def _compare_with_manager(
+def _compare_with_class(
     name: str, old: Function, new: Class, old_module: Module, new_module: Module
 ) -> Iterator[Finding]:
-    """Find what differs between a `contextmanager` and a class of which each call makes one."""
+    """Find what differs between a function and a class whose instances are used as its results.
+
+    Such a result is a context manager or a generator, for example.
+    """
     made = ResolvedClass(new, new_module)
-    enter = "__enter__" if old.result is Result.CONTEXT_MANAGER else "__aenter__"
-    if enter not in made.members or made.constructor is None:
+    if not is_used_like(made.members, old.result) or made.constructor is None:
         yield _kind_changed(name, old, new)
         return
     parameters = made.constructor.parameters

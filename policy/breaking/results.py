@@ -1,7 +1,7 @@
 """The comparison of what a call returns, or of what a property is when it is read."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -63,10 +63,30 @@ _PROTOCOLS: Final = {
 }
 
 
-def promised_result(name: str, function: Function, result: Result) -> Result:
+#: The special method of an object that is used as such a result is.
+_USED_BY: Final = {
+    Result.CONTEXT_MANAGER: "__enter__",
+    Result.ASYNC_CONTEXT_MANAGER: "__aenter__",
+    Result.GENERATOR: "__next__",
+    Result.ITERATOR: "__next__",
+    Result.ASYNC_GENERATOR: "__anext__",
+    Result.COROUTINE: "__await__",
+}
+
+
+def is_used_like(made: Collection[str], result: Result) -> bool:
+    """Return whether instances with these members are used as the result of a function is."""
+    return _USED_BY.get(result) in made
+
+
+def promised_result(name: str, function: Function, result: Result, module: Module) -> Result:
     """Return what a function promises of a result of which the source does not tell more."""
     if result is not Result.VALUE:
         return result
+    made = module.member(function.returns_result_of or "")
+    if isinstance(made, Class):
+        likely = (Result.ITERATOR, Result.ASYNC_GENERATOR, Result.COROUTINE)
+        return next((each for each in likely if is_used_like(made.members, each)), result)
     return _PROTOCOLS.get(name.rpartition(".")[2]) or function.promised or result
 
 

@@ -194,6 +194,10 @@ class Module:
     nodes: dict[str, ast.stmt] = field_(default_factory=dict)
     #: The statements that may bind names which cannot be read, such as ``from x import *``.
     unread: set[str] = field_(default_factory=set)
+    #: Functions and classes that stand in for an import, which is not meant for callers.
+    stand_ins: set[str] = field_(default_factory=set)
+    #: False if the source has no ``:=``, so that no expression must be searched for one.
+    has_named_expressions: bool = True
     #: False if the source has no ``yield``, so that no function must be searched for one.
     may_yield: bool = True
 

@@ -60,6 +60,7 @@ def _wrapped(function: Function, decorator: ast.expr, names: Names, *, may_yield
 
     An inner function that ends with a call of the function returns what that returns.
     """
+    maker: ast.stmt | ast.Lambda | None
     maker = names.definition(decorator_name(decorator, names))
     if isinstance(decorator, ast.Call) and isinstance(maker, AnyFunction):
         maker = returned_function(maker)

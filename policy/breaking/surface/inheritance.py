@@ -71,7 +71,20 @@ def constructor_of(known: list[Class], module: Module) -> Constructor | None:
             return made
     if initialized is None or (made and _takes_anything(initialized)):
         return made
+    if made and _is_named_tuple(initialized) and _is_nearer(made, initialized, known):
+        return made
     return initialized
+
+
+def _is_named_tuple(constructor: Constructor) -> bool:
+    """Return whether the constructor is the ``__new__`` that a named tuple gets."""
+    bases = constructor.owner.bases if constructor.owner else ()
+    return constructor.is_made_of_fields and "typing.NamedTuple" in bases
+
+
+def _is_nearer(one: Constructor, other: Constructor, known: list[Class]) -> bool:
+    order = [each for each in known if each in (one.owner, other.owner)]
+    return order[0] is one.owner
 
 
 def _method(known: list[Class], name: str) -> Constructor | None:
@@ -171,7 +184,7 @@ def effects_of_construction(
     function that is given the instance.
     """
     found: list[tuple[Class, MethodEffects]] = []
-    seen: set[tuple[str, str, int]] = set()
+    seen: set[tuple[str, str]] = set()
     waiting = [*reversed(CONSTRUCTORS), "__init_subclass__"]
     while waiting:
         name = waiting.pop()
@@ -182,18 +195,26 @@ def effects_of_construction(
             effects = effects_of(method)
             if name == "__init_subclass__":
                 effects = _on_class(effects)
-            if (each.name, name, 0) not in seen:
-                seen.add((each.name, name, 0))
+            if (each.name, name) not in seen:
+                seen.add((each.name, name))
                 found.append((each, effects))
                 waiting += sorted(effects.uses)
             if not effects.calls_base:
                 break
+    return _with_helpers(found, known, module)
+
+
+def _with_helpers(
+    found: list[tuple[Class, MethodEffects]], known: list[Class], module: Module
+) -> list[tuple[Class, MethodEffects]]:
+    """Return the effects, with those of the functions that are given the instance."""
+    seen: set[tuple[str, int]] = set()
     for owner, effects in found:  # which grows meanwhile
         for given_to in sorted(effects.gives_to):
             for path, position in _functions_named(given_to, known):
                 node = module.nodes.get(path)
-                if isinstance(node, AnyFunction) and ("", path, position) not in seen:
-                    seen.add(("", path, position))
+                if isinstance(node, AnyFunction) and (path, position) not in seen:
+                    seen.add((path, position))
                     found.append((owner, effects_of(node, position)))
     return found
 

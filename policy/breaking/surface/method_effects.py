@@ -72,6 +72,12 @@ def _receivers(node: ast.AST, instances: set[str]) -> set[tuple[str, int]]:
             pass
         case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
             name = f".{attribute}" if owner in instances else f"{owner}.{attribute}"
+        case ast.Attribute(
+            value=ast.Attribute(value=ast.Name(id=owner), attr="__class__")
+            | ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=owner)]),
+            attr=attribute,
+        ) if owner in instances:
+            name = f".{attribute}"
         case _:
             return set()
     return {

@@ -12,6 +12,21 @@ from dataclasses import replace
 from typing import Final
 
 from policy.breaking.surface.assigned import AssignedReader
+from policy.breaking.surface.bindings import (
+    entries_of_globals,
+    imported_names,
+    is_globals,
+    named_expressions,
+)
+from policy.breaking.surface.class_statement import (
+    bases_of,
+    bind_given,
+    decorated_again,
+    drop_ignored,
+    is_unhashable,
+    metaclass_of,
+    with_fields,
+)
 from policy.breaking.surface.decorators import (
     decorator_name,
     decorators_of,
@@ -22,26 +37,18 @@ from policy.breaking.surface.elements import (
     AnyFunction,
     Binding,
     Class,
-    Fields,
-    Function,
     Imported,
     Member,
     Module,
-    Parameter,
-    Passing,
     Property,
     Value,
 )
 from policy.breaking.surface.exports import exports_of
 from policy.breaking.surface.expressions import expression_text
-from policy.breaking.surface.fields.declared import declared_fields, with_defaults
-from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
+from policy.breaking.surface.fields.declared import with_defaults
 from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
 from policy.breaking.surface.functions import function_of
-from policy.breaking.surface.inheritance import ancestors, lineage
-from policy.breaking.surface.method_effects import effects_of
 from policy.breaking.surface.resolution.names import Names
-from policy.breaking.surface.resolution.standard_library import names_of_all
 from policy.breaking.surface.returned import returned_by
 from policy.breaking.surface.statements import (
     bound_names,
@@ -54,14 +61,13 @@ _ABSTRACT: Final = frozenset({"abc.abstractmethod", "abc.abstractproperty"})
 _OVERLOAD: Final = "typing.overload"
 #: Names that a module assigns for a type checker, which takes them for true.
 _FOR_TYPE_CHECKERS: Final = frozenset({"MYPY", "TYPE_CHECKING"})
-_COMPARISONS: Final = ("__lt__", "__le__", "__gt__", "__ge__")
 _NO_BASES: Final = frozenset({"object", "typing.Generic"})
 
 
 def read_module(code: str) -> Module:
     """Return the surface of a module. Raises what ``ast.parse`` raises."""
     body = ast.parse(without_byte_order_mark(code)).body
-    module = Module(may_yield="yield" in code)
+    module = Module(may_yield="yield" in code, has_named_expressions=":=" in code)
     reader = _ScopeReader(module, "", module.members)
     reader.read(body)
     module.exports = exports_of(body, reader.names.conditions)
@@ -101,6 +107,9 @@ class _ScopeReader:
             body, self.names.conditions
         ):
             self._is_alternative, self._is_certain = is_alternative, is_certain
+            if self._module.has_named_expressions and not is_dead:
+                for name, value in named_expressions(statement):
+                    self.assign(name, value)
             match statement:
                 case ast.Import() | ast.ImportFrom():
                     self._import(statement, is_dead=is_dead)
@@ -129,6 +138,8 @@ class _ScopeReader:
             self._members[name] = Imported(member.line, is_assigned=False)
         elif known is None or is_import or not self._is_alternative or name in self._overloaded:
             self._members[name] = member
+            if is_import and self._is_alternative and not self._class_path:
+                self._module.stand_ins.add(name)
         elif isinstance(known, Value):
             self._members[name] = replace(known, is_certain=False)
         self._overloaded.discard(name)
@@ -177,12 +188,11 @@ class _ScopeReader:
         members: dict[str, Member] = {}
         reader = _ScopeReader(self._module, path, members)
         reader.read(node.body)
-        _drop_ignored(members)
+        drop_ignored(members)
         self._module.nodes[path] = node
-        if any(_takes_types(each, self.names) for each in node.bases):
-            members.setdefault("__class_getitem__", _CLASS_GETITEM)
-        self._decorate(node, members)
-        bases = [self._base_name(each, path, index) for index, each in enumerate(node.bases)]
+        bind_given(node, members, self.names)
+        base_nodes = bases_of(node, self.names)
+        bases = [self._base_name(each, path, index) for index, each in enumerate(base_nodes)]
         defined = Class(
             name=path,
             line=node.lineno,
@@ -191,32 +201,18 @@ class _ScopeReader:
             members=members,
             methods=reader.methods,
             abstract=frozenset(reader.abstract),
-            metaclass=self._metaclass(node),
-            is_unhashable=_is_unhashable(members),
+            metaclass=metaclass_of(node, self.names),
+            is_unhashable=is_unhashable(members),
         )
-        self._bind(node.name, self._with_fields(node, defined, reader.names))
-
-    def _decorate(self, node: ast.ClassDef, members: dict[str, Member]) -> None:
-        """Bind what the decorators of the class give it."""
-        for each in node.decorator_list:
-            name = decorator_name(each, self.names)
-            if name == "functools.total_ordering":
-                for comparison in _COMPARISONS:
-                    members.setdefault(comparison, _comparison(node.lineno))
-            function = self.names.definition(name)
-            if isinstance(function, AnyFunction):
-                for attribute, value in effects_of(function).sets.items():
-                    members.setdefault(attribute, replace(value, is_of_instance=False))
-
-    def _metaclass(self, node: ast.ClassDef) -> str | None:
-        given = [each.value for each in node.keywords if each.arg == "metaclass"]
-        return self.names.dotted(given[0]) if given else None
+        self._bind(node.name, with_fields(node, defined, self._module, self.names, reader.names))
 
     def _base_name(self, node: ast.expr, path: str, index: int) -> str:
         """Return the dotted name of a base; one that a call makes is defined as a private class."""
         if isinstance(node, ast.Subscript):
             node = node.value
         node = self.names.resolved(node)
+        if isinstance(node, ast.Subscript):
+            node = node.value
         name = f"_base_{index}_of_{path.replace('.', '_')}"
         statement = class_statement_of(name, node, self.names)
         if statement is None:
@@ -224,48 +220,11 @@ class _ScopeReader:
         _ScopeReader(self._module, "", self._module.members).read([statement])
         return name
 
-    def _with_fields(self, node: ast.ClassDef, defined: Class, inner: Names) -> Class:
-        """Return the class with its fields, and bind what callers read of them."""
-        known = ancestors(lineage(defined, self._module), self._module)
-        maker = maker_of(node, defined.bases, known, self.names)
-        if maker is None:
-            return defined
-        fields = list(declared_fields(node, maker, inner, known))
-        members = defined.members
-        for field in fields:
-            member = members.get(field.name)
-            if not field.is_attribute and field.default is None:
-                members.pop(field.name, None)
-            elif isinstance(member, Value):
-                members[field.name] = replace(member, value=field.default, alias=None)
-        if maker.is_set("order", True):
-            for name in _COMPARISONS:
-                members.setdefault(name, _comparison(node.lineno))
-        is_made = "__init__" not in members and not maker.is_set("init", False)
-        parameters = tuple(each for field in fields for each in field.parameters)
-        return replace(
-            defined,
-            fields=Fields(parameters, is_made, maker.library is Library.ATTRS),
-            is_unhashable=maker.takes_hash_away() and "__hash__" not in members,
-        )
-
     def _import(self, node: ast.Import | ast.ImportFrom, *, is_dead: bool) -> None:
-        for each in node.names:
-            if each.name == "*":
-                module = getattr(node, "module", None) or ""
-                known = names_of_all(module)
-                for name in known:
-                    self._module.imports.setdefault(name, f"{module}.{name}")
-                    if not is_dead:
-                        self._bind(name, Imported(node.lineno, is_assigned=False))
-                if not known and not is_dead:
-                    self._module.unread.add(f"from {module} import *")
+        for name, path in imported_names(node):
+            if name == "*":
+                self._module.unread.update([] if is_dead else [f"from {path} import *"])
                 continue
-            name = each.asname or each.name.partition(".")[0]
-            if isinstance(node, ast.ImportFrom):
-                path = f"{'.' * node.level}{node.module or ''}.{each.name}"
-            else:
-                path = each.name if each.asname else name
             self._module.imports.setdefault(name, path)
             if is_dead:
                 self._imported_elsewhere.add(name)
@@ -286,24 +245,19 @@ class _ScopeReader:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                 known = None if annotation is NO_ANNOTATION else annotation
                 self._assign_name(name, statement.lineno, known, value)
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+                bound = self._members.get(name)
+                if isinstance(bound, Value) and bound.value is not None:
+                    changed = ast.copy_location(ast.BinOp(bound.value, op, value), value)
+                    self._members[name] = replace(bound, value=changed, alias=None)
             case _ if type(statement).__name__ == "TypeAlias":  # only Python 3.12 and later have it
                 alias = vars(statement)
                 self._bind(alias["name"].id, Value(statement.lineno, None, alias["value"]))
 
     def _update_globals(self, call: ast.Call) -> None:
         """Bind the names that ``globals().update(…)`` binds, as far as they can be read."""
-        match call:
-            case ast.Call(func=ast.Attribute(value=names, attr="update")) if _is_globals(names):
-                entries = [(each.arg, each.value) for each in call.keywords]
-                for each in call.args:
-                    if isinstance(each, ast.Dict):
-                        entries += [
-                            (key_text(k), v) for k, v in zip(each.keys, each.values, strict=True)
-                        ]
-                    else:
-                        entries.append((None, each))
-                for name, value in entries:
-                    self._bind_entry(name, value)
+        for name, value in entries_of_globals(call):
+            self._bind_entry(name, value)
 
     def _bind_entry(self, name: str | None, value: ast.expr) -> None:
         if name is None:
@@ -320,20 +274,25 @@ class _ScopeReader:
                 self._assign_target(part, given)
             return
         match target:
-            case ast.Subscript(value=names, slice=key) if _is_globals(names):
+            case ast.Subscript(value=names, slice=key) if is_globals(names):
                 self._bind_entry(key_text(key), value)
-            case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                known = self._members.get(owner)
-                if isinstance(known, Class) and not self._is_alternative:
-                    _ScopeReader(self._module, known.name, known.members).assign(name, value)
-            case ast.Attribute(
-                value=ast.Attribute(value=ast.Name(id=owner), attr="__new__"), attr="__defaults__"
-            ):
-                known = self._members.get(owner)
-                if isinstance(known, Class) and known.fields:
-                    self._members[owner] = with_defaults(known, self.names.resolved(value))
-        for name in bound_names(target):
-            self._bind(name.id, Value(name.lineno, None, value))
+            case ast.Attribute(attr=name):
+                self._assign_attribute(target, name, value)
+        for bound in bound_names(target):
+            self._bind(bound.id, Value(bound.lineno, None, value))
+
+    def _assign_attribute(self, target: ast.Attribute, name: str, value: ast.expr) -> None:
+        """Bind an attribute of a class, or the defaults of a named tuple."""
+        owner = target.value
+        if name == "__defaults__" and isinstance(owner, ast.Attribute) and owner.attr == "__new__":
+            owner = owner.value
+        known = self._members.get(owner.id) if isinstance(owner, ast.Name) else None
+        if not isinstance(known, Class) or self._is_alternative:
+            return
+        if owner is target.value:
+            _ScopeReader(self._module, known.name, known.members).assign(name, value)
+        elif known.fields:
+            self._members[known.name] = with_defaults(known, self.names.resolved(value))
 
     def assign(self, name: str, value: ast.expr) -> None:
         """Bind a name as an assignment of the value does."""
@@ -342,7 +301,8 @@ class _ScopeReader:
     def _assign_name(
         self, name: str, line: int, annotation: ast.expr | None, value: ast.expr | None
     ) -> None:
-        statement = class_statement_of(name, value, self.names) or self._decorated(name, value)
+        statement = class_statement_of(name, value, self.names)
+        statement = statement or decorated_again(name, value, self._module, self.names)
         if statement is not None:
             self._define_class(statement)
             return
@@ -355,66 +315,3 @@ class _ScopeReader:
         else:
             member = self._assigned.member(line, annotation, value, is_certain=self._is_certain)
         self._bind(name, member)
-
-    def _decorated(self, name: str, value: ast.expr | None) -> ast.ClassDef | None:
-        """Return the statement of a class with one decorator more: ``P = dataclass(P)``."""
-        match value:
-            case ast.Call(func=decorator, args=[ast.Name() as argument], keywords=keywords):
-                node = self._module.nodes.get(self.names.dotted(argument) or "")
-                applied = ast.Call(decorator, [], keywords) if keywords else decorator
-                if not isinstance(node, ast.ClassDef) or maker_in(applied, self.names) is None:
-                    return None
-                decorated = ast.ClassDef(**vars(node))
-                decorated.name = name
-                decorated.decorator_list = [applied, *node.decorator_list]
-                return decorated
-        return None
-
-
-def _is_unhashable(members: dict[str, Member]) -> bool:
-    """Return whether the body of a class takes away that its instances can be hashed."""
-    match members.get("__hash__"):
-        case None:
-            return "__eq__" in members
-        case Value(value=ast.Constant(value=None)):
-            return True
-    return False
-
-
-def _drop_ignored(members: dict[str, Member]) -> None:
-    """Drop the names in ``_ignore_``, which an enumeration removes from itself."""
-    match members.get("_ignore_"):
-        case Value(value=ast.List(elts=names) | ast.Tuple(elts=names)):
-            ignored = [key_text(each) for each in names]
-        case Value(value=ast.Constant(value=str(text))):
-            ignored = [*text.replace(",", " ").split()]
-        case _:
-            return
-    for name in ignored:
-        members.pop(name or "", None)
-
-
-def _takes_types(base: ast.expr, names: Names) -> bool:
-    """Return whether a class with this base is subscripted with types, as ``Generic[T]`` is."""
-    generic = ("typing.Generic", "typing.Protocol")
-    return isinstance(base, ast.Subscript) and names.dotted(base.value) in generic
-
-
-#: What ``Generic`` gives a class.
-_CLASS_GETITEM: Final = Function(
-    1, (Parameter("item", Passing.POSITIONAL, None, None),), binding=Binding.CLASS
-)
-
-
-def _comparison(line: int) -> Function:
-    """Return a method such as the ``__lt__`` that ``order=True`` makes."""
-    other = Parameter("other", Passing.EITHER, None, None)
-    return Function(line, (other,), binding=Binding.INSTANCE)
-
-
-def _is_globals(node: ast.expr) -> bool:
-    """Return whether the expression is the dict of the names of the module."""
-    match node:
-        case ast.Call(func=ast.Name(id="globals" | "locals" | "vars"), args=[]):
-            return True
-    return False

@@ -139,8 +139,9 @@ def is_unpacked_one_by_one(target: ast.expr, value: ast.expr) -> bool:
 
 def key_text(node: ast.expr | None) -> str | None:
     """Return the text that a key is; None for any other expression."""
-    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return node.value if is_text else None  # type: ignore[union-attr,return-value]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None
 
 
 def yields(function: AnyFunction | ast.Lambda) -> bool:

@@ -94,6 +94,7 @@ def _known_default(value: ast.expr, names: Names) -> ast.expr | None:
 
 def _aliases(node: ast.expr | None, names: Names) -> tuple[str, ...]:
     """Return the names that an alias gives, of which pydantic's ``AliasChoices`` has several."""
+    node = None if node is None else names.resolved(node)
     if isinstance(node, ast.Call) and (names.dotted(node.func) or "").endswith("AliasChoices"):
         return tuple(text for each in node.args if (text := key_text(each)))
     text = key_text(node)

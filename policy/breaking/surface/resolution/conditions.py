@@ -190,6 +190,8 @@ class Conditions:
         name = self._name_of(call.func)
         if name == "hasattr" and len(arguments) == 2:
             return self._has(call.args[0], arguments[1])
+        if name == "typing.cast":
+            return arguments[-1]
         if UNKNOWN in arguments:
             return UNKNOWN
         if name == "bool" and arguments:

@@ -26,7 +26,6 @@ _POWERS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 }
 _MAX_EXPONENT: Final = 64
 _MAX_NUMBER: Final = 2**256
-_MAX_ITEMS: Final = 1000
 _Sequence = ast.List | ast.Tuple
 
 
@@ -47,15 +46,30 @@ def _folded(node: ast.expr) -> ast.expr | None:
             return ast.List([*left, *right], ast.Load())
         case ast.BinOp(left=ast.Tuple(elts=left), op=ast.Add(), right=ast.Tuple(elts=right)):
             return ast.Tuple([*left, *right], ast.Load())
-        case ast.Subscript(value=ast.Dict(keys=keys, values=values), slice=ast.Constant() as key):
-            found = [v for k, v in zip(keys, values, strict=True) if _is_same(k, key)]
-            return found[-1] if found and None not in keys else None
-        case ast.Subscript(value=ast.List(elts=parts) | ast.Tuple(elts=parts), slice=index):
-            return _item(parts, index)
+        case ast.BoolOp(op=op, values=[ast.Constant(value=first) as one, *others]) if others:
+            rest = others[0] if len(others) == 1 else ast.BoolOp(op, others)
+            return one if bool(first) == isinstance(op, ast.Or) else folded(rest)
+        case ast.Subscript(value=whole, slice=index):
+            return _item(whole, index)
         case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args, keywords=[]):
             return _of_method(owner, method, args)
-        case ast.Call(func=ast.Name(id="zip"), args=[one, other]):
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return _called(name, args)
+    return None
+
+
+def _called(name: str, args: list[ast.expr]) -> ast.expr | None:
+    match name, args:
+        case "typing.cast", [_, value]:
+            return value
+        case "zip", [one, other]:
             return _zipped(one, other)
+        case "tuple", []:
+            return ast.Tuple([], ast.Load())
+        case "list", []:
+            return ast.List([], ast.Load())
+        case "dict", []:
+            return ast.Dict([], [])
     return None
 
 
@@ -75,28 +89,38 @@ def _computed(left: object, op: ast.operator, right: object) -> ast.expr | None:
     return ast.Constant(compute(left, right)) if compute else None
 
 
+def _item(whole: ast.expr, index: ast.expr) -> ast.expr | None:
+    match whole, index:
+        case ast.Dict(keys=keys, values=values), ast.Constant() if None not in keys:
+            pairs = zip(keys, values, strict=True)
+            found = [value for key, value in pairs if _is_same(key, index)]
+            return found[-1] if found else None
+        case ast.List(elts=parts) | ast.Tuple(elts=parts), ast.Constant(value=int(position)):
+            is_starred = any(isinstance(each, ast.Starred) for each in parts)
+            is_inside = -len(parts) <= position < len(parts)
+            return parts[position] if is_inside and not is_starred else None
+    return None
+
+
 def _is_same(one: ast.expr | None, other: ast.Constant) -> bool:
     is_constant = isinstance(one, ast.Constant) and type(one.value) is type(other.value)
     return is_constant and one.value == other.value  # type: ignore[union-attr]
 
 
-def _item(parts: list[ast.expr], index: ast.expr) -> ast.expr | None:
-    match index:
-        case ast.Constant(value=int(position)) if -len(parts) <= position < len(parts):
-            is_starred = any(isinstance(each, ast.Starred) for each in parts)
-            return None if is_starred else parts[position]
-    return None
-
-
 def _of_method(owner: ast.expr, method: str, args: list[ast.expr]) -> ast.expr | None:
     match owner, method, args:
-        case ast.Constant(value=str(text)), "split", [] | [ast.Constant(value=str())]:
-            words = text.split(*(each.value for each in args if isinstance(each, ast.Constant)))
-            return ast.List([ast.Constant(word) for word in words], ast.Load())
+        case ast.Constant(value=str(text)), "split", []:
+            return _texts(text.split())
+        case ast.Constant(value=str(text)), "split", [ast.Constant(value=str(separator))]:
+            return _texts(text.split(separator))
         case ast.Dict(keys=keys, values=values), "items", [] if None not in keys:
             pairs = [ast.Tuple([k, v], ast.Load()) for k, v in zip(keys, values, strict=True) if k]
             return ast.List(list[ast.expr](pairs), ast.Load())
     return None
+
+
+def _texts(words: list[str]) -> ast.expr:
+    return ast.List([ast.Constant(word) for word in words], ast.Load())
 
 
 def _zipped(one: ast.expr, other: ast.expr) -> ast.expr | None:

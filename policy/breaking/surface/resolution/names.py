@@ -108,6 +108,8 @@ class Names:
             owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
             fields = owner.fields.parameters if isinstance(owner, Class) and owner.fields else None
             return _texts(each.name for each in fields) if fields else None
+        if isinstance(known, Value) and known.alias:  # such as _B after _B = _A
+            known = self._module.members.get(known.alias)
         return known.value if isinstance(known, Value | Imported) and not known.alias else None
 
 
