@@ -33,7 +33,7 @@ def result_in(
     for _ in range(_MAX_STEPS):
         of = this.returns_result_of or ""
         other = methods.get(of[1:]) if of.startswith(".") else _member(of, module)
-        if this.result is not Result.VALUE or not isinstance(other, Function):
+        if not isinstance(other, Function):
             break
         this = other
     return this.result

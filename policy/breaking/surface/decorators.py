@@ -21,7 +21,10 @@ _SAME_WHEN_CALLED: Final = frozenset(
 )
 _PROPERTIES: Final = frozenset({"property", "abc.abstractproperty"})
 #: Decorators that a function of the module may apply.
-_APPLIED: Final = _PROPERTIES | {"functools.cached_property", "staticmethod", "classmethod"}
+_APPLIED: Final = _PROPERTIES | {
+    *("functools.cached_property", "staticmethod", "classmethod"),
+    *("contextlib.contextmanager", "contextlib.asynccontextmanager"),
+}
 #: Last parts of the names of descriptors, by many libraries, that compute an attribute.
 _PROPERTY_NAMES: Final = frozenset({"reify", "lazyattr", "lazy_attribute"})
 

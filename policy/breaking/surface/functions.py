@@ -16,7 +16,7 @@ from policy.breaking.surface.elements import (
 )
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.returned import of_expression, promised_by, returned_by
-from policy.breaking.surface.statements import yields
+from policy.breaking.surface.statements import own_nodes, yields
 
 #: Decorators that look at the type of the first argument, which must be given by position.
 _BY_TYPE: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
@@ -67,12 +67,14 @@ def _wrapped(function: Function, decorator: ast.expr, names: Names, *, may_yield
     inner = returned_function(maker) if isinstance(maker, AnyFunction) else None
     if not isinstance(inner, AnyFunction) or not isinstance(maker, AnyFunction):
         return function
+    taken = {each.arg for each in maker.args.args}
     if inner.args.vararg is None and inner.args.kwarg is None:
         function = replace(function, parameters=parameters_of(inner.args, names))
+    else:
+        function = replace(function, parameters=_left_open(function.parameters, inner, taken))
     returned = returned_by(inner, [], names, may_yield=may_yield)
     match inner.body[-1]:
         case ast.Return(value=ast.Call(func=called)):
-            taken = {each.arg for each in maker.args.args}
             is_of_function = isinstance(called, ast.Name) and called.id in taken
         case _:
             is_of_function = returned.result is Result.VALUE
@@ -84,6 +86,30 @@ def _wrapped(function: Function, decorator: ast.expr, names: Names, *, may_yield
         returns_result_of=returned.of,
         returns_data=returned.is_data,
     )
+
+
+def _left_open(
+    parameters: tuple[Parameter, ...], inner: AnyFunction, names: set[str]
+) -> tuple[Parameter, ...]:
+    """Return the parameters that callers fill, if an inner function passes something of its own.
+
+    What it passes by position is none of them, what it passes by name is optional. ``names`` are
+    those under which it may call the function that it wraps.
+    """
+    for node in own_nodes(inner):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=given, keywords=keywords) if name in names:
+                own = len(inner.args.posonlyargs) + len(inner.args.args)
+                count = sum(not isinstance(each, ast.Starred) for each in given)
+                by_name = {each.arg for each in keywords}
+                left = parameters[:own] + parameters[max(own, count) :]
+                return tuple(
+                    replace(each, default=each.default or ast.Constant(...))
+                    if each.name in by_name and not each.is_extra
+                    else each
+                    for each in left
+                )
+    return parameters
 
 
 def returned_function(maker: AnyFunction) -> ast.stmt | ast.Lambda | None:

@@ -67,8 +67,15 @@ def returned_by(
         return Returned(Result.GENERATOR)
     match node.body[-1]:
         case ast.Return(value=ast.expr() as value):
-            return of_expression(value, node.args, names)
+            found = of_expression(value, node.args, names)
+            return Returned() if found.of and _is_local(found.of, node) else found
     return Returned()
+
+
+def _is_local(name: str, node: AnyFunction) -> bool:
+    """Return whether the function itself assigns the name."""
+    stored = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    return any(each.id == name and isinstance(each.ctx, ast.Store) for each in stored)
 
 
 def of_expression(value: ast.expr, arguments: ast.arguments, names: Names) -> Returned:

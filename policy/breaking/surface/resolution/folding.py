@@ -49,6 +49,10 @@ def _folded(node: ast.expr) -> ast.expr | None:
         case ast.BoolOp(op=op, values=[ast.Constant(value=first) as one, *others]) if others:
             rest = others[0] if len(others) == 1 else ast.BoolOp(op, others)
             return one if bool(first) == isinstance(op, ast.Or) else folded(rest)
+        case ast.List(elts=parts) if any(isinstance(each, ast.Starred) for each in parts):
+            return ast.List(_unpacked(parts), ast.Load())
+        case ast.Tuple(elts=parts) if any(isinstance(each, ast.Starred) for each in parts):
+            return ast.Tuple(_unpacked(parts), ast.Load())
         case ast.Subscript(value=whole, slice=index):
             return _item(whole, index)
         case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args, keywords=[]):
@@ -56,6 +60,18 @@ def _folded(node: ast.expr) -> ast.expr | None:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             return _called(name, args)
     return None
+
+
+def _unpacked(parts: list[ast.expr]) -> list[ast.expr]:
+    """Return the items, with those of each ``*(…)``."""
+    items: list[ast.expr] = []
+    for each in parts:
+        match each:
+            case ast.Starred(value=ast.List(elts=inner) | ast.Tuple(elts=inner)):
+                items += inner
+            case _:
+                items.append(each)
+    return items
 
 
 def _called(name: str, args: list[ast.expr]) -> ast.expr | None:
