@@ -149,6 +149,8 @@ def _attributes_set_by_call(
         case ast.Name(id="setattr") | ast.Attribute(attr="__setattr__"):
             if len(call.args) > 1:
                 yield from _entries(call.args[-2], call.args[-1], texts)
+        case ast.Attribute(value=entries, attr="setdefault") if _is_dict(entries, instances):
+            yield from _entries(call.args[0], call.args[-1], texts) if call.args else ()
         case ast.Attribute(value=entries, attr="update") if _is_dict(entries, instances):
             for each in call.args:
                 if isinstance(each, ast.Dict):

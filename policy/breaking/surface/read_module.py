@@ -135,7 +135,8 @@ class _ScopeReader:
         is_value = isinstance(member, Value | Imported)
         stands_in = is_value and (is_import or name in self._imported_elsewhere)
         if stands_in and (self._is_alternative or not is_import):
-            self._members[name] = Imported(member.line, is_assigned=False)
+            alias = None if is_import else member.alias  # type: ignore[union-attr]
+            self._members[name] = Imported(member.line, is_assigned=False, alias=alias)
         elif known is None or is_import or not self._is_alternative or name in self._overloaded:
             self._members[name] = member
             if is_import and self._is_alternative and not self._class_path:
@@ -225,6 +226,9 @@ class _ScopeReader:
             if name == "*":
                 self._module.unread.update([] if is_dead else [f"from {path} import *"])
                 continue
+            is_first = name in self._imported_elsewhere and name not in self._members
+            if is_first and not is_dead:
+                self._module.imports[name] = path
             self._module.imports.setdefault(name, path)
             if is_dead:
                 self._imported_elsewhere.add(name)
