@@ -154,7 +154,7 @@ class Conditions:
         for value in values:
             if value is not UNKNOWN and bool(value) == is_or:
                 return value
-        return UNKNOWN if UNKNOWN in values else values[-1]
+        return UNKNOWN if any(value is UNKNOWN for value in values) else values[-1]
 
     def _power(self, left: ast.expr, op: ast.operator, right: ast.expr, depth: int) -> Any:
         base, exponent = self._value(left, depth), self._value(right, depth)
@@ -192,7 +192,7 @@ class Conditions:
             return self._has(call.args[0], arguments[1])
         if name == "typing.cast":
             return arguments[-1]
-        if UNKNOWN in arguments:
+        if any(value is UNKNOWN for value in arguments):
             return UNKNOWN
         if name == "bool" and arguments:
             return bool(arguments[0])
