@@ -9,6 +9,8 @@ from policy.breaking.surface.expressions import expression_text
 from policy.breaking.surface.resolution.names import Names
 
 _MAX_ALIASES: Final = 200
+#: Names of the same type that are no other names of one class.
+_SAME: Final = {"typing.Never": "typing.NoReturn", "types.NoneType": "None", "NoneType": "None"}
 
 
 def same_annotation(old: ast.expr, new: ast.expr, old_module: Module, new_module: Module) -> bool:
@@ -52,6 +54,11 @@ class _Meaning:
                 yield from self._members(right)
             case ast.Subscript(value=value):
                 name = self._name(value)
+                if name == "typing.Literal" and len(_arguments(annotation)) > 1:
+                    for argument in _arguments(annotation):
+                        literal = ast.Subscript(value, argument, ast.Load())
+                        yield ast.Constant(None) if _is_none(argument) else literal
+                    return
                 if name not in ("typing.Optional", "typing.Union"):
                     yield annotation
                     return
@@ -62,13 +69,19 @@ class _Meaning:
             case _:
                 yield annotation
 
+    def _is_type_of_none(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Call(func=ast.Name(id="type"), args=[argument]):
+                return _is_none(argument)
+        return False
+
     def _alias(self, name: str) -> ast.expr | None:
         """Return the type that a name of the module stands for."""
         known = self._module.members.get(name)
         if not isinstance(known, Value):
             return None
-        is_type = isinstance(known.value, ast.Subscript | ast.BinOp)
-        if not is_type:
+        is_quoted = isinstance(known.value, ast.Constant) and isinstance(known.value.value, str)
+        if not is_quoted and not isinstance(known.value, ast.Subscript | ast.BinOp):
             return None
         self._aliases_left -= 1
         if self._aliases_left < 0:  # they may be in a circle
@@ -93,8 +106,14 @@ class _Meaning:
         return ", ".join(self.of(each) for each in annotations)
 
     def _name(self, node: ast.expr) -> str:
+        if self._is_type_of_none(node):
+            return "None"
         name = self._names.dotted(node)
-        return expression_text(node) if name is None else name
+        return expression_text(node) if name is None else _SAME.get(name, name)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _parsed(text: str) -> ast.expr | None:

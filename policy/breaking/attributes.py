@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policy.breaking.added_removed import noun_of
 from policy.breaking.annotations import same_annotation
 from policy.breaking.finding import Finding, new_finding, one_line
-from policy.breaking.results import compare_results
+from policy.breaking.results import compare_results, result_in
 from policy.breaking.surface.elements import Module, Property, Result, Value
 from policy.breaking.surface.expressions import expression_text
 
@@ -19,7 +19,10 @@ def compare_attributes(
 ) -> Iterator[Finding]:
     """Find what differs between two attributes; ``name`` is dotted."""
     yield from _compare_access(name, old, new)
-    was, now = (each.result if isinstance(each, Property) else Result.VALUE for each in (old, new))
+    was, now = (
+        result_in(each, module) if isinstance(each, Property) else Result.VALUE
+        for each, module in ((old, old_module), (new, new_module))
+    )
     yield from compare_results(name, was, now, new.line)
     if old.annotation is None or new.annotation is None:
         return
@@ -29,6 +32,12 @@ def compare_attributes(
         yield new_finding(
             "attribute_annotation_changed", name, sentence, new.line, old=old_text, new=new_text
         )
+
+
+def _leaves_class(old: Value | Property, new: Value | Property) -> bool:
+    """Return whether the class itself had the value, and only its instances have it now."""
+    was_of_class = isinstance(old, Value) and old.value is not None and not old.is_of_instance
+    return was_of_class and new.is_of_instance
 
 
 def _compare_access(name: str, old: Value | Property, new: Value | Property) -> Iterator[Finding]:
@@ -41,4 +50,7 @@ def _compare_access(name: str, old: Value | Property, new: Value | Property) -> 
             )
     elif isinstance(old, Value) and isinstance(new, Value) and old.value and not new.value:
         sentence = f"{name} has no value any more."
+        yield new_finding("value_removed", name, sentence, new.line, old=expression_text(old.value))
+    elif isinstance(old, Value) and old.value and _leaves_class(old, new):
+        sentence = f"{name} can no longer be read on the class, but on its instances alone."
         yield new_finding("value_removed", name, sentence, new.line, old=expression_text(old.value))

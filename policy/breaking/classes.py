@@ -89,9 +89,10 @@ def _takes_another_kind(before: Constructor, after: Constructor, new: ResolvedCl
 def _compare_instances(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
     """Find that instances can no longer be made or hashed."""
     line = new.definition.line
-    if new.abstract and not old.abstract:
-        missing = one_line(", ".join(sorted(new.abstract)))
-        sentence = f"{name} is abstract now: a derived class has to define {missing}."
+    if added := new.abstract - old.abstract:
+        missing = one_line(", ".join(sorted(added)))
+        state = "has more that is abstract" if old.abstract else "is abstract now"
+        sentence = f"{name} {state}: a derived class has to define {missing}."
         yield new_finding("became_abstract", name, sentence, line, new=missing)
     if old.is_hashable and not new.is_hashable:
         sentence = f"{name} can no longer be hashed, as a key of a dict is."

@@ -75,13 +75,23 @@ def _compare_modules(old: Module, new: Module) -> Iterator[Finding]:
         new_member = new.members.get(name)
         if new_member is not None:
             yield from compare_members(name, old_member, new_member, old, new)
-        elif not is_import(old_member):
-            yield removed(name, old_member)
+        elif not is_import(old_member) and name not in old.stand_ins:
+            yield _given_otherwise(name, old, new) or removed(name, old_member)
     for name, new_member in new.members.items():
         is_new = new.is_public(name) and name not in old.members
         if is_new and not is_import(new_member):
             yield added(name, new_member)
     yield from _compare_exports(old, new)
+
+
+def _given_otherwise(name: str, old: Module, new: Module) -> Finding | None:
+    """Return the note that the new version may give the name in a way that cannot be read."""
+    is_new_hook = "__getattr__" in new.members and "__getattr__" not in old.members
+    ways = ["__getattr__"] * is_new_hook + sorted(new.unread - old.unread)
+    if not ways:
+        return None
+    sentence = f"{name} may come from '{one_line(ways[0])}' now; what it is was not looked at."
+    return new_finding("became_imported", name, sentence, None)
 
 
 def _compare_exports(old: Module, new: Module) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The comparison of two members of the same name, of a module or of a class."""
 
+import ast
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,7 +13,9 @@ from policy.breaking.classes import (
 )
 from policy.breaking.finding import Finding, new_finding, one_line
 from policy.breaking.functions import compare_decorators, compare_functions
+from policy.breaking.parameters import compare_parameters
 from policy.breaking.resolved_class import ResolvedClass
+from policy.breaking.results import is_used_like
 from policy.breaking.surface.elements import (
     Class,
     Function,
@@ -20,10 +23,13 @@ from policy.breaking.surface.elements import (
     Member,
     Module,
     Property,
+    Result,
     Value,
     is_public,
 )
+from policy.breaking.surface.functions import lambda_of
 from policy.breaking.surface.method_effects import CONSTRUCTORS
+from policy.breaking.surface.resolution.names import Names
 
 
 def compare_members(
@@ -36,12 +42,16 @@ def compare_members(
         case _, Imported():
             sentence = f"{name} is imported now; what it is there was not looked at."
             yield new_finding("became_imported", name, sentence, new.line)
+        case Function(result=result), Class() if result is not Result.VALUE:
+            yield from _compare_with_class(name, old, new, old_module, new_module)
         case Function(), Function():
             yield from compare_functions(name, old, new, old_module, new_module)
         case Class(), Class():
             old_class, new_class = ResolvedClass(old, old_module), ResolvedClass(new, new_module)
             yield from compare_classes(name, old_class, new_class)
             yield from _compare_class_members(name, old_class, new_class)
+        case Function(), Value() if (made := _function_in(new, new_module)) is not None:
+            yield from compare_functions(name, old, made, old_module, new_module)
         case ((Value() | Property()), (Value() | Property())):
             yield from compare_attributes(name, old, new, old_module, new_module)
         case (Function(is_opaque=True), Value() | Property()) | (
@@ -50,9 +60,40 @@ def compare_members(
         ):
             yield from compare_decorators(name, _decorators(old), _decorators(new), new.line)
         case _:
-            was, now = noun_of(old), noun_of(new)
-            sentence = f"{name} is a {now} now; it was a {was}."
-            yield new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
+            yield _kind_changed(name, old, new)
+
+
+def _function_in(attribute: Value, module: Module) -> Function | None:
+    """Return the function that an attribute of instances is, as in ``self.run = run``."""
+    match attribute:
+        case Value(value=ast.Lambda() as made, is_of_instance=True):
+            return lambda_of(made, Names(module))
+        case Value(value=ast.Name(id=name), is_of_instance=True):
+            known = module.members.get(name)
+            return known if isinstance(known, Function) else None
+    return None
+
+
+def _kind_changed(name: str, old: Member, new: Member) -> Finding:
+    was, now = noun_of(old), noun_of(new)
+    sentence = f"{name} is a {now} now; it was a {was}."
+    return new_finding("kind_changed", name, sentence, new.line, old=was, new=now)
+
+
+def _compare_with_class(
+    name: str, old: Function, new: Class, old_module: Module, new_module: Module
+) -> Iterator[Finding]:
+    """Find what differs between a function and a class whose instances are used as its results.
+
+    Such a result is a context manager or a generator, for example.
+    """
+    made = ResolvedClass(new, new_module)
+    if not is_used_like(made.members, old.result) or made.constructor is None:
+        yield _kind_changed(name, old, new)
+        return
+    parameters = made.constructor.parameters
+    for change in compare_parameters(old.parameters, parameters, old_module, new_module):
+        yield change.finding(name, f"{name}()", new.line)
 
 
 def _decorators(member: Member) -> tuple[str, ...]:
@@ -100,7 +141,9 @@ def _compare_old_members(
             if new.declares_only(name) and not isinstance(member, Value):
                 yield removed(path, member)
             elif not is_reported_for_base(owner, new_owner, old, new):
-                yield from compare_members(path, member, new_member, old.module, new.module)
+                before = old.as_used(name, member)
+                after = new.as_given(name, new_member)
+                yield from compare_members(path, before, after, old.module, new.module)
         elif (standard := new.standard_member(name, member)) is not None:
             yield from compare_members(path, member, standard, old.module, new.module)
         elif not _is_argument(name, old, new) and _is_missing(name, owner, old, new):
@@ -148,5 +191,9 @@ def _is_missing(name: str, owner: Class, has_it: ResolvedClass, other: ResolvedC
     it all the same.
     """
     if is_from_shared_base(owner, has_it, other):
+        return False
+    hooks = {"__getattr__", "__getattribute__"}  # Python asks neither for special methods
+    is_special = name.startswith("__")
+    if not is_special and not hooks.isdisjoint(other.members.keys() - has_it.members.keys()):
         return False
     return not other.may_have(name)

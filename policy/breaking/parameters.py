@@ -124,6 +124,7 @@ def _added(
 ) -> Iterator[ParameterChange]:
     old_of = {pair.new: pair.old for pair in pairs}
     reachable = _reachable_by_position(old_of, old, new)
+    names = {each.name for each in old}
     for parameter in new:
         name, text = parameter.name, _written(parameter)
         if parameter in old_of:
@@ -131,7 +132,7 @@ def _added(
             if became_positional and not parameter.is_extra:
                 predicate = f"takes '{name}' by position now, before others that were"
                 yield ParameterChange("parameter_moved", name, predicate, new=text)
-        elif parameter.is_required:
+        elif parameter.is_required and not names.intersection(parameter.alternatives):
             predicate = f"needs a new parameter '{name}'"
             yield ParameterChange("required_parameter_added", name, predicate, new=text)
         elif parameter in reachable:

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import ClassMethodDescriptorType
 from typing import Any, Final
 
+from policy.breaking.results import result_in
 from policy.breaking.surface.elements import (
     Binding,
     Class,
@@ -31,6 +32,7 @@ from policy.breaking.surface.inheritance import (
     public_bases,
 )
 from policy.breaking.surface.method_effects import effects_of
+from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import (
     is_implemented_by,
     is_subclass,
@@ -43,6 +45,25 @@ _WITHOUT_ARGUMENTS: Final = frozenset({"clear", "copy", "items", "keys", "popite
 _USELESS: Final = frozenset({"__lt__", "__le__", "__gt__", "__ge__", "__format__"})
 
 
+_Members = dict[str, tuple[Class, Member]]
+
+#: Special methods that Python does without if the class has those of one of the sets.
+_INSTEAD: Final[dict[str, tuple[frozenset[str], ...]]] = {
+    "__contains__": (frozenset({"__iter__"}), frozenset({"__getitem__"})),
+    "__iter__": (frozenset({"__getitem__"}),),
+    "__reversed__": (frozenset({"__len__", "__getitem__"}),),
+    **{f"__{name}__": (frozenset({"__index__"}),) for name in ("int", "float", "complex")},
+    **{f"__{name}__": (frozenset(),) for name in ("bool", "copy", "deepcopy")},
+    **{
+        f"__i{name}__": (frozenset({f"__{name}__"}),)
+        for name in (
+            *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift"),
+            *("rshift", "and", "or", "xor"),
+        )
+    },
+}
+
+
 class ResolvedClass:
     """A class together with what it inherits from other classes."""
 
@@ -51,7 +72,7 @@ class ResolvedClass:
         self.module = module
         self._lineage = lineage(definition, module)
         #: All members by name, each with the class that defines it.
-        self.members = members_of(self._lineage)
+        self.members = self._with_results(members_of(self._lineage, module))
         #: The names of all known bases and of their bases.
         self.ancestors = ancestors(self._lineage, module)
         #: The bases that callers may know.
@@ -61,6 +82,15 @@ class ResolvedClass:
         #: Whether the attributes are members of an enumeration.
         self.is_enum = "enum.Enum" in self.ancestors
         self._has_unknown_base = has_unknown_base(self._lineage, module)
+
+    def _with_results(self, known: _Members) -> _Members:
+        """Return the members, of which those that return the result of a method say what it is."""
+        methods = {name: member for name, (_, member) in known.items()}
+        for name, (owner, member) in known.items():
+            if isinstance(member, Function | Property) and member.returns_result_of:
+                result = result_in(member, self.module, methods)
+                known[name] = owner, replace(member, result=result)
+        return known
 
     @cached_property
     def fields(self) -> dict[str, str]:
@@ -74,20 +104,33 @@ class ResolvedClass:
     def enum_values(self) -> dict[str, object]:
         """The values of the members of an enumeration, as far as they can be read."""
         hooks = [name for each in self._lineage for name in each.members]
-        members = self.definition.members.items()
-        return enum_values(members, self.ancestors, hooks) if self.is_enum else {}
+        members = self.definition.members
+        if not self.is_enum:
+            return {}
+        names = Names(self.module, members)
+        resolved = [
+            (name, replace(each, value=names.resolved(each.value)))
+            if isinstance(each, Value) and each.value is not None
+            else (name, each)
+            for name, each in members.items()
+        ]
+        return enum_values(resolved, self.ancestors, hooks)
 
     @cached_property
     def _standard_bases(self) -> list[type]:
         """The classes of the standard library from which it is derived."""
         names = [each for each in sorted(self.ancestors) if self.module.member(each) is None]
-        return [found for each in names if (found := standard_class(each)) is not None]
+        classes = [found for each in names if (found := standard_class(each)) is not None]
+        return list(dict.fromkeys(base for each in classes for base in each.__mro__[:-1]))
 
     def is_derived_from(self, base: str) -> bool:
         """Return whether an instance of the class counts as an instance of the base."""
         if base in self.ancestors or any(is_subclass(each, base) for each in self.ancestors):
             return True
-        return is_implemented_by(frozenset(self.members), base)
+        is_abc = base == "abc.ABC" and any(
+            each.metaclass == "abc.ABCMeta" for each in self._lineage
+        )
+        return is_abc or is_implemented_by(frozenset(self.members), base)
 
     @cached_property
     def is_hashable(self) -> bool:
@@ -140,6 +183,18 @@ class ResolvedClass:
             or any(each.decorators and each.fields is None for each in self._lineage)
         )
 
+    def as_used(self, name: str, member: Member) -> Member:
+        """Return the member as callers of this version use it: fields are read on instances."""
+        if isinstance(member, Value) and (name in self.fields or self.is_enum):
+            return replace(member, is_of_instance=True)
+        return member
+
+    def as_given(self, name: str, member: Member) -> Member:
+        """Return the member with the value that the constructor gives a field."""
+        if isinstance(member, Value) and member.value is None and name in self.fields:
+            return replace(member, value=_GIVEN, is_of_instance=True)
+        return member
+
     def standard_member(self, name: str, like: Member) -> Member | None:
         """Return the member of this name that the standard library gives it; None if it gives none.
 
@@ -177,7 +232,12 @@ class ResolvedClass:
         """
         if name not in _USELESS and name in vars(object):
             return True
-        if any(effects.sets_others for _, effects in effects_of_construction(self._lineage)):
+        if any(others <= self.members.keys() for others in _INSTEAD.get(name, ())):
+            return True
+        if any(
+            effects.sets_others
+            for _, effects in effects_of_construction(self._lineage, self.module)
+        ):
             return True
         methods = [method for each in self._lineage for method in each.methods.values()]
         return self._has_unknown_base and any(

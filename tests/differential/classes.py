@@ -149,6 +149,7 @@ def _calls(old: _Class, own: str) -> list[str]:
             continue
         made = "m.Shared()" if member.owner == "Shared" else own
         calls += [f"{made}.{name}", f"{made}.{name} + 1", f"len({made}.{name})"]
+        calls += [f"{made.partition('(')[0]}.{name} + 1"] * (member.kind == "value")
         calls += [f"setattr({made}, {name!r}, 1)"] * (
             member.kind in {*_ATTRIBUTES, "settable", "cached"}
         )

@@ -20,7 +20,7 @@ from policy.breaking.surface.elements import (
     Property,
     Value,
 )
-from policy.breaking.surface.functions import bound, function_of, lambda_of
+from policy.breaking.surface.functions import bound, function_of, lambda_of, returned_function
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.resolution.standard_library import standard_class
 
@@ -120,8 +120,7 @@ class AssignedReader:
         if name in _IMPORTS:
             return Imported(line, is_assigned=False)
         if name in _PROPERTIES:
-            has_setter = len(call.args) > 1 or any(k.arg == "fset" for k in call.keywords)
-            return Property(line, None, has_setter or name != "property")
+            return self._property(line, name, call)
         owner = self._class_of(call)
         if owner is not None:
             method = owner.members.get("__call__")
@@ -134,22 +133,27 @@ class AssignedReader:
             return self._wrapped(name, call, wrapped)
         return self._unknown_result(line, name, call)
 
+    def _property(self, line: int, name: str, call: ast.Call) -> Property:
+        given = dict(zip(("fget", "fset"), call.args, strict=False))
+        given |= {str(each.arg): each.value for each in call.keywords}
+        setter = given.get("fset", ast.Constant(None))
+        is_settable = name != "property" or getattr(setter, "value", setter) is not None
+        getter = given.get("fget") or given.get("func")
+        made = self._made(line, getter) if getter else None
+        if not isinstance(made, Function):
+            return Property(line, None, is_settable)
+        return Property(line, made.returns, is_settable, made.result, made.returns_result_of)
+
     def _function_made_by(self, name: str) -> Function | None:
         """Return the inner function that a function of the module returns."""
         maker = self._names.definition(name)
-        if not isinstance(maker, AnyFunction) or not isinstance(maker.body[-1], ast.Return):
+        made = returned_function(maker) if isinstance(maker, AnyFunction) else None
+        if isinstance(made, ast.Lambda):
+            return lambda_of(made, self._names)
+        if not isinstance(made, AnyFunction):
             return None
-        match maker.body[-1].value:
-            case ast.Lambda() as returned:
-                return lambda_of(returned, self._names)
-            case ast.Name(id=inner_name):
-                for each in maker.body:
-                    if isinstance(each, AnyFunction) and each.name == inner_name:
-                        decorators = [decorator_name(d, self._names) for d in each.decorator_list]
-                        return function_of(
-                            each, decorators, self._module, self._names, in_class=False
-                        )
-        return None
+        decorators = [decorator_name(each, self._names) for each in made.decorator_list]
+        return function_of(made, decorators, self._module, self._names, in_class=False)
 
     def _function_in(self, call: ast.Call) -> Function | None:
         """Return the known function that is the first argument of the call."""

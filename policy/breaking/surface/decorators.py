@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable
 from typing import Final
 
-from policy.breaking.surface.elements import Function
+from policy.breaking.surface.elements import AnyFunction, Function
 from policy.breaking.surface.expressions import expression_text
 from policy.breaking.surface.resolution.names import Names
 
@@ -20,13 +20,28 @@ _SAME_WHEN_CALLED: Final = frozenset(
     | {"attr.frozen", "attrs.frozen", "attr.dataclass", "pydantic.dataclasses.dataclass"}
 )
 _PROPERTIES: Final = frozenset({"property", "abc.abstractproperty"})
+#: Decorators that a function of the module may apply.
+_APPLIED: Final = _PROPERTIES | {
+    *("functools.cached_property", "staticmethod", "classmethod"),
+    *("contextlib.contextmanager", "contextlib.asynccontextmanager"),
+}
 #: Last parts of the names of descriptors, by many libraries, that compute an attribute.
 _PROPERTY_NAMES: Final = frozenset({"reify", "lazyattr", "lazy_attribute"})
 
 
 def decorator_name(node: ast.expr, names: Names) -> str:
-    """Return the dotted name of a decorator, without its arguments; "" if it has no name."""
-    return names.dotted(node.func if isinstance(node, ast.Call) else node) or ""
+    """Return the dotted name of a decorator, without its arguments; "" if it has no name.
+
+    A function of the module that applies one such as `property` is another name of it.
+    """
+    name = names.dotted(node.func if isinstance(node, ast.Call) else node) or ""
+    definition = names.definition(name)
+    if isinstance(definition, AnyFunction):
+        match definition.body[-1]:
+            case ast.Return(value=ast.Call(func=applied, args=[ast.Name()], keywords=[])):
+                inner = names.dotted(applied) or ""
+                return inner if inner in _APPLIED else name
+    return name
 
 
 def decorators_of(nodes: Iterable[ast.expr], names: Names) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class Parameter:
     annotation: ast.expr | None
     #: The attribute that it sets, if it is a field of a class such as a dataclass.
     field: str | None = None
+    #: Other names under which it takes its argument.
+    alternatives: tuple[str, ...] = ()
 
     @property
     def is_extra(self) -> bool:
@@ -60,6 +62,7 @@ class Result(Enum):
     VALUE = "return"
     COROUTINE = "async def"
     GENERATOR = "yield"
+    ITERATOR = "an iterator"
     ASYNC_GENERATOR = "async def with yield"
     CONTEXT_MANAGER = "contextmanager"
     ASYNC_CONTEXT_MANAGER = "asynccontextmanager"
@@ -79,8 +82,13 @@ class Function:
     result: Result = Result.VALUE
     binding: Binding = Binding.NOTHING
     first: Parameter | None = None
-    #: The function of the same module whose result it returns; None if there is none.
+    #: The function of the same module whose result it returns, or with a dot before it the method
+    #: of the same class; None if there is none.
     returns_result_of: str | None = None
+    #: What its annotation says of the result, if that is more than a value.
+    promised: Result | None = None
+    #: Whether it returns a literal or a computed value, which is certainly no context manager.
+    returns_data: bool = False
     #: Whether a decorator that is not known here may make anything of it, such as a property.
     is_opaque: bool = False
 
@@ -93,6 +101,10 @@ class Property:
     annotation: ast.expr | None
     is_settable: bool
     result: Result = Result.VALUE
+    #: As in `Function`.
+    returns_result_of: str | None = None
+    #: Whether the class itself has something else under the name, as far as it is known.
+    is_of_instance: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +113,7 @@ class Value:
 
     ``value`` is None if the name is only declared. ``alias`` is the dotted name of what it is
     another name for; None if it is not. ``is_certain``: no condition decides about it.
+    ``is_of_instance``: a method sets it, so that the class itself does not have it.
     """
 
     line: int
@@ -108,6 +121,7 @@ class Value:
     value: ast.expr | None
     alias: str | None = None
     is_certain: bool = False
+    is_of_instance: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,6 +192,12 @@ class Module:
     exports: list[str] | None = None
     #: The definitions of its classes and functions, for what is made of them later.
     nodes: dict[str, ast.stmt] = field_(default_factory=dict)
+    #: The statements that may bind names which cannot be read, such as ``from x import *``.
+    unread: set[str] = field_(default_factory=set)
+    #: Functions and classes that stand in for an import, which is not meant for callers.
+    stand_ins: set[str] = field_(default_factory=set)
+    #: False if the source has no ``:=``, so that no expression must be searched for one.
+    has_named_expressions: bool = True
     #: False if the source has no ``yield``, so that no function must be searched for one.
     may_yield: bool = True
 

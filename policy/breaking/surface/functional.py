@@ -258,6 +258,12 @@ def _type(arguments: _Arguments) -> ast.ClassDef:
     return _class(bases, [_value(*pair) for pair in members])
 
 
+def _new_class(arguments: _Arguments) -> ast.ClassDef:
+    if arguments.take(3, "exec_body") is not None:
+        raise _NotReadable
+    return _class(_items(arguments.take(1, "bases")), [ast.Pass()])
+
+
 _MAKERS: Final[dict[str, Callable[[_Arguments], ast.ClassDef]]] = {
     "collections.namedtuple": _namedtuple,
     "typing.NamedTuple": _typed_namedtuple,
@@ -268,4 +274,5 @@ _MAKERS: Final[dict[str, Callable[[_Arguments], ast.ClassDef]]] = {
     "attrs.make_class": _attrs_class,
     "pydantic.create_model": _model,
     "type": _type,
+    "types.new_class": _new_class,
 }

@@ -4,7 +4,7 @@ import ast
 from dataclasses import replace
 from typing import Final
 
-from policy.breaking.surface.decorators import decorators_of, is_known_decorator
+from policy.breaking.surface.decorators import decorator_name, decorators_of, is_known_decorator
 from policy.breaking.surface.elements import (
     AnyFunction,
     Binding,
@@ -15,13 +15,11 @@ from policy.breaking.surface.elements import (
     Result,
 )
 from policy.breaking.surface.resolution.names import Names
-from policy.breaking.surface.statements import yields
+from policy.breaking.surface.returned import of_expression, promised_by, returned_by
+from policy.breaking.surface.statements import own_nodes, yields
 
-_RESULTS: Final = {
-    "contextlib.contextmanager": Result.CONTEXT_MANAGER,
-    "contextlib.asynccontextmanager": Result.ASYNC_CONTEXT_MANAGER,
-    "types.coroutine": Result.COROUTINE,
-}
+#: Decorators that look at the type of the first argument, which must be given by position.
+_BY_TYPE: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
 #: Methods whose first argument is the class although they have no decorator.
 _IMPLICIT_BINDINGS: Final = {
     "__new__": Binding.CLASS,
@@ -35,54 +33,107 @@ def function_of(
 ) -> Function:
     """Return what callers see of a function; ``decorator_names`` are those of its decorators."""
     decorators = decorators_of(node.decorator_list, names)
+    returned = returned_by(node, decorator_names, names, may_yield=module.may_yield)
     function = Function(
         line=node.lineno,
         parameters=parameters_of(node.args, names),
         returns=node.returns,
         decorators=tuple(d for d in decorators if d not in ("staticmethod", "classmethod")),
-        result=result_of(node, decorator_names, module),
-        returns_result_of=_delegate_of(node),
+        result=returned.result,
+        returns_result_of=returned.of,
+        promised=promised_by(node.returns, names),
+        returns_data=returned.is_data,
         is_opaque=not all(is_known_decorator(each, names) for each in node.decorator_list),
     )
-    return bound(function, _binding_of(node.name, decorator_names)) if in_class else function
+    for decorator in reversed(node.decorator_list):
+        function = _wrapped(function, decorator, names, may_yield=module.may_yield)
+    if in_class:
+        function = bound(function, _binding_of(node.name, decorator_names))
+    if function.parameters and not _BY_TYPE.isdisjoint(decorator_names):
+        first = replace(function.parameters[0], passing=Passing.POSITIONAL)
+        function = replace(function, parameters=(first, *function.parameters[1:]))
+    return function
 
 
-def result_of(node: AnyFunction, decorator_names: list[str], module: Module) -> Result:
-    """Return what a call of the function returns, or what reading a property gives."""
-    for decorator in decorator_names:
-        if decorator in _RESULTS:
-            return _RESULTS[decorator]
-    is_generator = module.may_yield and yields(node)
-    if isinstance(node, ast.AsyncFunctionDef):
-        return Result.ASYNC_GENERATOR if is_generator else Result.COROUTINE
-    match node.body[-1]:
-        case ast.Return(value=ast.GeneratorExp(generators=generators)):
-            is_async = any(each.is_async for each in generators)
-            return Result.ASYNC_GENERATOR if is_async else Result.GENERATOR
-    return Result.GENERATOR if is_generator else Result.VALUE
+def _wrapped(function: Function, decorator: ast.expr, names: Names, *, may_yield: bool) -> Function:
+    """Return what a decorator of the module makes of the function, if it returns an inner one.
+
+    An inner function that ends with a call of the function returns what that returns.
+    """
+    maker: ast.stmt | ast.Lambda | None
+    maker = names.definition(decorator_name(decorator, names))
+    if isinstance(decorator, ast.Call) and isinstance(maker, AnyFunction):
+        maker = returned_function(maker)
+    inner = returned_function(maker) if isinstance(maker, AnyFunction) else None
+    if not isinstance(inner, AnyFunction) or not isinstance(maker, AnyFunction):
+        return function
+    taken = {each.arg for each in maker.args.args}
+    if inner.args.vararg is None and inner.args.kwarg is None:
+        function = replace(function, parameters=parameters_of(inner.args, names))
+    else:
+        function = replace(function, parameters=_left_open(function.parameters, inner, taken))
+    returned = returned_by(inner, [], names, may_yield=may_yield)
+    match inner.body[-1]:
+        case ast.Return(value=ast.Call(func=called)):
+            is_of_function = isinstance(called, ast.Name) and called.id in taken
+        case _:
+            is_of_function = returned.result is Result.VALUE
+    if is_of_function and returned.result is Result.VALUE:
+        return function
+    return replace(
+        function,
+        result=returned.result,
+        returns_result_of=returned.of,
+        returns_data=returned.is_data,
+    )
 
 
-def _delegate_of(node: AnyFunction) -> str | None:
-    """Return the name of the function whose result this one returns at its end."""
-    match node.body[-1]:
-        case ast.Return(value=ast.Call(func=ast.Name(id=name))):
-            return name
+def _left_open(
+    parameters: tuple[Parameter, ...], inner: AnyFunction, names: set[str]
+) -> tuple[Parameter, ...]:
+    """Return the parameters that callers fill, if an inner function passes something of its own.
+
+    What it passes by position is none of them, what it passes by name is optional. ``names`` are
+    those under which it may call the function that it wraps.
+    """
+    for node in own_nodes(inner):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=given, keywords=keywords) if name in names:
+                own = len(inner.args.posonlyargs) + len(inner.args.args)
+                count = sum(not isinstance(each, ast.Starred) for each in given)
+                by_name = {each.arg for each in keywords}
+                left = parameters[:own] + parameters[max(own, count) :]
+                return tuple(
+                    replace(each, default=each.default or ast.Constant(...))
+                    if each.name in by_name and not each.is_extra
+                    else each
+                    for each in left
+                )
+    return parameters
+
+
+def returned_function(maker: AnyFunction) -> ast.stmt | ast.Lambda | None:
+    """Return the inner function that a function returns at its end."""
+    match maker.body[-1]:
+        case ast.Return(value=ast.Lambda() as made):
+            return made
+        case ast.Return(value=ast.Name(id=name)):
+            inner = (each for each in maker.body if isinstance(each, AnyFunction))
+            return next((each for each in inner if each.name == name), None)
     return None
 
 
 def lambda_of(node: ast.Lambda, names: Names) -> Function:
     """Return what callers see of a lambda."""
-    match node.body:
-        case ast.GeneratorExp():
-            result = Result.GENERATOR
-        case _:
-            result = Result.GENERATOR if yields(node) else Result.VALUE
-    delegate = None
-    match node.body:
-        case ast.Call(func=ast.Name(id=name)):
-            delegate = name
-    parameters = parameters_of(node.args, names)
-    return Function(node.lineno, parameters, result=result, returns_result_of=delegate)
+    is_generator = yields(node)
+    returned = of_expression(node.body, node.args, names)
+    return Function(
+        node.lineno,
+        parameters_of(node.args, names),
+        result=Result.GENERATOR if is_generator else returned.result,
+        returns_result_of=None if is_generator else returned.of,
+        returns_data=returned.is_data and not is_generator,
+    )
 
 
 def bound(function: Function, binding: Binding) -> Function:

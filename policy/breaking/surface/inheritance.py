@@ -5,10 +5,12 @@
 
 import ast
 import inspect
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from policy.breaking.surface.elements import (
+    AnyFunction,
     Class,
     Fields,
     Function,
@@ -69,7 +71,20 @@ def constructor_of(known: list[Class], module: Module) -> Constructor | None:
             return made
     if initialized is None or (made and _takes_anything(initialized)):
         return made
+    if made and _is_named_tuple(initialized) and _is_nearer(made, initialized, known):
+        return made
     return initialized
+
+
+def _is_named_tuple(constructor: Constructor) -> bool:
+    """Return whether the constructor is the ``__new__`` that a named tuple gets."""
+    bases = constructor.owner.bases if constructor.owner else ()
+    return constructor.is_made_of_fields and "typing.NamedTuple" in bases
+
+
+def _is_nearer(one: Constructor, other: Constructor, known: list[Class]) -> bool:
+    order = [each for each in known if each in (one.owner, other.owner)]
+    return order[0] is one.owner
 
 
 def _method(known: list[Class], name: str) -> Constructor | None:
@@ -132,7 +147,7 @@ def _fields_of_all(classes: list[Class]) -> tuple[Parameter, ...]:
     return tuple(sorted(by_name.values(), key=lambda field: field.passing is Passing.KEYWORD))
 
 
-def members_of(known: list[Class]) -> dict[str, tuple[Class, Member]]:
+def members_of(known: list[Class], module: Module) -> dict[str, tuple[Class, Member]]:
     """Return all members by name, each with the nearest class that defines it.
 
     The attributes that an instance has when it has been made are among them.
@@ -141,7 +156,7 @@ def members_of(known: list[Class]) -> dict[str, tuple[Class, Member]]:
     for each in known:
         for name, member in each.members.items():
             members.setdefault(name, (each, member))
-    for owner, effects in effects_of_construction(known):
+    for owner, effects in effects_of_construction(known, module):
         for name, attribute in effects.sets.items():
             _add_attribute(members, name, owner, attribute)
     return members
@@ -155,17 +170,22 @@ def _add_attribute(
         members[name] = owner, attribute
     elif isinstance(known, Value) and known.value is None:
         annotation = known.annotation or attribute.annotation
-        members[name] = owner, Value(known.line, annotation, attribute.value)
+        is_of_instance = attribute.is_of_instance
+        found = Value(known.line, annotation, attribute.value, is_of_instance=is_of_instance)
+        members[name] = owner, found
 
 
-def effects_of_construction(known: list[Class]) -> list[tuple[Class, MethodEffects]]:
+def effects_of_construction(
+    known: list[Class], module: Module
+) -> list[tuple[Class, MethodEffects]]:
     """Return the effects of the methods that run, or may run, while an instance is made.
 
-    A method runs if a constructor uses its name, or another method that runs does.
+    A method runs if a constructor uses its name, or another method that runs does. So does a
+    function that is given the instance.
     """
     found: list[tuple[Class, MethodEffects]] = []
     seen: set[tuple[str, str]] = set()
-    waiting = list(reversed(CONSTRUCTORS))
+    waiting = [*reversed(CONSTRUCTORS), "__init_subclass__"]
     while waiting:
         name = waiting.pop()
         for each in known:
@@ -173,13 +193,44 @@ def effects_of_construction(known: list[Class]) -> list[tuple[Class, MethodEffec
             if method is None:
                 continue
             effects = effects_of(method)
+            if name == "__init_subclass__":
+                effects = _on_class(effects)
             if (each.name, name) not in seen:
                 seen.add((each.name, name))
                 found.append((each, effects))
                 waiting += sorted(effects.uses)
             if not effects.calls_base:
                 break
+    return _with_helpers(found, known, module)
+
+
+def _with_helpers(
+    found: list[tuple[Class, MethodEffects]], known: list[Class], module: Module
+) -> list[tuple[Class, MethodEffects]]:
+    """Return the effects, with those of the functions that are given the instance."""
+    seen: set[tuple[str, int]] = set()
+    for owner, effects in found:  # which grows meanwhile
+        for given_to in sorted(effects.gives_to):
+            for path, position in _functions_named(given_to, known):
+                node = module.nodes.get(path)
+                if isinstance(node, AnyFunction) and (path, position) not in seen:
+                    seen.add((path, position))
+                    found.append((owner, effects_of(node, position)))
     return found
+
+
+def _on_class(effects: MethodEffects) -> MethodEffects:
+    sets = {name: replace(each, is_of_instance=False) for name, each in effects.sets.items()}
+    return replace(effects, sets=sets)
+
+
+def _functions_named(given_to: tuple[str, int], known: list[Class]) -> Iterator[tuple[str, int]]:
+    """Yield where the definition of a function may be that a method gives the instance to."""
+    name, position = given_to
+    if name.startswith("."):
+        yield from ((f"{each.name}{name}", position) for each in known)
+    else:
+        yield name, position
 
 
 def ancestors(known: list[Class], module: Module) -> set[str]:

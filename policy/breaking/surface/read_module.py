@@ -12,6 +12,21 @@ from dataclasses import replace
 from typing import Final
 
 from policy.breaking.surface.assigned import AssignedReader
+from policy.breaking.surface.bindings import (
+    entries_of_globals,
+    imported_names,
+    is_globals,
+    named_expressions,
+)
+from policy.breaking.surface.class_statement import (
+    bases_of,
+    bind_given,
+    decorated_again,
+    drop_ignored,
+    is_unhashable,
+    metaclass_of,
+    with_fields,
+)
 from policy.breaking.surface.decorators import (
     decorator_name,
     decorators_of,
@@ -22,26 +37,25 @@ from policy.breaking.surface.elements import (
     AnyFunction,
     Binding,
     Class,
-    Fields,
-    Function,
     Imported,
     Member,
     Module,
-    Parameter,
-    Passing,
     Property,
     Value,
 )
 from policy.breaking.surface.exports import exports_of
 from policy.breaking.surface.expressions import expression_text
-from policy.breaking.surface.fields.declared import declared_fields
-from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
+from policy.breaking.surface.fields.declared import with_defaults
 from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
-from policy.breaking.surface.functions import function_of, result_of
-from policy.breaking.surface.inheritance import ancestors, lineage
+from policy.breaking.surface.functions import function_of
 from policy.breaking.surface.resolution.names import Names
-from policy.breaking.surface.resolution.standard_library import names_of_all
-from policy.breaking.surface.statements import bound_names, scope_statements
+from policy.breaking.surface.returned import returned_by
+from policy.breaking.surface.statements import (
+    bound_names,
+    is_unpacked_one_by_one,
+    key_text,
+    scope_statements,
+)
 
 _ABSTRACT: Final = frozenset({"abc.abstractmethod", "abc.abstractproperty"})
 _OVERLOAD: Final = "typing.overload"
@@ -53,7 +67,7 @@ _NO_BASES: Final = frozenset({"object", "typing.Generic"})
 def read_module(code: str) -> Module:
     """Return the surface of a module. Raises what ``ast.parse`` raises."""
     body = ast.parse(without_byte_order_mark(code)).body
-    module = Module(may_yield="yield" in code)
+    module = Module(may_yield="yield" in code, has_named_expressions=":=" in code)
     reader = _ScopeReader(module, "", module.members)
     reader.read(body)
     module.exports = exports_of(body, reader.names.conditions)
@@ -93,6 +107,9 @@ class _ScopeReader:
             body, self.names.conditions
         ):
             self._is_alternative, self._is_certain = is_alternative, is_certain
+            if self._module.has_named_expressions and not is_dead:
+                for name, value in named_expressions(statement):
+                    self.assign(name, value)
             match statement:
                 case ast.Import() | ast.ImportFrom():
                     self._import(statement, is_dead=is_dead)
@@ -104,6 +121,8 @@ class _ScopeReader:
                     self._define_class(statement)
                 case ast.Delete():
                     self._delete(statement)
+                case ast.Expr(value=ast.Call() as call):
+                    self._update_globals(call)
                 case _:
                     self._assign(statement)
 
@@ -116,9 +135,12 @@ class _ScopeReader:
         is_value = isinstance(member, Value | Imported)
         stands_in = is_value and (is_import or name in self._imported_elsewhere)
         if stands_in and (self._is_alternative or not is_import):
-            self._members[name] = Imported(member.line, is_assigned=False)
+            alias = None if is_import else member.alias  # type: ignore[union-attr]
+            self._members[name] = Imported(member.line, is_assigned=False, alias=alias)
         elif known is None or is_import or not self._is_alternative or name in self._overloaded:
             self._members[name] = member
+            if is_import and self._is_alternative and not self._class_path:
+                self._module.stand_ins.add(name)
         elif isinstance(known, Value):
             self._members[name] = replace(known, is_certain=False)
         self._overloaded.discard(name)
@@ -130,8 +152,9 @@ class _ScopeReader:
         for decorator in decorators:
             is_settable = is_property_of_a_library(decorator)
             if is_property(decorator) or is_settable:
-                result = result_of(node, [], self._module)
-                self._bind(node.name, Property(node.lineno, node.returns, is_settable, result))
+                made = self._property(node, decorators, is_settable=is_settable)
+                is_of_instance = not is_settable or decorator.endswith("cached_property")
+                self._bind(node.name, replace(made, is_of_instance=is_of_instance))
                 return
             if decorator.endswith((".setter", ".deleter", ".getter")):
                 self._define_accessor(node, is_setter=decorator.endswith(".setter"))
@@ -148,6 +171,11 @@ class _ScopeReader:
         if is_overload:
             self._overloaded.add(node.name)
 
+    def _property(self, node: AnyFunction, decorators: list[str], *, is_settable: bool) -> Property:
+        may_yield = self._module.may_yield
+        returned = returned_by(node, decorators, self.names, may_yield=may_yield)
+        return Property(node.lineno, node.returns, is_settable, returned.result, returned.of)
+
     def _define_accessor(self, node: AnyFunction, *, is_setter: bool) -> None:
         base = self._members.get(node.name)
         if not isinstance(base, Property):
@@ -161,8 +189,11 @@ class _ScopeReader:
         members: dict[str, Member] = {}
         reader = _ScopeReader(self._module, path, members)
         reader.read(node.body)
+        drop_ignored(members)
         self._module.nodes[path] = node
-        bases = [self._base_name(each, path, index) for index, each in enumerate(node.bases)]
+        bind_given(node, members, self.names)
+        base_nodes = bases_of(node, self.names)
+        bases = [self._base_name(each, path, index) for index, each in enumerate(base_nodes)]
         defined = Class(
             name=path,
             line=node.lineno,
@@ -171,20 +202,18 @@ class _ScopeReader:
             members=members,
             methods=reader.methods,
             abstract=frozenset(reader.abstract),
-            metaclass=self._metaclass(node),
-            is_unhashable=_is_unhashable(members),
+            metaclass=metaclass_of(node, self.names),
+            is_unhashable=is_unhashable(members),
         )
-        self._bind(node.name, self._with_fields(node, defined, reader.names))
-
-    def _metaclass(self, node: ast.ClassDef) -> str | None:
-        given = [each.value for each in node.keywords if each.arg == "metaclass"]
-        return self.names.dotted(given[0]) if given else None
+        self._bind(node.name, with_fields(node, defined, self._module, self.names, reader.names))
 
     def _base_name(self, node: ast.expr, path: str, index: int) -> str:
         """Return the dotted name of a base; one that a call makes is defined as a private class."""
         if isinstance(node, ast.Subscript):
             node = node.value
         node = self.names.resolved(node)
+        if isinstance(node, ast.Subscript):
+            node = node.value
         name = f"_base_{index}_of_{path.replace('.', '_')}"
         statement = class_statement_of(name, node, self.names)
         if statement is None:
@@ -192,43 +221,14 @@ class _ScopeReader:
         _ScopeReader(self._module, "", self._module.members).read([statement])
         return name
 
-    def _with_fields(self, node: ast.ClassDef, defined: Class, inner: Names) -> Class:
-        """Return the class with its fields, and bind what callers read of them."""
-        known = ancestors(lineage(defined, self._module), self._module)
-        maker = maker_of(node, defined.bases, known, self.names)
-        if maker is None:
-            return defined
-        fields = list(declared_fields(node, maker, inner))
-        members = defined.members
-        for field in fields:
-            member = members.get(field.name)
-            if not field.is_attribute and field.default is None:
-                members.pop(field.name, None)
-            elif isinstance(member, Value):
-                members[field.name] = replace(member, value=field.default, alias=None)
-        if maker.is_set("order", True):
-            for name in ("__lt__", "__le__", "__gt__", "__ge__"):
-                members.setdefault(name, _comparison(node.lineno))
-        is_made = "__init__" not in members and not maker.is_set("init", False)
-        parameters = tuple(each for field in fields for each in field.parameters)
-        return replace(
-            defined,
-            fields=Fields(parameters, is_made, maker.library is Library.ATTRS),
-            is_unhashable=maker.takes_hash_away() and "__hash__" not in members,
-        )
-
     def _import(self, node: ast.Import | ast.ImportFrom, *, is_dead: bool) -> None:
-        for each in node.names:
-            if each.name == "*":
-                module = getattr(node, "module", None) or ""
-                for known in names_of_all(module):
-                    self._module.imports.setdefault(known, f"{module}.{known}")
+        for name, path in imported_names(node):
+            if name == "*":
+                self._module.unread.update([] if is_dead else [f"from {path} import *"])
                 continue
-            name = each.asname or each.name.partition(".")[0]
-            if isinstance(node, ast.ImportFrom):
-                path = f"{'.' * node.level}{node.module or ''}.{each.name}"
-            else:
-                path = each.name if each.asname else name
+            is_first = name in self._imported_elsewhere and name not in self._members
+            if is_first and not is_dead:
+                self._module.imports[name] = path
             self._module.imports.setdefault(name, path)
             if is_dead:
                 self._imported_elsewhere.add(name)
@@ -249,57 +249,73 @@ class _ScopeReader:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                 known = None if annotation is NO_ANNOTATION else annotation
                 self._assign_name(name, statement.lineno, known, value)
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+                bound = self._members.get(name)
+                if isinstance(bound, Value) and bound.value is not None:
+                    changed = ast.copy_location(ast.BinOp(bound.value, op, value), value)
+                    self._members[name] = replace(bound, value=changed, alias=None)
             case _ if type(statement).__name__ == "TypeAlias":  # only Python 3.12 and later have it
                 alias = vars(statement)
                 self._bind(alias["name"].id, Value(statement.lineno, None, alias["value"]))
+
+    def _update_globals(self, call: ast.Call) -> None:
+        """Bind the names that ``globals().update(…)`` binds, as far as they can be read."""
+        for name, value in entries_of_globals(call):
+            self._bind_entry(name, value)
+
+    def _bind_entry(self, name: str | None, value: ast.expr) -> None:
+        if name is None:
+            self._module.unread.add("globals()")
+        else:
+            self._assign_name(name, value.lineno, None, value)
 
     def _assign_target(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
             self._assign_name(target.id, target.lineno, None, value)
             return
-        for name in bound_names(target):
-            self._bind(name.id, Value(name.lineno, None, value))
+        if is_unpacked_one_by_one(target, value):
+            for part, given in zip(target.elts, value.elts, strict=True):  # type: ignore[attr-defined]
+                self._assign_target(part, given)
+            return
+        match target:
+            case ast.Subscript(value=names, slice=key) if is_globals(names):
+                self._bind_entry(key_text(key), value)
+            case ast.Attribute(attr=name):
+                self._assign_attribute(target, name, value)
+        for bound in bound_names(target):
+            self._bind(bound.id, Value(bound.lineno, None, value))
+
+    def _assign_attribute(self, target: ast.Attribute, name: str, value: ast.expr) -> None:
+        """Bind an attribute of a class, or the defaults of a named tuple."""
+        owner = target.value
+        if name == "__defaults__" and isinstance(owner, ast.Attribute) and owner.attr == "__new__":
+            owner = owner.value
+        known = self._members.get(owner.id) if isinstance(owner, ast.Name) else None
+        if not isinstance(known, Class) or self._is_alternative:
+            return
+        if owner is target.value:
+            _ScopeReader(self._module, known.name, known.members).assign(name, value)
+        elif known.fields:
+            self._members[known.name] = with_defaults(known, self.names.resolved(value))
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        """Bind a name as an assignment of the value does."""
+        self._assign_name(name, value.lineno, None, value)
 
     def _assign_name(
         self, name: str, line: int, annotation: ast.expr | None, value: ast.expr | None
     ) -> None:
-        statement = class_statement_of(name, value, self.names) or self._decorated(name, value)
+        statement = class_statement_of(name, value, self.names)
+        statement = statement or decorated_again(name, value, self._module, self.names)
         if statement is not None:
             self._define_class(statement)
             return
+        function = self.names.definition(value.id) if isinstance(value, ast.Name) else None
+        if self._class_path and isinstance(function, AnyFunction):
+            self.methods[name] = function
         member: Member
         if name in _FOR_TYPE_CHECKERS:
             member = Imported(line, is_assigned=False)
         else:
             member = self._assigned.member(line, annotation, value, is_certain=self._is_certain)
         self._bind(name, member)
-
-    def _decorated(self, name: str, value: ast.expr | None) -> ast.ClassDef | None:
-        """Return the statement of a class with one decorator more: ``P = dataclass(P)``."""
-        match value:
-            case ast.Call(func=decorator, args=[ast.Name() as argument], keywords=keywords):
-                node = self._module.nodes.get(self.names.dotted(argument) or "")
-                applied = ast.Call(decorator, [], keywords) if keywords else decorator
-                if not isinstance(node, ast.ClassDef) or maker_in(applied, self.names) is None:
-                    return None
-                decorated = ast.ClassDef(**vars(node))
-                decorated.name = name
-                decorated.decorator_list = [applied, *node.decorator_list]
-                return decorated
-        return None
-
-
-def _is_unhashable(members: dict[str, Member]) -> bool:
-    """Return whether the body of a class takes away that its instances can be hashed."""
-    match members.get("__hash__"):
-        case None:
-            return "__eq__" in members
-        case Value(value=ast.Constant(value=None)):
-            return True
-    return False
-
-
-def _comparison(line: int) -> Function:
-    """Return a method such as the ``__lt__`` that ``order=True`` makes."""
-    other = Parameter("other", Passing.EITHER, None, None)
-    return Function(line, (other,), binding=Binding.INSTANCE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from policy.breaking.surface.elements import AnyFunction
-from policy.breaking.surface.resolution.conditions import UNKNOWN, Conditions, imports_succeed
+from policy.breaking.surface.resolution.conditions import UNKNOWN, Conditions
 
 
 class ScopeStatement(NamedTuple):
@@ -56,7 +56,7 @@ def _blocks(statement: ast.stmt, conditions: Conditions) -> Iterator[_Block]:
         case ast.If(test=test, body=body, orelse=orelse):
             yield from _branches(conditions.is_true(test), body, orelse)
         case ast.Try() | ast.TryStar():
-            yield from _blocks_of_try(statement)
+            yield from _blocks_of_try(statement, conditions)
         case ast.While(test=test, body=body, orelse=orelse):
             is_dead = conditions.is_true(test) is False
             yield _Block(body, is_certain=False, is_dead=is_dead)
@@ -76,9 +76,9 @@ def _branches(truth: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]) 
     yield _Block(orelse, is_alternative=not is_known, is_certain=is_known, is_dead=truth is True)
 
 
-def _blocks_of_try(statement: ast.Try | ast.TryStar) -> Iterator[_Block]:
+def _blocks_of_try(statement: ast.Try | ast.TryStar, conditions: Conditions) -> Iterator[_Block]:
     """Yield the blocks; of a block of imports it may be known whether they succeed."""
-    success = imports_succeed(statement.body)
+    success = conditions.imports_succeed(statement.body)
     is_known = success is not None
     yield _Block(statement.body, is_certain=is_known, is_dead=success is False)
     for index, handler in enumerate(statement.handlers):
@@ -126,6 +126,22 @@ def bound_names(target: ast.expr) -> Iterator[ast.Name]:
                 waiting.append(part)
             case ast.Name() as name:
                 yield name
+
+
+def is_unpacked_one_by_one(target: ast.expr, value: ast.expr) -> bool:
+    """Return whether an assignment such as ``a, b = 1, 2`` gives each name one of the values."""
+    pair = ast.Tuple | ast.List
+    if not isinstance(target, pair) or not isinstance(value, pair):
+        return False
+    is_starred = any(isinstance(each, ast.Starred) for each in (*target.elts, *value.elts))
+    return len(target.elts) == len(value.elts) and not is_starred
+
+
+def key_text(node: ast.expr | None) -> str | None:
+    """Return the text that a key is; None for any other expression."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None
 
 
 def yields(function: AnyFunction | ast.Lambda) -> bool:

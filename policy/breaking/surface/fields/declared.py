@@ -2,14 +2,20 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
-from policy.breaking.surface.elements import AnyFunction, Parameter, Passing
+from policy.breaking.surface.elements import AnyFunction, Class, Parameter, Passing
+from policy.breaking.surface.fields.configuration import (
+    Config,
+    Declaration,
+    config_of,
+    declarations_in,
+    generated_alias,
+)
 from policy.breaking.surface.fields.descriptions import description_of, is_described, parsed
 from policy.breaking.surface.fields.makers import Library, Maker
-from policy.breaking.surface.functional import NO_ANNOTATION
 from policy.breaking.surface.resolution.names import Names
+from policy.breaking.surface.statements import key_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +29,28 @@ class DeclaredField:
     is_attribute: bool = True
 
 
-class _Declaration(NamedTuple):
-    name: str
-    is_annotated: bool
-    annotation: ast.expr | None
-    value: ast.expr | None
-
-
-def declared_fields(node: ast.ClassDef, maker: Maker, names: Names) -> Iterator[DeclaredField]:
+def declared_fields(
+    node: ast.ClassDef, maker: Maker, names: Names, ancestors: set[str]
+) -> Iterator[DeclaredField]:
     """Yield the fields in the order of the source."""
+    config = config_of(node, names, ancestors) if maker.library is Library.PYDANTIC else Config()
     is_keyword = maker.is_set("kw_only", True) or maker.library is Library.PYDANTIC
     passing = Passing.KEYWORD if is_keyword else Passing.EITHER
-    declarations = [each for statement in node.body for each in _declarations(statement)]
+    declarations = [each for statement in node.body for each in declarations_in(statement)]
+    these = maker.options.get("these")
+    if isinstance(these, ast.Dict):
+        pairs = zip(these.keys, these.values, strict=True)
+        declarations += [Declaration(k, False, None, v) for key, v in pairs if (k := key_text(key))]
     described_only = _are_described_only(declarations, maker, names)
     for each in declarations:
         kind = _annotated_kind(each.annotation, names)
         if kind == "dataclasses.KW_ONLY":
             passing = Passing.KEYWORD
         elif _is_field(each, kind, maker, described_only, names):
-            yield _field(each, passing, kind, node, maker, names)
+            yield _field(each, passing, kind, node, maker, names, config)
 
 
-def _declarations(statement: ast.stmt) -> Iterator[_Declaration]:
-    match statement:
-        case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-            known = None if annotation is NO_ANNOTATION else annotation
-            yield _Declaration(name, True, known, value)
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            yield _Declaration(name, False, None, value)
-
-
-def _are_described_only(declarations: list[_Declaration], maker: Maker, names: Names) -> bool:
+def _are_described_only(declarations: list[Declaration], maker: Maker, names: Names) -> bool:
     """Return whether only names with a description such as ``attr.ib()`` are fields."""
     if maker.library is not Library.ATTRS or maker.is_set("auto_attribs", True):
         return False
@@ -63,7 +60,7 @@ def _are_described_only(declarations: list[_Declaration], maker: Maker, names: N
 
 
 def _is_field(
-    declared: _Declaration, kind: str, maker: Maker, described_only: bool, names: Names
+    declared: Declaration, kind: str, maker: Maker, described_only: bool, names: Names
 ) -> bool:
     if kind == "typing.ClassVar":
         return False
@@ -74,12 +71,13 @@ def _is_field(
 
 
 def _field(
-    declared: _Declaration,
+    declared: Declaration,
     passing: Passing,
     kind: str,
     node: ast.ClassDef,
     maker: Maker,
     names: Names,
+    config: Config,
 ) -> DeclaredField:
     name, annotation = declared.name, declared.annotation
     description = description_of(declared.value, annotation, names)
@@ -89,47 +87,40 @@ def _field(
     if description.is_keyword is not None:
         passing = Passing.KEYWORD if description.is_keyword else Passing.EITHER
     is_attribute = kind != "dataclasses.InitVar"
-    parameters = [
-        Parameter(each, passing, default, annotation, name if is_attribute else None)
-        for each in _argument_names(name, description.alias, node, maker)
-        if description.is_argument
-    ]
-    for extra in parameters[1:]:  # either name will do, so that neither is needed by itself
-        index = parameters.index(extra)
-        parameters[index] = Parameter(
-            extra.name, Passing.KEYWORD, default or ast.Constant(None), annotation, extra.field
-        )
-    return DeclaredField(name, default, tuple(parameters), is_attribute)
+    found: list[Parameter] = []
+    arguments = _argument_names(name, description.aliases, maker, config)
+    if description.is_argument:
+        field = name if is_attribute else None
+        others = arguments[1:]
+        found.append(Parameter(arguments[0], passing, default, annotation, field, others))
+        # Either name will do, so that the others are not needed by themselves.
+        optional = default or ast.Constant(None)
+        found += [Parameter(each, Passing.KEYWORD, optional, annotation, field) for each in others]
+    return DeclaredField(name, default, tuple(found), is_attribute)
 
 
 def _argument_names(
-    name: str, alias: str | None, node: ast.ClassDef, maker: Maker
+    name: str, aliases: tuple[str, ...], maker: Maker, config: Config
 ) -> tuple[str, ...]:
     """Return the names under which the constructor takes the field; usually one."""
-    if alias is not None:
-        is_pydantic = maker.library is Library.PYDANTIC
-        return (name, alias) if is_pydantic and _takes_names_too(node) else (alias,)
+    if not aliases and config.generator:
+        aliases = (generated_alias(name, config.generator),)
+    if aliases:
+        return (name, *aliases) if config.takes_names_too else aliases
     return (name.lstrip("_") or name,) if maker.library is Library.ATTRS else (name,)
 
 
-def _takes_names_too(node: ast.ClassDef) -> bool:
-    """Return whether a model's configuration says that a field with an alias keeps its name."""
-    options = {"populate_by_name", "validate_by_name", "allow_population_by_field_name"}
-    for statement in node.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Call() as call):
-                given = {str(each.arg): each.value for each in call.keywords}
-            case ast.Assign(targets=[ast.Name(id="model_config")], value=ast.Dict() as entries):
-                pairs = zip(entries.keys, entries.values, strict=True)
-                given = {str(key.value): v for key, v in pairs if isinstance(key, ast.Constant)}
-            case ast.ClassDef(name="Config", body=body):
-                given = {d.name: d.value for each in body for d in _declarations(each) if d.value}
-            case _:
-                continue
-        chosen = [value for option, value in given.items() if option in options]
-        if any(isinstance(each, ast.Constant) and each.value for each in chosen):
-            return True
-    return False
+def with_defaults(this: Class, defaults: ast.expr) -> Class:
+    """Return the class after ``__new__.__defaults__ = …``, which gives its last fields defaults."""
+    if not isinstance(defaults, ast.Tuple) or this.fields is None:
+        return this
+    parameters = this.fields.parameters
+    given = [None] * (len(parameters) - len(defaults.elts)) + defaults.elts
+    changed = [
+        each if default is None else replace(each, default=default)
+        for each, default in zip(parameters, given[-len(parameters) :], strict=True)
+    ]
+    return replace(this, fields=replace(this.fields, parameters=tuple(changed)))
 
 
 def _has_default_method(node: ast.ClassDef, name: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policy.breaking.surface.resolution.names import Names
+from policy.breaking.surface.statements import key_text
 
 #: Calls that describe a field and may give its default as an argument.
 _DESCRIPTIONS: Final = frozenset(
@@ -23,8 +24,8 @@ class Description:
     """What is said about one field."""
 
     default: ast.expr | None
-    #: The name of its argument, if that is not the name of the field.
-    alias: str | None = None
+    #: The names of its argument, if that is not the name of the field.
+    aliases: tuple[str, ...] = ()
     #: Whether the constructor takes it.
     is_argument: bool = True
     #: Whether it is keyword-only; None if nothing is said about that.
@@ -57,7 +58,7 @@ def description_of(
         default = _known_default(given[0], names)
     return Description(
         default,
-        _text(options.get("validation_alias")) or _text(options.get("alias")),
+        _aliases(options.get("validation_alias"), names) or _aliases(options.get("alias"), names),
         _truth(options.get("init")) is not False,
         _truth(options.get("kw_only")),
     )
@@ -91,10 +92,13 @@ def _known_default(value: ast.expr, names: Names) -> ast.expr | None:
     return names.resolved(value)
 
 
-def _text(node: ast.expr | None) -> str | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    return None
+def _aliases(node: ast.expr | None, names: Names) -> tuple[str, ...]:
+    """Return the names that an alias gives, of which pydantic's ``AliasChoices`` has several."""
+    node = None if node is None else names.resolved(node)
+    if isinstance(node, ast.Call) and (names.dotted(node.func) or "").endswith("AliasChoices"):
+        return tuple(text for each in node.args if (text := key_text(each)))
+    text = key_text(node)
+    return () if text is None else (text,)
 
 
 def _truth(node: ast.expr | None) -> bool | None:

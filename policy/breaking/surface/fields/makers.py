@@ -8,6 +8,7 @@ from typing import Final
 
 from policy.breaking.surface.elements import AnyFunction
 from policy.breaking.surface.resolution.names import Names
+from policy.breaking.surface.statements import key_text
 
 
 class Library(Enum):
@@ -87,12 +88,22 @@ def maker_of(
         if base in ancestors:
             return Maker(library, options)
     for base in ancestors:
-        marked = names.definition(base)
-        if isinstance(marked, ast.ClassDef):
+        for marked in _marked_by(base, names):
             transforms = [each for each in _transforms(marked, names) if marked is not node]
             if transforms:
                 return Maker(Library.DATACLASSES, transforms[0] | options)
     return None
+
+
+def _marked_by(base: str, names: Names) -> Iterator[ast.ClassDef]:
+    """Yield the definitions of a base and of its metaclass, either of which may be marked."""
+    defined = names.definition(base)
+    if isinstance(defined, ast.ClassDef):
+        yield defined
+        for each in defined.keywords:
+            metaclass = names.definition(names.dotted(each.value) or "")
+            if each.arg == "metaclass" and isinstance(metaclass, ast.ClassDef):
+                yield metaclass
 
 
 def maker_in(decorator: ast.expr, names: Names) -> Maker | None:
@@ -110,12 +121,12 @@ def maker_in(decorator: ast.expr, names: Names) -> Maker | None:
         return None
     for defaults in _transforms(function, names):
         return Maker(Library.DATACLASSES, defaults | options)
-    match function.body[-1]:
-        case ast.Return(value=ast.Call(func=called, args=[ast.Name()], keywords=keywords)):
-            inner = maker_in(ast.Call(called, [], keywords), names)
-            return Maker(inner.library, inner.options | options) if inner else None
-        case ast.Return(value=ast.Call(args=[]) as made):
-            return maker_in(made, names)
+    for call in ast.walk(function):
+        if isinstance(call, ast.Call):
+            name, given = applied(call, names)
+            if name in _DECORATORS:
+                known = _DECORATORS[name]
+                return Maker(known.library, known.options | given | options)
     return None
 
 
@@ -124,10 +135,24 @@ def applied(decorator: ast.expr, names: Names) -> tuple[str, dict[str, ast.expr]
     node = names.resolved(decorator)
     options: dict[str, ast.expr] = {}
     while isinstance(node, ast.Call):
-        options = {str(each.arg): each.value for each in node.keywords} | options
+        options = _options(node.keywords, names) | options
         is_partial = names.dotted(node.func) == "functools.partial" and node.args
         node = names.resolved(node.args[0]) if is_partial else node.func
     return names.dotted(node) or "", options
+
+
+def _options(keywords: list[ast.keyword], names: Names) -> dict[str, ast.expr]:
+    """Return the keywords, with those of a dict that is given by ``**``."""
+    options: dict[str, ast.expr] = {}
+    for each in keywords:
+        if each.arg is not None:
+            options[each.arg] = each.value
+            continue
+        match names.resolved(each.value):
+            case ast.Dict(keys=keys, values=values):
+                pairs = zip(keys, values, strict=True)
+                options |= {name: value for key, value in pairs if (name := key_text(key))}
+    return options
 
 
 def _transforms(node: AnyFunction | ast.ClassDef, names: Names) -> Iterator[dict[str, ast.expr]]:

@@ -6,6 +6,7 @@ for such an expression.
 """
 
 import ast
+import builtins
 import operator
 import os
 import sys
@@ -21,9 +22,23 @@ class _Unknown:
 
 UNKNOWN: Final = _Unknown()
 
-#: Return the dotted name of an expression, and the expression that a name of the module stands for.
+
+class _Thing:
+    """A module or class of Python, of which nothing matters but that it is there."""
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_THING: Final = _Thing()
+
+#: Return the dotted name of an expression, the expression that a name or an attribute stands for,
+#: and whether the module or class binds a name.
 NameOf = Callable[[ast.expr], str | None]
-ValueNamed = Callable[[str], ast.expr | None]
+ValueNamed = Callable[[ast.expr], ast.expr | None]
+IsBound = Callable[[str], bool]
 
 _SYSTEMS: Final = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 _FACTS: Final[dict[str, object]] = {
@@ -70,9 +85,10 @@ _MAX_DEPTH: Final = 30
 class Conditions:
     """The computation of expressions in one module."""
 
-    def __init__(self, name_of: NameOf, value_named: ValueNamed) -> None:
+    def __init__(self, name_of: NameOf, value_named: ValueNamed, is_bound: IsBound) -> None:
         self._name_of = name_of
         self._value_named = value_named
+        self._is_bound = is_bound
 
     def is_true(self, test: ast.expr) -> bool | None:
         """Return whether the condition holds; None if that cannot be told."""
@@ -104,6 +120,8 @@ class Conditions:
 
     def _operation(self, node: ast.expr, depth: int) -> Any:
         match node:
+            case ast.NamedExpr(value=named):
+                return self._value(named, depth)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 value = self._value(operand, depth)
                 return UNKNOWN if value is UNKNOWN else not value
@@ -119,13 +137,16 @@ class Conditions:
         return UNKNOWN
 
     def _named(self, node: ast.expr, depth: int) -> Any:
-        if isinstance(node, ast.Name) and (value := self._value_named(node.id)) is not None:
+        if (value := self._value_named(node)) is not None:
             return self._value(value, depth)
         name = self._name_of(node) or ""
         if name in _FACTS:
             return _FACTS[name]
         owner, _, part = name.rpartition(".")
-        return getattr(sys.version_info, part) if owner == "sys.version_info" else UNKNOWN
+        if owner == "sys.version_info":
+            return getattr(sys.version_info, part)
+        is_module = is_importable(name) is True and name.partition(".")[0] != "sys"
+        return _THING if is_module or isinstance(standard_object(name), type) else UNKNOWN
 
     def _joined(self, is_or: bool, parts: list[ast.expr], depth: int) -> Any:
         """Return the value of `and` or `or`, which one part alone may decide."""
@@ -133,7 +154,7 @@ class Conditions:
         for value in values:
             if value is not UNKNOWN and bool(value) == is_or:
                 return value
-        return UNKNOWN if UNKNOWN in values else values[-1]
+        return UNKNOWN if any(value is UNKNOWN for value in values) else values[-1]
 
     def _power(self, left: ast.expr, op: ast.operator, right: ast.expr, depth: int) -> Any:
         base, exponent = self._value(left, depth), self._value(right, depth)
@@ -169,7 +190,9 @@ class Conditions:
         name = self._name_of(call.func)
         if name == "hasattr" and len(arguments) == 2:
             return self._has(call.args[0], arguments[1])
-        if UNKNOWN in arguments:
+        if name == "typing.cast":
+            return arguments[-1]
+        if any(value is UNKNOWN for value in arguments):
             return UNKNOWN
         if name == "bool" and arguments:
             return bool(arguments[0])
@@ -187,29 +210,45 @@ class Conditions:
         is_there = is_importable(name, attribute)
         return UNKNOWN if is_there is None else is_there
 
+    def imports_succeed(self, body: list[ast.stmt]) -> bool | None:
+        """Return whether a block of imports runs to its end; None if that is not known.
+
+        A block that only tries whether a name is there, as in ``unicode`` or ``text = unicode``, is
+        like an import. One that holds anything else is not known either, unless an import before
+        it must fail.
+        """
+        is_known = True
+        for statement in body:
+            match statement:
+                case ast.Import(names=names):
+                    results = [is_importable(each.name) for each in names]
+                case ast.ImportFrom(module=str(module), names=names, level=0):
+                    results = [is_importable(module, each.name) for each in names]
+                case ast.Expr(value=ast.Constant()) | ast.Pass():
+                    continue
+                case ast.Assign(value=ast.Constant()):
+                    continue
+                case (
+                    ast.Expr(value=ast.Name() | ast.Attribute() as tried)
+                    | ast.Assign(value=ast.Name() | ast.Attribute() as tried)
+                ):
+                    results = [self._is_there(tried)]
+                case _:
+                    return None
+            if False in results:
+                return False if is_known else None
+            is_known = is_known and None not in results
+        return True if is_known else None
+
+    def _is_there(self, tried: ast.expr) -> bool | None:
+        """Return whether a name or an attribute can be read; None if that is not known."""
+        if isinstance(tried, ast.Name):
+            return None if self._is_bound(tried.id) else hasattr(builtins, tried.id)
+        owner, _, attribute = (self._name_of(tried) or "").rpartition(".")
+        found = standard_object(owner) if owner else None
+        return hasattr(found, attribute) if found is not None else is_importable(owner, attribute)
+
 
 def _all_known(values: Iterable[Any]) -> Any:
     known = tuple(values)
     return UNKNOWN if any(value is UNKNOWN for value in known) else known
-
-
-def imports_succeed(body: list[ast.stmt]) -> bool | None:
-    """Return whether a block of imports runs to its end; None if that is not known.
-
-    A block that holds anything else is not known either, unless an import before it must fail.
-    """
-    is_known = True
-    for statement in body:
-        match statement:
-            case ast.Import(names=names):
-                results = [is_importable(each.name) for each in names]
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                results = [is_importable(module, each.name) for each in names]
-            case ast.Expr(value=ast.Constant()) | ast.Pass():
-                continue
-            case _:
-                return None
-        if False in results:
-            return False if is_known else None
-        is_known = is_known and None not in results
-    return True if is_known else None

@@ -1,17 +1,19 @@
 """The resolution of names: what an expression of a module or class stands for."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Final
 
 from policy.breaking.surface.elements import Class, Imported, Member, Module, Value
 from policy.breaking.surface.inheritance import ancestors, lineage
 from policy.breaking.surface.resolution.conditions import Conditions
+from policy.breaking.surface.resolution.folding import folded
 from policy.breaking.surface.resolution.standard_library import canonical_name, known_ancestors
 
 _MAX_NODES: Final = 300
 _MAX_DEPTH: Final = 20
+_LITERALS: Final = (ast.Constant, ast.Dict, ast.List, ast.Tuple)
 _EVALUATED_LATER: Final = (
     *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr),
 )
@@ -23,7 +25,7 @@ class Names:
     def __init__(self, module: Module, members: Mapping[str, Member] | None = None) -> None:
         self._module = module
         self._members = module.members if members is None else members
-        self.conditions = Conditions(self.dotted, self._certain_value)
+        self.conditions = Conditions(self.dotted, self._certain_value, self._is_bound)
 
     def bound(self, name: str) -> Member | None:
         """Return what the name is bound to, in the class or in the module."""
@@ -67,9 +69,25 @@ class Names:
             return "enum.Enum" in ancestors(lineage(known, self._module), self._module)
         return "enum.Enum" in known_ancestors(name)
 
-    def _certain_value(self, name: str) -> ast.expr | None:
-        known = self.bound(name)
+    def _certain_value(self, node: ast.expr) -> ast.expr | None:
+        known = self._known(node)
         return known.value if isinstance(known, Value) and known.is_certain else None
+
+    def _is_bound(self, name: str) -> bool:
+        return self.bound(name) is not None
+
+    def _known(self, node: ast.expr) -> Member | None:
+        """Return what a name, or an attribute of a class of the module, is bound to."""
+        match node:
+            case ast.Name(id=name):
+                return self.bound(name)
+            case ast.Attribute(attr=name):
+                owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
+                is_plain = isinstance(owner, Class) and not self.is_enum(owner.name)
+                known = lineage(owner, self._module) if isinstance(owner, Class) else []
+                found = (each.members[name] for each in known if name in each.members)
+                return next(found, None) if is_plain else None
+        return None
 
     def resolved(self, node: ast.expr) -> ast.expr:
         """Return the expression with constants of the module in the place of their names.
@@ -85,17 +103,18 @@ class Names:
 
     def constant(self, node: ast.expr) -> ast.expr | None:
         """Return the value that a name or a chain of attributes stands for, if it is a constant."""
-        match node:
-            case ast.Name(id=name):
-                known = self.bound(name)
-            case ast.Attribute():
-                owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
-                is_plain = isinstance(owner, Class) and not self.is_enum(owner.name)
-                known = owner.members.get(node.attr) if isinstance(owner, Class) else None
-                known = known if is_plain else None
-            case _:
-                return None
+        known = self._known(node)
+        if isinstance(node, ast.Attribute) and node.attr == "_fields" and known is None:
+            owner = self._module.member((self.dotted(node) or "").rpartition(".")[0])
+            fields = owner.fields.parameters if isinstance(owner, Class) and owner.fields else None
+            return _texts(each.name for each in fields) if fields else None
+        if isinstance(known, Value) and known.alias:  # such as _B after _B = _A
+            known = self._module.members.get(known.alias)
         return known.value if isinstance(known, Value | Imported) and not known.alias else None
+
+
+def _texts(names: Iterable[str]) -> ast.Tuple:
+    return ast.Tuple([ast.Constant(name) for name in names], ast.Load())
 
 
 class _Resolution:
@@ -122,7 +141,13 @@ class _Resolution:
                     return self.of(body if truth else orelse, depth)
             case ast.Constant():
                 return node
-        return node if isinstance(node, _EVALUATED_LATER) else self._with_parts(node, depth)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if depth > 1:
+                known = self.of(owner, depth - 1)
+                if isinstance(known, _LITERALS):  # its method is none of the module
+                    return folded(ast.Call(ast.Attribute(known, name), node.args, node.keywords))
+        if isinstance(node, _EVALUATED_LATER):
+            return node
+        return folded(self._with_parts(node, depth))
 
     def _with_parts(self, node: ast.expr, depth: int) -> ast.expr:
         changed = copy(node)

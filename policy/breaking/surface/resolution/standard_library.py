@@ -15,21 +15,23 @@ from importlib import import_module
 from typing import Final
 
 _LISTED: Final = """
-abc argparse array ast asyncio asyncio.exceptions base64 bz2 calendar cmd code codecs collections
-collections.abc concurrent.futures concurrent.futures.process concurrent.futures.thread
-configparser contextlib contextvars copy csv ctypes dataclasses datetime decimal difflib dis email
-email.errors email.message email.policy enum errno fnmatch fractions ftplib functools getopt
-getpass glob graphlib gzip hashlib heapq hmac html html.parser http http.client http.cookiejar
-http.cookies http.server imaplib importlib importlib.abc importlib.machinery importlib.metadata
-importlib.resources importlib.util inspect io ipaddress itertools json json.decoder json.encoder
-keyword linecache locale logging logging.config logging.handlers lzma mailbox math mimetypes
-multiprocessing numbers operator optparse os os.path pathlib pickle platform pprint profile queue
-random re reprlib runpy sched secrets select selectors shelve shlex shutil signal smtplib socket
-socketserver sqlite3 ssl stat statistics string struct subprocess sys sysconfig tarfile tempfile
-textwrap threading time timeit tokenize tomllib trace traceback types typing unicodedata unittest
-unittest.case unittest.mock urllib urllib.error urllib.parse urllib.request uuid warnings wave
-weakref xml xml.dom xml.etree.ElementTree xml.parsers.expat xml.sax xml.sax.handler xmlrpc.client
-xmlrpc.server zipfile zipimport zlib zoneinfo
+abc argparse array ast asyncio asyncio.events asyncio.exceptions asyncio.futures asyncio.locks
+asyncio.protocols asyncio.queues asyncio.streams asyncio.tasks asyncio.transports base64 bdb
+binascii bz2 calendar cmath cmd code codecs collections collections.abc concurrent.futures
+concurrent.futures.process concurrent.futures.thread configparser contextlib contextvars copy csv
+ctypes dataclasses datetime decimal difflib dis doctest email email.errors email.message
+email.policy enum errno fnmatch fractions ftplib functools getopt getpass glob graphlib gzip hashlib
+heapq hmac html html.parser http http.client http.cookiejar http.cookies http.server imaplib
+importlib importlib.abc importlib.machinery importlib.metadata importlib.resources importlib.util
+inspect io ipaddress itertools json json.decoder json.encoder keyword linecache locale logging
+logging.config logging.handlers lzma mailbox math mimetypes multiprocessing netrc numbers operator
+optparse os os.path pathlib pickle platform plistlib poplib pprint profile queue random re reprlib
+runpy sched secrets select selectors shelve shlex shutil signal smtplib socket socketserver sqlite3
+ssl stat statistics string struct subprocess sys sysconfig tarfile tempfile textwrap threading time
+timeit tokenize tomllib trace traceback types typing unicodedata unittest unittest.case
+unittest.mock urllib urllib.error urllib.parse urllib.request uuid warnings wave weakref xml xml.dom
+xml.etree.ElementTree xml.parsers.expat xml.sax xml.sax.handler xmlrpc.client xmlrpc.server zipfile
+zipimport zlib zoneinfo
 """
 _MODULES: Final = frozenset(_LISTED.split())
 _WINDOWS: Final = frozenset({"_winapi", "msvcrt", "nt", "winreg", "winsound"})
@@ -53,8 +55,9 @@ def canonical_name(dotted: str) -> str:
     found = standard_class(dotted)
     if found is None:
         return dotted
-    name = f"{found.__module__}.{found.__qualname__}"
-    return name.removeprefix("builtins.")
+    name = f"{found.__module__}.{found.__qualname__}".removeprefix("builtins.")
+    # A class may say that its home is a module which nobody imports, such as `_queue`.
+    return name if standard_class(name) is found else dotted
 
 
 @cache
@@ -127,10 +130,16 @@ def is_subclass(dotted: str, of: str) -> bool:
 
 def is_implemented_by(special_methods: frozenset[str], dotted: str) -> bool:
     """Return whether a class with these special methods is a subclass, as `Iterable` has it."""
-    if not dotted.startswith("collections.abc."):
+    if not dotted.startswith("collections.abc.") and dotted not in _BY_METHODS:
         return False
     probe = type("Probe", (), dict.fromkeys(special_methods, 1))
     return is_subclass(dotted, dotted) and issubclass(probe, standard_class(dotted) or ())
+
+
+#: Abstract classes outside of `collections.abc` that ask for methods alone.
+_BY_METHODS: Final = frozenset(
+    {"contextlib.AbstractContextManager", "contextlib.AbstractAsyncContextManager", "os.PathLike"}
+)
 
 
 @cache
