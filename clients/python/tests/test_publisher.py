@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from rollguard_client import Execution, Misconfigured, Rollguard
+from rollguard_client.publishing.batches import BatchSender
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.publisher import Publisher
 
@@ -92,6 +93,46 @@ def test_the_buffer_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixtur
     assert len(said) == 2
     assert said[0].startswith("executions wait for Kafka at 127.0.0.1:1 (")
     assert said[1] == "100 executions are not in Kafka"
+
+
+def test_a_fault_of_a_library_loses_nothing_and_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = []
+
+    async def start(_sender: BatchSender) -> None:
+        tries.append(1)
+        raise ValueError("odd")
+
+    monkeypatch.setattr(BatchSender, "start", start)
+    guard = Rollguard(kafka_brokers=AWAY)
+    guard.tool("t")(os.getpid)()
+    deadline = time.monotonic() + 60
+    while len(tries) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (guard.buffered, guard.dropped) == (1, 0)
+    assert [each.getMessage().partition(" (")[0] for each in caplog.records] == [
+        "publishing failed; it is tried again",
+        f"executions wait for Kafka at {AWAY}",
+    ]
+    guard.close(0)
+
+
+def test_another_thread_with_the_number_of_ours_is_heard() -> None:
+    """The system gives a new thread the number of one that has ended."""
+    guard = Rollguard(kafka_brokers=AWAY)
+    guard.tool("t")(os.getpid)()
+    thread = guard._publisher.background._thread
+    assert thread is not None
+    log = logging.getLogger("asyncio")
+    record = log.makeRecord(log.name, logging.ERROR, "file", 1, "lost", (), None)
+    record.thread = thread.ident
+    deadline = time.monotonic() + 60
+    while log.filter(record) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not log.filter(record), "it is ours"
+    guard.close(0)
+    assert log.filter(record)
 
 
 def test_large_errors_count_by_their_size() -> None:

@@ -59,6 +59,19 @@ def test_who_comes_next_gets_what_was_left(tmp_path: Path) -> None:
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+def test_a_relative_folder_stays_where_it_is_when_the_program_changes_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spool = Spool(Path("spool"))
+    append(spool, 1)
+    monkeypatch.chdir("/")
+    spool.forget(set(), None)
+    assert len(list((tmp_path / "spool").iterdir())) == 1
+    spool.close()
+    assert list((tmp_path / "spool").iterdir()) == [], "it would be sent again"
+
+
 def test_files_are_removed_when_their_records_are_in_kafka_or_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

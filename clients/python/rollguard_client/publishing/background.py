@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from rollguard_client.publishing.quiet import keep_quiet
+from rollguard_client.publishing.quiet import end_quiet, keep_quiet
 
 T = TypeVar("T")
 
@@ -108,6 +108,7 @@ def _run(
     finally:
         del task
         loop.close()
+        end_quiet(threading.get_ident())
 
 
 class _InThisThread(ThreadPoolExecutor):

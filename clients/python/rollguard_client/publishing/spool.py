@@ -117,7 +117,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # the program may change its working directory
         self._files: dict[int, SpoolFile] = {}
         self._newest = 0
         self._is_failing = False
