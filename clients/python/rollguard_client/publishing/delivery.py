@@ -242,7 +242,7 @@ class Delivery:
 def _contained(function: Callable[[Execution], None], execution: Execution) -> None:
     try:
         function(execution)
-    except Exception:
+    except BaseException:  # SystemExit would end the thread, and no signal comes here
         log.exception("a function of the engine has failed")
 
 

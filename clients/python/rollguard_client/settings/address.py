@@ -15,6 +15,8 @@ def checked_url(url: str) -> str:
     It is ``http://`` or ``https://``, a host, and maybe a port and a path. ValueError says what is
     wrong, and shows no password that may be in it.
     """
+    if not isinstance(url, str):
+        raise ValueError("must be a text")
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -34,6 +36,8 @@ def checked_url(url: str) -> str:
 
 def checked_token(token: str) -> str:
     """Return the token. ValueError if it does not fit into a header."""
+    if not isinstance(token, str):
+        raise ValueError("must be a text")
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise ValueError("must be printable ASCII without spaces, to fit into a header")
     return token
