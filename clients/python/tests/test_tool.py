@@ -263,6 +263,7 @@ def test_a_coroutine_at_the_end_of_the_stack_keeps_its_result_and_its_exception(
         for fails in (False, True):
             inmost = inmost_of(depth, fails)
             assert not {"succeed", "fail", "end"} & inmost, "the tool has ended before"
+    assert told.guard._open_calls.calls == {}, "none counts as stuck later"
 
 
 async def test_many_tasks_and_threads_and_loops(told: Told) -> None:
@@ -447,6 +448,16 @@ def test_partials_and_objects(told: Told) -> None:
     call: Any = told.guard.tool("object")(Box())
     assert asyncio.run(call()) == 7
     assert told.one("object").success
+
+
+async def test_what_a_loader_returns_must_be_a_function(told: Told) -> None:
+    class Forgets:
+        def load(self, version: Any) -> Any:
+            """Forget to return what is called."""
+
+    told.guard.managed("t", loader=Forgets())(same)
+    with pytest.raises(TypeError, match="the loader has returned a NoneType, no function"):
+        await told.guard.registry._load(Mock(tool_name="t"))
 
 
 def test_a_mock_may_be_a_tool(told: Told) -> None:

@@ -113,31 +113,37 @@ class Tool:
         self.resume(call)
 
     def succeed(self, call: Call, result: Any) -> None:
-        """Publish a call that has returned."""
+        """Publish a call that has returned, unless there is no room on the stack for that."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
             call.told = None
             return
-        call.end()
-        if self._failed is not None:
-            self._note_failed_result(call, result)
-        call.outer = call.told = None
-        self._put(call)
+        try:
+            call.end()
+            if self._failed is not None:
+                self._note_failed_result(call, result)
+            call.outer = call.told = None
+            self._put(call)
+        except RecursionError:
+            return
 
     def fail(self, call: Call, error: BaseException) -> None:
-        """Publish a call that has raised."""
+        """Publish a call that has raised, unless there is no room on the stack for that."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
             call.told = None
             return
-        call.end()
         try:
-            call.fail(self._failure_of(call, error))
-        except Exception as fault:
-            self._log_raised("an exception could not be read", fault)
-            call.fail(Failure(None, type(error).__name__, None))
-        call.outer = call.told = None
-        self._put(call)
+            call.end()
+            try:
+                call.fail(self._failure_of(call, error))
+            except Exception as fault:
+                self._log_raised("an exception could not be read", fault)
+                call.fail(Failure(None, type(error).__name__, None))
+            call.outer = call.told = None
+            self._put(call)
+        except RecursionError:
+            return
 
     def publish_stuck(self, call: Call, after_s: float) -> None:
         """Publish a call that has not ended. Called in another thread than the call's own."""

@@ -70,13 +70,6 @@ def _fail(tool: Tool, call: Call, error: BaseException) -> None:
         return
 
 
-def _succeed(tool: Tool, call: Call, result: Any) -> None:
-    try:
-        tool.succeed(call, result)
-    except RecursionError:
-        return
-
-
 def _later(tool: Tool, call: Call, coroutine: Any) -> Any:
     """Return a coroutine that stands for another one, which is closed if nobody begins it.
 
@@ -109,9 +102,9 @@ async def _finished(tool: Tool, call: Call, coroutine: Coroutine[Any, Any, Any])
     try:
         result = await coroutine
     except BaseException as error:
-        _fail(tool, call, error)
+        tool.fail(call, error)
         raise
-    _succeed(tool, call, result)
+    tool.succeed(call, result)
     return result
 
 
@@ -124,12 +117,9 @@ def _coroutine(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            _fail(tool, call, error)
+            tool.fail(call, error)
             raise
-        try:
-            succeed(call, result)
-        except RecursionError:
-            return result
+        succeed(call, result)
         return result
 
     return call_tool
@@ -147,7 +137,7 @@ def _generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
             while True:
                 held.append(step(held.pop()))
                 if is_closed:
-                    _fail(tool, call, RuntimeError("generator ignored GeneratorExit"))
+                    tool.fail(call, RuntimeError("generator ignored GeneratorExit"))
                 tool.suspend(call)
                 try:
                     step = source.send
@@ -157,13 +147,13 @@ def _generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
                     held.append(thrown)
                 tool.resume(call)
         except StopIteration as stop:
-            _succeed(tool, call, stop.value)
+            tool.succeed(call, stop.value)
             return stop.value
         except GeneratorExit:  # whoever uses it has enough
-            _succeed(tool, call, None)
+            tool.succeed(call, None)
             raise
         except BaseException as error:
-            _fail(tool, call, error)
+            tool.fail(call, error)
             raise
 
     if getattr(getattr(function, "__code__", None), "co_flags", 0) & inspect.CO_ITERABLE_COROUTINE:
@@ -182,7 +172,7 @@ def _async_generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., 
             while True:
                 held.append(await held.pop())
                 if is_closed:
-                    _fail(tool, call, RuntimeError("async generator ignored GeneratorExit"))
+                    tool.fail(call, RuntimeError("async generator ignored GeneratorExit"))
                 tool.suspend(call)
                 try:
                     held.append(source.asend((yield held.pop())))
@@ -191,12 +181,12 @@ def _async_generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., 
                     held.append(source.athrow(thrown))
                 tool.resume(call)
         except StopAsyncIteration:
-            _succeed(tool, call, None)
+            tool.succeed(call, None)
         except GeneratorExit:
-            _succeed(tool, call, None)
+            tool.succeed(call, None)
             raise
         except BaseException as error:
-            _fail(tool, call, error)
+            tool.fail(call, error)
             raise
 
     return call_tool
