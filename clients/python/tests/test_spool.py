@@ -99,6 +99,20 @@ def test_what_was_written_in_part_is_passed_over(tmp_path: Path) -> None:
     assert Spool(tmp_path).adopt() == []
 
 
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path)
+    append(spool, 1)
+    kill(spool)
+    os.mkfifo(tmp_path / "0.spool")
+    spool = Spool(tmp_path)
+    assert [text for _, text, _ in spool.adopt()] == [value(1)]
+    assert f"{tmp_path}/0.spool cannot be read: " in caplog.text
+    spool.forget(set(), None)
+    assert [each.name for each in tmp_path.iterdir()] == ["0.spool"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
