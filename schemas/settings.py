@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from rollguard_client.settings.address import checked_url
+from rollguard_client.settings.address import checked_url, require_host_and_port
 from schemas.configuration.bridge_settings import BridgeSettings
 from schemas.configuration.proxy_settings import ProxySettings
 from schemas.configuration.setting_sources import given_settings, nearest
@@ -286,7 +286,7 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("names no broker")
         for broker in value:
-            _require_host_and_port(broker)
+            require_host_and_port(broker)
         return value
 
     @field_validator("web_allowed_hosts", "detector_hosts", mode="before")
@@ -474,20 +474,6 @@ def _given_values() -> dict[str, Any]:
             except ValueError as error:
                 raise Misconfigured(f"settings: {name} is not JSON: {error}") from None
     return values
-
-
-def _require_host_and_port(broker: object) -> None:
-    """Raise ValueError if this is no ``host:port``; it shows no password that may be in it."""
-    text = str(broker)
-    scheme, found, _ = text.partition("://")
-    if found:
-        raise ValueError(
-            f"leave out '{scheme}://' and give host:port; ROLLGUARD_KAFKA_SECURITY says how "
-            "connections are protected"
-        )
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ValueError(f"{text!r} is not host:port")
 
 
 def _fields(group: object) -> dict[str, Any]:

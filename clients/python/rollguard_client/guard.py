@@ -13,7 +13,7 @@ from uuid import UUID
 
 from rollguard_client.calls.failures import Origins, origin_of_errors
 from rollguard_client.calls.open_calls import OpenCalls
-from rollguard_client.calls.tool import Tool
+from rollguard_client.calls.tool import Tool, is_version_id
 from rollguard_client.calls.wrappers import MARK, wrapped
 from rollguard_client.errors import Misconfigured, Rejected
 from rollguard_client.messages.deployment import (
@@ -53,6 +53,11 @@ class Rollguard:
     def __init__(self, settings: Settings | None = None, **values: Any) -> None:
         if settings is not None and values:
             raise Misconfigured("give either settings or single values, not both")
+        if not isinstance(settings, Settings | None):
+            raise Misconfigured(
+                f"settings: {type(settings).__name__} is no Settings object; give single values by "
+                "name, such as kafka_brokers=…"
+            )
         self.settings = load_settings(**values) if settings is None else settings
         self.tool_names: set[str] = set()
         """The names of the tools whose calls the decorators and the hooks publish."""
@@ -277,7 +282,7 @@ class Rollguard:
         if given is not None and not isinstance(given, str):
             return self.tool()(given)
 
-        made = self._maker(failed, origin, session)
+        made, version_of = self._maker(failed, origin, session), _version_said(version)
 
         def decorate(function: Any) -> Any:
             if isinstance(function, staticmethod | classmethod):
@@ -286,7 +291,7 @@ class Rollguard:
             name = _name_of(function) if given is None else given
             _require_name(name)
             self.tool_names.add(name)
-            return wrapped(made(name, _said(version)), function)
+            return wrapped(made(name, version_of), function)
 
         return decorate
 
@@ -391,7 +396,7 @@ class Rollguard:
             open_calls=self._open_calls,
             failed=_callable("failed", failed),
             origin_of=origin_of_errors(origin),
-            session=_said(session),
+            session=_said("session", session),
         )
 
 
@@ -411,11 +416,14 @@ def _name_of(function: Any) -> str:
 def _require_function(function: Any) -> None:
     if not callable(function) or isinstance(function, type):
         raise Misconfigured(f"{function!r:.100} is no function")
-    if isinstance(getattr(function, MARK, None), Tool):  # a mock has every attribute
+    mark = getattr(function, MARK, None)
+    if mark is True or isinstance(mark, Tool):  # a mock has every attribute
         raise Misconfigured(f"{function!r:.100} is a tool already: it would be published twice")
 
 
-def _require_name(name: str) -> None:
+def _require_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise Rejected(f"tool_name: {name!r:.100} is no text; give the name, as in tool('name')")
     if not 1 <= len(name) <= 255:
         raise Rejected(f"tool_name: {len(name)} characters; 1 to 255 are allowed")
     try:
@@ -427,8 +435,21 @@ def _require_name(name: str) -> None:
 def _callable(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
         raise Misconfigured(f"{name}: {value!r:.100} is no function")
+    _require_no_coroutine(name, value)
     return value
 
 
-def _said(value: Any) -> Callable[[], Any] | None:
+def _said(name: str, value: Any) -> Callable[[], Any] | None:
+    _require_no_coroutine(name, value)
     return value if value is None or callable(value) else lambda: value
+
+
+def _require_no_coroutine(name: str, value: Any) -> None:
+    if inspect.iscoroutinefunction(value):
+        raise Misconfigured(f"{name}: {value!r:.100} is a coroutine function, and is not awaited")
+
+
+def _version_said(value: Any) -> Callable[[], Any] | None:
+    if value is not None and not callable(value) and not is_version_id(value):
+        raise Misconfigured(f"version: {value!r:.100} is no id of a version, 1 to {2**31 - 1}")
+    return _said("version", value)

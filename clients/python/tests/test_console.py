@@ -29,6 +29,19 @@ def error_of(console: Console, method: str = "GET") -> RollguardError:
     return raised.value
 
 
+def test_what_cannot_be_sent_is_named() -> None:
+    console = Console("http://127.0.0.1:1")
+    with pytest.raises(Rejected, match=r"^reason: Object of type object is not JSON"):
+        console.ask("POST", "/tools", body={"a": 1, "reason": object()})
+    with pytest.raises(Rejected, match="a request is no JSON"):
+        console.ask("POST", "/tools", body=[object()])
+    wrong: Any = 5
+    with pytest.raises(Misconfigured, match="ROLLGUARD_URL must be a text"):
+        Console(wrong)
+    with pytest.raises(Misconfigured, match="ROLLGUARD_TOKEN must be a text"):
+        Console("http://127.0.0.1:1", wrong)
+
+
 def test_what_is_sent(server: Server) -> None:
     server.body = b'{"a": "\xc3\xa4"}'
     console = Console(f"{server.url}/below/", "secret")

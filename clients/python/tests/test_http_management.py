@@ -115,7 +115,8 @@ def test_versions_are_read(server: Server) -> None:
     for found in both(server, lambda manager: manager.get_version_history("parser")):
         assert found == []
     manager = blocking.ToolVersionManager(url=server.url)
-    for wrong in (0, 2**31):
+    wrong: Any
+    for wrong in (0, 2**31, "x"):
         with pytest.raises(Rejected, match="limit"):
             manager.get_version_history("parser", wrong)
     for name in ("", None):

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,21 @@ from uuid import UUID
 import pytest
 
 from rollguard_client import Execution, Misconfigured, Rollguard
+from rollguard_client.publishing.batches import BatchSender, Sent
+from rollguard_client.publishing.buffer import Record
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.publisher import Publisher
 
 AWAY = "127.0.0.1:1"
 # Python 3.12 and later warn of what these tests are about.
 forks = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_wrong_setting_is_an_error_at_construction() -> None:
@@ -92,6 +102,77 @@ def test_the_buffer_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixtur
     assert len(said) == 2
     assert said[0].startswith("executions wait for Kafka at 127.0.0.1:1 (")
     assert said[1] == "100 executions are not in Kafka"
+
+
+def test_a_fault_of_a_library_loses_nothing_and_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = []
+
+    async def start(_sender: BatchSender) -> None:
+        tries.append(1)
+        raise ValueError("odd")
+
+    monkeypatch.setattr(BatchSender, "start", start)
+    guard = Rollguard(kafka_brokers=AWAY)
+    guard.tool("t")(os.getpid)()
+    wait_until(lambda: len(tries) >= 3)
+    assert (guard.buffered, guard.dropped) == (1, 0)
+    assert [each.getMessage().partition(" (")[0] for each in caplog.records] == [
+        "publishing failed; it is tried again",
+        f"executions wait for Kafka at {AWAY}",
+    ]
+    guard.close(0)
+
+
+def test_a_function_of_the_engine_may_raise_anything_and_close_the_client(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def nothing(_sender: BatchSender, *_: object) -> None:
+        return
+
+    async def send(_sender: BatchSender, records: Sequence[Record]) -> Sent:
+        return Sent(len(records), 0, [], None)
+
+    for name, function in (("start", nothing), ("stop", nothing), ("send", send)):
+        monkeypatch.setattr(BatchSender, name, function)
+    guard, ended = Rollguard(kafka_brokers=AWAY), []
+
+    def end(execution: Execution) -> None:
+        ended.append(execution)
+        if len(ended) == 3:
+            guard.close()
+        else:
+            sys.exit(3)
+
+    guard.on_published.append(end)
+    tool = guard.tool("t")(os.getpid)
+    tool()
+    wait_until(lambda: len(ended) == 1)
+    thread = guard._publisher.background._thread
+    assert thread is not None
+    tool()
+    wait_until(lambda: len(ended) == 2)
+    tool()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert [each.getMessage() for each in caplog.records] == [
+        "a function of the engine has failed"
+    ] * 2
+
+
+def test_another_thread_with_the_number_of_ours_is_heard() -> None:
+    """The system gives a new thread the number of one that has ended."""
+    guard = Rollguard(kafka_brokers=AWAY)
+    guard.tool("t")(os.getpid)()
+    thread = guard._publisher.background._thread
+    assert thread is not None
+    log = logging.getLogger("asyncio")
+    record = log.makeRecord(log.name, logging.ERROR, "file", 1, "lost", (), None)
+    record.thread = thread.ident
+    wait_until(lambda: not log.filter(record))
+    guard.close(0)
+    assert log.filter(record)
 
 
 def test_large_errors_count_by_their_size() -> None:

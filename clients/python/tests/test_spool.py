@@ -59,6 +59,19 @@ def test_who_comes_next_gets_what_was_left(tmp_path: Path) -> None:
     assert list((tmp_path / "spool").iterdir()) == []
 
 
+def test_a_relative_folder_stays_where_it_is_when_the_program_changes_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spool = Spool(Path("spool"))
+    append(spool, 1)
+    monkeypatch.chdir("/")
+    spool.forget(set(), None)
+    assert len(list((tmp_path / "spool").iterdir())) == 1
+    spool.close()
+    assert list((tmp_path / "spool").iterdir()) == [], "it would be sent again"
+
+
 def test_files_are_removed_when_their_records_are_in_kafka_or_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +97,20 @@ def test_what_was_written_in_part_is_passed_over(tmp_path: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content.replace(value(1), b"\0" * len(value(1)))[:-5])
     assert Spool(tmp_path).adopt() == []
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path)
+    append(spool, 1)
+    kill(spool)
+    os.mkfifo(tmp_path / "0.spool")
+    spool = Spool(tmp_path)
+    assert [text for _, text, _ in spool.adopt()] == [value(1)]
+    assert f"{tmp_path}/0.spool cannot be read: " in caplog.text
+    spool.forget(set(), None)
+    assert [each.name for each in tmp_path.iterdir()] == ["0.spool"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

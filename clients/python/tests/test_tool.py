@@ -2,23 +2,26 @@
 
 import asyncio
 import functools
+import gc
 import inspect
 import sys
 import threading
 import time
+import traceback
+import warnings
+import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent import futures
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, cast
 from unittest.mock import Mock
-from uuid import uuid4
 
 import pytest
+from telling import Told
 
-from rollguard_client import Misconfigured, Rejected, Rollguard
+from rollguard_client import ChildLoader, Misconfigured, Rejected, Rollguard
 from rollguard_client.hooks.hook_tools import HookTools, succeed
-from rollguard_client.messages.execution import Execution
 from rollguard_client.publishing.publisher import Publisher
 
 
@@ -26,34 +29,13 @@ def same(value: Any) -> Any:
     return value
 
 
-class Told:
-    """A guard whose executions come here instead of to Kafka."""
-
-    def __init__(self, **values: Any) -> None:
-        self.guard = Rollguard(kafka_brokers="127.0.0.1:1", **values)
-        self._put: list[Any] = []
-
-    def of(self, tool: str) -> list[Execution]:
-        """Return the executions of a tool, as the server reads them."""
-        records = [each.record(lambda: str(uuid4())) for each in self._put]
-        read = [Execution.from_bytes(each.value) for each in records]
-        assert all(
-            each.key == execution.tool_name.encode()
-            for each, execution in zip(records, read, strict=True)
-        )
-        return [each for each in read if each.tool_name == tool]
-
-    def one(self, tool: str) -> Execution:
-        (execution,) = self.of(tool)
-        return execution
+async def later(value: Any) -> Any:
+    return value
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    told = Told()
-    monkeypatch.setattr(Publisher, "put", lambda _self, waiting: told._put.append(waiting))
-    monkeypatch.setattr(Publisher, "start", lambda _self: None)
-    return told
+class Late:
+    async def load(self, version: Any) -> Any:
+        """Load as the server's loaders do; the client calls its own in a thread."""
 
 
 def test_a_function_is_published_and_left_as_it_is(told: Told) -> None:
@@ -161,13 +143,33 @@ def test_a_long_text_is_cut(told: Told) -> None:
     assert len((told.one("failing").error or "").encode()) <= 8_192
 
 
-@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt])
-def test_a_cancelled_call_is_no_failure_of_the_tool(told: Told, kind: type[BaseException]) -> None:
+class StoppedError(asyncio.CancelledError):
+    pass
+
+
+def cancelled_nursery() -> Any:
+    """Return what Trio raises if everything in a nursery was cancelled."""
+    cancelled = type("Cancelled", (BaseException,), {"__module__": "trio"})
+    group = type("BaseExceptionGroup", (BaseException,), {"__module__": "builtins"})
+    inner: Any = group()
+    outer: Any = group()
+    inner.exceptions, outer.exceptions = (cancelled(),), (cancelled(), inner)
+    return outer
+
+
+@pytest.mark.parametrize(
+    "kind", [asyncio.CancelledError, KeyboardInterrupt, StoppedError, cancelled_nursery]
+)
+def test_a_cancelled_call_is_no_failure_of_the_tool(
+    told: Told, kind: Callable[[], BaseException]
+) -> None:
+    error = kind()
+
     @told.guard.tool
     def stopped() -> None:
-        raise kind
+        raise error
 
-    with pytest.raises(kind):
+    with pytest.raises(type(error)):
         stopped()
     assert (told.one("stopped").success, told.one("stopped").error_origin) == (False, "caller")
 
@@ -235,6 +237,35 @@ def test_a_tool_at_the_end_of_the_stack_keeps_its_result(told: Told) -> None:
     assert len(told.of("deep")) >= len(results) - 10
 
 
+def test_a_coroutine_at_the_end_of_the_stack_keeps_its_result_and_its_exception(
+    told: Told,
+) -> None:
+    @told.guard.tool
+    async def deep(fails: bool) -> int:
+        if fails:
+            raise KeyError("deep")
+        return 7
+
+    async def at(depth: int, fails: bool) -> int:
+        return await (deep(fails) if depth == 0 else at(depth - 1, fails))
+
+    def inmost_of(depth: int, fails: bool) -> set[str]:
+        """Return which functions had no room left."""
+        try:
+            at(depth, fails).send(None)
+        except RecursionError as error:
+            return {each.name for each in traceback.extract_tb(error.__traceback__)[-2:]}
+        except (KeyError, StopIteration):
+            return set()
+        raise AssertionError
+
+    for depth in range(sys.getrecursionlimit() - 200, sys.getrecursionlimit()):
+        for fails in (False, True):
+            inmost = inmost_of(depth, fails)
+            assert not {"succeed", "fail", "end"} & inmost, "the tool has ended before"
+    assert told.guard._open_calls.calls == {}, "none counts as stuck later"
+
+
 async def test_many_tasks_and_threads_and_loops(told: Told) -> None:
     @told.guard.tool
     async def one(number: int) -> int:
@@ -262,6 +293,33 @@ async def test_what_returns_a_coroutine_is_published_when_that_ends(told: Told) 
     with pytest.raises(TypeError):
         await coroutine
     assert told.one("lambda").error == "TypeError: late"
+
+
+async def test_a_coroutine_that_is_never_begun_leaves_nothing_behind(told: Told) -> None:
+    async def search() -> None:
+        raise AssertionError
+
+    def begin() -> Any:
+        return search()
+
+    tool = told.guard.tool("lambda")(begin)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        tool().close()
+        task = asyncio.ensure_future(tool())
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        del task
+        gc.collect()
+        assert said == [], "Python says nothing of a coroutine that is closed"
+        coroutine = tool()
+        assert coroutine.__name__ == "search"
+        del coroutine
+        gc.collect()
+    assert ["search' was never awaited" in str(each.message) for each in said] == [True]
+    assert told.of("lambda") == []
+    assert told.guard._open_calls.calls == {}
 
 
 def test_generators(told: Told) -> None:
@@ -392,6 +450,16 @@ def test_partials_and_objects(told: Told) -> None:
     assert told.one("object").success
 
 
+async def test_what_a_loader_returns_must_be_a_function(told: Told) -> None:
+    class Forgets:
+        def load(self, version: Any) -> Any:
+            """Forget to return what is called."""
+
+    told.guard.managed("t", loader=Forgets())(same)
+    with pytest.raises(TypeError, match="the loader has returned a NoneType, no function"):
+        await told.guard.registry._load(Mock(tool_name="t"))
+
+
 def test_a_mock_may_be_a_tool(told: Told) -> None:
     assert told.guard.tool("mock")(Mock(return_value=7))(1) == 7
     assert told.one("mock").success
@@ -427,6 +495,32 @@ def test_a_failure_that_passes_through_a_recursion_counts_once(told: Told) -> No
     told_of = [each.error_origin for each in told.of("down")]
     assert told_of == [None, "environment", "environment", "environment"] * 2
     assert all(not each.success for each in told.of("down"))
+
+
+async def test_a_task_that_outlives_its_call_keeps_no_exception(told: Told) -> None:
+    """The context of the task has the call in which it was made."""
+    raised: list[Any] = []
+
+    class OwnError(Exception):
+        pass
+
+    @told.guard.tool
+    async def search(begins: bool) -> Any:
+        if begins:
+            return asyncio.ensure_future(work())
+        error = OwnError()
+        raised.append(weakref.ref(error))
+        raise error
+
+    async def work() -> bool:
+        await asyncio.sleep(0)
+        with suppress(OwnError):
+            await search(False)
+        gc.collect()
+        return raised[0]() is None
+
+    assert await (await search(True))
+    assert [each.error_origin for each in told.of("search")] == [None, None]
 
 
 def test_the_same_exception_object_counts_each_time_it_is_raised(told: Told) -> None:
@@ -516,6 +610,33 @@ def test_sessions_and_versions(told: Told) -> None:
         (lambda guard: guard.tool("t", failed=7)(len), Misconfigured, "failed: 7 is no function"),
         (lambda guard: guard.tool("t", origin="me")(len), Misconfigured, "origin: 'me' is none of"),
         (lambda guard: guard.tool("t", origin={int: "tool"})(len), Misconfigured, "no class of"),
+        (lambda guard: guard.tool("t", version="3")(len), Misconfigured, "version: '3' is no id"),
+        (lambda guard: guard.tool("t", version=0)(len), Misconfigured, "version: 0 is no id"),
+        (lambda guard: guard.tool("t", failed=later)(len), Misconfigured, "failed: .* coroutine"),
+        (lambda guard: guard.tool("t", origin=later)(len), Misconfigured, "origin: .* coroutine"),
+        (lambda guard: guard.tool("t", session=later)(len), Misconfigured, "session: .* coroutine"),
+        (lambda guard: guard.tool("t", version=later)(len), Misconfigured, "version: .* coroutine"),
+        (lambda guard: guard.tool(guard.managed("m")(len)), Misconfigured, "a tool already"),
+        (lambda guard: guard.managed(len), Rejected, "tool_name: .* is no text"),
+        (lambda guard: guard.managed("m", entry="a.b")(len), Misconfigured, "entry: 'a.b' is no"),
+        (
+            lambda guard: guard.managed("m", loader=ChildLoader)(len),
+            Misconfigured,
+            "loader: .* load",
+        ),
+        (
+            lambda guard: guard.managed("m", loader=Late())(len),
+            Misconfigured,
+            "loader: .* coroutine",
+        ),
+        (lambda guard: guard.manage(["a", "b"]), Misconfigured, r"tools: \['a', 'b'\] is no name"),
+        (lambda guard: ChildLoader(limit_s=0), Misconfigured, "limit_s: 0 is no number of seconds"),
+        (lambda guard: guard.blocking.rollback("t", 3, 5), Rejected, "reason: a text is expected"),
+        (
+            lambda guard: Rollguard(cast("Any", "kafka:9092")),
+            Misconfigured,
+            "settings: str is no Settings",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -566,5 +687,6 @@ def test_the_spans_of_a_tool_that_a_hook_publishes_are_passed_over(told: Told) -
     succeed(tools.begin("search"), "result")
     assert told.one("search").success
     assert told.guard.tool_names == {"search"}
-    assert tools.begin("x" * 256) is None
+    for wrong in ("x" * 256, cast("str", None)):
+        assert tools.begin(wrong) is None
     assert told.guard.tool_names == {"search"}

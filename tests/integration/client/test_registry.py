@@ -253,6 +253,29 @@ async def test_a_loader_of_ones_own(
     assert caplog.text.count("loads not reported") == 1
 
 
+async def test_a_loader_that_cannot_unload_does_not_keep_the_client_from_its_end(
+    embedded_broker: str, topic_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sticky:
+        def load(self, version: Any) -> Any:
+            return lambda: version.code
+
+        def unload(self, tool: Any) -> None:
+            raise RuntimeError("it sticks")
+
+    await make_topics(embedded_broker, topic_prefix, *TOPICS)
+    await publish(embedded_broker, topic_prefix, version(1, "one"))
+    with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
+
+        @guard.managed("parser", loader=Sticky())
+        async def parse() -> str:
+            raise NotImplementedError
+
+        assert await parse() == "one"
+    assert "it sticks" in caplog.text
+    assert [each.success for each in await published(embedded_broker, topic_prefix)] == [True]
+
+
 async def test_an_engine_that_ends_at_once_has_said_what_it_could_not_load(
     embedded_broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, timezone
-from math import inf
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -46,7 +45,7 @@ class Call(msgspec.Struct, eq=False, gc=False):
     session_id: str | None
     outer: "Call | None"
     began: float
-    """The time at which it began, or went on."""
+    """The time at which it began, or went on; infinite while it waits."""
     failure: Failure | None = None
     told: BaseException | None = None
     """The exception of an inner call of the same tool, which was published already."""
@@ -55,15 +54,6 @@ class Call(msgspec.Struct, eq=False, gc=False):
     busy_s: float = 0.0
     ended_at: float = 0.0
     size: int = RECORD_BYTES
-
-    def pause(self) -> None:
-        """Stop the clock: a generator waits for whoever uses it, and is not stuck."""
-        self.busy_s += perf_counter() - self.began
-        self.began = inf
-
-    def resume(self) -> None:
-        """Let the clock run again."""
-        self.began = perf_counter()
 
     def end(self) -> None:
         """Stop the clock for good."""

@@ -1,11 +1,13 @@
 """What is published of an exception: its text, its class, and whose failure it is."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text
+from rollguard_client.signals import is_of_a_signal_handler
 
 OriginOf = Callable[[BaseException], ErrorOrigin | None]
 Origins = OriginOf | Mapping[type[BaseException], ErrorOrigin] | ErrorOrigin | None
@@ -37,6 +39,10 @@ class ToolFailed(Exception):
         self.error_type = error_type
 
 
+class NotJson(TypeError):
+    """Arguments that cannot travel to the process of a tool. That is the caller's failure."""
+
+
 class Failure(NamedTuple):
     """What is published of a failure."""
 
@@ -51,10 +57,17 @@ def failure_of(error: BaseException, origin: ErrorOrigin | None = None) -> Failu
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Return whether the call was ended or interrupted: the tool has not failed."""
+    """Return whether the call was ended or interrupted: the tool has not failed.
+
+    So it is with a group of nothing else: Trio makes one of cancellations in a nursery.
+    """
+    leaves = getattr(error, "exceptions", None)
+    if isinstance(leaves, tuple) and leaves:
+        return all(isinstance(each, BaseException) and is_cancelled(each) for each in leaves)
+    kinds = type(error).__mro__
     if isinstance(error, Exception):
-        return any(f"{each.__module__}.{each.__name__}" in _PAUSES for each in type(error).__mro__)
-    return type(error).__name__ in _CANCELLATIONS
+        return any(f"{each.__module__}.{each.__name__}" in _PAUSES for each in kinds)
+    return any(each.__name__ in _CANCELLATIONS for each in kinds)
 
 
 def class_text(error: BaseException) -> str:
@@ -92,7 +105,9 @@ def _group_text(error: BaseException, depth: int) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException:
+    except BaseException as fault:
+        if is_of_a_signal_handler(fault):
+            raise
         return "an exception that has no text"
 
 
@@ -118,8 +133,10 @@ def origin_of_errors(origin: Origins) -> OriginOf | None:
             return next((each for kind, each in pairs if isinstance(error, kind)), None)
 
         return of_class
-    if not callable(origin):
-        raise Misconfigured("origin: must be a function, a mapping, or one of the origins")
+    if not callable(origin) or inspect.iscoroutinefunction(origin):
+        raise Misconfigured(
+            "origin: must be a function (no coroutine), a mapping, or one of the origins"
+        )
     return origin
 
 

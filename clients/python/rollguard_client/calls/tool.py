@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from rollguard_client.calls.call import Call, current_call
-from rollguard_client.calls.failures import Failure, OriginOf, failure_of, is_cancelled
+from rollguard_client.calls.failures import Failure, NotJson, OriginOf, failure_of, is_cancelled
 from rollguard_client.calls.open_calls import OpenCalls
 from rollguard_client.messages.execution import ErrorOrigin
 from rollguard_client.messages.fields import error_text, storable
 from rollguard_client.publishing.publisher import Publisher
+from rollguard_client.signals import is_of_a_signal_handler
 from rollguard_client.spans.current_span import claim
 from rollguard_client.traces.current import has_spans
 
@@ -75,50 +77,73 @@ class Tool:
     def _claim_span(self, call: Call) -> None:
         try:
             call.span = claim(self.name, call.version_id)
-        except Exception:
-            self._log("the current span could not be marked")
+        except Exception as error:
+            self._log_raised("the current span could not be marked", error)
 
     def forget(self, call: Call) -> None:
         """Publish nothing of a call, whatever becomes of it."""
         self._open.pop(id(call), None)
 
     def suspend(self, call: Call) -> None:
-        """Note that a generator has given an item, and waits."""
-        current_call.set(call.outer)
-        call.pause()
+        """Note that a generator has given an item: it waits, and is not stuck."""
+        try:
+            current_call.set(call.outer)
+            call.busy_s += perf_counter() - call.began
+            call.began = inf
+        except RecursionError:
+            return
 
     def resume(self, call: Call) -> None:
         """Note that a generator goes on."""
-        call.outer = current_call.get()
-        current_call.set(call)
-        call.resume()
+        try:
+            call.outer = current_call.get()
+            current_call.set(call)
+            call.began = perf_counter()
+        except RecursionError:
+            return
+
+    def put_off(self, call: Call) -> None:
+        """Note that a call only begins when somebody awaits it, which may never happen."""
+        self.suspend(call)
+        self.forget(call)
+
+    def take_up(self, call: Call) -> None:
+        """Note that a call begins that was put off."""
+        self._open[id(call)] = call
+        self.resume(call)
 
     def succeed(self, call: Call, result: Any) -> None:
-        """Publish a call that has returned."""
+        """Publish a call that has returned, unless there is no room on the stack for that."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
             call.told = None
             return
-        call.end()
-        if self._failed is not None:
-            self._note_failed_result(call, result)
-        call.outer = call.told = None
-        self._put(call)
+        try:
+            call.end()
+            if self._failed is not None:
+                self._note_failed_result(call, result)
+            call.outer = call.told = None
+            self._put(call)
+        except RecursionError:
+            return
 
     def fail(self, call: Call, error: BaseException) -> None:
-        """Publish a call that has raised."""
+        """Publish a call that has raised, unless there is no room on the stack for that."""
         current_call.set(call.outer)
         if self._open.pop(id(call), None) is None:
             call.told = None
             return
-        call.end()
         try:
-            call.fail(self._failure_of(call, error))
-        except Exception:
-            self._log("an exception could not be read")
-            call.fail(Failure(None, type(error).__name__, None))
-        call.outer = call.told = None
-        self._put(call)
+            call.end()
+            try:
+                call.fail(self._failure_of(call, error))
+            except Exception as fault:
+                self._log_raised("an exception could not be read", fault)
+                call.fail(Failure(None, type(error).__name__, None))
+            call.outer = call.told = None
+            self._put(call)
+        except RecursionError:
+            return
 
     def publish_stuck(self, call: Call, after_s: float) -> None:
         """Publish a call that has not ended. Called in another thread than the call's own."""
@@ -139,13 +164,13 @@ class Tool:
         outer = call.outer
         while outer is not None and outer.tool.name != self.name:
             outer = outer.outer
-        if outer is not None:
+        if outer is not None and not outer.ended_at:  # the context of a task may have it for long
             outer.told = error
         return failure_of(error, origin)
 
     def _whose(self, error: BaseException) -> ErrorOrigin | None:
         """Return whose failure it is, as far as the program says it."""
-        if is_cancelled(error):
+        if is_cancelled(error) or isinstance(error, NotJson):
             return "caller"
         if self._origin_of is None:
             return None
@@ -155,8 +180,8 @@ class Tool:
     def _origin_said(self, origin_of: OriginOf, error: BaseException) -> Any:
         try:
             origin = origin_of(error)
-        except Exception:
-            self._log("origin= has raised")
+        except Exception as fault:
+            self._log_raised("origin= has raised", fault)
             return None
         if origin in (None, "tool", "caller", "environment"):
             return origin
@@ -172,30 +197,41 @@ class Tool:
             text = said if isinstance(said, str) else result
             error = error_text(text) if isinstance(text, str) else "the result is an error"
             call.fail(Failure(error, None, None))
-        except Exception:
-            self._log("failed= has raised")
+        except Exception as error:
+            self._log_raised("failed= has raised", error)
 
     def _session_id(self, session: _Said) -> str | None:
         try:
             said = session()
             return None if said is None else storable(str(said)[:_MOST_OF_SESSION])
-        except Exception:
-            self._log("session= has raised")
+        except Exception as error:
+            self._log_raised("session= has raised", error)
             return None
 
     def _version_id(self, version: _Said) -> int | None:
         try:
             said = version()
-        except Exception:
-            self._log("version= has raised")
+        except Exception as error:
+            self._log_raised("version= has raised", error)
             return None
-        if said is None or (type(said) is int and 0 < said < 2**31):
+        if said is None or is_version_id(said):
             return said
         self._log(f"version= has returned {said!r:.50}")
         return None
+
+    def _log_raised(self, text: str, error: Exception) -> None:
+        """Log an exception of what the program has given us; raise what interrupts the program."""
+        if is_of_a_signal_handler(error):
+            raise error
+        self._log(text)
 
     def _log(self, text: str) -> None:
         """Log the first fault of what the program has given us."""
         if not self._has_logged:
             self._has_logged = True
             log.exception("tool %s: %s", self.name, text)
+
+
+def is_version_id(value: Any) -> TypeGuard[int]:
+    """Return whether this can be the id of a version."""
+    return type(value) is int and 0 < value < 2**31

@@ -4,7 +4,10 @@ What the tool returns, yields and raises passes through as it is.
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+import sys
+import types
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from types import CoroutineType
 from typing import Any, Final
@@ -14,6 +17,7 @@ from rollguard_client.calls.tool import Tool
 
 MARK: Final = "__rollguard_tool__"
 """The attribute by which a wrapped function is known."""
+_STANDING: "Final[set[_Stands]]" = set()
 
 
 def wrapped(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,12 +49,15 @@ def _function(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
             _fail(tool, call, error)
             raise
         if type(result) is CoroutineType:  # it has done nothing yet
-            tool.suspend(call)
-            return _finished(tool, call, result)
+            tool.put_off(call)
+            return _later(tool, call, result)
         try:
             succeed(call, result)
         except RecursionError:
             return result  # there is less room left on the stack than it takes to publish
+        except BaseException:  # the handler of a signal has raised it; the tool has ended before
+            succeed(call, result)
+            raise
         return result
 
     return call_tool
@@ -63,8 +70,35 @@ def _fail(tool: Tool, call: Call, error: BaseException) -> None:
         return
 
 
+def _later(tool: Tool, call: Call, coroutine: Any) -> Any:
+    """Return a coroutine that stands for another one, which is closed if nobody begins it.
+
+    Python then says once, by the name of the tool, that nobody has awaited it.
+    """
+    finished: Any = _finished(tool, call, coroutine)
+    finished.__name__, finished.__qualname__ = coroutine.__name__, coroutine.__qualname__
+    stands = _Stands(finished, _close_unused)
+    stands.coroutine = coroutine
+    _STANDING.add(stands)
+    return finished
+
+
+class _Stands(weakref.ref[Any]):
+    """A coroutine that stands for another one; ``weakref.finalize`` takes three times as long."""
+
+    __slots__ = ("coroutine",)
+    coroutine: Any
+
+
+def _close_unused(stands: _Stands) -> None:
+    _STANDING.discard(stands)
+    coroutine = stands.coroutine
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        coroutine.close()
+
+
 async def _finished(tool: Tool, call: Call, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    tool.resume(call)
+    tool.take_up(call)
     try:
         result = await coroutine
     except BaseException as error:
@@ -75,15 +109,17 @@ async def _finished(tool: Tool, call: Call, coroutine: Coroutine[Any, Any, Any])
 
 
 def _coroutine(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
+    begin, succeed = tool.begin, tool.succeed
+
     @wraps(function)
     async def call_tool(*args: Any, **kwargs: Any) -> Any:
-        call = tool.begin()
+        call = begin()
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
             tool.fail(call, error)
             raise
-        tool.succeed(call, result)
+        succeed(call, result)
         return result
 
     return call_tool
@@ -96,18 +132,19 @@ def _generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             source = function(*args, **kwargs)
             step: Callable[[Any], Any] = source.send
-            given: Any = None
+            held: list[Any] = [None]  # what is taken out of it is not kept alive here
+            is_closed = False
             while True:
-                item = step(given)
+                held.append(step(held.pop()))
+                if is_closed:
+                    tool.fail(call, RuntimeError("generator ignored GeneratorExit"))
                 tool.suspend(call)
                 try:
-                    step, given = source.send, (yield item)
-                except GeneratorExit:
-                    tool.resume(call)
-                    source.close()
-                    raise
+                    step = source.send
+                    held.append((yield held.pop()))
                 except BaseException as thrown:
-                    step, given = source.throw, thrown
+                    step, is_closed = source.throw, isinstance(thrown, GeneratorExit)
+                    held.append(thrown)
                 tool.resume(call)
         except StopIteration as stop:
             tool.succeed(call, stop.value)
@@ -119,6 +156,8 @@ def _generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., Any]:
             tool.fail(call, error)
             raise
 
+    if getattr(getattr(function, "__code__", None), "co_flags", 0) & inspect.CO_ITERABLE_COROUTINE:
+        types.coroutine(call_tool)  # changes it: its generators may be awaited
     return call_tool
 
 
@@ -128,19 +167,18 @@ def _async_generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., 
         call = tool.begin()
         try:
             source = function(*args, **kwargs)
-            step: Callable[[Any], Any] = source.asend
-            given: Any = None
+            held: list[Any] = [first_step(source)]
+            is_closed = False
             while True:
-                item = await step(given)
+                held.append(await held.pop())
+                if is_closed:
+                    tool.fail(call, RuntimeError("async generator ignored GeneratorExit"))
                 tool.suspend(call)
                 try:
-                    step, given = source.asend, (yield item)
-                except GeneratorExit:
-                    tool.resume(call)
-                    await source.aclose()
-                    raise
+                    held.append(source.asend((yield held.pop())))
                 except BaseException as thrown:
-                    step, given = source.athrow, thrown
+                    is_closed = isinstance(thrown, GeneratorExit)
+                    held.append(source.athrow(thrown))
                 tool.resume(call)
         except StopAsyncIteration:
             tool.succeed(call, None)
@@ -152,3 +190,20 @@ def _async_generator(tool: Tool, function: Callable[..., Any]) -> Callable[..., 
             raise
 
     return call_tool
+
+
+def first_step(source: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Return the first step of an async generator within another one, hidden from the event loop.
+
+    A loop closes at its end all those that it knows, side by side. This one is closed by the other.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, _leave)
+    try:
+        return source.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _leave(_source: AsyncGenerator[Any, Any]) -> None:
+    """Do nothing with a generator that was left, as a loop does that was closed."""

@@ -45,7 +45,9 @@ class HookTools:
         return self._tool_named(name).begin(HookCall)
 
 
-def _is_name(name: str) -> bool:
+def _is_name(name: Any) -> bool:
+    if not isinstance(name, str):
+        return False
     try:
         name.encode()
     except UnicodeEncodeError:

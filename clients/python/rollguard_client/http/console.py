@@ -18,7 +18,7 @@ from urllib.request import (
     build_opener,
 )
 
-from rollguard_client.errors import Misconfigured, Retryable
+from rollguard_client.errors import Misconfigured, Rejected, Retryable
 from rollguard_client.http.problems import Said, error_of, no_console
 from rollguard_client.settings.address import checked_token, checked_url, is_loopback
 from rollguard_client.threads import in_thread
@@ -84,7 +84,7 @@ class Console:
         is no success is raised as the error that it stands for, but not one with a status that
         ``also`` lists. Raises Missing, Rejected, Retryable and Misconfigured.
         """
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
+        data = None if body is None else _json(body)
         request = self._request(method, path, query, data)
         until = time.monotonic() + (wait_s or self._wait_s)
         with closing(self._opened(request, wait_s or self._wait_s)) as response:
@@ -202,6 +202,24 @@ class _NoRedirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> None:
         return None
+
+
+def _json(body: Any) -> bytes:
+    """Return the body of a request. Rejected that names a field which is not JSON."""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        if isinstance(body, Mapping):
+            for name, value in body.items():
+                _json_of(name, value)
+        raise Rejected(f"a request is no JSON: {error}") from None
+
+
+def _json_of(name: str, value: object) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Rejected(f"{name}: {error}") from None
 
 
 def _text(value: object) -> str:

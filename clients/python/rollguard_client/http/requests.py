@@ -80,8 +80,8 @@ class Requests:
 
     def history(self, tool_name: str, limit: int) -> list[dict[str, Any]]:
         """Return the newest versions, the newest first; none if the tool has none."""
-        if not 1 <= limit < 2**31:
-            raise Rejected(f"limit: {limit} is not between 1 and {2**31 - 1}")
+        if not isinstance(limit, int) or not 1 <= limit < 2**31:
+            raise Rejected(f"limit: {limit!r} is not between 1 and {2**31 - 1}")
         found: list[dict[str, Any]] = []
         cursor = None
         while len(found) < limit:

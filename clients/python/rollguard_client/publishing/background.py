@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from rollguard_client.publishing.quiet import keep_quiet
+from rollguard_client.publishing.quiet import end_quiet, keep_quiet
 
 T = TypeVar("T")
 
@@ -80,7 +80,8 @@ class Background:
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(wait_s)
+        if thread is not threading.current_thread():
+            thread.join(wait_s)
 
     def after_fork(self) -> None:
         """Forget the thread, which is in the parent."""
@@ -96,6 +97,15 @@ def _run(
 ) -> None:
     if not is_plain:
         keep_quiet(threading.get_ident())
+    try:
+        _run_loop(loop, work)
+    finally:  # now the tasks are gone, of which asyncio may say something
+        end_quiet(threading.get_ident())
+
+
+def _run_loop(
+    loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]] | None
+) -> None:
     asyncio.set_event_loop(loop)
     task = None if work is None else loop.create_task(work())
     try:

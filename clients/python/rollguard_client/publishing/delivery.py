@@ -77,7 +77,8 @@ class Delivery:
         if self._spool is not None:
             with self._buffer.lock:
                 adopted = self._spool.adopt()
-            self._records = [Record(key, value, [], place) for key, value, place in adopted]
+            found = [Record(key, value, [], place) for key, value, place in adopted]
+            self._records = found + self._records
         saying = asyncio.ensure_future(self._say_now_and_then())
         failures = 0
         try:
@@ -116,6 +117,10 @@ class Delivery:
         try:
             await self._send_all()
         except (KafkaError, OSError, RollguardError, asyncio.TimeoutError) as error:
+            return error
+        except Exception as error:  # a fault of ours or of aiokafka: what waits must not be lost
+            if not self._trouble:
+                log.exception("publishing failed; it is tried again")
             return error
         return None
 
@@ -237,7 +242,7 @@ class Delivery:
 def _contained(function: Callable[[Execution], None], execution: Execution) -> None:
     try:
         function(execution)
-    except Exception:
+    except BaseException:  # SystemExit would end the thread, and no signal comes here
         log.exception("a function of the engine has failed")
 
 

@@ -16,6 +16,7 @@ from rollguard_client.publishing.engine_id import engine_id_of
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.spool import Spool
 from rollguard_client.settings.settings import Settings
+from rollguard_client.signals import is_of_a_signal_handler
 from rollguard_client.traces.context import TraceContext, headers_of
 from rollguard_client.traces.current import current_trace_headers
 
@@ -94,7 +95,9 @@ class Publisher:
                 raise TypeError(f"an Execution or a LaterVerdict, not {type(message).__name__}")
             headers = current_trace_headers() if trace is None else headers_of(trace)
             self._put_record(Record(message.tool_name.encode(), message.to_bytes(), headers))
-        except Exception:
+        except Exception as error:
+            if is_of_a_signal_handler(error):
+                raise
             self._lose()
 
     def put(self, waiting: Waiting) -> None:
@@ -106,7 +109,9 @@ class Publisher:
             else:
                 with self._buffer.lock:  # the ids are made by one thread at a time
                     self._put_record(waiting.record(self._new_id))
-        except Exception:
+        except Exception as error:
+            if is_of_a_signal_handler(error):
+                raise
             self._lose()
 
     def _put_record(self, record: Record) -> None:

@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 from typing import Final
 
 _LOGGERS: Final = (
@@ -23,11 +24,19 @@ _threads: set[int | None] = set()
 
 
 def keep_quiet(thread: int) -> None:
-    """Pass the log lines of this thread on to `rollguard_client.kafka`, at the level DEBUG."""
+    """Pass the log lines of this thread on to `rollguard_client.kafka`, at the level DEBUG.
+
+    Call ``end_quiet`` when it ends: the next thread of the program may have the same number.
+    """
     if not _threads:
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_is_loud)
     _threads.add(thread)
+
+
+def end_quiet(thread: int) -> None:
+    """Let the log lines of this thread pass again."""
+    _threads.discard(thread)
 
 
 def _is_loud(record: logging.LogRecord) -> bool:
@@ -35,3 +44,6 @@ def _is_loud(record: logging.LogRecord) -> bool:
         return True
     _kafka.debug("%s: %s", record.name, record.getMessage())
     return False
+
+
+os.register_at_fork(after_in_child=_threads.clear)

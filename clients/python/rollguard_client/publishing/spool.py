@@ -117,7 +117,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # the program may change its working directory
         self._files: dict[int, SpoolFile] = {}
         self._newest = 0
         self._is_failing = False
@@ -148,9 +148,15 @@ class Spool:
         found = []
         for number, path in enumerate(sorted(self._folder.glob(f"*{_SUFFIX}")), _FIRST_ADOPTED):
             file = SpoolFile.adopted(path)
-            if file is not None:
-                self._files[number] = file
+            if file is None:
+                continue
+            try:
                 found += [(key, value, (number, at)) for key, value, at in file.records()]
+            except OSError as error:  # the others must be sent all the same, and our own
+                log.error("%s cannot be read: %s", path, error)
+                file.close()
+            else:
+                self._files[number] = file
         return found
 
     def forget(self, held: Collection[Place], oldest_waiting: Place | None) -> None:

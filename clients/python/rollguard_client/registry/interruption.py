@@ -6,11 +6,10 @@ KeyboardInterrupt, a CancelledError. That is its failure, and must not end the e
 
 import asyncio
 import dis
-import signal
-from functools import partial
-from traceback import walk_tb
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Final
+
+from rollguard_client.signals import is_of_a_signal_handler
 
 _RAISES: Final = {dis.opmap[name] for name in ("RAISE_VARARGS", "RERAISE")}
 
@@ -50,7 +49,7 @@ def is_interruption(error: BaseException) -> bool:
         return False
     if _is_cancelled_now(error):
         return True
-    if _is_of_a_signal_handler(error):
+    if is_of_a_signal_handler(error):
         return True
     return isinstance(error, (KeyboardInterrupt, GeneratorExit)) and not _is_raised_by_code(error)
 
@@ -67,20 +66,6 @@ def _is_cancelled_now(error: BaseException) -> bool:
     if cancelling is None:
         return isinstance(error, asyncio.CancelledError)
     return bool(cancelling() > 0)
-
-
-def _is_of_a_signal_handler(error: BaseException) -> bool:
-    handlers = {_code_of(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
-    return any(frame.f_code in handlers for frame, _ in walk_tb(error.__traceback__))
-
-
-def _code_of(handler: object) -> CodeType | None:
-    """Return the code of a signal's handler; None if it is not written in Python."""
-    while isinstance(handler, partial):
-        handler = handler.func
-    function = getattr(handler, "__func__", handler)  # of a method
-    code = getattr(function, "__code__", None)
-    return code if isinstance(code, CodeType) else None
 
 
 def _is_raised_by_code(error: BaseException) -> bool:

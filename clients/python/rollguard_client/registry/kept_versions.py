@@ -60,7 +60,7 @@ class KeptVersions(Generic[V]):
         self._topic = topic
         self._read_version = read
         self._log = log
-        self.folder: Final = data_dir / "registry" / topic
+        self.folder: Final = data_dir.absolute() / "registry" / topic
         self._is_failing = False
 
     def load(self) -> list[KeptVersion[V]]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
 from typing import Any
 
+from rollguard_client.calls.wrappers import MARK, first_step
 from rollguard_client.registry.loading import Call
 from rollguard_client.registry.registry import Registry
 from rollguard_client.requests.following import result_of
@@ -15,19 +16,19 @@ def managed(registry: Registry, tool_name: str, function: Callable[..., Any]) ->
 
     A call ends in the version in which it began.
     """
+    found = _managed(registry, tool_name, function)
+    setattr(found, MARK, True)  # the decorator of the version publishes the calls
+    return found
+
+
+def _managed(registry: Registry, tool_name: str, function: Callable[..., Any]) -> Call:
 
     def current() -> Call:
         loaded = registry.get(tool_name) if registry.is_started else None
         return (loaded or result_of(registry.loading(tool_name))).call
 
     if inspect.isasyncgenfunction(function):
-
-        @wraps(function)
-        async def iterate(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            async for item in (await registry.load(tool_name)).call(*args, **kwargs):
-                yield item
-
-        return iterate
+        return _iterating(registry, tool_name, function)
 
     if inspect.iscoroutinefunction(function):
 
@@ -51,3 +52,25 @@ def managed(registry: Registry, tool_name: str, function: Callable[..., Any]) ->
         return current()(*args, **kwargs)
 
     return call_now
+
+
+def _iterating(registry: Registry, tool_name: str, function: Callable[..., Any]) -> Call:
+    @wraps(function)
+    async def iterate(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        source = (await registry.load(tool_name)).call(*args, **kwargs)
+        if not isinstance(source, AsyncGenerator):
+            async for item in source:
+                yield item
+            return
+        held: list[Any] = [first_step(source)]
+        while True:
+            try:
+                held.append(await held.pop())
+            except StopAsyncIteration:
+                return
+            try:
+                held.append(source.asend((yield held.pop())))
+            except BaseException as thrown:
+                held.append(source.athrow(thrown))
+
+    return iterate

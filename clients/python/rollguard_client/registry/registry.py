@@ -1,8 +1,10 @@
 """The registry of the client: the current tools of an engine, in any thread and any event loop."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Iterable
+from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,9 +90,10 @@ class Registry:
         self._swaps: Swaps | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._before = dict(loaded)  # what was in use before, by tool
+        self._loads = Loads(self._load, self._unload, self._made, _LOG)
         self._tools: CurrentTools[ToolVersion, LoadedTool] = CurrentTools(
             self._source,
-            Loads(self._load, self._unload, self._made, _LOG),
+            self._loads,
             _LOG,
             chosen=_Names(self._managed),
             is_lazy=lambda name: self._managed_of(name).is_lazy,
@@ -130,6 +133,9 @@ class Registry:
             twice = names.names & each.names.names
             if twice:
                 raise Misconfigured(f"{', '.join(sorted(twice))} is managed already")
+        _require_entry(entry)
+        if loader is not None:
+            _require_loader(loader)
         if self._settings.signatures != "off" and self._verifier is None:
             self._verifier = _verifier_of(self._settings)
         default = ModuleLoader(self._kept.folder / "code", entry)
@@ -232,12 +238,12 @@ class Registry:
         with self._lock:
             if not self.is_started:
                 return
-        with suppress(Misconfigured, TimeoutError):
+        with suppress(Misconfigured, futures.TimeoutError):  # Python 3.10 has one of its own
             self._requester.submit(self._close()).result(_CLOSE_S)
 
     async def _close(self) -> None:
         await self._tools.stop()
-        await asyncio.gather(*map(self._unload, self._tools.loaded.values()))
+        await asyncio.gather(*map(self._loads.unload, self._tools.loaded.values()))
 
     def _end_reports(self, wait_s: float) -> None:
         """Say the last words about loads, because the process ends. Called in any other thread."""
@@ -254,7 +260,10 @@ class Registry:
         raise Misconfigured(f"{tool_name!r} is not managed")
 
     async def _load(self, version: ToolVersion) -> Any:
-        return await in_thread(self._managed_of(version.tool_name).loader.load, version)
+        tool = await in_thread(self._managed_of(version.tool_name).loader.load, version)
+        if not callable(tool):
+            raise TypeError(f"the loader has returned a {type(tool).__name__}, no function")
+        return tool
 
     async def _unload(self, loaded: LoadedTool) -> None:
         unload = getattr(self._managed_of(loaded.version.tool_name).loader, "unload", None)
@@ -281,7 +290,25 @@ class Registry:
             task.add_done_callback(self._telling.discard)
 
 
+def _require_entry(entry: Any) -> None:
+    if not isinstance(entry, str) or not entry.isidentifier():
+        raise Misconfigured(f"entry: {entry!r:.100} is no name of a function")
+
+
+def _require_loader(loader: Any) -> None:
+    """Raise Misconfigured for what is no loader: its error would be that of each version."""
+    load = getattr(loader, "load", None)
+    if isinstance(loader, type) or not callable(load):
+        raise Misconfigured(f"loader: {loader!r:.100} is no object with a method load")
+    if inspect.iscoroutinefunction(load):
+        raise Misconfigured(f"loader: load of {loader!r:.100} is a coroutine function")
+
+
 def _chosen(tools: Iterable[str], *, globs: bool) -> ChosenTools:
+    tools = tools if isinstance(tools, str) else list(tools)
+    for each in tools:
+        if not isinstance(each, str):
+            raise Misconfigured(f"tools: {each!r:.100} is no name")
     try:
         return ChosenTools(tools, globs=globs)
     except (TypeError, ValueError) as error:

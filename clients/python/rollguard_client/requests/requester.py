@@ -116,6 +116,8 @@ class Requester:
         command_id: UUID | None,
     ) -> "Future[RollbackOutcome]":
         """Begin a rollback in the name of a person. Raises Rejected if a field is wrong."""
+        if not isinstance(reason, str):
+            raise Rejected(f"reason: a text is expected, not {type(reason).__name__}")
         command = RollbackCommand(
             command_id=command_id or uuid4(),
             tool_name=tool_name,

@@ -1,7 +1,6 @@
 """The settings of a client, and how they are read and checked."""
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -10,7 +9,7 @@ from msgspec import Meta
 
 from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.message import fault_text
-from rollguard_client.settings.address import checked_token, checked_url
+from rollguard_client.settings.address import checked_token, checked_url, require_host_and_port
 from rollguard_client.settings.sources import OWN_PREFIX, PREFIX, given_variables
 
 _SECRETS: Final = frozenset({"kafka_password", "token"})
@@ -79,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     the log, and the tool stays in use."""
     max_code_bytes: Annotated[int, Meta(ge=1)] = 524_288
     """The longest code of a deployment, in bytes."""
-    wait_s: Annotated[float, Meta(gt=0)] = 30.0
+    wait_s: Annotated[float, Meta(gt=0, le=2_000_000)] = 30.0
     """How long the client waits for an outcome, in seconds."""
     fetch_wait_ms: Annotated[int, Meta(ge=1)] = 500
     """How long the broker may hold a fetch that finds nothing, in milliseconds."""
@@ -157,9 +156,11 @@ def _read(name: str, value: object) -> object:
     if name in _CHECKED:
         return _CHECKED[name](str(value)) if value else None
     if name in _PATHS:
-        if value is not None and (not isinstance(value, str | Path) or not str(value)):
+        if value is None and _FIELDS[name].default is None:
+            return None
+        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
             raise ValueError("must be the path of a file or a folder")
-        return None if value is None else Path(value)
+        return Path(value)
     try:
         return msgspec.convert(value, _FIELDS[name].type, strict=False)
     except msgspec.ValidationError as error:
@@ -179,23 +180,8 @@ def _brokers(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError("names no broker")
     for broker in value:
-        _require_host_and_port(broker)
+        require_host_and_port(broker)
     return tuple(value)
-
-
-def _require_host_and_port(broker: object) -> None:
-    """Raise ValueError if this is no ``host:port``; it shows no password that may be in it."""
-    text = str(broker)
-    scheme, found, _ = text.partition("://")
-    if found:
-        raise ValueError(
-            f"leave out '{scheme}://' and give host:port; ROLLGUARD_KAFKA_SECURITY says how "
-            "connections are protected"
-        )
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or "@" in host:
-        shown = repr(text) if "@" not in text else "what is given"
-        raise ValueError(f"{shown} is not host:port")
 
 
 def _inconsistent(settings: Settings) -> "list[str]":

@@ -35,6 +35,16 @@ def kept(tmp_path: Path) -> KeptVersions[ToolVersion]:
     return made
 
 
+def test_a_relative_folder_stays_where_it_is_when_the_engine_changes_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = kept_in(Path("data"))
+    monkeypatch.chdir("/")
+    kept.keep(ONE)
+    assert versions_in(kept_in(tmp_path / "data")) == [ONE]
+
+
 def file_of(kept: KeptVersions[ToolVersion]) -> Path:
     [file] = kept.folder.iterdir()
     return file

@@ -3,8 +3,10 @@
 import asyncio
 import os
 from concurrent.futures import Future
+from math import inf
 from typing import Any
 
+from rollguard_client.errors import Misconfigured
 from rollguard_client.messages.deployment import ToolVersion
 from rollguard_client.publishing.background import Background
 from rollguard_client.registry.child.tool_process import CALL_LIMIT_S, ToolProcess
@@ -21,6 +23,9 @@ class ChildLoader:
     """
 
     def __init__(self, limit_s: float = CALL_LIMIT_S) -> None:
+        """Raise Misconfigured if the limit is no number of seconds: each load would fail."""
+        if not isinstance(limit_s, int | float) or not 0 < limit_s < inf:
+            raise Misconfigured(f"limit_s: {limit_s!r:.100} is no number of seconds above 0")
         self._limit_s = limit_s
 
     def load(self, version: ToolVersion) -> "ChildTool":

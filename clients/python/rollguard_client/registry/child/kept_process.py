@@ -4,11 +4,14 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from rollguard_client.threads import in_thread
 
 _KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
 _MAX_LINE_BYTES: Final = 16 * 1024 * 1024
@@ -22,25 +25,34 @@ log = logging.getLogger("rollguard_client")
 class KeptProcess:
     """A keeper with its runner (``keeper.py``, ``runner.py``). Both sides write lines."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+    def __init__(
+        self,
+        process: "subprocess.Popen[bytes]",
+        stdin: asyncio.StreamWriter,
+        stdout: asyncio.StreamReader,
+    ) -> None:
+        self._process, self._stdin, self._stdout = process, stdin, stdout
 
     @classmethod
     async def start(cls, folder: Path, cpu_s: int) -> "KeptProcess":
-        """Start a process without environment variables, which works in the folder."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _KEEPER, str(cpu_s)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_MAX_LINE_BYTES,
+        """Start a process without environment variables, which works in the folder.
+
+        asyncio's own processes need a watcher of children, and uvloop's policy has none.
+        """
+        process = subprocess.Popen(  # noqa: ASYNC220 - asyncio starts its own in the same way
+            [sys.executable, "-I", "-S", _KEEPER, str(cpu_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
             env={},
             cwd=folder,
         )
-        return cls(process)
+        try:
+            return cls(process, *await _streams_of(process))
+        except BaseException:
+            process.kill()
+            raise
 
     async def require_separated(self) -> None:
         """Read the first line, and warn if the tool has the engine's network."""
@@ -57,7 +69,7 @@ class KeptProcess:
         """Read a line. ChildProcessError if the process has ended, ValueError if it is no text."""
         line = await self._stdout.readline()
         if not line.endswith(b"\n"):
-            raise ChildProcessError(f"the tool's process ended with {await self._process.wait()}")
+            raise ChildProcessError(f"the tool's process ended with {await self._exit_code()}")
         return line.decode().removesuffix("\n")
 
     async def kill(self) -> None:
@@ -69,13 +81,27 @@ class KeptProcess:
         except asyncio.TimeoutError:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+            await self._exit_code()
 
     async def _ended(self) -> None:
         """Return when the process has ended. It is read to its end, so that the pipe is closed."""
         while await self._stdout.read(_PART_BYTES):
             pass
-        await self._process.wait()
+        await self._exit_code()
+
+    async def _exit_code(self) -> int:
+        return await in_thread(self._process.wait)
+
+
+async def _streams_of(
+    process: "subprocess.Popen[bytes]",
+) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    loop, stdout = asyncio.get_running_loop(), asyncio.StreamReader(_MAX_LINE_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), process.stdout)
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), process.stdin
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop), stdout
 
 
 @cache

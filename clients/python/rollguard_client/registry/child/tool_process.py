@@ -14,7 +14,7 @@ from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 
-from rollguard_client.calls.failures import ToolFailed
+from rollguard_client.calls.failures import NotJson, ToolFailed
 from rollguard_client.registry.child.kept_process import KeptProcess
 
 T = TypeVar("T")
@@ -22,6 +22,8 @@ T = TypeVar("T")
 CALL_LIMIT_S: Final = 10.0
 CALLS_OF_A_PROCESS: Final = 1_000
 """After so many calls a new process takes over, because the CPU time of a process is limited."""
+_OF_PARENT: Final[list[object]] = []
+"""Processes of the process before a fork. They are kept: to give one up would close it for both."""
 
 
 class ForgedAnswer(Exception):
@@ -54,8 +56,10 @@ class ToolProcess:
 
         Arguments and results travel as JSON. What JSON cannot express is returned as text, and None
         is returned for what cannot be shown at all: a call has succeeded if the tool has returned.
-        A coroutine is awaited, and a generator is read. Raises ToolFailed.
+        A coroutine is awaited, and a generator is read. Raises ToolFailed, and NotJson if the
+        arguments cannot travel.
         """
+        question = _as_json({"args": args, "kwargs": kwargs})
         async with self._lock:
             if self._closed:
                 raise RuntimeError("the tool process was closed")
@@ -63,7 +67,7 @@ class ToolProcess:
                 await self._kill()
             process = self._process or await self._start()
             self._calls += 1
-            await self._ask(process, {"args": args, "kwargs": kwargs})
+            await self._ask(process, question)
             try:
                 [result] = await self._details(process, "result")
             except ToolFailed:
@@ -74,6 +78,7 @@ class ToolProcess:
         """Leave the process and its folder to the process that has forked this one."""
         if self._folder is not None:
             self._folder._finalizer.detach()  # type: ignore[attr-defined]
+        _OF_PARENT.append(self._process)
         self._process = None
 
     async def close(self) -> None:
@@ -93,7 +98,7 @@ class ToolProcess:
         try:
             await self._limited(process.require_separated())
             question = {"code": self._code, "file": str(file), "alarm_s": alarm_s}
-            await self._ask(process, question)
+            await self._ask(process, json.dumps(question))
             await self._details(process, "result")
         except ToolFailed:
             await self._kill()
@@ -108,7 +113,7 @@ class ToolProcess:
         file.write_bytes(self._code.encode())
         return file
 
-    async def _ask(self, process: KeptProcess, question: dict[str, Any]) -> None:
+    async def _ask(self, process: KeptProcess, question: str) -> None:
         """Ask, and return if the tool has succeeded; otherwise raise ToolFailed."""
         if not await self._limited(_has_succeeded(process, question)):
             text, error_type = await self._details(process, "error", "error_type")
@@ -138,13 +143,20 @@ class ToolProcess:
             await process.kill()
 
 
-async def _has_succeeded(process: KeptProcess, question: dict[str, Any]) -> bool:
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise NotJson(f"arguments travel as JSON: {error}") from None
+
+
+async def _has_succeeded(process: KeptProcess, question: str) -> bool:
     """Ask, and return whether the tool has succeeded.
 
     The verdict must have a nonce that is not sent before the tool has finished, so that the tool
     cannot write it while it runs.
     """
-    await process.write_line(json.dumps(question))
+    await process.write_line(question)
     finished = await process.read_line()
     nonce = token_hex(16)
     await process.write_line(nonce)
