@@ -39,7 +39,7 @@ async def statuses(system: System, count: int) -> Sequence[tuple[str, str]]:
     return [(row["status"], row["reason"]) for row in await system.query(sql)]
 
 
-@pytest.mark.timeout(270)
+@pytest.mark.timeout(360)
 async def test_a_dismissal_is_not_forgiveness(
     kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from tests.chaos.scene import play
 from tests.chaos.stack import ROLES, Stack
 from tests.chaos.workload import Workload
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(360)]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -16,7 +16,7 @@ from tests.chaos.scene import play
 from tests.chaos.stack import PRODUCT, SESSION_S, Stack
 from tests.chaos.workload import Workload
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(360)]
 
 EXECUTIONS_ONLY = {"execute": 1}
 

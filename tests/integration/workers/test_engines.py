@@ -22,7 +22,7 @@ from tests.support.command_line import rollguard
 from tests.support.system import System
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(360)
 
 GOOD = "def execute():\n    return {}\n"
 CANNOT = "import no_such_module\n\n\ndef execute():\n    return 3\n"

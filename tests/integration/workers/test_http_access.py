@@ -62,7 +62,7 @@ async def test_endpoints_require_the_token(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(270)
+@pytest.mark.timeout(360)
 async def test_detectors_forward_queries_to_each_other(
     apache_kafka: str, database_dsn: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from tests.support.waiting import until
 from tests.support.web_app import web_app
 from tests.support.workers import Workers
 
-pytestmark = pytest.mark.timeout(270)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest_asyncio.fixture

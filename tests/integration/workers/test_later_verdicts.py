@@ -20,7 +20,7 @@ GUARDED, SEED = "guarded-tool", "seed-tool"
 SETTINGS: dict[str, Any] = {"ROLLGUARD_TOOLS": json.dumps({GUARDED: {"policy": "guarded"}})}
 GOOD, BAD = 60, 20
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest_asyncio.fixture

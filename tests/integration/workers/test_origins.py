@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     ),
 }
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest_asyncio.fixture
