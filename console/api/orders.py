@@ -18,7 +18,7 @@ _Id = Annotated[UUID, Field(strict=False)]
 
 
 class Order(ApiModel):
-    """What somebody orders. Types are strict, as in messages: ``true`` is no number."""
+    """An order of somebody. Types are strict, as in messages: ``true`` is no number."""
 
     model_config = ConfigDict(strict=True)
 

@@ -34,12 +34,6 @@ def compare_attributes(
         )
 
 
-def _leaves_class(old: Value | Property, new: Value | Property) -> bool:
-    """Return whether the class itself had the value, and only its instances have it now."""
-    was_of_class = isinstance(old, Value) and old.value is not None and not old.is_of_instance
-    return was_of_class and new.is_of_instance
-
-
 def _compare_access(name: str, old: Value | Property, new: Value | Property) -> Iterator[Finding]:
     if isinstance(new, Property) and not new.is_settable:
         if isinstance(old, Value) or old.is_settable:
@@ -51,6 +45,6 @@ def _compare_access(name: str, old: Value | Property, new: Value | Property) -> 
     elif isinstance(old, Value) and isinstance(new, Value) and old.value and not new.value:
         sentence = f"{name} has no value any more."
         yield new_finding("value_removed", name, sentence, new.line, old=expression_text(old.value))
-    elif isinstance(old, Value) and old.value and _leaves_class(old, new):
+    elif isinstance(old, Value) and old.value and not old.is_of_instance and new.is_of_instance:
         sentence = f"{name} can no longer be read on the class, but on its instances alone."
         yield new_finding("value_removed", name, sentence, new.line, old=expression_text(old.value))

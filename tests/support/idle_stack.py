@@ -3,5 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-IDLE_STACK: Final[Mapping[str, str]] = {"ROLLGUARD_FETCH_WAIT_MS": "200"}
+FETCH_WAIT_MS: Final = 200
+IDLE_STACK: Final[Mapping[str, str]] = {"ROLLGUARD_FETCH_WAIT_MS": str(FETCH_WAIT_MS)}
 """Several stacks run at the same time, and the latency of none of them is tested."""

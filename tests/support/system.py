@@ -16,6 +16,7 @@ from schemas.execution import Execution
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings
 from streams.topics import Topics
+from tests.support.idle_stack import FETCH_WAIT_MS
 from tests.support.messages import deployment
 from tests.support.waiting import WAIT_S, until
 from tests.support.workers import Workers
@@ -43,7 +44,7 @@ class System(Workers):
         prefix: str,
         folder: Path,
         roles: Sequence[str],
-        fetch_wait_ms: int = 200,
+        fetch_wait_ms: int = FETCH_WAIT_MS,
         **more: str,
     ) -> AsyncIterator[Self]:
         """Create topics and schema, and run ``roles``; ``more`` is added to their environment."""

@@ -12,6 +12,7 @@ import aiohttp
 from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.settings import Settings, load_settings
+from tests.support.idle_stack import FETCH_WAIT_MS
 from tests.support.programs.program import Program
 from tests.support.waiting import until
 
@@ -30,7 +31,7 @@ class Workers:
 
     @classmethod
     async def prepared(
-        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = 200
+        cls, brokers: str, dsn: str, prefix: str, folder: Path, fetch_wait_ms: int = FETCH_WAIT_MS
     ) -> Self:
         """Create topics and schema; the workers are still to be started.
 

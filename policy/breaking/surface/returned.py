@@ -41,7 +41,7 @@ _DATA: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a call returns.
+    """The result of a call.
 
     ``of`` is the dotted name of the function whose result it is; one that begins with a dot is a
     method of the same class. None if it is of no other function. ``is_data`` tells what is
