@@ -77,7 +77,7 @@ async def running_up(**env: str) -> AsyncIterator[Up]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-            assert await asyncio.wait_for(process.wait(), 80) == 0
+            assert await asyncio.wait_for(process.wait(), 120) == 0
 
 
 OTHER_SERVERS = {
@@ -160,7 +160,7 @@ async def _ends_with_its_recorder(up: Up) -> None:
             assert f"start {start} of 3" in line
     assert "recorder: ended with -9" in line
     assert "it ended 4 times" in line
-    assert await asyncio.wait_for(up.process.wait(), 80) == 1
+    assert await asyncio.wait_for(up.process.wait(), 120) == 1
 
 
 async def _runs(up: Up, role: str) -> bool:

@@ -65,7 +65,7 @@ def run_kafka_configs(command: str) -> None:
     assert name == "kafka-configs.sh"
     [jars] = [folder for folder in _JARS.iterdir() if folder.name.isdecimal()]
     java = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    subprocess.run([*java, "kafka.admin.ConfigCommand", *arguments], check=True, timeout=60)
+    subprocess.run([*java, "kafka.admin.ConfigCommand", *arguments], check=True, timeout=120)
 
 
 async def all_records(settings: Settings, topic: str) -> list[ConsumerRecord]:

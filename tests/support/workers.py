@@ -100,7 +100,7 @@ class Workers:
         for worker in self.running:
             if worker.returncode is None:
                 worker.terminate()
-        codes = [await asyncio.wait_for(worker.wait(), 60) for worker in self.running]
+        codes = [await asyncio.wait_for(worker.wait(), 120) for worker in self.running]
         self.running.clear()
         return codes
 

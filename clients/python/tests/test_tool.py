@@ -19,6 +19,7 @@ from unittest.mock import Mock
 
 import pytest
 from telling import Told
+from waiting import wait_until
 
 from rollguard_client import ChildLoader, Misconfigured, Rejected, Rollguard
 from rollguard_client.hooks.hook_tools import HookTools, succeed
@@ -57,8 +58,8 @@ def test_a_function_is_published_and_left_as_it_is(told: Told) -> None:
     execution = told.one("add")
     assert (execution.success, execution.error, execution.error_type) == (True, None, None)
     assert execution.duration_ms is not None
-    assert 0 <= execution.duration_ms < 1_000
-    assert abs(execution.executed_at.timestamp() - time.time()) < 5
+    assert 0 <= execution.duration_ms < 60_000
+    assert abs(execution.executed_at.timestamp() - time.time()) < 60
 
 
 @pytest.mark.parametrize(
@@ -374,9 +375,13 @@ def test_the_time_between_the_items_of_a_generator_is_not_the_tools(told: Told) 
     def items() -> Iterator[int]:
         yield from range(2)
 
+    begin, slept_s = time.perf_counter(), 0.0
     for _ in items():
+        falls_asleep = time.perf_counter()
         time.sleep(0.1)
-    assert (told.one("items").duration_ms or 0) < 100
+        slept_s += time.perf_counter() - falls_asleep
+    elsewhere_s = time.perf_counter() - begin - slept_s
+    assert 0 <= (told.one("items").duration_ms or 0) <= elsewhere_s * 1_000
 
 
 async def test_async_generators(told: Told) -> None:
@@ -653,9 +658,7 @@ def test_a_call_that_never_ends_is_published_once(monkeypatch: pytest.MonkeyPatc
     tool = told.guard.tool("stuck")(go_on.wait)
     thread = threading.Thread(target=tool)
     thread.start()
-    deadline = time.monotonic() + 30
-    while not told.of("stuck") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: told.of("stuck"))
     go_on.set()
     thread.join()
     execution = told.one("stuck")

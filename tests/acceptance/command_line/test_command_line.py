@@ -176,7 +176,7 @@ async def test_a_worker_waits_for_its_broker_and_stops_on_a_signal(tmp_path: Pat
 
         await until(waits)
         worker.terminate()
-        assert await asyncio.wait_for(worker.wait(), 40) == 0
+        assert await asyncio.wait_for(worker.wait(), 120) == 0
         assert "Traceback" not in output.read_text()
 
 

@@ -248,7 +248,7 @@ class TestBreaks:
         monkeypatch.setattr(comparisons, "PATIENCE_S", 0.05)
         for tool in "abc":
             await deploy_all(conn, f"{tool} one", f"{tool} two", tool=tool)
-        guarded.comparer.slow = {"b one": 0.3}
+        guarded.comparer.slow = {"b one": guarded.broker.rolled_back}
         await guarded.condemn(conn, *"abc")
         together = [tools for topic, tools in guarded.broker.shape() if topic == TOPICS.outcomes]
         assert together == [["a", "c"], ["b"]]

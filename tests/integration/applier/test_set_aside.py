@@ -47,7 +47,7 @@ def deployed(applier: Applier) -> list[tuple[str, int | None]]:
 
 async def retry_until_named(applier: Applier, text: str) -> str:
     """Retry as a worker does until the wait is told, and return what is told."""
-    async with asyncio.timeout(80):
+    async with asyncio.timeout(120):
         while True:
             await applier.deployments.retry()
             await applier.rollbacks.retry() if applier.rollbacks.is_any_aside else None
@@ -79,17 +79,17 @@ async def test_other_tools_go_on_and_the_blocker_is_named(
         aside: list[int] = []
         asked.set_aside = lambda _, offset: aside.append(offset)
         asked.resume = lambda _, offset: aside.remove(offset)
-        await asyncio.wait_for(applier.deployments.handle(asked), 40)
+        await asyncio.wait_for(applier.deployments.handle(asked), 120)
         assert deployed(applier)[3:] == [("a", 2), ("c", 2), ("a", 3), ("c", 3)]
         assert aside == [1, 4]
         told = await retry_until_named(applier, "psql")
         assert "'b' for" in told
         assert "(2 records): locked by 'psql' (process " in told
         assert (applier.set_aside("deployment"), applier.set_aside("rollback")) == (1, 0)
-        await asyncio.wait_for(applier.deployments.handle(batch(TOPICS.deployments, *more())), 40)
+        await asyncio.wait_for(applier.deployments.handle(batch(TOPICS.deployments, *more())), 120)
         assert deployed(applier)[7:] == [("d", 1)]
         await transaction.rollback()
-        await asyncio.wait_for(all_applied(applier.deployments), 80)
+        await asyncio.wait_for(all_applied(applier.deployments), 120)
     assert deployed(applier)[8:] == [("b", 2), ("b", 3), ("b", 4)]
     assert aside == []
     assert applier.broker.activations("b") == [1, 2, 3, 4]
@@ -106,10 +106,10 @@ async def test_rollbacks_of_other_tools_go_on(applier: Applier, database_dsn: st
     statement = "select from tool_versions where tool_name = 'b' and is_current for update"
     async with psql(database_dsn, statement) as transaction:
         asked = batch(TOPICS.commands, *(command(tool) for tool in "abcb"))
-        await asyncio.wait_for(applier.rollbacks.handle(asked), 40)
+        await asyncio.wait_for(applier.rollbacks.handle(asked), 120)
         assert [each.tool_name for each in applier.broker.rolled_back()] == ["a", "c"]
         await transaction.rollback()
-        await asyncio.wait_for(all_applied(applier.rollbacks), 80)
+        await asyncio.wait_for(all_applied(applier.rollbacks), 120)
     outcomes = [(each.tool_name, each.to_version_number) for each in applier.broker.rolled_back()]
     assert outcomes[2:] == [("b", 2), ("b", 1)]
 
@@ -122,10 +122,10 @@ async def test_many_locked_tools_do_not_hold_up_the_others_one_after_the_other(
     statement = "select from tool_versions where tool_name <> 'tool 39' for update"
     async with psql(database_dsn, statement) as transaction:
         asked = batch(TOPICS.deployments, *(deployment("two", tool) for tool in tools))
-        await asyncio.wait_for(applier.deployments.handle(asked), 32)
+        await asyncio.wait_for(applier.deployments.handle(asked), 120)
         assert deployed(applier)[40:] == [("tool 39", 2)]
         await transaction.rollback()
-        await asyncio.wait_for(all_applied(applier.deployments), 80)
+        await asyncio.wait_for(all_applied(applier.deployments), 120)
     assert sorted(deployed(applier)[41:]) == sorted((tool, 2) for tool in tools[:-1])
 
 
@@ -150,7 +150,7 @@ async def test_a_reader_cannot_hold_up_anybody(
     async with psql(dsns["reader"], *reading):
         own = await open_pool(dsns["applier"])
         applier = Applier(own)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             await applier.deployments.handle(
                 batch(
                     TOPICS.deployments, *(deployment(code, tool) for code in "xy" for tool in "abc")
@@ -187,11 +187,11 @@ async def test_behind_pgbouncer_too(database_dsn: str) -> None:
         await applier.deploy(*(deployment("one", tool) for tool in "ab"))
         async with psql(database_dsn, LOCKS["the row of a version"]) as transaction:
             asked = batch(TOPICS.deployments, *(deployment("two", tool) for tool in "ab"))
-            await asyncio.wait_for(applier.deployments.handle(asked), 40)
+            await asyncio.wait_for(applier.deployments.handle(asked), 120)
             assert deployed(applier)[2:] == [("a", 2)]
             assert "locked by 'psql' (process " in await retry_until_named(applier, "psql")
             await transaction.rollback()
-            await asyncio.wait_for(all_applied(applier.deployments), 80)
+            await asyncio.wait_for(all_applied(applier.deployments), 120)
         assert deployed(applier)[3:] == [("b", 2)]
         await pool.close()
 
@@ -202,11 +202,13 @@ async def test_a_slow_comparison_keeps_only_its_tool_waiting(
     monkeypatch.setattr(comparisons, "PATIENCE_S", 0.05)
     await applier.deploy(*(deployment("one", tool) for tool in "abc"))
     codes = ["two", "three", "four"]
-    applier.comparer.slow = {f"b {code}": 0.5 for code in codes}
+    may_end = asyncio.Event()
+    applier.comparer.slow = {f"b {code}": may_end.is_set for code in codes}
     requests = [deployment(f"{tool} {code}", tool) for code in codes for tool in "abc"]
     handled = applier.deployments.handle(batch(TOPICS.deployments, *requests))
-    await asyncio.wait_for(handled, 1)
+    await asyncio.wait_for(handled, 120)
     assert [tool for tool, _ in deployed(applier)[3:]] == ["a", "c"] * 3
+    may_end.set()
     await all_applied(applier.deployments)
     assert deployed(applier)[9:] == [("b", 2), ("b", 3), ("b", 4)]
 

@@ -70,10 +70,10 @@ async def test_a_swap_is_told_with_the_outcome_that_it_rests_on(
         first = await guard.deploy(tool, "def execute(): return 1\n")
         assert await call() == 1
         second = await guard.deploy(tool, "def execute(): return 2\n")
-        deployed = await asyncio.wait_for(told.get(), 30)
+        deployed = await asyncio.wait_for(told.get(), 120)
         assert first.version_id is not None
         back = await guard.rollback(tool, first.version_id, "it was better", issued_by="ann")
-        rolled_back = await asyncio.wait_for(told.get(), 30)
+        rolled_back = await asyncio.wait_for(told.get(), 120)
         numbers = [
             (each.old.version.version_number, each.new.version.version_number)
             for each in (deployed, rolled_back)

@@ -302,16 +302,16 @@ async def test_the_registry_catches_up_and_follows(settings: Settings) -> None:
         registry = ToolRegistry(settings, CodeLoader(), lazy=False)
         registry.on_change.append(seen.append)
         async with registry:
-            await asyncio.wait_for(registry.caught_up.wait(), 80)
+            await asyncio.wait_for(registry.caught_up.wait(), 120)
             assert [registry.get(each.tool_name) for each in new] == [
                 LoadedTool(each, each.code) for each in new
             ]
             assert len(seen) == 50, "what was replaced before the start is not loaded"
             await client.publish("tool-versions", version("tool-1", 3, "newer"), old[1])
-            await registry.wait_for("tool-1", lambda loaded: loaded.tool == "newer", 80)
+            await registry.wait_for("tool-1", lambda loaded: loaded.tool == "newer", 120)
 
 
 async def test_an_empty_topic_is_caught_up_at_once(settings: Settings) -> None:
     async with ToolRegistry(settings, CodeLoader()) as registry:
-        await asyncio.wait_for(registry.caught_up.wait(), 80)
+        await asyncio.wait_for(registry.caught_up.wait(), 120)
         assert registry.get("parser") is None

@@ -245,7 +245,7 @@ async def test_the_child_ends_with_its_parent(busy: bool) -> None:
     )
     output, _ = await parent.communicate()
     pid = int(output)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.05)
 

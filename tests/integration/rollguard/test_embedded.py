@@ -52,7 +52,7 @@ def processes_of(folders: Path) -> list[str]:
     return found
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)
@@ -147,4 +147,4 @@ async def test_waiting_for_a_broker_that_is_not_there_ends() -> None:
 
 
 async def test_each_kind_of_broker_answers(kafka: str) -> None:
-    await wait_for_kafka(kafka, 10)
+    await wait_for_kafka(kafka, 120)

@@ -159,7 +159,7 @@ async def test_after_a_failed_send_nothing_is_committed(
 
         monkeypatch.setattr(app.producer._ensure_producer(), "send_batch", failing)
         await publish(settings, 20)
-        await asyncio.wait_for(fatal.raised.wait(), 40)
+        await asyncio.wait_for(fatal.raised.wait(), 120)
         monkeypatch.undo()
         app.consumer._done[TP(Topics.of(settings).executions, 0)] = 1
     assert isinstance(fatal.error, KafkaTimeoutError)

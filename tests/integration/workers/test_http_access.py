@@ -19,7 +19,7 @@ async def send_raw(port: int, request: bytes) -> bytes:
     """Send these bytes as a request, and return the first line of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.readline(), 20)
+    answer = await asyncio.wait_for(reader.readline(), 120)
     writer.close()
     return answer
 
@@ -91,7 +91,7 @@ async def test_without_a_token_a_worker_listens_on_loopback_only(
     async with System.started(embedded_broker, database_dsn, topic_prefix, tmp_path, ()) as system:
         for role in ("detector", "recorder"):
             worker = await system.spawn(role, ROLLGUARD_WEB_HOST=host, ROLLGUARD_WEB_TOKEN="")
-            assert await asyncio.wait_for(worker.wait(), 80) == 1
+            assert await asyncio.wait_for(worker.wait(), 120) == 1
             assert f"ROLLGUARD_WEB_HOST {host!r} is not loopback" in system.log(role)
             assert "Traceback" not in system.log(role)
 

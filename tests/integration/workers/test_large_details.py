@@ -61,7 +61,7 @@ async def test_sixty_commands_with_large_details(applier: System) -> None:
         [row] = await applier.query("SELECT count(*) FROM rollbacks")
         return bool(row[0] == 60)
 
-    await until(done, timeout_s=60)
+    await until(done, timeout_s=120)
     assert len(await applier.records(applier.topics.dead_letters, 10)) == 10
     [row] = await applier.query("SELECT max(octet_length(details::text)) FROM rollbacks")
     assert row[0] <= 65 * KIB

@@ -395,7 +395,7 @@ async def test_a_registry_loads_only_what_an_applier_has_signed(
         assert loaded.version.activation == 1
         await guarded.attack(guarded.topics.versions, forged, "stranger")
         newer = await guarded.deploy_by("ann", tool, "better = 1")
-        loaded = await registry.wait_for(tool, lambda each: each.version.activation > 1, 40)
+        loaded = await registry.wait_for(tool, lambda each: each.version.activation > 1, 120)
         assert loaded.tool == "better = 1"
         await registry.reload(newer)
     kept = guarded.folder / "registry" / guarded.topics.versions / "greatest-activations.json"
@@ -407,7 +407,7 @@ async def test_an_old_signed_version_does_not_come_back(guarded: Guarded, tool: 
     await guarded.deploy_by("ann", tool, "new = 1")
     settings = guarded.settings_by(None)
     async with ToolRegistry(settings, Text()) as registry:
-        await registry.wait_for(tool, lambda each: each.version.activation == 2, 40)
+        await registry.wait_for(tool, lambda each: each.version.activation == 2, 120)
     [old, *_] = await guarded.records(guarded.topics.versions, 2, tool)
     prefix = f"{guarded.settings.topic_prefix}tool-versions"
     assert old.topic == prefix

@@ -76,13 +76,13 @@ async def test_a_rollback_is_one_trace(
 
         assert await parse("a") == "a"
         await system.deploy(tool, BAD)
-        await guard.registry.wait_for(tool, lambda loaded: loaded.version.activation == 2, 30)
+        await guard.registry.wait_for(tool, lambda loaded: loaded.version.activation == 2, 120)
         with provider.get_tracer("engine").start_as_current_span("chat") as span:
             trace_id = f"{span.get_span_context().trace_id:032x}"
             for _ in range(2):
                 with pytest.raises(TypeError):
                     await parse("a")
-        await guard.registry.wait_for(tool, lambda loaded: loaded.version.activation == 3, 30)
+        await guard.registry.wait_for(tool, lambda loaded: loaded.version.activation == 3, 120)
 
         async def is_whole() -> bool:
             return len(receiver.of_trace(trace_id)) == 11

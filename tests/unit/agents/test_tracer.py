@@ -196,7 +196,7 @@ async def test_a_receiver_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("agents.traces.otlp._CLOSE_S", 0.05)
         sink = OtlpSink("detector")
         sink.take(span("first"))
-        await asyncio.wait_for(asked.wait(), 30)
+        await asked.wait()
         for number in range(1_000):
             sink.take(span(str(number)))
         await sink.close()

@@ -24,6 +24,6 @@ async def test_it_ends_although_a_connection_has_lost_a_cancellation() -> None:
             raise
         yield
 
-    async with asyncio.timeout(20), naming_blockers(look, 1_000):
+    async with naming_blockers(look, 1_000):
         note_process(1)
         await looks.wait()

@@ -10,10 +10,11 @@ from tests.support.tool_process import running_tool
 
 async def test_a_call_that_takes_too_long_is_ended_and_the_next_one_works() -> None:
     code = "def execute(forever):\n    while forever:\n        pass\n    return 'done'"
-    async with running_tool(code, limit_s=0.5) as process:
+    async with running_tool(code) as process:
+        process._limit_s = 0.5
         with pytest.raises(ToolFailed, match=r"^TimeoutError: no result within 0\.5 s$"):
             await process.call(True)
-        process._limit_s = 20
+        process._limit_s = 60
         assert await process.call(False) == "done"
 
 
@@ -47,7 +48,7 @@ ODD_RESULTS = {
     "huge": "return 'x' * 30_000_000",
     "a repr that raises": "return odd_repr(lambda self: 1 / 0)",
     "a repr that leaves": "import sys; return odd_repr(lambda self: sys.exit())",
-    "a repr without end": "return odd_repr(lambda self: [0 for _ in iter(int, 1)])",
+    "a repr without end": "return odd_repr(endless)",
     "a repr that kills": "import os; return odd_repr(lambda self: os._exit(1))",
     "a dict that lies": "return type('D', (dict,), {'items': lambda self: 1 / 0})(x=1)",
     "not a number": "return float('nan')",
@@ -59,10 +60,15 @@ ODD_RESULTS = {
 
 @pytest.mark.parametrize("kind", ODD_RESULTS)
 async def test_a_result_that_cannot_be_shown_is_a_success(kind: str) -> None:
-    helper = "def odd_repr(shown):\n    return type('Odd', (), {'__repr__': shown})()\n"
+    helper = (
+        "def odd_repr(shown):\n    return type('Odd', (), {'__repr__': shown})()\n"
+        "def endless(self):\n    import time\n    while True: time.sleep(1)\n"
+    )
     code = f"{helper}def execute(odd):\n    if not odd: return 'plain'\n    {ODD_RESULTS[kind]}"
-    async with running_tool(code, limit_s=3) as process:
+    async with running_tool(code) as process:
+        process._limit_s = 5 if kind == "a repr without end" else 60
         await process.call(True)
+        process._limit_s = 60
         assert await process.call(False) == "plain"
 
 

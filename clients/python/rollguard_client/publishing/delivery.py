@@ -133,14 +133,14 @@ class Delivery:
             some, later = self._records[: self._most], self._records[self._most :]
             sent = await sender.send(some)
             self._since = 0.0
+            if sent.error is not None and sent.refused:
+                self._refuse(sent.refused, sent.error)  # before they no longer wait
             self._records = sent.left + later
             self._most = min(self._most * 2, _AT_ONCE)
             self._forget_in_spool()
             if self._on_published and not sent.refused:
                 self._tell(some, sent.left)
             if sent.error is not None:
-                if sent.refused:
-                    self._refuse(sent.refused, sent.error)
                 if isinstance(sent.error, REFUSED):
                     self._most = 1  # find the record that is too large
                 if not (sent.refused and isinstance(sent.error, Rejected)):
@@ -174,9 +174,9 @@ class Delivery:
             self._refuse(1, error)
 
     def _refuse(self, count: int, error: BaseException) -> None:
-        self.refused += count
-        if self.refused == count:
+        if not self.refused:  # said first: who sees the count finds the reason in the log
             log.error("an execution cannot be published: %s", _text(error))
+        self.refused += count
 
     def _forget_in_spool(self) -> None:
         if self._spool is None:

@@ -58,7 +58,7 @@ async def test_is_given_back(pool: Pool, conn: Connection) -> None:
     with pytest.raises(ZeroDivisionError):
         await fail()
     task = asyncio.create_task(_hold_from_pool(pool))
-    async with asyncio.timeout(80):
+    async with asyncio.timeout(120):
         while await held_locks(conn) == 0:
             await asyncio.sleep(0.01)
     task.cancel()
@@ -99,7 +99,7 @@ async def test_a_process_that_stands_still_loses_its_lock(
     async def stand_still(holder: Connection) -> None:
         async with tool_lock(holder, "parser"):
             assert await held_locks(conn) == 1
-            async with asyncio.timeout(80):
+            async with asyncio.timeout(120):
                 while await held_locks(conn):
                     await asyncio.sleep(0.02)
             async with tool_lock(conn, "parser"):
@@ -133,4 +133,4 @@ async def test_locks_of_new_tools_are_taken_without_a_circle(pool: Pool) -> None
     for number in range(10):
         names = [f"{number} {name}" for name in "abc"]
         orders = [names, names[::-1], [*names[1:], names[0]]]
-        await asyncio.wait_for(asyncio.gather(*(take(*order) for order in orders)), 80)
+        await asyncio.wait_for(asyncio.gather(*(take(*order) for order in orders)), 120)

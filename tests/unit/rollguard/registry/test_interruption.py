@@ -161,7 +161,6 @@ def test_a_signal_while_a_module_loads_ends_the_engine(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
         env={**os.environ, "ROLLGUARD_DATA_DIR": str(tmp_path)},
     )
     assert ended.returncode == code, ended.stderr
