@@ -34,7 +34,7 @@ def version_of(tool_name: str, code: str, number: int = 1) -> ToolVersion:
 
 
 @asynccontextmanager
-async def running_tool(code: str, limit_s: float = 60) -> AsyncIterator[ToolProcess]:
+async def running_tool(code: str, limit_s: float = 120) -> AsyncIterator[ToolProcess]:
     """Provide a process that has loaded the code. Raises ToolFailed."""
     process = ToolProcess(code, limit_s)
     try:

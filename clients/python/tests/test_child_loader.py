@@ -22,7 +22,7 @@ def test_arguments_that_are_no_json_are_the_failure_of_the_caller(told: Told) ->
     """Two failures of the tool with a TypeError would roll its version back."""
     circular: list[Any] = []
     circular.append(circular)
-    child = ChildTool(CODE, 20)
+    child = ChildTool(CODE, 120)
     child.start()
     try:
         tool = told.guard.tool("child")(child)
@@ -46,7 +46,7 @@ def test_a_policy_without_a_watcher_of_children_is_enough() -> None:
 
     before = asyncio.get_event_loop_policy()
     asyncio.set_event_loop_policy(Policy())
-    child = ChildTool(CODE, 20)
+    child = ChildTool(CODE, 120)
     try:
         child.start()
         assert child(1) == 1

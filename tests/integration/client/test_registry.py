@@ -325,11 +325,11 @@ async def test_a_tool_in_a_process_of_its_own(
     await publish(embedded_broker, topic_prefix, version(1, code), version(1, code, "later"))
     with guard_of(embedded_broker, topic_prefix, tmp_path) as guard:
 
-        @guard.managed("parser", loader=ChildLoader())
+        @guard.managed("parser", loader=ChildLoader(120))
         def now(x: int) -> list[Any]:
             raise NotImplementedError
 
-        @guard.managed("later", loader=ChildLoader())
+        @guard.managed("later", loader=ChildLoader(120))
         async def later(x: int) -> list[Any]:
             raise NotImplementedError
 
