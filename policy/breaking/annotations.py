@@ -69,12 +69,6 @@ class _Meaning:
             case _:
                 yield annotation
 
-    def _is_type_of_none(self, node: ast.expr) -> bool:
-        match node:
-            case ast.Call(func=ast.Name(id="type"), args=[argument]):
-                return _is_none(argument)
-        return False
-
     def _alias(self, name: str) -> ast.expr | None:
         """Return the type that a name of the module stands for."""
         known = self._module.members.get(name)
@@ -106,7 +100,7 @@ class _Meaning:
         return ", ".join(self.of(each) for each in annotations)
 
     def _name(self, node: ast.expr) -> str:
-        if self._is_type_of_none(node):
+        if _is_type_of_none(node):
             return "None"
         name = self._names.dotted(node)
         return expression_text(node) if name is None else _SAME.get(name, name)
@@ -114,6 +108,13 @@ class _Meaning:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_type_of_none(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="type"), args=[argument]):
+            return _is_none(argument)
+    return False
 
 
 def _parsed(text: str) -> ast.expr | None:
