@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from rollguard.embedded.ports import is_free
+from tests.support.children import children_of
 from tests.support.command_line import rollguard
 from tests.support.idle_stack import IDLE_STACK
 from tests.support.waiting import until
@@ -34,10 +35,7 @@ class Up:
 
     def worker(self, role: str) -> psutil.Process | None:
         """Return the process of a role's worker; None while none runs."""
-        for child in psutil.Process(self.process.pid).children():
-            if child.cmdline()[-2:] == ["worker", role]:
-                return child
-        return None
+        return next(iter(children_of(self.process.pid, "worker", role)), None)
 
     async def next_error(self) -> str:
         """Return the next line of stderr."""

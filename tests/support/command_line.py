@@ -104,6 +104,7 @@ def left_behind(folder: Path) -> list[str]:
     found = [path.name for path in folder.iterdir()]
     for process in psutil.process_iter(["cmdline", "environ"]):
         known = f"{process.info['cmdline']} {process.info['environ']}"
-        if str(folder) in known and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(str(process.info["cmdline"]))
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if str(folder) in known and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(str(process.info["cmdline"]))
     return found

@@ -16,6 +16,7 @@ import uvloop
 from agents.comparer.code_comparer import CodeComparer
 from policy.breaking.compare import compare_code
 from policy.breaking.finding import Finding, is_breaking
+from tests.support.children import children_of
 
 OLD = "def execute(path, depth=1): ...\n"
 NEW = "async def execute(path): ...\n"
@@ -129,7 +130,7 @@ async def test_a_busy_machine_changes_no_finding(monkeypatch: pytest.MonkeyPatch
     comparer = CodeComparer()
     await comparer.start()
     try:
-        [child] = [each for each in children() if "agents.comparer.child" in each.cmdline()]
+        [child] = children_of(os.getpid(), "agents.comparer.child")
         os.sched_setaffinity(child.pid, processor)
         before, started = sum(child.cpu_times()[:2]), time.monotonic()
         await comparer.compare(SOME, "")

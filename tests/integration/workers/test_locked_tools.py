@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.partitions import partition_of
 from streams.topics import group_of
+from tests.support.children import children_of
 from tests.support.messages import deployment, execution
 from tests.support.slow_code import INHERITANCE
 from tests.support.system import System
@@ -142,18 +143,19 @@ async def test_a_recorder_names_who_has_locked_what_it_needs(
 def comparers(system: System) -> list[psutil.Process]:
     """Return the children of the applier that compare code."""
     [applier] = system.running
-    children = psutil.Process(applier.pid).children()
-    return [each for each in children if "agents.comparer.child" in each.cmdline()]
+    return children_of(applier.pid, "agents.comparer.child")
 
 
 async def another_comparer(system: System, known: list[psutil.Process]) -> psutil.Process:
     """Return a child that compares code and is none of the known ones, as soon as there is one."""
+    found: list[psutil.Process] = []
 
     async def is_there() -> bool:
-        return any(each not in known for each in comparers(system))
+        found.extend(each for each in comparers(system) if each not in known)
+        return bool(found)
 
     await until(is_there)
-    return next(each for each in comparers(system) if each not in known)
+    return found[0]
 
 
 @contextmanager
