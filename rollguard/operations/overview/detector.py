@@ -15,7 +15,7 @@ from schemas.identity import Identity
 from schemas.settings import Settings
 from streams.admin import cluster_id_of, kafka_admin
 
-_KAFKA_S: Final = 5.0
+_KAFKA_S: Final = 10.0
 """How long Kafka may take to say which cluster it is."""
 
 
