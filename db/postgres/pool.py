@@ -18,6 +18,7 @@ import asyncpg
 
 from db.postgres.connecting import connecting, require_utf8
 from db.postgres.errors import POSTGRES_ERRORS, postgres_errors
+from db.postgres.given_up import leave_no_errors
 from db.postgres.sql import blocks, name_of
 from schemas.fields import storable
 
@@ -67,6 +68,9 @@ _CACHED_STATEMENTS: Final = 100
 _QUERIES: Final = 50_000
 _IDLE_S: Final = 300.0
 """After how many queries, or how long without one, a connection is closed: asyncpg's defaults."""
+
+
+leave_no_errors()
 
 
 class PoolWatch(Protocol):
