@@ -315,7 +315,7 @@ def test_a_success_has_no_class() -> None:
 def test_what_pytest_really_writes(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def f(x): pass\ndef test_it():\n    f()\n", "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=yes"]
-    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     for style in ("long", "line", "native"):
         ran = subprocess.run(
             [*command, f"--tb={style}", "--rootdir=.", "test_it.py"],
