@@ -27,7 +27,6 @@ from rollguard.cli import (
     versions,
 )
 from rollguard.cli.process.exit_code import PROGRAM, exit_code_of
-from rollguard.ctrl_c import raise_again
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
     "demo": stack.demo,
@@ -101,7 +100,6 @@ def _rollguard(
 
 def main() -> None:
     """Run the command line. An error that a person can fix is one line on stderr, no traceback."""
-    raise_again()
     sys.exit(exit_code_of(_run_app, sys.argv[1:]))
 
 

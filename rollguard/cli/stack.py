@@ -5,12 +5,10 @@ from typing import Annotated, Literal
 import typer
 
 from rollguard.cli.options import direct_settings, run
-from rollguard.ctrl_c import end_at_once
 
 
 def demo() -> None:
     """Run real tools on an embedded stack, break some, and watch Rollguard roll them back."""
-    end_at_once()
     from rollguard.demo.demo import run_demo
 
     raise typer.Exit(run_demo())
@@ -18,7 +16,6 @@ def demo() -> None:
 
 def up() -> None:
     """Run the whole stack on this machine, until Ctrl-C."""
-    end_at_once()
     in_force = direct_settings("up")
     from rollguard.embedded.up import run_up
 
@@ -27,7 +24,6 @@ def up() -> None:
 
 def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"]) -> None:
     """Run one role against the configured Kafka and Postgres, until SIGTERM or Ctrl-C."""
-    end_at_once()
     in_force = direct_settings("worker")
     from agents.worker.process import run_worker
 
@@ -36,7 +32,6 @@ def worker(role: Literal["detector", "applier", "recorder", "bridge", "notifier"
 
 def console() -> None:
     """Serve the HTTP API of the console, until SIGTERM or Ctrl-C."""
-    end_at_once()
     in_force = direct_settings("console")
     from console.web.server import run_console
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
+from rollguard.ctrl_c import raise_again
+
 T = TypeVar("T")
 
 NOTICE_AFTER_S: Final = 2.0
@@ -13,9 +15,13 @@ NOTICE_AFTER_S: Final = 2.0
 def run(work: Coroutine[Any, Any, T], waits_for: str | None = None) -> T:
     """Run a coroutine in an event loop of its own, and return its result.
 
-    If it takes more than two seconds, stderr says what it waits for.
+    If it takes more than two seconds, stderr says what it waits for. Ctrl-C cancels it.
     """
-    return asyncio.run(work if waits_for is None else _with_notice(work, waits_for))
+    raise_again()
+    try:
+        return asyncio.run(work if waits_for is None else _with_notice(work, waits_for))
+    finally:
+        work.close()  # Ctrl-C may come before its first step, and Python would warn
 
 
 async def _with_notice(work: Coroutine[Any, Any, T], waits_for: str) -> T:

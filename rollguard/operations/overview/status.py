@@ -124,8 +124,8 @@ async def system_status(
     except RollguardError as error:
         status.stuck.append(str(error))
     kafka, database = await asyncio.gather(
-        _within(limit_s, "Kafka", _with_kafka(settings, receivers)),
-        _within(limit_s, "Postgres", _postgres(postgres or partial(connection, settings))),
+        _within(limit_s, "Kafka", partial(_with_kafka, settings, receivers)),
+        _within(limit_s, "Postgres", partial(_postgres, postgres or partial(connection, settings))),
         return_exceptions=True,
     )
     if isinstance(kafka, BaseException):
@@ -151,12 +151,12 @@ def _unknown(error: BaseException) -> str:
     return str(error)
 
 
-async def _within(limit_s: float | None, part: str, asked: Coroutine[Any, Any, T]) -> T:
+async def _within(limit_s: float | None, part: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return the answer. Raises Retryable if it does not come in time.
 
     Nobody waits for the end of a question without answer: aiokafka may need long for it.
     """
-    asking = asyncio.ensure_future(asked)
+    asking = asyncio.ensure_future(ask())
     try:
         answered, _ = await asyncio.wait({asking}, timeout=limit_s)
         if answered:
