@@ -27,10 +27,7 @@ LOCAL = {"demo", "config", "notify", "mcp"}
 
 
 @pytest.mark.parametrize("words", sorted(NOT_THROUGH), ids=" ".join)
-def test_verbs_that_do_not_work_through_a_console(
-    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rollguard.cli.stack.end_at_once", lambda: None)
+def test_verbs_that_do_not_work_through_a_console(words: tuple[str, ...]) -> None:
     found = asyncio.run(said(*words, env={"ROLLGUARD_URL": "http://127.0.0.1:1"}))
     assert (found.code, found.out) == (1, "")
     assert f"`rollguard {words[0]}" in found.err
