@@ -1,4 +1,4 @@
-"""Connections that are given up while they are opened, of which asyncpg leaves an error behind.
+"""Connections that are given up while they are opened; asyncpg keeps an error of each.
 
 If whoever opens a connection is cancelled before asyncpg waits for the server's word about TLS,
 nobody asks for the error of that wait, and Python prints "Future exception was never retrieved".

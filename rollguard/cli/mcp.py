@@ -1,15 +1,13 @@
 """The verb mcp: tools for agents."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
 
-from rollguard.cli.options import By, name_of, settings
+from rollguard.cli.options import By, name_of, run, settings
 from rollguard.cli.process.incoming_lines import incoming_lines
-from rollguard.ctrl_c import raise_again
 
 
 def mcp(
@@ -30,8 +28,7 @@ def mcp(
         raise typer.BadParameter("--by names who answers for changes: give --allow-changes too")
     from rollguard.mcp.server import serve
 
-    raise_again()
-    asyncio.run(serve(settings(), name_of(by) if allow_changes else None, _lines()))
+    run(serve(settings(), name_of(by) if allow_changes else None, _lines()))
 
 
 async def _lines() -> AsyncIterator[str]:

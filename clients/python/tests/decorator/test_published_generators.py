@@ -1,4 +1,4 @@
-"""What the decorator publishes of generators."""
+"""Generators beneath the decorator: which executions are published of them."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""What the decorator takes: results that are errors, origins, sessions, versions; what is wrong."""
+"""The arguments of the decorator: which results are errors, origins, sessions, versions."""
 
 from collections.abc import Callable
 from contextvars import ContextVar

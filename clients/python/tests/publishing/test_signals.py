@@ -1,4 +1,4 @@
-"""What the handler of a signal raises while a call is published is raised in the program."""
+"""A handler of a signal raises while a call is published: the program gets the exception."""
 
 import os
 import signal

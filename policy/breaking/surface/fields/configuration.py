@@ -21,7 +21,7 @@ class Declaration(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a model says of the names of all its fields."""
+    """The settings of a model that concern the names of all its fields."""
 
     #: Whether a field with an alias keeps its own name.
     takes_names_too: bool = False
