@@ -15,7 +15,8 @@ NOTICE_AFTER_S: Final = 2.0
 def run(work: Coroutine[Any, Any, T], waits_for: str | None = None) -> T:
     """Run a coroutine in an event loop of its own, and return its result.
 
-    If it takes more than two seconds, stderr says what it waits for. Ctrl-C cancels it.
+    If it takes more than two seconds, stderr says what it waits for. Ctrl-C cancels it; after that
+    nothing is said.
     """
     raise_again()
     try:
@@ -27,8 +28,13 @@ def run(work: Coroutine[Any, Any, T], waits_for: str | None = None) -> T:
 async def _with_notice(work: Coroutine[Any, Any, T], waits_for: str) -> T:
     from rollguard.printing import print_note
 
-    loop = asyncio.get_running_loop()
-    notice = loop.call_later(NOTICE_AFTER_S, print_note, f"waiting for {waits_for}")
+    ours = asyncio.current_task()
+
+    def say() -> None:
+        if ours is None or not ours.cancelling():
+            print_note(f"waiting for {waits_for}")
+
+    notice = asyncio.get_running_loop().call_later(NOTICE_AFTER_S, say)
     try:
         return await work
     finally:

@@ -1,6 +1,9 @@
 """Ctrl-C while a verb imports what it needs, and before its first step."""
 
 import asyncio
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -61,6 +64,25 @@ def test_work_that_has_not_begun_leaves_no_warning(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(asyncio, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         waiting.run(work(), "nothing")
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_after_an_interruption_it_says_no_more_what_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], interrupted: bool
+) -> None:
+    monkeypatch.setattr(waiting, "NOTICE_AFTER_S", 0.0)
+
+    async def work() -> None:
+        await asyncio.sleep(0)  # the time of the note comes in the next step
+        if interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(600)
+        else:
+            await asyncio.sleep(0.1)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        waiting.run(work(), "Kafka")
+    assert capsys.readouterr().err == ("" if interrupted else "rollguard: waiting for Kafka\n")
 
 
 async def test_a_status_that_has_not_begun_leaves_no_warning() -> None:
