@@ -1,6 +1,7 @@
 """The reference of the command line: every verb with its arguments and options."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, Literal, Protocol, cast, get_args, get_origin
 
 import typer
@@ -50,7 +51,8 @@ class _Group(Protocol):
     commands: Mapping[str, Command]
 
 
-def verbs() -> dict[str, Command]:
+@cache
+def verbs() -> Mapping[str, Command]:
     """Return the commands of ``rollguard`` by name; those of a group by both names."""
     found: dict[str, Command] = {}
     for name, command in cast(_Group, typer.main.get_command(app)).commands.items():

@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from typing import Final, NamedTuple
 
 from documentation.log_event_meanings import MEANINGS
@@ -21,6 +22,7 @@ class LogEvent(NamedTuple):
     paths: tuple[str, ...]
 
 
+@cache
 def log_events() -> list[LogEvent]:
     """Return every event of the product, by name and level."""
     fields: dict[tuple[str, str], set[str]] = defaultdict(set)

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import left_behind
 
+ROOT = Path(__file__).parents[2]
 OTHER_SERVERS = {
     "ROLLGUARD_KAFKA_BROKERS": "127.0.0.1:1",
     "ROLLGUARD_KAFKA_SECURITY": "sasl_ssl",
@@ -35,16 +35,13 @@ OTHER_SERVERS = {
 """An environment that speaks of other servers, and has settings that are wrong."""
 
 
-async def start_demo(
-    folder: Path, cwd: Path | None = None, **env: str
-) -> asyncio.subprocess.Process:
-    """Start the demo with a folder of its own for temporary files."""
+async def start_demo(folder: Path, **env: str) -> asyncio.subprocess.Process:
+    """Start the demo as the README says, with a folder of its own for temporary files."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollguard", "demo"),
+        *("make", "--no-print-directory", "-C", str(ROOT), "demo"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "160", **env},
-        cwd=cwd,
     )
 
 
@@ -52,9 +49,8 @@ async def start_demo(
 async def test_the_demo_runs_as_expected(folder: Path, tmp_path: Path) -> None:
     """It runs by its own settings, whatever the environment and a file of settings say."""
     (tmp_path / "named.env").write_text("ROLLGUARD_POLICY=guarded\nROLLGUARD_NO_SETTING=1\n")
-    here = str(Path(__file__).parents[2])
     others = {**OTHER_SERVERS, "ROLLGUARD_ENV_FILE": str(tmp_path / "named.env")}
-    demo = await start_demo(folder, tmp_path, PYTHONPATH=here, **others)
+    demo = await start_demo(folder, **others)
     output, _ = await asyncio.wait_for(demo.communicate(), 400)
     text = output.decode()
     assert demo.returncode == 0, text

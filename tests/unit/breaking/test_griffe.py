@@ -11,6 +11,8 @@ from policy.breaking.compare import compare_code
 from tests.support.breaking_cases.case import Case
 from tests.support.breaking_cases.every import READABLE
 
+pytestmark = pytest.mark.exhaustive
+
 #: By the name of the case: why griffe reports a breaking change although there is none.
 FALSE_ALARMS: Final = {
     "*args renamed": "no caller uses that name",

@@ -29,6 +29,7 @@ def test_the_verdict(pair: dict[str, str]) -> None:
     assert verdicts[pair["want"]], sentences(findings)
 
 
+@pytest.mark.exhaustive
 @pairs
 @pytest.mark.filterwarnings("ignore")
 def test_the_call_proves_it(pair: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def commands_in_batches(
     return [commands[offset] for offset in sorted(commands)]
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=cases(100))
 @given(st.data(), logs(), st.randoms(use_true_random=False))
 def test_product_and_oracle_count_each_copy_once(
@@ -75,6 +76,7 @@ def test_product_and_oracle_count_each_copy_once(
     assert dumped(commands_in_batches(log, rules, random)) == dumped(expected)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("which", range(len(RULES)))
 def test_product_and_oracle_agree_on_many_forwarded_logs(which: int) -> None:
     rules, numbers = RULES[which], Counter[str]()

@@ -44,6 +44,7 @@ def named(log: Sequence[Entry], tool: str) -> list[Entry]:
     return [replace(each, entry=each.entry.model_copy(update={"tool_name": tool})) for each in log]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("rules", RULES)
 def test_each_tool_is_judged_as_the_detector_judges_it(rules: Rules) -> None:
     """Several logs are mixed in random order, in two partitions, and judged by both policies."""

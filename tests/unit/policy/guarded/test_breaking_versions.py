@@ -50,6 +50,7 @@ def condemned_after(script: Script, rules: Rules = RULES) -> int | None:
     return None
 
 
+@pytest.mark.exhaustive
 def test_fewer_signature_errors_condemn_a_version_that_breaks_calls() -> None:
     script = told(with_predecessor("....F" * 20), True)
     closer, usual = condemned_after(script), condemned_after(with_predecessor("....F" * 20))

@@ -227,6 +227,7 @@ def test_health_shows_the_outage() -> None:
     assert told["since"].startswith(str(time_of((at_ms - 60_000) * 1_000))[:10])
 
 
+@pytest.mark.exhaustive
 def test_the_row_of_outages_is_small() -> None:
     tools = tools_of(64)
     writer, at_ms = healthy(tools)

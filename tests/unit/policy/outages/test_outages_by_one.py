@@ -17,6 +17,8 @@ from schemas.settings import Settings, load_settings
 from tests.support.policy.partition import Partition
 from tests.support.policy.partition_logs import BEGIN_MS, PartitionLogWriter, tools_of
 
+pytestmark = pytest.mark.exhaustive
+
 GUARDED = load_settings(policy="guarded")
 ENGINES = ("engine-1", "engine-2")
 TOOLS = tools_of(10)

@@ -2,6 +2,8 @@
 
 from random import Random
 
+import pytest
+
 from policy.decision.fold import fold_all
 from policy.decision.policies import policy_for
 from policy.state.log import LogRecord
@@ -11,6 +13,8 @@ from schemas.rollback import RollbackCommand
 from tests.support.policy.detectors import Detector, StoredPartition
 from tests.support.policy.partition import Partition
 from tests.support.policy.partition_logs import SENSITIVE, batches, by_tool, random_log
+
+pytestmark = pytest.mark.exhaustive
 
 
 def test_batches_make_no_difference_nor_does_a_crash_between_rows() -> None:

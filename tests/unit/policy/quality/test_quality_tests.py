@@ -20,6 +20,8 @@ from policy.weighing.weighing import KindCounts
 from schemas.rollback import QualityReason
 from tests.support.policy.exact_odds import mixture_of
 
+pytestmark = pytest.mark.exhaustive
+
 BETS: dict[QualityReason, tuple[Bet, ...]] = {
     "judged_bad": JUDGED_BAD_BETS,
     "slower": TAIL_BETS,

@@ -8,6 +8,8 @@ import pytest
 from policy.statistics.bounds import lower_bound, upper_bound
 from policy.statistics.intervals import wilson
 
+pytestmark = pytest.mark.exhaustive
+
 SIZES = (1, 2, 3, 7, 10, 30, 99, 500, 2_000, 10_000, 100_000, 1_000_000)
 CONFIDENCES = (0.7, 0.8, 0.9, 0.95, 0.99, 0.995, 0.9995)
 

@@ -22,6 +22,8 @@ from policy.weighing.betting_tables import (
 from policy.weighing.weighing import weigh
 from tests.support.policy.outcomes import POLICY, evidence_of
 
+pytestmark = pytest.mark.exhaustive
+
 
 def drawn(random: Random, rates: tuple[float, float], executions: int) -> str:
     """Draw outcomes by the failure rates after a success and after a failure.

@@ -21,6 +21,8 @@ from policy.weighing.weighing import condemns, weigh
 from tests.support.policy.exact_odds import break_of, mixture_of
 from tests.support.policy.outcomes import POLICY, baseline_of, evidence_of
 
+pytestmark = pytest.mark.exhaustive
+
 logs = st.text(st.sampled_from("SSSFFT"), max_size=60)
 baselines = st.none() | st.text(st.sampled_from("SSSSSSFT"), max_size=80).map(baseline_of)
 policies = st.tuples(
