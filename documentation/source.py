@@ -44,11 +44,10 @@ def _files_in(folder: Path) -> Iterator[SourceFile]:
         yield SourceFile(str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8")))
 
 
-def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    """Yield every call in the tree."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield node
+@cache
+def calls(tree: ast.AST) -> tuple[ast.Call, ...]:
+    """Return every call in the tree."""
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def text_of(node: ast.expr | None) -> str | None:
