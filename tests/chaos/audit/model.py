@@ -16,7 +16,7 @@ from schemas.execution import Activation, Execution
 from schemas.fields import micros_of, time_of
 from schemas.rollback import Reason, RollbackCommand, Tier, automatic_command_id
 from schemas.rules.rules import Rules
-from tests.support.policy.whose_failure import is_signature_error, origin_of
+from tests.support.policy.oracle.whose_failure import is_signature_error, origin_of
 
 _HOUR_US = 3_600_000_000
 

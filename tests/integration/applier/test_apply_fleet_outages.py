@@ -8,8 +8,8 @@ from db.postgres.pool import Connection, Pool, open_pool
 from db.versions.reading import current_version
 from schemas.execution import Activation, read_log_entry
 from schemas.failures.failure_classes import ErrorOrigin
-from tests.integration.applier.test_apply_guarded import Guarded, automatic_command
 from tests.support.applier import TOPICS
+from tests.support.guarded_applier import Guarded, automatic_command
 from tests.support.login_roles import create_login_roles
 from tests.support.stored import NOW, command, deploy_all, execution, record_all
 

@@ -7,7 +7,8 @@ from schemas.rollback import RollbackCommand
 from schemas.rules.rules import Rules
 from tests.support.policy.folding import commands_of_product
 from tests.support.policy.generated_logs import START
-from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.written_logs import Script
 
 Judge = Callable[[Sequence[Entry], Rules], list[RollbackCommand]]

@@ -17,7 +17,7 @@ from schemas.execution import Activation
 from schemas.execution_entry import ExecutionEntry
 from schemas.rollback import RollbackCommand
 from schemas.rules.rules import Rules
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 
 
 def commands_of_product(log: Sequence[Entry], rules: Rules) -> list[RollbackCommand]:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from policy.state.log import Source
 from schemas.execution import Activation
 from tests.support.policy.generated_logs import Choose
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.partition_logs import ForwardedRecord, Record
 
 SOURCES: Final = (None, None, 1, 2)

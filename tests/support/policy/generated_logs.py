@@ -20,7 +20,7 @@ from schemas.fields import micros_of, time_of
 from schemas.later_verdict import LaterVerdict
 from schemas.rollback import automatic_command_id
 from schemas.rules.rules import Rules
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 
 T = TypeVar("T")
 

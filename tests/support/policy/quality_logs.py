@@ -23,7 +23,7 @@ from tests.support.policy.generated_logs import (
     T,
     guarded,
 )
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 
 _QUICK: Final = QUICK | {
     "judged_bad_alpha": 0.5,

@@ -9,7 +9,7 @@ from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.fields import micros_of
 from schemas.later_verdict import LaterVerdict
 from tests.support.policy.generated_logs import HASH, START, TOOL
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 
 
 def at(seconds: float) -> datetime:

@@ -12,7 +12,8 @@ from tests.chaos.audit.model import ToolModel
 from tests.support.cases import cases
 from tests.support.policy.folding import dumped
 from tests.support.policy.generated_logs import OTHER_RULES, RULES, logs, undismissed
-from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
 
 pytestmark = pytest.mark.exhaustive
 

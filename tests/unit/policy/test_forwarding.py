@@ -23,7 +23,8 @@ from tests.support.policy.folding import dumped
 from tests.support.policy.forwarded_logs import forwarded_log, forwarded_records
 from tests.support.policy.generated_logs import RULES, TOOL, built_by, logs
 from tests.support.policy.mixed_logs import mixed_log, mixed_settings
-from tests.support.policy.oracle import Entry, commands_of, counted_once
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry, counted_once
 from tests.support.policy.partition import Partition
 from tests.support.policy.partition_logs import (
     BEGIN_MS,

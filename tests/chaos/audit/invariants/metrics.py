@@ -11,7 +11,7 @@ from schemas.execution import Activation, Execution
 from schemas.failures.failure_classes import ErrorOrigin
 from tests.chaos.audit.final_state import FinalState, LogEntry
 from tests.chaos.audit.invariants.violation import Violation, position
-from tests.support.policy.whose_failure import origin_of
+from tests.support.policy.oracle.whose_failure import origin_of
 
 _METRICS: Final = (
     *("total_executions", "success_rate", "caller_failures", "environment_failures"),

@@ -23,7 +23,7 @@ from policy.decision.rebuild import rebuild
 from schemas.execution import Execution
 from schemas.rules.rules import Rules
 from tests.support.login_roles import SECURITY_PAGE
-from tests.support.policy.whose_failure import origin_of
+from tests.support.policy.oracle.whose_failure import origin_of
 from tests.support.stored import (
     NOW,
     TOPIC,

@@ -18,7 +18,7 @@ from schemas.rules.rules import Rules
 from schemas.settings import load_settings
 from tests.support.policy.backtest_logs import GUARDED, SEED, SETTINGS, active, at, run
 from tests.support.policy.generated_logs import RULES, built_by
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.partition import Partition
 from tests.support.policy.partition_logs import SENSITIVE, batches, random_log
 

@@ -15,7 +15,7 @@ from schemas.rules.rules import Rules
 from signatures.statements import statement_of
 from tests.support.messages import activation, version
 from tests.support.policy.folding import log_record
-from tests.support.policy.oracle import commands_of
+from tests.support.policy.oracle.commands import commands_of
 from tests.support.policy.written_logs import Script, every, with_predecessor
 
 RULES = Rules(policy="guarded")

@@ -29,7 +29,8 @@ from tests.support.policy.generated_logs import (
     logs,
     undismissed,
 )
-from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.written_logs import Script, every
 
 pytestmark = pytest.mark.exhaustive

@@ -19,7 +19,8 @@ from tests.support.policy.folding import (
     with_withdrawals,
 )
 from tests.support.policy.generated_logs import OTHERS
-from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.quality_logs import (
     QUALITY_RULES,
     quality_log_built_by,

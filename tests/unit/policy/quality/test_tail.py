@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.state.quality.tail import EDGES, LOWEST_BIN, MOST_BINS, Histogram, Tail, bin_of
-from tests.support.policy import quality_oracle as oracle
+from tests.support.policy.oracle import quality as oracle
 
 numbers = st.one_of(
     st.floats(0, 1e300),

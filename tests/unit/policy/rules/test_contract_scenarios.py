@@ -9,7 +9,7 @@ from schemas.rollback import automatic_command_id
 from tests.support.policy.contract_cases import JUDGES, Cases, Judge
 from tests.support.policy.folding import dumped
 from tests.support.policy.generated_logs import TOOL
-from tests.support.policy.oracle import Entry
+from tests.support.policy.oracle.log import Entry
 from tests.support.policy.written_logs import Script, at, every, with_predecessor
 
 CASES = Cases()

@@ -15,7 +15,7 @@ from schemas.settings import load_settings
 from tests.support.cases import THOROUGH
 from tests.support.policy.folding import assert_same_in_batches, commands_of_product, dumped
 from tests.support.policy.generated_logs import GUARDED_RULES, RULES, TOOL, built_by
-from tests.support.policy.oracle import commands_of
+from tests.support.policy.oracle.commands import commands_of
 from tests.support.policy.written_logs import Script
 
 

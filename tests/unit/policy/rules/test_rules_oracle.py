@@ -11,7 +11,8 @@ from schemas.rules.rules import Rules
 from tests.support.cases import THOROUGH, cases
 from tests.support.policy.folding import commands_of_product, dumped
 from tests.support.policy.generated_logs import RULES, built_by, logs
-from tests.support.policy.oracle import Entry, commands_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
 
 pytestmark = pytest.mark.exhaustive
 

@@ -23,8 +23,9 @@ from tests.support.policy.folding import (
     log_record,
 )
 from tests.support.policy.generated_logs import OTHER_RULES, built_by, logs
-from tests.support.policy.oracle import Entry, commands_of
-from tests.support.policy.whose_failure import counts, origin_of
+from tests.support.policy.oracle.commands import commands_of
+from tests.support.policy.oracle.log import Entry
+from tests.support.policy.oracle.whose_failure import counts, origin_of
 
 pytestmark = pytest.mark.exhaustive
 

@@ -1,0 +1,1 @@
+"""The applier's parts against a real Postgres."""
