@@ -80,7 +80,7 @@ test: $(STAMP)
 # On the Apache Kafka at ROLLGUARD_KAFKA_BROKERS, else on one from Maven (needs Java 17 and mvn).
 kafka-test: $(STAMP)
 	@test -n "$$ROLLGUARD_KAFKA_BROKERS" || compose/kafka/broker --fetch
-	$(BIN)/python -m tests.support.with_kafka $(BIN)/pytest -m kafka -n 3 --dist loadscope --no-loadscope-reorder tests/integration tests/acceptance
+	$(BIN)/python -m tests.support.servers.with_kafka $(BIN)/pytest -m kafka -n 3 --dist loadscope --no-loadscope-reorder tests/integration tests/acceptance
 
 # Every fault at real workers, a real Apache Kafka and a real Postgres; then an audit checks what came of it.
 # First each named step by itself and the planted faults. CHAOS="--seed 7 --seconds 1800" for more.

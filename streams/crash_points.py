@@ -2,7 +2,7 @@
 
 Between two crash points a worker has stored or published something, so a crash there has another
 effect. In production ``crash_point`` does nothing. A worker program of the tests
-(``tests.support.armed_worker``) sets what it does.
+(``tests.support.systems.armed_worker``) sets what it does.
 """
 
 from collections.abc import Callable

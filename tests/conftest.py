@@ -21,12 +21,12 @@ _STARTED = frozenset({"system", "start_shared"})
 _WITH_SERVERS = (_SYSTEMS, *(Path(__file__).parent / each for each in ("integration", "docs")))
 
 pytest_plugins = [
-    "tests.support.kafka",
-    "tests.support.secure_kafka",
-    "tests.support.postgres",
-    "tests.support.system",
-    "tests.support.shared",
-    "tests.support.restricted",
+    "tests.support.servers.kafka",
+    "tests.support.servers.secure_kafka",
+    "tests.support.servers.postgres",
+    "tests.support.systems.system",
+    "tests.support.systems.shared",
+    "tests.support.systems.restricted",
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.setup.environment import Environment
 from schemas.deployment import DeploymentOutcome
 from streams.topic_reader import open_reader
-from tests.support.messages import deployment
+from tests.support.inputs.messages import deployment
 
 _TIMEOUT_S = 120.0
 

@@ -27,7 +27,7 @@ from rollguard.embedded.processes import guarded
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.topics import Topics
-from tests.support.messages import activation
+from tests.support.inputs.messages import activation
 
 Batches = dict[int, list[Any]]
 """By partition, the batches of aiokafka in their order."""

@@ -24,7 +24,7 @@ from rollguard_client.kafka.access import kafka_options
 from schemas.settings import Settings, load_settings
 from streams.topic_reader import open_reader
 from streams.topics import Topics
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 _LATE_S: Final = 30.0
 _KEY: Final = b"raw"

@@ -28,8 +28,8 @@ from rollguard.embedded.stack import EmbeddedStack
 from schemas.deployment import Deployment
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
-from tests.support.messages import deployment
-from tests.support.system import System
+from tests.support.inputs.messages import deployment
+from tests.support.systems.system import System
 
 WAIT_S = 300.0
 

@@ -14,7 +14,7 @@ from bench.setup.servers import with_servers
 from rollguard.operations.setup import create_missing_topic_of_spans
 from rollguard_client.spans.span import Span
 from streams.admin import kafka_admin
-from tests.support.spans import chat_span, in_json, in_protobuf, tool_span
+from tests.support.traces.spans import chat_span, in_json, in_protobuf, tool_span
 
 PART: Final = "bridge"
 _IN_A_RECORD: Final = 200

@@ -18,7 +18,7 @@ from bench.flow.load import Load, Tools, chosen
 from bench.results import Result, show
 from bench.setup.environment import Environment, Worker
 from bench.setup.servers import with_servers
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.waiting import until
 
 PART: Final = "growth"

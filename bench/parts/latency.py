@@ -20,7 +20,7 @@ from bench.flow.rollback_times import STAGES, RollbackTimes
 from bench.results import Result, quantiles, show
 from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 PART: Final = "latency"
 ROLES: Final = ("detector", "applier", "recorder")

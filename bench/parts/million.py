@@ -24,7 +24,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from rollguard.embedded.ports import free_port
 from rollguard_client import Rollguard
 from rollguard_client.kafka.reader import open_reader
-from tests.support.kafka import APACHE, running_broker
+from tests.support.servers.kafka import APACHE, running_broker
 
 _TOPIC: Final = "tool-executions"
 _AWAY_S: Final = 3.0

@@ -42,8 +42,8 @@ from schemas.execution_entry import read_execution_entry
 from schemas.fields import time_of
 from schemas.settings import Settings
 from streams.topics import Topics
-from tests.support.messages import activation, execution
-from tests.support.system import System
+from tests.support.inputs.messages import activation, execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 TOOLS = 50

@@ -14,7 +14,7 @@ from bench.results import Result, quantiles, show
 from bench.setup.environment import Environment
 from bench.setup.servers import with_servers
 from rollguard.client import EngineClient
-from tests.support.signing import KEY_OF_ROLE, settings_of, variables, write_files
+from tests.support.inputs.signing import KEY_OF_ROLE, settings_of, variables, write_files
 
 PART: Final = "signing"
 _WARM: Final = 20

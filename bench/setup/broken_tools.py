@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from bench.setup.environment import Environment
 from schemas.rollback import RollbackCommand
 from streams.topic_reader import open_reader
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 _FAILURES: Final = 3
 _TIMEOUT_S: Final = 60.0

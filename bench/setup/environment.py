@@ -24,7 +24,7 @@ from schemas.execution import Execution
 from schemas.settings import Settings, load_settings
 from streams.admin import kafka_admin
 from streams.topics import Topics
-from tests.support.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 from tests.support.waiting import until
 
 READY_S: Final = 180.0

@@ -18,7 +18,7 @@ import uvloop
 
 from rollguard.embedded.ports import free_port
 from rollguard.embedded.stack import EmbeddedStack
-from tests.support.kafka import APACHE, running_broker
+from tests.support.servers.kafka import APACHE, running_broker
 
 T = TypeVar("T")
 

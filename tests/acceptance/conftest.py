@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.shared import Start
-from tests.support.system import System
-from tests.support.workers import Workers
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 
 
 @pytest.fixture

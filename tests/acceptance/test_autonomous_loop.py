@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from examples.autonomous_loop.manifest import load_candidates
-from tests.support.command_line import left_behind
-from tests.support.idle_stack import IDLE_STACK
+from tests.support.systems.command_line import left_behind
+from tests.support.systems.idle_stack import IDLE_STACK
 
 
 @pytest.mark.timeout(540)

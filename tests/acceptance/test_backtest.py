@@ -10,9 +10,9 @@ import pytest
 
 from schemas.execution import Activation, Execution, read_log_entry
 from schemas.fields import format_time
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 
 BREAKS: dict[str, list[str | None]] = {
     "parser": ["TypeError: limit", None, "TypeError: limit", None, "TypeError: limit"],

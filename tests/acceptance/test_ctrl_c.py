@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import left_behind
+from tests.support.systems.command_line import left_behind
 
 MOMENTS: dict[str, tuple[float | str, ...]] = {
     "demo": (0.1, 0.4, 0.9, 1.6, 2.6, "all run"),

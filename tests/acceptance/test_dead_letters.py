@@ -17,9 +17,9 @@ from schemas.dead_letter import MAX_KEY_BYTES, MAX_VALUE_BYTES, DeadLetter, enco
 from schemas.deployment import DeploymentOutcome
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
-from tests.support.command_line import CommandResult, rollguard
-from tests.support.messages import deployment, execution
-from tests.support.system import System
+from tests.support.inputs.messages import deployment, execution
+from tests.support.systems.command_line import CommandResult, rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

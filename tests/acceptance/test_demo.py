@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import left_behind
+from tests.support.systems.command_line import left_behind
 
 ROOT = Path(__file__).parents[2]
 OTHER_SERVERS = {

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from schemas.execution import Execution
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 BEGIN = datetime.now(UTC) - timedelta(hours=1)

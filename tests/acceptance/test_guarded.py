@@ -10,9 +10,9 @@ from rollguard.client import DeploymentRefused
 from rollguard.pins import pin
 from schemas.errors import Rejected
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ERROR = "ValueError: no"

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from streams.partitions import partition_of
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ERROR = "ConnectionError: no route to host"

@@ -12,9 +12,9 @@ from uuid import uuid4
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
 from streams.partitions import partition_of
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ERROR = "ConnectionError: no route to host"

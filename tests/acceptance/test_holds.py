@@ -13,12 +13,12 @@ import pytest_asyncio
 from rollguard import ToolVersionManager
 from rollguard.client import Check, DeploymentHeld, DeploymentOutcome
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.command_line import CommandResult, rollguard
-from tests.support.messages import execution
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import CommandResult, rollguard
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(450)
 

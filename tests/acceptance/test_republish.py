@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from schemas.deployment import ToolVersion
 from schemas.execution import Activation
-from tests.support.command_line import rollguard
-from tests.support.system import System
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 
 
 @pytest_asyncio.fixture

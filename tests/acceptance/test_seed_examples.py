@@ -20,8 +20,8 @@ import pytest_asyncio
 import rollguard
 from rollguard import blocking
 from schemas.rollback import automatic_command_id
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 
 SEED = Path(__file__).parents[2] / "docs" / "seed.md"
 VERSIONS = (

@@ -17,8 +17,8 @@ import pytest
 
 from rollguard.embedded.ports import is_free
 from tests.support.children import children_of
-from tests.support.command_line import rollguard
-from tests.support.idle_stack import IDLE_STACK
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.idle_stack import IDLE_STACK
 from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder", "console")

@@ -16,8 +16,8 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from tests.support.console import Console
-from tests.support.scene import OPERATOR
+from tests.support.consoles.console import Console
+from tests.support.consoles.scene import OPERATOR
 
 WIDE: Final = (1280, 900)
 NARROW: Final = (400, 800)

@@ -7,8 +7,8 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser.chromium import running_chromium
-from tests.support.postgres import PostgresServer
-from tests.support.scene import Scene, playing
+from tests.support.consoles.scene import Scene, playing
+from tests.support.servers.postgres import PostgresServer
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -15,7 +15,7 @@ from playwright.async_api import Page
 
 from rollguard.embedded.stack import EmbeddedStack
 from tests.browser.chromium import NARROW, WIDE, running_chromium, visiting
-from tests.support.scene import playing
+from tests.support.consoles.scene import playing
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "images" / "console"
 _LONGEST: Final = 1_600

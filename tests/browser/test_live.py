@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chromium import visiting
-from tests.support.scene import Scene
+from tests.support.consoles.scene import Scene
 
 pytestmark = [
     pytest.mark.browser,

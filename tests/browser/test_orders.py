@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import NARROW, visiting
-from tests.support.console import held_command
-from tests.support.scene import HELD, Scene
+from tests.support.consoles.console import held_command
+from tests.support.consoles.scene import HELD, Scene
 
 pytestmark = [
     pytest.mark.browser,

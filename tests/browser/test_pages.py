@@ -5,7 +5,7 @@ from playwright.async_api import Browser, Page
 
 from tests.browser.axe import serious_faults
 from tests.browser.chromium import NARROW, WIDE, visiting
-from tests.support.scene import VIEWER, Scene
+from tests.support.consoles.scene import VIEWER, Scene
 
 pytestmark = [
     pytest.mark.browser,

@@ -35,7 +35,7 @@ from streams.crash_points import CrashPoint
 from streams.driver import consumer_thread, table
 from streams.driver.outbox import Outbox, Outgoing
 from streams.suspend_watchdog import SuspendWatchdog
-from tests.support.armed_worker import arm
+from tests.support.systems.armed_worker import arm
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:

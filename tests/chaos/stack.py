@@ -21,9 +21,9 @@ from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.rules.rules import PolicyName
 from schemas.settings import Settings, load_settings
 from tests.chaos.attack.keys import KEY_OF_ROLE, write_keys
-from tests.support.armed_worker import VARIABLE
-from tests.support.kafka import APACHE
-from tests.support.proxy import Proxy, to_port, to_socket
+from tests.support.servers.kafka import APACHE
+from tests.support.servers.proxy import Proxy, to_port, to_socket
+from tests.support.systems.armed_worker import VARIABLE
 
 Mode = Literal["off", "require"]
 """Whether signatures are required."""
@@ -36,7 +36,7 @@ GATE: Literal["hold"] = "hold"
 """What a failed check speaks against waits for a person."""
 SESSION_S = 6
 PARTITIONS = 4
-PRODUCT = ("-m", "tests.support.armed_worker", "worker")
+PRODUCT = ("-m", "tests.support.systems.armed_worker", "worker")
 _START_S = 180.0
 _RESTART_S = 0.3
 """The supervisor waits this long before it starts a worker again."""

@@ -11,9 +11,9 @@ import pytest
 
 from tests.docs.pages import DOCS, Block, Command, commands
 from tests.docs.terminal import Terminal
-from tests.support.command_line import rollguard
-from tests.support.postgres import PostgresServer
-from tests.support.scene import HEALTHY, HELD, NEAR, OPERATOR, ROLLED_BACK, Scene, playing
+from tests.support.consoles.scene import HEALTHY, HELD, NEAR, OPERATOR, ROLLED_BACK, Scene, playing
+from tests.support.servers.postgres import PostgresServer
+from tests.support.systems.command_line import rollguard
 
 _PAGE: Final = DOCS / "how-to" / "on-call.md"
 _ANSWERS: Final[dict[str, tuple[str, ...]]] = {

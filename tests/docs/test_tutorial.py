@@ -14,7 +14,7 @@ import pytest
 from rollguard.embedded.local import local_system
 from tests.docs.pages import DOCS, ROOT, blocks, commands
 from tests.docs.terminal import Terminal
-from tests.support.idle_stack import IDLE_STACK
+from tests.support.systems.idle_stack import IDLE_STACK
 
 _PAGES: Final = ("first-rollback.md", "first-engine.md")
 

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.command_line import rollguard
 from tests.support.programs.program import Program
-from tests.support.system import System
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.command_line import rollguard
+from tests.support.systems.command_line import rollguard
 
 
 class Listener(NamedTuple):

@@ -8,8 +8,8 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from rollguard.embedded.ports import free_port
-from tests.support.command_line import rollguard
 from tests.support.notifications import SECRET, fake_receiver
+from tests.support.systems.command_line import rollguard
 
 FILE = """
 [[receivers]]

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 
 from documentation.command_line import options_of, verbs
-from tests.support.command_line import CommandResult, rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import CommandResult, rollguard
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 VERBS = tuple(verbs())
 RUN_ON = ("console", "demo", "up", "worker")

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 
 from rollguard.client import EngineClient
-from tests.support.command_line import on_terminal, rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import on_terminal, rollguard
+from tests.support.systems.system import System
 
 CODE = "def execute(x):\r\n\treturn ':smile: [bold]x[/bold]'  # \u202e\x1b[31m " + "long " * 60
 ERROR = "TypeError: :boom: [red]bad[/red]\n" + "long " * 400

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from tests.support.command_line import on_terminal, rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import on_terminal, rollguard
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 ONE = "def execute(x):\n    return x\n# 🛡 é\r\n"
 TWO = "def execute(x, limit):\n    return x\n# \x1b[31mred\n"

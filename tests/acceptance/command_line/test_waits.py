@@ -16,9 +16,9 @@ import asyncpg
 import pytest
 
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.programs.program import Program
-from tests.support.system import System
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(360)

@@ -19,7 +19,7 @@ from tests.chaos.attack.attacks import ATTACKS, Knowledge, take_id
 from tests.chaos.attack.forgeries import FORGED, Forgery, refusal_headers
 from tests.chaos.audit.topic_reader import follow
 from tests.chaos.placement import partition_of
-from tests.support.bombs import CODECS, MIB, bomb, send_batch
+from tests.support.inputs.bombs import CODECS, MIB, bomb, send_batch
 
 _BOMB_BYTES: Final = 17 * MIB
 """More than any batch may have. The audit unpacks it, so it is no larger."""

@@ -25,8 +25,8 @@ from schemas.rollback import MAX_DETAILS_BYTES, RollbackCommand, automatic_comma
 from signatures.statements import SignedMessage
 from tests.chaos.attack.forgeries import Forgery, refused, refused_value, signature_in, unused
 from tests.chaos.attack.keys import signature_of
-from tests.support.hostile import HOSTILE
-from tests.support.messages import command_by_ann
+from tests.support.inputs.hostile import HOSTILE
+from tests.support.inputs.messages import command_by_ann
 
 GREATEST: Final = 2**31 - 1
 EVIL: Final = "# fails 1.0 TypeError\nFORGED = True\n"

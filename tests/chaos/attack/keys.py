@@ -13,7 +13,7 @@ from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from tests.support.signing import entry, signer, trust, write_files
+from tests.support.inputs.signing import entry, signer, trust, write_files
 
 PERSON: Final = "ann"
 AUTHORS: Final = {"human": "ann", "autonomous": "machine"}

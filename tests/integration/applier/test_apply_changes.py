@@ -9,8 +9,8 @@ from agents.applier import apply_changes
 from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
-from tests.support.applier import TOPICS, Applier, batch
-from tests.support.stored import command, deploy_all, deployment
+from tests.support.inputs.stored import command, deploy_all, deployment
+from tests.support.systems.applier import TOPICS, Applier, batch
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from db.rollbacks.holds import due, expire
 from db.rollbacks.records import held, rollback_of
 from db.versions.reading import current_versions
 from schemas.rollback import RollbackOutcome, automatic_command_id
-from tests.support.guarded_applier import Guarded, automatic_command
-from tests.support.stored import NOW, command, deploy_all, held_locks, let_expire
+from tests.support.inputs.stored import NOW, command, deploy_all, held_locks, let_expire
+from tests.support.systems.guarded_applier import Guarded, automatic_command
 
 TOOLS = [f"tool-{number}" for number in range(6)]
 

@@ -8,10 +8,10 @@ from db.postgres.pool import Connection, Pool, open_pool
 from db.versions.reading import current_version
 from schemas.execution import Activation, read_log_entry
 from schemas.failures.failure_classes import ErrorOrigin
-from tests.support.applier import TOPICS
-from tests.support.guarded_applier import Guarded, automatic_command
-from tests.support.login_roles import create_login_roles
-from tests.support.stored import NOW, command, deploy_all, execution, record_all
+from tests.support.inputs.stored import NOW, command, deploy_all, execution, record_all
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.systems.applier import TOPICS
+from tests.support.systems.guarded_applier import Guarded, automatic_command
 
 TOOLS = [f"tool-{number}" for number in range(6)]
 AT = NOW + timedelta(hours=1)

@@ -22,8 +22,8 @@ from schemas.errors import Rejected, Retryable
 from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from streams.driver.outbox import Outgoing
-from tests.support.applier import TOPICS, Applier, Broker, expire_holds
-from tests.support.stored import NOW, begin_stop, command, deployment, end_stop
+from tests.support.inputs.stored import NOW, begin_stop, command, deployment, end_stop
+from tests.support.systems.applier import TOPICS, Applier, Broker, expire_holds
 
 LATER = NOW + timedelta(hours=1)
 YES = {"approved_by": "ann"}

@@ -13,8 +13,8 @@ from db.rollbacks.records import rollback_of
 from schemas.errors import Retryable
 from schemas.rollback import RollbackCommand
 from streams.driver.outbox import Outgoing
-from tests.support.applier import TOPICS, Applier, Broker, expire_holds
-from tests.support.stored import answer, command, deploy_all, let_expire
+from tests.support.inputs.stored import answer, command, deploy_all, let_expire
+from tests.support.systems.applier import TOPICS, Applier, Broker, expire_holds
 
 YES = {"approved_by": "ann"}
 NO = {"dismissed_by": "ben", "dismissal": "the test"}

@@ -16,10 +16,10 @@ from db.postgres.locks import locked_tools
 from db.postgres.migrate import migrate
 from db.postgres.pool import Connection, Pool, open_pool
 from schemas.deployment import Deployment
-from tests.support.applier import TOPICS, Applier, all_applied, batch
-from tests.support.login_roles import create_login_roles
-from tests.support.pgbouncer import pgbouncer
-from tests.support.stored import command, deploy_all, deployment
+from tests.support.inputs.stored import command, deploy_all, deployment
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.servers.pgbouncer import pgbouncer
+from tests.support.systems.applier import TOPICS, Applier, all_applied, batch
 
 
 @pytest.fixture

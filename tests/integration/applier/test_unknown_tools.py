@@ -5,7 +5,7 @@ import structlog
 from agents.applier.unknown_tools import warn_of_unknown_tools
 from db.postgres.pool import Connection, Pool
 from schemas.settings import load_settings
-from tests.support.stored import deploy_all
+from tests.support.inputs.stored import deploy_all
 
 
 async def test_the_warning_names_the_tools_without_a_version(pool: Pool, conn: Connection) -> None:

@@ -8,8 +8,8 @@ import pytest_asyncio
 from rollguard.operations.setup import create_missing_topic_of_spans
 from schemas.settings import load_settings
 from tests.integration.bridge.spans_topic import BridgeSystem
-from tests.support.shared import Start
-from tests.support.workers import Workers
+from tests.support.systems.shared import Start
+from tests.support.systems.workers import Workers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

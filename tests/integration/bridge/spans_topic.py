@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.execution import Execution
 from streams.partitions import partition_of
-from tests.support.system import System
+from tests.support.systems.system import System
 
 
 class BridgeSystem(System):

@@ -12,10 +12,11 @@ from schemas.settings import load_settings
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
 from tests.integration.bridge.spans_topic import BridgeSystem
-from tests.support.spans import in_protobuf, tool_span
+from tests.support.traces.spans import in_protobuf, tool_span
 from tests.support.waiting import until
 
 _RECORDS = 20
+ARMED_WORKER = "tests.support.systems.armed_worker"
 
 
 async def test_a_bridge_that_dies_before_the_commit_loses_nothing(
@@ -38,7 +39,7 @@ async def test_a_bridge_that_dies_before_the_commit_loses_nothing(
             # One by one, because of a batch the embedded broker's ListOffsets counts one record.
             await system.send_spans(in_protobuf(tool_span(n, gen_ai__tool__name=f"tool-{n % 3}")))
         armed = {"ROLLGUARD_TEST_CRASH_POINT": "kill:bridge.published"}
-        worker = await system.spawn("bridge", "tests.support.armed_worker", **topic, **armed)
+        worker = await system.spawn("bridge", ARMED_WORKER, **topic, **armed)
         assert await worker.wait() == -signal.SIGKILL
         before = (await group.read(partitions)).values()
         assert {each.committed for each in before} == {0}

@@ -24,7 +24,7 @@ from agents.worker.http.access import OPEN
 from rollguard_client.spans.ids import NAMESPACE
 from schemas.message import MAX_RECORD_BYTES
 from tests.integration.bridge.spans_topic import BridgeSystem
-from tests.support.spans import in_json, in_protobuf, tool_span
+from tests.support.traces.spans import in_json, in_protobuf, tool_span
 
 _PROTOBUF = {"Content-Type": "application/x-protobuf"}
 _JSON = {"Content-Type": "application/json"}

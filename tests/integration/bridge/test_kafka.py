@@ -11,9 +11,9 @@ from rollguard_client.spans.span import CLIENT, SERVER
 from schemas.dead_letter import DeadLetter
 from schemas.fields import time_of
 from tests.integration.bridge.spans_topic import BridgeSystem
-from tests.support.messages import version
-from tests.support.recorded_spans import recorded_in_json, recorded_in_protobuf
-from tests.support.spans import END_NS, START_NS, failed, in_json, in_protobuf, tool_span
+from tests.support.inputs.messages import version
+from tests.support.traces.recorded_spans import recorded_in_json, recorded_in_protobuf
+from tests.support.traces.spans import END_NS, START_NS, failed, in_json, in_protobuf, tool_span
 
 _US = START_NS // 1000
 

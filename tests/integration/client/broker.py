@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rollguard.embedded.broker import broker_command
 from rollguard.embedded.ports import free_port
-from tests.support.kafka import APACHE, running_broker
+from tests.support.servers.kafka import APACHE, running_broker
 
 
 class Broker:

@@ -8,8 +8,8 @@ from confluent_kafka.admin import AclOperation
 
 from rollguard_client import Misconfigured, Rollguard, load_settings
 from tests.integration.client.topics import make_topics, published
-from tests.support.kafka_acls import acls, allow
-from tests.support.secure_kafka import SecureKafka
+from tests.support.servers.kafka_acls import acls, allow
+from tests.support.servers.secure_kafka import SecureKafka
 from tests.support.waiting import until
 
 pytestmark = [

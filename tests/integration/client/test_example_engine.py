@@ -9,7 +9,7 @@ from examples.engine.files import stdlib_files
 from examples.engine.runs import Run, follow_runs
 from tests.integration.client.test_registry import is_in_use
 from tests.integration.client.topics import guard_of, make_topics, publish, published
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 from tests.support.waiting import until
 
 TOPICS = ("tool-executions", "tool-versions")

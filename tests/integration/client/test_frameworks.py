@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.system import System
+from tests.support.systems.system import System
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(600)]
 

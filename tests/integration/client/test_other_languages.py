@@ -22,9 +22,9 @@ from schemas.deployment import Deployment
 from schemas.execution import read_log_entry
 from schemas.message import Message
 from streams.partitions import partition_of
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 from tests.support.schema_checks import faults_of
-from tests.support.system import System
+from tests.support.systems.system import System
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(540)]
 

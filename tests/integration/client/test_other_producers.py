@@ -16,9 +16,9 @@ from schemas.message import Message
 from schemas.rollback import RollbackOutcome
 from streams.forwarding import HEADER
 from streams.partitions import partition_of
-from tests.support.messages import command_by_ann, deployment, execution
-from tests.support.other_clients import ConfluentClient, KafkaPythonClient, OtherClient
-from tests.support.system import System
+from tests.support.inputs.messages import command_by_ann, deployment, execution
+from tests.support.servers.other_clients import ConfluentClient, KafkaPythonClient, OtherClient
+from tests.support.systems.system import System
 from tests.support.waiting import WAIT_S, until
 
 pytestmark = [

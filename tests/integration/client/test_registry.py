@@ -24,7 +24,7 @@ from tests.integration.client.topics import (
     published,
     reported,
 )
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 from tests.support.waiting import until
 
 

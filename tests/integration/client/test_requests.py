@@ -18,7 +18,7 @@ from rollguard_client import (
 )
 from rollguard_client.registry.swaps import Swap
 from rollguard_client.registry.versions import is_genuine
-from tests.support.system import System
+from tests.support.systems.system import System
 
 
 def guard_of(system: System, **values: Any) -> Rollguard:

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from rollguard_client import Misconfigured, Retryable, Rollguard
 from tests.integration.client.broker import Broker
 from tests.integration.client.topics import make_topics
-from tests.support.messages import version
-from tests.support.signing import Record, signer, trust, write_files
+from tests.support.inputs.messages import version
+from tests.support.inputs.signing import Record, signer, trust, write_files
 from tests.support.waiting import until
 
 TOPICS = ("tool-executions", "tool-versions")

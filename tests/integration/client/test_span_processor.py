@@ -9,8 +9,8 @@ from rollguard_client import RollguardSpanProcessor
 from rollguard_client.spans.ids import execution_id_of
 from schemas.fields import time_of
 from tests.integration.client.topics import TOPICS, guard_of, make_topics, publish, published
-from tests.support.messages import version
-from tests.support.spans import START_NS
+from tests.support.inputs.messages import version
+from tests.support.traces.spans import START_NS
 from tests.support.waiting import until
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.support.console import Console, running_console
-from tests.support.workers import Workers
+from tests.support.consoles.console import Console, running_console
+from tests.support.systems.workers import Workers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -16,9 +16,9 @@ from schemathesis.specs.openapi import checks
 from console.app import api, description
 from console.web.bodies import MAX_BODY_BYTES
 from rollguard.operations.stops import freeze
-from tests.support.console import Console, held_command
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.consoles.console import Console, held_command
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 
 pytestmark = pytest.mark.timeout(450)
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 
 from rollguard.operations.connection import connection
-from tests.support.command_line import said
-from tests.support.console import Console
-from tests.support.messages import execution
-from tests.support.stored import begin_stop
-from tests.support.system import System
+from tests.support.consoles.console import Console
+from tests.support.inputs.messages import execution
+from tests.support.inputs.stored import begin_stop
+from tests.support.systems.command_line import said
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

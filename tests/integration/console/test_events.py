@@ -19,9 +19,9 @@ from console.events.outages import Outages
 from console.events.positions import Positions
 from rollguard.operations.overview.detector import DetectorClient
 from schemas.deployment import DeploymentOutcome
-from tests.support.console import Console
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.consoles.console import Console
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import WAIT_S, until
 
 pytestmark = pytest.mark.timeout(450)

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.command_line import rollguard
-from tests.support.console import Console, running_console
-from tests.support.system import System
+from tests.support.consoles.console import Console, running_console
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

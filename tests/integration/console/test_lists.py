@@ -10,11 +10,11 @@ import pytest
 from rollguard.operations.connection import connection
 from rollguard.refusal import require_version
 from schemas.engine_report import EngineReport
-from tests.support.command_line import rollguard
-from tests.support.console import Answer, Console
-from tests.support.messages import command_by_ann, execution
-from tests.support.stored import begin_stop
-from tests.support.system import System
+from tests.support.consoles.console import Answer, Console
+from tests.support.inputs.messages import command_by_ann, execution
+from tests.support.inputs.stored import begin_stop
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

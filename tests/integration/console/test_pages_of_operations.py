@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.console import Console, held_command, running_console
-from tests.support.system import System
+from tests.support.consoles.console import Console, held_command, running_console
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.console import Console, held_command, running_console
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.consoles.console import Console, held_command, running_console
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

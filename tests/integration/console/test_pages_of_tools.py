@@ -8,10 +8,10 @@ import pytest
 
 from rollguard.operations.connection import connection
 from rollguard.operations.stops import stops_of
-from tests.support.console import Console, running_console
-from tests.support.messages import execution
-from tests.support.pages import TOKEN, VIEWER, hidden_fields
-from tests.support.system import System
+from tests.support.consoles.console import Console, running_console
+from tests.support.consoles.pages import TOKEN, VIEWER, hidden_fields
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

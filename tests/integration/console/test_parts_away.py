@@ -8,9 +8,9 @@ from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
 from rollguard.operations.overview.why_waiting import stops_and_waits
 from schemas.settings import load_settings
-from tests.support.console import running_console
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.consoles.console import running_console
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(450)

@@ -21,13 +21,13 @@ from rollguard_client.http import (
     blocking,
     follow_events,
 )
-from tests.support.command_line import said
-from tests.support.console import Answer, Console, held_command
-from tests.support.messages import execution
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.consoles.console import Answer, Console, held_command
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import said
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(450)
 

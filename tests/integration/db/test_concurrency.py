@@ -15,7 +15,7 @@ from db.rollbacks.records import rollbacks
 from db.versions.reading import VersionRecord, current_version, history
 from schemas.deployment import Deployment
 from schemas.rollback import RollbackCommand
-from tests.support.stored import command, deploy, deploy_all, deployment, roll_back
+from tests.support.inputs.stored import command, deploy, deploy_all, deployment, roll_back
 
 AT_ONCE = 8
 

@@ -16,7 +16,7 @@ from schemas.deployment import Deployment
 from schemas.errors import Locked
 from schemas.rollback import RollbackCommand
 from schemas.settings import Settings
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     command,
     deploy,
     deploy_all,

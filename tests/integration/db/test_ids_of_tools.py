@@ -21,7 +21,7 @@ from schemas.deployment import code_hash_of
 from schemas.errors import Rejected
 from schemas.rollback import CommandKey, RollbackCommand, RollbackOutcome
 from schemas.settings import Settings, load_settings
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     answer,
     command,
@@ -34,7 +34,7 @@ from tests.support.stored import (
     roll_back,
     trusted,
 )
-from tests.support.stored import deploy as deploy_one
+from tests.support.inputs.stored import deploy as deploy_one
 
 
 @pytest.fixture

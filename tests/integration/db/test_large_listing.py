@@ -31,8 +31,8 @@ from db.rollbacks.costs import (
 )
 from db.rollbacks.records import AfterRollback, RollbacksWanted, rollbacks_page
 from db.versions.listing import current_activations, listed_tools
-from tests.support.postgres import PostgresServer
-from tests.support.stored import NOW
+from tests.support.inputs.stored import NOW
+from tests.support.servers.postgres import PostgresServer
 
 TOOLS, EXECUTIONS, ROLLBACKS, ENGINES = 10_000, 100_000, 10_000, 20_000
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from db.postgres.pool import Connection, connect
 from db.versions.reading import history
 from tests.support.cases import cases
-from tests.support.stored import command, deploy, deployment, roll_back
+from tests.support.inputs.stored import command, deploy, deployment, roll_back
 
 AUTOMATIC: dict[str, Any] = {"tier": "fast", "reason": "high_failure_rate"}
 

@@ -17,8 +17,7 @@ from schemas.errors import Misconfigured, Retryable
 from schemas.execution import Execution
 from schemas.failures.error_class import is_signature_error, label_of
 from schemas.rollback import RollbackOutcome
-from tests.support.postgres import PostgresServer
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     activation,
     command,
@@ -29,6 +28,7 @@ from tests.support.stored import (
     record_all,
     roll_back,
 )
+from tests.support.servers.postgres import PostgresServer
 
 STRANGE = [
     'it\'s "quoted" `x` $1 %s {} \\ ; -- /*',

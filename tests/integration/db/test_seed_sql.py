@@ -15,8 +15,8 @@ from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.versions.metrics import recount
 from db.versions.reading import history
-from tests.support.postgres import execute
-from tests.support.stored import NOW, deploy, deployment, execution, record_all
+from tests.support.inputs.stored import NOW, deploy, deployment, execution, record_all
+from tests.support.servers.postgres import execute
 
 HISTORY_WITH_METRICS = """
 SELECT

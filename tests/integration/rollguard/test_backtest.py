@@ -13,10 +13,10 @@ from policy.backtest.trials import Trial
 from rollguard.backtest_sources.log_entries import BacktestFilter
 from rollguard.backtest_sources.run import Backtested, of_postgres, of_topic
 from schemas.settings import load_settings
-from tests.support.messages import activation, execution
-from tests.support.stored import NOW, deploy_all, record_all
-from tests.support.stored import execution as recorded
-from tests.support.system import System
+from tests.support.inputs.messages import activation, execution
+from tests.support.inputs.stored import NOW, deploy_all, record_all
+from tests.support.inputs.stored import execution as recorded
+from tests.support.systems.system import System
 
 BROKEN = "TypeError: no"
 

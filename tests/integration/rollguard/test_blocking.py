@@ -10,8 +10,8 @@ import pytest
 
 from rollguard.blocking import DeploymentMonitor, ToolVersionManager
 from schemas.errors import Rejected, RollguardError
-from tests.support.system import System
-from tests.support.workers import Workers
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 
 
 def _loops() -> list[str]:

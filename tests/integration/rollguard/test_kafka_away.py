@@ -19,9 +19,9 @@ from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import ToolVersion
 from schemas.errors import Retryable
 from schemas.settings import Settings, load_settings
-from tests.support.kafka import APACHE, running_broker
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 from tests.support.programs.program import Program
+from tests.support.servers.kafka import APACHE, running_broker
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(540)

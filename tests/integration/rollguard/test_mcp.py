@@ -14,9 +14,9 @@ from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult
 
 from rollguard.operations.stops import freeze
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 GOOD = "def execute(text):\n    return text\n"

@@ -14,7 +14,7 @@ from rollguard.operations.stops import freeze, reject, resume, unfreeze
 from rollguard.operations.versions import VersionName
 from schemas.errors import Locked
 from schemas.settings import Settings, load_settings
-from tests.support.stored import deploy_all, execution, record_all
+from tests.support.inputs.stored import deploy_all, execution, record_all
 from tests.support.waiting import until
 
 TOOL = "parser"

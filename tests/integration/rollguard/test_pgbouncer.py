@@ -22,11 +22,11 @@ from rollguard.operations.republish import republish_versions
 from rollguard.operations.setup import migrate_database
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.pgbouncer import Mode, pgbouncer
-from tests.support.postgres import PostgresServer
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.servers.pgbouncer import Mode, pgbouncer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")

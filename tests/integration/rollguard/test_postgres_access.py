@@ -23,10 +23,10 @@ from rollguard.operations.setup import migrate_database
 from rollguard.operations.versions import history_of
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.settings import load_settings
-from tests.support.command_line import rollguard
-from tests.support.postgres import PostgresServer, execute
-from tests.support.proxy import proxy_to_postgres, user_and_socket
-from tests.support.secure_kafka import make_authority, make_certificate
+from tests.support.servers.postgres import PostgresServer, execute
+from tests.support.servers.proxy import proxy_to_postgres, user_and_socket
+from tests.support.servers.secure_kafka import make_authority, make_certificate
+from tests.support.systems.command_line import rollguard
 
 _SSL_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
 

@@ -20,11 +20,11 @@ from rollguard.pins import pin
 from schemas.deployment import AcceptedBreak, ToolVersion
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.settings import load_settings
-from tests.support.managed_tools import ONE, TWO, record_each
-from tests.support.postgres import execute
-from tests.support.system import System
+from tests.support.engines.managed_tools import ONE, TWO, record_each
+from tests.support.servers.postgres import execute
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from rollguard.client import EngineClient
 from rollguard.pins import pin
 from schemas.errors import Rejected, Retryable
 from schemas.rollback import Mode, RollbackCommand, RollbackOutcome, automatic_command_id
-from tests.support.managed_tools import ONE, TWO, record_each
-from tests.support.system import System
+from tests.support.engines.managed_tools import ONE, TWO, record_each
+from tests.support.systems.system import System
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from schemas.settings import Settings
-from tests.support.batch_reader import prepared
+from tests.support.systems.batch_reader import prepared
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,8 @@ from schemas.settings import Settings
 from streams.driver import consumer_thread
 from streams.driver.batch import Batch
 from streams.topics import Topics
-from tests.support.batch_reader import (
+from tests.support.inputs.bombs import MIB, bomb, send_batch
+from tests.support.systems.batch_reader import (
     Counting,
     Forgetting,
     assert_in_order,
@@ -19,7 +20,6 @@ from tests.support.batch_reader import (
     publish,
     running,
 )
-from tests.support.bombs import MIB, bomb, send_batch
 from tests.support.waiting import until
 
 

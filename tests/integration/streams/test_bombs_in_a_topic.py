@@ -6,7 +6,7 @@ from schemas.settings import Settings
 from streams.topic_reader import open_reader
 from streams.topics import Topics
 from streams.unpacking.batches import not_unpacked_in
-from tests.support.bombs import CODECS, MIB, bomb, many_streams, send_batch
+from tests.support.inputs.bombs import CODECS, MIB, bomb, many_streams, send_batch
 
 
 async def test_a_reader_gets_a_record_in_the_place_of_a_huge_batch(settings: Settings) -> None:

@@ -19,7 +19,13 @@ from schemas.settings import Settings
 from streams.first_offsets import begin_since
 from streams.offsets import GroupOffsets
 from streams.topics import Topics, group_of
-from tests.support.batch_reader import Counting, assert_in_order, committed, publish, running
+from tests.support.systems.batch_reader import (
+    Counting,
+    assert_in_order,
+    committed,
+    publish,
+    running,
+)
 from tests.support.waiting import until
 
 _ERRORS = [GroupLoadInProgressError, NotCoordinatorForGroupError, GroupCoordinatorNotAvailableError]

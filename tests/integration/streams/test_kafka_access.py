@@ -10,7 +10,7 @@ from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings, load_settings
 from streams.topic_reader import open_reader
 from streams.topics import Topics
-from tests.support.secure_kafka import SecureKafka, make_authority
+from tests.support.servers.secure_kafka import SecureKafka, make_authority
 
 pytestmark = [
     pytest.mark.kafka,

@@ -24,13 +24,13 @@ from streams.admin import kafka_admin
 from streams.broker_topics.checks import check_settings, require_topics
 from streams.partitions import partition_of
 from streams.topics import Topics
-from tests.support.kafka_acls import acl, acls, allow
-from tests.support.login_roles import create_login_roles
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
+from tests.support.inputs.stored import begin_stop, command, end_stop
 from tests.support.notifications import SECRET, FakeReceiver, fake_receiver, outcome
-from tests.support.secure_kafka import SecureKafka, password_of
-from tests.support.stored import begin_stop, command, end_stop
-from tests.support.system import System
+from tests.support.servers.kafka_acls import acl, acls, allow
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.servers.secure_kafka import SecureKafka, password_of
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]

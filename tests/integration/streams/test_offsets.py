@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from streams.offsets import GroupOffsets, Offsets
 from streams.topics import group_of
-from tests.support.system import System
+from tests.support.systems.system import System
 
 
 @pytest.mark.kafka

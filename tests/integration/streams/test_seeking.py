@@ -9,7 +9,13 @@ from faust.types import TP
 from agents.worker.fatal import Fatal
 from schemas.settings import Settings
 from streams.topics import Topics
-from tests.support.batch_reader import Counting, assert_in_order, committed, publish, running
+from tests.support.systems.batch_reader import (
+    Counting,
+    assert_in_order,
+    committed,
+    publish,
+    running,
+)
 from tests.support.waiting import until
 
 

@@ -17,7 +17,7 @@ from streams.driver.batch import Batch
 from streams.driver.kept_rows import KeptRows
 from streams.partitions import partition_of
 from streams.topics import Topics
-from tests.support.batch_reader import (
+from tests.support.systems.batch_reader import (
     KEYS,
     Counting,
     committed,

@@ -16,7 +16,7 @@ from streams.broker_topics.checks import require_topics
 from streams.broker_topics.creation import create_topics
 from streams.topic_reader import open_reader
 from streams.topics import Topics
-from tests.support.topic_changes import create_topic, set_partitions
+from tests.support.servers.topic_changes import create_topic, set_partitions
 
 DAY_MS = 24 * 60 * 60 * 1000
 

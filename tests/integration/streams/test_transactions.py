@@ -16,8 +16,8 @@ from streams.offsets import GroupOffsets
 from streams.partitions import partition_of
 from streams.topic_reader import open_reader
 from streams.topics import group_of
-from tests.support.messages import deployment, execution
-from tests.support.system import System
+from tests.support.inputs.messages import deployment, execution
+from tests.support.systems.system import System
 from tests.support.waiting import WAIT_S, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(540)]

@@ -27,13 +27,13 @@ from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
 from streams.partitions import partition_of
 from streams.topics import group_of
-from tests.support.bombs import MIB, bomb, send_batch
-from tests.support.command_line import rollguard
-from tests.support.hostile import HOSTILE
-from tests.support.messages import activation, command_by_ann, deployment, execution
-from tests.support.restricted import Attacker, RestrictedSystem
-from tests.support.signing import settings_of
-from tests.support.slow_code import INHERITANCE
+from tests.support.inputs.bombs import MIB, bomb, send_batch
+from tests.support.inputs.hostile import HOSTILE
+from tests.support.inputs.messages import activation, command_by_ann, deployment, execution
+from tests.support.inputs.signing import settings_of
+from tests.support.inputs.slow_code import INHERITANCE
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.restricted import Attacker, RestrictedSystem
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(720)]

@@ -13,9 +13,9 @@ import pytest
 from schemas.deployment import Deployment, DeploymentOutcome, ToolVersion
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.messages import deployment
-from tests.support.stored import command
-from tests.support.system import System
+from tests.support.inputs.messages import deployment
+from tests.support.inputs.stored import command
+from tests.support.systems.system import System
 
 Outcome = DeploymentOutcome | RollbackOutcome
 

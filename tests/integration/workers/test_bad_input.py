@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.dead_letter import DeadLetter
 from streams.partitions import partition_of
-from tests.support.messages import activation, deployment, execution
-from tests.support.system import System
+from tests.support.inputs.messages import activation, deployment, execution
+from tests.support.systems.system import System
 from tests.support.waiting import WAIT_S
 
 Position = tuple[str, int, int]

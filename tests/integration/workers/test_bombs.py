@@ -8,9 +8,9 @@ import pytest
 
 from schemas.dead_letter import DeadLetter
 from streams.partitions import partition_of
-from tests.support.bombs import CODECS, MIB, bomb, send_batch
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.bombs import CODECS, MIB, bomb, send_batch
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(900)

@@ -15,18 +15,18 @@ from schemas.settings import load_settings
 from streams.admin import kafka_admin
 from streams.partitions import partition_of
 from streams.topics import Topics
-from tests.support.command_line import rollguard
-from tests.support.messages import deployment, execution
-from tests.support.system import System
-from tests.support.topic_changes import (
+from tests.support.inputs.messages import deployment, execution
+from tests.support.servers.topic_changes import (
     all_records,
     create_topic,
     run_kafka_configs,
     set_partitions,
     tools_by_move,
 )
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(540)]
 

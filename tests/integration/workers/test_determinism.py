@@ -14,8 +14,8 @@ from policy.decision.fold import commands_of_log
 from rollguard.embedded.ports import free_port
 from schemas.execution import Activation, Execution
 from schemas.rules.rules import Rules
-from tests.support.messages import activation, execution
-from tests.support.system import System
+from tests.support.inputs.messages import activation, execution
+from tests.support.systems.system import System
 
 TOOLS = [f"tool-{number}" for number in range(12)]
 AWAY = "OSError: the service is away"

@@ -18,8 +18,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.deployment import ToolVersion
 from schemas.engine_report import EngineReport, report_key
 from schemas.rollback import RollbackCommand
-from tests.support.command_line import rollguard
-from tests.support.system import System
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(360)

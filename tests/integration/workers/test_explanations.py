@@ -4,9 +4,9 @@ import json
 
 from schemas.explanation import SeenError
 from schemas.rollback import RollbackOutcome
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 
 
 async def test_the_outcome_says_why(shared_system: System, tool: str) -> None:

@@ -13,9 +13,9 @@ from schemas.message import Message
 from schemas.rollback import RollbackOutcome
 from streams.forwarding import HEADER
 from streams.partitions import partition_of
-from tests.support.command_line import rollguard
-from tests.support.messages import command_by_ann, deployment, execution
-from tests.support.system import System
+from tests.support.inputs.messages import command_by_ann, deployment, execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 from tests.unit.streams.test_forwarding import verdict
 

@@ -30,7 +30,7 @@ from streams.forwarding import source_of
 from streams.partitions import partition_of
 from tests.support.mutations.cases import cases
 from tests.support.mutations.message import ID_OF, Case, Kind, Raw, json_of
-from tests.support.system import System
+from tests.support.systems.system import System
 from tests.support.waiting import WAIT_S, until
 
 SEED = int(os.environ.get("ROLLGUARD_TEST_FUZZ_SEED", "20260131"))

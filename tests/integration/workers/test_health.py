@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")
+STUCK_WORKER = "tests.support.systems.stuck_worker"
 
 
 async def test_each_role_is_alive_and_ready(system: System) -> None:
@@ -38,7 +39,7 @@ async def test_a_stuck_consumer_is_unhealthy_within_60_s(
     ) as system:
         stuck = {"detector": "fetch", "recorder": "handler"}
         for role, where in stuck.items():
-            await system.spawn(role, module="tests.support.stuck_worker", STUCK=where)
+            await system.spawn(role, module=STUCK_WORKER, STUCK=where)
         await system.all_ready()
         sent = time.monotonic()
         await system.run(*(execution(f"tool-{number}") for number in range(20)))
@@ -69,7 +70,7 @@ async def test_a_worker_that_lost_its_partitions_without_noticing_is_unhealthy(
 ) -> None:
     """Its consumer's thread hangs, so another worker gets its partitions and commits for them."""
     async with System.started(apache_kafka, database_dsn, topic_prefix, tmp_path, ()) as system:
-        stuck = await system.spawn("recorder", module="tests.support.stuck_worker", STUCK="thread")
+        stuck = await system.spawn("recorder", module=STUCK_WORKER, STUCK="thread")
         await system.all_ready("recorder")
         begin = time.monotonic()
         await system.run(*(execution(f"tool-{number}") for number in range(20)))

@@ -8,7 +8,7 @@ import pytest
 
 from rollguard.operations.overview.health import health_of
 from schemas.errors import Misconfigured, Rejected
-from tests.support.system import System
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 TOKEN = "one-token-for-all"

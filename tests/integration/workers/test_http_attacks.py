@@ -15,10 +15,10 @@ from aiohttp import web
 from agents.worker.http.connections import HEAD_S, MAX_CONNECTIONS
 from rollguard.embedded.ports import free_port
 from schemas.identity import Identity
-from tests.support.command_line import rollguard
-from tests.support.system import System
+from tests.support.servers.web_app import web_app
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
-from tests.support.web_app import web_app
 
 TOKEN, SECRET = "the-token-of-people", "the-secret-of-detectors"
 

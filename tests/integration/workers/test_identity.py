@@ -18,13 +18,13 @@ from rollguard.operations.overview.health import health_of
 from schemas.errors import Misconfigured, Rejected, Retryable
 from schemas.identity import Identity
 from schemas.settings import Settings
-from tests.support.kafka import running_broker
-from tests.support.messages import activation, execution
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.inputs.messages import activation, execution
+from tests.support.servers.kafka import running_broker
+from tests.support.servers.web_app import web_app
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.web_app import web_app
-from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(360)
 

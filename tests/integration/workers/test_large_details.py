@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.support.system import System
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 TOOL: Final = "words"

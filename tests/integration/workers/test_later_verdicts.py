@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from rollguard.client import EngineClient
 from schemas.rollback import RollbackCommand
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 GUARDED, SEED = "guarded-tool", "seed-tool"

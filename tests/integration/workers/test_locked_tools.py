@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.partitions import partition_of
 from streams.topics import group_of
 from tests.support.children import children_of
-from tests.support.messages import deployment, execution
-from tests.support.slow_code import INHERITANCE
-from tests.support.system import System
+from tests.support.inputs.messages import deployment, execution
+from tests.support.inputs.slow_code import INHERITANCE
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

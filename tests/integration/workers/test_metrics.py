@@ -15,15 +15,15 @@ from documentation.metrics import metrics
 from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topic_of_spans
 from schemas.settings import load_settings
-from tests.support.console import Console, running_console
-from tests.support.messages import execution
+from tests.support.consoles.console import Console, running_console
+from tests.support.inputs.messages import execution
 from tests.support.notifications import SECRET, FakeReceiver, fake_receiver
 from tests.support.prometheus.queries import queries
 from tests.support.prometheus.server import running_prometheus
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = [pytest.mark.timeout(360), pytest.mark.asyncio(loop_scope="module")]
 

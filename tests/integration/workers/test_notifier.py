@@ -18,7 +18,7 @@ from schemas.outage_notice import OutageNotice
 from streams.offsets import GroupOffsets
 from streams.partitions import partition_of
 from streams.topics import group_of
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.notifications import (
     AT,
     SECRET,
@@ -27,10 +27,10 @@ from tests.support.notifications import (
     fake_receiver,
     outcome,
 )
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(360)
 
@@ -281,7 +281,7 @@ async def test_after_a_crash_what_was_not_committed_is_told_again(
         worker = await _start_notifier(
             system,
             receivers,
-            "tests.support.armed_worker",
+            "tests.support.systems.armed_worker",
             ROLLGUARD_TEST_CRASH_POINT="kill:notifier.delivered@2",
         )
         await system.all_ready("notifier")

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from schemas.rollback import RollbackCommand
-from tests.support.command_line import rollguard
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.command_line import rollguard
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 AWAY = "httpx.ConnectTimeout: no answer within 30 s"

@@ -14,9 +14,9 @@ from db.postgres.migrate import open_migrated_pool
 from db.postgres.pool import acquire
 from schemas.errors import Retryable
 from schemas.execution_entry import ExecutionEntry
-from tests.support.messages import execution
-from tests.support.proxy import proxy_to_postgres
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.servers.proxy import proxy_to_postgres
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

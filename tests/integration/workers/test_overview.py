@@ -11,9 +11,9 @@ from rollguard.embedded.ports import free_port
 from rollguard.operations.connection import connection
 from rollguard.operations.overview.status import system_status
 from rollguard.operations.overview.tools import tools_at_a_glance
-from tests.support.messages import execution
-from tests.support.stored import begin_stop
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.inputs.stored import begin_stop
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(360)

@@ -7,8 +7,8 @@ import pytest
 
 from schemas.execution import Activation, read_log_entry
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
-from tests.support.messages import activation, execution
-from tests.support.system import System
+from tests.support.inputs.messages import activation, execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from schemas.deployment import ToolVersion
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(360)

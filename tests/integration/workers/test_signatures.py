@@ -23,14 +23,14 @@ from schemas.message import Message
 from schemas.rollback import automatic_command_id
 from schemas.settings import Settings
 from streams.partitions import partition_of
-from tests.support.console import running_console
-from tests.support.kafka import new_topic_prefix
-from tests.support.messages import activation, command_by_ann, deployment, execution
-from tests.support.postgres import PostgresServer
-from tests.support.signing import KEY_OF_ROLE, settings_of, signer, variables, write_files
-from tests.support.system import System
+from tests.support.consoles.console import running_console
+from tests.support.inputs.messages import activation, command_by_ann, deployment, execution
+from tests.support.inputs.signing import KEY_OF_ROLE, settings_of, signer, variables, write_files
+from tests.support.servers.kafka import new_topic_prefix
+from tests.support.servers.postgres import PostgresServer
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 pytestmark = pytest.mark.timeout(360)
 

@@ -13,12 +13,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 
 from rollguard_client import Rollguard
-from tests.support.messages import execution
-from tests.support.otlp import ReceivedSpan, Receiver, otlp_receiver
-from tests.support.shared import Start
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.shared import Start
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
+from tests.support.traces.otlp import ReceivedSpan, Receiver, otlp_receiver
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 GOOD = "def execute(text):\n    return text\n"
 BAD = "def execute(text):\n    raise TypeError('no')\n"

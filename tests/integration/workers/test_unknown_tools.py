@@ -1,7 +1,7 @@
 """Executions of tools that nobody deployed leave nothing in the detector."""
 
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

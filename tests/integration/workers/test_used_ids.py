@@ -10,8 +10,8 @@ from db.versions.reading import history
 from rollguard.operations.rollbacks import command_named, explanation_of
 from schemas.deployment import Deployment, DeploymentOutcome
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
-from tests.support.messages import deployment, execution
-from tests.support.system import System
+from tests.support.inputs.messages import deployment, execution
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 

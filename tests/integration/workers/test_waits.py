@@ -10,10 +10,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from rollguard.embedded.ports import free_port
 from streams.topics import group_of
-from tests.support.kafka import APACHE, running_broker
-from tests.support.messages import deployment, execution
-from tests.support.proxy import proxy_to_postgres
-from tests.support.system import System
+from tests.support.inputs.messages import deployment, execution
+from tests.support.servers.kafka import APACHE, running_broker
+from tests.support.servers.proxy import proxy_to_postgres
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 ROLES = ("detector", "applier", "recorder")

@@ -6,7 +6,7 @@ from uuid import UUID
 from policy.backtest.requested_policy import RequestedPolicy
 from schemas.execution import ActivatedBy, Activation, Execution
 from schemas.settings import load_settings
-from tests.support.messages import activation, execution
+from tests.support.inputs.messages import activation, execution
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = load_settings()

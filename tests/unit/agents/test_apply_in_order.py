@@ -28,7 +28,7 @@ from streams.broker_topics.watch import TopicWatch
 from streams.driver.batch import Batch
 from streams.driver.progress import Progress
 from streams.waits import Waits
-from tests.support.stored import deployment
+from tests.support.inputs.stored import deployment
 
 TOOLS = "abcd"
 

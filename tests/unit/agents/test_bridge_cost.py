@@ -20,7 +20,7 @@ from agents.bridge.span_executions import SpanExecutions
 from agents.bridge.traces import Traces
 from rollguard_client.spans.span import Span
 from rollguard_client.spans.tool_spans import SpanRules
-from tests.support.spans import chat_span, in_json, in_protobuf
+from tests.support.traces.spans import chat_span, in_json, in_protobuf
 
 _SPANS = 2_000
 _ROUNDS = 5

@@ -13,7 +13,7 @@ from agents.worker.logs import bounded, configure_logs
 from schemas.errors import Misconfigured, Retryable
 from schemas.settings import Settings
 from streams.retries import when_it_answers
-from tests.support.hostile import HOSTILE, TEXT
+from tests.support.inputs.hostile import HOSTILE, TEXT
 
 
 @pytest.fixture(autouse=True)

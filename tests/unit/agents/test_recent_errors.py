@@ -11,7 +11,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.explanation import SeenError, errors_in
 from schemas.later_verdict import LaterVerdict
 from schemas.settings import KeepErrors
-from tests.support.stored import execution, verdict
+from tests.support.inputs.stored import execution, verdict
 
 FAILED = ExecutionEntry.of(execution(success=False, error="KeyError: 'Ann'", error_type=None))
 BAD = verdict(why="Ann says\nso", execution_id=UUID(int=1))

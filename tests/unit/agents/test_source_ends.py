@@ -13,7 +13,7 @@ from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings
 from streams.driver.driver import Driver
 from streams.waits import Waits
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 
 class Broker:

@@ -18,8 +18,8 @@ from policy.decision.fold import DecidedCommand
 from rollguard_client.traces.context import TraceContext, headers_of, trace_context_in
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
-from tests.support.messages import command_by_ann
-from tests.support.otlp import otlp_receiver
+from tests.support.inputs.messages import command_by_ann
+from tests.support.traces.otlp import otlp_receiver
 from tests.support.waiting import until
 
 PARENT = TraceContext(1, 2, state="a=1")

@@ -11,7 +11,7 @@ from agents.bridge.protobuf_traces import read_protobuf
 from agents.bridge.traces import Traces
 from rollguard_client.spans.span import Span
 from schemas.errors import Rejected
-from tests.support.spans import failed, in_json, in_protobuf, tool_span
+from tests.support.traces.spans import failed, in_json, in_protobuf, tool_span
 
 _NO_TOOL = tool_span(9, gen_ai__operation__name="chat")
 _SPANS = [

@@ -10,7 +10,7 @@ import pytest
 
 from rollguard_client import Misconfigured
 from rollguard_client.http import Console
-from tests.support.secure_kafka import make_authority, make_certificate
+from tests.support.servers.secure_kafka import make_authority, make_certificate
 
 
 class Handler(BaseHTTPRequestHandler):

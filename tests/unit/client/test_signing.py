@@ -17,7 +17,7 @@ from rollguard_client.settings.settings import load_settings
 from rollguard_client.signatures.signing import Signatures
 from schemas.errors import Unverified
 from signatures.verifying import Verifier
-from tests.support.signing import Record, trust, write_files
+from tests.support.inputs.signing import Record, trust, write_files
 
 NOW = datetime(2026, 1, 31, 12, 30, 15, 250_000, UTC)
 

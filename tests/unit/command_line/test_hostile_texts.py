@@ -85,7 +85,7 @@ from schemas.notify_file import Route
 from schemas.rollback import RollbackCommand, RollbackOutcome
 from schemas.settings import Settings
 from schemas.stops import Pin, Stop
-from tests.support.hostile import HOSTILE, NOON, TEXT, filled
+from tests.support.inputs.hostile import HOSTILE, NOON, TEXT, filled
 
 _COLOURS: Final = re.compile(r"\x1b\[(?!35m)[\d;]*m")
 """Those of our own outputs; the hostile text has another one."""

@@ -23,7 +23,7 @@ from rollguard.operations.overview.rollback_costs import (
 )
 from rollguard.operations.rollbacks import RollbackExplanation
 from schemas.rollback import RollbackOutcome
-from tests.support.hostile import filled
+from tests.support.inputs.hostile import filled
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 COMMON: dict[str, Any] = {

@@ -15,7 +15,7 @@ from rollguard_client.http.console import Console
 from rollguard_client.http.problems import Said
 from schemas.errors import Misconfigured, RollguardError
 from schemas.settings import only_these_settings
-from tests.support.command_line import said
+from tests.support.systems.command_line import said
 
 NOT_THROUGH = {
     *(("up",), ("worker", "detector"), ("console",), ("migrate",), ("topics",)),

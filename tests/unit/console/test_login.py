@@ -11,7 +11,7 @@ from console.admission.admissions import Admissions
 from console.admission.paths import own_path
 from console.pages.rendering.answers import back_to
 from schemas.settings import load_settings
-from tests.support.pages import TOKEN, VIEWER, browser, hidden_fields
+from tests.support.consoles.pages import TOKEN, VIEWER, browser, hidden_fields
 
 TOKENS: dict[str, Any] = {"web_token": TOKEN, "web_viewer_token": VIEWER}
 

@@ -3,7 +3,7 @@
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.pages import TOKEN, VIEWER, browser
+from tests.support.consoles.pages import TOKEN, VIEWER, browser
 
 NAME = "rollguard_http_requests_total"
 

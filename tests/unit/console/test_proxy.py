@@ -9,7 +9,7 @@ from console.admission.proxy import SECRET_HEADER
 from console.admission.refused import Refused
 from schemas.errors import Misconfigured
 from schemas.settings import load_settings
-from tests.support.pages import TOKEN, browser, hidden_fields
+from tests.support.consoles.pages import TOKEN, browser, hidden_fields
 
 SECRET = "the-secret-of-the-proxy"
 USER, GROUPS = "X-Forwarded-User", "X-Forwarded-Groups"

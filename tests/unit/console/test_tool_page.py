@@ -26,8 +26,8 @@ from rollguard.operations.versions import FoundVersion
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules
 from schemas.stops import Stop
-from tests.support.hostile import filled
-from tests.support.pages import EVIL, NOW, rendered, require_harmless
+from tests.support.consoles.pages import EVIL, NOW, rendered, require_harmless
+from tests.support.inputs.hostile import filled
 from tests.support.policy.folding import log_record
 from tests.support.policy.written_logs import Script, every
 

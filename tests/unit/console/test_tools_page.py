@@ -8,8 +8,8 @@ from console.pages.rendering.sparkline import sparkline
 from console.pages.tools import Filters, View, view_of
 from console.questions.tools import ListedPage
 from console.states import StatesNow
-from tests.support.hostile import HOSTILE
-from tests.support.pages import EVIL, browser, rendered, require_harmless
+from tests.support.consoles.pages import EVIL, browser, rendered, require_harmless
+from tests.support.inputs.hostile import HOSTILE
 
 AS_OF = "2026-01-31T11:59:00Z"
 

@@ -19,7 +19,6 @@ from agents.worker.http.access import OPEN
 from rollguard.cli.app import app
 from schemas.settings import SETTING_NAMES, Settings, load_settings
 from streams.topics import Topics, group_of
-from tests.support.login_roles import SECURITY_PAGE
 from tests.support.manifests import (
     BASE,
     COMPONENT,
@@ -33,6 +32,7 @@ from tests.support.manifests import (
     settings_of,
     workloads,
 )
+from tests.support.servers.login_roles import SECURITY_PAGE
 
 PAGE: Final = (KUBERNETES.parents[1] / "docs" / "how-to" / "kubernetes.md").read_text("utf-8")
 OF_OPERATORS: Final[dict[str, Any]] = json.loads(

@@ -12,7 +12,7 @@ from examples.autonomous_loop.trial_runner import SURVIVED_RUNS
 from examples.engine.catalogue import TOOLS
 from examples.engine.files import stdlib_files
 from tests.support.cases import cases
-from tests.support.tool_process import errors_on, running_tool
+from tests.support.engines.tool_process import errors_on, running_tool
 
 CANDIDATES = load_candidates()
 FILES = stdlib_files()[:FILES_IN_TURN]

@@ -10,7 +10,7 @@ import pytest
 from examples.engine.catalogue import TOOLS
 from examples.engine.files import stdlib_files
 from tests.support.cases import cases
-from tests.support.tool_process import errors_on, running_tool
+from tests.support.engines.tool_process import errors_on, running_tool
 
 FILES = stdlib_files()
 NON_ASCII = [path for path in FILES if not path.read_bytes().isascii()]

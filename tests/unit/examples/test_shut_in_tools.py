@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from rollguard_client import ToolFailed
 from rollguard_client.registry.child import keeper, kept_process, tool_process
-from tests.support.tool_process import running_tool
+from tests.support.engines.tool_process import running_tool
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -171,7 +171,7 @@ async def _is_there(mark: str) -> bool:
 
 BUSY_ENGINE = """
 import asyncio, sys
-from tests.support.tool_process import running_tool
+from tests.support.engines.tool_process import running_tool
 
 async def main():
     async with running_tool(sys.argv[1], 600) as process:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rollguard_client import ToolFailed
-from tests.support.tool_process import running_tool
+from tests.support.engines.tool_process import running_tool
 
 
 async def test_a_call_that_takes_too_long_is_ended_and_the_next_one_works() -> None:

@@ -17,7 +17,7 @@ from schemas.failures.failure_classes import ErrorOrigin
 from schemas.fields import micros_of
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules
-from tests.support.messages import activation, execution
+from tests.support.inputs.messages import activation, execution
 from tests.support.policy.generated_logs import guarded
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

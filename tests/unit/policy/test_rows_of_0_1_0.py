@@ -23,7 +23,7 @@ from policy.state.row import Row, decode, encode
 from schemas.execution import read_log_entry
 from schemas.rules.rules import Rules
 from schemas.settings import load_settings
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 _DATA: Final = json.loads(
     (Path(__file__).parents[2] / "data" / "rows_0_1_0.json").read_text("utf-8")

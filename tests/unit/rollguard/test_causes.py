@@ -8,7 +8,7 @@ from db.replays import RecordPosition
 from rollguard.operations.dead_letters.bad_records import BadRecord, BadRecords, DeadLetterFilter
 from rollguard.operations.dead_letters.cause_texts import MAX_CAUSE, cause_of
 from rollguard.operations.dead_letters.causes import causes_of
-from tests.support.hostile import NOON
+from tests.support.inputs.hostile import NOON
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from rollguard.mcp.server import AT_ONCE, called, server_of, server_with
 from schemas.errors import Misconfigured, Rejected
 from schemas.printable import printable
 from schemas.settings import Settings, load_settings
-from tests.support.hostile import HOSTILE
-from tests.support.signing import settings_of, write_files
+from tests.support.inputs.hostile import HOSTILE
+from tests.support.inputs.signing import settings_of, write_files
 
 READS = {"tools", "check", "health", "history", "compare", "rollbacks", "explain"}
 DOCUMENTS = st.recursive(

@@ -8,7 +8,7 @@ import pytest
 from rollguard.refusal import refusal_text
 from schemas.deployment import DeploymentOutcome
 from schemas.stops import Stop
-from tests.support.hostile import HOSTILE, NOON, TEXT
+from tests.support.inputs.hostile import HOSTILE, NOON, TEXT
 
 WHO = "by ann at 2026-01-31T12:00:00Z"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.mutations.cases import cases
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.failures.error_class import class_in, is_signature_error, label_of
 from schemas.failures.failure_classes import ErrorOrigin, FailureClasses
 from schemas.rules.rules import Rules
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.policy.generated_logs import FAILURES, GROUP, SIGNATURE_FAILURES
 
 RULES = Rules(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.printable import printable
-from tests.support.hostile import HOSTILE, OBEYED, TEXT
+from tests.support.inputs.hostile import HOSTILE, OBEYED, TEXT
 
 
 @pytest.mark.parametrize(

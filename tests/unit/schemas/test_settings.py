@@ -11,7 +11,7 @@ from schemas.errors import Misconfigured
 from schemas.rules.outages import OutageRules
 from schemas.rules.rules import Rules
 from schemas.settings import SETTING_NAMES, load_settings
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 
 
 @pytest.fixture(autouse=True)

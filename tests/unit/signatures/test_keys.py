@@ -27,8 +27,8 @@ from schemas.settings import Settings, load_settings
 from signatures import signatures_of
 from signatures.signing import Signer
 from signatures.verifying import Verifier
-from tests.support.messages import activation, deployment, execution
-from tests.support.signing import Record, entry, private_key, trust, write_files
+from tests.support.inputs.messages import activation, deployment, execution
+from tests.support.inputs.signing import Record, entry, private_key, trust, write_files
 
 
 def settings(folder: Path, **more: Any) -> Settings:

@@ -17,7 +17,7 @@ from schemas.deployment import Deployment
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackCommand
 from signatures.statements import SignedMessage, statement_of
-from tests.support.messages import activation, version
+from tests.support.inputs.messages import activation, version
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ID = UUID(int=7)

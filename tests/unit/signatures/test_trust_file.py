@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from rollguard_client.signatures.trust_file import AuthorKey, TrustFile, key_id_of, read_trust_file
 from schemas.errors import Misconfigured
-from tests.support.signing import entry, private_key, trust, write_files
+from tests.support.inputs.signing import entry, private_key, trust, write_files
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

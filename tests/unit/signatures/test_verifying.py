@@ -25,8 +25,8 @@ from schemas.fields import micros_of
 from schemas.rollback import RollbackCommand
 from signatures.statements import SignedMessage, statement_of
 from signatures.verifying import Verifier
-from tests.support.messages import activation, deployment, version
-from tests.support.signing import Record, entry, private_key, signatures, signed, trust
+from tests.support.inputs.messages import activation, deployment, version
+from tests.support.inputs.signing import Record, entry, private_key, signatures, signed, trust
 
 NOW = datetime.now(UTC)
 

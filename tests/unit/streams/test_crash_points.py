@@ -3,7 +3,7 @@
 import pytest
 
 from streams.crash_points import CRASH_POINTS, crash_point
-from tests.support.armed_worker import arm
+from tests.support.systems.armed_worker import arm
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,9 @@ def test_without_the_variable_nothing_happens() -> None:
 
 def test_the_signal_is_sent_once_at_the_given_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
-    monkeypatch.setattr("tests.support.armed_worker.os.kill", lambda _, number: sent.append(number))
+    monkeypatch.setattr(
+        "tests.support.systems.armed_worker.os.kill", lambda _, number: sent.append(number)
+    )
     arm({"ROLLGUARD_TEST_CRASH_POINT": "stop:recorder.committed@2"})
     counts = []
     for _ in range(4):

@@ -23,7 +23,7 @@ from streams.records import RecordValidator
 from streams.rejections import WrongPartition
 from streams.unpacking.batches import Headers
 from streams.waits import Waits
-from tests.support.messages import activation, command_by_ann, deployment, execution
+from tests.support.inputs.messages import activation, command_by_ann, deployment, execution
 from tests.unit.streams.test_mutations import Read
 
 TOOL = "parser"

@@ -24,7 +24,7 @@ from streams.unpacking.batches import (
     unpacked,
 )
 from streams.unpacking.codecs import CODECS, MAX_BLOCKS, MAX_STREAMS, NotUnpacked, Unpacker
-from tests.support.bombs import MIB, bomb
+from tests.support.inputs.bombs import MIB, bomb
 
 NUMBERS: Final = range(1, len(CODECS))
 ENCODERS: Final = [

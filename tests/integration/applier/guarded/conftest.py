@@ -3,7 +3,7 @@
 import pytest
 
 from db.postgres.pool import Pool
-from tests.support.guarded_applier import Guarded
+from tests.support.systems.guarded_applier import Guarded
 
 
 @pytest.fixture

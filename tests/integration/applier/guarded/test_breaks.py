@@ -6,9 +6,9 @@ from agents.applier import comparisons
 from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version
 from schemas.rollback import RollbackOutcome
-from tests.support.applier import TOPICS
-from tests.support.guarded_applier import Guarded, automatic_command
-from tests.support.stored import command, deploy_all, held_locks
+from tests.support.inputs.stored import command, deploy_all, held_locks
+from tests.support.systems.applier import TOPICS
+from tests.support.systems.guarded_applier import Guarded, automatic_command
 
 
 async def test_the_outcome_names_what_the_target_breaks(guarded: Guarded, conn: Connection) -> None:

@@ -6,9 +6,9 @@ from uuid import uuid4
 from db.postgres.pool import Connection, open_pool
 from schemas.explanation import Explanation, SeenError
 from schemas.later_verdict import LaterVerdict
-from tests.support.guarded_applier import Guarded
-from tests.support.login_roles import create_login_roles
-from tests.support.stored import deploy_all, deployment, record_all, verdict
+from tests.support.inputs.stored import deploy_all, deployment, record_all, verdict
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.systems.guarded_applier import Guarded
 
 NO_BASELINE = dict.fromkeys(("baseline", "odds", "expected_share", "confidence", "threshold"))
 

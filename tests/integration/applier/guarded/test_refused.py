@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from db.postgres.pool import Connection, open_pool
 from db.versions.reading import current_version
 from schemas.deployment import ToolVersion
-from tests.support.applier import TOPICS
-from tests.support.guarded_applier import Guarded
-from tests.support.login_roles import create_login_roles
-from tests.support.stored import NOW, deploy_all, deployment, execution, record_all
+from tests.support.inputs.stored import NOW, deploy_all, deployment, execution, record_all
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.systems.applier import TOPICS
+from tests.support.systems.guarded_applier import Guarded
 
 EVIDENCE = {
     "test": "rate",

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from db.postgres.pool import Connection, Pool
-from tests.support.applier import TOPICS
-from tests.support.guarded_applier import Guarded, automatic_command
-from tests.support.stored import NOW, command, deploy_all, deployment
+from tests.support.inputs.stored import NOW, command, deploy_all, deployment
+from tests.support.systems.applier import TOPICS
+from tests.support.systems.guarded_applier import Guarded, automatic_command
 
 
 def thresholds(guarded: Guarded) -> dict[str, int | float]:

@@ -1,9 +1,9 @@
 """The target of a rollback under policy `guarded`."""
 
 from db.postgres.pool import Connection
-from tests.support.applier import TOPICS
-from tests.support.guarded_applier import Guarded, automatic_command, record_executions
-from tests.support.stored import command, deploy_all, execution, record_all
+from tests.support.inputs.stored import command, deploy_all, execution, record_all
+from tests.support.systems.applier import TOPICS
+from tests.support.systems.guarded_applier import Guarded, automatic_command, record_executions
 
 
 async def test_a_version_that_did_well_is_preferred_to_a_nearer_one(

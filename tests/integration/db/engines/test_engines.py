@@ -10,7 +10,7 @@ from db.postgres.pool import Connection
 from policy.engines import state_of
 from schemas.engine_report import EndedEngine, EngineReport
 from schemas.execution_entry import ExecutionEntry
-from tests.support.stored import activation, deploy_all, entry, execution, record_all
+from tests.support.inputs.stored import activation, deploy_all, entry, execution, record_all
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SILENT_S = 12 * 3600

@@ -17,7 +17,7 @@ from db.postgres.pool import Connection, Pool, acquire
 from db.postgres.sql import blocks
 from schemas.errors import Retryable
 from schemas.execution_entry import ExecutionEntry
-from tests.support.stored import TOPIC, deploy_all, entry, metrics, until_one_waits
+from tests.support.inputs.stored import TOPIC, deploy_all, entry, metrics, until_one_waits
 
 
 async def record_on(conn: Connection, partition: int, runs: Sequence[ExecutionEntry]) -> int:

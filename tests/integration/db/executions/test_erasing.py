@@ -19,8 +19,8 @@ from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.explanation import SeenError
 from schemas.settings import Settings, load_settings
-from tests.support.error_texts import is_signature_error_of
-from tests.support.stored import (
+from tests.support.inputs.error_texts import is_signature_error_of
+from tests.support.inputs.stored import (
     NOW,
     TOPIC,
     command,

@@ -10,7 +10,7 @@ from db.executions.log_export import committed_activations, executions_in_order,
 from db.postgres.pool import Connection, connect
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
-from tests.support.stored import NOW, command, deploy_all, execution, record_all, roll_back
+from tests.support.inputs.stored import NOW, command, deploy_all, execution, record_all, roll_back
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ from policy.decision.policies import policy_for
 from policy.decision.rebuild import rebuild
 from schemas.execution import Execution
 from schemas.rules.rules import Rules
-from tests.support.login_roles import SECURITY_PAGE
-from tests.support.policy.oracle.whose_failure import origin_of
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     TOPIC,
     deploy_all,
@@ -33,6 +31,8 @@ from tests.support.stored import (
     metrics,
     record_all,
 )
+from tests.support.policy.oracle.whose_failure import origin_of
+from tests.support.servers.login_roles import SECURITY_PAGE
 
 RULES = Rules(caller_errors=("ValueError",), environment_errors=("OSError", "httpx.Timeout"))
 CHANGED = Rules(caller_errors=("OSError",))

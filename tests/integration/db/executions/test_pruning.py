@@ -17,7 +17,7 @@ from schemas.errors import Rejected
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.settings import Settings, load_settings
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     command,
     deploy_all,

@@ -9,7 +9,7 @@ import pytest
 from db.executions.recording import LogEntry, next_offset, record
 from db.postgres.pool import Connection, Pool
 from schemas.errors import Retryable
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     TOPIC,
     activation,

@@ -10,7 +10,7 @@ from db.versions.reading import history
 from db.versions.reading import version as read_version
 from db.versions.verdicts import VerdictsOnVersion, verdicts_on
 from schemas.later_verdict import LaterVerdict, verdict_id_of
-from tests.support.stored import NOW, TOPIC, deploy_all, entry, verdict
+from tests.support.inputs.stored import NOW, TOPIC, deploy_all, entry, verdict
 
 
 async def record_from(conn: Connection, start: int, *verdicts: LaterVerdict) -> int:

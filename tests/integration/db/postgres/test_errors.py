@@ -10,8 +10,7 @@ from db.postgres.locks import tool_transaction
 from db.postgres.pool import acquire, connect, open_pool
 from db.versions.reading import current_version
 from schemas.errors import Misconfigured, Retryable
-from tests.support.postgres import PostgresServer
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     TOPIC,
     command,
     deploy,
@@ -19,6 +18,7 @@ from tests.support.stored import (
     roll_back,
     until_one_waits,
 )
+from tests.support.servers.postgres import PostgresServer
 
 
 class TestErrors:

@@ -12,7 +12,15 @@ from db.postgres.pool import Connection, connect
 from db.rollbacks.records import rollback_of
 from db.versions.reading import history
 from schemas.rollback import CommandKey
-from tests.support.stored import NOW, command, deploy, deployment, execution, record_all, roll_back
+from tests.support.inputs.stored import (
+    NOW,
+    command,
+    deploy,
+    deployment,
+    execution,
+    record_all,
+    roll_back,
+)
 
 
 def at(minutes: float) -> datetime:

@@ -11,7 +11,7 @@ from db.postgres.pool import Connection, connect
 from db.rollbacks.records import rollback_of
 from db.versions.outcomes import outcome_of
 from schemas.rollback import CommandKey
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     command,
     deploy,

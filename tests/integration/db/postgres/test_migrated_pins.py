@@ -9,7 +9,7 @@ import pytest
 from db.postgres import migrate
 from db.postgres.pool import Connection, connect
 from db.stops.reading import stops_of
-from tests.support.stored import begin_stop, end_stop
+from tests.support.inputs.stored import begin_stop, end_stop
 
 NOW = datetime.now(UTC)
 

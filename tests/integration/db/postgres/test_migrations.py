@@ -8,7 +8,7 @@ import pytest
 from db.postgres import migrate
 from db.postgres.pool import Connection, connect
 from schemas.errors import Misconfigured
-from tests.support.postgres import PostgresServer
+from tests.support.servers.postgres import PostgresServer
 
 
 class TestMigrations:

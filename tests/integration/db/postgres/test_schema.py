@@ -8,7 +8,7 @@ import pytest
 from db.postgres.pool import Connection
 from db.postgres.sql import blocks
 from db.versions.reading import history
-from tests.support.stored import deploy_all
+from tests.support.inputs.stored import deploy_all
 
 DB = Path(__file__).parents[4] / "db"
 

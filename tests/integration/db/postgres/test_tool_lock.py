@@ -8,7 +8,7 @@ from db.postgres import locks
 from db.postgres.locks import idle_transaction, tool_lock, tool_transaction
 from db.postgres.pool import Connection, Pool, acquire
 from schemas.errors import Locked, Retryable
-from tests.support.stored import deploy, deployment, held_locks
+from tests.support.inputs.stored import deploy, deployment, held_locks
 
 
 async def _hold(conn: Connection) -> None:

@@ -11,7 +11,7 @@ from db.rollbacks.facts import tool_facts
 from db.rollbacks.records import rollback_of
 from db.versions.reading import current_versions
 from schemas.rollback import RollbackCommand, RollbackOutcome
-from tests.support.stored import command, deploy_all, roll_back, trusted
+from tests.support.inputs.stored import command, deploy_all, roll_back, trusted
 
 BREAKS = TargetBreaks(True, ["execute() lost \0 its parameter 'x'."])
 

@@ -18,7 +18,7 @@ from db.rollbacks.costs import (
 from policy.rollbacks.costs import Calls
 from schemas.execution import Execution
 from schemas.rollback import RollbackCommand
-from tests.support.stored import command, deploy_all, execution, record_all, roll_back
+from tests.support.inputs.stored import command, deploy_all, execution, record_all, roll_back
 
 
 @pytest.fixture

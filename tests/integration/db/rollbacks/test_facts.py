@@ -16,7 +16,7 @@ from db.rollbacks.trust import Target
 from schemas.deployment import code_hash_of
 from schemas.rollback import RollbackCommand
 from schemas.rules.rules import Rules
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     answer,
     begin_stop,

@@ -14,7 +14,7 @@ from db.versions.reading import current_version, history
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackCommand, RollbackOutcome, Status
 from schemas.rules.rules import Rules
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     answer,
     begin_stop,

@@ -10,7 +10,7 @@ from db.rollbacks.trust import trust_losses
 from db.versions.reading import history
 from schemas.deployment import code_hash_of
 from schemas.rollback import MAX_DETAILS_BYTES, CommandKey
-from tests.support.stored import automatic, command, deploy_all, roll_back
+from tests.support.inputs.stored import automatic, command, deploy_all, roll_back
 
 SQL = blocks("rollbacks/records.sql")
 MOST = 2 * MAX_DETAILS_BYTES

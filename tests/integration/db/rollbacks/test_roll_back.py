@@ -9,7 +9,7 @@ from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version, history, version
 from schemas.execution import ActivatedBy
 from schemas.rollback import RollbackOutcome
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     command,
     deploy,
     deploy_all,

@@ -10,7 +10,7 @@ from db.postgres.pool import Connection, connect
 from db.postgres.sql import blocks
 from db.rollbacks.trust import Target, WayBackFrom, ways_back
 from db.versions.reading import current_version, version
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     automatic,
     command,
     deploy,

@@ -18,7 +18,7 @@ from schemas.deployment import DeploymentOutcome, RolledBack, code_hash_of
 from schemas.errors import Locked
 from schemas.rules.rules import Rules
 from schemas.stops import Stop
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     automatic,
     begin_stop,

@@ -9,7 +9,7 @@ from db.postgres.pool import Connection
 from db.stops.reading import stops_of, stops_of_kind
 from db.versions.listing import listed_tools
 from db.versions.reading import current_version
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     automatic,
     begin_stop,
     command,

@@ -7,7 +7,7 @@ from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version, history, version
 from schemas.deployment import AuthoredDeployment, DeploymentOutcome
 from schemas.execution import ActivatedBy
-from tests.support.stored import (
+from tests.support.inputs.stored import (
     NOW,
     deploy,
     deploy_all,

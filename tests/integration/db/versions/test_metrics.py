@@ -8,7 +8,7 @@ import pytest
 from db.executions import recording as executions
 from db.postgres.pool import Connection, Pool
 from db.versions.metrics import Metrics, Recount, recount
-from tests.support.stored import deploy_all, execution, metrics, record_all, until_one_waits
+from tests.support.inputs.stored import deploy_all, execution, metrics, record_all, until_one_waits
 
 NONE = Metrics(0, 0, None)
 

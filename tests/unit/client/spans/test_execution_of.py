@@ -18,7 +18,7 @@ from rollguard_client.spans.ids import NAMESPACE
 from rollguard_client.spans.span import ERROR, Span, SpanEvent
 from rollguard_client.spans.tool_spans import SpanRules
 from schemas.execution import Execution
-from tests.support.spans import END_NS, START_NS, failed, tool_span
+from tests.support.traces.spans import END_NS, START_NS, failed, tool_span
 
 _RULES = SpanRules()
 

@@ -15,7 +15,7 @@ from rollguard_client.messages.execution import Execution
 from rollguard_client.spans.execution_of import execution_of, stated_version_of, tool_name_of
 from rollguard_client.spans.span import Span
 from rollguard_client.spans.tool_spans import SpanRules, passed_over
-from tests.support.recorded_spans import recorded_in_json, recorded_in_protobuf
+from tests.support.traces.recorded_spans import recorded_in_json, recorded_in_protobuf
 
 _OK = (True, None)
 _RAISED = "can only concatenate str (not 'int') to str"

@@ -6,7 +6,7 @@ import pytest
 
 from rollguard_client.spans.span import CLIENT, SERVER, Span
 from rollguard_client.spans.tool_spans import McpSpans, SpanRules, passed_over
-from tests.support.spans import failed, tool_span
+from tests.support.traces.spans import failed, tool_span
 
 _INTERNAL = 1
 _FRAMEWORK = tool_span(1)

@@ -3,7 +3,7 @@
 from policy.backtest.derived_activations import DerivedActivations, is_derived
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.policy.backtest_logs import active, run
 
 

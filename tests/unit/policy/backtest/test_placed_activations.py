@@ -6,7 +6,7 @@ from policy.backtest.placed_activations import CommittedActivation, PlacedActiva
 from schemas.execution import Activation, Execution
 from schemas.execution_entry import ExecutionEntry
 from schemas.fields import micros_of
-from tests.support.messages import execution
+from tests.support.inputs.messages import execution
 from tests.support.policy.backtest_logs import active, at, run
 
 

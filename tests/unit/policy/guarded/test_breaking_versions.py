@@ -13,7 +13,7 @@ from policy.weighing.betting_tables import EvidenceNumbers
 from schemas.execution import Activation
 from schemas.rules.rules import Rules
 from signatures.statements import statement_of
-from tests.support.messages import activation, version
+from tests.support.inputs.messages import activation, version
 from tests.support.policy.folding import log_record
 from tests.support.policy.oracle.commands import commands_of
 from tests.support.policy.written_logs import Script, every, with_predecessor

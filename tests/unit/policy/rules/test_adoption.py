@@ -11,8 +11,8 @@ from schemas.execution import Activation
 from schemas.rules.rules import Rules
 from schemas.settings import Settings
 from streams.records import RecordValidator
-from tests.support.messages import activation, execution
-from tests.support.signing import Record, signatures, signed
+from tests.support.inputs.messages import activation, execution
+from tests.support.inputs.signing import Record, signatures, signed
 
 GREATEST = 2**31 - 1
 

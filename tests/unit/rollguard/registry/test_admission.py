@@ -16,9 +16,9 @@ from schemas.errors import Unverified
 from schemas.fields import micros_of
 from schemas.settings import load_settings
 from signatures.statements import statement_of
-from tests.support.kept_versions import kept_versions
-from tests.support.messages import version
-from tests.support.signing import Record, private_key, signatures, signed, signer
+from tests.support.engines.kept_versions import kept_versions
+from tests.support.inputs.messages import version
+from tests.support.inputs.signing import Record, private_key, signatures, signed, signer
 
 
 def admission(folder: Path, mode: str = "require", **more: Any) -> Admission[ToolVersion]:

@@ -15,7 +15,7 @@ import pytest
 from rollguard.registry import ToolRegistry
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 
 MODULES = {
     "import sys\nsys.exit()": "SystemExit",

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from rollguard_client.registry.kept_versions import KeptVersions
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
-from tests.support.kept_versions import kept_versions
-from tests.support.messages import version
+from tests.support.engines.kept_versions import kept_versions
+from tests.support.inputs.messages import version
 
 ONE = version(1, "one = 1")
 NOBODY = 65_534

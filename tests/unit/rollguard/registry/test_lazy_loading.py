@@ -9,8 +9,8 @@ from rollguard.registry import LoadedTool, ToolRegistry
 from rollguard_client.registry.chosen_tools import ChosenTools
 from schemas.deployment import ToolVersion
 from schemas.settings import load_settings
-from tests.support.kept_versions import kept_versions
-from tests.support.messages import version
+from tests.support.engines.kept_versions import kept_versions
+from tests.support.inputs.messages import version
 
 
 class SlowLoader:

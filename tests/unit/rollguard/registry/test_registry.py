@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from rollguard.registry import LoadedTool, ToolRegistry
 from schemas.deployment import ToolVersion, code_hash_of
 from schemas.settings import load_settings
-from tests.support.messages import version
+from tests.support.inputs.messages import version
 
 
 class FakeLoader:

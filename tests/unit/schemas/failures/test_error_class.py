@@ -11,8 +11,8 @@ import pytest
 
 from schemas.execution_entry import ExecutionEntry
 from schemas.failures.error_class import class_of
-from tests.support.error_texts import GROUP, TRACEBACK, is_signature_error_of
-from tests.support.messages import execution
+from tests.support.inputs.error_texts import GROUP, TRACEBACK, is_signature_error_of
+from tests.support.inputs.messages import execution
 
 CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 HANDLING = "\nDuring handling of the above exception, another exception occurred:\n\n"

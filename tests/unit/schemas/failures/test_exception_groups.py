@@ -15,8 +15,8 @@ from rich.traceback import Traceback as RichTraceback
 from schemas.execution import Execution
 from schemas.execution_entry import ExecutionEntry, read_execution_entry
 from schemas.failures.error_class import class_of
-from tests.support.error_texts import GROUP, TRACEBACK, is_signature_error_of
-from tests.support.messages import execution
+from tests.support.inputs.error_texts import GROUP, TRACEBACK, is_signature_error_of
+from tests.support.inputs.messages import execution
 
 NO_KEYS: dict[str, int] = {}
 

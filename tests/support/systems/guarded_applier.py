@@ -6,8 +6,8 @@ from db.postgres.pool import Connection, Pool
 from db.versions.reading import current_version
 from schemas.rollback import RollbackCommand, RollbackOutcome, automatic_command_id
 from schemas.settings import Settings
-from tests.support.applier import Applier
-from tests.support.stored import command, execution, record_all
+from tests.support.inputs.stored import command, execution, record_all
+from tests.support.systems.applier import Applier
 
 GUARDED: dict[str, Any] = {
     "partitions": 1,

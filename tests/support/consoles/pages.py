@@ -15,7 +15,7 @@ from console.pages.rendering.answers import Frame
 from console.pages.rendering.environment import TEMPLATES
 from console.services import Services
 from schemas.settings import load_settings
-from tests.support.hostile import TEXT
+from tests.support.inputs.hostile import TEXT
 
 EVIL: Final = (
     "</pre></script>\"'><img src=x onerror=alert(1)><a href='javascript:x'>"

@@ -14,7 +14,7 @@ from streams.broker_topics.checks import partition_counts
 from streams.partitions import partition_of
 from streams.topic_reader import open_reader
 from streams.topics import Topics
-from tests.support.kafka import APACHE
+from tests.support.servers.kafka import APACHE
 from tests.support.waiting import until
 
 _JARS = APACHE.parents[2] / ".cache" / "kafka"

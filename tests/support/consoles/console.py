@@ -14,11 +14,11 @@ from yarl import URL
 
 from rollguard.embedded.ports import free_port
 from schemas.rollback import RollbackCommand
-from tests.support.pages import hidden_fields
+from tests.support.consoles.pages import hidden_fields
 from tests.support.programs.program import Program
-from tests.support.system import System
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 
 class Answer(NamedTuple):

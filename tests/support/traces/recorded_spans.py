@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-_FOLDER = Path(__file__).parents[1] / "data/spans"
+_FOLDER = Path(__file__).parents[2] / "data/spans"
 
 
 def recorded_in_json(name: str) -> bytes:

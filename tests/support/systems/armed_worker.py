@@ -1,8 +1,9 @@
-"""A worker that dies or stands still at a crash point: ``python -m tests.support.armed_worker``.
+"""A worker that dies or stands still at a crash point, as a program.
 
-The arguments are those of ``python -m rollguard``: ``worker ROLE``. A variable names the crash
-point: ``ROLLGUARD_TEST_CRASH_POINT=kill:applier.committed@3`` kills the process when it reaches
-this crash point for the third time. ``stop:`` instead of ``kill:`` stops it until it gets SIGCONT.
+``python -m tests.support.systems.armed_worker`` runs it, with the arguments of
+``python -m rollguard``: ``worker ROLE``. A variable names the crash point:
+``ROLLGUARD_TEST_CRASH_POINT=kill:applier.committed@3`` kills the process when it reaches this crash
+point for the third time. ``stop:`` instead of ``kill:`` stops it until it gets SIGCONT.
 """
 
 import os

@@ -17,8 +17,8 @@ from confluent_kafka.admin import (
 
 from schemas.settings import load_settings
 from streams.topics import Topics
-from tests.support.login_roles import SECURITY_PAGE
-from tests.support.secure_kafka import SecureKafka
+from tests.support.servers.login_roles import SECURITY_PAGE
+from tests.support.servers.secure_kafka import SecureKafka
 from tests.support.waiting import until
 
 _ANY_HOST: Final = "*"

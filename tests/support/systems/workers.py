@@ -12,8 +12,8 @@ import aiohttp
 from rollguard.embedded.ports import free_port
 from rollguard.operations.setup import create_missing_topics, migrate_database
 from schemas.settings import Settings, load_settings
-from tests.support.idle_stack import FETCH_WAIT_MS
 from tests.support.programs.program import Program
+from tests.support.systems.idle_stack import FETCH_WAIT_MS
 from tests.support.waiting import until
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.kafka import APACHE, running_broker
+from tests.support.servers.kafka import APACHE, running_broker
 
 USERS = ("operator", "detector", "applier", "recorder", "notifier", "engine", "stranger")
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from tests.support.messages import execution
-from tests.support.system import System
+from tests.support.inputs.messages import execution
+from tests.support.systems.system import System
 
 ONE: Final = "def execute(text):\n    return text\n"
 TWO: Final = "def execute(text, limit):\n    return text[:limit]\n"

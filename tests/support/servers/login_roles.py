@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-SECURITY_PAGE: Final = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+SECURITY_PAGE: Final = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
 ROLES: Final = ("applier", "recorder", "reader", "operator")
 
 

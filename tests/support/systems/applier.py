@@ -34,7 +34,7 @@ from streams.driver.outbox import Outgoing
 from streams.records import RecordValidator
 from streams.topics import Topics
 from streams.waits import Waits
-from tests.support.stored import NOW
+from tests.support.inputs.stored import NOW
 
 SETTINGS = Settings(partitions=1)
 TOPICS = Topics.of(SETTINGS)

@@ -12,11 +12,11 @@ from typing import Any, Final
 from rollguard.operations.connection import connection
 from schemas.deployment import Check
 from schemas.engine_report import EngineReport
-from tests.support.console import Console, running_console
-from tests.support.kafka import new_topic_prefix
-from tests.support.messages import deployment, execution
-from tests.support.stored import begin_stop
-from tests.support.system import System
+from tests.support.consoles.console import Console, running_console
+from tests.support.inputs.messages import deployment, execution
+from tests.support.inputs.stored import begin_stop
+from tests.support.servers.kafka import new_topic_prefix
+from tests.support.systems.system import System
 from tests.support.waiting import until
 
 OPERATOR: Final = "the-token-of-an-operator"

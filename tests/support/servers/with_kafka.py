@@ -1,4 +1,4 @@
-"""Run a command with an Apache Kafka: ``python -m tests.support.with_kafka COMMAND …``.
+"""Run a command with an Apache Kafka: ``python -m tests.support.servers.with_kafka COMMAND …``.
 
 All processes of the command share it, because the start of one takes the CPU time of many tests.
 The command finds it in ROLLGUARD_KAFKA_BROKERS; if that is set already, nothing is started.
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from rollguard.embedded.ports import free_port
-from tests.support.kafka import APACHE, running_broker
+from tests.support.servers.kafka import APACHE, running_broker
 
 VARIABLE = "ROLLGUARD_KAFKA_BROKERS"
 

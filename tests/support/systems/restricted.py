@@ -16,15 +16,15 @@ from rollguard_client.kafka.access import kafka_options
 from schemas.dead_letter import DeadLetter
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings, load_settings
-from tests.support.kafka import new_topic_prefix
-from tests.support.kafka_acls import acls, allow
-from tests.support.login_roles import create_login_roles
-from tests.support.postgres import PostgresServer
-from tests.support.secure_kafka import SecureKafka
-from tests.support.signing import KEY_OF_ROLE, settings_of, variables, write_files
-from tests.support.system import System
+from tests.support.inputs.signing import KEY_OF_ROLE, settings_of, variables, write_files
+from tests.support.servers.kafka import new_topic_prefix
+from tests.support.servers.kafka_acls import acls, allow
+from tests.support.servers.login_roles import create_login_roles
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.secure_kafka import SecureKafka
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 from tests.support.waiting import until
-from tests.support.workers import Workers
 
 
 class Attacker:

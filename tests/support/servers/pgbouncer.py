@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from rollguard.embedded.ports import free_port
-from tests.support.postgres import run
-from tests.support.proxy import user_and_socket
+from tests.support.servers.postgres import run
+from tests.support.servers.proxy import user_and_socket
 from tests.support.waiting import until
 
 Mode = Literal["session", "transaction"]

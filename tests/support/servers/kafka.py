@@ -1,8 +1,8 @@
 """Brokers for tests: the embedded one, and a real Apache Kafka for tests marked ``kafka``.
 
 ``ROLLGUARD_KAFKA_BROKERS`` names the Apache Kafka to use; without it each worker of pytest-xdist
-starts one from Maven artifacts (``tests.support.with_kafka`` starts one for all). Each worker has
-an embedded broker of its own.
+starts one from Maven artifacts (``tests.support.servers.with_kafka`` starts one for all). Each
+worker has an embedded broker of its own.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from rollguard.embedded.ports import free_port
 from rollguard.embedded.processes import guarded
 
 _GIVEN = os.environ.get("ROLLGUARD_KAFKA_BROKERS")
-APACHE = Path(__file__).parents[2] / "compose" / "kafka" / "broker"
+APACHE = Path(__file__).parents[3] / "compose" / "kafka" / "broker"
 _TIMEOUT_S = 180.0
 
 

@@ -16,10 +16,10 @@ from schemas.execution import Execution
 from schemas.message import MAX_REQUEST_BYTES, Message
 from schemas.settings import Settings
 from streams.topics import Topics
-from tests.support.idle_stack import FETCH_WAIT_MS
-from tests.support.messages import deployment
+from tests.support.inputs.messages import deployment
+from tests.support.systems.idle_stack import FETCH_WAIT_MS
+from tests.support.systems.workers import Workers
 from tests.support.waiting import WAIT_S, until
-from tests.support.workers import Workers
 
 
 class System(Workers):

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.support.kafka import new_topic_prefix
-from tests.support.postgres import PostgresServer
-from tests.support.system import System
-from tests.support.workers import Workers
+from tests.support.servers.kafka import new_topic_prefix
+from tests.support.servers.postgres import PostgresServer
+from tests.support.systems.system import System
+from tests.support.systems.workers import Workers
 
 Start = Callable[..., AbstractAsyncContextManager[Workers]]
 

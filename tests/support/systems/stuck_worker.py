@@ -1,6 +1,6 @@
 """A worker that gets stuck at its first record.
 
-It is run by ``python -m tests.support.stuck_worker worker ROLE``. The variable ``STUCK`` is
+It is run by ``python -m tests.support.systems.stuck_worker worker ROLE``. The variable ``STUCK`` is
 ``handler`` (the handling of a batch never ends), ``fetch`` (Faust's consumer stops fetching) or
 ``thread`` (the consumer's thread hangs and sends no heartbeats, so Kafka revokes its partitions).
 """

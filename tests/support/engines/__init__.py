@@ -1,0 +1,1 @@
+"""Engines in tests: their tools, and the versions that they keep."""

@@ -1,0 +1,1 @@
+"""Spans as frameworks make them, and a receiver of traces."""
