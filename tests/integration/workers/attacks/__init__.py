@@ -1,0 +1,1 @@
+"""Bad and hostile input, and attackers with the rights of an engine."""

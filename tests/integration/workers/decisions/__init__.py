@@ -1,0 +1,1 @@
+"""What real workers decide, and what they say about it."""

@@ -1,0 +1,1 @@
+"""Servers that go away, topics that change, locks, backlogs and stuck workers."""

@@ -1,0 +1,1 @@
+"""The speed of the detector, and the programs that it is compared with."""

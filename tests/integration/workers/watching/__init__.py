@@ -1,0 +1,1 @@
+"""What operators and engines see of real workers."""

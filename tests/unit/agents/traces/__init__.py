@@ -1,0 +1,1 @@
+"""Traces that roles send, and spans that the bridge reads."""

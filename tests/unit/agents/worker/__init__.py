@@ -1,0 +1,1 @@
+"""What all workers have: health, logs, dead letters, HTTP endpoints."""
