@@ -327,8 +327,8 @@ SHOWN_WITH: Final = {"current": "deploy", "check": "health", "topics": "migrate"
 """Verbs that print by the functions of another one."""
 WITHOUT_JSON: Final = {"demo", "migrate", "an error of any verb"}
 NOT_SHOWN: Final = {"console", "up", "worker", "mcp"}
-"""Verbs that print addresses of our own and the log (``tests/unit/agents/worker/test_logs.py``), or what
-agents are told (``tests/unit/rollguard/test_mcp.py``)."""
+"""Verbs that print addresses of our own and the log (``tests/unit/agents/worker/test_logs.py``), or
+what agents are told (``tests/unit/rollguard/test_mcp.py``)."""
 
 
 def _fail(text: str) -> int:
