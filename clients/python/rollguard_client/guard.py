@@ -208,9 +208,10 @@ class Rollguard:
         return Following(self.settings, self._requester, kinds)
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until Kafka has all executions, by default as long as ``flush_s`` says.
+        """Wait until Kafka has all executions that were published before; return whether it has.
 
-        Returns whether it has. A program that ends does this by itself.
+        It waits at most ``timeout_s`` seconds, by default as long as ``flush_s`` says. What other
+        threads publish meanwhile is not waited for. A program that ends flushes by itself.
         """
         return self._publisher.flush(timeout_s)
 

@@ -23,6 +23,8 @@ class Record(msgspec.Struct, gc=False):
     """A list, as aiokafka wants it."""
     place: "Place | None" = None
     """Where it lies in the spool."""
+    number: int = 0
+    """How many records of this process were published before it; 0 while it is in the buffer."""
 
     @property
     def size(self) -> int:
@@ -62,6 +64,8 @@ class Buffer:
         self.lock = threading.RLock()
         self._waiting: deque[Waiting] = deque()
         self._bytes = 0
+        self.accepted = 0
+        """How many records were put since the start of the process."""
         self.dropped = 0
         """How many records were dropped since the start of the process."""
 
@@ -73,6 +77,7 @@ class Buffer:
         with self.lock:
             records = self._waiting
             records.append(waiting)
+            self.accepted += 1
             self._bytes += waiting.size
             while len(records) > self._most_records or self._bytes > self._most_bytes:
                 self._bytes -= self._waiting.popleft().size

@@ -49,6 +49,7 @@ class Delivery:
         self._spool = spool
         self._records: list[Record] = []
         self._taken = 0
+        self._taken_ever = 0
         self._most = _AT_ONCE
         self._new_id = random_ids()
         self._sender: Sender | None = None
@@ -62,6 +63,8 @@ class Delivery:
         """Whether it must be woken when a record comes."""
         self.refused = 0
         """How many records Kafka has refused for good."""
+        self.finished = 0
+        """So many records of this process, the first ones, are in Kafka, refused or dropped."""
 
     @property
     def held(self) -> int:
@@ -136,6 +139,7 @@ class Delivery:
             if sent.error is not None and sent.refused:
                 self._refuse(sent.refused, sent.error)  # before they no longer wait
             self._records = sent.left + later
+            self.finished = self._records[0].number if self._records else self._taken_ever
             self._most = min(self._most * 2, _AT_ONCE)
             self._forget_in_spool()
             if self._on_published and not sent.refused:
@@ -161,15 +165,18 @@ class Delivery:
 
     def _take(self) -> None:
         with self._buffer.lock:
+            first = self._buffer.accepted - len(self._buffer)
             taken = self._buffer.take(_AT_ONCE - len(self._records))
             self._taken = len(taken)
-        for waiting in taken:
-            self._encode(waiting)
-        self._taken = 0
+        for number, waiting in enumerate(taken, first):
+            self._encode(waiting, number)
+        self._taken, self._taken_ever = 0, first + len(taken)
 
-    def _encode(self, waiting: Waiting) -> None:
+    def _encode(self, waiting: Waiting, number: int) -> None:
         try:
-            self._records.append(waiting.record(self._new_id))
+            record = waiting.record(self._new_id)
+            record.number = number
+            self._records.append(record)
         except Exception as error:  # the rest must be sent all the same
             self._refuse(1, error)
 

@@ -164,15 +164,23 @@ class Publisher:
             task.cancel()
 
     def flush(self, timeout_s: float | None = None) -> bool:
-        """Wait until all is in Kafka, at most ``timeout_s`` seconds; return whether it is.
+        """Wait until all that was published before is in Kafka; return whether it is.
 
-        By default the time is the setting ``flush_s``.
+        It waits at most ``timeout_s`` seconds, by default as long as the setting ``flush_s`` says.
+        What other threads publish meanwhile is not waited for.
         """
-        if self.background.is_current_thread:
-            return not self.buffered
+        wanted = self._buffer.accepted
+        return self._waited(lambda: self._has_finished(wanted), timeout_s)
+
+    def _has_finished(self, wanted: int) -> bool:
+        delivery = self._delivery
+        return not self.buffered or (delivery is not None and delivery.finished >= wanted)
+
+    def _waited(self, is_done: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until this is so, and return whether it is; the background thread does not wait."""
         wait_s = self.flush_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + wait_s
-        while self.buffered:
+        deadline = time.monotonic() + (0.0 if self.background.is_current_thread else wait_s)
+        while not is_done():
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_LOOK_S)
@@ -184,7 +192,7 @@ class Publisher:
             return
         wait_s = self.flush_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + wait_s
-        done = self.flush(wait_s)
+        done = self._waited(lambda: not self.buffered, wait_s)
         self._is_closed = True
         if done and not self.background.is_current_thread:
             for function in self.on_close:

@@ -153,6 +153,38 @@ def test_a_function_of_the_engine_may_raise_anything_and_close_the_client(
     ] * 2
 
 
+def test_a_flush_waits_for_what_was_published_before_and_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kafka takes what it is sent but the first record, and there is always something new."""
+    sent: list[bytes] = []
+    refuses_first = True
+
+    async def nothing(_sender: BatchSender, *_: object) -> None:
+        return
+
+    async def send(_sender: BatchSender, records: Sequence[Record]) -> Sent:
+        left = [each for each in records if each.value == first and refuses_first]
+        sent.extend([each.value for each in records if each not in left])
+        guard.publish(Execution.now("t", True))
+        return Sent(len(records) - len(left), 0, left, None)
+
+    for name, function in (("start", nothing), ("stop", nothing), ("send", send)):
+        monkeypatch.setattr(BatchSender, name, function)
+    guard = Rollguard(kafka_brokers=AWAY)
+    executions = [Execution.now("t", True) for _ in range(10)]
+    first = executions[0].to_bytes()
+    for each in executions:
+        guard.publish(each)
+    wait_until(lambda: len(sent) >= 100)
+    assert not guard.flush(0.1)
+    refuses_first = False
+    assert guard.flush(120)
+    assert first in sent
+    assert guard.buffered > 0
+    guard.close(0)
+
+
 def test_another_thread_with_the_number_of_ours_is_heard() -> None:
     """The system gives a new thread the number of one that has ended."""
     guard = Rollguard(kafka_brokers=AWAY)
