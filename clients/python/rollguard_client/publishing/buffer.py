@@ -24,7 +24,10 @@ class Record(msgspec.Struct, gc=False):
     place: "Place | None" = None
     """Where it lies in the spool."""
     number: int = 0
-    """How many records of this process were published before it; 0 while it is in the buffer."""
+    """How many records of this process were published before it; 0 while it is in the buffer.
+
+    -1 if another process has published it, whose spool we have found.
+    """
 
     @property
     def size(self) -> int:

@@ -47,6 +47,8 @@ class Delivery:
         self._receiver = receiver_of(settings)
         self._buffer = buffer
         self._spool = spool
+        self.may_find_more = spool is not None
+        """Whether the spool may have more of processes that are gone."""
         self._records: list[Record] = []
         self._taken = 0
         self._taken_ever = 0
@@ -77,11 +79,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Send until ``end`` was called and nothing waits."""
-        if self._spool is not None:
-            with self._buffer.lock:
-                adopted = self._spool.adopt()
-            found = [Record(key, value, [], place) for key, value, place in adopted]
-            self._records = found + self._records
+        self._adopt()
         saying = asyncio.ensure_future(self._say_now_and_then())
         failures = 0
         try:
@@ -103,7 +101,7 @@ class Delivery:
 
     async def _something_waits(self) -> bool:
         """Wait for records; return False if it is to end and there are none."""
-        while not self._records and not len(self._buffer):
+        while not self._is_anything_there:
             if self._is_ending:
                 return False
             self._wake.clear()
@@ -130,8 +128,11 @@ class Delivery:
     async def _send_all(self) -> None:
         """Send what waits. Raises an error after which a new connection is needed."""
         sender = await self._connected()
-        while self._records or len(self._buffer):
+        while self._is_anything_there:
             self._take()
+            if not self._records:
+                self.finished = self._taken_ever
+                continue
             self._since = asyncio.get_running_loop().time()
             some, later = self._records[: self._most], self._records[self._most :]
             sent = await sender.send(some)
@@ -139,7 +140,8 @@ class Delivery:
             if sent.error is not None and sent.refused:
                 self._refuse(sent.refused, sent.error)  # before they no longer wait
             self._records = sent.left + later
-            self.finished = self._records[0].number if self._records else self._taken_ever
+            own = [each.number for each in self._records if each.number >= 0]
+            self.finished = min(own, default=self._taken_ever)
             self._most = min(self._most * 2, _AT_ONCE)
             self._forget_in_spool()
             if self._on_published and not sent.refused:
@@ -163,6 +165,10 @@ class Delivery:
                     for function in self._on_published:
                         _contained(function, execution)
 
+    @property
+    def _is_anything_there(self) -> bool:
+        return bool(self._records) or len(self._buffer) > 0 or self.may_find_more
+
     def _take(self) -> None:
         with self._buffer.lock:
             first = self._buffer.accepted - len(self._buffer)
@@ -171,6 +177,16 @@ class Delivery:
         for number, waiting in enumerate(taken, first):
             self._encode(waiting, number)
         self._taken, self._taken_ever = 0, first + len(taken)
+        if len(self._records) < _AT_ONCE:
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """Take over one file of a process that is gone: all of them together may be very large."""
+        if self._spool is None or not self.may_find_more:
+            return
+        found = self._spool.adopt()
+        self.may_find_more = bool(found)
+        self._records += [Record(key, value, [], place, -1) for key, value, place in found]
 
     def _encode(self, waiting: Waiting, number: int) -> None:
         try:

@@ -85,6 +85,11 @@ class Publisher:
         with self._buffer.lock:
             return len(self._buffer) + (0 if delivery is None else delivery.held)
 
+    @property
+    def _may_find_more(self) -> bool:
+        delivery = self._delivery
+        return delivery is not None and delivery.may_find_more
+
     def publish(self, message: Execution | LaterVerdict, trace: TraceContext | None = None) -> None:
         """Publish an execution, or what a judge says of one.
 
@@ -192,12 +197,12 @@ class Publisher:
             return
         wait_s = self.flush_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + wait_s
-        done = self._waited(lambda: not self.buffered, wait_s)
+        done = self._waited(lambda: not self.buffered and not self._may_find_more, wait_s)
         self._is_closed = True
         if done and not self.background.is_current_thread:
             for function in self.on_close:
                 function(deadline - time.monotonic())
-        if not done:
+        if self.buffered:
             log.warning(
                 "%d executions are not in Kafka%s",
                 self.buffered,

@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Collection, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -113,13 +114,15 @@ class SpoolFile:
 class Spool:
     """The files of this process, the oldest first; their numbers count up.
 
-    Not for several threads: call it under the lock of the buffer.
+    Not for several threads: call it under the lock of the buffer. `adopt` needs no lock: one thread
+    alone calls it, and it changes nothing that another one reads.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()  # the program may change its working directory
         self._files: dict[int, SpoolFile] = {}
         self._newest = 0
+        self._left_by_others: list[tuple[int, Path]] | None = None
         self._is_failing = False
 
     @property
@@ -144,20 +147,30 @@ class Spool:
         return place
 
     def adopt(self) -> list[tuple[bytes, bytes, Place]]:
-        """Take over the files of processes that are gone: key, value and place of each record."""
-        found = []
-        for number, path in enumerate(sorted(self._folder.glob(f"*{_SUFFIX}")), _FIRST_ADOPTED):
+        """Take over the next file of a process that is gone: key, value and place of each record.
+
+        Files without records are passed over. Returns nothing, once, if none is left of the files
+        that were there at the first call.
+        """
+        if self._left_by_others is None:
+            paths = sorted(self._folder.glob(f"*{_SUFFIX}"), reverse=True)
+            self._left_by_others = list(zip(count(_FIRST_ADOPTED + len(paths), -1), paths))
+        while self._left_by_others:
+            number, path = self._left_by_others.pop()
             file = SpoolFile.adopted(path)
             if file is None:
                 continue
             try:
-                found += [(key, value, (number, at)) for key, value, at in file.records()]
+                found = [(key, value, (number, at)) for key, value, at in file.records()]
             except OSError as error:  # the others must be sent all the same, and our own
                 log.error("%s cannot be read: %s", path, error)
                 file.close()
-            else:
-                self._files[number] = file
-        return found
+                continue
+            self._files[number] = file
+            if found:
+                return found
+        self._left_by_others = None
+        return []
 
     def forget(self, held: Collection[Place], oldest_waiting: Place | None) -> None:
         """Note that all other records are in Kafka, or were dropped.

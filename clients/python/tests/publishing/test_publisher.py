@@ -17,10 +17,12 @@ import pytest
 from waiting import wait_until
 
 from rollguard_client import Execution, Misconfigured, Rollguard
+from rollguard_client.publishing import delivery, spool
 from rollguard_client.publishing.batches import BatchSender, Sent
 from rollguard_client.publishing.buffer import Record
 from rollguard_client.publishing.ids import random_ids
 from rollguard_client.publishing.publisher import Publisher
+from rollguard_client.publishing.spool import Spool
 
 AWAY = "127.0.0.1:1"
 # Python 3.12 and later warn of what these tests are about.
@@ -183,6 +185,39 @@ def test_a_flush_waits_for_what_was_published_before_and_for_no_more(
     assert first in sent
     assert guard.buffered > 0
     guard.close(0)
+
+
+def test_what_many_processes_have_left_is_sent_a_file_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spool, "_FILE_BYTES", 10_000)
+    left = Spool(tmp_path)
+    written = [Execution.now("t", True).to_bytes() for _ in range(1_000)]
+    for each in written:
+        left.append(each)
+    left.abandon()
+    sent: list[bytes] = []
+    most = 0
+
+    async def nothing(_sender: BatchSender, *_: object) -> None:
+        return
+
+    async def send(_sender: BatchSender, records: Sequence[Record]) -> Sent:
+        nonlocal most
+        most = max(most, guard.buffered)
+        sent.extend(each.value for each in records)
+        return Sent(len(records), 0, [], None)
+
+    for name, function in (("start", nothing), ("stop", nothing), ("send", send)):
+        monkeypatch.setattr(BatchSender, name, function)
+    monkeypatch.setattr(delivery, "_AT_ONCE", 10)
+    guard = Rollguard(kafka_brokers=AWAY, spool_dir=tmp_path)
+    own = Execution.now("t", True)
+    guard.publish(own)
+    guard.close(120)
+    assert sorted(sent) == sorted([*written, own.to_bytes()])
+    assert most < 100
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_thread_with_the_number_of_ours_is_heard() -> None:

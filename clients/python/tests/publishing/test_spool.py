@@ -20,6 +20,13 @@ def append(spool: Spool, *numbers: int) -> list[Place]:
     return [place for place in places if place is not None]
 
 
+def adopt_all(spool: Spool) -> list[bytes]:
+    found = []
+    while adopted := spool.adopt():
+        found += [text for _, text, _ in adopted]
+    return found
+
+
 def kill(spool: Spool) -> None:
     """Give back the locks, as the death of the process does."""
     spool.abandon()
@@ -53,7 +60,7 @@ def test_who_comes_next_gets_what_was_left(tmp_path: Path) -> None:
     second.forget({found[1][2]}, own[0])
     kill(second)
     third = Spool(tmp_path / "spool")
-    assert sorted(text for _, text, _ in third.adopt()) == [value(3), value(9)]
+    assert sorted(adopt_all(third)) == [value(3), value(9)]
     third.forget(set(), None)
     third.close()
     assert list((tmp_path / "spool").iterdir()) == []
@@ -70,6 +77,22 @@ def test_a_relative_folder_stays_where_it_is_when_the_program_changes_its_own(
     assert len(list((tmp_path / "spool").iterdir())) == 1
     spool.close()
     assert list((tmp_path / "spool").iterdir()) == [], "it would be sent again"
+
+
+def test_one_file_is_taken_over_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FILE_BYTES", 100)
+    first = Spool(tmp_path)
+    append(first, *range(20))
+    kill(first)
+    second = Spool(tmp_path)
+    found = second.adopt()
+    assert len(found) < 10
+    other = Spool(tmp_path)  # a process that lives beside it gets what is left
+    assert len(found) + len(adopt_all(other)) == 20
+    second.forget((), None)
+    assert second.adopt() == []
+    other.close()
+    assert len(list(tmp_path.iterdir())) > 5, "the other one has not sent them"
 
 
 def test_files_are_removed_when_their_records_are_in_kafka_or_dropped(
