@@ -6,7 +6,7 @@ from policy.breaking.finding import Finding, Kind, new_finding, one_line
 from policy.breaking.functions import compare_decorators
 from policy.breaking.parameters import ParameterChange, compare_first, compare_parameters
 from policy.breaking.resolved_class import ResolvedClass
-from policy.breaking.surface.elements import Class, Passing, is_public
+from policy.breaking.surface.elements import Class, Passing, Value, is_public
 from policy.breaking.surface.inheritance import Constructor
 
 
@@ -87,7 +87,7 @@ def _takes_another_kind(before: Constructor, after: Constructor, new: ResolvedCl
 
 
 def _compare_instances(name: str, old: ResolvedClass, new: ResolvedClass) -> Iterator[Finding]:
-    """Find that instances can no longer be made or hashed."""
+    """Find that instances can no longer be made, hashed, recognised or changed."""
     line = new.definition.line
     if added := new.abstract - old.abstract:
         missing = one_line(", ".join(sorted(added)))
@@ -97,6 +97,18 @@ def _compare_instances(name: str, old: ResolvedClass, new: ResolvedClass) -> Ite
     if old.is_hashable and not new.is_hashable:
         sentence = f"{name} can no longer be hashed, as a key of a dict is."
         yield new_finding("became_unhashable", name, sentence, line)
+    if old.definition.is_checkable and not new.definition.is_checkable:
+        sentence = f"isinstance() no longer works with {name}."
+        yield new_finding("method_removed", f"{name}.__instancecheck__", sentence, line)
+    if new.are_fields_frozen and not old.are_fields_frozen and _could_be_set(old, new):
+        sentence = f"The fields of {name} can no longer be set."
+        yield new_finding("setter_removed", name, sentence, line)
+
+
+def _could_be_set(old: ResolvedClass, new: ResolvedClass) -> bool:
+    """Return whether callers could set what is a field in the new version."""
+    both = old.members.keys() & new.fields.keys()
+    return any(is_public(each) and isinstance(old.members[each][1], Value) for each in both)
 
 
 def _are_reported_for_base(

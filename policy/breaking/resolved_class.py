@@ -143,6 +143,11 @@ class ResolvedClass:
         return all(each.__hash__ is not None for each in self._standard_bases)
 
     @cached_property
+    def are_fields_frozen(self) -> bool:
+        """Whether its fields can be set by the constructor alone."""
+        return any(each.fields is not None and each.fields.are_frozen for each in self._lineage)
+
+    @cached_property
     def abstract(self) -> set[str]:
         """The members without which it cannot be called."""
         metaclasses = {each.metaclass for each in self._lineage}

@@ -18,6 +18,7 @@ from policy.breaking.surface.elements import (
     Passing,
     Value,
 )
+from policy.breaking.surface.fields.configuration import config_of
 from policy.breaking.surface.fields.declared import declared_fields
 from policy.breaking.surface.fields.makers import Library, maker_in, maker_of
 from policy.breaking.surface.inheritance import ancestors, lineage
@@ -95,6 +96,12 @@ def drop_ignored(members: dict[str, Member]) -> None:
         members.pop(name or "", None)
 
 
+def is_checkable(node: ast.ClassDef, bases: list[str], names: Names) -> bool:
+    """Return whether ``isinstance`` works with the class."""
+    marks = (decorator_name(each, names) for each in node.decorator_list)
+    return "typing.Protocol" not in bases or "typing.runtime_checkable" in marks
+
+
 def is_unhashable(members: dict[str, Member]) -> bool:
     """Return whether the body of a class takes away that its instances can be hashed."""
     match members.get("__hash__"):
@@ -128,9 +135,11 @@ def with_fields(
         _bind_comparisons(members, node.lineno)
     is_made = "__init__" not in members and not maker.is_set("init", False)
     parameters = tuple(each for field in fields for each in field.parameters)
+    is_model = maker.library is Library.PYDANTIC
+    are_frozen = maker.freezes() or (is_model and config_of(node, inner, known).freezes)
     return replace(
         defined,
-        fields=Fields(parameters, is_made, maker.library is Library.ATTRS),
+        fields=Fields(parameters, is_made, are_frozen, maker.library is Library.ATTRS),
         is_unhashable=maker.takes_hash_away() and "__hash__" not in members,
     )
 

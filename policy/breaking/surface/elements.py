@@ -149,6 +149,8 @@ class Fields:
 
     parameters: tuple[Parameter, ...]
     makes_constructor: bool = True
+    #: Whether only the constructor sets them.
+    are_frozen: bool = False
     #: Whether a field that is declared again moves to the end (attrs) or stays (dataclasses).
     move_if_declared_again: bool = False
 
@@ -174,6 +176,8 @@ class Class:
     metaclass: str | None = None
     #: Whether it takes away that instances can be hashed, as an ``__eq__`` does.
     is_unhashable: bool = False
+    #: Whether ``isinstance`` works with it; a protocol must be marked for that.
+    is_checkable: bool = True
 
 
 Member = Function | Class | Property | Value | Imported

@@ -23,6 +23,7 @@ from policy.breaking.surface.class_statement import (
     bind_given,
     decorated_again,
     drop_ignored,
+    is_checkable,
     is_unhashable,
     metaclass_of,
     with_fields,
@@ -204,6 +205,7 @@ class _ScopeReader:
             abstract=frozenset(reader.abstract),
             metaclass=metaclass_of(node, self.names),
             is_unhashable=is_unhashable(members),
+            is_checkable=is_checkable(node, bases, self.names),
         )
         self._bind(node.name, with_fields(node, defined, self._module, self.names, reader.names))
 

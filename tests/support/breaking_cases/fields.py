@@ -90,7 +90,7 @@ FIELDS: Final = [
          "class P:\n    def __init__(self, x: int): self.x = x", ("risky decorator_changed P",)),
     Case("dataclass frozen", "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int",
          "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass P:\n    x: int",
-         ("risky decorator_changed P",)),
+         ("risky decorator_changed P", "breaking setter_removed P")),
     Case("field of a base dataclass",
          "from dataclasses import dataclass\n@dataclass\nclass _B:\n    x: int\n"
          "@dataclass\nclass P(_B):\n    y: int",

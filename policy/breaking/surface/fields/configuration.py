@@ -21,12 +21,14 @@ class Declaration(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of a model that concern the names of all its fields."""
+    """The settings of a model that concern all its fields."""
 
     #: Whether a field with an alias keeps its own name.
     takes_names_too: bool = False
     #: The dotted name of the function that makes an alias of a name; "" if there is none.
     generator: str = ""
+    #: Whether only the constructor sets them.
+    freezes: bool = False
 
 
 def declarations_in(statement: ast.stmt) -> Iterator[Declaration]:
@@ -50,12 +52,17 @@ def config_of(node: ast.ClassDef, names: Names, ancestors: set[str]) -> Config:
         if isinstance(definition, ast.ClassDef):
             given |= _given_by(definition)
     given |= _given_by(node)
-    chosen = [given[option] for option in _NAMES_TOO if option in given]
     generator = given.get("alias_generator")
     return Config(
-        any(isinstance(each, ast.Constant) and bool(each.value) for each in chosen),
+        any(_is_set(given, option, True) for option in _NAMES_TOO),
         "" if generator is None else names.dotted(generator) or ast.dump(generator),
+        _is_set(given, "frozen", True) or _is_set(given, "allow_mutation", False),
     )
+
+
+def _is_set(given: dict[str, ast.expr], option: str, value: bool) -> bool:
+    node = given.get(option)
+    return isinstance(node, ast.Constant) and bool(node.value) is value
 
 
 def _given_by(node: ast.ClassDef) -> dict[str, ast.expr]:

@@ -33,6 +33,10 @@ class Maker:
         node = self.options.get(option)
         return isinstance(node, ast.Constant) and node.value is value
 
+    def freezes(self) -> bool:
+        """Return whether a field can be set by the constructor alone."""
+        return self.library is Library.NAMED_TUPLE or self.is_set("frozen", True)
+
     def takes_hash_away(self) -> bool:
         """Return whether instances cannot be hashed, because they are compared by their fields."""
         if self.library not in (Library.DATACLASSES, Library.ATTRS, Library.MSGSPEC):
