@@ -40,7 +40,8 @@ def compare_members(
         case Imported(), _:
             return
         case _, Imported():
-            sentence = f"{name} is imported now; what it is there was not looked at."
+            how = "made by a call" if isinstance(new.value, ast.Call) else "imported"
+            sentence = f"{name} is {how} now; what it is there was not looked at."
             yield new_finding("became_imported", name, sentence, new.line)
         case Function(result=result), Class() if result is not Result.VALUE:
             yield from _compare_with_class(name, old, new, old_module, new_module)

@@ -24,14 +24,10 @@ def class_statement_of(name: str, value: ast.expr | None, names: Names) -> ast.C
 
     None for an expression that makes no class, or one whose arguments cannot be read.
     """
-    if not isinstance(value, ast.Call) or any(each.arg is None for each in value.keywords):
+    maker = _maker_of(value, names)
+    if not isinstance(value, ast.Call) or maker is None:
         return None
-    made_by = names.dotted(value.func) or ""
-    maker = _MAKERS.get(made_by)
-    if maker is None and names.is_enum(made_by):
-        has_names = len(value.args) > 1 or any(each.arg == "names" for each in value.keywords)
-        maker = _enum if has_names else None
-    if maker is None:
+    if any(each.arg is None for each in value.keywords):
         return None
     try:
         node = maker(_Arguments(value, names))
@@ -43,6 +39,26 @@ def class_statement_of(name: str, value: ast.expr | None, names: Names) -> ast.C
         if "lineno" in part._attributes and not hasattr(part, "lineno"):
             ast.copy_location(part, value)
     return node
+
+
+def makes_class(value: ast.expr | None, names: Names) -> bool:
+    """Return whether the expression makes a class, also one that cannot be read."""
+    return _maker_of(value, names) is not None
+
+
+def _maker_of(
+    value: ast.expr | None, names: Names
+) -> "Callable[[_Arguments], ast.ClassDef] | None":
+    if not isinstance(value, ast.Call):
+        return None
+    made_by = names.dotted(value.func) or ""
+    if made_by == "type" and len(value.args) == 1:
+        return None
+    maker = _MAKERS.get(made_by)
+    if maker is None and names.is_enum(made_by):
+        has_names = len(value.args) > 1 or any(each.arg == "names" for each in value.keywords)
+        maker = _enum if has_names else None
+    return maker
 
 
 class _Arguments:

@@ -47,7 +47,11 @@ from policy.breaking.surface.elements import (
 from policy.breaking.surface.exports import exports_of
 from policy.breaking.surface.expressions import expression_text
 from policy.breaking.surface.fields.declared import with_defaults
-from policy.breaking.surface.functional import NO_ANNOTATION, class_statement_of
+from policy.breaking.surface.functional import (
+    NO_ANNOTATION,
+    class_statement_of,
+    makes_class,
+)
 from policy.breaking.surface.functions import function_of
 from policy.breaking.surface.resolution.names import Names
 from policy.breaking.surface.returned import returned_by
@@ -318,6 +322,8 @@ class _ScopeReader:
         member: Member
         if name in _FOR_TYPE_CHECKERS:
             member = Imported(line, is_assigned=False)
+        elif makes_class(value, self.names):  # it is not known what is in it
+            member = Imported(line, is_assigned=True, value=value)
         else:
             member = self._assigned.member(line, annotation, value, is_certain=self._is_certain)
         self._bind(name, member)

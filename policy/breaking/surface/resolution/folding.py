@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
+from policy.breaking.surface.resolution.calls_of_literals import of_builtin, of_method
+
 _OPERATORS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -26,7 +28,6 @@ _POWERS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
 }
 _MAX_EXPONENT: Final = 64
 _MAX_NUMBER: Final = 2**256
-_Sequence = ast.List | ast.Tuple
 
 
 def folded(node: ast.expr) -> ast.expr:
@@ -40,12 +41,10 @@ def folded(node: ast.expr) -> ast.expr:
 
 def _folded(node: ast.expr) -> ast.expr | None:
     match node:
-        case ast.BinOp(left=ast.Constant(value=left), op=op, right=ast.Constant(value=right)):
-            return _computed(left, op, right)
-        case ast.BinOp(left=ast.List(elts=left), op=ast.Add(), right=ast.List(elts=right)):
-            return ast.List([*left, *right], ast.Load())
-        case ast.BinOp(left=ast.Tuple(elts=left), op=ast.Add(), right=ast.Tuple(elts=right)):
-            return ast.Tuple([*left, *right], ast.Load())
+        case ast.BinOp(left=left, op=op, right=right):
+            return _of_operator(left, op, right)
+        case ast.JoinedStr(values=parts):
+            return _joined(parts)
         case ast.BoolOp(op=op, values=[ast.Constant(value=first) as one, *others]) if others:
             rest = others[0] if len(others) == 1 else ast.BoolOp(op, others)
             return one if bool(first) == isinstance(op, ast.Or) else folded(rest)
@@ -56,9 +55,22 @@ def _folded(node: ast.expr) -> ast.expr | None:
         case ast.Subscript(value=whole, slice=index):
             return _item(whole, index)
         case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args, keywords=[]):
-            return _of_method(owner, method, args)
+            return of_method(owner, method, args)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return _called(name, args)
+            return of_builtin(name, args)
+    return None
+
+
+def _of_operator(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr | None:
+    match left, op, right:
+        case ast.Constant(value=one), _, ast.Constant(value=other):
+            return _computed(one, op, other)
+        case ast.List(elts=ours), ast.Add(), ast.List(elts=theirs):
+            return ast.List([*ours, *theirs], ast.Load())
+        case ast.Tuple(elts=ours), ast.Add(), ast.Tuple(elts=theirs):
+            return ast.Tuple([*ours, *theirs], ast.Load())
+        case ast.Dict(), ast.BitOr(), ast.Dict():
+            return ast.Dict([*left.keys, *right.keys], [*left.values, *right.values])
     return None
 
 
@@ -74,19 +86,20 @@ def _unpacked(parts: list[ast.expr]) -> list[ast.expr]:
     return items
 
 
-def _called(name: str, args: list[ast.expr]) -> ast.expr | None:
-    match name, args:
-        case "typing.cast", [_, value]:
-            return value
-        case "zip", [one, other]:
-            return _zipped(one, other)
-        case "tuple", []:
-            return ast.Tuple([], ast.Load())
-        case "list", []:
-            return ast.List([], ast.Load())
-        case "dict", []:
-            return ast.Dict([], [])
-    return None
+def _joined(parts: list[ast.expr]) -> ast.expr | None:
+    """Return the text of an f-string whose values are texts or whole numbers as they are."""
+    found = []
+    for each in parts:
+        match each:
+            case ast.Constant(value=str(text)):
+                found.append(text)
+            case ast.FormattedValue(
+                value=ast.Constant(value=str() | int() as value), conversion=-1, format_spec=None
+            ):
+                found.append(str(value))
+            case _:
+                return None
+    return ast.Constant("".join(found))
 
 
 def _computed(left: object, op: ast.operator, right: object) -> ast.expr | None:
@@ -121,26 +134,3 @@ def _item(whole: ast.expr, index: ast.expr) -> ast.expr | None:
 def _is_same(one: ast.expr | None, other: ast.Constant) -> bool:
     is_constant = isinstance(one, ast.Constant) and type(one.value) is type(other.value)
     return is_constant and one.value == other.value  # type: ignore[union-attr]
-
-
-def _of_method(owner: ast.expr, method: str, args: list[ast.expr]) -> ast.expr | None:
-    match owner, method, args:
-        case ast.Constant(value=str(text)), "split", []:
-            return _texts(text.split())
-        case ast.Constant(value=str(text)), "split", [ast.Constant(value=str(separator))]:
-            return _texts(text.split(separator))
-        case ast.Dict(keys=keys, values=values), "items", [] if None not in keys:
-            pairs = [ast.Tuple([k, v], ast.Load()) for k, v in zip(keys, values, strict=True) if k]
-            return ast.List(list[ast.expr](pairs), ast.Load())
-    return None
-
-
-def _texts(words: list[str]) -> ast.expr:
-    return ast.List([ast.Constant(word) for word in words], ast.Load())
-
-
-def _zipped(one: ast.expr, other: ast.expr) -> ast.expr | None:
-    if not isinstance(one, _Sequence) or not isinstance(other, _Sequence):
-        return None
-    pairs = zip(one.elts, other.elts, strict=False)
-    return ast.List([ast.Tuple([*pair], ast.Load()) for pair in pairs], ast.Load())

@@ -7,8 +7,10 @@ from typing import Final
 
 from policy.breaking.surface.elements import Class, Imported, Member, Module, Value
 from policy.breaking.surface.inheritance import ancestors, lineage
+from policy.breaking.surface.resolution.comprehensions import Comprehension, written_out
 from policy.breaking.surface.resolution.conditions import Conditions
 from policy.breaking.surface.resolution.folding import folded
+from policy.breaking.surface.resolution.literals import truth_of
 from policy.breaking.surface.resolution.standard_library import canonical_name, known_ancestors
 
 _MAX_NODES: Final = 300
@@ -146,8 +148,19 @@ class _Resolution:
                 if isinstance(known, _LITERALS):  # its method is none of the module
                     return folded(ast.Call(ast.Attribute(known, name), node.args, node.keywords))
         if isinstance(node, _EVALUATED_LATER):
-            return node
+            return self._written_out(node, depth)
         return folded(self._with_parts(node, depth))
+
+    def _written_out(self, node: ast.expr, depth: int) -> ast.expr:
+        """Return the list or dict that a comprehension makes; what runs later stays as it is."""
+        if not isinstance(node, Comprehension):
+            return node
+
+        def resolve(part: ast.expr) -> ast.expr:
+            return self.of(part, depth - 1)
+
+        found = written_out(node, resolve, lambda test: truth_of(resolve(test)))
+        return node if found is None else ast.copy_location(found, node)
 
     def _with_parts(self, node: ast.expr, depth: int) -> ast.expr:
         changed = copy(node)
