@@ -86,13 +86,17 @@ class ApplyChanges(Generic[RequestMessage]):
     async def handle(self, batch: Batch) -> None:
         """Apply the records of one partition, or set them aside.
 
-        The records before a bad one are applied or set aside before it becomes a dead letter.
+        The records before a bad one are applied or set aside before it becomes a dead letter. If
+        the partition goes to another worker, or comes back from one, nothing more is applied: the
+        records are read again, and one that could not be applied comes before those after it.
         """
         self._drop_lost()
         group: dict[str, _Member[RequestMessage]] = {}
         for portion in batch.portions():
             await asyncio.sleep(0)
             for record in portion:
+                if not batch.is_ours(batch):
+                    return
                 try:
                     message = self._changes.read(record)
                 except Rejected as error:
@@ -162,7 +166,7 @@ class ApplyChanges(Generic[RequestMessage]):
         """Apply a group, empty it, and mark its records in the batch as done or set aside."""
         members = list(group.values())
         group.clear()
-        if not members:
+        if not members or not batch.is_ours(batch):
             return
         waiting = await self._attempts.together([member.request for member in members])
         for member in members:

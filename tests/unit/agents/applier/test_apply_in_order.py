@@ -171,6 +171,7 @@ STEPS = st.one_of(
     st.tuples(st.just("rebalance"), st.just(0)),
     st.tuples(st.just("crash"), st.just(0)),
     st.tuples(st.just("handle and retry at once"), st.integers(1, 6)),
+    st.tuples(st.just("handle and rebalance"), st.tuples(st.integers(2, 12), st.integers(0, 9))),
 )
 LOGS = st.lists(st.one_of(st.sampled_from(TOOLS), st.none()), min_size=1, max_size=30)
 
@@ -184,6 +185,9 @@ async def take(world: World, step: str, argument: Any) -> World:
             await world.retry()
         case "handle and retry at once":
             await asyncio.gather(world.handle(argument), world.retry())
+        case "handle and rebalance":
+            size, turns = argument
+            await asyncio.gather(world.handle(size), rebalance_after(turns, world))
         case "rebalance":
             world.rebalance()
         case "crash":
@@ -191,6 +195,13 @@ async def take(world: World, step: str, argument: Any) -> World:
         case _:
             world.disturb(step, argument)
     return world
+
+
+async def rebalance_after(turns: int, world: World) -> None:
+    """Rebalance while a batch is handled, after so many turns of the event loop."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    world.rebalance()
 
 
 async def follow(log: Sequence[str | None], steps: Sequence[tuple[str, Any]]) -> None:
@@ -228,6 +239,16 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts.log, "warning", lambda *_, **__: None)
     monkeypatch.setattr(attempts.Attempts, "watched", alone)
     monkeypatch.setattr(attempts.Attempts, "_locked_among", none_known)
+
+
+@pytest.mark.usefixtures("without_pauses")
+@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("log", ["aaa", "aba", "aab", "baba"])
+async def test_a_partition_is_lost_while_a_change_cannot_be_made(log: str, turns: int) -> None:
+    """What was read before comes again, so a later change of the tool must wait for that."""
+    first = ("compare slowly", log.index("a"))
+    await follow([*log], [first, ("handle and rebalance", (len(log), turns))])
+    await follow([*log], [("lock", "a"), ("handle and rebalance", (len(log), turns))])
 
 
 @pytest.mark.usefixtures("without_pauses")
