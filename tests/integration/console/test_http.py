@@ -1,4 +1,4 @@
-"""What the console does with requests: tags, HEAD, errors, strange names, tokens."""
+"""Requests to the console over HTTP: tags, HEAD, errors, strange names, tokens."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the console tells of tools, versions, executions, rollbacks, engines and dead letters."""
+"""Lists of the console: tools, versions, executions, rollbacks, engines and dead letters."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the console tells while Postgres, the detectors or Kafka do not answer."""
+"""Answers of the console while Postgres, the detectors or Kafka do not answer."""
 
 from uuid import uuid4
 

@@ -13,9 +13,10 @@ IsTrue = Callable[[ast.expr], bool | None]
 """Says whether a condition holds; None if that is not known."""
 Comprehension = ast.ListComp | ast.GeneratorExp | ast.DictComp
 
-_WITH_NAMES_OF_ITS_OWN: Final = (
+BINDING: Final = (
     *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr),
 )
+"""Expressions that bind names: what these stand for inside is not what they are outside."""
 _MOST_ITEMS: Final = 100
 _MOST_NODES: Final = 50
 """Of the element and the conditions, which are copied for each item."""
@@ -28,7 +29,7 @@ def written_out(node: Comprehension, resolve: Resolve, is_true: IsTrue) -> ast.e
     [loop] = node.generators
     parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     inner = [each for part in (*parts, *loop.ifs) for each in ast.walk(part)]
-    if len(inner) > _MOST_NODES or any(isinstance(each, _WITH_NAMES_OF_ITS_OWN) for each in inner):
+    if len(inner) > _MOST_NODES or any(isinstance(each, BINDING) for each in inner):
         return None
     made: list[list[ast.expr]] = []
     items = items_of(resolve(loop.iter))

@@ -7,18 +7,14 @@ from typing import Final
 
 from policy.breaking.surface.elements import Class, Imported, Member, Module, Value
 from policy.breaking.surface.inheritance import ancestors, lineage
-from policy.breaking.surface.resolution.comprehensions import Comprehension, written_out
+from policy.breaking.surface.resolution.comprehensions import BINDING, Comprehension, written_out
 from policy.breaking.surface.resolution.conditions import Conditions
 from policy.breaking.surface.resolution.folding import folded
-from policy.breaking.surface.resolution.literals import truth_of
 from policy.breaking.surface.resolution.standard_library import canonical_name, known_ancestors
 
 _MAX_NODES: Final = 300
 _MAX_DEPTH: Final = 20
 _LITERALS: Final = (ast.Constant, ast.Dict, ast.List, ast.Tuple)
-_EVALUATED_LATER: Final = (
-    *(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr),
-)
 
 
 class Names:
@@ -147,7 +143,7 @@ class _Resolution:
                 known = self.of(owner, depth - 1)
                 if isinstance(known, _LITERALS):  # its method is none of the module
                     return folded(ast.Call(ast.Attribute(known, name), node.args, node.keywords))
-        if isinstance(node, _EVALUATED_LATER):
+        if isinstance(node, BINDING):
             return self._written_out(node, depth)
         return folded(self._with_parts(node, depth))
 
@@ -159,7 +155,7 @@ class _Resolution:
         def resolve(part: ast.expr) -> ast.expr:
             return self.of(part, depth - 1)
 
-        found = written_out(node, resolve, lambda test: truth_of(resolve(test)))
+        found = written_out(node, resolve, self._names.conditions.is_true)
         return node if found is None else ast.copy_location(found, node)
 
     def _with_parts(self, node: ast.expr, depth: int) -> ast.expr:

@@ -1,4 +1,4 @@
-"""What the target of a rollback breaks: it is named, and by a setting it holds the rollback."""
+"""Targets that break calls: the outcome names the breaks; by a setting the rollback is held."""
 
 import pytest
 

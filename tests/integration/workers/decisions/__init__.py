@@ -1,1 +1,1 @@
-"""What real workers decide, and what they say about it."""
+"""Decisions of real workers, and their explanations."""

@@ -70,8 +70,7 @@ def segments_of(log: Sequence[Entry], rules: Rules) -> list[Segment]:
     indices = real_activations(log)
     segments = []
     for index, end in zip(indices, [*indices[1:], len(log)], strict=True):
-        current = log[index].entry
-        assert isinstance(current, Activation)
+        current = activation_at(log, index)
         executions = [each.execution for each in counted_for(log, index, end, rules)]
         entries = [record.entry for record in log[index:end]]
         verdicts = [entry for entry in entries if isinstance(entry, LaterVerdict)]
